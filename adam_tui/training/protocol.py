@@ -1,0 +1,208 @@
+"""The vocabulary between a training process and whoever watches it: what is asked, what is told, what is ordered.
+
+Every message is a frozen dataclass and one JSON line. Standard library only, so that any script, and the interface,
+can read a run without importing torch. A number that is not finite is written as the string "nan", "inf" or "-inf",
+because JSON has no word for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+State = Literal["starting", "running", "paused", "finished", "stopped", "failed"]
+ENDED: frozenset[str] = frozenset({"finished", "stopped", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """What was asked of a run; written once as spec.json. Defaults are the article's: Adam, 5e-4, 64, 50 epochs.
+
+    `hyperparameters` holds every knob of the optimizer by torch.optim's name with betas split, and always `lr`.
+    `device` is auto, cpu, cuda, cuda:N or mps; `precision` is auto, float32 or bfloat16.
+    """
+
+    optimizer: str = "adam"
+    hyperparameters: Mapping[str, float] = field(default_factory=lambda: {"lr": 5e-4})
+    batch_size: int = 64
+    epochs: int = 50
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `from_json` reads back."""
+        return dataclasses.asdict(self) | {"hyperparameters": dict(self.hyperparameters)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RunSpec:
+        """Read what `to_json` wrote; unknown keys, of a newer version, are left out. ValueError when it is no spec."""
+        names = {f.name for f in dataclasses.fields(cls)}
+        try:
+            known = {k: v for k, v in data.items() if k in names}
+            known["hyperparameters"] = {str(k): float(v) for k, v in dict(known["hyperparameters"]).items()}
+            return cls(**known)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"not a run specification: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of metrics.jsonl. `time` is in seconds since the epoch, `step` counts optimizer steps from 0."""
+
+    name: ClassVar[str] = ""
+    time: float
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Event):
+    """The process has its data and its model and is about to take the first step (of this process)."""
+
+    name: ClassVar[str] = "start"
+    run: str
+    spec: RunSpec
+    device: str
+    precision: str
+    parameters: int
+    steps_per_epoch: int
+    torch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Steps(Event):
+    """The losses of the steps since the last such event, up to `step`; about four a second."""
+
+    name: ClassVar[str] = "steps"
+    losses: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch(Event):
+    """An epoch is over. `train_loss` is its mean, `test_accuracy` the share (0 to 1) of all 10,000 test images."""
+
+    name: ClassVar[str] = "epoch"
+    epoch: int
+    train_loss: float
+    test_loss: float
+    test_accuracy: float
+    seconds: float
+    samples_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sample(Event):
+    """The predictions and their confidence (0 to 1) for the fixed sample digits, image by image."""
+
+    name: ClassVar[str] = "sample"
+    labels: tuple[int, ...]
+    predictions: tuple[int, ...]
+    confidences: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed(Event):
+    """A hyperparameter took a new value from this step on; `parameter` is its name (the JSON key is "name")."""
+
+    name: ClassVar[str] = "set"
+    parameter: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paused(Event):
+    """No step is taken until `Resumed`."""
+
+    name: ClassVar[str] = "pause"
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    """Steps are taken again."""
+
+    name: ClassVar[str] = "resume"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointed(Event):
+    """checkpoint.pt now holds the state after `step`."""
+
+    name: ClassVar[str] = "checkpoint"
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diverged(Event):
+    """The loss of this step was not finite; told once."""
+
+    name: ClassVar[str] = "diverged"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Event):
+    """The run is over: `state` is finished, stopped or failed."""
+
+    name: ClassVar[str] = "end"
+    state: str
+    reason: str
+
+
+EVENTS: dict[str, type[Event]] = {
+    kind.name: kind
+    for kind in (Started, Steps, Epoch, Sample, Changed, Paused, Resumed, Checkpointed, Diverged, Ended)
+}
+
+
+def to_line(event: Event) -> str:
+    """The event as one line of JSON, with the newline."""
+    body = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
+    if isinstance(event, Started):
+        body["spec"] = event.spec.to_json()
+    if isinstance(event, Changed):
+        body["name"] = body.pop("parameter")
+    return json.dumps({"event": event.name} | _spelled(body), separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def from_line(line: str) -> Event | None:
+    """The event of one line; None for a torn line or an event of a newer version."""
+    try:
+        data = json.loads(line)
+        kind = EVENTS[data["event"]]
+        if kind is Changed:
+            data["parameter"] = data["name"]
+        if kind is Started:
+            data["spec"] = RunSpec.from_json(data["spec"])
+        values = {f.name: _read(f.type, data[f.name]) for f in dataclasses.fields(kind)}
+    except (ValueError, KeyError, TypeError):
+        return None
+    return kind(**values)
+
+
+def _spelled(value: Any) -> Any:
+    """The value with every non-finite float spelled as a string."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {k: _spelled(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled(v) for v in value]
+    return value
+
+
+def _read(annotation: Any, value: Any) -> Any:
+    """The JSON value as the field's type says (annotations are strings here)."""
+    if annotation == "float":
+        return float(value)
+    if annotation == "int":
+        return int(value)
+    if annotation == "tuple[float, ...]":
+        return tuple(map(float, value))
+    if annotation == "tuple[int, ...]":
+        return tuple(map(int, value))
+    if annotation == "str" and not isinstance(value, str):
+        raise TypeError("a string is needed")
+    return value
