@@ -1,0 +1,341 @@
+"""The optimizers up to Adam, simplest first: gradient descent, its two momenta, then steps scaled by past gradients.
+
+Each section holds the state, `init`, `update` and the description with knobs, rule and paper. Defaults are those of
+torch.optim; each docstring says where it and the paper differ. Shapes: gradient, x and each array of a state (..., 2).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from adam_tui.engine.knobs import Knob
+from adam_tui.engine.rule import (
+    Array,
+    Hyper,
+    Optimizer,
+    Update,
+    average,
+    decay_knob,
+    eps_knob,
+    finish,
+    flag_knob,
+    lr_knob,
+    weight_decay_knob,
+    with_decay,
+)
+
+GRADIENT = "g ← ∇f(x) + λ·x"
+
+# --- SGD ---------------------------------------------------------------------------------------------------------
+
+
+class SgdState(NamedTuple):
+    """step: steps taken. Gradient descent remembers nothing else."""
+
+    step: int
+
+
+def sgd_init(x: Array, hyper: Hyper) -> SgdState:
+    """Nothing to remember."""
+    return SgdState(0)
+
+
+def sgd_update(gradient: Array, state: SgdState, x: Array, hyper: Hyper) -> Update:
+    """Gradient descent: a step against the gradient, as long as the gradient is steep.
+
+    On a quadratic it converges for α below 2 / (largest curvature) and zigzags across a narrow valley: the steep
+    direction limits α, and the flat one then hardly moves.
+    """
+    g = with_decay(gradient, x, hyper["weight_decay"])
+    return finish(-hyper["lr"] * g, SgdState(state.step + 1), {"g": g})
+
+
+SGD = Optimizer(
+    name="sgd",
+    title="SGD",
+    knobs=(lr_knob(1e-3), weight_decay_knob()),
+    init=sgd_init,
+    update=sgd_update,
+    rule=(GRADIENT, "Δ = −α·g"),
+    paper="Cauchy 1847; Robbins & Monro 1951, Ann. Math. Statist. 22(3)",
+    torch_name="SGD",
+    lr_hint=1.0,
+    lr_hint_of="curvature",
+)
+
+# --- Momentum ----------------------------------------------------------------------------------------------------
+
+# torch.optim.SGD's own default is 0, which is plain SGD; 0.9 is the value that everybody starts from.
+USUAL_MOMENTUM = 0.9
+
+
+class MomentumState(NamedTuple):
+    """step: steps taken; b: the velocity, a decaying sum of gradients."""
+
+    step: int
+    b: Array
+
+
+def momentum_init(x: Array, hyper: Hyper) -> MomentumState:
+    """At rest."""
+    return MomentumState(0, np.zeros_like(x))
+
+
+def momentum_update(gradient: Array, state: MomentumState, x: Array, hyper: Hyper) -> Update:
+    """Heavy ball: the point rolls with a velocity that each gradient pushes and friction slows.
+
+    A constant gradient is followed 1/(1−μ) times as fast; zigzags cancel. As in torch.optim the learning rate scales
+    the velocity (Polyak scales each gradient), the first velocity is the undamped gradient, and dampening does
+    nothing without momentum.
+    """
+    mu = hyper["momentum"]
+    g = with_decay(gradient, x, hyper["weight_decay"])
+    b = mu * state.b + (1 - hyper["dampening"] * (mu != 0)) * g if state.step else g
+    return finish(-hyper["lr"] * b, MomentumState(state.step + 1, b), {"g": g, "b": b})
+
+
+MOMENTUM = Optimizer(
+    name="momentum",
+    title="Momentum",
+    knobs=(
+        lr_knob(1e-3),
+        decay_knob("momentum", "μ", USUAL_MOMENTUM, "share of the velocity that is kept (torch: 0)", one=True),
+        decay_knob("dampening", "τ", 0.0, "share of each gradient that is held back", one=True),
+        weight_decay_knob(),
+    ),
+    init=momentum_init,
+    update=momentum_update,
+    rule=(GRADIENT, "b ← μ·b + (1−τ)·g   (first b = g)", "Δ = −α·b"),
+    paper="Polyak 1964, USSR Comput. Math. Math. Phys. 4(5)",
+    torch_name="SGD",
+    lr_hint=0.2,
+    lr_hint_of="curvature",
+)
+
+# --- Nesterov ----------------------------------------------------------------------------------------------------
+
+
+class NesterovState(NamedTuple):
+    """step: steps taken; b: the velocity, a decaying sum of gradients."""
+
+    step: int
+    b: Array
+
+
+def nesterov_init(x: Array, hyper: Hyper) -> NesterovState:
+    """At rest."""
+    return NesterovState(0, np.zeros_like(x))
+
+
+def nesterov_update(gradient: Array, state: NesterovState, x: Array, hyper: Hyper) -> Update:
+    """Nesterov's momentum: look ahead along the velocity, then correct.
+
+    Written, as torch.optim does, with the gradient at the point itself: x here is the paper's looked-ahead point, and
+    the newest gradient counts once more than in Momentum, which brakes sooner.
+    """
+    mu = hyper["momentum"]
+    g = with_decay(gradient, x, hyper["weight_decay"])
+    b = mu * state.b + g
+    d = g + mu * b
+    return finish(-hyper["lr"] * d, NesterovState(state.step + 1, b), {"g": g, "b": b, "d": d})
+
+
+NESTEROV = Optimizer(
+    name="nesterov",
+    title="Nesterov",
+    knobs=(
+        lr_knob(1e-3),
+        Knob(
+            "momentum",
+            "μ",
+            USUAL_MOMENTUM,
+            "beta",
+            "share of the velocity that is kept (torch: 0)",
+            high=1.0,
+            low_excluded=True,  # torch.optim refuses Nesterov without momentum
+        ),
+        weight_decay_knob(),
+    ),
+    init=nesterov_init,
+    update=nesterov_update,
+    rule=(GRADIENT, "b ← μ·b + g", "d = g + μ·b", "Δ = −α·d"),
+    paper="Nesterov 1983, Dokl. Akad. Nauk SSSR 269; Sutskever et al. 2013, ICML",
+    torch_name="SGD",
+    torch_arguments={"nesterov": True},
+    lr_hint=0.2,
+    lr_hint_of="curvature",
+)
+
+# --- AdaGrad -----------------------------------------------------------------------------------------------------
+
+
+class AdagradState(NamedTuple):
+    """step: steps taken; G: the sum of all squared gradients."""
+
+    step: int
+    G: Array
+
+
+def adagrad_init(x: Array, hyper: Hyper) -> AdagradState:
+    """The sum starts at initial_accumulator_value."""
+    return AdagradState(0, np.zeros_like(x) + hyper["initial_accumulator_value"])
+
+
+def adagrad_update(gradient: Array, state: AdagradState, x: Array, hyper: Hyper) -> Update:
+    """AdaGrad: each coordinate has its own step size, which shrinks with all that its gradient has done so far.
+
+    Steep and flat directions advance alike, so it does not zigzag; but the sum only grows, and it slows down forever.
+    """
+    g = with_decay(gradient, x, hyper["weight_decay"])
+    G = state.G + g * g
+    alpha = hyper["lr"] / (1 + state.step * hyper["lr_decay"])
+    alpha_eff = alpha / (np.sqrt(G) + hyper["eps"])
+    return finish(-alpha_eff * g, AdagradState(state.step + 1, G), {"g": g, "G": G, "α_t": alpha, "α_eff": alpha_eff})
+
+
+ADAGRAD = Optimizer(
+    name="adagrad",
+    title="AdaGrad",
+    knobs=(
+        lr_knob(1e-2),
+        Knob("lr_decay", "η", 0.0, "log_off", "the learning rate falls as 1/(1 + η·t)", notch_low=1e-6, notch_high=1.0),
+        weight_decay_knob(),
+        Knob(
+            "initial_accumulator_value",
+            "G₀",
+            0.0,
+            "log_off",
+            "what G starts from: more makes the first steps shorter",
+            notch_low=1e-6,
+            notch_high=1e3,
+        ),
+        eps_knob(1e-10, "keeps the division from blowing up where G is near 0"),
+    ),
+    init=adagrad_init,
+    update=adagrad_update,
+    rule=(GRADIENT, "G ← G + g²   (first G = G₀)", "α_t = α / (1 + η·(t−1))", "Δ = −α_t·g / (√G + ε)"),
+    paper="Duchi, Hazan & Singer 2011, JMLR 12",
+    torch_name="Adagrad",
+    lr_hint=0.05,
+    lr_hint_of="width",
+)
+
+# --- AdaDelta ----------------------------------------------------------------------------------------------------
+
+
+class AdadeltaState(NamedTuple):
+    """step: steps taken; g2, d2: the running averages E[g²] of squared gradients and E[d²] of squared steps."""
+
+    step: int
+    g2: Array
+    d2: Array
+
+
+def adadelta_init(x: Array, hyper: Hyper) -> AdadeltaState:
+    """Both averages start at 0."""
+    return AdadeltaState(0, np.zeros_like(x), np.zeros_like(x))
+
+
+def adadelta_update(gradient: Array, state: AdadeltaState, x: Array, hyper: Hyper) -> Update:
+    """AdaDelta: a step has the size of the steps before it, so that its unit is that of x and no α is needed.
+
+    With no step before the first, ε alone gets it going, which takes hundreds of steps at ε = 1e-6. ε is inside both
+    roots. The paper has no α (1 means none); as in torch.optim it scales the step but not what is remembered of it.
+    """
+    rho, eps = hyper["rho"], hyper["eps"]
+    g = with_decay(gradient, x, hyper["weight_decay"])
+    g2 = average(state.g2, g * g, rho)
+    rms_g, rms_d = np.sqrt(g2 + eps), np.sqrt(state.d2 + eps)
+    d = rms_d / rms_g * g
+    d2 = average(state.d2, d * d, rho)
+    terms = {"g": g, "E[g²]": g2, "RMS[g]": rms_g, "RMS[d]": rms_d, "d": d, "E[d²]": d2}
+    return finish(-hyper["lr"] * d, AdadeltaState(state.step + 1, g2, d2), terms)
+
+
+ADADELTA = Optimizer(
+    name="adadelta",
+    title="AdaDelta",
+    knobs=(
+        lr_knob(1.0),
+        decay_knob("rho", "ρ", 0.9, "memory of both averages, about 1/(1−ρ) steps", one=True),
+        eps_knob(1e-6, "starts the motion: more makes the first steps longer"),
+        weight_decay_knob(),
+    ),
+    init=adadelta_init,
+    update=adadelta_update,
+    rule=(
+        GRADIENT,
+        "E[g²] ← ρ·E[g²] + (1−ρ)·g²",
+        "RMS[g] = √(E[g²] + ε),   RMS[d] = √(E[d²] + ε)",
+        "d = RMS[d] / RMS[g] · g",
+        "E[d²] ← ρ·E[d²] + (1−ρ)·d²",
+        "Δ = −α·d",
+    ),
+    paper="Zeiler 2012, arXiv:1212.5701",
+    torch_name="Adadelta",
+    lr_hint=2.0,
+    lr_hint_of="width",
+)
+
+# --- RMSProp -----------------------------------------------------------------------------------------------------
+
+
+class RmspropState(NamedTuple):
+    """step: steps taken; v: the running average of g²; mean: that of g, written ḡ; b: the velocity."""
+
+    step: int
+    v: Array
+    mean: Array
+    b: Array
+
+
+def rmsprop_init(x: Array, hyper: Hyper) -> RmspropState:
+    """All start at 0."""
+    return RmspropState(0, np.zeros_like(x), np.zeros_like(x), np.zeros_like(x))
+
+
+def rmsprop_update(gradient: Array, state: RmspropState, x: Array, hyper: Hyper) -> Update:
+    """RMSProp: the gradient over its own recent size, so that a step is about α whatever the slope.
+
+    v starts at 0 with nothing to correct it, so the first steps are up to 1/√(1−ρ) times longer. `centered` divides by
+    the deviation √(v − ḡ²) instead; where the gradient stays constant that difference vanishes, and rounding may make
+    it negative: then the step is nan, in torch.optim as here. torch.optim calls ρ alpha; here α is the learning rate.
+    """
+    rho = hyper["alpha"]
+    g = with_decay(gradient, x, hyper["weight_decay"])
+    v = average(state.v, g * g, rho)
+    # Averaged even when not used, so that `centered` may be switched on in mid-path.
+    mean = average(state.mean, g, rho)
+    spread = np.sqrt(v - hyper["centered"] * (mean * mean)) + hyper["eps"]
+    b = hyper["momentum"] * state.b + g / spread
+    terms = {"g": g, "v": v, "ḡ": mean, "b": b, "α_eff": hyper["lr"] / spread}
+    return finish(-hyper["lr"] * b, RmspropState(state.step + 1, v, mean, b), terms)
+
+
+RMSPROP = Optimizer(
+    name="rmsprop",
+    title="RMSProp",
+    knobs=(
+        lr_knob(1e-2),
+        decay_knob("alpha", "ρ", 0.99, "memory of the scale: v keeps about 1/(1−ρ) steps", one=True),
+        eps_knob(1e-8),
+        weight_decay_knob(),
+        decay_knob("momentum", "μ", 0.0, "share of the velocity that is kept", one=True),
+        flag_knob("centered", "ḡ", 0.0, "divide by the deviation of g instead of its size"),
+    ),
+    init=rmsprop_init,
+    update=rmsprop_update,
+    rule=(
+        GRADIENT,
+        "v ← ρ·v + (1−ρ)·g²",
+        "ḡ ← ρ·ḡ + (1−ρ)·g   (centered; else ḡ = 0 below)",
+        "b ← μ·b + g / (√(v − ḡ²) + ε)",
+        "Δ = −α·b",
+    ),
+    paper="Tieleman & Hinton 2012, Coursera lecture 6.5; centered: Graves 2013, arXiv:1308.0850",
+    torch_name="RMSprop",
+    lr_hint=0.002,
+    lr_hint_of="width",
+)

@@ -1,0 +1,140 @@
+"""What every optimizer here is made of: the types, the knobs they share, and the arithmetic they share.
+
+An optimizer is two pure functions. `init` gives the state before the first step; `update` turns a gradient, the state
+and a point into a step, the next state and the numbers an inspector shows. All of it is shape-polymorphic: a point is
+(..., 2), and each hyperparameter is a float or an array (..., 1), so that one path and a grid of 9,600 configurations
+run through the same lines. The hyperparameters come with every call, which lets a person turn one in mid-path.
+
+`init` and `update` never raise on inf or nan: they pass them on. Callers silence numpy's warnings (`np.errstate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adam_tui.engine.knobs import Knob
+
+Array = NDArray[np.float64]
+Value = Array | float
+Hyper = Mapping[str, Value]
+
+
+class Update(NamedTuple):
+    """One step: the next point is x + `delta`.
+
+    delta: (..., 2). state: the optimizer's own NamedTuple, for the next call. terms: the numbers of this step by the
+    paper's symbols, in the order of the rule, each of delta's shape (and maybe read-only).
+    """
+
+    delta: Array
+    state: Any
+    terms: dict[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Optimizer:
+    """One optimizer with all that a person needs to use and understand it.
+
+    `rule` holds the lines of the algorithm in the symbols of `knobs` and of `Update.terms`; g is the gradient, x the
+    point, Δ the step. `torch_name` is the class in torch.optim (None: it has none), and `torch_arguments` what that
+    class must be given besides the knobs. A learning rate that suits a picture is `lr_hint` times the width of the
+    plotted area (`lr_hint_of` "width") or times the learning rate that the surface's curvature allows ("curvature").
+    """
+
+    name: str
+    title: str
+    knobs: tuple[Knob, ...]
+    init: Callable[[Array, Hyper], Any]
+    update: Callable[[Array, Any, Array, Hyper], Update]
+    rule: tuple[str, ...]
+    paper: str
+    torch_name: str | None
+    lr_hint: float
+    lr_hint_of: Literal["width", "curvature"]
+    torch_arguments: Mapping[str, bool | float] = field(default_factory=dict)
+
+    def defaults(self) -> dict[str, float]:
+        """Every knob's default by name, in the order of the knobs."""
+        return {knob.name: knob.default for knob in self.knobs}
+
+    def knob(self, name: str) -> Knob:
+        """The knob of that name; ValueError with one line that lists the knobs when there is none."""
+        for knob in self.knobs:
+            if knob.name == name:
+                return knob
+        raise ValueError(f"{self.name} has no {name!r}; it has {', '.join(knob.name for knob in self.knobs)}")
+
+
+def expand(values: Mapping[str, Value]) -> Hyper:
+    """Hyperparameters as `update` takes them: an array (...) becomes (..., 1), a float stays a float."""
+    return {name: v[..., np.newaxis] if isinstance(v, np.ndarray) else float(v) for name, v in values.items()}
+
+
+def lr_knob(default: float) -> Knob:
+    """The learning rate."""
+    return Knob("lr", "α", default, "log", "learning rate: the size of a step", notch_low=1e-7, notch_high=1e3)
+
+
+def eps_knob(default: float, meaning: str = "keeps the division from blowing up where v is near 0") -> Knob:
+    """The small number that guards a division."""
+    return Knob("eps", "ε", default, "log", meaning, notch_low=1e-12, notch_high=10.0)
+
+
+def decay_knob(name: str, symbol: str, default: float, meaning: str, *, one: bool = False) -> Knob:
+    """A share of the past that is kept, 0 to 1; 1 itself only where `one` says so."""
+    return Knob(name, symbol, default, "beta", meaning, high=1.0, high_excluded=not one)
+
+
+def beta1_knob(default: float = 0.9) -> Knob:
+    """The decay rate of the averaged gradient."""
+    return decay_knob("beta1", "β1", default, "memory of the direction: m keeps about 1/(1−β1) steps")
+
+
+def beta2_knob(default: float = 0.999, meaning: str = "memory of the scale: v keeps about 1/(1−β2) steps") -> Knob:
+    """The decay rate of the averaged square."""
+    return decay_knob("beta2", "β2", default, meaning)
+
+
+def weight_decay_knob(default: float = 0.0, meaning: str = "pull to the origin, added to the gradient as λ·x") -> Knob:
+    """Weight decay, with an off notch."""
+    return Knob("weight_decay", "λ", default, "log_off", meaning, notch_low=1e-6, notch_high=1.0)
+
+
+def flag_knob(name: str, symbol: str, default: float, meaning: str) -> Knob:
+    """A switch; in the arithmetic it is 0.0 or 1.0, so that an array of switches works too."""
+    return Knob(name, symbol, default, "flag", meaning, high=1.0)
+
+
+def finish(delta: Array, state: Any, terms: Mapping[str, Value]) -> Update:
+    """The Update, every term brought to delta's shape."""
+    shape = delta.shape
+    shaped = {
+        symbol: term if isinstance(term, np.ndarray) and term.shape == shape else np.broadcast_to(term, shape)
+        for symbol, term in terms.items()
+    }
+    return Update(delta, state, shaped)
+
+
+def with_decay(gradient: Array, x: Array, weight_decay: Value) -> Array:
+    """The gradient plus λ·x, the gradient of λ/2·‖x‖² (classic L2 weight decay)."""
+    # A λ of 0 must leave the gradient alone even where x is infinite, and costs nothing.
+    return gradient if isinstance(weight_decay, float) and weight_decay == 0 else gradient + weight_decay * x
+
+
+def average(past: Array, new: Array, beta: Value) -> Array:
+    """The running average that keeps the share `beta` of the past."""
+    return beta * past + (1 - beta) * new
+
+
+def weight_so_far(beta: Value, step: int) -> Value:
+    """1 − βᵗ: the weights in a running average that began at 0 sum to this after `step` steps, not to 1.
+
+    The power is taken anew each step: a running product β·β·β… drifts, and where β is near 1 the difference from 1
+    magnifies the drift beyond the 1e-12 promised (to 3e-12 at β = 0.999999 after 500 steps).
+    """
+    return 1 - beta**step
