@@ -1,0 +1,184 @@
+"""From a scenario to arrays: the path of every lane with its losses, gradients and the terms of its rule.
+
+`simulate` is the one loop. It takes a point or a grid of points, a hyperparameter or a grid of them; `run` calls it
+for one lane and finds out where the lane converged or left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adam_tui.engine.optimizers import Optimizer, expand
+from adam_tui.engine.scenario import Lane, Scenario
+from adam_tui.engine.surfaces import Surface, surface
+
+Array = NDArray[np.float64]
+State = Literal["running", "converged", "diverged"]
+
+# A lane has converged at the first step where the gradient's norm and the step's length are both below this.
+# scipy.optimize.minimize stops BFGS at the same gradient norm (gtol=1e-5).
+TOLERANCE = 1e-5
+# A lane has diverged when it is this many times the plot's diagonal away from its centre, or no longer finite.
+OUT_OF_BOUNDS = 100.0
+# The loop looks for divergence only so often (steps): a look costs as much as a step.
+LOOK_EVERY = 64
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Trajectory:
+    """The path of one lane: N + 1 points, N ≤ the steps asked for; shorter only when the lane diverged.
+
+    positions, gradients: (N + 1, 2), the gradient is the true one at each point; losses: (N + 1,).
+    terms: what went into step t, by the paper's symbol, each (N + 1, 2): "g" the gradient used (with its noise), the
+    optimizer's moments, and "Δ" the update, so that positions[t] = positions[t − 1] + Δ[t]. Row 0 is nan.
+    converged_at, diverged_at: the first such step, or None.
+    """
+
+    positions: Array
+    losses: Array
+    gradients: Array
+    terms: Mapping[str, Array]
+    converged_at: int | None
+    diverged_at: int | None
+
+    @property
+    def last(self) -> int:
+        """The last step of the path."""
+        return len(self.positions) - 1
+
+    def state(self, step: int) -> State:
+        """What can be said of the lane at `step`."""
+        if self.diverged_at is not None and step >= self.diverged_at:
+            return "diverged"
+        return "converged" if self.converged_at is not None and step >= self.converged_at else "running"
+
+    def gradient_norm(self, step: int) -> float:
+        """‖∇f‖ at the point of `step`."""
+        with np.errstate(all="ignore"):
+            return float(np.hypot(*self.gradients[min(step, self.last)]))
+
+
+@lru_cache(maxsize=32)
+def surface_of(name: str, function: str | None) -> Surface:
+    """The surface that a scenario names; ValueError with one line when there is none."""
+    if function is None:
+        return surface(name)
+    from adam_tui.engine.expression import parse_function  # sympy, half a second: only for who needs it
+
+    return parse_function(function)
+
+
+def plotted_surface(scenario: Scenario) -> Surface:
+    """The surface of a scenario."""
+    return surface_of(scenario.surface, scenario.function)
+
+
+def start_of(scenario: Scenario) -> tuple[float, float]:
+    """Where all lanes start: as asked, or where the surface suggests."""
+    return scenario.start or plotted_surface(scenario).start
+
+
+def trajectories(scenario: Scenario) -> tuple[Trajectory, ...]:
+    """The path of every lane; a lane that was computed lately is not computed again."""
+    start = start_of(scenario)
+    key = (scenario.surface if scenario.function is None else "", scenario.function)
+    return tuple(_run(*key, lane, start, scenario.steps, scenario.noise, scenario.seed) for lane in scenario.lanes)
+
+
+def simulate(
+    rule: Optimizer,
+    values: Mapping[str, float | Array],
+    gradient: Callable[[Array], Array],
+    start: Array,
+    steps: int,
+    *,
+    noise: Array | None = None,
+    observe: Callable[[int, Array, Array, dict[str, Array]], bool | None] | None = None,
+) -> Array:
+    """Take `steps` steps of `rule` from `start` (..., 2) and return the last points (..., 2).
+
+    `values` maps each knob to a number or to an array of shape (...) that broadcasts over the points. `noise` is
+    (steps, 2) and is added to the gradients. `observe(t, x, g, terms)` sees every step t = 1 … steps after it was
+    taken, with the gradient used; it ends the walk by returning True. Nothing is raised for what overflows.
+    """
+    hyper = expand(values)
+    x = np.array(start, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        state = rule.init(x, hyper)
+        for t in range(1, steps + 1):
+            g = gradient(x)
+            if noise is not None:
+                g = g + noise[t - 1]
+            delta, state, terms = rule.update(g, state, x, hyper)
+            x = x + delta
+            if observe is not None:
+                terms["Δ"] = delta
+                if observe(t, x, g, terms):
+                    break
+    return x
+
+
+def run(plot: Surface, lane: Lane, start: tuple[float, float], steps: int, noise: float, seed: int) -> Trajectory:
+    """Walk one lane over one surface. `noise` is the standard deviation of the gradient's Gaussian noise."""
+    draws = noise * np.random.default_rng(seed).standard_normal((steps, 2)) if noise else None
+    positions = np.full((steps + 1, 2), np.nan)
+    positions[0] = start
+    recorded: dict[str, Array] = {}
+    centre, reach = _reach(plot)
+
+    def observe(t: int, x: Array, g: Array, terms: dict[str, Array]) -> bool:
+        positions[t] = x
+        if not recorded:
+            recorded.update({name: np.full((steps + 1, 2), np.nan) for name in ("g", *terms)})
+        recorded["g"][t] = g
+        for name, value in terms.items():
+            recorded[name][t] = value
+        if t % LOOK_EVERY:
+            return False
+        distance = np.abs(x - centre).max()
+        return not distance < reach
+
+    simulate(lane.rule, dict(lane.values), plot.gradient, np.array(start), steps, noise=draws, observe=observe)
+    with np.errstate(all="ignore"):
+        return _finish(plot, positions, recorded, centre, reach)
+
+
+@lru_cache(maxsize=64)
+def _run(
+    name: str, function: str | None, lane: Lane, start: tuple[float, float], steps: int, noise: float, seed: int
+) -> Trajectory:
+    return run(surface_of(name, function), lane, start, steps, noise, seed)
+
+
+def _reach(plot: Surface) -> tuple[Array, float]:
+    x_min, x_max, y_min, y_max = plot.bounds
+    diagonal = float(np.hypot(x_max - x_min, y_max - y_min))
+    return np.array([(x_min + x_max) / 2, (y_min + y_max) / 2]), OUT_OF_BOUNDS * diagonal
+
+
+def _finish(plot: Surface, positions: Array, recorded: dict[str, Array], centre: Array, reach: float) -> Trajectory:
+    """Cut the path where it left, and find where it came to rest."""
+    outside = ~(np.abs(positions - centre).max(axis=1) < reach)
+    outside[0] = False  # a start is where the person put it
+    diverged_at = int(outside.argmax()) if outside.any() else None
+    kept = len(positions) if diverged_at is None else diverged_at + 1
+    positions = positions[:kept]
+    recorded = {name: values[:kept] for name, values in recorded.items()}
+    losses = np.asarray(plot.f(positions), dtype=np.float64)
+    if diverged_at is None and not np.isfinite(losses[-1]):  # a function that has a hole or overflows on the way
+        diverged_at = int((~np.isfinite(losses)).argmax())
+        kept = diverged_at + 1
+        positions, losses = positions[:kept], losses[:kept]
+        recorded = {name: values[:kept] for name, values in recorded.items()}
+    gradients = np.asarray(plot.gradient(positions), dtype=np.float64)
+    at_rest = np.hypot(gradients[:, 0], gradients[:, 1]) < TOLERANCE
+    if "Δ" in recorded:
+        at_rest &= np.hypot(recorded["Δ"][:, 0], recorded["Δ"][:, 1]) < TOLERANCE
+    converged_at = int(at_rest.argmax()) if at_rest.any() else None
+    return Trajectory(positions, losses, gradients, recorded, converged_at, diverged_at)

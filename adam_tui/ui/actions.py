@@ -1,0 +1,81 @@
+"""What a person can do, in one table a screen: the bindings, the footer, the help and the palette all read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from textual.binding import Binding
+
+# How the keys that have no glyph of their own, or a long name in Textual, are shown.
+_SHOWN = {
+    "full_stop": ".",
+    "comma": ",",
+    "greater_than_sign": ">",
+    "less_than_sign": "<",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "-",
+    "question_mark": "?",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "shift+left": "⇧←",
+    "shift+right": "⇧→",
+    "shift+up": "⇧↑",
+    "shift+down": "⇧↓",
+    "escape": "esc",
+    "f1": "F1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do. `keys` are Textual's names, joined by commas; the first is the one shown.
+
+    `event` is what the screen's pure update gets; an action without one has an effect outside the state, and the
+    screen has a method `do_<name>` for it. `group` is the purpose under which the help lists it. `footer` ranks it
+    for the footer (1 is kept longest, 0 never shown there) under the word `short`.
+    """
+
+    name: str
+    keys: str
+    title: str
+    group: str
+    event: Any = None
+    footer: int = 0
+    short: str = ""
+
+    @property
+    def shown_keys(self) -> str:
+        """The keys as a person reads them: "space", ", .", "⇧→"."""
+        return " ".join(_SHOWN.get(key, key) for key in self.keys.split(","))
+
+    def binding(self) -> Binding:
+        """The Textual binding; the footer is ours, so it is not shown there."""
+        return Binding(self.keys, f"perform('{self.name}')", self.title, show=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FooterKey:
+    """What the footer shows for one or several actions that belong together: ", ." step."""
+
+    keys: str
+    word: str
+    action: str
+    rank: int
+
+
+def fitting(keys: list[FooterKey], width: int) -> list[FooterKey]:
+    """The footer's keys that fit `width` columns, the highest ranks (smallest numbers) first, in the given order."""
+    kept: list[FooterKey] = []
+    used = 1
+    for key in sorted(keys, key=lambda k: k.rank):
+        used += len(key.keys) + 1 + len(key.word) + 2
+        if used - 1 > width:
+            break
+        kept.append(key)
+    return [key for key in keys if key in kept]

@@ -1,0 +1,110 @@
+"""The application: which modes there are, which colours they have, and how it ends when the terminal goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.screen import Screen
+
+from adam_tui.draw.palette import Palette
+from adam_tui.ui.actions import Action
+from adam_tui.ui.dialogs import Help
+from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
+from adam_tui.ui.palette_commands import ActionCommands
+from adam_tui.ui.playground.screen import PlaygroundScreen
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.theme import DEFAULT_THEME, palette_of, themes
+
+# Exit status after a lost terminal, as a shell would report it.
+HANGUP_STATUS = 128 + 1
+
+
+class AdamApp(App[None]):
+    """adam-tui. `state` is what the playground opens with, `runs` where the training runs are kept."""
+
+    TITLE = "adam-tui"
+    CSS_PATH = "adam.tcss"
+    COMMANDS: ClassVar[set[Any]] = {ActionCommands}
+    BINDINGS = [action.binding() for action in SHARED_ACTIONS if action.name != "palette"]
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(self, state: PlaygroundState, mode: str = "playground", runs: Path | None = None) -> None:
+        super().__init__()
+        self._state = state
+        self._first_mode = mode
+        self._runs = runs
+        for theme in themes():
+            self.register_theme(theme)
+        self.theme = DEFAULT_THEME
+        self._screens: dict[str, Screen[Any]] = {}
+
+    @property
+    def palette(self) -> Palette:
+        """The drawings' palette that goes with the theme."""
+        return palette_of(self.current_theme)
+
+    def on_mount(self) -> None:
+        """Show the first mode, and leave cleanly when the terminal is gone."""
+        loop = asyncio.get_running_loop()
+        for name in ("SIGHUP", "SIGTERM"):
+            if hasattr(signal, name):  # not on Windows
+                try:
+                    loop.add_signal_handler(getattr(signal, name), self._terminal_gone)
+                except (NotImplementedError, ValueError, RuntimeError):
+                    break  # no main thread, as in tests that run the app beside others
+        self.show_mode(self._first_mode)
+
+    def _terminal_gone(self) -> None:
+        """Textual alone would die without its clean-up, or spin on a closed terminal."""
+        self.exit(return_code=HANGUP_STATUS)
+
+    def show_mode(self, mode: str) -> None:
+        """Switch to a mode, which is made when it is first shown."""
+        if mode not in self._screens:
+            self._screens[mode] = self._make(mode)
+            self.install_screen(self._screens[mode], mode)
+        if len(self.screen_stack) == 1:
+            self.push_screen(mode)
+        elif self.screen is not self._screens[mode]:
+            self.switch_screen(mode)
+
+    def _make(self, mode: str) -> ModeScreen:
+        if mode == "train":
+            from adam_tui.ui.train.screen import TrainScreen
+
+            return TrainScreen(self._runs)
+        return PlaygroundScreen(self._state)
+
+    def action_perform(self, name: str) -> None:
+        """Do a shared action: the bindings of the table end here."""
+        if isinstance(self.screen, ModeScreen):
+            self.screen.action_perform(name)
+
+    def action_mode(self, mode: str) -> None:
+        """Switch to a mode by a click on the top line."""
+        self.show_mode(mode)
+
+    def do_mode_playground(self) -> None:
+        """1."""
+        self.show_mode("playground")
+
+    def do_mode_train(self) -> None:
+        """2."""
+        self.show_mode("train")
+
+    def do_help(self) -> None:
+        """?."""
+        own: tuple[Action, ...] = self.screen.ACTIONS if isinstance(self.screen, ModeScreen) else ()
+        self.push_screen(Help("Keys", (*own, *SHARED_ACTIONS)))
+
+    def do_palette(self) -> None:
+        """ctrl+p."""
+        self.action_command_palette()
+
+    def do_quit(self) -> None:
+        """Q: training goes on without us."""
+        self.exit()

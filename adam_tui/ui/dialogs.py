@@ -1,0 +1,112 @@
+"""The few windows that open over a mode: a value to type, a question to answer, the keys to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, Static
+
+from adam_tui.ui.actions import Action
+
+
+class AskText(ModalScreen[str | None]):
+    """Ask for one line of text. `check` raises ValueError with one line when the text will not do; None is cancelled."""
+
+    BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
+
+    def __init__(self, title: str, value: str, hint: str, check: Callable[[str], object]) -> None:
+        super().__init__()
+        self._title = title
+        self._value = value
+        self._hint = hint
+        self._check = check
+
+    def compose(self) -> ComposeResult:
+        """A frame with the input, a hint, and room for what is wrong."""
+        with Vertical(classes="dialog") as frame:
+            frame.border_title = self._title
+            frame.border_subtitle = "enter set · esc cancel"
+            yield Input(value=self._value, select_on_focus=True)
+            yield Label(self._hint, classes="hint", markup=False)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Say what is wrong while it is typed."""
+        hint = self.query_one(".hint", Label)
+        try:
+            self._check(event.value)
+        except ValueError as error:
+            hint.update(str(error))
+            hint.add_class("wrong")
+        else:
+            hint.update(self._hint)
+            hint.remove_class("wrong")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Close with the text when it will do."""
+        try:
+            self._check(event.value)
+        except ValueError:
+            self.app.bell()
+            return
+        self.dismiss(event.value)
+
+
+class Choose(ModalScreen[str | None]):
+    """Ask one question with a key for each answer: (key, value, words); None is cancelled."""
+
+    BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
+
+    def __init__(self, title: str, text: str, answers: Sequence[tuple[str, str, str]]) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+        self._answers = tuple(answers)
+        for key, value, words in answers:
+            self._bindings.bind(key, f"dismiss('{value}')", words, show=False)
+
+    def compose(self) -> ComposeResult:
+        """The text, and a line an answer."""
+        with Vertical(classes="dialog") as frame:
+            frame.border_title = self._title
+            yield Label(self._text, markup=False)
+            for key, value, words in (*self._answers, ("esc", "", "cancel")):
+                action = f"screen.dismiss('{value}')" if value else "screen.dismiss(None)"
+                yield Label(
+                    Content.from_markup(
+                        f"[@click={action}] [b $accent]$key[/]  $words[/]", key=f"{key:>5}", words=words
+                    )
+                )
+
+
+class Help(ModalScreen[None]):
+    """The keys, by purpose."""
+
+    BINDINGS = [
+        Binding(key, "dismiss(None)", "Close", show=False) for key in ("escape", "question_mark", "f1", "q", "enter")
+    ]
+
+    def __init__(self, title: str, actions: Sequence[Action]) -> None:
+        super().__init__()
+        self._title = title
+        self._actions = tuple(actions)
+
+    def compose(self) -> ComposeResult:
+        """A heading a group, a line an action."""
+        with VerticalScroll(classes="dialog help") as frame:
+            frame.border_title = self._title
+            frame.border_subtitle = "↑↓ scroll · esc close"
+            for group in dict.fromkeys(action.group for action in self._actions):
+                yield Static(group, classes="group")
+                for action in self._actions:
+                    if action.group == group:
+                        keys = f"{action.shown_keys:>14}"
+                        yield Static(Content.from_markup("[b $accent]$keys[/]  $title", keys=keys, title=action.title))
+
+    def on_mount(self) -> None:
+        """Let the arrow keys scroll at once."""
+        self.query_one(VerticalScroll).focus()

@@ -1,0 +1,84 @@
+"""What all modes have in common: the top line, the footer, the table of actions, and the word on a tiny terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.events import Resize
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from adam_tui.ui.actions import Action, FooterKey
+from adam_tui.ui.widgets.key_line import KeyLine
+from adam_tui.ui.widgets.tabs_line import TabsLine
+
+MIN_WIDTH, MIN_HEIGHT = 60, 18
+MODES: tuple[tuple[str, str, str], ...] = (("1", "playground", "Playground"), ("2", "train", "Train"))
+
+SHARED_ACTIONS: tuple[Action, ...] = (
+    *(Action(f"mode_{name}", key, f"Go to {title}", "Everywhere") for key, name, title in MODES),
+    Action("help", "question_mark,f1", "Show the keys", "Everywhere", footer=2, short="keys"),
+    Action("palette", "ctrl+p", "Search all actions", "Everywhere"),
+    Action("quit", "q", "Quit", "Everywhere", footer=9, short="quit"),
+)
+
+
+class ModeScreen(Screen[None]):
+    """A mode of the program. A subclass names its `MODE` and its `ACTIONS`, and composes its body."""
+
+    MODE: ClassVar[str] = ""
+    ACTIONS: ClassVar[tuple[Action, ...]] = ()
+    AUTO_FOCUS = ""
+    ESCAPE_TO_MINIMIZE = False
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        cls.BINDINGS = [action.binding() for action in cls.ACTIONS]
+        super().__init_subclass__(**kwargs)
+
+    def compose(self) -> ComposeResult:
+        """The top line, the body, the footer, and the word on a tiny terminal."""
+        yield TabsLine(MODES, self.MODE)
+        yield from self.body()
+        yield KeyLine(self.footer_keys())
+        yield Static(id="too-small")
+
+    def body(self) -> Iterable[Widget]:
+        """What lies between the top line and the footer."""
+        return ()
+
+    def footer_keys(self) -> Sequence[FooterKey]:
+        """The footer: every action that has a rank."""
+        return [
+            FooterKey(action.shown_keys, action.short, action.name, action.footer)
+            for action in (*self.ACTIONS, *SHARED_ACTIONS)
+            if action.footer
+        ]
+
+    def refresh_footer(self) -> None:
+        """Show the keys that matter now."""
+        self.query_one(KeyLine).show(self.footer_keys())
+
+    def action_perform(self, name: str) -> None:
+        """Do what the table says under this name."""
+        action = next(a for a in (*self.ACTIONS, *SHARED_ACTIONS) if a.name == name)
+        if action.event is not None:
+            self.dispatch(action.event)
+        else:
+            method = getattr(self, f"do_{name}", None) or getattr(self.app, f"do_{name}")
+            method()
+
+    def dispatch(self, event: object) -> None:
+        """Take an event to the screen's state; a subclass with a state has its own."""
+        raise LookupError(f"{type(self).__name__} has no state for {event!r}")
+
+    def on_resize(self, event: Resize) -> None:
+        """Below the smallest usable size, say which size is needed instead of drawing a ruin."""
+        small = event.size.width < MIN_WIDTH or event.size.height < MIN_HEIGHT
+        self.set_class(small, "-too-small")
+        if small:
+            self.query_one("#too-small", Static).update(
+                f"adam-tui needs {MIN_WIDTH}×{MIN_HEIGHT} cells\nthis terminal has {event.size.width}×{event.size.height}"
+            )

@@ -1,0 +1,217 @@
+"""From the playground's state to pictures: which numbers go where. Pure functions; the screen only shows the cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from adam_tui.draw import panels
+from adam_tui.draw.cells import Cells, Color
+from adam_tui.draw.chart import ChartStyle, Series, chart
+from adam_tui.draw.palette import MARKERS, PALETTES, Palette
+from adam_tui.draw.scene import Arrow, Backdrop, PathView, backdrop, compose
+from adam_tui.engine.surfaces import Surface
+from adam_tui.engine.trajectory import Trajectory, start_of, surface_of, trajectories
+from adam_tui.ui.playground.state import SPEEDS, Fill, PlaygroundState
+
+FRAME = 2  # rows of a panel's border
+LOSS_ROWS = 5  # the least that a loss curve needs
+SMALLEST_TABLE = 3  # rows of the lanes or knobs when there is no room for all
+# Losses are drawn down to this share of the first one: below it a curve says nothing but "zero".
+LOSS_FLOOR = 1e-16
+
+
+@dataclass(frozen=True, slots=True)
+class SideHeights:
+    """Rows of the panels on the right, frames included; 0 is hidden."""
+
+    lanes: int
+    knobs: int
+    inspector: int
+    loss: int
+
+
+def side_heights(rows: int, state: PlaygroundState) -> SideHeights:
+    """Share `rows` among the panels: tables whole where they fit, the loss curve what is left, the inspector last."""
+    rule = state.chosen_lane.rule
+    lanes = len(state.scenario.lanes) + 1 + FRAME
+    knobs = len(rule.knobs) + FRAME
+    least_loss = LOSS_ROWS + FRAME
+    spare = rows - lanes - knobs - least_loss
+    if spare < 0:
+        cut = min(-spare, max(knobs - SMALLEST_TABLE - FRAME, 0))
+        knobs, spare = knobs - cut, spare + cut
+    if spare < 0:
+        cut = min(-spare, max(lanes - SMALLEST_TABLE - FRAME - 1, 0))
+        lanes, spare = lanes - cut, spare + cut
+    inspector = 0
+    terms = len(_terms(state, 1))
+    if state.inspector and spare >= 1 + terms + FRAME:
+        inspector = min(1 + terms + len(rule.rule) + FRAME, spare)
+    return SideHeights(lanes, knobs, inspector, max(rows - lanes - knobs - inspector, 0))
+
+
+def backdrop_of(state: PlaygroundState, width: int, height: int, palette: Palette) -> Backdrop:
+    """The contour without the paths: the expensive part, kept until what it shows changes."""
+    scenario = state.scenario
+    name = "" if scenario.function is not None else scenario.surface
+    return _backdrop(name, scenario.function, state.looked_at.bounds, width, height, palette.name, state.fill)
+
+
+@lru_cache(maxsize=16)
+def _backdrop(
+    name: str,
+    function: str | None,
+    bounds: tuple[float, float, float, float],
+    width: int,
+    height: int,
+    palette: str,
+    fill: Fill,
+) -> Backdrop:
+    plot = surface_of(name, function)
+    return backdrop(plot.f, bounds, width, height, PALETTES[palette], fill=fill, minima=plot.minima, axes=True)
+
+
+def contour(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
+    """The contour with every lane's path up to the step, heads, start, crosshair and vectors."""
+    paths = trajectories(state.scenario)
+    views = [
+        PathView(
+            positions=path.positions,
+            color=palette.lanes[i],
+            marker=MARKERS[i],
+            step=min(state.step, path.last),
+            selected=i == state.lane,
+        )
+        for i, path in enumerate(paths)
+    ]
+    arrows = _vectors(paths[state.lane], state.step, palette) if state.vectors else ()
+    return compose(backdrop_of(state, width, height, palette), views, start_of(state.scenario), state.crosshair, arrows)
+
+
+def _vectors(path: Trajectory, step: int, palette: Palette) -> Sequence[Arrow]:
+    """At the lane's point: the downhill direction −∇f, scaled to be seen, and the update that the next step makes."""
+    here = min(step, path.last)
+    origin = path.positions[here]
+    found = []
+    if here < path.last:
+        found.append(Arrow(origin, path.positions[here + 1], palette.accent))
+    slope = path.gradients[here]
+    norm = float(np.hypot(*slope))
+    if np.isfinite(norm) and norm > 0:
+        spread = np.ptp(path.positions[np.isfinite(path.positions).all(axis=1)], axis=0).max()
+        found.append(Arrow(origin, origin - slope / norm * max(spread, 1e-9) * 0.15, palette.foreground))
+    return found
+
+
+def marker_of(state: PlaygroundState) -> str:
+    """The chosen lane's marker."""
+    return MARKERS[state.lane]
+
+
+def lanes(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
+    """The table of lanes at the step."""
+    rows = []
+    for i, (name, path) in enumerate(zip(state.scenario.labels(), trajectories(state.scenario), strict=True)):
+        at = min(state.step, path.last)
+        rows.append(
+            panels.LaneRow(
+                MARKERS[i],
+                palette.lanes[i],
+                name,
+                float(path.losses[at]),
+                path.gradient_norm(at),
+                path.state(state.step),
+            )
+        )
+    return panels.lanes(rows, state.lane, width, height, palette)
+
+
+def knobs(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
+    """The knobs of the chosen lane."""
+    lane = state.chosen_lane
+    table = [(knob, lane[knob.name]) for knob in lane.rule.knobs]
+    return panels.knobs(table, state.knob, palette.lanes[state.lane], width, height, palette)
+
+
+def inspector(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
+    """The numbers that made the chosen lane's step, and its rule."""
+    path = trajectories(state.scenario)[state.lane]
+    return panels.arithmetic(
+        _terms(state, min(state.step, path.last)), state.chosen_lane.rule.rule, width, height, palette
+    )
+
+
+def _terms(state: PlaygroundState, step: int) -> dict[str, tuple[float, float]]:
+    path = trajectories(state.scenario)[state.lane]
+    return {name: (float(v[step, 0]), float(v[step, 1])) for name, v in path.terms.items() if step < len(v)}
+
+
+def loss_title(state: PlaygroundState) -> str:
+    """What the loss panel is called: a surface whose lowest value is not 0 shows the distance from it when log."""
+    if not _log(state):
+        return "Loss"
+    return "Loss (log)" if _floor(state.surface) == 0 else "Loss − minimum (log)"
+
+
+def loss(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
+    """The loss of every lane up to the step, on axes that do not move while it plays."""
+    paths = trajectories(state.scenario)
+    log = _log(state)
+    floor = _floor(state.surface) if log else 0.0
+    curves = [path.losses - (floor or 0.0) for path in paths]
+    known = np.concatenate(curves)
+    known = known[np.isfinite(known) & ((known > 0) | (not log))]
+    if log and len(known):
+        known = known[known > known.max() * LOSS_FLOOR]
+    limits = (float(known.min()), float(known.max())) if len(known) else None
+    order = [i for i in range(len(paths)) if i != state.lane] + [state.lane]
+    series = [
+        Series(
+            x=np.arange(min(state.step, paths[i].last) + 1, dtype=np.float64),
+            y=curves[i][: state.step + 1],
+            color=palette.lanes[i],
+            bold=i == state.lane,
+        )
+        for i in order
+    ]
+    return chart(
+        series, width, height, chart_style(palette), log_y=log, y_limits=limits, x_limits=(0.0, state.scenario.steps)
+    )
+
+
+def chart_style(palette: Palette) -> ChartStyle:
+    """The palette's colours for a chart."""
+    return ChartStyle(background=palette.background, foreground=palette.foreground, faint=palette.axis)
+
+
+def _floor(plot: Surface) -> float | None:
+    """The lowest value of a surface where it is known."""
+    if not plot.minima:
+        return None
+    value = float(np.min(plot.f(np.array(plot.minima))))
+    return 0.0 if abs(value) < 1e-12 else value
+
+
+def _log(state: PlaygroundState) -> bool:
+    """True when a log axis is asked for and the losses allow it: all above 0, or above a known lowest value."""
+    if not state.log_loss:
+        return False
+    if _floor(state.surface) is not None:
+        return True
+    return all(float(np.nanmin(path.losses)) > 0 for path in trajectories(state.scenario))
+
+
+def timeline(state: PlaygroundState, width: int, palette: Palette) -> Cells:
+    """The row under everything: the step, with a mark where a lane converged or diverged."""
+    marks: list[tuple[int, str, Color]] = []
+    for path in trajectories(state.scenario):
+        if path.converged_at is not None:
+            marks.append((path.converged_at, "✓", palette.states["converged"]))
+        if path.diverged_at is not None:
+            marks.append((path.diverged_at, "✕", palette.states["diverged"]))
+    note = f"{SPEEDS[state.speed]:>3}/s"
+    return panels.timeline(state.step, state.scenario.steps, state.playing, note, marks, width, palette)

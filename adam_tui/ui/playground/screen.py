@@ -1,0 +1,219 @@
+"""Mode 1: turns keys into events, keeps the newest state, and hands each panel the cells that belong to it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from textual import on
+from textual.containers import Horizontal, Vertical
+from textual.events import Click, Resize
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.timer import Timer
+from textual.widget import Widget
+
+from adam_tui.draw.cells import Cells
+from adam_tui.draw.palette import Palette
+from adam_tui.engine.scenario import MAX_STEPS
+from adam_tui.ui.actions import FooterKey
+from adam_tui.ui.dialogs import AskText
+from adam_tui.ui.mode_screen import ModeScreen
+from adam_tui.ui.playground import picture
+from adam_tui.ui.playground import state as s
+from adam_tui.ui.playground.actions import ACTIONS, footer
+from adam_tui.ui.widgets.cell_view import CellView
+
+FRAMES_PER_SECOND = 20
+# While it plays, the tables and the loss curve follow at a rate that can be read; the path moves every frame.
+FRAMES_PER_READING = 5
+NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
+
+
+class PlaygroundScreen(ModeScreen):
+    """The contour with its paths on the left; lanes, knobs, arithmetic and losses on the right."""
+
+    MODE = "playground"
+    ACTIONS = ACTIONS
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-normal"), (WIDE, "-wide")]
+
+    # Not repainted as a whole: the panels repaint the cells that changed.
+    state: reactive[s.PlaygroundState] = reactive(s.PlaygroundState, init=False, repaint=False)
+
+    def __init__(self, state: s.PlaygroundState, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.set_reactive(PlaygroundScreen.state, state)
+        self._clock = clock
+        self._last_tick = 0.0
+        self._frame = 0
+        self._timer: Timer | None = None
+
+    def body(self) -> Iterable[Widget]:
+        """The contour, the panels beside it, and the timeline."""
+        contour = CellView(id="contour", classes="panel plot")
+        side = []
+        for name, title in (("lanes", "Lanes"), ("knobs", ""), ("inspector", "Arithmetic"), ("loss", "Loss")):
+            view = CellView(id=name, classes="panel")
+            view.border_title = title
+            side.append(view)
+        yield Horizontal(contour, Vertical(*side, id="side"), id="body")
+        yield CellView(id="timeline")
+
+    def footer_keys(self) -> Sequence[FooterKey]:
+        """The keys that matter now."""
+        return footer(self.state)
+
+    def on_mount(self) -> None:
+        """Start the clock, paused unless the state plays."""
+        self._timer = self.set_interval(1 / FRAMES_PER_SECOND, self._tick, pause=True)
+        self._dress()
+        if self.state.playing:
+            self._last_tick = self._clock()
+            self._timer.resume()
+
+    def on_screen_suspend(self) -> None:
+        """Another mode is shown: nothing moves here."""
+        if self._timer is not None:
+            self._timer.pause()
+
+    def on_screen_resume(self) -> None:
+        """Shown again: go on where it stopped."""
+        if self._timer is not None and self.state.playing:
+            self._last_tick = self._clock()
+            self._timer.resume()
+
+    @property
+    def _palette(self) -> Palette:
+        return self.app.palette  # type: ignore[attr-defined, no-any-return]
+
+    def dispatch(self, event: object) -> None:
+        """Take an event to the state."""
+        self.state = s.update(self.state, event)  # type: ignore[arg-type]
+
+    def _tick(self) -> None:
+        now = self._clock()
+        elapsed, self._last_tick = now - self._last_tick, now
+        self._frame += 1
+        self.dispatch(s.Tick(elapsed))
+
+    def watch_state(self, before: s.PlaygroundState, after: s.PlaygroundState) -> None:
+        """Draw what the change touches."""
+        if self._timer is not None and after.playing != before.playing:
+            self._last_tick = self._clock()
+            (self._timer.resume if after.playing else self._timer.pause)()
+        if (before.playing, before.crosshair is None) != (after.playing, after.crosshair is None):
+            self.refresh_footer()
+        only_time = before.playing and after.playing and before.scenario == after.scenario
+        if not only_time:
+            self._dress()
+        self._draw(("contour", "timeline"))
+        if not (only_time and self._frame % FRAMES_PER_READING):
+            self._draw(("lanes", "knobs", "inspector", "loss"))
+
+    def _dress(self) -> None:
+        """Titles and heights, which change with the surface and the lanes but not with time."""
+        surface, lane = self.state.surface, self.state.chosen_lane
+        name = surface.name if surface.name in surface.title else f"{surface.name}  {surface.title}"
+        self._title("contour", name, "○ start · ✛ minimum" if surface.minima else "○ start")
+        self._title("knobs", f"{picture.marker_of(self.state)} {lane.rule.title}")
+        self._title("loss", picture.loss_title(self.state))
+        side = self.query_one("#side", Vertical)
+        if side.size.height:
+            heights = picture.side_heights(side.size.height, self.state)
+            for panel in ("lanes", "knobs", "inspector", "loss"):
+                rows = getattr(heights, panel)
+                view = self.query_one(f"#{panel}", CellView)
+                view.display = rows > picture.FRAME
+                if panel != "loss":
+                    view.styles.height = rows
+
+    def _title(self, panel: str, title: str, subtitle: str = "") -> None:
+        view = self.query_one(f"#{panel}", CellView)
+        if (view.border_title, view.border_subtitle or "") != (title, subtitle):
+            view.border_title, view.border_subtitle = title, subtitle
+
+    def _draw(self, panels: Iterable[str]) -> None:
+        for panel in panels:
+            view = self.query_one(f"#{panel}", CellView)
+            size = _content_size(view)
+            if view.display and size.width > 0 and size.height > 0:
+                view.show(self._cells(panel, size))
+
+    def _cells(self, panel: str, size: Size) -> Cells:
+        if panel == "timeline":
+            return picture.timeline(self.state, size.width, self._palette)
+        draw = getattr(picture, panel)
+        cells: Cells = draw(self.state, size.width, size.height, self._palette)
+        return cells
+
+    @on(CellView.Resized)
+    def _view_resized(self, event: CellView.Resized) -> None:
+        if event.view.id:
+            self._draw((event.view.id,))
+
+    def on_resize(self, event: Resize) -> None:
+        """Share the rows anew once the layout is known."""
+        super().on_resize(event)
+        self.call_after_refresh(self._dress)
+
+    @on(Click, "#contour")
+    def _clicked(self, event: Click) -> None:
+        """Start from where the plot was clicked."""
+        view = self.query_one("#contour", CellView)
+        offset = event.get_content_offset(view)
+        size = _content_size(view)
+        if offset is None or not size.width or not size.height:
+            return
+        drawn = picture.backdrop_of(self.state, size.width, size.height, self._palette)
+        row, column = offset.y - drawn.plot_offset[0], offset.x - drawn.plot_offset[1]
+        if 0 <= row < drawn.viewport.height and 0 <= column < drawn.viewport.width:
+            self.dispatch(s.SetStart(*drawn.viewport.from_cell(row, column)))
+
+    def do_type_value(self) -> None:
+        """Enter: set the start while it is placed, else type the chosen knob's value."""
+        if self.state.crosshair is not None:
+            self.dispatch(s.SetStart(*self.state.crosshair))
+            return
+        knob, lane = self.state.chosen_knob, self.state.chosen_lane
+
+        def entered(text: str | None) -> None:
+            if text is not None:
+                self.dispatch(s.SetKnob(knob.parse(text)))
+
+        hint = f"{knob.meaning} · {knob.allowed()} · default {knob.format(knob.default)}"
+        value = knob.format(lane[knob.name])
+        self.app.push_screen(AskText(f"{lane.optimizer} {knob.name}", value, hint, knob.parse), entered)
+
+    def do_steps(self) -> None:
+        """G: type how many steps the race has."""
+
+        def entered(text: str | None) -> None:
+            if text is not None:
+                self.dispatch(s.SetSteps(_steps(text)))
+
+        self.app.push_screen(
+            AskText("Steps of the race", str(self.state.scenario.steps), f"1 to {MAX_STEPS:,}", _steps), entered
+        )
+
+    def do_random_start(self) -> None:
+        """R: a start anywhere in the window."""
+        window = self.state.looked_at
+        self.dispatch(
+            s.SetStart(random.uniform(window.x_min, window.x_max), random.uniform(window.y_min, window.y_max))
+        )
+
+
+def _content_size(view: CellView) -> Size:
+    return view.content_region.size if view.is_mounted else Size(0, 0)
+
+
+def _steps(text: str) -> int:
+    """The number of steps that was typed; ValueError with one line when it is not one."""
+    try:
+        steps = int(text.replace(",", ""))
+    except ValueError:
+        raise ValueError(f"a whole number is needed, not {text!r}") from None
+    if not 1 <= steps <= MAX_STEPS:
+        raise ValueError(f"from 1 to {MAX_STEPS:,}")
+    return steps

@@ -1,0 +1,137 @@
+"""A widget that shows `Cells` and sends only the cells that changed.
+
+Textual repaints a changed span from the left edge of its widget, so a plot in one widget would send most of itself for
+one moved dot. The view is therefore cut into tiles side by side: a changed cell then costs its own tile's row at most.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from rich.color import Color as RichColor
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from adam_tui.draw.cells import Cells
+
+# Columns of a tile: half as wide saves a fifth of the bytes and doubles the widgets that each layout visits.
+TILE = 12
+
+
+@lru_cache(maxsize=8192)
+def _style(fg: int, bg: int, bold: bool) -> Style:
+    """The Rich style of two 24-bit colours; cached because Rich caches its escape codes in the object."""
+    return Style(
+        color=RichColor.from_rgb(fg >> 16, fg >> 8 & 255, fg & 255),
+        bgcolor=RichColor.from_rgb(bg >> 16, bg >> 8 & 255, bg & 255),
+        bold=bold or None,
+    )
+
+
+class CellView(Horizontal):
+    """Shows one `Cells` at a time, top left; call `show` with the next one."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    CellView { overflow: hidden; width: 1fr; height: 1fr; }
+    CellView > CellTile { width: 12; height: 100%; }
+    """
+
+    class Resized(Message):
+        """The view has a new size, and its owner should draw for it."""
+
+        def __init__(self, view: CellView) -> None:
+            super().__init__()
+            self.view = view
+
+        @property
+        def control(self) -> CellView:
+            """The view, for `@on(CellView.Resized, "#id")`."""
+            return self.view
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._cells: Cells | None = None
+        self._known_size = Size(0, 0)
+
+    def compose(self) -> ComposeResult:
+        """Enough tiles for a view as wide as the screen; those outside the view are clipped away."""
+        for number in range(-(-self.app.size.width // TILE)):
+            yield CellTile(number * TILE)
+
+    def on_resize(self) -> None:
+        """Tell the owner, and add tiles when the screen has grown wider than it ever was."""
+        missing = -(-self.size.width // TILE) - len(self.children)
+        if missing > 0:
+            have = len(self.children)
+            self.mount_all(CellTile((have + i) * TILE) for i in range(missing))
+        if self.size != self._known_size:
+            self._known_size = self.size
+            self.post_message(self.Resized(self))
+
+    @property
+    def cells(self) -> Cells | None:
+        """What is shown now."""
+        return self._cells
+
+    def show(self, cells: Cells) -> None:
+        """Show `cells` and repaint what differs from what was shown before."""
+        before, self._cells = self._cells, cells
+        if before is None or before.glyph.shape != cells.glyph.shape:
+            for tile in self.children:
+                tile.refresh()
+            return
+        changed = cells.changed(before)
+        if not changed.any():
+            return
+        for tile in self.query_children(CellTile):
+            part = changed[:, tile.left : tile.left + TILE]
+            rows = np.flatnonzero(part.any(axis=1))
+            if len(rows):
+                last = part.shape[1] - part[rows, ::-1].argmax(axis=1)
+                first = part[rows].argmax(axis=1)
+                tile.refresh(
+                    *(Region(int(a), int(y), int(b - a), 1) for y, a, b in zip(rows, first, last, strict=True))
+                )
+
+    def strip(self, left: int, width: int, row: int) -> Strip:
+        """The cells of one tile's row."""
+        cells = self._cells
+        if cells is None or row >= cells.height or left >= cells.width:
+            return Strip.blank(width, self.rich_style)
+        stop = min(left + width, cells.width)
+        fg = cells.fg[row, left:stop].astype(np.int32) @ (65536, 256, 1)
+        bg = cells.bg[row, left:stop].astype(np.int32) @ (65536, 256, 1)
+        text = "".join(map(chr, cells.glyph[row, left:stop]))
+        bold = cells.bold[row, left:stop]
+        # A space has no ink: its foreground must not cut a run in two.
+        key = np.where(cells.glyph[row, left:stop] == 32, -1, fg * 2 + bold)
+        edges = np.flatnonzero((np.diff(key) != 0) | (np.diff(bg) != 0)) + 1
+        segments = []
+        for a, b in zip([0, *edges.tolist()], [*edges.tolist(), stop - left], strict=True):
+            segments.append(Segment(text[a:b], _style(int(fg[a]), int(bg[a]), bool(bold[a]))))
+        strip = Strip(segments, stop - left)
+        return strip if stop - left == width else strip.extend_cell_length(width, self.rich_style)
+
+
+class CellTile(Widget):
+    """One column of tiles of a `CellView`."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.left = left
+
+    def render_line(self, y: int) -> Strip:
+        """One row of this tile."""
+        view = self.parent
+        assert isinstance(view, CellView)
+        return view.strip(self.left, self.size.width, y)

@@ -1,0 +1,42 @@
+"""The top line: the name of the program, the modes with their keys, and on the right what the mode has to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+
+class TabsLine(Widget):
+    """`modes` are (key, name, title); `current` is the name of the one shown; `status` stands at the right."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    TabsLine { dock: top; height: 1; width: 100%; background: $panel; color: $text-muted; }
+    """
+    status: reactive[str] = reactive("")
+
+    def __init__(self, modes: Sequence[tuple[str, str, str]], current: str) -> None:
+        super().__init__()
+        self._modes = tuple(modes)
+        self._current = current
+
+    def render(self) -> Content:
+        """The line, the status cut off first when it is narrow."""
+        parts = [Content.from_markup(" [b $foreground]adam-tui[/] ")]
+        for key, name, title in self._modes:
+            chosen = name == self._current
+            style = "[b $background on $accent]" if chosen else f"[@click=app.mode('{name}')]"
+            parts.append(
+                Content.from_markup(
+                    f"  {style} $key $title [/]" if chosen else f"  {style}$key $title[/]", key=key, title=title
+                )
+            )
+        left = Content("").join(parts)
+        room = self.size.width - left.cell_length - 2
+        if room < 4 or not self.status:
+            return left
+        text = Content(self.status).truncate(room, ellipsis=True)
+        return Content("").join([left, Content(" " * (room + 1 - text.cell_length)), text])
