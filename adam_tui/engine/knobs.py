@@ -19,6 +19,8 @@ Scale = Literal["log", "log_off", "beta", "flag", "integer", "power_of_two"]
 STEPS_OF_A_DECADE = (1, 2, 5)
 COARSE = 3  # notches of a coarse step on the scales with three notches a decade: one decade
 COARSE_INTEGER = 10
+COARSE_POWER = 2
+BETA_TOP = 1e-6  # the arrow keys bring a β no nearer to 1 than this: a memory of a million steps
 # Positions on a scale are floats; a value this close to a notch stands on it.
 ON_NOTCH = 1e-6
 
@@ -27,8 +29,8 @@ ON_NOTCH = 1e-6
 class Knob:
     """One hyperparameter: `name` is torch.optim's (betas split), `symbol` the paper's letter.
 
-    `low` and `high` are the smallest and largest value that may be typed; `notch_low` and `notch_high` bound what
-    the arrow keys reach. All values are floats; a flag is 0.0 or 1.0.
+    `low` and `high` are the smallest and largest value that may be typed; on the logarithmic scales `notch_low` and
+    `notch_high`, both positive, bound what the arrow keys reach. All values are floats; a flag is 0.0 or 1.0.
     """
 
     name: str
@@ -45,22 +47,24 @@ class Knob:
 
     def check(self, value: float) -> float:
         """Return `value`, or raise ValueError with one line that says what is allowed."""
-        below = value <= self.low if self.low_excluded else value < self.low
-        above = value >= self.high if self.high_excluded else value > self.high
-        if math.isnan(value) or math.isinf(value) or below or above:
-            raise ValueError(f"{self.name} must be {self.allowed()}, not {value:g}")
         if self.scale == "flag" and value not in (0.0, 1.0):
             raise ValueError(f"{self.name} is a switch: 0 or 1, not {value:g}")
+        below = value <= self.low if self.low_excluded else value < self.low
+        above = value >= self.high if self.high_excluded else value > self.high
+        if not math.isfinite(value) or below or above:
+            raise ValueError(f"{self.name} must be {self.allowed()}, not {value:g}")
         if self.scale in ("integer", "power_of_two") and value != int(value):
             raise ValueError(f"{self.name} must be a whole number, not {value:g}")
-        return value
+        return float(value)
 
     def allowed(self) -> str:
         """The allowed range in words: "at least 0 and below 1"."""
-        low = f"above {self.low:g}" if self.low_excluded else f"at least {self.low:g}"
-        if math.isinf(self.high):
-            return low if math.isfinite(self.low) else "a finite number"
-        return f"{low} and " + (f"below {self.high:g}" if self.high_excluded else f"at most {self.high:g}")
+        ends = []
+        if math.isfinite(self.low):
+            ends.append(f"above {self.low:g}" if self.low_excluded else f"at least {self.low:g}")
+        if math.isfinite(self.high):
+            ends.append(f"below {self.high:g}" if self.high_excluded else f"at most {self.high:g}")
+        return " and ".join(ends) or "a finite number"
 
     def parse(self, text: str) -> float:
         """The value that a person typed; ValueError with one line when it is not one."""
@@ -75,42 +79,60 @@ class Knob:
         return self.check(value)
 
     def turn(self, value: float, notches: int, *, coarse: bool = False) -> float:
-        """The value `notches` notches above (or below, when negative) `value`, held within the knob's ends."""
+        """The value `notches` notches above (or below, when negative) `value`, held within the knob's ends.
+
+        From between two notches the first turn leads to the next one in its direction. A value that was typed beyond
+        what the keys reach stays where it is, or is turned back to the last notch.
+        """
         if not notches:
             return value
+        bottom, top = self._reach()
+        moved = min(max(self._moved(value, notches, coarse), bottom), top)
+        return max(value, moved) if notches > 0 else min(value, moved)
+
+    def _moved(self, value: float, notches: int, coarse: bool) -> float:
+        """Where the notches lead, the knob's ends left aside."""
         if self.scale == "flag":
-            return 1.0 if notches > 0 else 0.0
+            return float(notches > 0)
         if self.scale == "integer":
-            step = notches * (COARSE_INTEGER if coarse else 1)
-            return float(min(max(value + step, self.low), self.high))
+            return value + notches * (COARSE_INTEGER if coarse else 1)
         if self.scale == "power_of_two":
-            here = math.log2(value) if value > 0 else 0.0
-            moved = 2.0 ** _step(here, notches * (2 if coarse else 1))
-            return float(min(max(moved, self.low), self.high))
+            exponent = _step(math.log2(max(value, 1.0)), notches * (COARSE_POWER if coarse else 1))
+            return 2.0 ** min(exponent, 1023)  # the largest float is just below 2 ** 1024
         step = notches * (COARSE if coarse else 1)
         if self.scale == "beta":
-            return self._turn_beta(value, step)
-        bottom, top = _position(self.notch_low), _position(self.notch_high)
-        off = self.scale == "log_off"
-        here = _position(value) if value > 0 else bottom - 1
-        moved_to = _step(here, step)
-        if moved_to < bottom - ON_NOTCH:
-            return 0.0 if off else min(self.notch_low, value)
-        return max(_decade_value(min(moved_to, round(top))), 0.0) if moved_to > top else _decade_value(moved_to)
+            # A larger β stands nearer to 1. At 1 and beyond there is no notch: it turns back from the last one.
+            distance = _decade_value(_step(_position(max(1.0 - value, BETA_TOP / 2)), -step))
+            return float(1 - Decimal(str(distance)))
+        # A value typed beyond the notches counts as one notch beyond, so that the first turn back meets the last one.
+        first, last = _position(self.notch_low), _position(self.notch_high)
+        before, after = math.ceil(first - ON_NOTCH) - 1, math.floor(last + ON_NOTCH) + 1
+        moved_to = _step(min(max(_position(value), before), after) if value > 0 else before, step)
+        if moved_to < first - ON_NOTCH:
+            return 0.0 if self.scale == "log_off" else self.notch_low
+        return _decade_value(moved_to)
 
-    def _turn_beta(self, value: float, step: int) -> float:
-        distance = 1.0 - value
-        here = _position(distance) if distance > 0 else _position(1e-12)
-        moved_to = _step(here, -step)  # a larger β stands nearer to 1
-        moved_to = min(max(moved_to, round(_position(1e-6))), 0)
-        return float(1 - Decimal(str(_decade_value(moved_to))))
+    def _reach(self) -> tuple[float, float]:
+        """The lowest and the highest value that the arrow keys reach; both pass `check`."""
+        if self.scale == "beta":
+            bottom, top = max(self.low, 0.0), min(self.high, 1.0 - BETA_TOP)
+        elif self.scale in ("log", "log_off"):
+            bottom, top = max(self.low, self.notch_low), min(self.high, self.notch_high)
+            bottom = 0.0 if self.scale == "log_off" else bottom
+        else:
+            bottom, top = max(self.low, 1.0 if self.scale == "power_of_two" else -math.inf), self.high
+        if self.low_excluded and bottom == self.low:
+            bottom = self._moved(bottom, 1, coarse=False)
+        if self.high_excluded and top == self.high:
+            top = self._moved(top, -1, coarse=False)
+        return bottom, top
 
     def fraction(self, value: float) -> float:
         """Where `value` stands between the knob's ends, 0 to 1, for a slider."""
         if self.scale == "flag":
             return value
         if self.scale == "beta":
-            place, bottom, top = -_position(max(1.0 - value, 1e-6)), 0.0, -_position(1e-6)
+            place, bottom, top = -_position(max(1.0 - value, BETA_TOP)), 0.0, -_position(BETA_TOP)
         elif self.scale in ("integer", "power_of_two"):
             place, bottom, top = (math.log(max(v, 1.0)) for v in (value, max(self.low, 1.0), min(self.high, 1e6)))
         else:
@@ -118,6 +140,7 @@ class Knob:
             if value <= 0:
                 return 0.0
             place = _position(value)
+            bottom -= self.scale == "log_off"  # off is the notch below the first
         return min(max((place - bottom) / (top - bottom), 0.0), 1.0) if top > bottom else 0.0
 
     def format(self, value: float) -> str:
@@ -139,14 +162,14 @@ def format_number(value: float) -> str:
 
 def _position(value: float) -> float:
     """The place of a positive value on the 1-2-5 scale, three notches a decade, 1.0 at 0; linear in between."""
-    exponent = math.floor(math.log10(value))
-    mantissa = value / 10.0**exponent
+    # By its decimal digits: a quotient by 10.0**exponent fails where that power underflows.
+    digits, exponent = f"{value:.16e}".split("e")
+    mantissa, decade = float(digits), int(exponent) * 3.0
     edges = (1.0, 2.0, 5.0, 10.0)
     for i in range(3):
         if mantissa < edges[i + 1] * (1 - ON_NOTCH):
-            share = math.log(max(mantissa, edges[i]) / edges[i]) / math.log(edges[i + 1] / edges[i])
-            return exponent * 3 + i + share
-    return (exponent + 1) * 3.0
+            return decade + i + math.log(mantissa / edges[i]) / math.log(edges[i + 1] / edges[i])
+    return decade + 3
 
 
 def _step(here: float, step: int) -> int:
