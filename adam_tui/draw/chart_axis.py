@@ -1,0 +1,232 @@
+"""Scales for the chart: round limits, round ticks, and labels that a person can compare at a glance.
+
+Ticks are decimals, not floats, until the last moment: 3 × 0.1 must read 0.3, and a label must show the very number
+that stands at the tick. Nothing here overflows: a loss on its way to infinity passes 1e308 first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Limits = tuple[float, float]
+
+# A range narrower than this share of its values counts as constant; finer ticks would need labels of eight digits.
+NARROWEST = 1e-5
+CONSTANT_MARGIN = Decimal("0.1")  # of the value, above and below a constant
+ROWS_BETWEEN_TICKS = 2.0  # labels in neighbouring rows read as one block
+BELOW_A_DECADE = 3.0  # high / low under which a log axis takes evenly spaced ticks: 1-2-5 would leave it one or none
+SMALLEST = 1e-300  # values nearer to zero than this are drawn as zero; a log axis ends here
+QUARTERED_FROM = 1e300  # magnitude from which differences are taken of quarters, so that they stay finite
+ROUNDINGS_PER_STEP = 4  # limits end on a quarter of a step: whole steps would leave much of the plot empty
+ROUND_MANTISSAS = (1, 2, 5, 10)
+# From dense to sparse: the mantissas labelled in each decade, with the smallest gap between them in decades.
+LOG_LEVELS: tuple[tuple[tuple[int, ...], float], ...] = (((1, 2, 5), math.log10(2)), ((1, 3), math.log10(3)))
+DECADE_STRIDES = (1, 2, 3, 5, 10, 20, 50, 100, 200)
+PLAIN_LOW, PLAIN_HIGH = Decimal("0.01"), Decimal(10_000)  # outside of these a label is shorter as 5e-3 or 2e4
+COUNT_UNITS = ((Decimal(10**9), "G"), (Decimal(10**6), "M"), (Decimal(1000), "k"))
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A labelled place on an axis."""
+
+    value: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A scale from `low` to `high`, logarithmic or not, with its ticks from low to high."""
+
+    low: float
+    high: float
+    log: bool = False
+    ticks: tuple[Tick, ...] = ()
+
+    def place(self, values: Floats) -> Floats:
+        """Where values lie, as a share of the axis: 0 is low, 1 is high, and beyond for values outside of it.
+
+        On a log axis the values must be positive.
+        """
+        low, high = np.float64(self.low), np.float64(self.high)
+        with np.errstate(over="ignore"):
+            if self.log:
+                bottom = np.log10(low)
+                return np.asarray((np.log10(values) - bottom) / (np.log10(high) - bottom))
+            if max(abs(self.low), abs(self.high)) > QUARTERED_FROM:
+                values, low, high = values / 4, low / 4, high / 4
+            return np.asarray((values - low) / (high - low))
+
+    def value(self, shares: Floats) -> Floats:
+        """The values at these shares (within 0 and 1) of a linear axis: the inverse of `place`."""
+        return self.low * (1 - shares) + self.high * shares
+
+
+def value_axis(limits: Limits, rows: int, *, log: bool, exact: bool = False, percent: bool = False) -> Axis:
+    """The y axis for values within `limits` on `rows` rows: limits rounded outwards unless `exact`, and its ticks.
+
+    Labels are at most about five characters wide for losses of any size. `limits` are finite, positive when `log`.
+    """
+    low, high = _widened(*limits, log=log)
+    if not log or high / low < BELOW_A_DECADE:
+        intervals = max(2, round(rows / (ROWS_BETWEEN_TICKS + 0.5)))
+        for finer in (1, 2):  # a range may hold but one multiple of the step that suits it
+            step = _step(low, high, finer * intervals)
+            bottom, top = (low, high) if exact else _rounded_out(low, high, step / ROUNDINGS_PER_STEP, share=percent)
+            values = _multiples(bottom, top, step)
+            if len(values) > 1:
+                break
+        low, high = bottom, top
+        return Axis(low, high, log, _ticks(values, _percents(values, step) if percent else _evenly(values, step)))
+    if not exact:
+        low, high = _round_mantissa(low, ROUND_FLOOR), _round_mantissa(high, ROUND_CEILING)
+    values = _log_values(low, high, rows)
+    if len(values) < 2 and not exact:
+        values = [_decimal(low), _decimal(high)]
+    return Axis(low, high, log, _ticks(values, [_percents([v], v)[0] if percent else _magnitude(v) for v in values]))
+
+
+def count_axis(limits: Limits, most_ticks: int) -> Axis:
+    """The x axis for steps or epochs: exactly within `limits`, ticks on round integers such as 500, 1.2k or 10k.
+
+    Fractions are labelled only where there is at most one integer to label.
+    """
+    low, high = limits
+    if not high > low:
+        high = low + max(1.0, abs(low) * NARROWEST)
+        low, high = (low, high) if math.isfinite(high) else (low - abs(low) * NARROWEST, low)
+    step = _step(low, high, max(1, most_ticks))
+    if step < 1 and math.floor(high) - math.ceil(low) >= 1:
+        step = Decimal(1)
+    values = _multiples(low, high, step)
+    return Axis(low, high, False, _ticks(values, [_count(v) for v in values]))
+
+
+def _widened(low: float, high: float, *, log: bool) -> Limits:
+    """The limits, spread out where they are too close to tell values apart."""
+    size = max(abs(low), abs(high))
+    if size < SMALLEST:
+        return 0.0, 1.0
+    if log:
+        apart = math.log10(high) - math.log10(low) > NARROWEST
+    else:
+        apart = Decimal(high) - Decimal(low) > Decimal(size) * Decimal(NARROWEST)
+    return (low, high) if apart else _spread(low, high)
+
+
+def _spread(low: float, high: float) -> Limits:
+    """A tenth of the value added on both sides, except where floats end."""
+    margin = Decimal(max(abs(low), abs(high))) * CONSTANT_MARGIN
+    bottom, top = float(Decimal(low) - margin), float(Decimal(high) + margin)
+    return (bottom if math.isfinite(bottom) else low), (top if math.isfinite(top) else high)
+
+
+def _decimal(value: float) -> Decimal:
+    """The shortest decimal that names this float: 0.1 and not 0.1000000000000000055."""
+    return Decimal(repr(float(value)))
+
+
+def _step(low: float, high: float, intervals: int) -> Decimal:
+    """The smallest of 1, 2, 5 × 10ⁿ that cuts the range into at most so many intervals."""
+    raw = (_decimal(high) - _decimal(low)) / intervals
+    exponent = raw.adjusted()
+    mantissa = next(m for m in ROUND_MANTISSAS if raw <= Decimal(m).scaleb(exponent))
+    return Decimal(mantissa).scaleb(exponent)
+
+
+def _rounded_out(low: float, high: float, step: Decimal, *, share: bool) -> Limits:
+    """The limits moved outwards to multiples of the step; shares stay within 0% and 100%."""
+    bottom = float((_decimal(low) / step).to_integral_value(ROUND_FLOOR) * step)
+    top = float((_decimal(high) / step).to_integral_value(ROUND_CEILING) * step)
+    if share:
+        bottom, top = max(bottom, min(low, 0.0)), min(top, max(high, 1.0))
+    return (bottom if math.isfinite(bottom) else low), (top if math.isfinite(top) else high)
+
+
+def _multiples(low: float, high: float, step: Decimal) -> list[Decimal]:
+    """The multiples of the step within the limits."""
+    first = int((_decimal(low) / step).to_integral_value(ROUND_CEILING))
+    last = int((_decimal(high) / step).to_integral_value(ROUND_FLOOR))
+    return [k * step for k in range(first, last + 1)]
+
+
+def _round_mantissa(value: float, rounding: str) -> float:
+    """The next of 1, 2, 5 × 10ⁿ below or above a positive value, or the value itself where floats end."""
+    number = _decimal(value)
+    exponent = number.adjusted()
+    candidates = [Decimal(m).scaleb(exponent) for m in ROUND_MANTISSAS]
+    chosen = (
+        max(c for c in candidates if c <= number)
+        if rounding == ROUND_FLOOR
+        else min(c for c in candidates if c >= number)
+    )
+    return float(chosen) if 0 < float(chosen) < math.inf else value
+
+
+def _log_values(low: float, high: float, rows: int) -> list[Decimal]:
+    """The tick values of a log axis: the densest level whose labels are two rows apart."""
+    decades = math.log10(high) - math.log10(low)
+    needed = ROWS_BETWEEN_TICKS * decades / max(1, rows)  # decades from one label to the next
+    bottom, top = _decimal(low), _decimal(high)
+    exponents = range(bottom.adjusted(), top.adjusted() + 1)
+    mantissas = next((level for level, gap in LOG_LEVELS if gap >= needed), (1,))
+    if mantissas == (1,):
+        stride = next((s for s in DECADE_STRIDES if s >= needed), DECADE_STRIDES[-1])
+        exponents = range(-(-exponents.start // stride) * stride, exponents.stop, stride)
+    values = (Decimal(m).scaleb(e) for e in exponents for m in mantissas)
+    return [v for v in values if bottom <= v <= top]
+
+
+def _ticks(values: Sequence[Decimal], labels: Sequence[str]) -> tuple[Tick, ...]:
+    return tuple(Tick(float(value), label) for value, label in zip(values, labels, strict=True))
+
+
+def _evenly(values: Sequence[Decimal], step: Decimal) -> list[str]:
+    """Labels of evenly spaced ticks, with as many decimals as the step needs, so that the points stand in a column."""
+    largest = max((abs(v) for v in values), default=Decimal(0))
+    decimals = max(0, -step.normalize().adjusted())
+    if PLAIN_LOW <= largest < 10 * PLAIN_HIGH:
+        return [f"{v:.{decimals}f}" if v else "0" for v in values]
+    return [_scientific(v) for v in values]
+
+
+def _percents(values: Sequence[Decimal], step: Decimal) -> list[str]:
+    decimals = max(0, -step.normalize().adjusted() - 2)
+    return [f"{v * 100:.{decimals}f}%" for v in values]
+
+
+def _magnitude(value: Decimal) -> str:
+    """A label on a log axis: 100, 1, 0.02, 1e-3, 5e4."""
+    return _plain(value) if PLAIN_LOW <= value < PLAIN_HIGH else _scientific(value)
+
+
+def _count(value: Decimal) -> str:
+    """A label on an axis of steps: 950, 1k, 1.25k, 10k, 3M."""
+    size = abs(value)
+    if size >= 1000 * COUNT_UNITS[0][0]:
+        return _scientific(value)
+    for unit, letter in COUNT_UNITS:
+        if size >= unit:
+            return _plain(value / unit) + letter
+    return _plain(value) if not value or size >= PLAIN_LOW else _scientific(value)
+
+
+def _plain(value: Decimal) -> str:
+    """All digits, none of them a zero at the end of a fraction."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _scientific(value: Decimal) -> str:
+    """The shortest form with an exponent: 5e-3, 1.5e5; zero is 0."""
+    if not value:
+        return "0"
+    exponent = value.adjusted()
+    return f"{_plain(value.scaleb(-exponent))}e{exponent}"
