@@ -34,7 +34,7 @@ class OneLineErrors(click.Group):
             _fail(str(error))
         except BrokenPipeError:
             # The reader has gone, as in `adam-tui path | head`; Python must not complain of it again at exit.
-            sys.stdout = None  # type: ignore[assignment]
+            sys.stdout = None
             sys.exit(0)
         except OSError as error:
             _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
@@ -102,7 +102,7 @@ def _scenario(
 )
 @click.option("--runs", type=click.Path(path_type=Path), metavar="DIR", help="Where training runs are kept.")
 @click.pass_context
-def main(context: click.Context, mode: str, runs: Path | None, **flags: Any) -> None:
+def main(context: click.Context, /, mode: str, runs: Path | None, **flags: Any) -> None:
     """A playground for optimizers, in the terminal.
 
     Without a command: the app, in the state that the flags describe. Adam and its relatives race over a contour plot;
@@ -157,13 +157,17 @@ def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
 
     from adam_tui.draw.ansi import color_depth, to_ansi
     from adam_tui.draw.palette import DARK
-    from adam_tui.draw.still import still
+    from adam_tui.ui.playground.picture import still
+    from adam_tui.ui.playground.state import PlaygroundState
 
     scenario = _scenario(**flags)
     terminal = shutil.get_terminal_size((100, 33))
     width, height = _size(size) if size is not None else (terminal.columns, max(terminal.lines - 1, 8))
     depth = color_depth(os.environ, sys.stdout.isatty())
-    sys.stdout.write(to_ansi(still(scenario, width, height, DARK), depth, ascii=ascii_only) + "\n")
+    sys.stdout.write(
+        to_ansi(still(PlaygroundState(scenario, clock=scenario.steps), width, height, DARK), depth, ascii=ascii_only)
+        + "\n"
+    )
     sys.stdout.flush()
 
 

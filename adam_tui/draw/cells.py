@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,17 @@ from numpy.typing import NDArray
 
 Color = tuple[int, int, int]
 
+# A glyph is a code point in its low 21 bits; above them, one more than the place of a combining mark in its block
+# (U+0300…), 0 for none. So m̂ is one cell, as it is on the screen.
+CODE_POINT = (1 << 21) - 1
+_FIRST_MARK, _LAST_MARK = 0x300, 0x36F
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Cells:
     """Glyphs with their colours, `height` × `width`.
 
-    glyph: (H, W) uint32 code points, each one cell wide; fg, bg: (H, W, 3) uint8 sRGB; bold: (H, W) bool.
+    glyph: (H, W) uint32 code points, each one cell wide, with a combining mark where there is one; fg, bg: (H, W, 3) uint8 sRGB; bold: (H, W) bool.
     """
 
     glyph: NDArray[np.uint32]
@@ -50,17 +56,24 @@ class Cells:
         """Write `text` from (row, column) to the right; what falls outside the rectangle is left out."""
         if not 0 <= row < self.height:
             return
-        for i, character in enumerate(text, start=column):
+        for i, glyph in enumerate(_glyphs(text), start=column):
             if 0 <= i < self.width:
-                self.glyph[row, i] = ord(character)
+                self.glyph[row, i] = glyph
                 self.fg[row, i] = fg
                 self.bold[row, i] = bold
                 if bg is not None:
                     self.bg[row, i] = bg
 
+    def text(self, row: int, start: int = 0, stop: int | None = None) -> str:
+        """The characters of a row from column `start` to `stop`, with their combining marks."""
+        glyphs = self.glyph[row, start:stop]
+        if (glyphs <= CODE_POINT).all():
+            return "".join(map(chr, glyphs))
+        return "".join(map(_character, glyphs.tolist()))
+
     def lines(self) -> list[str]:
         """The glyphs alone, a string a row: for tests and for terminals without colour."""
-        return ["".join(map(chr, row)) for row in self.glyph]
+        return [self.text(row) for row in range(self.height)]
 
     def changed(self, other: Cells) -> NDArray[np.bool_]:
         """(H, W) bool: where this picture differs from `other`, which has the same size."""
@@ -70,3 +83,33 @@ class Cells:
             | (self.fg != other.fg).any(axis=2)
             | (self.bg != other.bg).any(axis=2)
         )
+
+
+def stacked(pictures: Sequence[Cells]) -> Cells:
+    """Pictures of one width, from top to bottom, as one."""
+    return Cells(
+        glyph=np.concatenate([picture.glyph for picture in pictures]),
+        fg=np.concatenate([picture.fg for picture in pictures]),
+        bg=np.concatenate([picture.bg for picture in pictures]),
+        bold=np.concatenate([picture.bold for picture in pictures]),
+    )
+
+
+def columns(text: str) -> int:
+    """How many cells `put` fills with `text`: a combining mark takes none of its own."""
+    return sum(not _FIRST_MARK <= ord(character) <= _LAST_MARK for character in text)
+
+
+def _glyphs(text: str) -> list[int]:
+    glyphs: list[int] = []
+    for code in map(ord, text):
+        if _FIRST_MARK <= code <= _LAST_MARK and glyphs:
+            glyphs[-1] |= (code - _FIRST_MARK + 1) << 21
+        else:
+            glyphs.append(code)
+    return glyphs
+
+
+def _character(glyph: int) -> str:
+    mark = glyph >> 21
+    return chr(glyph & CODE_POINT) + (chr(_FIRST_MARK + mark - 1) if mark else "")

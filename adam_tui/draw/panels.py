@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from adam_tui.draw.cells import Cells, Color
+from adam_tui.draw.cells import Cells, Color, columns
 from adam_tui.draw.palette import Palette
 from adam_tui.engine.knobs import Knob
 
@@ -77,7 +77,7 @@ def knobs(
 ) -> Cells:
     """A line a knob: symbol, name, value and a slider; a value that is not the default is in the accent colour."""
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    symbol = max((len(knob.symbol) for knob, _ in table), default=1)
+    symbol = max((columns(knob.symbol) for knob, _ in table), default=1)
     names = max((len(knob.name) for knob, _ in table), default=1)
     texts = [knob.format(value) for knob, value in table]
     values = max((len(text) for text in texts), default=1)
@@ -108,7 +108,7 @@ def arithmetic(
 ) -> Cells:
     """The numbers that made one step, a line a term and a column a coordinate, and the rule below them."""
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    symbols = max((len(name) for name in terms), default=1)
+    symbols = max((columns(name) for name in terms), default=1)
     column = min(max((width - symbols - 2) // 2, 9), 16)
     cells.put(0, symbols + 1, f"{'x':>{column}}{'y':>{column}}", palette.faint)
     line = 0
@@ -119,7 +119,7 @@ def arithmetic(
             cells.put(line, symbols + 1 + i * column, decimal(value, column), palette.foreground, bold=last)
     for text in rule[max(len(rule) - (height - line - 1), 0) :]:
         line += 1
-        cells.put(line, 0, text if len(text) <= width else text[: width - 1] + "…", palette.faint)
+        cells.put(line, 0, text if columns(text) <= width else text[: width - 1] + "…", palette.faint)
     return cells
 
 

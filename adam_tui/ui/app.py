@@ -76,7 +76,8 @@ class AdamApp(App[None]):
         if mode == "train":
             from adam_tui.ui.train.screen import TrainScreen
 
-            return TrainScreen(self._runs)
+            training: ModeScreen = TrainScreen(self._runs)
+            return training
         return PlaygroundScreen(self._state)
 
     def action_perform(self, name: str) -> None:

@@ -34,9 +34,9 @@ class ModeScreen(Screen[None]):
     AUTO_FOCUS = ""
     ESCAPE_TO_MINIMIZE = False
 
-    def __init_subclass__(cls, **kwargs: object) -> None:
+    def __init_subclass__(cls) -> None:
         cls.BINDINGS = [action.binding() for action in cls.ACTIONS]
-        super().__init_subclass__(**kwargs)
+        super().__init_subclass__()
 
     def compose(self) -> ComposeResult:
         """The top line, the body, the footer, and the word on a tiny terminal."""
@@ -80,5 +80,6 @@ class ModeScreen(Screen[None]):
         self.set_class(small, "-too-small")
         if small:
             self.query_one("#too-small", Static).update(
-                f"adam-tui needs {MIN_WIDTH}×{MIN_HEIGHT} cells\nthis terminal has {event.size.width}×{event.size.height}"
+                f"adam-tui needs {MIN_WIDTH}×{MIN_HEIGHT} cells\n"
+                f"this terminal has {event.size.width}×{event.size.height}"
             )

@@ -23,7 +23,7 @@ class ActionCommands(Provider):
     async def discover(self) -> Hits:
         """All of them, before anything is typed."""
         for action in self._actions:
-            yield DiscoveryHit(action.title, lambda a=action: self._run(a), help=f"key {action.shown_keys}")  # type: ignore[misc]
+            yield DiscoveryHit(action.title, lambda a=action: self._run(a), help=f"key {action.shown_keys}")
 
     async def search(self, query: str) -> Hits:
         """Those whose words match."""
@@ -34,6 +34,6 @@ class ActionCommands(Provider):
                 yield Hit(
                     score,
                     matcher.highlight(action.title),
-                    lambda a=action: self._run(a),  # type: ignore[misc]
+                    lambda a=action: self._run(a),
                     help=f"key {action.shown_keys}",
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adam_tui.engine.scenario import MAX_STEPS
 from adam_tui.ui.actions import Action, FooterKey
 from adam_tui.ui.playground import state as s
 
@@ -14,7 +15,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("forward_ten", "greater_than_sign", "Ten steps forward", TIME, s.StepBy(s.TEN_STEPS)),
     Action("back_ten", "less_than_sign", "Ten steps back", TIME, s.StepBy(-s.TEN_STEPS)),
     Action("first", "home", "First step", TIME, s.Seek(0)),
-    Action("last", "end", "Last step", TIME, s.Seek(s.MAX_STEPS)),
+    Action("last", "end", "Last step", TIME, s.Seek(MAX_STEPS)),
     Action("faster", "plus,equals_sign", "Play faster", TIME, s.ChangeSpeed(1)),
     Action("slower", "minus", "Play slower", TIME, s.ChangeSpeed(-1)),
     Action("restart", "r", "Rewind and play", TIME, s.Restart()),

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from adam_tui.draw import panels
-from adam_tui.draw.cells import Cells, Color
+from adam_tui.draw.cells import Cells, Color, stacked
 from adam_tui.draw.chart import ChartStyle, Series, chart
 from adam_tui.draw.palette import MARKERS, PALETTES, Palette
 from adam_tui.draw.scene import Arrow, Backdrop, PathView, backdrop, compose
@@ -20,6 +20,7 @@ from adam_tui.ui.playground.state import SPEEDS, Fill, PlaygroundState
 FRAME = 2  # rows of a panel's border
 LOSS_ROWS = 5  # the least that a loss curve needs
 SMALLEST_TABLE = 3  # rows of the lanes or knobs when there is no room for all
+MIN_PLOT_ROWS = 6
 # Losses are drawn down to this share of the first one: below it a curve says nothing but "zero".
 LOSS_FLOOR = 1e-16
 
@@ -215,3 +216,14 @@ def timeline(state: PlaygroundState, width: int, palette: Palette) -> Cells:
             marks.append((path.diverged_at, "✕", palette.states["diverged"]))
     note = f"{SPEEDS[state.speed]:>3}/s"
     return panels.timeline(state.step, state.scenario.steps, state.playing, note, marks, width, palette)
+
+
+def still(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
+    """One picture without an app: the contour, and below it the table of lanes."""
+    rows = len(state.scenario.lanes) + 1
+    title = Cells.blank(width, 1, palette.foreground, palette.background)
+    surface = state.surface
+    name = surface.name if surface.name in surface.title else f"{surface.name}  {surface.title}"
+    title.put(0, 1, f"{name} · step {state.step}", palette.foreground, bold=True)
+    plot = contour(state, width, max(height - rows - 1, MIN_PLOT_ROWS), palette)
+    return stacked((title, plot, lanes(state, width, rows, palette)))

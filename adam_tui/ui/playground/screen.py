@@ -36,7 +36,11 @@ class PlaygroundScreen(ModeScreen):
 
     MODE = "playground"
     ACTIONS = ACTIONS
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-normal"), (WIDE, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [
+        (0, "-narrow"),
+        (NARROW, "-normal"),
+        (WIDE, "-wide"),
+    ]
 
     # Not repainted as a whole: the panels repaint the cells that changed.
     state: reactive[s.PlaygroundState] = reactive(s.PlaygroundState, init=False, repaint=False)

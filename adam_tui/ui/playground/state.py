@@ -18,6 +18,7 @@ from adam_tui.engine.trajectory import plotted_surface, start_of
 
 T = TypeVar("T")
 Fill = Literal["filled", "lines", "both"]
+Switch = Literal["log_loss", "inspector", "vectors"]
 FILLS: tuple[Fill, ...] = ("filled", "both", "lines")
 # Steps a second. The slowest lets one follow the arithmetic, the fastest crosses 400 steps in half a second.
 SPEEDS = (1, 2, 5, 10, 20, 40, 80, 160, 320, 800)
@@ -269,7 +270,7 @@ class CycleFill:
 class Toggle:
     """Turn one of the switches of the display: log_loss, inspector or vectors."""
 
-    what: Literal["log_loss", "inspector", "vectors"]
+    what: Switch
 
 
 Event = (
@@ -352,7 +353,17 @@ def update(state: PlaygroundState, event: Event) -> PlaygroundState:
         case CycleFill():
             return replace(state, fill=_next(FILLS, state.fill, 1))
         case Toggle(what):
-            return replace(state, **{what: not getattr(state, what)})
+            return _toggled(state, what)
+
+
+def _toggled(state: PlaygroundState, what: Switch) -> PlaygroundState:
+    match what:
+        case "log_loss":
+            return replace(state, log_loss=not state.log_loss)
+        case "inspector":
+            return replace(state, inspector=not state.inspector)
+        case "vectors":
+            return replace(state, vectors=not state.vectors)
 
 
 def _next(choices: tuple[T, ...], current: T, by: int) -> T:

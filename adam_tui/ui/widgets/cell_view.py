@@ -109,14 +109,13 @@ class CellView(Horizontal):
         stop = min(left + width, cells.width)
         fg = cells.fg[row, left:stop].astype(np.int32) @ (65536, 256, 1)
         bg = cells.bg[row, left:stop].astype(np.int32) @ (65536, 256, 1)
-        text = "".join(map(chr, cells.glyph[row, left:stop]))
         bold = cells.bold[row, left:stop]
         # A space has no ink: its foreground must not cut a run in two.
         key = np.where(cells.glyph[row, left:stop] == 32, -1, fg * 2 + bold)
         edges = np.flatnonzero((np.diff(key) != 0) | (np.diff(bg) != 0)) + 1
         segments = []
         for a, b in zip([0, *edges.tolist()], [*edges.tolist(), stop - left], strict=True):
-            segments.append(Segment(text[a:b], _style(int(fg[a]), int(bg[a]), bool(bold[a]))))
+            segments.append(Segment(cells.text(row, left + a, left + b), _style(int(fg[a]), int(bg[a]), bool(bold[a]))))
         strip = Strip(segments, stop - left)
         return strip if stop - left == width else strip.extend_cell_length(width, self.rich_style)
 
