@@ -1,0 +1,105 @@
+"""Lines as braille: eight dots a cell, so four times as fine as the cell is in each direction that counts.
+
+A picture of dots is a bool array (4 H, 2 W), row 0 at the top. A cell's dots are one byte, in the order of Unicode's
+braille patterns (U+2800 to U+28FF): down the left column 1, 2, 4, down the right 8, 16, 32, and the lowest row 64, 128.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLANK = 0x2800
+# The bit of the dot in row 0..3 and column 0..1 of its cell.
+DOT_BITS = np.array([[1, 8], [2, 16], [4, 32], [64, 128]], np.uint8)
+# With both ends this many dots away, where a segment crosses the plot is lost in rounding: it is left out.
+FAR = 1e12
+_TOP_HALF = 1 | 2 | 8 | 16
+
+Dots = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]
+
+
+def pack(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The cells' bytes (H, W) of a dot mask (4 H, 2 W)."""
+    height, width = mask.shape[0] // 4, mask.shape[1] // 2
+    blocks = mask.reshape(height, 4, width, 2)
+    return np.asarray((blocks * DOT_BITS[:, None, :]).sum(axis=(1, 3)), np.uint8)
+
+
+def unpack(bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The dot mask (4 H, 2 W) of the cells' bytes (H, W)."""
+    height, width = bits.shape
+    blocks = (bits[:, None, :, None] & DOT_BITS[:, None, :]) != 0
+    return np.asarray(blocks.reshape(4 * height, 2 * width))
+
+
+def glyphs(bits: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """The braille code points of the cells' bytes."""
+    return np.asarray(bits, np.uint32) | np.uint32(BLANK)
+
+
+def top_heavy(bits: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """Where the dots of each cell lie: 1 more in its upper half, −1 more in its lower half, 0 as many in both."""
+    return _TOP_HEAVY[bits]
+
+
+def _count_halves() -> NDArray[np.int8]:
+    halves = [((byte & _TOP_HALF).bit_count(), (byte & ~_TOP_HALF).bit_count()) for byte in range(256)]
+    return np.array([(top > low) - (top < low) for top, low in halves], np.int8)
+
+
+_TOP_HEAVY = _count_halves()
+
+
+def clip(
+    start: NDArray[np.float64], end: NDArray[np.float64], columns: float, rows: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """The parts of the segments `start`–`end`, each (N, 2) as (column, row), within 0..columns × 0..rows.
+
+    Returns the clipped ends and (N,) bool: which segments have such a part (Liang & Barsky 1984). Coordinates may be
+    as large as floats go; segments with a nan or an infinity have none.
+    """
+    limit = np.array([columns, rows], np.float64)
+    finite = np.isfinite(start).all(axis=1) & np.isfinite(end).all(axis=1)
+    reach = [np.abs(points).max(axis=1, initial=0.0) for points in (start, end)]
+    # Measured from its nearer end: the size of a far one would swallow the digits of the crossing.
+    swap = (reach[0] > reach[1])[:, None]
+    near, far = np.where(swap, end, start), np.where(swap, start, end)
+    with np.errstate(all="ignore"):
+        delta = far - near
+        # where the segment's line enters and leaves the slabs 0..columns and 0..rows, as shares of its length
+        at_low, at_high = -near / delta, (limit - near) / delta
+        level = delta == 0  # along the slab: within it all the way, or never
+        within = (near >= 0) & (near <= limit)
+        enter = np.where(level, np.where(within, 0.0, np.inf), np.minimum(at_low, at_high)).max(axis=1, initial=0.0)
+        leave = np.where(level, np.where(within, 1.0, -np.inf), np.maximum(at_low, at_high)).min(axis=1, initial=1.0)
+        first = np.where((enter > 0)[:, None], near + enter[:, None] * delta, near)
+        last = np.where((leave < 1)[:, None], near + leave[:, None] * delta, far)
+    kept = finite & (enter <= leave) & (np.minimum(*reach) < FAR)
+    first, last = np.clip(first, 0.0, limit), np.clip(last, 0.0, limit)
+    return np.where(swap, last, first), np.where(swap, first, last), kept
+
+
+def lines(start: NDArray[np.float64], end: NDArray[np.float64], columns: int, rows: int) -> Dots:
+    """The dots of many segments within a grid of `columns` × `rows` dots: (segment, row, column), each (M,).
+
+    Segments, (N, 2) as (column, row), are clipped first; their dots come in order, from start to end, both included
+    (the digital line of Bresenham 1965: one dot a step along the longer side, rounded across it).
+    """
+    first, last, kept = clip(start, end, columns, rows)
+    segment = np.flatnonzero(kept)
+    top = np.array([columns - 1, rows - 1])
+    # 32 bits hold twice the square of any screen's dots, and divide twice as fast as 64
+    a = np.minimum(first[segment].astype(np.int32), top).astype(np.int32)  # toward zero is down: all are in the grid
+    delta = np.minimum(last[segment].astype(np.int32), top).astype(np.int32) - a
+    length = np.abs(delta).max(axis=1, initial=0)
+    count = length + 1
+    along = np.arange(count.sum(), dtype=np.int32) - np.repeat((np.cumsum(count) - count).astype(np.int32), count)
+    span = np.repeat(np.maximum(length, 1), count)
+
+    def dots(axis: int) -> NDArray[np.int32]:
+        # a + round(delta * along / span) in whole numbers
+        across = (np.repeat(2 * delta[:, axis], count) * along + span) // (2 * span)
+        return np.asarray(np.repeat(a[:, axis], count) + across, np.int32)
+
+    return np.repeat(segment, count), dots(1), dots(0)

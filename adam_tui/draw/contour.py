@@ -1,0 +1,163 @@
+"""The surface as bands of equal loss: where to cut, which band each pixel is in, and the lines between.
+
+A surface's values may span six decades (goldstein-price) or be a narrow valley in a high plain (rosenbrock). Evenly
+spaced levels would show a blank there, and logarithmic ones would spoil a plain bowl. So a surface is measured by the
+bowl that has the same area below every value: see `choose_levels`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adam_tui.draw import braille
+from adam_tui.draw.cells import Cells
+from adam_tui.draw.palette import Palette, band_colors
+from adam_tui.draw.viewport import Viewport
+
+Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Floats = NDArray[np.float64]
+
+# The share of the area, lowest values first, whose heights tell the power by which the surface rises. The lowest
+# few pixels only tell where the grid happens to lie, and the highest may be a spike.
+FIT_FROM, FIT_TO = 0.01, 0.985
+EXPONENT = (1.0, 12.0)  # even levels at least; at most so steep that 1e300 still leaves a lowest band
+# Half-way colours between two bands: an edge that cuts a pixel is blended in these many shares.
+SHADES = 4
+HOLE = "╱"
+
+
+def sample(f: Function, viewport: Viewport) -> Floats:
+    """The values (2 H, W) of `f` at the half-block pixels' centres, row 0 at the top; not finite is nan.
+
+    `f` takes points (..., 2) and returns (...).
+    """
+    x, y = viewport.pixel_centers()
+    points = np.empty((len(y), len(x), 2))
+    points[..., 0] = x
+    points[..., 1] = y[:, None]
+    with np.errstate(all="ignore"):
+        values = np.array(np.broadcast_to(np.asarray(f(points), np.float64), points.shape[:2]))
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def choose_levels(values: Floats, n: int = 16) -> Floats:
+    """At most `n` increasing levels that suit the surface in `values` (rows, columns), square pixels.
+
+    None if it is flat or has no value at all. Sort the pixels by value, and beside them by their distance from the
+    picture's middle: that is the radius r that a bowl's ring around the same area has. The height above the lowest
+    value rises about like r^e; e is fitted, 2 for a bowl, 4 for a straight valley. Then height^(1/e) is even where
+    the surface is like that, and keeps flat parts flat; r itself gives every part the bands that its area deserves.
+    The levels cut the mean of both evenly: a bowl's rings are equally wide, a thin valley or a basin below high walls
+    is seen.
+    """
+    v = np.sort(values[np.isfinite(values)], axis=None)
+    if len(v) < 2 or v[0] == v[-1] or n < 1:
+        return np.empty(0)
+    scale = max(abs(v[0]), abs(v[-1]))  # differences of values near 1e308 would overflow
+    height = v / scale - v[0] / scale
+    radius = _radii(values.shape, len(v))
+    part = slice(int(FIT_FROM * len(v)), max(int(FIT_TO * len(v)), 2))
+    risen = height[part] > 0
+    exponent = EXPONENT[0]
+    if risen.sum() >= 2:
+        slope = np.polyfit(np.log(radius[part][risen]), np.log(height[part][risen]), 1)[0]
+        exponent = min(max(float(slope), EXPONENT[0]), EXPONENT[1])
+    top = height[part.stop - 1] or height[-1]
+    even = (height / top) ** (1 / exponent) * radius[part.stop - 1]
+    place = (even + radius) / 2
+    cuts = np.linspace(place[0], place[part.stop - 1], n + 2)[1:-1]
+    levels = np.unique(np.interp(cuts, place, v))
+    return np.asarray(levels[(levels > v[0]) & (levels <= v[-1])])
+
+
+def _radii(shape: tuple[int, ...], count: int) -> Floats:
+    """The sorted distances of the pixels from the middle, as shares of the largest, resampled to `count`."""
+    rows, columns = (np.arange(size) - (size - 1) / 2 for size in shape)
+    radius = np.sort(np.hypot(rows[:, None], columns), axis=None)
+    share = (np.arange(count) + 0.5) / count * len(radius) - 0.5
+    # half a pixel at least: an odd picture's middle has no distance, nor its logarithm
+    return np.asarray(np.maximum(np.interp(share, np.arange(len(radius)), radius), 0.5) / max(radius[-1], 0.5))
+
+
+def bands(values: Floats, levels: Floats) -> NDArray[np.int64]:
+    """The band of each pixel: how many levels are at or below its value; −1 where there is no value."""
+    return np.where(np.isnan(values), -1, np.searchsorted(levels, values, side="right"))
+
+
+def shade(values: Floats, levels: Floats) -> Floats:
+    """The bands with soft edges: where a level passes through a pixel, the share of it that lies above; nan stays.
+
+    What keeps rings round on a coarse grid. The pixel's own slope tells how much of a band it spans.
+    """
+    band = bands(values, levels).astype(np.float64)
+    band[band < 0] = np.nan
+    if len(levels) < 2 or min(values.shape) < 2:
+        return band
+    # A smooth coordinate across the bands: level k stands at k + 1, values between in proportion, also beyond the ends.
+    last = float(len(levels))
+    with np.errstate(all="ignore"):
+        place = np.interp(values, levels, np.arange(1.0, last + 1))
+        below, above = values < levels[0], values > levels[-1]
+        place[below] = 1 + (values[below] - levels[0]) / (levels[1] - levels[0])
+        place[above] = last + (values[above] - levels[-1]) / (levels[-1] - levels[-2])
+        span = np.hypot(*np.gradient(place))  # bands a pixel
+        edge = np.rint(place)
+        share = np.clip(0.5 + (place - edge) / span, 0.0, 1.0)
+    soft = (span > 0) & np.isfinite(span) & (edge >= 1) & (edge <= last)
+    return np.where(soft, edge - 1 + share, band)
+
+
+def fill(bands: NDArray[np.int64] | Floats, palette: Palette, count: int | None = None) -> Cells:
+    """Paint bands (2 H, W), or shades between them, two pixels a cell: "▀", or a space where both are equal.
+
+    `count` is the number of bands among which the colours are shared out, by default up to the highest here. Holes
+    (−1 or nan) show the background, hatched where the whole cell is one.
+    """
+    place = np.asarray(bands, np.float64)
+    hole = ~(place >= 0)
+    place = np.where(hole, 0.0, place)
+    if count is None:
+        count = int(np.ceil(place.max(initial=0.0))) + 1
+    table = band_colors(palette, (count - 1) * SHADES + 1)
+    color = table[np.clip(np.rint(place * SHADES), 0, len(table) - 1).astype(np.int64)]
+    color[hole] = palette.background
+    top, low = color[0::2], color[1::2]
+    same = (top == low).all(axis=2)
+    glyph = np.where(same, ord(" "), ord("▀")).astype(np.uint32)
+    fg, empty = top.copy(), hole[0::2] & hole[1::2]
+    glyph[empty], fg[empty] = ord(HOLE), palette.border
+    return Cells(glyph, fg, low.copy(), np.zeros(glyph.shape, np.bool_))
+
+
+def iso_lines(values: Floats, levels: Floats, viewport: Viewport) -> NDArray[np.bool_]:
+    """The lines of equal value as a dot mask (4 H, 2 W), open where a value is missing.
+
+    Found in the pixel grid by contourpy (marching squares), whose corners are the pixels' centres.
+    """
+    columns, rows = 2 * viewport.width, 4 * viewport.height
+    mask = np.zeros((rows, columns), np.bool_)
+    if not len(levels) or min(values.shape) < 2:
+        return mask
+    from contourpy import LineType, contour_generator  # here, so that filled pictures do not pay for it
+
+    # Divided by their size: the interpolation between two values near 1e308 would overflow.
+    scale = max(float(np.nanmax(np.abs(values))), np.finfo(float).tiny)
+    # pixel i's centre is 2 i + 1 dots from the left; its row likewise from the top
+    x, y = np.arange(values.shape[1]) * 2.0 + 1.0, np.arange(values.shape[0]) * 2.0 + 1.0
+    found = contour_generator(
+        x, y, np.ma.masked_invalid(values / scale), name="serial", line_type=LineType.ChunkCombinedNan
+    )
+    starts, ends = [], []
+    for level in levels:
+        points = found.lines(level / scale)[0][0]
+        if points is not None:
+            starts.append(points[:-1])
+            ends.append(points[1:])
+    if starts:
+        _, row, column = braille.lines(np.concatenate(starts), np.concatenate(ends), columns, rows)
+        mask[row, column] = True
+    return mask

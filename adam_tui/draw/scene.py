@@ -1,0 +1,298 @@
+"""The contour plot: a backdrop that depends on the surface and the view, and what moves on it.
+
+`backdrop` evaluates the surface, fills its bands and draws the axes: some milliseconds, once for each view. `compose`
+lays paths, markers and arrows over a copy of it: well under a millisecond a path, once for each frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from adam_tui.draw import axes as axes_
+from adam_tui.draw import braille, contour
+from adam_tui.draw.cells import Cells, Color
+from adam_tui.draw.palette import Palette
+from adam_tui.draw.path import PathRaster, raster, toward
+from adam_tui.draw.viewport import Viewport
+
+Fill = Literal["filled", "lines", "both"]
+START = "○"
+MINIMUM = "✛"
+# A head outside the plot, by the side at which it stands.
+OUTSIDE = {"left": "◂", "right": "▸", "top": "▴", "bottom": "▾"}
+GHOST_SHARE = 0.45  # of the lane's colour in a ghost's; the rest is the band behind it
+# How far an iso-line's colour is from its band to the palette's `iso`.
+LINE_ON_BAND, LINE_ALONE = 0.16, 0.42
+LEVELS = (6, 12)  # fewer show no shape; more differ too little to be seen as rings
+PIXELS_A_LEVEL = 4.5  # of the shorter side
+RASTERS_KEPT = 24
+BARB, BARB_ANGLE = 4.0, 2.6  # an arrow head's strokes: dots long, radians off its direction
+
+
+@dataclass(frozen=True, eq=False)
+class PathView:
+    """One lane's path, positions (T + 1, 2), drawn up to `step`. A ghost is drawn faint and without a head.
+
+    The array must not be changed in place: its dots are kept from frame to frame.
+    """
+
+    positions: NDArray[np.float64]
+    color: Color
+    marker: str
+    step: int
+    selected: bool = False
+    ghost: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Arrow:
+    """A vector from `origin` to `tip`, both (2,) in the surface's coordinates."""
+
+    origin: ArrayLike
+    tip: ArrayLike
+    color: Color
+
+
+@dataclass(frozen=True, eq=False)
+class Backdrop:
+    """What does not move: the surface, its minima's places and the axes, for one view.
+
+    `cells` is the whole rectangle, `plot_offset` the (row, column) in it of the plot's top left cell, `viewport` what
+    the plot shows. `minima` are the plot's cells that hold a minimum.
+    """
+
+    viewport: Viewport
+    cells: Cells
+    plot_offset: tuple[int, int]
+    levels: NDArray[np.float64]
+    palette: Palette
+    minima: tuple[tuple[int, int], ...]
+    # (H, W, 3) each: the colour of a cell's upper half, lower half, and both mixed
+    _halves: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+    _rasters: dict[tuple[object, ...], tuple[NDArray[np.float64], PathRaster]] = field(default_factory=dict)
+
+    def point(self, row: int, column: int) -> tuple[float, float] | None:
+        """The point in the middle of a cell of the whole rectangle; None outside the plot: for the mouse."""
+        r, c = row - self.plot_offset[0], column - self.plot_offset[1]
+        inside = 0 <= r < self.viewport.height and 0 <= c < self.viewport.width
+        return self.viewport.from_cell(r, c) if inside else None
+
+    def raster(self, positions: NDArray[np.float64]) -> PathRaster:
+        """The path's dots in this view, kept for as long as it is one of the last `RASTERS_KEPT`."""
+        # By the memory it shows and not by the object: a lane's slice of a trajectory is a new object every frame.
+        # The array is held beside its dots, so that no other can take its place in memory.
+        where = positions.__array_interface__
+        key = (where["data"][0], positions.shape, positions.strides, where["typestr"])
+        kept = self._rasters.pop(key, None)
+        if kept is None:
+            kept = positions, raster(positions, self.viewport)
+            if len(self._rasters) >= RASTERS_KEPT:
+                del self._rasters[next(iter(self._rasters))]
+        self._rasters[key] = kept  # at the end: the oldest in use is first
+        return kept[1]
+
+
+def backdrop(
+    f: contour.Function,
+    view: tuple[float, float, float, float] | Viewport,
+    width: int,
+    height: int,
+    palette: Palette,
+    fill: Fill = "filled",
+    minima: ArrayLike = (),
+    axes: bool = True,
+) -> Backdrop:
+    """Draw the surface `f` (points (..., 2) to values (...)) on `width` × `height` cells, axes included.
+
+    `view` is what must be visible at least, as (x_min, x_max, y_min, y_max) or as an earlier backdrop's viewport,
+    zoomed or panned; the plot gets a view of it in which circles are round. `minima` are points (M, 2) to mark.
+    """
+    viewport, offset = _layout(view, width, height, axes)
+    values = contour.sample(f, viewport)
+    levels = contour.choose_levels(values, _level_count(viewport))
+    plot = contour.fill(contour.shade(values, levels), palette, len(levels) + 1)
+    upper, lower = np.where((plot.glyph == ord("▀"))[..., None], plot.fg, plot.bg), plot.bg.copy()
+    band = _mean(upper, lower)
+    if fill == "lines":
+        plot.glyph[plot.glyph == ord("▀")] = ord(" ")  # only the holes stay
+        plot.bg[:] = palette.background
+        upper = lower = plot.bg.copy()
+    if fill != "filled":
+        color = _blend(band, palette.iso, LINE_ALONE if fill == "lines" else LINE_ON_BAND)
+        _draw_lines(plot, contour.iso_lines(values, levels, viewport), color, _mean(upper, lower))
+    cells = Cells.blank(width, height, palette.faint, palette.background)
+    rows, columns = _region(viewport, offset)
+    for name in ("glyph", "fg", "bg", "bold"):
+        getattr(cells, name)[rows, columns] = getattr(plot, name)
+    if axes:
+        axes_.draw(cells, viewport, offset, palette)
+    places = (viewport.to_cell(point) for point in np.asarray(minima, np.float64).reshape(-1, 2))
+    made = Backdrop(
+        viewport=viewport,
+        cells=cells,
+        plot_offset=offset,
+        levels=levels,
+        palette=palette,
+        minima=tuple(place for place in places if place is not None),
+        _halves=(upper, lower, _mean(upper, lower)),
+    )
+    _mark_minima(made, cells)
+    return made
+
+
+def compose(
+    backdrop: Backdrop,
+    paths: Sequence[PathView],
+    start: tuple[float, float] | None = None,
+    crosshair: tuple[float, float] | None = None,
+    arrows: Sequence[Arrow] = (),
+) -> Cells:
+    """One frame: the backdrop with paths, arrows, minima, start, heads and crosshair, each over the ones before.
+
+    Lanes that share a cell share its dots; its colour is the selected lane's, or else the last one's.
+    """
+    cells = backdrop.cells.copy()
+    ordered = sorted(paths, key=lambda path: (not path.ghost, path.selected))
+    for ghost in (True, False):
+        _draw_paths(cells, backdrop, [path for path in ordered if path.ghost == ghost], ghost)
+    for arrow in arrows:
+        _draw_arrow(cells, backdrop, arrow)
+    _mark_minima(backdrop, cells)
+    if start is not None and (place := backdrop.viewport.to_cell(start)) is not None:
+        _put(cells, backdrop, place, START, backdrop.palette.foreground, bold=True)
+    for path in ordered:
+        if not path.ghost:
+            _draw_head(cells, backdrop, path)
+    if crosshair is not None:
+        _draw_crosshair(cells, backdrop, crosshair)
+    return cells
+
+
+def _layout(
+    view: tuple[float, float, float, float] | Viewport, width: int, height: int, axes: bool
+) -> tuple[Viewport, tuple[int, int]]:
+    """The view, fitted to the cells that the axes leave, and the plot's top left cell."""
+    bounds = view.bounds if isinstance(view, Viewport) else view
+    if not axes:
+        return Viewport.fit(bounds, width, height), (0, 0)
+    left = axes_.LEFT_MARGIN
+    while True:  # a longer label takes columns, which widens the view, which may lengthen a label: soon settled
+        viewport = Viewport.fit(bounds, max(width - left, 1), max(height - axes_.BOTTOM_MARGIN, 1))
+        needed = axes_.margin(axes_.y_ticks(viewport))
+        if needed <= left or left >= width - 1:
+            return viewport, (0, left)
+        left = min(needed, width - 1)
+
+
+def _level_count(viewport: Viewport) -> int:
+    shorter = min(viewport.width, 2 * viewport.height)
+    return int(min(max(shorter / PIXELS_A_LEVEL, LEVELS[0]), LEVELS[1]))
+
+
+def _region(viewport: Viewport, offset: tuple[int, int]) -> tuple[slice, slice]:
+    return slice(offset[0], offset[0] + viewport.height), slice(offset[1], offset[1] + viewport.width)
+
+
+def _mean(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return ((a.astype(np.uint16) + b + 1) // 2).astype(np.uint8)
+
+
+def _blend(a: NDArray[np.uint8], color: Color, share: float) -> NDArray[np.uint8]:
+    return np.rint((1 - share) * a + share * np.array(color)).astype(np.uint8)
+
+
+def _draw_lines(plot: Cells, mask: NDArray[np.bool_], color: NDArray[np.uint8], behind: NDArray[np.uint8]) -> None:
+    bits = braille.pack(mask)
+    lit = bits != 0
+    plot.glyph[lit], plot.fg[lit], plot.bg[lit] = braille.glyphs(bits[lit]), color[lit], behind[lit]
+
+
+def _put(
+    cells: Cells, backdrop: Backdrop, place: tuple[int, int], glyph: str, color: Color, *, bold: bool = False
+) -> None:
+    """One glyph in a cell of the plot, on the colour of its place."""
+    row, column = backdrop.plot_offset[0] + place[0], backdrop.plot_offset[1] + place[1]
+    r, g, b = backdrop._halves[2][place].tolist()
+    cells.put(row, column, glyph, color, bg=(r, g, b), bold=bold)
+
+
+def _mark_minima(backdrop: Backdrop, cells: Cells) -> None:
+    for place in backdrop.minima:
+        _put(cells, backdrop, place, MINIMUM, backdrop.palette.foreground, bold=True)
+
+
+def _draw_paths(cells: Cells, backdrop: Backdrop, paths: Sequence[PathView], ghost: bool) -> None:
+    if not paths:
+        return
+    shape = backdrop.viewport.height, backdrop.viewport.width
+    bits, color = np.zeros(shape, np.uint8), np.empty((*shape, 3), np.uint8)
+    for path in paths:
+        rows, columns, lit = backdrop.raster(path.positions).upto(path.step)
+        bits[rows, columns] |= lit
+        color[rows, columns] = path.color
+    _lay(cells, backdrop, bits, color, GHOST_SHARE if ghost else 1.0)
+
+
+def _lay(cells: Cells, backdrop: Backdrop, bits: NDArray[np.uint8], color: NDArray[np.uint8], share: float) -> None:
+    """Dots over the plot, each cell on the band of the half in which most of its dots are."""
+    rows, columns = np.nonzero(bits)
+    lit = bits[rows, columns]
+    upper, lower, both = (half[rows, columns] for half in backdrop._halves)
+    heavy = braille.top_heavy(lit)[:, None]
+    behind = np.where(heavy > 0, upper, np.where(heavy < 0, lower, both))
+    fg = color[rows, columns]
+    if share < 1:
+        fg = np.rint(share * fg + (1 - share) * behind).astype(np.uint8)
+    at = rows + backdrop.plot_offset[0], columns + backdrop.plot_offset[1]
+    cells.glyph[at] = braille.glyphs(lit)
+    cells.fg[at], cells.bg[at], cells.bold[at] = fg, behind, False
+
+
+def _draw_arrow(cells: Cells, backdrop: Backdrop, arrow: Arrow) -> None:
+    viewport = backdrop.viewport
+    origin, tip = viewport.to_dots(toward(np.array([arrow.origin, arrow.tip], np.float64)))
+    with np.errstate(all="ignore"):
+        along = (origin - tip) / np.hypot(*(origin - tip))
+    turn = np.array([[np.cos(a), np.sin(a)] for a in (np.pi - BARB_ANGLE, BARB_ANGLE - np.pi)])
+    barbs = [tip + BARB * np.array([c * along[0] - s * along[1], s * along[0] + c * along[1]]) for c, s in turn]
+    starts, ends = np.stack([origin, tip, tip]), np.stack([tip, *barbs])
+    _, row, column = braille.lines(starts, ends, 2 * viewport.width, 4 * viewport.height)
+    mask = np.zeros((4 * viewport.height, 2 * viewport.width), np.bool_)
+    mask[row, column] = True
+    bits = braille.pack(mask)  # alone in its cells: it often runs along a path, and must not melt into it
+    color = np.broadcast_to(np.array(arrow.color, np.uint8), (*bits.shape, 3))
+    _lay(cells, backdrop, bits, color, 1.0)
+
+
+def _draw_head(cells: Cells, backdrop: Backdrop, path: PathView) -> None:
+    viewport, end = backdrop.viewport, backdrop.raster(path.positions).end
+    step = min(path.step, end)
+    if step < 0:
+        return
+    place = viewport.to_cell(path.positions[step])
+    if place is not None:
+        _put(cells, backdrop, place, path.marker, path.color, bold=True)
+        return
+    size = np.array([2 * viewport.width, 4 * viewport.height])
+    dots = viewport.to_dots(toward(path.positions[step]))
+    excess = np.maximum(-dots, dots - size)  # how far out, across and down
+    side = ("left" if dots[0] < 0 else "right") if excess[0] >= excess[1] else ("top" if dots[1] < 0 else "bottom")
+    column, row = np.clip(dots, 0, size - 1).astype(int) // (2, 4)
+    _put(cells, backdrop, (int(row), int(column)), OUTSIDE[side], path.color, bold=True)
+
+
+def _draw_crosshair(cells: Cells, backdrop: Backdrop, point: tuple[float, float]) -> None:
+    place = backdrop.viewport.to_cell(point)
+    if place is None:
+        return
+    row, column = place
+    arms = [(0, -2, "─"), (0, -1, "─"), (0, 1, "─"), (0, 2, "─"), (-1, 0, "│"), (1, 0, "│"), (0, 0, "┼")]
+    for down, right, glyph in arms:
+        r, c = row + down, column + right
+        if 0 <= r < backdrop.viewport.height and 0 <= c < backdrop.viewport.width:
+            _put(cells, backdrop, (r, c), glyph, backdrop.palette.accent, bold=True)

@@ -1,0 +1,133 @@
+"""The window of the plane that a plot shows, and every change between its coordinates and the screen's.
+
+Three grids lie on the same rectangle of `width` × `height` cells: half-block pixels (1 × 2 a cell) for the surface,
+braille dots (2 × 4 a cell) for lines, and the cells themselves for markers. Rows count from the top, y from below.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+# How many times as high as wide a terminal's cell is; fonts differ from about 1.8 to 2.2.
+CELL_ASPECT = 2.0
+# The narrowest view in floats of its own magnitude: below this, neighbouring dots are the same number.
+FINEST_FLOATS = 1e5
+WIDEST = 1e150  # of either side; its square is still a float
+
+
+@dataclass(frozen=True, slots=True)
+class Viewport:
+    """The rectangle x_min..x_max × y_min..y_max, shown on width × height cells."""
+
+    x_min: float
+    x_max: float
+    y_min: float
+    y_max: float
+    width: int
+    height: int
+
+    @classmethod
+    def fit(
+        cls, bounds: tuple[float, float, float, float], width: int, height: int, cell_aspect: float = CELL_ASPECT
+    ) -> Viewport:
+        """The smallest view of all of `bounds` (x_min, x_max, y_min, y_max) in which circles are round.
+
+        One direction is widened, on both sides alike, until a unit is as long on the screen in x as in y. Bounds
+        without extent get a little; raises ValueError for bounds that are not finite or a plot without cells.
+        """
+        x_min, x_max, y_min, y_max = map(float, bounds)
+        if width < 1 or height < 1:
+            raise ValueError(f"a plot needs at least one cell, not {width} × {height}")
+        if not all(map(math.isfinite, (x_max - x_min, y_max - y_min))):
+            raise ValueError(f"the bounds of a view must be finite, not {bounds}")
+        x, y = (x_min + x_max) / 2, (y_min + y_max) / 2
+        least = 1e-9 * max(abs(x), abs(y), 1.0)
+        wide = x_max - x_min if x_max > x_min else least
+        high = y_max - y_min if y_max > y_min else least
+        unit = max(wide / width, high / (height * cell_aspect))  # data units a cell is wide
+        half_wide, half_high = unit * width / 2, unit * height * cell_aspect / 2
+        # min and max: rounding must not push an end of the bounds out of sight
+        return cls(
+            min(x - half_wide, x_min),
+            max(x + half_wide, x_max),
+            min(y - half_high, y_min),
+            max(y + half_high, y_max),
+            width,
+            height,
+        )
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """x_min, x_max, y_min, y_max: what `fit` takes."""
+        return self.x_min, self.x_max, self.y_min, self.y_max
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """The point in the middle."""
+        return (self.x_min + self.x_max) / 2, (self.y_min + self.y_max) / 2
+
+    def zoomed(self, factor: float, center: tuple[float, float] | None = None) -> Viewport:
+        """The view `factor` times as close (2 shows half as much, 0.5 twice as much).
+
+        `center` is the point that keeps its place on the screen, by default the middle. A view so close that its
+        dots would be the same float, or too wide for floats, is not entered: the same view comes back.
+        """
+        x, y = self.center if center is None else center
+        return self._checked(
+            x + (self.x_min - x) / factor,
+            x + (self.x_max - x) / factor,
+            y + (self.y_min - y) / factor,
+            y + (self.y_max - y) / factor,
+        )
+
+    def panned(self, dx_share: float, dy_share: float) -> Viewport:
+        """The view moved right and up by these shares of its own width and height."""
+        dx, dy = dx_share * (self.x_max - self.x_min), dy_share * (self.y_max - self.y_min)
+        return self._checked(self.x_min + dx, self.x_max + dx, self.y_min + dy, self.y_max + dy)
+
+    def _checked(self, x_min: float, x_max: float, y_min: float, y_max: float) -> Viewport:
+        wide, high = x_max - x_min, y_max - y_min
+        coarsest = FINEST_FLOATS * max(map(math.ulp, (x_min, x_max, y_min, y_max)))
+        shown = coarsest < min(wide, high) and max(map(abs, (x_min, x_max, y_min, y_max))) < WIDEST
+        return Viewport(x_min, x_max, y_min, y_max, self.width, self.height) if shown else self
+
+    def pixel_centers(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The half-block pixels' centres: x (width,) from the left, y (2 × height,) from the top."""
+        across = (np.arange(self.width) + 0.5) / self.width
+        down = (np.arange(2 * self.height) + 0.5) / (2 * self.height)
+        return (
+            self.x_min + across * (self.x_max - self.x_min),
+            self.y_max - down * (self.y_max - self.y_min),
+        )
+
+    def to_dots(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Braille-dot coordinates (..., 2) of points (..., 2): column 0 to 2 W, row 0 to 4 H from the top.
+
+        The dot that holds a point is the floor of its coordinates. Points outside lie outside these ranges; what
+        is not finite, or too large once scaled, comes back so.
+        """
+        p = np.asarray(points, np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            column = (p[..., 0] - self.x_min) * (2 * self.width / (self.x_max - self.x_min))
+            row = (self.y_max - p[..., 1]) * (4 * self.height / (self.y_max - self.y_min))
+        return np.stack([column, row], axis=-1)
+
+    def to_cell(self, point: ArrayLike) -> tuple[int, int] | None:
+        """(row, column) of the cell that holds `point`; None outside. The far edges belong to the last cells."""
+        x, y = map(float, np.asarray(point, np.float64))
+        if not (self.x_min <= x <= self.x_max and self.y_min <= y <= self.y_max):
+            return None  # a nan is nowhere
+        column = int((x - self.x_min) / (self.x_max - self.x_min) * self.width)
+        row = int((self.y_max - y) / (self.y_max - self.y_min) * self.height)
+        return min(row, self.height - 1), min(column, self.width - 1)
+
+    def from_cell(self, row: int, column: int) -> tuple[float, float]:
+        """The point in the middle of a cell."""
+        return (
+            self.x_min + (column + 0.5) / self.width * (self.x_max - self.x_min),
+            self.y_max - (row + 0.5) / self.height * (self.y_max - self.y_min),
+        )
