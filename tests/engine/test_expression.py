@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from adam_tui.engine.expression import DEEPEST, LONGEST, ExpressionError, parse_function
 from adam_tui.engine.surfaces import SURFACES, Surface
 
-x, y = sympy.symbols("x y", real=True)
+x, y = sympy.symbols("x y")  # not real: sympy would make |x| of sqrt(x²), and a δ of its curvature
 XS, YS = np.random.default_rng(3).uniform(0.2, 3.0, (2, 40))
 POINTS = np.stack([XS, YS], axis=-1)
 
@@ -38,6 +38,7 @@ POINTS = np.stack([XS, YS], axis=-1)
         ("--x - -y + +1", XS + YS + 1),
         ("2*-x", -2 * XS),
         ("x^-2", 1 / XS**2),
+        ("x^0.25 * y^-1", XS**0.25 / YS),
         ("1e-3 x + .5y - 2.", XS / 1000 + YS / 2 - 2),
         ("1.5E+2*x", 150 * XS),
         ("2x", 2 * XS),
@@ -226,6 +227,8 @@ def test_the_start_is_the_nearest_place_with_a_finite_value(text: str, start: tu
         ("x^2/2 + y^2/2", 0.2),  # a tenth of 2 / 1
         ("x^2 + y^2", 0.1),
         ("x^2 - y^2", 0.1),  # curvature counts downwards too
+        ("10 (x + 3.5)^2 - 10 (y - 2.5)^2", 0.01),
+        ("100 (x + 3.5)(y - 2.5)", 0.002),  # and along the diagonals
         ("50 (x + 3.5)^2 + (y - 2.5)^2", 0.002),
         ("3", 1.0),
         ("1e9 x", 1e-6),
@@ -357,6 +360,7 @@ def test_a_formula_as_long_and_as_deep_as_allowed_is_read() -> None:
     deep = "(" * DEEPEST + "x" + ")" * DEEPEST
     assert parse_function(deep).f(np.array([2.0, 0.0])) == 2.0
     assert parse_function("^".join("x" * (DEEPEST + 1))).f(np.array([1.0, 0.0])) == 1.0
+    assert parse_function("(x) + " * (2 * DEEPEST) + "y").f(np.array([1.0, 0.0])) == 2 * DEEPEST
     assert parse_function("-" * 499 + "x").f(np.array([2.0, 0.0])) == -2.0
 
 
