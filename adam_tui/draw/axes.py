@@ -15,8 +15,10 @@ MINUS = "−"
 # Room for a label and its tick left of the plot: constant while labels are short, so that zooming does not move it.
 LEFT_MARGIN = 6
 BOTTOM_MARGIN = 1
+# Ticks are at least this far apart; in a small plot a fifth of its size, so that there are two or more.
 COLUMNS_A_TICK = 9
 ROWS_A_TICK = 4
+SMALLEST = 20, 6  # columns and rows in all: below this the plot needs the room itself
 GAP = 2  # free columns between two labels
 # An end of the range counts as reached within this share of it: bounds carry the rounding of zooms and pans.
 END_SLACK = Decimal("1e-9")
@@ -77,7 +79,7 @@ def x_ticks(viewport: Viewport, left: int = 0) -> list[Tick]:
     """The ticks under the plot, as many as fit; labels may reach `left` columns out to the left of it."""
     low, high = viewport.x_min, viewport.x_max
     for step in round_steps(high - low):
-        if (high - low) / float(step) > max(viewport.width / COLUMNS_A_TICK, 1):
+        if float(step) / (high - low) * viewport.width < min(COLUMNS_A_TICK, viewport.width / 5):
             continue
         values = tick_values(low, high, step)
         if not values:
@@ -96,10 +98,10 @@ def x_ticks(viewport: Viewport, left: int = 0) -> list[Tick]:
 
 
 def y_ticks(viewport: Viewport) -> list[Tick]:
-    """The ticks left of the plot, from the bottom up, at least `ROWS_A_TICK` rows apart on the average."""
+    """The ticks left of the plot, from the bottom up."""
     low, high = viewport.y_min, viewport.y_max
-    most = max(viewport.height / ROWS_A_TICK, 1)
-    step = next(step for step in round_steps(high - low) if (high - low) / float(step) <= most)
+    apart = min(ROWS_A_TICK, max(viewport.height / 5, 1.5))
+    step = next(step for step in round_steps(high - low) if float(step) / (high - low) * viewport.height >= apart)
     values = tick_values(low, high, step)
     return [
         Tick(float(v), label, _place(high - float(v), high - low, viewport.height))
@@ -120,6 +122,8 @@ def draw(cells: Cells, viewport: Viewport, offset: tuple[int, int], palette: Pal
     """Write both axes into `cells` around the plot whose top left cell is `offset` (row, column)."""
     top, left = offset
     for tick in y_ticks(viewport):
+        if len(tick.label) >= left:
+            continue  # half a number would be a wrong one
         cells.put(top + tick.cell, left - 1 - len(tick.label), tick.label, palette.faint)
         cells.put(top + tick.cell, left - 1, "╶", palette.axis)
     for tick in x_ticks(viewport, left):

@@ -60,18 +60,25 @@ def choose_levels(values: Floats, n: int = 16) -> Floats:
     scale = max(abs(v[0]), abs(v[-1]))  # differences of values near 1e308 would overflow
     height = v / scale - v[0] / scale
     radius = _radii(values.shape, len(v))
-    part = slice(int(FIT_FROM * len(v)), max(int(FIT_TO * len(v)), 2))
-    risen = height[part] > 0
-    exponent = EXPONENT[0]
-    if risen.sum() >= 2:
-        slope = np.polyfit(np.log(radius[part][risen]), np.log(height[part][risen]), 1)[0]
-        exponent = min(max(float(slope), EXPONENT[0]), EXPONENT[1])
-    top = height[part.stop - 1] or height[-1]
-    even = (height / top) ** (1 / exponent) * radius[part.stop - 1]
+    last = int(FIT_TO * (len(v) - 1))
+    if not height[last]:
+        last = len(v) - 1  # flat but for a few pixels
+    v, height, radius = v[: last + 1], height[: last + 1], radius[: last + 1]
+    even = (height / height[last]) ** (1 / _exponent(radius, height)) * radius[last]
     place = (even + radius) / 2
-    cuts = np.linspace(place[0], place[part.stop - 1], n + 2)[1:-1]
-    levels = np.unique(np.interp(cuts, place, v))
+    levels = np.unique(np.interp(np.linspace(place[0], place[last], n + 2)[1:-1], place, v))
     return np.asarray(levels[(levels > v[0]) & (levels <= v[-1])])
+
+
+def _exponent(radius: Floats, height: Floats) -> float:
+    """The e of height ~ radius^e, by least squares of their logarithms, held within `EXPONENT`."""
+    first = int(FIT_FROM * len(height))
+    risen = height[first:] > 0
+    x, y = np.log(radius[first:][risen]), np.log(height[first:][risen])
+    spread = x - x.mean() if len(x) else x
+    weight = float(spread @ spread)
+    slope = float(spread @ y) / weight if weight > 0 else 1.0
+    return min(max(slope, EXPONENT[0]), EXPONENT[1])
 
 
 def _radii(shape: tuple[int, ...], count: int) -> Floats:
@@ -140,7 +147,7 @@ def iso_lines(values: Floats, levels: Floats, viewport: Viewport) -> NDArray[np.
     """
     columns, rows = 2 * viewport.width, 4 * viewport.height
     mask = np.zeros((rows, columns), np.bool_)
-    if not len(levels) or min(values.shape) < 2:
+    if not len(levels) or min(values.shape) < 2 or np.isnan(values).all():
         return mask
     from contourpy import LineType, contour_generator  # here, so that filled pictures do not pay for it
 

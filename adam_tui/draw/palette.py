@@ -130,6 +130,7 @@ def band_colors(palette: Palette, n: int) -> NDArray[np.uint8]:
     return _band_colors(palette.stops, n)
 
 
+# The first four of each theme are also told apart by people who do not see red or green; the markers do the rest.
 _DARK_LANES: tuple[Color, ...] = (
     (255, 215, 95),  # 221 gold
     (255, 135, 95),  # 209 coral
@@ -143,12 +144,12 @@ _DARK_LANES: tuple[Color, ...] = (
 _LIGHT_LANES: tuple[Color, ...] = (
     (0, 95, 215),  # 26 blue
     (215, 0, 0),  # 160 red
-    (0, 95, 0),  # 22 green
-    (135, 95, 0),  # 94 ochre
-    (175, 0, 135),  # 126 magenta
     (18, 18, 18),  # 233 ink
+    (175, 0, 135),  # 126 magenta
+    (0, 95, 0),  # 22 green
     (95, 0, 175),  # 55 violet
     (0, 95, 135),  # 24 petrol
+    (135, 95, 0),  # 94 ochre
 )
 _DARK_STATES = MappingProxyType(
     {"running": (135, 215, 255), "converged": (95, 215, 135), "diverged": (255, 95, 95)}  # 117, 78, 203

@@ -57,10 +57,9 @@ def finite_steps(positions: NDArray[np.float64]) -> int:
 
 
 def toward(positions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The positions (..., 2), those beyond `LARGEST` drawn in along their own direction from the origin."""
+    """The finite positions (..., 2), those beyond `LARGEST` drawn in along their own direction from the origin."""
     size = np.abs(positions).max(axis=-1, keepdims=True, initial=0.0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(np.where(size > LARGEST, positions / (size / LARGEST), positions))
+    return np.asarray(positions / np.maximum(size / LARGEST, 1.0))
 
 
 def raster(positions: NDArray[np.float64], viewport: Viewport) -> PathRaster:

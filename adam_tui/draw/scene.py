@@ -17,7 +17,7 @@ from adam_tui.draw import axes as axes_
 from adam_tui.draw import braille, contour
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
-from adam_tui.draw.path import PathRaster, raster, toward
+from adam_tui.draw.path import LARGEST, PathRaster, raster, toward
 from adam_tui.draw.viewport import Viewport
 
 Fill = Literal["filled", "lines", "both"]
@@ -31,7 +31,7 @@ LINE_ON_BAND, LINE_ALONE = 0.16, 0.42
 LEVELS = (6, 12)  # fewer show no shape; more differ too little to be seen as rings
 PIXELS_A_LEVEL = 4.5  # of the shorter side
 RASTERS_KEPT = 24
-BARB, BARB_ANGLE = 4.0, 2.6  # an arrow head's strokes: dots long, radians off its direction
+BARB, BARB_ANGLE = 4.0, 0.55  # an arrow head's strokes: dots long, radians off its shaft
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,7 @@ def backdrop(
     rows, columns = _region(viewport, offset)
     for name in ("glyph", "fg", "bg", "bold"):
         getattr(cells, name)[rows, columns] = getattr(plot, name)
-    if axes:
+    if offset != (0, 0):
         axes_.draw(cells, viewport, offset, palette)
     places = (viewport.to_cell(point) for point in np.asarray(minima, np.float64).reshape(-1, 2))
     made = Backdrop(
@@ -178,15 +178,15 @@ def _layout(
 ) -> tuple[Viewport, tuple[int, int]]:
     """The view, fitted to the cells that the axes leave, and the plot's top left cell."""
     bounds = view.bounds if isinstance(view, Viewport) else view
-    if not axes:
+    if not axes or width < axes_.SMALLEST[0] or height < axes_.SMALLEST[1]:
         return Viewport.fit(bounds, width, height), (0, 0)
-    left = axes_.LEFT_MARGIN
-    while True:  # a longer label takes columns, which widens the view, which may lengthen a label: soon settled
-        viewport = Viewport.fit(bounds, max(width - left, 1), max(height - axes_.BOTTOM_MARGIN, 1))
-        needed = axes_.margin(axes_.y_ticks(viewport))
-        if needed <= left or left >= width - 1:
+    left, most = axes_.LEFT_MARGIN, width // 2
+    while True:  # a longer label takes columns, which widens the view, which may change a label: soon settled
+        viewport = Viewport.fit(bounds, width - left, height - axes_.BOTTOM_MARGIN)
+        needed = min(axes_.margin(axes_.y_ticks(viewport)), most)
+        if needed <= left:
             return viewport, (0, left)
-        left = min(needed, width - 1)
+        left = needed
 
 
 def _level_count(viewport: Viewport) -> int:
@@ -254,14 +254,16 @@ def _lay(cells: Cells, backdrop: Backdrop, bits: NDArray[np.uint8], color: NDArr
 
 
 def _draw_arrow(cells: Cells, backdrop: Backdrop, arrow: Arrow) -> None:
-    viewport = backdrop.viewport
-    origin, tip = viewport.to_dots(toward(np.array([arrow.origin, arrow.tip], np.float64)))
+    viewport, ends = backdrop.viewport, np.array([arrow.origin, arrow.tip], np.float64)
+    if not np.isfinite(ends).all():
+        return
+    origin, tip = viewport.to_dots(toward(ends))
     with np.errstate(all="ignore"):
-        along = (origin - tip) / np.hypot(*(origin - tip))
-    turn = np.array([[np.cos(a), np.sin(a)] for a in (np.pi - BARB_ANGLE, BARB_ANGLE - np.pi)])
-    barbs = [tip + BARB * np.array([c * along[0] - s * along[1], s * along[0] + c * along[1]]) for c, s in turn]
-    starts, ends = np.stack([origin, tip, tip]), np.stack([tip, *barbs])
-    _, row, column = braille.lines(starts, ends, 2 * viewport.width, 4 * viewport.height)
+        back = BARB * (origin - tip) / np.hypot(*(origin - tip))  # nan without length: then no barbs are drawn
+    c, s = np.cos(BARB_ANGLE), np.sin(BARB_ANGLE)
+    barbs = [tip + back @ np.array([[c, turn], [-turn, c]]) for turn in (s, -s)]
+    strokes = np.stack([origin, tip, tip]), np.stack([tip, *barbs])
+    _, row, column = braille.lines(*strokes, 2 * viewport.width, 4 * viewport.height)
     mask = np.zeros((4 * viewport.height, 2 * viewport.width), np.bool_)
     mask[row, column] = True
     bits = braille.pack(mask)  # alone in its cells: it often runs along a path, and must not melt into it
@@ -279,7 +281,7 @@ def _draw_head(cells: Cells, backdrop: Backdrop, path: PathView) -> None:
         _put(cells, backdrop, place, path.marker, path.color, bold=True)
         return
     size = np.array([2 * viewport.width, 4 * viewport.height])
-    dots = viewport.to_dots(toward(path.positions[step]))
+    dots = viewport.to_dots(np.clip(path.positions[step], -LARGEST, LARGEST))
     excess = np.maximum(-dots, dots - size)  # how far out, across and down
     side = ("left" if dots[0] < 0 else "right") if excess[0] >= excess[1] else ("top" if dots[1] < 0 else "bottom")
     column, row = np.clip(dots, 0, size - 1).astype(int) // (2, 4)

@@ -1,0 +1,213 @@
+"""A surface's bands: even rings for the bowl, a visible valley, holes shown as holes, and sense whatever the values."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from adam_tui.draw.contour import bands, choose_levels, fill, iso_lines, sample, shade
+from adam_tui.draw.palette import DARK, band_colors
+from adam_tui.draw.viewport import Viewport
+
+NAN = math.nan
+
+
+def bowl(p):
+    return (p**2).sum(axis=-1)
+
+
+def rosenbrock(p):
+    x, y = p[..., 0], p[..., 1]
+    return (1 - x) ** 2 + 100 * (y - x**2) ** 2
+
+
+def test_sampling_asks_for_the_pixels_centres_from_the_top_left():
+    values = sample(lambda p: 10 * p[..., 0] + p[..., 1], Viewport(0, 2, 0, 4, 2, 1))
+    assert values.tolist() == [[8, 18], [6, 16]]
+
+
+def test_what_is_not_finite_is_a_missing_value_and_no_warning():
+    view = Viewport(-1, 1, -1, 1, 2, 1)
+    assert np.isnan(sample(lambda p: np.log(p[..., 0]), view)).tolist() == [[True, False], [True, False]]
+    assert np.isnan(sample(lambda p: p[..., 0] / 0.0, view)).all()
+
+
+def test_a_constant_function_that_returns_a_single_number_is_sampled():
+    assert sample(lambda p: np.float64(3), Viewport(0, 1, 0, 1, 2, 1)).tolist() == [[3, 3], [3, 3]]
+
+
+@pytest.mark.parametrize(("width", "height"), [(78, 35), (48, 19), (100, 20), (30, 40)])
+def test_the_bowls_rings_are_evenly_wide(width, height):
+    values = sample(bowl, Viewport.fit((-3, 3, -3, 3), width, height))
+    radius = np.sqrt(choose_levels(values, 10))
+    widths = np.diff(radius)
+    assert len(radius) == 10
+    assert widths.max() < 1.15 * widths.min()
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (0.31, -0.17)])
+def test_every_ring_of_the_bowl_is_as_wide_as_high_on_the_screen(shift):
+    view = Viewport.fit((-3, 3, -3, 3), 80, 36)
+    values = sample(lambda p: bowl(p - np.array(shift)), view)
+    levels = choose_levels(values, 12)
+    band = bands(values, levels)
+    whole = 0
+    for ring in range(1, len(levels)):
+        rows, columns = np.nonzero(band < ring)
+        on_the_edge = rows.min() == 0 or rows.max() == 71 or columns.min() == 0 or columns.max() == 79
+        if not on_the_edge:  # pixels are square: two rows a cell, a cell twice as high as wide
+            whole += 1
+            assert abs(np.ptp(rows) - np.ptp(columns)) <= 1
+    assert whole >= 6
+
+
+def test_rosenbrocks_valley_is_a_thin_line_of_the_lowest_bands():
+    view = Viewport.fit((-2, 2, -1, 3), 78, 35)
+    values = sample(rosenbrock, view)
+    band = bands(values, choose_levels(values, 12))
+    x, y = view.pixel_centers()
+    floor = np.array([band[np.abs(y - at**2).argmin(), np.abs(x - at).argmin()] for at in (-1.2, -0.5, 0.5, 1.0, 1.5)])
+    hill = np.array([band[np.abs(y - at**2 - 1).argmin(), np.abs(x - at).argmin()] for at in (-1.2, -0.5, 0.5, 1.0)])
+    assert floor.max() <= 4
+    assert hill.min() >= floor.max() + 2
+    assert 0.001 < (band == 0).mean() < 0.05
+
+
+def test_all_bands_are_used_by_surfaces_of_very_different_scale():
+    x, y = np.meshgrid(np.linspace(-2, 2, 60), np.linspace(-2, 2, 60))
+    for values in (
+        x**2 - y**2,
+        np.exp(6 * x) + np.exp(-6 * y),
+        1e-12 * (x + y),
+        1e300 * (x**2 + y**2),
+        -5 - np.cos(3 * x),
+        np.log(x**2 + y**2 + 1e-9),
+        1 - np.exp(-(x**2) - y**2),
+    ):
+        levels = choose_levels(values, 12)
+        share = np.bincount(bands(values, levels).ravel(), minlength=13) / values.size
+        assert len(levels) == 12
+        assert share.max() < 0.4
+        assert (share > 0).sum() >= 11
+
+
+def test_one_wild_value_does_not_hide_the_rest():
+    values = sample(bowl, Viewport.fit((-3, 3, -3, 3), 60, 30))
+    values[0, 0] = 1e300
+    share = np.bincount(bands(values, choose_levels(values, 12)).ravel()) / values.size
+    assert share.max() < 0.25
+
+
+@pytest.mark.parametrize("values", [np.zeros((4, 4)), np.full((4, 4), NAN), np.full((1, 1), 2.0), np.empty((0, 0))])
+def test_without_differences_there_are_no_levels(values):
+    assert choose_levels(values).tolist() == []
+
+
+def test_two_values_are_told_apart():
+    values = np.array([[1.0, 1.0], [NAN, 2.0]])
+    levels = choose_levels(values)
+    assert len(levels) >= 1
+    assert bands(values, levels)[0, 0] == 0
+    assert bands(values, levels)[1, 1] == len(levels)
+
+
+any_float = st.floats(allow_nan=True, allow_infinity=False)
+
+
+@given(arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=any_float), st.integers(1, 20))
+def test_levels_always_increase_and_lie_within_the_values(values, n):
+    levels = choose_levels(values, n)
+    assert len(levels) <= n
+    assert np.isfinite(levels).all()
+    assert (np.diff(levels) > 0).all()
+    if len(levels):
+        assert np.nanmin(values) < levels[0]
+        assert levels[-1] <= np.nanmax(values)
+    band, soft = bands(values, levels), shade(values, levels)
+    assert (np.isnan(values) == (band == -1)).all()
+    assert (np.isnan(values) == np.isnan(soft)).all()
+    known = ~np.isnan(values)
+    assert np.abs(soft[known] - band[known]).max(initial=0) <= 1
+    assert ((soft[known] >= 0) & (soft[known] <= len(levels))).all()
+
+
+def test_a_value_on_a_level_belongs_to_the_band_above_it():
+    values = np.array([[-9.0, 0.9, 1.0, 1.5, 2.0, 99.0, NAN]])
+    assert bands(values, np.array([1.0, 2.0])).tolist() == [[0, 0, 1, 1, 2, 2, -1]]
+
+
+def test_an_edge_through_a_pixel_is_shared_out_and_the_rest_stays_whole():
+    values = np.tile(np.arange(8.0), (4, 1))  # a slope of one a pixel, a band of four pixels
+    assert shade(values, np.array([2.25, 6.25]))[1].tolist() == [0, 0, 0.25, 1, 1, 1, 1.25, 2]
+
+
+def test_filling_two_pixels_a_cell():
+    cells = fill(np.array([[0, 0, 1, 2], [0, 1, 1, 0]]), DARK)
+    color = band_colors(DARK, 9).tolist()  # three bands, four shades from each to the next
+    assert cells.lines() == [" ▀ ▀"]
+    assert cells.bg[0].tolist() == [color[0], color[4], color[4], color[0]]
+    assert cells.fg[0, 1].tolist() == color[0]
+    assert cells.fg[0, 3].tolist() == color[8]
+    assert not cells.bold.any()
+
+
+def test_a_grid_of_four_by_two_cells():
+    cells = fill(np.array([[0, 0, 0, 0], [0, 1, 1, 0], [1, 1, 1, 1], [1, 1, 1, 1]]), DARK)
+    assert cells.lines() == [" ▀▀ ", "    "]
+    assert (cells.width, cells.height) == (4, 2)
+
+
+def test_holes_show_the_background_hatched_where_the_cell_is_empty():
+    cells = fill(np.array([[-1, -1, 0], [-1, 0, -1]]), DARK)
+    assert cells.lines() == ["╱▀▀"]
+    assert tuple(cells.bg[0, 0]) == DARK.background
+    assert tuple(cells.fg[0, 0]) == DARK.border
+    assert tuple(cells.fg[0, 1]) == DARK.background
+    assert tuple(cells.bg[0, 2]) == DARK.background
+    assert (fill(np.array([[NAN], [NAN]]), DARK).lines()) == ["╱"]
+
+
+def test_shades_lie_between_the_bands_colors():
+    cells = fill(np.array([[0.0, 0.5, 1.0], [0.0, 0.5, 1.0]]), DARK, count=2)
+    assert cells.bg[0].tolist() == band_colors(DARK, 5)[[0, 2, 4]].tolist()
+
+
+def test_colors_are_shared_out_among_all_bands_even_if_the_highest_is_out_of_sight():
+    assert fill(np.array([[0], [0]]), DARK, count=5).bg[0, 0].tolist() == band_colors(DARK, 2)[0].tolist()
+    assert fill(np.array([[4], [4]]), DARK, count=5).bg[0, 0].tolist() == band_colors(DARK, 2)[1].tolist()
+
+
+def test_a_straight_iso_line_lies_where_the_level_is():
+    view = Viewport(0, 8, 0, 8, 8, 4)
+    mask = iso_lines(sample(lambda p: p[..., 0], view), np.array([3.25]), view)
+    # drawn from the first pixel's centre to the last's
+    assert np.flatnonzero(mask.any(axis=0)).tolist() == [6]
+    assert np.flatnonzero(mask.any(axis=1)).tolist() == list(range(1, 16))
+
+
+def test_the_bowls_iso_line_is_a_circle_of_dots():
+    view = Viewport.fit((-3, 3, -3, 3), 40, 20)
+    rows, columns = np.nonzero(iso_lines(sample(bowl, view), np.array([4.0]), view))
+    points = np.stack([columns + 0.5 - 40, (rows + 0.5 - 40)], axis=1) * (6 / 80)
+    assert np.abs(np.hypot(*points.T) - 2).max() < 0.08  # a dot is 0.075
+    assert len(rows) > 150
+
+
+def test_iso_lines_stop_at_missing_values_and_need_levels():
+    view = Viewport(0, 8, 0, 8, 8, 4)
+    values = sample(lambda p: p[..., 0], view)
+    values[:4] = NAN
+    mask = iso_lines(values, np.array([3.25]), view)
+    assert not mask[:9].any()
+    assert mask[9:15].any()
+    assert not iso_lines(values, np.empty(0), view).any()
+    assert not iso_lines(np.full((8, 8), NAN), np.array([1.0]), view).any()
+
+
+def test_iso_lines_of_huge_values():
+    view = Viewport.fit((-1, 1, -1, 1), 16, 8)
+    values = sample(lambda p: 1.7e308 * p[..., 0], view)
+    assert iso_lines(values, choose_levels(values, 4), view).any()

@@ -1,0 +1,135 @@
+"""The colours keep what the design promises: paths stand out, bands rise evenly, markers take one cell."""
+
+import itertools
+import unicodedata
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+
+from adam_tui.draw.palette import (
+    DARK,
+    LIGHT,
+    MARKERS,
+    PALETTES,
+    band_colors,
+    contrast,
+    from_oklab,
+    linear,
+    luminance,
+    mix,
+    to_oklab,
+)
+
+LEVELS_OF_XTERM = (0, 95, 135, 175, 215, 255)
+XTERM = set(itertools.product(LEVELS_OF_XTERM, repeat=3)) | {(8 + 10 * i,) * 3 for i in range(24)}
+each_palette = pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
+
+
+def test_black_on_white_has_the_largest_contrast_and_order_does_not_matter():
+    assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
+    assert contrast((255, 255, 255), (0, 0, 0)) == pytest.approx(21)
+    assert contrast((9, 99, 199), (9, 99, 199)) == 1
+
+
+def test_contrast_is_that_of_the_wcag_for_a_known_grey():
+    assert contrast((118, 118, 118), (255, 255, 255)) == pytest.approx(4.54, abs=0.005)
+
+
+def test_oklab_of_the_primaries_is_as_published():
+    # https://bottosson.github.io/posts/oklab: white has lightness 1 and no tint; red as in CSS Color 4's sample
+    assert to_oklab((255, 255, 255)) == pytest.approx([1, 0, 0], abs=1e-4)
+    assert to_oklab((255, 0, 0)) == pytest.approx([0.62796, 0.22486, 0.12585], abs=1e-4)
+
+
+def test_every_byte_survives_the_way_to_oklab_and_back():
+    colors = np.array(list(itertools.product(range(0, 256, 15), repeat=3)))
+    assert (from_oklab(to_oklab(colors)) == colors).all()
+
+
+def test_a_mix_starts_at_one_color_and_ends_at_the_other():
+    assert mix((10, 20, 30), (200, 100, 0), 0) == (10, 20, 30)
+    assert mix((10, 20, 30), (200, 100, 0), 1) == (200, 100, 0)
+
+
+@each_palette
+@pytest.mark.parametrize("n", [1, 2, 13, 17, 49])
+def test_every_lane_stands_out_on_every_band(palette, n):
+    for band in band_colors(palette, n).tolist():
+        for lane in palette.lanes:
+            assert contrast(lane, tuple(band)) >= 3
+
+
+@each_palette
+def test_a_cell_between_two_bands_is_no_closer_to_a_lane_than_the_bands_are(palette):
+    bands = band_colors(palette, 13).astype(int)
+    means = ((bands[1:] + bands[:-1] + 1) // 2).tolist()
+    assert min(contrast(lane, tuple(mean)) for lane in palette.lanes for mean in means) >= 3
+
+
+@each_palette
+def test_lightness_changes_evenly_away_from_the_background(palette):
+    lightness = to_oklab(band_colors(palette, 13))[:, 0]
+    steps = np.diff(lightness)
+    assert (steps > 0).all() if palette.dark else (steps < 0).all()
+    assert np.abs(steps - steps.mean()).max() < 0.004  # what rounding to bytes costs
+    assert abs(lightness[0] - to_oklab(palette.background)[0]) < abs(lightness[-1] - to_oklab(palette.background)[0])
+
+
+@each_palette
+def test_lanes_and_states_are_exact_xterm_colors(palette):
+    assert set(palette.lanes) <= XTERM
+    assert set(palette.states) == {"running", "converged", "diverged"}
+    assert set(palette.states.values()) <= XTERM
+
+
+@each_palette
+def test_lanes_differ_clearly_from_one_another(palette):
+    for a, b in itertools.combinations(to_oklab(palette.lanes), 2):
+        assert np.linalg.norm(a - b) > 0.1  # five times what can just be told apart
+
+
+@each_palette
+def test_the_first_four_lanes_differ_for_people_who_see_two_primaries_only(palette):
+    # Machado, Oliveira, Fernandes 2009, severity 1: protanopia and deuteranopia, on linear light
+    protan = np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    )
+    deutan = np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]])
+    for view in (protan, deutan):
+        seen = np.clip(linear(palette.lanes[:4]) @ view.T, 0, 1)
+        as_srgb = np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055) * 255
+        for a, b in itertools.combinations(to_oklab(as_srgb), 2):
+            assert np.linalg.norm(a - b) > 0.04
+
+
+@each_palette
+def test_text_can_be_read_on_the_background(palette):
+    assert contrast(palette.foreground, palette.background) >= 7
+    for color in (palette.faint, *palette.states.values()):
+        assert contrast(color, palette.background) >= 4.5
+    for color in (palette.accent, palette.axis):
+        assert contrast(color, palette.background) >= 3
+
+
+def test_a_dark_palette_has_dark_bands_and_the_light_one_light_bands():
+    assert luminance(band_colors(DARK, 13)).max() < 0.1
+    assert luminance(band_colors(LIGHT, 13)).min() > 0.5
+
+
+def test_every_lane_has_a_marker_one_cell_wide_without_an_emoji_form():
+    assert len(set(MARKERS)) == len(MARKERS) == len(DARK.lanes) == len(LIGHT.lanes) == 8
+    assert MARKERS.startswith("●◆▲■")
+    for marker in MARKERS:
+        assert cell_len(marker) == 1
+        assert unicodedata.east_asian_width(marker) in "NA"
+
+
+def test_lanes_beyond_the_last_repeat_colors_with_other_markers():
+    assert DARK.lane(0) == ((255, 215, 95), "●")
+    assert DARK.lane(8) == ((255, 215, 95), "◆")
+
+
+def test_band_colors_cannot_be_overwritten():
+    with pytest.raises(ValueError, match="read-only"):
+        DARK.bands(5)[0] = 0

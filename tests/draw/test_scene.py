@@ -1,0 +1,272 @@
+"""The whole plot on literal cells: what lies over what, in whose colour, and what a frame costs to change."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from adam_tui.draw import scene
+from adam_tui.draw.palette import DARK, LIGHT, contrast
+from adam_tui.draw.scene import Arrow, PathView, backdrop, compose
+from adam_tui.draw.viewport import Viewport
+
+GOLD, CORAL = DARK.lanes[:2]
+
+
+def flat(p):
+    return np.zeros(p.shape[:-1])
+
+
+def bowl(p):
+    return (p**2).sum(axis=-1)
+
+
+def plain(width=8, height=4, **options):
+    """A surface without bands, one unit a dot: 0 to 2 × width, 0 to 4 × height."""
+    return backdrop(flat, (0, 2 * width, 0, 4 * height), width, height, DARK, axes=False, **options)
+
+
+def lane(points, color=GOLD, marker="●", step=99, **options):
+    return PathView(np.array(points, float), color, marker, step, **options)
+
+
+def shown(cells):
+    return [line.rstrip() for line in cells.lines()]
+
+
+FLAT_LINE = [(0.5, 14.5), (12.5, 14.5)]  # steps of 12 dots, second row of the plot's first cells
+
+
+def test_a_path_ends_in_its_bold_marker_in_the_lanes_color():
+    cells = compose(plain(), [lane([(x + 0.5, 14.5) for x in range(9)])])
+    assert shown(cells) == ["⠒⠒⠒⠒●", "", "", ""]
+    assert cells.bold[0].tolist() == [False] * 4 + [True] + [False] * 3
+    assert (cells.fg[0, :5] == GOLD).all()
+
+
+def test_a_path_is_drawn_up_to_its_step():
+    path = lane([(x + 0.5, 14.5) for x in range(9)], step=4)
+    assert shown(compose(plain(), [path]))[0] == "⠒⠒●"
+
+
+def test_before_its_first_step_a_lane_stands_on_the_start():
+    drawn = compose(plain(), [lane(FLAT_LINE, step=0)], start=(0.5, 14.5))
+    assert shown(drawn)[0] == "●"
+    assert shown(compose(plain(), [], start=(0.5, 14.5)))[0] == "○"
+    assert shown(compose(plain(), [lane(FLAT_LINE)], start=(0.5, 14.5)))[0] == "○⠒⠒⠒⠒⠲●"
+
+
+def test_long_steps_are_marked_under_way():
+    path = lane([(0.5, 14.5), (6.2, 14.2), (14.5, 14.5)])
+    assert shown(compose(plain(), [path]))[0] == "⠒⠒⠲⠖⠒⠒⠲●"
+
+
+def test_lanes_that_share_a_cell_share_its_dots_in_the_selected_ones_color():
+    upper = [(x + 0.5, 15.5) for x in range(9)]
+    lower = [(x + 0.5, 12.5) for x in range(9)]
+    cells = compose(plain(), [lane(upper, GOLD, selected=True), lane(lower, CORAL, "◆")])
+    assert shown(cells)[0] == "⣉⣉⣉⣉●"
+    assert (cells.fg[0, :5] == GOLD).all()
+    unselected = compose(plain(), [lane(upper, GOLD), lane(lower, CORAL, "◆")])
+    assert shown(unselected)[0] == "⣉⣉⣉⣉◆"
+    assert (unselected.fg[0, :5] == CORAL).all()
+
+
+def test_a_ghost_is_faint_has_no_head_and_gives_way_to_lanes():
+    ghost = lane([(x + 0.5, 14.5) for x in range(16)], GOLD, ghost=True)
+    cells = compose(plain(), [lane([(0.5, 12.5), (4.5, 12.5)], CORAL, "◆"), ghost])
+    assert shown(cells)[0] == "⣀⣀◆⠒⠒⠒⠒⠒"
+    band = tuple(cells.bg[0, 5].tolist())
+    assert 1.2 < contrast(tuple(cells.fg[0, 5].tolist()), band) < contrast(GOLD, band) / 2
+
+
+def test_the_minimum_stays_visible_on_a_path_but_not_under_a_head():
+    back = plain(minima=[(4.5, 14.5), (100, 100)])
+    assert shown(back.cells)[0] == "  ✛"
+    assert shown(compose(back, [lane([(x + 0.5, 14.5) for x in range(9)])]))[0] == "⠒⠒✛⠒●"
+    assert shown(compose(back, [lane([(x + 0.5, 14.5) for x in range(5)])]))[0] == "⠒⠒●"
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "column", "marker"),
+    [
+        ((99, 14.5), 0, 7, "▸"),
+        ((-99, 14.5), 0, 0, "◂"),
+        ((8.5, 99), 0, 4, "▴"),
+        ((8.5, -1e300), 3, 4, "▾"),
+        ((1e308, 1e300), 0, 7, "▸"),
+    ],
+)
+def test_a_head_outside_is_an_arrow_at_the_edge(head, row, column, marker):
+    cells = compose(plain(), [lane([(8.5, 14.5), head])])
+    assert chr(cells.glyph[row, column]) == marker
+    assert tuple(cells.fg[row, column]) == GOLD
+    assert cells.bold[row, column]
+
+
+def test_a_diverged_path_keeps_its_head_at_the_last_finite_position():
+    path = lane([(0.5, 14.5), (4.5, 14.5), (math.nan, math.nan), (math.inf, 3)])
+    assert shown(compose(plain(), [path]))[0] == "⠒⠒●"
+    assert shown(compose(plain(), [lane([(math.nan, 0)])])) == [""] * 4
+
+
+def test_a_paths_cell_keeps_the_band_of_the_half_its_dots_are_in():
+    back = backdrop(lambda p: np.floor(p[..., 1] / 2), (0, 16, 0, 16), 8, 4, DARK, axes=False)
+    assert back.cells.lines()[1] == "▀" * 8
+    upper, lower = tuple(back.cells.fg[1, 0]), tuple(back.cells.bg[1, 0])
+    assert upper != lower
+    assert tuple(compose(back, [lane([(0.5, 11.5), (0.5, 10.5), (14, 11)])]).bg[1, 0]) == upper
+    assert tuple(compose(back, [lane([(0.5, 8.5), (0.5, 9.5), (14, 9)])]).bg[1, 0]) == lower
+    between = compose(back, [lane([(0.5, 11.5), (0.5, 8.5), (14, 8.5)])]).bg[1, 7].astype(int)
+    assert (np.minimum(upper, lower) <= between).all()
+    assert (between <= np.maximum(upper, lower)).all()
+
+
+@pytest.mark.parametrize("fill", ["filled", "lines", "both"])
+@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=["dark", "light"])
+def test_paths_stand_out_wherever_they_go(fill, palette):
+    back = backdrop(bowl, (-3, 3, -3, 3), 40, 20, palette, fill)
+    points = np.random.default_rng(1).uniform(-3, 3, (40, 2))
+    for color in palette.lanes:
+        cells = compose(back, [PathView(points, color, "●", 40)])
+        own = (cells.fg == color).all(axis=2) & (cells.glyph >= 0x2800) & (cells.glyph < 0x2900)
+        assert own.sum() > 100
+        assert min(contrast(color, tuple(bg)) for bg in cells.bg[own].tolist()) >= 3
+
+
+def test_an_arrow_has_a_shaft_and_two_barbs():
+    cells = compose(plain(), [], arrows=[Arrow((0.5, 8.5), (14.5, 8.5), CORAL)])
+    assert shown(cells) == ["", "⣀⣀⣀⣀⣀⣐⣤⡀", "     ⠐⠉", ""]
+    assert (cells.fg[1, :7] == CORAL).all()
+
+
+@pytest.mark.parametrize("tip", [(4.5, 4.5), (math.nan, 1), (1e308, -1e308), (math.inf, 0)])
+def test_an_arrow_without_length_or_end_is_no_error(tip):
+    compose(plain(), [], arrows=[Arrow((4.5, 4.5), tip, CORAL)])
+
+
+def test_the_crosshair_lies_over_everything():
+    cells = compose(plain(), [lane(FLAT_LINE)], crosshair=(6.5, 10.5))
+    assert shown(cells) == ["⠒⠒⠒│⠒⠲●", " ──┼──", "   │", ""]
+    assert tuple(cells.fg[1, 3]) == DARK.accent
+
+
+def test_a_crosshair_in_a_corner_loses_the_arms_outside():
+    assert shown(compose(plain(), [], crosshair=(0, 16))) == ["┼──", "│", "", ""]
+    assert shown(compose(plain(), [], crosshair=(0, 17))) == ["", "", "", ""]
+
+
+def test_axes_take_their_margin_and_the_plot_the_rest():
+    back = backdrop(bowl, (-2, 2, -2, 2), 30, 9, DARK, minima=[(0, 0)])
+    assert back.plot_offset == (0, 6)
+    assert (back.viewport.width, back.viewport.height) == (24, 8)
+    assert back.cells.lines() == [
+        "    2╶  ▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀  ",
+        "       ▀ ▀▀▀▀ ▀▀▀▀▀▀▀▀ ▀▀▀▀ ▀ ",
+        "    1╶ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ",
+        "          ▀   ▀▀▀  ▀▀▀   ▀    ",
+        "    0╶    ▀   ▀▀▀ ✛▀▀▀   ▀    ",
+        "       ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ",
+        "   −1╶ ▀ ▀▀▀▀ ▀▀▀▀▀▀▀▀ ▀▀▀▀ ▀ ",
+        "   −2╶  ▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀  ",
+        "         −2       0       2   ",
+    ]
+
+
+def test_a_plot_too_small_for_axes_has_none():
+    assert backdrop(bowl, (-2, 2, -2, 2), 12, 4, DARK).plot_offset == (0, 0)
+    assert compose(backdrop(bowl, (-2, 2, -2, 2), 1, 1, DARK), [lane(FLAT_LINE)]).lines() != []
+
+
+def test_a_view_seen_again_in_the_same_size_does_not_move():
+    back = backdrop(bowl, (-3, 3, -2, 2), 78, 36, DARK)
+    again = backdrop(bowl, back.viewport, 78, 36, DARK)
+    assert again.viewport.bounds == pytest.approx(back.viewport.bounds, rel=1e-12)
+    assert isinstance(again.viewport, Viewport)
+
+
+def test_a_zoomed_view_is_the_one_that_is_drawn():
+    back = backdrop(bowl, (-3, 3, -2, 2), 78, 36, DARK)
+    closer = backdrop(bowl, back.viewport.zoomed(2), 78, 36, DARK)
+    assert closer.viewport.bounds == pytest.approx(back.viewport.zoomed(2).bounds, rel=1e-12)
+
+
+def test_a_cell_of_the_rectangle_is_a_point_of_the_plot():
+    back = backdrop(bowl, (-3, 3, -2, 2), 78, 36, DARK)
+    assert back.point(3, 6) == back.viewport.from_cell(3, 0)
+    assert back.point(3, 5) is None
+    assert back.point(35, 20) is None
+
+
+def test_lines_alone_stand_on_the_background_and_both_on_the_bands():
+    lines = backdrop(bowl, (-2, 2, -2, 2), 40, 20, DARK, "lines", axes=False)
+    assert (lines.cells.bg == DARK.background).all()
+    assert set("".join(lines.cells.lines())) > {" "}
+    assert "▀" not in "".join(lines.cells.lines())
+    both = backdrop(bowl, (-2, 2, -2, 2), 40, 20, DARK, "both", axes=False)
+    dotted = (both.cells.glyph > 0x2800) & (both.cells.glyph < 0x2900)
+    assert (dotted == (lines.cells.glyph > 0x2800)).all()
+    for fg, bg in zip(both.cells.fg[dotted].tolist(), both.cells.bg[dotted].tolist(), strict=True):
+        assert 1.1 < contrast(tuple(fg), tuple(bg)) < 2.5  # to be seen, but not to compete with a path
+
+
+def test_holes_in_the_surface_stay_visible_in_every_fill():
+    for fill in ("filled", "lines", "both"):
+        cells = backdrop(lambda p: np.log(p[..., 0]), (-4, 4, -2, 2), 16, 4, DARK, fill, axes=False).cells
+        assert {line[:8] for line in cells.lines()} == {"╱" * 8}
+        assert "╱" not in "".join(line[8:] for line in cells.lines())
+
+
+def test_frames_leave_the_backdrop_as_it_was():
+    back = plain(minima=[(3, 3)])
+    before = back.cells.copy()
+    compose(back, [lane(FLAT_LINE)], start=(1, 1), crosshair=(8, 8), arrows=[Arrow((1, 1), (9, 9), GOLD)])
+    assert not back.cells.changed(before).any()
+
+
+def test_another_step_does_not_draw_the_path_anew(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(scene, "raster", lambda *given, made=scene.raster: drawn.append(given) or made(*given))
+    lanes = np.random.default_rng(0).uniform(0, 16, (50, 2, 2))
+    back = plain()
+    for step in range(20):
+        compose(back, [PathView(lanes[:, i], GOLD, "●", step) for i in range(2)])
+    assert len(drawn) == 2
+    compose(back, [PathView(lanes[:, 0].copy(), GOLD, "●", 3)])
+    assert len(drawn) == 3
+
+
+def test_only_the_latest_paths_are_kept():
+    back = plain()
+    for i in range(100):
+        compose(back, [lane([(i % 16, 1), (3, 3)])])
+    assert len(back._rasters) == scene.RASTERS_KEPT
+
+
+def test_one_step_changes_few_cells():
+    t = np.linspace(0, 6, 400)
+    spiral = np.stack([np.exp(-0.3 * t) * np.cos(t), np.exp(-0.3 * t) * np.sin(t)], axis=1) * 2.5
+    back = backdrop(bowl, (-3, 3, -3, 3), 78, 36, DARK)
+    for step in range(0, 399, 20):
+        a, b = (compose(back, [PathView(spiral, GOLD, "●", s)]) for s in (step, step + 1))
+        assert a.changed(b).sum() <= 3
+
+
+numbers = st.floats(-5, 5) | st.floats()
+
+
+@given(
+    arrays(np.float64, st.tuples(st.integers(0, 8), st.just(2)), elements=numbers),
+    st.tuples(numbers, numbers),
+    st.integers(1, 60),
+    st.integers(1, 30),
+    st.integers(0, 10),
+)
+def test_any_numbers_in_any_size_make_a_picture(path, point, width, height, step):
+    back = backdrop(bowl, (-3, 3, -3, 3), width, height, DARK, "both", minima=[point])
+    views = [PathView(path, GOLD, "●", step, selected=True), PathView(path[::-1], CORAL, "◆", step, ghost=True)]
+    cells = compose(back, views, point, point, [Arrow(point, (1, 1), GOLD)])
+    assert (cells.width, cells.height) == (width, height)
