@@ -64,15 +64,15 @@ def footer(state: s.PlaygroundState) -> list[FooterKey]:
         ]
     return [
         FooterKey("space", "pause" if state.playing else "play", "play", 1),
-        FooterKey(", .", "step", "forward", 5),
-        FooterKey("o", "optimizer", "next_optimizer", 2),
-        FooterKey("↑↓ ←→", "tune", "turn_up", 3),
-        FooterKey("s", "surface", "next_surface", 4),
+        FooterKey(", .", "step", "forward", 6),
+        FooterKey("o", "optimizer", "next_optimizer", 3),
+        FooterKey("↑↓ ←→", "tune", "turn_up", 4),
+        FooterKey("s", "surface", "next_surface", 5),
         FooterKey("a x", "lanes", "add_lane", 7),
         FooterKey("[ ]", "select", "next_lane", 10),
         FooterKey("p", "start", "place", 8),
         FooterKey("r", "replay", "restart", 9),
         FooterKey("z", "zoom", "zoom_in", 11),
-        FooterKey("?", "keys", "help", 6),
+        FooterKey("?", "keys", "help", 2),
         FooterKey("q", "quit", "quit", 12),
     ]

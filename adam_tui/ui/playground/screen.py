@@ -161,14 +161,13 @@ class PlaygroundScreen(ModeScreen):
         super().on_resize(event)
         self.call_after_refresh(self._dress)
 
-    @on(Click, "#contour")
-    def _clicked(self, event: Click) -> None:
+    def on_click(self, event: Click) -> None:
         """Start from where the plot was clicked."""
         view = self.query_one("#contour", CellView)
-        offset = event.get_content_offset(view)
         size = _content_size(view)
-        if offset is None or not size.width or not size.height:
+        if event.screen_offset not in view.content_region:
             return
+        offset = event.screen_offset - view.content_region.offset
         drawn = picture.backdrop_of(self.state, size.width, size.height, self._palette)
         row, column = offset.y - drawn.plot_offset[0], offset.x - drawn.plot_offset[1]
         if 0 <= row < drawn.viewport.height and 0 <= column < drawn.viewport.width:

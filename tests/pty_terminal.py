@@ -1,0 +1,122 @@
+"""A program on a real pseudo-terminal, its output read into a pyte screen: what a person would see."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pyte
+
+COMMAND = (str(Path(sys.executable).parent / "adam-tui"),)
+KEYS = {"enter": "\r", "escape": "\x1b", "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D"}
+KEYS |= {"space": " ", "home": "\x1b[H", "end": "\x1b[F", "backspace": "\x7f", "ctrl+p": "\x10"}
+# pyte knows neither private CSI with > < = nor mode reports nor OSC: they are taken out of its food.
+UNKNOWN = re.compile(
+    rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[\?2026[hl]"
+)
+
+
+class Terminal:
+    """`command` on a terminal of width × height cells. Use as a context manager: it ends the program."""
+
+    def __init__(
+        self, command: Sequence[str] = COMMAND, width: int = 120, height: int = 40, env: Mapping[str, str | None] = {}
+    ) -> None:
+        environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | dict(env)
+        kept = {k: v for k, v in environment.items() if v is not None}
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+            os.execvpe(command[0], list(command), kept)
+        self.screen = pyte.Screen(width, height)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        self.status: int | None = None
+        self._open = True
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.status is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        if self._open:
+            os.close(self.fd)
+
+    def read(self, seconds: float) -> int:
+        """Read for so long; the number of bytes that came."""
+        came, end = 0, time.monotonic() + seconds
+        while self._open and (left := end - time.monotonic()) > 0:
+            if not select.select([self.fd], [], [], left)[0]:
+                break
+            try:
+                data = os.read(self.fd, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            if b"\x1b[?2026$p" in data:
+                os.write(self.fd, b"\x1b[?2026;2$y")
+            came += len(data)
+            self.raw += data
+            self._stream.feed(UNKNOWN.sub(b"", data))
+        return came
+
+    def text(self) -> str:
+        """The screen as text."""
+        return "\n".join(self.screen.display)
+
+    def until(self, condition: str | Callable[[], bool], seconds: float = 15) -> None:
+        """Read until the text is on the screen, or the condition holds; AssertionError with the screen otherwise."""
+        met = (lambda: condition in self.text()) if isinstance(condition, str) else condition
+        end = time.monotonic() + seconds
+        while not met():
+            assert time.monotonic() < end, f"never on the screen: {condition}\n{self.text()}"
+            self.read(0.05)
+
+    def press(self, *keys: str) -> None:
+        """Send keys one after the other, with time between them as between a person's."""
+        for key in keys:
+            os.write(self.fd, KEYS.get(key, key).encode())
+            self.read(0.06)
+
+    def resize(self, width: int, height: int) -> None:
+        """Give the terminal a new size."""
+        self.screen.resize(height, width)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+    def hang_up(self) -> None:
+        """Close the terminal, as a lost connection does."""
+        os.close(self.fd)
+        self._open = False
+
+    def wait(self, seconds: float = 5) -> int:
+        """The exit status; AssertionError when the program still runs after so long."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = os.waitstatus_to_exitcode(status)
+                return self.status
+            if self._open:
+                self.read(0.02)
+            else:
+                time.sleep(0.02)
+        raise AssertionError("the program still runs")
+
+    def colours(self) -> set[str]:
+        """All background colours on the screen."""
+        return {self.screen.buffer[y][x].bg for y in range(self.screen.lines) for x in range(self.screen.columns)}

@@ -1,0 +1,90 @@
+"""A view sends the cells that changed and no others."""
+
+import numpy as np
+from textual.app import App
+
+from adam_tui.draw.cells import Cells
+from adam_tui.ui.widgets.cell_view import TILE, CellTile, CellView
+
+INK, PAPER = (255, 255, 255), (0, 0, 0)
+
+
+class OneView(App[None]):
+    def compose(self):
+        yield CellView()
+
+
+def picture(text, width=30, height=3):
+    cells = Cells.blank(width, height, INK, PAPER)
+    cells.put(1, 0, text, INK)
+    return cells
+
+
+def shown(app):
+    return ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
+
+
+async def test_what_is_shown_is_on_the_screen_across_the_tiles():
+    app = OneView()
+    async with app.run_test(size=(30, 3)) as pilot:
+        app.query_one(CellView).show(picture("the quick brown fox jumps over"))
+        await pilot.pause()
+        assert shown(app) == [" " * 30, "the quick brown fox jumps over", " " * 30]
+
+
+async def test_a_combining_mark_takes_no_column():
+    app = OneView()
+    async with app.run_test(size=(30, 3)) as pilot:
+        app.query_one(CellView).show(picture("m̂ = m / (1−β1ᵗ)"))
+        await pilot.pause()
+        assert shown(app)[1] == "m̂ = m / (1−β1ᵗ)" + " " * 15
+
+
+async def test_one_changed_cell_repaints_one_cell():
+    app = OneView()
+    async with app.run_test(size=(30, 3)) as pilot:
+        view = app.query_one(CellView)
+        view.show(picture("abc"))
+        await pilot.pause()
+        dirty = []
+        for tile in view.query_children(CellTile):
+            tile.refresh = lambda *regions, tile=tile: dirty.append((tile.left, regions))
+        view.show(picture("abc"))
+        assert dirty == [], "nothing changed"
+        view.show(picture("abc" + " " * (TILE - 1) + "d"))
+        [(left, [region])] = dirty
+        assert (left, region) == (TILE, (2, 1, 1, 1))
+
+
+async def test_a_picture_smaller_than_the_view_is_filled_up():
+    app = OneView()
+    async with app.run_test(size=(40, 5)) as pilot:
+        app.query_one(CellView).show(picture("abc", width=30, height=3))
+        await pilot.pause()
+        assert shown(app)[1].rstrip() == "abc"
+        assert len(shown(app)) == 5
+
+
+async def test_a_wider_terminal_gets_more_tiles():
+    app = OneView()
+    async with app.run_test(size=(20, 3)) as pilot:
+        await pilot.resize_terminal(100, 3)
+        await pilot.pause()
+        app.query_one(CellView).show(picture("x" * 95, width=95))
+        await pilot.pause()
+        assert shown(app)[1].rstrip() == "x" * 95
+
+
+async def test_runs_of_one_colour_are_one_segment():
+    app = OneView()
+    async with app.run_test(size=(12, 3)) as pilot:
+        view = app.query_one(CellView)
+        cells = Cells.blank(12, 3, INK, PAPER)
+        cells.fg[0, ::2] = (9, 9, 9)  # the ink of spaces is not seen
+        view.show(cells)
+        await pilot.pause()
+        assert len(list(view.strip(0, 12, 0))) == 1
+        cells = cells.copy()
+        cells.bg[0, 6:] = np.array((9, 9, 9))
+        view.show(cells)
+        assert len(list(view.strip(0, 12, 0))) == 2

@@ -1,0 +1,183 @@
+"""The playground as a person drives it: keys in, panels out (Textual's Pilot)."""
+
+import pytest
+
+from adam_tui.engine.scenario import Lane, Scenario
+from adam_tui.engine.trajectory import trajectories
+from adam_tui.ui.app import AdamApp
+from adam_tui.ui.dialogs import AskText, Help
+from adam_tui.ui.mode_screen import ModeScreen
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.widgets.cell_view import CellView
+from adam_tui.ui.widgets.key_line import KeyLine
+
+
+def panel(app, name):
+    return "\n".join(app.screen.query_one(f"#{name}", CellView).cells.lines())
+
+
+@pytest.fixture
+def app():
+    return AdamApp(PlaygroundState())
+
+
+SIZES = [(120, 40), (80, 24), (200, 55), (60, 18)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_first_screen_shows_the_contour_the_lane_and_its_knobs(app, size):
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        contour = panel(app, "contour")
+        assert "▀" in contour
+        assert "●" in contour, "the head, on the start"
+        assert "▸● adam" in panel(app, "lanes")
+        assert "lr" in panel(app, "knobs")
+        assert "0/400" in panel(app, "timeline")
+
+
+async def test_a_step_draws_the_path_and_the_numbers_of_the_engine(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(*[">"] * 5)
+        contour = panel(app, "contour")
+        assert any("⠀" < glyph <= "⣿" for glyph in contour), "braille"
+        assert "●" in contour, "the head"
+        [path] = trajectories(Scenario())
+        assert f"{path.losses[50]:.1e}" in panel(app, "lanes")
+        assert "50/400" in panel(app, "timeline")
+        assert f"{path.terms['Δ'][50][0]:.5f}" in panel(app, "inspector")
+
+
+async def test_a_turned_knob_redraws_the_whole_path_at_once(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("end")
+        before = app.screen.query_one("#contour", CellView).cells
+        await pilot.press("right")
+        after = app.screen.query_one("#contour", CellView).cells
+        assert after.changed(before).any()
+        assert "0.2" in panel(app, "knobs")
+
+
+async def test_an_exact_value_is_typed_and_a_wrong_one_is_refused(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter", "-", "1", "enter")
+        assert isinstance(app.screen, AskText), "refused, with the reason on the screen"
+        await pilot.press("backspace", "backspace", *"0.0375", "enter")
+        assert isinstance(app.screen, ModeScreen)
+        assert "0.0375" in panel(app, "knobs")
+        await pilot.press("backspace")
+        assert "0.001" in panel(app, "knobs")
+
+
+async def test_escape_leaves_the_value_alone(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter", "9", "escape")
+        assert app.screen.state == PlaygroundState()
+
+
+async def test_lanes_race_and_leave(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("a", "a", ">", ">", ">")
+        assert "▸▲ rmsprop" in panel(app, "lanes")
+        assert {"●", "◆", "▲"} <= set(panel(app, "contour"))
+        await pilot.press("x", "[")
+        assert "▸● adam" in panel(app, "lanes")
+
+
+async def test_placing_the_start_with_the_crosshair(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("p", "right", "right", "up")
+        assert app.screen.state.scenario.start is None
+        await pilot.press("enter")
+        x, y = app.screen.state.scenario.start
+        assert x > -3.5
+        assert y > 2.5
+        assert app.screen.state.playing
+
+
+async def test_a_click_places_the_start_where_it_was_clicked(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        contour = app.screen.query_one("#contour", CellView)
+        await pilot.click(contour, offset=(contour.size.width // 2 + 4, contour.size.height // 2))
+        x, y = app.screen.state.scenario.start
+        assert abs(x) < 1
+        assert abs(y) < 1
+
+
+async def test_the_clock_drives_the_race():
+    now = [0.0]
+    app = AdamApp(PlaygroundState())
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = app.screen
+        screen._clock = lambda: now[0]
+        await pilot.press("space")
+        now[0] = 2.0
+        await pilot.pause(0.2)
+        assert screen.state.step == 80
+        assert screen.state.playing
+        now[0] = 100.0
+        await pilot.pause(0.2)
+        assert (screen.state.step, screen.state.playing) == (400, False)
+        assert "400/400" in panel(app, "timeline")
+
+
+async def test_a_diverged_lane_says_so():
+    app = AdamApp(PlaygroundState(Scenario(lanes=(Lane.of("sgd", {"lr": 1.5}),))))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("end")
+        assert "diverged" in panel(app, "lanes")
+
+
+async def test_help_lists_every_key_and_closes(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("?")
+        assert isinstance(app.screen, Help)
+        await pilot.press("escape")
+        assert isinstance(app.screen, ModeScreen)
+
+
+async def test_the_palette_has_every_action(app):
+    from adam_tui.ui.palette_commands import ActionCommands
+
+    async with app.run_test(size=(120, 40)):
+        titles = [str(hit.text or hit.display) async for hit in ActionCommands(app.screen).discover()]
+        assert {action.title for action in app.screen.ACTIONS} <= set(titles)
+
+
+async def test_the_palette_runs_what_is_found(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("ctrl+p", *"next surface")
+        await pilot.pause(0.5)
+        await pilot.press("enter")
+        await pilot.pause(0.2)
+        assert app.screen.state.scenario.surface == "ravine"
+
+
+async def test_no_two_actions_share_a_key(app):
+    async with app.run_test(size=(120, 40)):
+        from adam_tui.ui.mode_screen import SHARED_ACTIONS
+
+        keys = [key for action in (*app.screen.ACTIONS, *SHARED_ACTIONS) for key in action.keys.split(",")]
+        assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+async def test_the_footer_fits(app, width):
+    async with app.run_test(size=(width, 30)):
+        line = app.screen.query_one(KeyLine)
+        text = line.render().plain
+        assert len(text) <= width
+        assert "play" in text
+        assert "?" in text
+
+
+async def test_a_tiny_terminal_is_told_what_is_needed_and_comes_back(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.resize_terminal(40, 10)
+        await pilot.pause()
+        text = "\n".join("".join(s.text for s in strip) for strip in app.screen._compositor.render_strips())
+        assert "60×18" in text
+        await pilot.resize_terminal(100, 30)
+        await pilot.pause()
+        await pilot.press(".")
+        assert "▀" in panel(app, "contour")

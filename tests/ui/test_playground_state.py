@@ -1,0 +1,220 @@
+"""The playground's logic, with no terminal: one event in, the next state out."""
+
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario
+from adam_tui.engine.trajectory import start_of
+from adam_tui.ui.playground import state as s
+from adam_tui.ui.playground.state import PlaygroundState, update
+
+
+def after(state, *events):
+    for event in events:
+        state = update(state, event)
+    return state
+
+
+def test_time_moves_by_the_speed_and_stops_at_the_last_step():
+    state = PlaygroundState(playing=True)
+    assert after(state, s.Tick(0.5)).step == 20
+    assert after(state, s.ChangeSpeed(1), s.Tick(0.5)).step == 40
+    end = after(state, s.Tick(1000))
+    assert (end.step, end.playing, end.at_end) == (400, False, True)
+
+
+def test_a_paused_clock_stands_still():
+    assert after(PlaygroundState(), s.Tick(5)).step == 0
+
+
+def test_play_at_the_end_begins_again():
+    state = after(PlaygroundState(), s.Seek(10**9))
+    assert state.step == 400
+    again = after(state, s.TogglePlay())
+    assert (again.step, again.playing) == (0, True)
+
+
+def test_play_in_the_middle_goes_on_from_there():
+    state = after(PlaygroundState(), s.Seek(37), s.TogglePlay())
+    assert (state.step, state.playing) == (37, True)
+
+
+def test_stepping_pauses_and_stays_within_the_race():
+    state = after(PlaygroundState(playing=True), s.StepBy(s.TEN_STEPS), s.StepBy(-1))
+    assert (state.step, state.playing) == (9, False)
+    assert after(state, s.StepBy(-100)).step == 0
+
+
+def test_rewind_plays_from_the_start():
+    state = after(PlaygroundState(), s.Seek(200), s.Restart())
+    assert (state.step, state.playing) == (0, True)
+
+
+def test_fewer_steps_pull_the_clock_back():
+    state = after(PlaygroundState(), s.Seek(300), s.SetSteps(100))
+    assert (state.scenario.steps, state.step) == (100, 100)
+
+
+def test_all_optimizers_come_round_and_back():
+    state = PlaygroundState()
+    seen = []
+    for _ in OPTIMIZERS:
+        seen.append(state.chosen_lane.optimizer)
+        state = update(state, s.CycleOptimizer(1))
+    assert sorted(seen) == sorted(OPTIMIZERS)
+    assert state.chosen_lane.optimizer == "adam"
+    assert after(state, s.CycleOptimizer(1), s.CycleOptimizer(-1)).chosen_lane.optimizer == "adam"
+
+
+def test_the_chosen_knob_keeps_its_name_across_optimizers():
+    state = after(PlaygroundState(), s.Arrow(0, -1), s.Arrow(0, -1), s.Arrow(0, -1))
+    assert state.chosen_knob.name == "eps"
+    assert after(state, s.CycleOptimizer(1)).chosen_knob.name == "eps"
+
+
+def test_added_lanes_differ_and_stop_at_the_most():
+    state = PlaygroundState()
+    for _ in range(MAX_LANES + 3):
+        state = update(state, s.AddLane())
+    names = [lane.optimizer for lane in state.scenario.lanes]
+    assert len(names) == MAX_LANES == len(set(names))
+    assert state.lane == MAX_LANES - 1
+
+
+def test_the_last_lane_stays():
+    state = after(PlaygroundState(), s.AddLane(), s.RemoveLane(), s.RemoveLane(), s.RemoveLane())
+    assert [lane.optimizer for lane in state.scenario.lanes] == ["adam"]
+
+
+def test_selecting_goes_round():
+    state = after(PlaygroundState(), s.AddLane(), s.AddLane(), s.SelectLane(1))
+    assert state.lane == 0
+    assert after(state, s.SelectLane(-1)).lane == 2
+
+
+def test_an_arrow_turns_the_chosen_knob_of_the_chosen_lane_only():
+    state = after(PlaygroundState(), s.AddLane(), s.SelectLane(-1), s.Arrow(1, 0))
+    assert state.scenario.lanes[0]["lr"] == 0.2
+    assert after(state, s.Arrow(-1, 0, coarse=True)).scenario.lanes[0]["lr"] == 0.02
+    assert state.scenario.lanes[1] == update(PlaygroundState(), s.AddLane()).scenario.lanes[1]
+
+
+def test_an_exact_value_and_the_default():
+    state = after(PlaygroundState(), s.SetKnob(0.0123))
+    assert state.chosen_lane["lr"] == 0.0123
+    assert after(state, s.ResetKnob()).chosen_lane["lr"] == 0.001, "torch.optim's default"
+
+
+def test_a_value_that_the_knob_refuses_is_a_clear_error():
+    with pytest.raises(ValueError, match="lr must be"):
+        update(PlaygroundState(), s.SetKnob(-1.0))
+
+
+def test_turning_a_knob_keeps_the_place_in_time():
+    state = after(PlaygroundState(playing=True), s.Tick(1.0), s.Arrow(1, 0))
+    assert (state.step, state.playing) == (40, True)
+
+
+def test_another_surface_starts_anew_from_its_own_start():
+    state = after(PlaygroundState(), s.SetStart(1.0, 1.0), s.Zoom(2), s.Seek(50), s.CycleSurface(1))
+    assert state.scenario.surface == "ravine"
+    assert (state.scenario.start, state.window, state.step) == (None, None, 0)
+    assert after(state, s.CycleSurface(-1)).scenario.surface == "bowl"
+
+
+def test_a_learning_rate_that_was_set_by_hand_survives_another_surface():
+    suggested = after(PlaygroundState(), s.CycleSurface(1), s.CycleSurface(1))
+    assert suggested.scenario.surface == "rosenbrock"
+    assert suggested.chosen_lane["lr"] < 0.1
+    by_hand = after(PlaygroundState(), s.SetKnob(0.3), s.CycleSurface(1))
+    assert by_hand.chosen_lane["lr"] == 0.3
+
+
+def test_the_crosshair_begins_at_the_start_moves_and_can_be_cancelled():
+    placing = after(PlaygroundState(playing=True), s.Place())
+    assert placing.crosshair == start_of(placing.scenario)
+    assert not placing.playing
+    moved = after(placing, s.Arrow(1, 0), s.Arrow(0, 1))
+    assert moved.crosshair[0] > placing.crosshair[0]
+    assert moved.crosshair[1] > placing.crosshair[1]
+    assert moved.scenario == placing.scenario, "nothing runs from there yet"
+    assert after(moved, s.CancelPlace()).crosshair is None
+
+
+def test_the_crosshair_stays_in_the_window():
+    state = after(PlaygroundState(), s.Place(), *[s.Arrow(1, 1, coarse=True)] * 30)
+    assert state.crosshair == (state.looked_at.x_max, state.looked_at.y_max)
+
+
+def test_a_new_start_is_run_from_at_once():
+    state = after(PlaygroundState(), s.Place(), s.SetStart(2.0, -1.0))
+    assert (start_of(state.scenario), state.playing, state.step, state.crosshair) == ((2.0, -1.0), True, 0, None)
+
+
+def test_zoom_and_pan_and_back():
+    state = after(PlaygroundState(), s.Zoom(1))
+    assert state.looked_at.size[0] == pytest.approx(10 * s.ZOOM)
+    assert state.looked_at.center == pytest.approx((0, 0))
+    panned = after(state, s.Pan(1, 0))
+    assert panned.looked_at.center[0] == pytest.approx(10 * s.ZOOM * s.PAN)
+    assert after(panned, s.ResetView()).window is None
+
+
+def test_zoom_has_ends():
+    near = after(PlaygroundState(), *[s.Zoom(1)] * 200).looked_at.size[0]
+    far = after(PlaygroundState(), *[s.Zoom(-1)] * 200).looked_at.size[0]
+    assert 0 < near < 1e-6
+    assert 1e3 < far < 1e6
+
+
+def test_display_switches_come_round():
+    state = PlaygroundState()
+    assert after(state, s.CycleFill(), s.CycleFill(), s.CycleFill()) == state
+    for what in ("log_loss", "inspector", "vectors"):
+        assert getattr(after(state, s.Toggle(what)), what) is not getattr(state, what)
+        assert after(state, s.Toggle(what), s.Toggle(what)) == state
+
+
+EVENTS = st.one_of(
+    st.builds(s.Tick, st.floats(0, 100)),
+    st.sampled_from(
+        [
+            *(s.TogglePlay(), s.Restart(), s.AddLane(), s.RemoveLane(), s.ResetKnob()),
+            *(s.Place(), s.CancelPlace(), s.ResetView(), s.CycleFill(), s.Toggle("vectors")),
+        ]
+    ),
+    st.builds(s.StepBy, st.integers(-1000, 1000)),
+    st.builds(s.Seek, st.integers(-10, 10**7)),
+    st.builds(s.ChangeSpeed, st.integers(-20, 20)),
+    st.builds(s.SetSteps, st.integers(-5, 500)),
+    *(st.builds(kind, st.sampled_from([-1, 1])) for kind in (s.CycleOptimizer, s.SelectLane, s.CycleSurface, s.Zoom)),
+    st.builds(s.Arrow, st.sampled_from([-1, 0, 1]), st.sampled_from([-1, 0, 1]), st.booleans()),
+    st.builds(s.Pan, st.sampled_from([-1, 0, 1]), st.sampled_from([-1, 0, 1])),
+    st.builds(s.SetStart, st.floats(-100, 100), st.floats(-100, 100)),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(EVENTS, max_size=60))
+def test_any_order_of_events_leaves_a_sound_state(events):
+    state = PlaygroundState()
+    for event in events:
+        state = update(state, event)
+        scenario = state.scenario
+        assert 0 <= state.step <= scenario.steps
+        assert 0 <= state.lane < len(scenario.lanes) <= MAX_LANES
+        assert 0 <= state.knob < len(state.chosen_lane.rule.knobs)
+        assert Scenario.from_json(scenario.to_json()) == scenario
+        assert state.looked_at.size[0] > 0
+        for lane in scenario.lanes:
+            assert Lane.of(lane.optimizer, dict(lane.values)) == lane
+
+
+def test_a_state_is_a_plain_value():
+    assert PlaygroundState() == PlaygroundState()
+    assert replace(PlaygroundState(), clock=1.5) != PlaygroundState()
+    assert all(not hasattr(getattr(PlaygroundState(), f.name), "shape") for f in fields(PlaygroundState))
