@@ -6,19 +6,18 @@ A command line, a JSON file, a shared link in a chat and an undo step are all th
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from adam_tui.engine.knobs import format_number
+from adam_tui.engine.knobs import ON_NOTCH, STEPS_OF_A_DECADE, format_number
 from adam_tui.engine.optimizers import Optimizer, find_optimizer
 from adam_tui.engine.surfaces import SURFACES, Surface, surface
 
 MAX_LANES = 8
 MAX_STEPS = 100_000  # a path of so many steps still takes a few seconds only
 DEFAULT_STEPS = 400
-# What the playground's suggested learning rates are rounded to, so that they stand on a notch.
-_ROUND_MANTISSAS = (1.0, 2.0, 5.0, 10.0)
+DEFAULT_SURFACE = "bowl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +78,13 @@ class Lane:
 class Scenario:
     """A surface, the lanes that race on it, their common start, and how long and how noisily they run.
 
-    `function` is a text such as "x**2 + 3*y**2" and takes the place of `surface`; `start` None is the surface's own;
-    `noise` is the standard deviation of a Gaussian added to every gradient, the same numbers for every lane.
+    `function` is a text such as "x**2 + 3*y**2" and takes the place of `surface`, which then is the default one, so
+    that scenarios that do the same are equal; it is read only by who needs the surface. `start` None is the surface's
+    own; `noise` is the standard deviation of a Gaussian added to every gradient, the same numbers for every lane.
+    ValueError with one line for a surface or a number that cannot be.
     """
 
-    surface: str = "bowl"
+    surface: str = DEFAULT_SURFACE
     function: str | None = None
     lanes: tuple[Lane, ...] = field(default_factory=lambda: (Lane.of("adam", {"lr": 0.1}),))
     start: tuple[float, float] | None = None
@@ -94,6 +95,8 @@ class Scenario:
     def __post_init__(self) -> None:
         if self.function is None:
             surface(self.surface)
+        else:
+            object.__setattr__(self, "surface", DEFAULT_SURFACE)
         if not 1 <= len(self.lanes) <= MAX_LANES:
             raise ValueError(f"there can be 1 to {MAX_LANES} lanes, not {len(self.lanes)}")
         if not 1 <= self.steps <= MAX_STEPS:
@@ -149,22 +152,13 @@ class Scenario:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Scenario:
         """Read what `to_json` wrote; what is missing takes its default. ValueError with one line when it is wrong."""
-        try:
-            unknown = set(data) - set(cls.__dataclass_fields__)
-            if unknown:
-                raise ValueError(f"a scenario has no {', '.join(sorted(map(str, unknown)))}")
-            values = dict(data)
-            if "lanes" in values:
-                values["lanes"] = tuple(
-                    Lane.of(lane["optimizer"], {k: v for k, v in lane.items() if k != "optimizer"})
-                    for lane in values["lanes"]
-                )
-            if values.get("start") is not None:
-                x, y = values["start"]
-                values["start"] = (float(x), float(y))
-            return cls(**values)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a scenario: {error}") from None
+        if not isinstance(data, Mapping):
+            raise ValueError(f"a scenario is a JSON object, not {_shown(data)}")
+        unknown = set(data) - {each.name for each in fields(cls)}
+        if unknown:
+            raise ValueError(f"a scenario has no {', '.join(sorted(map(repr, unknown)))}")
+        read = {name: _READERS[name](name, value) for name, value in data.items() if value is not None}
+        return cls(**read)
 
 
 def parse_start(text: str) -> tuple[float, float]:
@@ -185,8 +179,10 @@ def suggested_lane(optimizer: str, plot: Surface) -> Lane:
     torch.optim's defaults are made for networks; on a plot ten units wide Adam's 0.001 would not leave the start.
     """
     rule = find_optimizer(optimizer)
-    scale = plot.width if rule.lr_hint_of == "width" else plot.descent_lr
-    return Lane.of(optimizer, {"lr": _rounded(rule.lr_hint * scale)})
+    if rule.lr_hint_of == "width":
+        return Lane.of(optimizer, {"lr": _notch(rule.lr_hint * plot.width, nearest=True)})
+    # What the curvature allows is near the limit beyond which descent diverges: never rounded up.
+    return Lane.of(optimizer, {"lr": _notch(rule.lr_hint * plot.descent_lr, nearest=False)})
 
 
 def surface_names() -> tuple[str, ...]:
@@ -199,7 +195,70 @@ def race(optimizers: Sequence[str], plot: Surface) -> tuple[Lane, ...]:
     return tuple(suggested_lane(name, plot) for name in optimizers)
 
 
-def _rounded(value: float) -> float:
-    exponent = math.floor(math.log10(value))
-    mantissa = min(_ROUND_MANTISSAS, key=lambda m: abs(math.log(m * 10.0**exponent / value)))
-    return float(f"{mantissa:g}e{exponent}")
+def _notch(value: float, *, nearest: bool) -> float:
+    """The notch (1, 2 or 5 in a decade) nearest to a positive value by its logarithm, or the last one not above it."""
+    decade = math.floor(math.log10(value))
+    notches = [float(f"{mantissa}e{d}") for d in (decade - 1, decade, decade + 1) for mantissa in STEPS_OF_A_DECADE]
+    if nearest:
+        return min(notches, key=lambda notch: abs(math.log(notch / value)))
+    return max(notch for notch in notches if notch <= value * (1 + ON_NOTCH))
+
+
+# ---- reading JSON: one reader a field, which refuses what is not of its kind ----
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a text, not {_shown(value)}")
+    return value
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} must be a number, not {_shown(value)}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is too large a number") from None
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{name} must be a whole number, not {_shown(value)}")
+    return value
+
+
+def _lanes(name: str, value: Any) -> tuple[Lane, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(lane, Mapping) for lane in value):
+        raise ValueError(f"{name} must be a list of objects, not {_shown(value)}")
+    return tuple(_lane(lane) for lane in value)
+
+
+def _lane(data: Mapping[str, Any]) -> Lane:
+    values = dict(data)
+    if "optimizer" not in values:
+        raise ValueError(f"a lane needs an optimizer: {_shown(data)}")
+    optimizer = _text("optimizer", values.pop("optimizer"))
+    return Lane.of(optimizer, {name: _number(name, value) for name, value in values.items()})
+
+
+def _pair(name: str, value: Any) -> tuple[float, float]:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(f"{name} must be two numbers, not {_shown(value)}")
+    return _number(name, value[0]), _number(name, value[1])
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+_READERS: Mapping[str, Callable[[str, Any], Any]] = {
+    "surface": _text,
+    "function": _text,
+    "lanes": _lanes,
+    "start": _pair,
+    "steps": _whole,
+    "noise": _number,
+    "seed": _whole,
+}
