@@ -15,8 +15,9 @@ CSV_HEADER = "lane,step,x,y,loss\n"
 
 def to_csv(scenario: Scenario) -> Iterator[str]:
     """Lines of CSV: lane,step,x,y,loss; step 0 is the start; floats read back as the same float."""
+    paths = trajectories(scenario)  # first: nothing is written of a scenario that is refused
     yield CSV_HEADER
-    for label, path in zip(scenario.labels(), trajectories(scenario), strict=True):
+    for label, path in zip(scenario.labels(), paths, strict=True):
         for step, ((x, y), loss) in enumerate(zip(path.positions.tolist(), path.losses.tolist(), strict=True)):
             yield f"{label},{step},{x!r},{y!r},{loss!r}\n"
 

@@ -6,6 +6,7 @@ for one lane and finds out where the lane converged or left.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.engine.optimizers import Optimizer, expand
-from adam_tui.engine.scenario import Lane, Scenario
+from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario
 from adam_tui.engine.surfaces import Surface, surface
 
 Array = NDArray[np.float64]
@@ -24,10 +25,13 @@ State = Literal["running", "converged", "diverged"]
 # A lane has converged at the first step where the gradient's norm and the step's length are both below this.
 # scipy.optimize.minimize stops BFGS at the same gradient norm (gtol=1e-5).
 TOLERANCE = 1e-5
-# A lane has diverged when it is this many times the plot's diagonal away from its centre, or no longer finite.
+# A lane has diverged when its point or its loss is no longer finite, or when it is this many times further from the
+# plot's centre than the plot is wide (its diagonal) and than its start was: far beyond any swing that still comes back.
 OUT_OF_BOUNDS = 100.0
 # The loop looks for divergence only so often (steps): a look costs as much as a step.
 LOOK_EVERY = 64
+# The paths of the lanes of a scenario and of the one before it. More would only be memory: the longest takes 17 MB.
+PATHS_KEPT = 2 * MAX_LANES
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -130,7 +134,7 @@ def run(plot: Surface, lane: Lane, start: tuple[float, float], steps: int, noise
     positions = np.full((steps + 1, 2), np.nan)
     positions[0] = start
     recorded: dict[str, Array] = {}
-    centre, reach = _reach(plot)
+    centre, reach = _reach(plot, start)
 
     def observe(t: int, x: Array, g: Array, terms: dict[str, Array]) -> bool:
         positions[t] = x
@@ -149,36 +153,37 @@ def run(plot: Surface, lane: Lane, start: tuple[float, float], steps: int, noise
         return _finish(plot, positions, recorded, centre, reach)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=PATHS_KEPT)
 def _run(
     name: str, function: str | None, lane: Lane, start: tuple[float, float], steps: int, noise: float, seed: int
 ) -> Trajectory:
     return run(surface_of(name, function), lane, start, steps, noise, seed)
 
 
-def _reach(plot: Surface) -> tuple[Array, float]:
+def _reach(plot: Surface, start: tuple[float, float]) -> tuple[Array, float]:
+    """The plot's centre (2,), and the distance from it, in x or y, beyond which a lane has diverged."""
     x_min, x_max, y_min, y_max = plot.bounds
-    diagonal = float(np.hypot(x_max - x_min, y_max - y_min))
-    return np.array([(x_min + x_max) / 2, (y_min + y_max) / 2]), OUT_OF_BOUNDS * diagonal
+    centre = np.array([(x_min + x_max) / 2, (y_min + y_max) / 2])
+    diagonal = math.hypot(x_max - x_min, y_max - y_min)
+    return centre, OUT_OF_BOUNDS * max(diagonal, *(abs(start - centre).tolist()))
 
 
 def _finish(plot: Surface, positions: Array, recorded: dict[str, Array], centre: Array, reach: float) -> Trajectory:
     """Cut the path where it left, and find where it came to rest."""
     outside = ~(np.abs(positions - centre).max(axis=1) < reach)
     outside[0] = False  # a start is where the person put it
-    diverged_at = int(outside.argmax()) if outside.any() else None
-    kept = len(positions) if diverged_at is None else diverged_at + 1
-    positions = positions[:kept]
-    recorded = {name: values[:kept] for name, values in recorded.items()}
-    losses = np.asarray(plot.f(positions), dtype=np.float64)
-    if diverged_at is None and not np.isfinite(losses[-1]):  # a function that has a hole or overflows on the way
-        diverged_at = int((~np.isfinite(losses)).argmax())
+    kept = int(outside.argmax()) + 1 if outside.any() else len(positions)
+    losses = np.asarray(plot.f(positions[:kept]), dtype=np.float64)
+    # A path may cross a hole and go on, but one that ends in it (its slope is nan there) has diverged as it fell in.
+    finite = np.flatnonzero(np.isfinite(losses))
+    fell_in = int(finite[-1]) + 1 if len(finite) else 0
+    diverged_at = min(fell_in, kept - 1) if fell_in < kept or outside.any() else None
+    if diverged_at is not None:
         kept = diverged_at + 1
-        positions, losses = positions[:kept], losses[:kept]
-        recorded = {name: values[:kept] for name, values in recorded.items()}
+    positions, losses = positions[:kept], losses[:kept]
+    recorded = {name: values[:kept] for name, values in recorded.items()}
     gradients = np.asarray(plot.gradient(positions), dtype=np.float64)
     at_rest = np.hypot(gradients[:, 0], gradients[:, 1]) < TOLERANCE
-    if "Δ" in recorded:
-        at_rest &= np.hypot(recorded["Δ"][:, 0], recorded["Δ"][:, 1]) < TOLERANCE
+    at_rest &= np.hypot(recorded["Δ"][:, 0], recorded["Δ"][:, 1]) < TOLERANCE  # nan at the start: not at rest
     converged_at = int(at_rest.argmax()) if at_rest.any() else None
     return Trajectory(positions, losses, gradients, recorded, converged_at, diverged_at)
