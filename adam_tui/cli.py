@@ -5,58 +5,114 @@ A mistake is one line on stderr and exit status 2; a training run that failed is
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from adam_tui.engine.scenario import Scenario
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+MISTAKE, INTERRUPTED = 2, 128 + 2  # exit statuses; the second as a shell reports SIGINT
+# What `plot` draws where no terminal gives its size, and the least and the most that it draws.
+PLOT_SIZE, SMALLEST_PLOT, LARGEST_PLOT = (100, 32), (20, 8), (500, 200)
+
 
 class OneLineErrors(click.Group):
-    """A group whose mistakes are one line: a ValueError of ours is a bad value, a broken pipe the end of the reader."""
+    """A group whose mistakes are one line on stderr, without click's paragraph about usage."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run, with click's usage paragraph cut down to the line that helps."""
+        """Run a command line and exit: 0, a command's own status, or `MISTAKE`."""
+        if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="replace")  # a locale without σ or █ is no reason to fail
         kwargs["standalone_mode"] = False
         try:
             status = super().main(*args, **kwargs)
         except click.exceptions.Abort:
-            sys.exit(130)
+            sys.exit(INTERRUPTED)
         except click.ClickException as error:
             _fail(error.format_message())
-        except ValueError as error:
-            _fail(str(error))
-        except BrokenPipeError:
-            # The reader has gone, as in `adam-tui path | head`; Python must not complain of it again at exit.
-            sys.stdout = None
-            sys.exit(0)
         except OSError as error:
+            _abandon_output()
             _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
         sys.exit(status if isinstance(status, int) else 0)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; that its reader has gone, as in `adam-tui path | head`, is no mistake."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _abandon_output()
+            return 0
+
 
 def _fail(message: str) -> None:
-    line = " ".join(message.split())
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
     click.echo(f"adam-tui: {line}", err=True)
-    sys.exit(2)
+    sys.exit(MISTAKE)
+
+
+def _abandon_output() -> None:
+    """Let Python write what is left for stdout to nowhere: it would fail, and say so, once more at exit."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _said_in_one_line(where: str = "") -> Iterator[None]:
+    """Turn the ValueError of a reader of flags into a mistake of the person's; elsewhere a ValueError is a bug.
+
+    `where` is the flag, for errors that do not name it; a formula's also has the column.
+    """
+    try:
+        yield
+    except ValueError as error:
+        column = getattr(error, "column", None)
+        place = where and f"{where}: " if column is None else f"{where}, character {column + 1}: "
+        raise click.UsageError(f"{place}{error}") from None
+
+
+def _write(pieces: Iterable[str]) -> None:
+    sys.stdout.writelines(pieces)
+    sys.stdout.flush()
+
+
+def _complete_surface(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from adam_tui.engine.surfaces import SURFACES
+
+    return [CompletionItem(name, help=each.title) for name, each in SURFACES.items() if name.startswith(incomplete)]
+
+
+def _complete_lane(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from adam_tui.engine.optimizers import OPTIMIZERS
+
+    return [CompletionItem(name, help=each.title) for name, each in OPTIMIZERS.items() if name.startswith(incomplete)]
 
 
 def scenario_options(command: Command) -> Command:
     """The flags that describe a scenario, the same for the app, `path` and `plot`."""
     options = (
-        click.option("--surface", "surface", metavar="NAME", help="A built-in surface: bowl, ravine, rosenbrock …"),
-        click.option("--function", "function", metavar="F", help="Your own f(x, y), such as 'x**2 + 3*y**2'."),
+        click.option(
+            "--surface",
+            metavar="NAME",
+            shell_complete=_complete_surface,
+            help="A built-in surface: bowl, ravine, rosenbrock …  [default: bowl]",
+        ),
+        click.option("--function", metavar="F", help="Your own f(x, y), such as 'x**2 + 3*y**2'."),
         click.option(
             "--lane",
             "lanes",
             multiple=True,
             metavar="OPTIMIZER[:KNOB=VALUE,…]",
+            shell_complete=_complete_lane,
             help="An optimizer in the race, such as adam:lr=0.1,beta1=0.9; several are allowed.",
         ),
         click.option("--start", metavar="X,Y", help="Where all lanes start; write --start=-1.5,2."),
@@ -69,7 +125,7 @@ def scenario_options(command: Command) -> Command:
     return command
 
 
-def _scenario(
+def scenario_of(
     surface: str | None,
     function: str | None,
     lanes: tuple[str, ...],
@@ -78,20 +134,29 @@ def _scenario(
     noise: float,
     seed: int,
 ) -> Scenario:
-    from adam_tui.engine.scenario import DEFAULT_STEPS, Lane, Scenario, parse_start
+    """The scenario that the values of `scenario_options` describe; UsageError with one line when they cannot be.
 
-    if surface is not None and function is not None:
-        raise ValueError("give --surface or --function, not both")
-    values: dict[str, Any] = {"lanes": tuple(map(Lane.parse, lanes))} if lanes else {}
-    return Scenario(
-        surface=surface or "bowl",
-        function=function,
-        start=None if start is None else parse_start(start),
-        steps=DEFAULT_STEPS if steps is None else steps,
-        noise=noise,
-        seed=seed,
-        **values,
-    )
+    Without a lane it is Adam's, at the learning rate suggested for the surface.
+    """
+    from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start, race
+    from adam_tui.engine.trajectory import plotted_surface
+
+    with _said_in_one_line():
+        if surface is not None and function is not None:
+            raise ValueError("give --surface or --function, not both")
+        given: dict[str, Any] = {"lanes": tuple(map(Lane.parse, lanes))} if lanes else {}
+        scenario = Scenario(
+            surface=DEFAULT_SURFACE if surface is None else surface,
+            function=function,
+            start=None if start is None else parse_start(start),
+            steps=DEFAULT_STEPS if steps is None else steps,
+            noise=noise,
+            seed=seed,
+            **given,
+        )
+    with _said_in_one_line("--function"):
+        plot = plotted_surface(scenario)  # here a formula is read
+    return scenario if lanes else scenario.with_lane(0, race(["adam"], plot)[0])
 
 
 @click.group(cls=OneLineErrors, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -109,25 +174,29 @@ def main(context: click.Context, /, mode: str, runs: Path | None, **flags: Any) 
     every hyperparameter is one key away. Press 2 to train a network on MNIST, ? for the keys.
     """
     if context.invoked_subcommand is not None:
-        given = {k for k, v in flags.items() if v not in (None, (), 0, 0.0)}
-        if given:
-            raise ValueError(f"write --{min(given).rstrip('s')} after {context.invoked_subcommand}, not before it")
+        _refuse_flags_before(context, context.invoked_subcommand)
         context.obj = runs
         return
-    scenario = _scenario(**flags)
+    scenario = scenario_of(**flags)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise ValueError(
+        raise click.UsageError(
             "this is not a terminal; for a picture use 'adam-tui plot', for numbers 'adam-tui path', "
             "to train 'adam-tui train'"
         )
-    from adam_tui.engine.trajectory import plotted_surface
     from adam_tui.ui.app import AdamApp
     from adam_tui.ui.playground.state import PlaygroundState
 
-    plotted_surface(scenario)  # a function that is wrong is said before the screen is taken
     app = AdamApp(PlaygroundState(scenario, playing=True), mode=mode, runs=runs)
     app.run()
     sys.exit(app.return_code or 0)
+
+
+def _refuse_flags_before(context: click.Context, command: str) -> None:
+    """A flag of the app before a command would be dropped without a word; only --runs counts for both."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name != "runs" and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[0]} stands before {command}, where it counts for the app only")
 
 
 @main.command()
@@ -137,44 +206,62 @@ def main(context: click.Context, /, mode: str, runs: Path | None, **flags: Any) 
 )
 def path(output_format: str, **flags: Any) -> None:
     """Write the trajectories to stdout: lane,step,x,y,loss; step 0 is the start."""
+    scenario = scenario_of(**flags)
     from adam_tui.engine.export import to_csv, to_json
 
-    scenario = _scenario(**flags)
-    write = to_csv if output_format == "csv" else to_json
-    for line in write(scenario):
-        sys.stdout.write(line)
-    sys.stdout.flush()
+    _write(to_csv(scenario) if output_format == "csv" else to_json(scenario))
 
 
 @main.command()
 @scenario_options
-@click.option("--size", default=None, metavar="WxH", help="Columns and rows.  [default: the terminal's, or 100x32]")
+@click.option("--size", metavar="WxH", help="Columns and rows.  [default: the terminal's, or 100x32]")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without block characters.")
 def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
     """Write one still picture to stdout, in colour if it is a terminal."""
-    import os
-    import shutil
-
+    with _said_in_one_line():
+        width, height = _terminal_size() if size is None else parse_size(size)
+    scenario = scenario_of(**flags)
     from adam_tui.draw.ansi import color_depth, to_ansi
     from adam_tui.draw.palette import DARK
     from adam_tui.ui.playground.picture import still
     from adam_tui.ui.playground.state import PlaygroundState
 
-    scenario = _scenario(**flags)
-    terminal = shutil.get_terminal_size((100, 33))
-    width, height = _size(size) if size is not None else (terminal.columns, max(terminal.lines - 1, 8))
+    picture = still(PlaygroundState(scenario, clock=scenario.steps), width, height, DARK)
     depth = color_depth(os.environ, sys.stdout.isatty())
-    sys.stdout.write(
-        to_ansi(still(PlaygroundState(scenario, clock=scenario.steps), width, height, DARK), depth, ascii=ascii_only)
-        + "\n"
-    )
-    sys.stdout.flush()
+    _write([to_ansi(picture, depth, ascii=ascii_only or not _has_blocks(sys.stdout.encoding)), "\n"])
 
 
-def _size(text: str) -> tuple[int, int]:
+def parse_size(text: str) -> tuple[int, int]:
+    """Read `WxH`, columns and rows; ValueError with one line when it is not a size that `plot` draws."""
     width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit()):
-        raise ValueError(f"a size is columns x rows such as 100x32, not {text!r}")
-    if not (20 <= int(width) <= 500 and 8 <= int(height) <= 200):
-        raise ValueError(f"a size is from 20x8 to 500x200, not {text!r}")
-    return int(width), int(height)
+    try:
+        size = int(width), int(height)
+    except ValueError:
+        raise ValueError(f"a size is columns x rows such as 100x32, not {text!r}") from None
+    if _drawable(*size) != size:
+        (w, h), (wide, high) = SMALLEST_PLOT, LARGEST_PLOT
+        raise ValueError(f"a size is from {w}x{h} to {wide}x{high}, not {text!r}")
+    return size
+
+
+def _drawable(width: int, height: int) -> tuple[int, int]:
+    """The size, brought within what `plot` draws."""
+    (w, h), (wide, high) = SMALLEST_PLOT, LARGEST_PLOT
+    return min(max(width, w), wide), min(max(height, h), high)
+
+
+def _terminal_size() -> tuple[int, int]:
+    """The terminal's size, less a row for the prompt that comes after the picture."""
+    import shutil
+
+    columns, rows = shutil.get_terminal_size((PLOT_SIZE[0], PLOT_SIZE[1] + 1))
+    return _drawable(columns, rows - 1)
+
+
+def _has_blocks(encoding: str | None) -> bool:
+    """Whether the output's character set has block and braille characters."""
+    try:
+        "▀⣿".encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
