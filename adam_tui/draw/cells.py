@@ -20,7 +20,8 @@ _FIRST_MARK, _LAST_MARK = 0x300, 0x36F
 class Cells:
     """Glyphs with their colours, `height` × `width`.
 
-    glyph: (H, W) uint32 code points, each one cell wide, with a combining mark where there is one; fg, bg: (H, W, 3) uint8 sRGB; bold: (H, W) bool.
+    glyph: (H, W) uint32 code points, each one cell wide, with a combining mark where there is one;
+    fg, bg: (H, W, 3) uint8 sRGB; bold: (H, W) bool.
     """
 
     glyph: NDArray[np.uint32]
@@ -77,12 +78,13 @@ class Cells:
 
     def changed(self, other: Cells) -> NDArray[np.bool_]:
         """(H, W) bool: where this picture differs from `other`, which has the same size."""
-        return (
+        changed: NDArray[np.bool_] = (
             (self.glyph != other.glyph)
             | (self.bold != other.bold)
             | (self.fg != other.fg).any(axis=2)
             | (self.bg != other.bg).any(axis=2)
         )
+        return changed
 
 
 def stacked(pictures: Sequence[Cells]) -> Cells:

@@ -15,8 +15,10 @@ from adam_tui.draw.palette import Palette
 from adam_tui.engine.knobs import Knob
 
 NAME = 10  # columns of the longest name of a lane, "adadelta-2"
-NUMBER = 8  # columns of "-1.2e+100", "5.6e-02"
+LOSS = 9  # columns of " -5.6e-02"
+NORM = 8  # columns of " 5.6e-02"; a norm has no sign
 STATE = 9  # columns of "converged"
+VALUE = 8  # columns of what the arrow keys reach: "0.999999", "1e-12"
 CHOSEN = "▸"
 STATE_SHORT = {"running": "·", "converged": "✓", "diverged": "✕"}
 SLIDER = 8  # the shortest slider worth drawing
@@ -34,13 +36,13 @@ class LaneRow:
     state: str
 
 
-def number(value: float, width: int = NUMBER) -> str:
-    """A float in scientific notation with as many digits as fit, right-aligned: " 5.6e-02"."""
+def number(value: float, width: int, decimals: int = 3) -> str:
+    """A float in scientific notation, right-aligned, with as many decimals (at most) as leave a blank before it."""
     if not math.isfinite(value):
         return f"{'∞' if value > 0 else '−∞' if value < 0 else 'nan':>{width}}"
-    for digits in (3, 2, 1, 0):
+    for digits in range(decimals, -1, -1):
         text = f"{value:.{digits}e}"
-        if len(text) <= width - 1 or digits == 0:
+        if len(text) < width:
             break
     return f"{text:>{width}}"
 
@@ -48,13 +50,13 @@ def number(value: float, width: int = NUMBER) -> str:
 def lanes(rows: Sequence[LaneRow], chosen: int, width: int, height: int, palette: Palette) -> Cells:
     """The table of lanes: marker, name, loss, ‖g‖ and state; narrow ones drop ‖g‖ and shorten the state."""
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    wide = width >= 3 + NAME + 2 * (NUMBER + 1) + 1 + STATE - 1
     at_loss = 3 + NAME
-    at_norm = at_loss + NUMBER + 1
-    at_state = (at_norm + NUMBER if wide else at_loss + NUMBER) + 2
-    cells.put(0, at_loss, f"{'loss':>{NUMBER}}", palette.faint)
+    at_norm = at_loss + LOSS
+    wide = at_norm + NORM + 1 + STATE <= width
+    at_state = (at_norm + NORM if wide else at_norm) + 1
+    cells.put(0, at_loss, f"{'loss':>{LOSS}}", palette.faint)
     if wide:
-        cells.put(0, at_norm, f"{'‖g‖':>{NUMBER}}", palette.faint)
+        cells.put(0, at_norm, f"{'‖g‖':>{NORM}}", palette.faint)
         cells.put(0, at_state, "state", palette.faint)
     first = scrolled(chosen, len(rows), height - 1)
     for line, index in enumerate(range(first, min(first + height - 1, len(rows))), start=1):
@@ -64,9 +66,9 @@ def lanes(rows: Sequence[LaneRow], chosen: int, width: int, height: int, palette
             cells.put(line, 0, CHOSEN, palette.accent, bold=True)
         cells.put(line, 1, row.marker, row.color, bold=True)
         cells.put(line, 3, row.name[:NAME], row.color, bold=bold)
-        cells.put(line, at_loss, number(row.loss), ink, bold=bold)
+        cells.put(line, at_loss, number(row.loss, LOSS, 1), ink, bold=bold)
         if wide:
-            cells.put(line, at_norm, number(row.gradient_norm), ink, bold=bold)
+            cells.put(line, at_norm, number(row.gradient_norm, NORM, 1), ink, bold=bold)
         state = row.state if wide else STATE_SHORT[row.state]
         cells.put(line, at_state, state, palette.states[row.state], bold=bold)
     return cells
@@ -80,14 +82,14 @@ def knobs(
     symbol = max((columns(knob.symbol) for knob, _ in table), default=1)
     names = max((len(knob.name) for knob, _ in table), default=1)
     texts = [knob.format(value) for knob, value in table]
-    values = max((len(text) for text in texts), default=1)
+    values = max([VALUE, *map(len, texts)])
     room = width - 2 - 2 - values - 1
     if names + symbol + 1 > room:
         symbol = 0  # the name says more than the letter
     at_name = 2 + (symbol + 1 if symbol else 0)
     names = min(names, max(width - at_name - values - 1, 3))
     at_value = at_name + names + 1
-    at_slider = at_value + max(values, 7) + 2
+    at_slider = at_value + values + 2
     first = scrolled(chosen, len(table), height)
     for line, index in enumerate(range(first, min(first + height, len(table)))):
         (knob, value), bold = table[index], index == chosen
@@ -97,7 +99,7 @@ def knobs(
         if symbol:
             cells.put(line, 2, knob.symbol, palette.accent if bold else palette.faint, bold=bold)
         cells.put(line, at_name, knob.name[:names], ink, bold=bold)
-        cells.put(line, at_value, texts[index], ink, bold=bold)
+        cells.put(line, at_value, f"{texts[index]:>{values}}", ink, bold=bold)
         if width - at_slider >= SLIDER:
             _slider(cells, line, at_slider, width - 1, knob.fraction(value), color if bold else palette.faint, palette)
     return cells
@@ -129,7 +131,7 @@ def decimal(value: float, width: int) -> str:
         return number(value, width)
     text = f"{value:.5f}"
     if len(text) > width - 1 or (value and abs(value) < 1e-3):
-        text = f"{value:.{3 if width > 11 else 2}e}"
+        return number(value, width)
     return f"{text:>{width}}"
 
 
