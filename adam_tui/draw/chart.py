@@ -23,10 +23,10 @@ __all__ = ["ChartStyle", "Mark", "Series", "chart", "smooth"]
 LOST = "✕"  # stands on the top edge where a series stops being finite
 MARK = "┊"
 # What is dropped first when there is little room: labels, then the axis.
-LABEL_COLUMNS = 5  # 0.001, 99.5%, 1e-12
+LABEL_COLUMNS = 5  # 1e-12, 99.5%; a longer label widens the column
+LINEAR_LABEL_COLUMNS = 6  # 1.5e-3
 LABELS_FROM_WIDTH, AXIS_FROM_WIDTH = 20, 8
 LABELS_FROM_HEIGHT, AXIS_FROM_HEIGHT = 8, 4
-COLUMNS_PER_TICK = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Series:
     """One curve: x and y are (N,) floats; missing values are NaN or infinite.
 
     A `faint` series lies under all others; its colour is already dim. With a `marker`, a glyph of one cell, the
-    points are drawn as that glyph instead of a line.
+    points are drawn as that glyph instead of a line. `label` is for the legend of whoever shows the chart.
     """
 
     x: NDArray[np.float64]
@@ -111,7 +111,7 @@ def chart(
     # Faint series first: they must not cut through the lines that they explain.
     ordered = sorted(series, key=lambda s: not s.faint)
     data = [samples(s.x, s.y, window) for s in ordered]
-    x_range = window or _x_range(data)
+    x_range = window or _union([d.span for d in data])
     y_range = None
     if x_range is not None:
         log_y = log_y and any(value_range(d, x_range, log=True) for d in data)
@@ -138,12 +138,6 @@ def _usable(limits: Limits, *, log: bool) -> bool:
     return math.isfinite(low) and math.isfinite(high) and low < high and (not log or low >= SMALLEST)
 
 
-def _x_range(data: Sequence[Samples]) -> Limits | None:
-    """The first and the last x of any point, lost ones included."""
-    known = [x for d in data for x in (d.x, d.lost) if len(x)]
-    return (min(float(x[0]) for x in known), max(float(x[-1]) for x in known)) if known else None
-
-
 def _union(ranges: Sequence[Limits | None]) -> Limits | None:
     known = [r for r in ranges if r is not None]
     return (min(low for low, _ in known), max(high for _, high in known)) if known else None
@@ -162,9 +156,10 @@ def _layout(
         y_axis = value_axis((low, high), rows, log=log, exact=exact, percent=percent)
     left = 1 if width >= AXIS_FROM_WIDTH else 0
     if width >= LABELS_FROM_WIDTH:
-        left += min(max([LABEL_COLUMNS, *(len(t.label) for t in y_axis.ticks)]), width // 3)
+        usual = LABEL_COLUMNS if log or percent else LINEAR_LABEL_COLUMNS
+        left += min(max([usual, *(len(t.label) for t in y_axis.ticks)]), width // 3)
     frame = _Frame(left, width - left, rows, x_rows)
-    return frame, count_axis(x_range, frame.columns // COLUMNS_PER_TICK), y_axis
+    return frame, count_axis(x_range, frame.columns), y_axis
 
 
 def _draw_axes(cells: Cells, frame: _Frame, x_axis: Axis, y_axis: Axis, style: ChartStyle) -> None:
@@ -185,12 +180,12 @@ def _draw_axes(cells: Cells, frame: _Frame, x_axis: Axis, y_axis: Axis, style: C
         column = frame.column(x_axis, tick.value)
         if column is None:
             continue
+        if frame.x_rows == 2:
+            cells.put(frame.rows, column, "┬", style.faint)
         start = min(max(column - len(tick.label) // 2, frame.left), cells.width - len(tick.label))
         if start < free_from:
             continue
         # In the lower of two rows, or, where there is only one, in the axis itself.
-        if frame.x_rows == 2:
-            cells.put(frame.rows, column, "┬", style.faint)
         cells.put(frame.rows + frame.x_rows - 1, start, tick.label, style.foreground)
         free_from = start + len(tick.label) + 1
 

@@ -20,6 +20,7 @@ Limits = tuple[float, float]
 # A range narrower than this share of its values counts as constant; finer ticks would need labels of eight digits.
 NARROWEST = 1e-5
 CONSTANT_MARGIN = Decimal("0.1")  # of the value, above and below a constant
+COLUMNS_PER_TICK, LABEL_GAP = 8, 2  # on the x axis; longer labels are given more room
 ROWS_BETWEEN_TICKS = 2.0  # labels in neighbouring rows read as one block
 BELOW_A_DECADE = 3.0  # high / low under which a log axis takes evenly spaced ticks: 1-2-5 would leave it one or none
 SMALLEST = 1e-300  # values nearer to zero than this are drawn as zero; a log axis ends here
@@ -75,6 +76,8 @@ def value_axis(limits: Limits, rows: int, *, log: bool, exact: bool = False, per
     Labels are at most about five characters wide for losses of any size. `limits` are finite, positive when `log`.
     """
     low, high = _widened(*limits, log=log)
+    if percent:  # no room above 100% or below 0%, unless the values themselves are there
+        low, high = max(low, min(limits[0], 0.0)), min(high, max(limits[1], 1.0))
     if not log or high / low < BELOW_A_DECADE:
         intervals = max(2, round(rows / (ROWS_BETWEEN_TICKS + 0.5)))
         for finer in (1, 2):  # a range may hold but one multiple of the step that suits it
@@ -93,7 +96,7 @@ def value_axis(limits: Limits, rows: int, *, log: bool, exact: bool = False, per
     return Axis(low, high, log, _ticks(values, [_percents([v], v)[0] if percent else _magnitude(v) for v in values]))
 
 
-def count_axis(limits: Limits, most_ticks: int) -> Axis:
+def count_axis(limits: Limits, columns: int) -> Axis:
     """The x axis for steps or epochs: exactly within `limits`, ticks on round integers such as 500, 1.2k or 10k.
 
     Fractions are labelled only where there is at most one integer to label.
@@ -102,11 +105,17 @@ def count_axis(limits: Limits, most_ticks: int) -> Axis:
     if not high > low:
         high = low + max(1.0, abs(low) * NARROWEST)
         low, high = (low, high) if math.isfinite(high) else (low - abs(low) * NARROWEST, low)
-    step = _step(low, high, max(1, most_ticks))
-    if step < 1 and math.floor(high) - math.ceil(low) >= 1:
-        step = Decimal(1)
-    values = _multiples(low, high, step)
+    values = _count_values(low, high, columns // COLUMNS_PER_TICK)
+    longest = max((len(_count(v)) for v in values), default=0) + LABEL_GAP
+    if longest > COLUMNS_PER_TICK:
+        values = _count_values(low, high, columns // longest)
     return Axis(low, high, False, _ticks(values, [_count(v) for v in values]))
+
+
+def _count_values(low: float, high: float, intervals: int) -> list[Decimal]:
+    """Ticks that cut the range into at most so many intervals, on integers if it holds two of them."""
+    step = _step(low, high, max(1, intervals))
+    return _multiples(low, high, max(step, Decimal(1)) if math.floor(high) > math.ceil(low) else step)
 
 
 def _widened(low: float, high: float, *, log: bool) -> Limits:
@@ -193,7 +202,7 @@ def _evenly(values: Sequence[Decimal], step: Decimal) -> list[str]:
     largest = max((abs(v) for v in values), default=Decimal(0))
     decimals = max(0, -step.normalize().adjusted())
     if PLAIN_LOW <= largest < 10 * PLAIN_HIGH:
-        return [f"{v:.{decimals}f}" if v else "0" for v in values]
+        return [f"{v:.{decimals}f}" for v in values]
     return [_scientific(v) for v in values]
 
 

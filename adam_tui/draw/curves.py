@@ -30,13 +30,14 @@ class Samples:
     """The finite points of a series within a window of x, in order of x, with one neighbour on either side.
 
     x, y: (N,); broken: (N,) bool, whether values were missing right before a point, or None where none are;
-    lost: (M,) the x where y stops being finite.
+    lost: (M,) the x where y stops being finite; span: first and last x, with or without a finite y.
     """
 
     x: Floats
     y: Floats
     broken: NDArray[np.bool_] | None
     lost: Floats
+    span: Limits | None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -63,11 +64,12 @@ def samples(x: Floats, y: Floats, window: Limits | None) -> Samples:
     if window is not None and len(x):
         inside = slice(max(0, np.searchsorted(x, window[0]) - 1), np.searchsorted(x, window[1], side="right") + 1)
         x, y = x[inside], y[inside]
-    if not len(x) or (np.isfinite(y.min()) and np.isfinite(y.max())):
-        return Samples(x, y, None, np.empty(0))
+    span = (float(x[0]), float(x[-1])) if len(x) else None
+    if span is None or (np.isfinite(y.min()) and np.isfinite(y.max())):
+        return Samples(x, y, None, np.empty(0), span)
     finite = np.isfinite(y)
     missing_before = np.concatenate(([False], ~finite[:-1]))
-    return Samples(x[finite], y[finite], missing_before[finite], x[~finite & ~missing_before])
+    return Samples(x[finite], y[finite], missing_before[finite], x[~finite & ~missing_before], span)
 
 
 def value_range(samples: Samples, window: Limits, *, log: bool) -> Limits | None:
@@ -96,8 +98,8 @@ def polyline(samples: Samples, x_axis: Axis, y_axis: Axis, columns: int) -> Poly
     across = DOTS_ACROSS * columns
     # The outer dots stand on the limits, so a dot's column reaches half a dot to either side of its place.
     borders = x_axis.value((np.arange(1, across) - 0.5) / (across - 1))
-    cuts = np.searchsorted(x, np.concatenate(([x_axis.low], borders, [np.nextafter(x_axis.high, np.inf)])))
-    starts = np.unique(np.append(0, cuts))
+    cuts = np.searchsorted(x, np.append(x_axis.low, borders))
+    starts = np.unique(np.concatenate(([0], cuts, [np.searchsorted(x, x_axis.high, side="right")])))
     starts = starts[starts < len(x)]
     ends = np.append(starts[1:], len(x)) - 1
     least, greatest = np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
@@ -193,8 +195,8 @@ def _clipped(line: Polyline) -> Polyline:
         leave = np.where(outward > 0, np.minimum(leave, crossing), leave)
         visible &= (outward != 0) | (room >= 0)
     visible &= enter <= leave
-    end, start_x, start_y, run, rise = (a[visible] for a in (end, start_x, start_y, run, rise))
-    enter, leave = enter[visible], leave[visible]
+    end = end[visible]
+    start_x, start_y, run, rise, enter, leave = (a[visible] for a in (start_x, start_y, run, rise, enter, leave))
 
     continued = np.zeros(len(end), np.bool_)
     continued[1:] = (np.diff(end) == 1) & (leave[:-1] == 1) & (enter[1:] == 0)

@@ -1,0 +1,174 @@
+"""Cells as text for any terminal: in its number of colours, or in plain characters where it has none.
+
+For what is printed once (`adam-tui plot`, an export); the app's own screen goes through Textual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adam_tui.draw.cells import Cells
+
+Depth = Literal["truecolor", "256", "16", "none"]
+Bytes = NDArray[np.uint8]
+
+RESET = "\x1b[0m"
+SPACE = ord(" ")
+HALF_BLOCKS = tuple(map(ord, "▀▄█"))
+
+# xterm's 6 × 6 × 6 cube (entries 16 to 231) and its greys (232 to 255): ctlseqs, "256 colors", and 256colres.pl.
+CUBE_LEVELS = np.array([0, 95, 135, 175, 215, 255])
+CUBE_BORDERS = (CUBE_LEVELS[1:] + CUBE_LEVELS[:-1]) / 2
+FIRST_CUBE, FIRST_GREY, GREYS, DARKEST_GREY, GREY_STEP = 16, 232, 24, 8, 10
+# xterm's first sixteen. Every terminal shows its own; the order is what counts.
+ANSI_16 = np.array(
+    [
+        *((0, 0, 0), (205, 0, 0), (0, 205, 0), (205, 205, 0), (0, 0, 238), (205, 0, 205), (0, 205, 205)),
+        *((229, 229, 229), (127, 127, 127), (255, 0, 0), (0, 255, 0), (255, 255, 0), (92, 92, 255)),
+        *((255, 0, 255), (0, 255, 255), (255, 255, 255)),
+    ]
+)
+BLACK, WHITE = 0, 15
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # Rec. 709
+SHADES, ASCII_SHADES = " ░▒▓", " .:-=+*#%@"
+FLAT = 1.0  # levels of luminance (of 255): a picture with less than this between its extremes has no shades to show
+ASCII_GLYPHS = str.maketrans(
+    {
+        **dict.fromkeys("│┊┆┤├‖┃", "|"),
+        **dict.fromkeys("─┬┴╌━−–—", "-"),
+        **dict.fromkeys("└┘┌┐┼╰╯╭╮✛✚⊕", "+"),
+        **dict.fromkeys("●○◉•∘◯", "o"),
+        **dict.fromkeys("◆◇✕×✖", "x"),
+        **dict.fromkeys("▲△", "^"),
+        **dict.fromkeys("▼▽", "v"),
+        **dict.fromkeys("■□", "#"),
+        **dict.fromkeys("★☆", "*"),
+        **dict.fromkeys("▸▶→", ">"),
+        **dict.fromkeys("◀←", "<"),
+        **{chr(c): "*" for c in range(0x2801, 0x2900)},
+        "·": ".",
+        "²": "2",
+        "\u2800": " ",
+    }
+)
+
+
+def color_depth(environ: Mapping[str, str], isatty: bool) -> Depth:
+    """The colours that the output takes: none off a terminal, with NO_COLOR (no-color.org), or with TERM=dumb."""
+    term = environ.get("TERM", "")
+    if not isatty or environ.get("NO_COLOR") or term in ("", "dumb"):
+        return "none"
+    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") or term.endswith("-direct"):
+        return "truecolor"
+    return "256" if "256color" in term else "16"
+
+
+def to_xterm256(rgb: Bytes) -> Bytes:
+    """The nearest of xterm's colour cube and greys: (..., 3) sRGB to (...) entries from 16 to 255."""
+    color = np.asarray(rgb, np.float64)
+    level = np.searchsorted(CUBE_BORDERS, color)
+    grey = np.clip(np.rint((color.mean(axis=-1) - DARKEST_GREY) / GREY_STEP), 0, GREYS - 1)
+    to_cube = ((CUBE_LEVELS[level] - color) ** 2).sum(axis=-1)
+    to_grey = ((DARKEST_GREY + GREY_STEP * grey[..., None] - color) ** 2).sum(axis=-1)
+    entry = np.where(to_grey < to_cube, FIRST_GREY + grey, FIRST_CUBE + level @ np.array([36, 6, 1]))
+    return np.asarray(entry, np.uint8)
+
+
+def to_ansi16(rgb: Bytes) -> Bytes:
+    """The nearest of the sixteen named colours: (..., 3) sRGB to (...) entries from 0 to 15."""
+    distance = ((np.asarray(rgb, np.float64)[..., None, :] - ANSI_16) ** 2).sum(axis=-1)
+    return np.asarray(distance.argmin(axis=-1), np.uint8)
+
+
+def to_ansi(cells: Cells, depth: Depth, *, ascii: bool = False) -> str:
+    """The picture as lines joined by newlines, with colours of that depth.
+
+    An escape stands only where the style changes, and a reset at each line's end. Without colours, half blocks
+    become shades by their luminance. With `ascii` every character is ASCII, at any depth; what has no likeness
+    is a question mark.
+    """
+    glyph = cells.glyph
+    if depth == "none" or ascii:
+        glyph = _shaded(cells, ASCII_SHADES if ascii else SHADES)
+    lines = ["".join(map(chr, row)) for row in glyph]
+    if ascii:
+        lines = [line.translate(ASCII_GLYPHS).encode("ascii", "replace").decode() for line in lines]
+    if depth == "none":
+        return "\n".join(lines)
+    fg, bg = _color_codes(cells, glyph, depth)
+    return "\n".join(
+        _styled(line, fg[row].tolist(), bg[row].tolist(), cells.bold[row].tolist(), depth)
+        for row, line in enumerate(lines)
+    )
+
+
+def _shaded(cells: Cells, ramp: str) -> NDArray[np.uint32]:
+    """The glyphs, with half blocks, and blanks in their colours, replaced by the ramp from dark to bright."""
+    glyph = cells.glyph.copy()
+    halves = np.isin(glyph, HALF_BLOCKS)
+    fg, bg = _packed(cells.fg), _packed(cells.bg)
+    # Two equal halves may have been drawn as a blank: it belongs to the picture if its colour does.
+    blanks = (glyph == SPACE) & np.isin(bg, np.concatenate([fg[halves], bg[halves]]))
+    area = halves | blanks
+    if not area.any():
+        return glyph
+    ink = np.where(glyph == ord("█"), 1.0, np.where(glyph == SPACE, 0.0, 0.5))  # share of the cell in fg
+    light = ink * (cells.fg @ LUMINANCE) + (1 - ink) * (cells.bg @ LUMINANCE)
+    darkest, brightest = light[area].min(), light[area].max()
+    share = (light[area] - darkest) / max(FLAT, brightest - darkest)
+    codes = np.array(list(map(ord, ramp)), np.uint32)
+    glyph[area] = codes[np.minimum((share * len(ramp)).astype(np.int64), len(ramp) - 1)]
+    return glyph
+
+
+def _packed(rgb: Bytes) -> NDArray[np.int64]:
+    return np.asarray(rgb.astype(np.int64) @ np.array([65536, 256, 1]))
+
+
+def _color_codes(cells: Cells, glyph: NDArray[np.uint32], depth: Depth) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Foreground and background as one number a cell: 0xRRGGBB, or the entry of the palette."""
+    if depth == "truecolor":
+        return _packed(cells.fg), _packed(cells.bg)
+    if depth == "256":
+        return to_xterm256(cells.fg).astype(np.int64), to_xterm256(cells.bg).astype(np.int64)
+    fg, bg = to_ansi16(cells.fg).astype(np.int64), to_ansi16(cells.bg).astype(np.int64)
+    # With so few colours a glyph may fall onto its background, and text must never vanish.
+    hidden = (fg == bg) & ~np.isin(glyph, (SPACE, *HALF_BLOCKS))
+    fg[hidden] = np.where(cells.bg[hidden] @ LUMINANCE > 127, BLACK, WHITE)
+    return fg, bg
+
+
+def _styled(line: str, fg: list[int], bg: list[int], bold: list[bool], depth: Depth) -> str:
+    """One line with escapes. The foreground of a blank is not seen, so it changes nothing."""
+    pieces: list[str] = []
+    now_fg, now_bg, now_bold = -1, -1, False
+    for character, f, b, strong in zip(line, fg, bg, bold, strict=True):
+        codes: list[str] = []
+        if character != " ":
+            if strong != now_bold:
+                codes.append("1" if strong else "22")
+                now_bold = strong
+            if f != now_fg:
+                codes.append(_code(f, 38, depth))
+                now_fg = f
+        if b != now_bg:
+            codes.append(_code(b, 48, depth))
+            now_bg = b
+        if codes:
+            pieces.append(f"\x1b[{';'.join(codes)}m")
+        pieces.append(character)
+    return "".join(pieces) + (RESET if pieces else "")
+
+
+def _code(color: int, ground: int, depth: Depth) -> str:
+    """The SGR parameters of a colour (ECMA-48); `ground` is 38 for the foreground, 48 for the background."""
+    if depth == "truecolor":
+        return f"{ground};2;{color >> 16};{color >> 8 & 255};{color & 255}"
+    if depth == "256":
+        return f"{ground};5;{color}"
+    # 30 to 37 and 40 to 47, the bright ones at 90 and 100.
+    return str(ground - 8 + color if color < 8 else ground + 52 + color - 8)

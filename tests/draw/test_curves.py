@@ -1,0 +1,106 @@
+"""Every dot lands where it should, whatever the size of the picture, and nothing that matters is thinned out."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adam_tui.draw.chart_axis import Axis
+from adam_tui.draw.curves import Polyline, cell_of, polyline, rasterised, samples, value_range
+
+# The bit of a braille glyph for the dot at (x, y): Unicode numbers the two lowest last.
+BITS = {(0, 0): 0, (0, 1): 1, (0, 2): 2, (1, 0): 3, (1, 1): 4, (1, 2): 5, (0, 3): 6, (1, 3): 7}
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(1, 1), (39, 12), (118, 30), (240, 90)])
+def test_a_point_lights_exactly_its_own_dot(columns, rows):
+    rng = np.random.default_rng(columns)
+    dots = [(0, 0), (2 * columns - 1, 4 * rows - 1)]
+    dots += [(int(rng.integers(2 * columns)), int(rng.integers(4 * rows))) for _ in range(8)]
+    points = [
+        Polyline(np.array([x / (2 * columns - 1)]), np.array([1 - y / (4 * rows - 1)]), np.array([False]))
+        for x, y in dots
+    ]
+    for (x, y), glyphs in zip(dots, rasterised(points, columns, rows), strict=True):
+        assert np.argwhere(glyphs != ord(" ")).tolist() == [[y // 4, x // 2]]
+        assert glyphs[y // 4, x // 2] == 0x2800 + (1 << BITS[x % 2, y % 4])
+
+
+def test_lines_do_not_leak_into_each_others_pictures():
+    lower = Polyline(np.array([0.0, 1]), np.zeros(2), np.array([False, True]))
+    upper = Polyline(np.array([0.0, 1]), np.ones(2), np.array([False, True]))
+    empty = Polyline(np.empty(0), np.empty(0), np.empty(0, np.bool_))
+    first, second, third = rasterised([lower, empty, upper], 3, 2)
+    assert ["".join(map(chr, row)) for row in first] == ["   ", "⣀⣀⣀"]
+    assert ["".join(map(chr, row)) for row in second] == ["   ", "   "]
+    assert ["".join(map(chr, row)) for row in third] == ["⠉⠉⠉", "   "]
+
+
+def test_the_cell_of_a_tick_is_the_cell_of_the_curve_there():
+    shares = np.linspace(0, 1, 23)
+    column, row = cell_of(shares, shares, 17, 11)
+    points = [Polyline(shares[i : i + 1], shares[i : i + 1], np.array([False])) for i in range(23)]
+    for i, glyphs in enumerate(rasterised(points, 17, 11)):
+        assert glyphs[row[i], column[i]] != ord(" ")
+
+
+def test_a_million_points_become_two_for_each_column_of_dots_at_most():
+    y = np.random.default_rng(0).normal(size=1_000_000)
+    data = samples(np.arange(1e6), y, None)
+    line = polyline(data, Axis(0, 1e6 - 1), Axis(-10, 10), 40)
+    assert len(line.x) <= 2 * 2 * 40
+    assert line.y.min() == pytest.approx((y.min() + 10) / 20)
+    assert line.y.max() == pytest.approx((y.max() + 10) / 20)
+
+
+def test_first_and_last_point_stay():
+    y = np.random.default_rng(1).normal(size=5000)
+    line = polyline(samples(np.arange(5000.0), y, None), Axis(0, 4999), Axis(-10, 10), 4)
+    assert (line.x[0], line.x[-1]) == (0, pytest.approx(1, abs=1 / 7))
+
+
+def test_a_window_keeps_one_neighbour_on_either_side():
+    data = samples(np.arange(10.0), np.arange(10.0), (3.5, 5.5))
+    assert data.x.tolist() == [3, 4, 5, 6]
+    assert value_range(data, (3.5, 5.5), log=False) == (4, 5)
+
+
+def test_missing_values_break_the_line_and_are_told_once_each_time():
+    y = np.array([np.nan, 1, np.inf, np.nan, 2, 3, -np.inf])
+    data = samples(np.arange(7.0), y, None)
+    assert data.y.tolist() == [1, 2, 3]
+    assert data.broken is not None
+    assert data.broken.tolist() == [True, True, False]
+    assert data.lost.tolist() == [0, 2, 6]
+
+
+def test_the_positive_range_makes_room_for_what_is_not_positive():
+    assert value_range(samples(np.arange(3.0), np.array([4.0, 0, 8]), None), (0, 2), log=True) == (2, 8)
+    assert value_range(samples(np.arange(3.0), np.array([4.0, 1, 8]), None), (0, 2), log=True) == (1, 8)
+    assert value_range(samples(np.arange(2.0), np.array([-1.0, 0]), None), (0, 1), log=True) is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.floats(-3, 3), st.booleans()), min_size=1, max_size=30))
+def test_clipping_keeps_just_the_part_inside(case):
+    """Points along each clipped piece lie on the original line, and every visible point of it is on some piece."""
+    y = np.array([value for value, _ in case])
+    y[[missing for _, missing in case]] = np.nan
+    x = np.arange(len(y), dtype=float)
+    columns = 400  # two dots and more for each point, so that none are thinned
+    data = samples(x, y, None)
+    if not len(data.x):
+        return
+    axis = Axis(0, max(1.0, len(y) - 1.0))
+    line = polyline(data, axis, Axis(0, 1), columns)
+    assert ((line.x >= 0) & (line.x <= 1) & (line.y >= 0) & (line.y <= 1)).all()
+    for i in np.flatnonzero(line.joined):
+        for share in (0, 0.3, 1):
+            at = (line.x[i - 1] + share * (line.x[i] - line.x[i - 1])) * axis.high
+            value = line.y[i - 1] + share * (line.y[i] - line.y[i - 1])
+            left = min(int(at + 1e-9), len(y) - 2)
+            assert value == pytest.approx(np.interp(at, x[left : left + 2], y[left : left + 2]), abs=1e-6)
+    middle = (y[:-1] + y[1:]) / 2
+    for i in np.flatnonzero((middle > 1e-6) & (middle < 1 - 1e-6)):
+        at = (i + 0.5) / axis.high
+        assert any(line.x[j - 1] - 1e-9 <= at <= line.x[j] + 1e-9 for j in np.flatnonzero(line.joined))
