@@ -21,6 +21,7 @@ from adam_tui.engine.surfaces import Array, Surface
 LONGEST = 500
 DEEPEST = 40
 TITLE = 45  # columns that a panel's title has
+SHOWN = 24  # characters of the text that a message repeats at most
 
 BOUNDS = (-5.0, 5.0, -5.0, 5.0)
 START = (-3.5, 2.5)
@@ -222,7 +223,7 @@ class _Reader:
         if not math.isfinite(self.graph.constants.get(node, 0.0)):
             last = self.tokens[self.next - 1]
             part = self.text[first.column : last.column + len(last.text)]
-            raise self._error(f"{part[:40]!r} is not a finite number", first)
+            raise self._error(f"{part[:SHOWN]!r} is not a finite number", first)
         return node
 
     def _sum(self) -> int:
@@ -243,11 +244,12 @@ class _Reader:
             if self.token.kind in ("*", "/"):
                 divided = self._take().kind == "/"
             elif self.token.kind == "number":
-                raise self._error(f"an operator is missing before {self.token.text!r}")
+                raise self._error(f"an operator is missing before {self.token.text[:SHOWN]!r}")
             elif self.token.kind in ("name", "("):
                 # 1/2x and x^2y: half of the readers take them one way, half the other.
                 if divided or self._ends_in_power(begin):
-                    raise self._error(f"this can be read in two ways: write * before {self.token.text!r}, or use ( )")
+                    factor = self.token.text[:SHOWN]
+                    raise self._error(f"this can be read in two ways: write * before {factor!r}, or use ( )")
             else:
                 return node
             begin = self.next
@@ -295,12 +297,12 @@ class _Reader:
                 return self._inside(token)
             case "end":
                 raise self._error("something is missing at the end", token)
-        raise self._error(f"a number, a name or a parenthesis is missing before {token.text!r}", token)
+        raise self._error(f"a number, a name or a parenthesis is missing before {token.text[:SHOWN]!r}", token)
 
     def _number(self, digits: str, token: Token) -> int:
         value = float(digits)
         if math.isinf(value):
-            raise self._error(f"{token.text[:20]} is too large a number", token)
+            raise self._error(f"{token.text[:SHOWN]} is too large a number", token)
         return self.graph.constant(value)
 
     def _named(self, token: Token) -> int:
@@ -315,9 +317,9 @@ class _Reader:
             inside = self._inside(self._take())
             return self._made(token, "log" if name == "ln" else name, inside)
         if set(name) <= set("xy"):
-            raise self._error(f"{name!r} is no name; the product is written {'*'.join(name)}", token)
+            raise self._error(f"{name[:SHOWN]!r} is no name; the product is written {'*'.join(name[:SHOWN])}", token)
         known = ", ".join(("x", "y", "pi", "e", *FUNCTIONS))
-        raise self._error(f"unknown name {name[:20]!r}; known are {known}", token)
+        raise self._error(f"unknown name {name[:SHOWN]!r}; known are {known}", token)
 
     def _nested(self, opened: Token, read: Callable[[], int]) -> int:
         """Read one level further in, if that is not too deep."""

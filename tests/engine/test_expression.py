@@ -228,6 +228,7 @@ def test_the_start_is_the_nearest_place_with_a_finite_value(text: str, start: tu
         ("x^2 + y^2", 0.1),
         ("x^2 - y^2", 0.1),  # curvature counts downwards too
         ("10 (x + 3.5)^2 - 10 (y - 2.5)^2", 0.01),
+        ("50 (x + 3.5)^2 + 50 (y - 2.5)^2", 0.002),
         ("100 (x + 3.5)(y - 2.5)", 0.002),  # and along the diagonals
         ("50 (x + 3.5)^2 + (y - 2.5)^2", 0.002),
         ("3", 1.0),
@@ -276,7 +277,13 @@ BAD = [
     ("X", 0, "unknown name 'X'"),
     ("x + nan", 4, "unknown name 'nan'"),
     ("xy", 0, "x*y"),
+    ("xy" * 200, 0, "x*y"),
     ("x2", 0, "unknown name 'x2'"),
+    ("q" * 300, 0, "unknown name"),
+    ("x " + "9" * 300, 2, "operator is missing"),
+    ("1/2" + "q" * 300, 3, "two ways"),
+    ("x + " + "1*" * 100 + "0^-1", 204, "'0^-1' is not"),
+    ("1" + "*1" * 100 + "/0", 0, "not a finite number"),
     ("1e400", 0, "too large"),
     ("x + " + "9" * 400, 4, "too large"),
     ("9**9**9", 0, "not a finite number"),

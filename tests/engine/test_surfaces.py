@@ -225,7 +225,7 @@ def test_an_unknown_name_is_one_line_with_the_nearest_and_all_choices() -> None:
 
 @every_surface
 def test_a_step_costs_microseconds_for_a_few_lanes(s: Surface) -> None:
-    """2,000 steps of five lanes take 3 to 40 ms when nothing else runs; the bound only catches a slip by an order of magnitude."""
+    """2,000 steps of five lanes take 3 to 40 ms; the bound only catches a slip by an order of magnitude."""
     points = points_in_view(s, 5)
     best = np.inf
     for _ in range(5):
