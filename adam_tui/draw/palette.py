@@ -71,11 +71,6 @@ class Palette:
         """The (n, 3) colours of `n` bands, lowest loss first; see `band_colors`."""
         return band_colors(self, n)
 
-    def lane(self, index: int) -> tuple[Color, str]:
-        """Colour and marker of a lane; after the last they begin again, the markers shifted by one."""
-        turn, place = divmod(index, len(self.lanes))
-        return self.lanes[place], MARKERS[(place + turn) % len(MARKERS)]
-
 
 def linear(color: ArrayLike) -> NDArray[np.float64]:
     """SRGB 0 to 255, (..., 3), to linear light 0 to 1 (IEC 61966-2-1)."""
@@ -104,12 +99,6 @@ def contrast(a: Color, b: Color) -> float:
     """The WCAG 2.2 contrast ratio of two colours: 1 (the same) to 21 (black and white)."""
     low, high = sorted((float(luminance(a)), float(luminance(b))))
     return (high + 0.05) / (low + 0.05)
-
-
-def mix(a: Color, b: Color, share: float) -> Color:
-    """The colour `share` of the way from `a` to `b`, in OKLab."""
-    r, g, b_ = from_oklab((1 - share) * to_oklab(a) + share * to_oklab(b)).tolist()
-    return r, g, b_
 
 
 @lru_cache(maxsize=64)

@@ -17,7 +17,6 @@ from adam_tui.draw.palette import (
     from_oklab,
     linear,
     luminance,
-    mix,
     to_oklab,
 )
 
@@ -45,11 +44,6 @@ def test_oklab_of_the_primaries_is_as_published():
 def test_every_byte_survives_the_way_to_oklab_and_back():
     colors = np.array(list(itertools.product(range(0, 256, 15), repeat=3)))
     assert (from_oklab(to_oklab(colors)) == colors).all()
-
-
-def test_a_mix_starts_at_one_color_and_ends_at_the_other():
-    assert mix((10, 20, 30), (200, 100, 0), 0) == (10, 20, 30)
-    assert mix((10, 20, 30), (200, 100, 0), 1) == (200, 100, 0)
 
 
 @each_palette
@@ -123,11 +117,6 @@ def test_every_lane_has_a_marker_one_cell_wide_without_an_emoji_form():
     for marker in MARKERS:
         assert cell_len(marker) == 1
         assert unicodedata.east_asian_width(marker) in "NA"
-
-
-def test_lanes_beyond_the_last_repeat_colors_with_other_markers():
-    assert DARK.lane(0) == ((255, 215, 95), "●")
-    assert DARK.lane(8) == ((255, 215, 95), "◆")
 
 
 def test_band_colors_cannot_be_overwritten():
