@@ -103,7 +103,7 @@ class Terminal:
         os.close(self.fd)
         self._open = False
 
-    def wait(self, seconds: float = 5) -> int:
+    def wait(self, seconds: float = 10) -> int:
         """The exit status; AssertionError when the program still runs after so long."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
