@@ -10,68 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from adam_tui.engine import reading
 from adam_tui.engine.knobs import ON_NOTCH, STEPS_OF_A_DECADE, format_number
-from adam_tui.engine.optimizers import Optimizer, find_optimizer
+from adam_tui.engine.lane import Change, Lane
+from adam_tui.engine.optimizers import find_optimizer
 from adam_tui.engine.surfaces import SURFACES, Surface, surface
+
+__all__ = ["Change", "Lane", "Scenario", "parse_start", "race", "suggested_lane", "surface_names"]
 
 MAX_LANES = 8
 MAX_STEPS = 100_000  # a path of so many steps still takes a few seconds only
 DEFAULT_STEPS = 400
 DEFAULT_SURFACE = "bowl"
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One optimizer with a value for each of its knobs, in the order of the knobs."""
-
-    optimizer: str
-    values: tuple[tuple[str, float], ...]
-
-    @classmethod
-    def of(cls, optimizer: str, values: Mapping[str, float] | None = None) -> Lane:
-        """The optimizer at its defaults but for `values`; ValueError with one line when a name or value is wrong."""
-        rule = find_optimizer(optimizer)
-        chosen = {name: rule.knob(name).check(float(value)) for name, value in (values or {}).items()}
-        return cls(optimizer, tuple((rule.defaults() | chosen).items()))
-
-    @classmethod
-    def parse(cls, text: str) -> Lane:
-        """Read a flag such as `adam` or `adam:lr=0.1,beta1=0.9`; ValueError with one line when it is not one."""
-        name, colon, rest = text.strip().partition(":")
-        rule = find_optimizer(name.strip())
-        values: dict[str, float] = {}
-        if colon:
-            for part in rest.split(","):
-                key, equals, value = part.partition("=")
-                if not equals or not key.strip():
-                    raise ValueError(f"in {text!r}: write {rule.name}:name=value,name=value, not {part!r}")
-                if key.strip() in values:
-                    raise ValueError(f"in {text!r}: {key.strip()} is given twice")
-                values[key.strip()] = rule.knob(key.strip()).parse(value)
-        return cls.of(rule.name, values)
-
-    @property
-    def rule(self) -> Optimizer:
-        """The optimizer itself."""
-        return find_optimizer(self.optimizer)
-
-    def __getitem__(self, name: str) -> float:
-        """The value of one knob; ValueError for a knob that this optimizer does not have."""
-        for key, value in self.values:
-            if key == name:
-                return value
-        self.rule.knob(name)
-        raise ValueError(f"{self.optimizer} carries no value for {name}")
-
-    def replaced(self, name: str, value: float) -> Lane:
-        """The lane with one knob set to `value`; ValueError when the knob refuses it."""
-        return Lane.of(self.optimizer, dict(self.values) | {name: value})
-
-    def to_flag(self) -> str:
-        """The text that `parse` reads back, with only what differs from the defaults."""
-        defaults = self.rule.defaults()
-        changed = [f"{key}={format_number(value)}" for key, value in self.values if value != defaults[key]]
-        return self.optimizer + (":" + ",".join(changed) if changed else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +92,7 @@ class Scenario:
         return {
             "surface": self.surface,
             "function": self.function,
-            "lanes": [{"optimizer": lane.optimizer, **dict(lane.values)} for lane in self.lanes],
+            "lanes": [lane.to_json() for lane in self.lanes],
             "start": None if self.start is None else list(self.start),
             "steps": self.steps,
             "noise": self.noise,
@@ -153,7 +103,7 @@ class Scenario:
     def from_json(cls, data: Mapping[str, Any]) -> Scenario:
         """Read what `to_json` wrote; what is missing takes its default. ValueError with one line when it is wrong."""
         if not isinstance(data, Mapping):
-            raise ValueError(f"a scenario is a JSON object, not {_shown(data)}")
+            raise ValueError(f"a scenario is a JSON object, not {reading.shown(data)}")
         unknown = set(data) - {each.name for each in fields(cls)}
         if unknown:
             raise ValueError(f"a scenario has no {', '.join(sorted(map(repr, unknown)))}")
@@ -204,61 +154,18 @@ def _notch(value: float, *, nearest: bool) -> float:
     return max(notch for notch in notches if notch <= value * (1 + ON_NOTCH))
 
 
-# ---- reading JSON: one reader a field, which refuses what is not of its kind ----
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{name} must be a text, not {_shown(value)}")
-    return value
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} must be a number, not {_shown(value)}")
-    try:
-        return float(value)
-    except OverflowError:
-        raise ValueError(f"{name} is too large a number") from None
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{name} must be a whole number, not {_shown(value)}")
-    return value
-
-
 def _lanes(name: str, value: Any) -> tuple[Lane, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(lane, Mapping) for lane in value):
-        raise ValueError(f"{name} must be a list of objects, not {_shown(value)}")
-    return tuple(_lane(lane) for lane in value)
-
-
-def _lane(data: Mapping[str, Any]) -> Lane:
-    values = dict(data)
-    if "optimizer" not in values:
-        raise ValueError(f"a lane needs an optimizer: {_shown(data)}")
-    optimizer = _text("optimizer", values.pop("optimizer"))
-    return Lane.of(optimizer, {name: _number(name, value) for name, value in values.items()})
-
-
-def _pair(name: str, value: Any) -> tuple[float, float]:
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        raise ValueError(f"{name} must be two numbers, not {_shown(value)}")
-    return _number(name, value[0]), _number(name, value[1])
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:39] + "…"
+        raise ValueError(f"{name} must be a list of objects, not {reading.shown(value)}")
+    return tuple(map(Lane.from_json, value))
 
 
 _READERS: Mapping[str, Callable[[str, Any], Any]] = {
-    "surface": _text,
-    "function": _text,
+    "surface": reading.text,
+    "function": reading.text,
     "lanes": _lanes,
-    "start": _pair,
-    "steps": _whole,
-    "noise": _number,
-    "seed": _whole,
+    "start": reading.pair,
+    "steps": reading.whole,
+    "noise": reading.number,
+    "seed": reading.whole,
 }

@@ -97,7 +97,7 @@ def trajectories(scenario: Scenario) -> tuple[Trajectory, ...]:
 
 def simulate(
     rule: Optimizer,
-    values: Mapping[str, float | Array],
+    values: Mapping[str, float | Array] | Callable[[int], Mapping[str, float | Array]],
     gradient: Callable[[Array], Array],
     start: Array,
     steps: int,
@@ -107,11 +107,13 @@ def simulate(
 ) -> Array:
     """Take `steps` steps of `rule` from `start` (..., 2) and return the last points (..., 2).
 
-    `values` maps each knob to a number or to an array of shape (...) that broadcasts over the points. `noise` is
+    `values` maps each knob to a number or to an array of shape (...) that broadcasts over the points; where they
+    change on the way it is a function of the step that gives those of step t. `noise` is
     (steps, 2) and is added to the gradients. `observe(t, x, g, terms)` sees every step t = 1 … steps after it was
     taken, with the gradient used; it ends the walk by returning True. Nothing is raised for what overflows.
     """
-    hyper = expand(values)
+    changing = values if callable(values) else None
+    hyper = expand(changing(1) if changing is not None else values)  # type: ignore[arg-type]
     x = np.array(start, dtype=np.float64)
     with np.errstate(all="ignore"):
         state = rule.init(x, hyper)
@@ -119,6 +121,8 @@ def simulate(
             g = gradient(x)
             if noise is not None:
                 g = g + noise[t - 1]
+            if changing is not None and t > 1:
+                hyper = expand(changing(t))
             delta, state, terms = rule.update(g, state, x, hyper)
             x = x + delta
             if observe is not None:
@@ -148,7 +152,8 @@ def run(plot: Surface, lane: Lane, start: tuple[float, float], steps: int, noise
         distance = np.abs(x - centre).max()
         return not distance < reach
 
-    simulate(lane.rule, dict(lane.values), plot.gradient, np.array(start), steps, noise=draws, observe=observe)
+    values = (lambda t: lane.values_for(t, steps)) if lane.varies else dict(lane.values)
+    simulate(lane.rule, values, plot.gradient, np.array(start), steps, noise=draws, observe=observe)
     with np.errstate(all="ignore"):
         return _finish(plot, positions, recorded, centre, reach)
 

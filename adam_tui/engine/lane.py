@@ -1,0 +1,201 @@
+"""A lane: one optimizer with its hyperparameters, and how these change on the way.
+
+It is written as a flag, `adam:lr=0.1,beta1=0.9,lr@50=0.01,schedule=cosine`, and as a JSON object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from adam_tui.engine import reading
+from adam_tui.engine.knobs import format_number
+from adam_tui.engine.optimizers import Optimizer, find_optimizer
+from adam_tui.engine.schedules import CONSTANT, Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A knob that takes a new value on the way: after `step` steps, so for step + 1 and all that follow."""
+
+    step: int
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One optimizer with a value for each of its knobs, in the order of the knobs.
+
+    `schedule` scales the learning rate step by step; `changes` are values that knobs take on the way, by step.
+    """
+
+    optimizer: str
+    values: tuple[tuple[str, float], ...]
+    schedule: Schedule = CONSTANT
+    changes: tuple[Change, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        optimizer: str,
+        values: Mapping[str, float] | None = None,
+        schedule: Schedule = CONSTANT,
+        changes: Iterable[Change] = (),
+    ) -> Lane:
+        """The optimizer at its defaults but for `values`; ValueError with one line when a name or value is wrong."""
+        rule = find_optimizer(optimizer)
+        chosen = {name: rule.knob(name).check(float(value)) for name, value in (values or {}).items()}
+        kept = {}
+        for change in changes:
+            if change.step < 1:
+                raise ValueError(f"{change.name}@{change.step}: a value can change after step 1 or later")
+            kept[change.step, change.name] = rule.knob(change.name).check(change.value)
+        ordered = tuple(Change(step, name, value) for (step, name), value in sorted(kept.items()))
+        return cls(optimizer, tuple((rule.defaults() | chosen).items()), schedule, ordered)
+
+    @classmethod
+    def parse(cls, text: str) -> Lane:
+        """Read a flag such as `adam` or `adam:lr=0.1,beta1=0.9`; ValueError with one line when it is not one.
+
+        `lr@50=0.01` changes a value after 50 steps; `schedule=cosine`, `warmup=20`, `gamma=0.9` and `every=50` set the
+        schedule of the learning rate.
+        """
+        name, colon, rest = text.strip().partition(":")
+        rule = find_optimizer(name.strip())
+        values: dict[str, float] = {}
+        schedule: dict[str, Any] = {}
+        changes: list[Change] = []
+        seen: set[str] = set()
+        if colon:
+            for part in rest.split(","):
+                key, equals, value = part.partition("=")
+                if not equals or not key.strip():
+                    raise ValueError(f"in {text!r}: write {rule.name}:name=value,name=value, not {part!r}")
+                key = key.strip()
+                if key in seen:
+                    raise ValueError(f"in {text!r}: {key} is given twice")
+                seen.add(key)
+                knob, at, step = key.partition("@")
+                if at:
+                    changes.append(Change(_typed_whole(key, step), knob, rule.knob(knob).parse(value)))
+                elif key == "schedule":
+                    schedule["kind"] = value.strip()
+                elif key in ("warmup", "every"):
+                    schedule[key] = _typed_whole(key, value)
+                elif key == "gamma":
+                    schedule[key] = _typed_number(key, value)
+                else:
+                    values[key] = rule.knob(key).parse(value)
+        return cls.of(rule.name, values, Schedule(**schedule), changes)
+
+    @property
+    def rule(self) -> Optimizer:
+        """The optimizer itself."""
+        return find_optimizer(self.optimizer)
+
+    def __getitem__(self, name: str) -> float:
+        """The value of one knob; ValueError for a knob that this optimizer does not have."""
+        for key, value in self.values:
+            if key == name:
+                return value
+        self.rule.knob(name)
+        raise ValueError(f"{self.optimizer} carries no value for {name}")
+
+    def replaced(self, name: str, value: float) -> Lane:
+        """The lane with one knob set to `value` from the start on; ValueError when the knob refuses it."""
+        return Lane.of(self.optimizer, dict(self.values) | {name: value}, self.schedule, self.changes)
+
+    def forked(self, step: int, name: str, value: float) -> Lane:
+        """The lane with one knob set to `value` after `step` steps (0: from the start on); its later changes go."""
+        if step == 0:
+            return self.replaced(name, value)
+        kept = [change for change in self.changes if change.name != name or change.step < step]
+        return Lane.of(self.optimizer, dict(self.values), self.schedule, [*kept, Change(step, name, value)])
+
+    def value_at(self, name: str, step: int) -> float:
+        """The value of a knob after `step` steps, as it was set: a schedule's factor is not in it."""
+        value = self[name]
+        for change in self.changes:
+            if change.name == name and change.step <= step:
+                value = change.value
+        return value
+
+    def values_for(self, step: int, steps: int) -> dict[str, float]:
+        """The values that step 1 … `steps` is taken with: changes so far, and the schedule's learning rate."""
+        values = dict(self.values)
+        for change in self.changes:
+            if change.step < step:
+                values[change.name] = change.value
+        values["lr"] *= self.schedule.factor(step, steps)
+        return values
+
+    @property
+    def varies(self) -> bool:
+        """True when the values are not the same at every step."""
+        return bool(self.changes) or self.schedule != CONSTANT
+
+    def to_flag(self) -> str:
+        """The text that `parse` reads back, with only what differs from the defaults."""
+        defaults = self.rule.defaults()
+        changed = [f"{key}={format_number(value)}" for key, value in self.values if value != defaults[key]]
+        changed += [f"{change.name}@{change.step}={format_number(change.value)}" for change in self.changes]
+        changed += [
+            f"{'schedule' if key == 'kind' else key}={value if isinstance(value, str) else format_number(value)}"
+            for key, value in asdict(self.schedule).items()
+            if value != getattr(CONSTANT, key)
+        ]
+        return self.optimizer + (":" + ",".join(changed) if changed else "")
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `from_json` reads back."""
+        data: dict[str, Any] = {"optimizer": self.optimizer, **dict(self.values)}
+        if self.schedule != CONSTANT:
+            data["schedule"] = asdict(self.schedule)
+        if self.changes:
+            data["changes"] = [asdict(change) for change in self.changes]
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Lane:
+        """Read what `to_json` wrote; ValueError with one line when it is wrong."""
+        values = dict(data)
+        if "optimizer" not in values:
+            raise ValueError(f"a lane needs an optimizer: {reading.shown(data)}")
+        optimizer = reading.text("optimizer", values.pop("optimizer"))
+        schedule = _schedule(values.pop("schedule", {}))
+        changes = values.pop("changes", [])
+        if not isinstance(changes, list | tuple):
+            raise ValueError(f"changes must be a list, not {reading.shown(changes)}")
+        numbers = {name: reading.number(name, value) for name, value in values.items()}
+        return cls.of(optimizer, numbers, schedule, map(_change, changes))
+
+
+def _schedule(data: Any) -> Schedule:
+    readers = {"kind": reading.text, "warmup": reading.whole, "gamma": reading.number, "every": reading.whole}
+    if not isinstance(data, Mapping) or set(data) - set(readers):
+        raise ValueError(f"a schedule is an object with {', '.join(readers)}, not {reading.shown(data)}")
+    return Schedule(**{name: readers[name](name, value) for name, value in data.items()})  # type: ignore[arg-type]
+
+
+def _change(data: Any) -> Change:
+    if not isinstance(data, Mapping) or set(data) != {field.name for field in fields(Change)}:
+        raise ValueError(f"a change is an object with step, name and value, not {reading.shown(data)}")
+    return Change(
+        reading.whole("step", data["step"]), reading.text("name", data["name"]), reading.number("value", data["value"])
+    )
+
+
+def _typed_whole(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{name} must be a whole number, not {text.strip()!r}") from None
+
+
+def _typed_number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{name} must be a number, not {text.strip()!r}") from None
