@@ -134,7 +134,8 @@ def simulate(
 
 def run(plot: Surface, lane: Lane, start: tuple[float, float], steps: int, noise: float, seed: int) -> Trajectory:
     """Walk one lane over one surface. `noise` is the standard deviation of the gradient's Gaussian noise."""
-    draws = noise * np.random.default_rng(seed).standard_normal((steps, 2)) if noise else None
+    with np.errstate(over="ignore"):
+        draws = noise * np.random.default_rng(seed).standard_normal((steps, 2)) if noise else None
     positions = np.full((steps + 1, 2), np.nan)
     positions[0] = start
     recorded: dict[str, Array] = {}
