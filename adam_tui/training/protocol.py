@@ -23,7 +23,8 @@ class RunSpec:
     """What was asked of a run; written once as spec.json. Defaults are the article's: Adam, 5e-4, 64, 50 epochs.
 
     `hyperparameters` holds every knob of the optimizer by torch.optim's name with betas split, and always `lr`.
-    `device` is auto, cpu, cuda, cuda:N or mps; `precision` is auto, float32 or bfloat16.
+    `device` is auto, cpu, cuda, cuda:N or mps; `precision` is auto, float32 or bfloat16. `limit` keeps only the first
+    so many training images, for a quick try; 0 keeps all 60,000. The test images are always all 10,000.
     """
 
     optimizer: str = "adam"
@@ -33,26 +34,36 @@ class RunSpec:
     seed: int = 0
     device: str = "auto"
     precision: str = "auto"
+    limit: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` reads back."""
-        return dataclasses.asdict(self) | {"hyperparameters": dict(self.hyperparameters)}
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | {
+            "hyperparameters": dict(self.hyperparameters)
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunSpec:
         """Read what `to_json` wrote; unknown keys, of a newer version, are left out. ValueError when it is no spec."""
-        names = {f.name for f in dataclasses.fields(cls)}
         try:
-            known = {k: v for k, v in data.items() if k in names}
-            known["hyperparameters"] = {str(k): float(v) for k, v in dict(known["hyperparameters"]).items()}
-            return cls(**known)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            known = {f.name: _read(f.type, data[f.name]) for f in dataclasses.fields(cls) if f.name in data}
+            if "lr" not in known["hyperparameters"]:
+                raise ValueError("hyperparameters hold no lr")
+        except KeyError as error:
+            raise ValueError(f"not a run specification: {error.args[0]} is missing") from None
+        except (TypeError, AttributeError, ValueError, OverflowError) as error:
             raise ValueError(f"not a run specification: {error}") from None
+        return cls(**known)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of metrics.jsonl. `time` is in seconds since the epoch, `step` counts optimizer steps from 0."""
+    """One line of metrics.jsonl. `time` is in seconds since 1970, `step` is the number of optimizer steps taken so far.
+
+    The lines are in the order of time, but not always of step: a process that was killed after its last checkpoint
+    leaves lines that the next one repeats. The `Started` of that one says with its `step` where it took up the work,
+    so whatever was told of later steps, or of epochs that ended later, no longer counts.
+    """
 
     name: ClassVar[str] = ""
     time: float
@@ -75,7 +86,10 @@ class Started(Event):
 
 @dataclass(frozen=True, slots=True)
 class Steps(Event):
-    """The losses of the steps since the last such event, up to `step`; about four a second."""
+    """The losses of the steps since the last such event, up to `step`; about four a second.
+
+    The last loss is that of step number `step` (counted from 1), taken before that step moved the weights.
+    """
 
     name: ClassVar[str] = "steps"
     losses: tuple[float, ...]
@@ -83,7 +97,11 @@ class Steps(Event):
 
 @dataclass(frozen=True, slots=True)
 class Epoch(Event):
-    """An epoch is over. `train_loss` is its mean, `test_accuracy` the share (0 to 1) of all 10,000 test images."""
+    """An epoch, counted from 1, is over.
+
+    `train_loss` is its mean over the images, `test_accuracy` the share (0 to 1) of all 10,000 test images. `seconds`
+    is the time spent on training and testing, pauses left out; `samples_per_second` is that of training alone.
+    """
 
     name: ClassVar[str] = "epoch"
     epoch: int
@@ -152,8 +170,7 @@ class Ended(Event):
 
 
 EVENTS: dict[str, type[Event]] = {
-    kind.name: kind
-    for kind in (Started, Steps, Epoch, Sample, Changed, Paused, Resumed, Checkpointed, Diverged, Ended)
+    kind.name: kind for kind in (Started, Steps, Epoch, Sample, Changed, Paused, Resumed, Checkpointed, Diverged, Ended)
 }
 
 
@@ -177,7 +194,7 @@ def from_line(line: str) -> Event | None:
         if kind is Started:
             data["spec"] = RunSpec.from_json(data["spec"])
         values = {f.name: _read(f.type, data[f.name]) for f in dataclasses.fields(kind)}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None
     return kind(**values)
 
@@ -203,6 +220,8 @@ def _read(annotation: Any, value: Any) -> Any:
         return tuple(map(float, value))
     if annotation == "tuple[int, ...]":
         return tuple(map(int, value))
+    if annotation == "Mapping[str, float]":
+        return {str(k): float(v) for k, v in dict(value).items()}
     if annotation == "str" and not isinstance(value, str):
-        raise TypeError("a string is needed")
+        raise TypeError(f"text is needed, not {value!r}")
     return value

@@ -1,0 +1,247 @@
+"""Training without a screen: the same worker and the same run directory, told on a stream. No torch in this process.
+
+On a terminal a progress bar; piped, one plain line an epoch, or metrics.jsonl's own lines. Ctrl-C asks the worker to
+finish its step and write a checkpoint; a second Ctrl-C kills it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import click
+
+from adam_tui.training import rundir
+from adam_tui.training.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
+from adam_tui.training.rundir import Follower, Run
+
+POLL_SECONDS = 0.1
+LOG_LINES = 5  # of worker.log, when the worker dies without a word
+
+
+def train(spec: RunSpec, runs: Path, output_format: Literal["text", "jsonl"], stream: TextIO) -> int:
+    """Train a new run in `runs` to its end and tell it on `stream`; the exit code, 0 or 1 when it failed.
+
+    `stream` gets the results; what a person must know besides (where the run is, why it failed) goes to stderr.
+    """
+    return follow(rundir.create(spec, runs), output_format, stream)
+
+
+def follow(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) -> int:
+    """Start a run's worker, or continue it from its checkpoint, and tell it to its end; the exit code."""
+    teller = _teller(run, output_format, stream)
+    follower = Follower(run)
+    follower.skip()  # what an earlier process told
+    worker = rundir.start_worker(run, detached=False)
+    end: Ended | None = None
+    try:
+        with _interrupts(run, worker) as asked:
+            while True:
+                gone = worker.poll() is not None  # before the last look, so that nothing is missed
+                lines = follower.poll_lines()
+                for line in lines:
+                    event = from_line(line)
+                    teller.tell(line, event)
+                    end = event if isinstance(event, Ended) else end
+                if gone and not lines:
+                    break
+                if not lines:
+                    teller.wait(asked)
+                    time.sleep(POLL_SECONDS)
+    except BrokenPipeError:  # `| head`: nobody reads on, so nobody wants it trained
+        run.command("stop")
+        worker.wait()
+        raise
+    finally:
+        teller.close()
+    return _judge(run, end)
+
+
+def _judge(run: Run, end: Ended | None) -> int:
+    """Say how it ended where it did not simply finish; the exit code."""
+    if end is None:
+        click.echo(f"{run.id}: the training process is gone without a word; see {run.path / 'worker.log'}", err=True)
+        if tail := run.log_tail(LOG_LINES):
+            click.echo(tail, err=True)
+        return 1
+    if end.state != "finished":
+        click.echo(f"{run.id} {end.state}: {end.reason}", err=True)
+    return 1 if end.state == "failed" else 0
+
+
+@contextlib.contextmanager
+def _interrupts(run: Run, worker: subprocess.Popen[bytes]) -> Iterator[list[int]]:
+    """Turn Ctrl-C and SIGTERM into a stop with a checkpoint, the second one into a kill; yields those that came."""
+    asked: list[int] = []
+
+    def interrupt(number: int, frame: Any) -> None:
+        asked.append(number)
+        if len(asked) == 1:
+            run.command("stop", reason=signal.Signals(number).name)
+        else:
+            worker.kill()
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _teller(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) -> _Lines | _Plain | _Bar:
+    if output_format == "jsonl":
+        return _Lines(stream)
+    return _Bar(run, stream) if stream.isatty() else _Plain(run, stream)
+
+
+class _Lines:
+    """metrics.jsonl as it comes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def tell(self, line: str, event: Event | None) -> None:
+        """One line."""
+        if event is not None:  # a torn line of a killed process is nobody's
+            self.stream.write(line + "\n")
+            self.stream.flush()
+
+    def wait(self, asked: list[int]) -> None:
+        """Nothing new."""
+
+    def close(self) -> None:
+        """The end."""
+
+
+class _Plain(_Lines):
+    """One line an epoch, for a log file."""
+
+    def __init__(self, run: Run, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.run = run
+        self.epochs = run.spec().epochs
+
+    def tell(self, line: str, event: Event | None) -> None:
+        """One event, when it is worth a line."""
+        if isinstance(event, Started):
+            where = "starts" if event.step == 0 else f"continues at step {event.step}"
+            self.say(f"{self.run.id} {where} on {event.device} in {event.precision}: {self.run.path}")
+        elif isinstance(event, Epoch):
+            self.say(epoch_line(event, self.epochs))
+        elif isinstance(event, Ended) and event.state == "finished":
+            self.say(f"{self.run.id} finished: {event.reason}")
+
+    def say(self, text: str) -> None:
+        """One line on the stream."""
+        click.echo(text, file=self.stream)
+
+
+class _Bar(_Plain):
+    """The same lines on a terminal, and below them a bar of the whole run: epoch, loss, images a second, time left."""
+
+    def __init__(self, run: Run, stream: TextIO) -> None:
+        super().__init__(run, stream)
+        self.bar: Any = None
+        self.note = ""
+
+    def tell(self, line: str, event: Event | None) -> None:
+        """One event: the bar moves, and steps aside for a line."""
+        if isinstance(event, Started):
+            super().tell(line, event)
+            self._begin(event)
+        elif isinstance(event, Steps) and self.bar:
+            self._move(event)
+        elif isinstance(event, Epoch | Ended):
+            self._aside()
+            super().tell(line, event)
+
+    def _begin(self, event: Started) -> None:
+        self.start = event
+        self.last: Event = event
+        self.steps = event.steps_per_epoch * self.epochs
+        # Twelve cells wide, so that the whole line stays under 80 columns; click's own estimate of the time left
+        # would count the steps of earlier processes as done in no time.
+        self.bar = click.progressbar(
+            length=self.steps, file=self.stream, show_eta=False, width=12, item_show_func=lambda _: self.note
+        )
+        self.bar.__enter__()
+        self.bar.update(event.step)
+
+    def _move(self, event: Steps) -> None:
+        epoch = min((event.step - 1) // self.start.steps_per_epoch + 1, self.epochs)
+        speed = _rate(self.last, event) * self.start.spec.batch_size
+        left = (self.steps - event.step) / max(_rate(self.start, event), 1e-9)
+        self.note = f"epoch {epoch}/{self.epochs}  loss {event.losses[-1]:.4f}  {speed:,.0f} img/s  {clock(left)} left"
+        self.bar.update(event.step - self.last.step)
+        self.last = event
+
+    def _aside(self) -> None:
+        """Clear the bar's line, for one that stays."""
+        self.stream.write("\r\x1b[2K")
+
+    def wait(self, asked: list[int]) -> None:
+        """Nothing new: say at least that Ctrl-C was heard."""
+        note = "stopping after this step; Ctrl-C again kills"
+        if asked and self.bar and self.note != note:
+            self.note = note
+            self._aside()
+            self.bar.render_progress()
+
+    def close(self) -> None:
+        """Leave a clear line and the cursor visible."""
+        if self.bar:
+            self._aside()
+            self.stream.write("\x1b[?25h")
+            self.stream.flush()
+
+
+def _rate(before: Event, now: Event) -> float:
+    """Steps a second between two events."""
+    return (now.step - before.step) / max(now.time - before.time, 1e-3)
+
+
+def clock(seconds: float) -> str:
+    """A duration as a clock shows it: 0:07, 12:34, 1:02:03."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def epoch_line(event: Epoch, epochs: int) -> str:
+    """One epoch in words and columns: losses, accuracy, seconds, speed."""
+    number = f"{event.epoch:>{len(str(epochs))}}/{epochs}"
+    losses = f"train {event.train_loss:.4f}  test {event.test_loss:.4f}"
+    pace = f"{event.seconds:.1f} s  {event.samples_per_second:,.0f} img/s"
+    return f"epoch {number}  {losses}  accuracy {event.test_accuracy:.2%}  {pace}"
+
+
+def table(runs: Iterable[Run]) -> str:
+    """The runs in columns: id, state, optimizer, lr, epochs done/asked, best accuracy, started. No runs: one line."""
+    rows = [("id", "state", "optimizer", "lr", "epochs", "best", "started")]
+    for run in runs:
+        try:
+            spec = run.spec()
+        except ValueError:
+            rows.append((run.id, "broken", "–", "–", "–", "–", "–"))
+            continue
+        told = run.epochs()
+        best = f"{max(epoch.test_accuracy for epoch in told):.2%}" if told else "–"
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
+        lr = f"{spec.hyperparameters['lr']:g}"
+        done = told[-1].epoch if told else 0
+        rows.append((run.id, run.status().state, spec.optimizer, lr, f"{done}/{spec.epochs}", best, started))
+    if len(rows) == 1:
+        return "no runs yet"
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    numbers = {3, 4, 5}  # right-aligned
+    lines = []
+    for row in rows:
+        cells = [cell.rjust(widths[i]) if i in numbers else cell.ljust(widths[i]) for i, cell in enumerate(row)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
