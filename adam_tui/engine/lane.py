@@ -142,7 +142,7 @@ class Lane:
         changed = [f"{key}={format_number(value)}" for key, value in self.values if value != defaults[key]]
         changed += [f"{change.name}@{change.step}={format_number(change.value)}" for change in self.changes]
         changed += [
-            f"{'schedule' if key == 'kind' else key}={value if isinstance(value, str) else format_number(value)}"
+            f"{'schedule' if key == 'kind' else key}={format_number(value) if isinstance(value, float) else value}"
             for key, value in asdict(self.schedule).items()
             if value != getattr(CONSTANT, key)
         ]
