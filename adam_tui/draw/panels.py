@@ -15,18 +15,23 @@ from adam_tui.draw.palette import Palette
 from adam_tui.engine.knobs import Knob
 
 NAME = 10  # columns of the longest name of a lane, "adadelta-2"
-LOSS = 9  # columns of " -5.6e-02"
-NORM = 8  # columns of " 5.6e-02"; a norm has no sign
+NUMBER = 8  # columns of "-5.6e-02"
+SHORT_NUMBER = 7  # columns of "5.6e-02", a number that is not negative
 STATE = 9  # columns of "converged"
-VALUE = 8  # columns of what the arrow keys reach: "0.999999", "1e-12"
 CHOSEN = "▸"
 STATE_SHORT = {"running": "·", "converged": "✓", "diverged": "✕"}
 SLIDER = 8  # the shortest slider worth drawing
+# Columns at which the table of lanes has room for ‖g‖ and the state in words, and for all there is to say.
+NORMAL, WIDE = 42, 56
+BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True, slots=True)
 class LaneRow:
-    """One lane at one step."""
+    """One lane at one step: `rank` by loss from 1, `distance` to the nearest minimum (nan where none is known).
+
+    `since` is the step at which the state began, None for running.
+    """
 
     marker: str
     color: Color
@@ -34,30 +39,38 @@ class LaneRow:
     loss: float
     gradient_norm: float
     state: str
+    rank: int = 1
+    distance: float = math.nan
+    since: int | None = None
 
 
-def number(value: float, width: int, decimals: int = 3) -> str:
-    """A float in scientific notation, right-aligned, with as many decimals (at most) as leave a blank before it."""
+def number(value: float, width: int = NUMBER) -> str:
+    """A float in scientific notation, two digits, right-aligned: " 5.6e-02"."""
     if not math.isfinite(value):
         return f"{'∞' if value > 0 else '−∞' if value < 0 else 'nan':>{width}}"
-    for digits in range(decimals, -1, -1):
-        text = f"{value:.{digits}e}"
-        if len(text) < width:
-            break
+    text = f"{value:.1e}"
+    if len(text) > width:
+        text = f"{value:.0e}"
     return f"{text:>{width}}"
 
 
 def lanes(rows: Sequence[LaneRow], chosen: int, width: int, height: int, palette: Palette) -> Cells:
-    """The table of lanes: marker, name, loss, ‖g‖ and state; narrow ones drop ‖g‖ and shorten the state."""
+    """The table of lanes: marker, rank, name, loss, ‖g‖, distance to a minimum, state; narrow ones leave some out."""
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    at_loss = 3 + NAME
-    at_norm = at_loss + LOSS
-    wide = at_norm + NORM + 1 + STATE <= width
-    at_state = (at_norm + NORM if wide else at_norm) + 1
-    cells.put(0, at_loss, f"{'loss':>{LOSS}}", palette.faint)
-    if wide:
-        cells.put(0, at_norm, f"{'‖g‖':>{NORM}}", palette.faint)
+    ranked = width >= NORMAL and len(rows) > 1
+    at_name = 5 if ranked else 3
+    at_loss = (5 if width >= NORMAL else 3) + NAME + 1
+    at_norm = at_loss + NUMBER + 1
+    at_distance = at_norm + SHORT_NUMBER + 1
+    at_state = at_distance + SHORT_NUMBER + 1 if width >= WIDE else at_norm + SHORT_NUMBER + 1
+    if width < NORMAL:
+        at_state = at_norm
+    cells.put(0, at_loss, f"{'loss':>{NUMBER}}", palette.faint)
+    if width >= NORMAL:
+        cells.put(0, at_norm, f"{'‖g‖':>{SHORT_NUMBER}}", palette.faint)
         cells.put(0, at_state, "state", palette.faint)
+    if width >= WIDE:
+        cells.put(0, at_distance, f"{'to min':>{SHORT_NUMBER}}", palette.faint)
     first = scrolled(chosen, len(rows), height - 1)
     for line, index in enumerate(range(first, min(first + height - 1, len(rows))), start=1):
         row, bold = rows[index], index == chosen
@@ -65,13 +78,23 @@ def lanes(rows: Sequence[LaneRow], chosen: int, width: int, height: int, palette
         if bold:
             cells.put(line, 0, CHOSEN, palette.accent, bold=True)
         cells.put(line, 1, row.marker, row.color, bold=True)
-        cells.put(line, 3, row.name[:NAME], row.color, bold=bold)
-        cells.put(line, at_loss, number(row.loss, LOSS, 1), ink, bold=bold)
-        if wide:
-            cells.put(line, at_norm, number(row.gradient_norm, NORM, 1), ink, bold=bold)
-        state = row.state if wide else STATE_SHORT[row.state]
-        cells.put(line, at_state, state, palette.states[row.state], bold=bold)
+        if ranked:
+            cells.put(line, 2, f"{row.rank:>2}", palette.foreground if row.rank == 1 else palette.faint, bold=bold)
+        cells.put(line, at_name, row.name[:NAME], row.color, bold=bold)
+        cells.put(line, at_loss, number(row.loss), ink, bold=bold)
+        if width >= NORMAL:
+            cells.put(line, at_norm, number(row.gradient_norm, SHORT_NUMBER), ink, bold=bold)
+        if width >= WIDE:
+            cells.put(line, at_distance, number(row.distance, SHORT_NUMBER), ink, bold=bold)
+        cells.put(line, at_state, _state(row, width), palette.states[row.state], bold=bold)
     return cells
+
+
+def _state(row: LaneRow, width: int) -> str:
+    since = "" if row.since is None else str(row.since)
+    if width < NORMAL:
+        return STATE_SHORT[row.state] + since
+    return f"{row.state} {since}" if width >= WIDE else row.state
 
 
 def knobs(
@@ -103,6 +126,24 @@ def knobs(
         if width - at_slider >= SLIDER:
             _slider(cells, line, at_slider, width - 1, knob.fraction(value), color if bold else palette.faint, palette)
     return cells
+
+
+def notes(lines: Sequence[tuple[str, bool]], width: int, palette: Palette) -> Cells:
+    """Short remarks, a line each; those marked True are a warning."""
+    cells = Cells.blank(width, len(lines), palette.foreground, palette.background)
+    for row, (text, warning) in enumerate(lines):
+        shown = text if columns(text) <= width else text[: width - 1] + "…"
+        cells.put(row, 0, shown, palette.states["diverged"] if warning else palette.faint, bold=warning)
+    return cells
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """Values from 0 to 1 as `width` block characters, each the mean of its part."""
+    parts = (
+        values[i * len(values) // width : max((i + 1) * len(values) // width, i * len(values) // width + 1)]
+        for i in range(width)
+    )
+    return "".join(BLOCKS[min(int(sum(part) / len(part) * len(BLOCKS)), len(BLOCKS) - 1)] for part in parts)
 
 
 def arithmetic(

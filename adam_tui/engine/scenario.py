@@ -18,7 +18,7 @@ from adam_tui.engine.surfaces import SURFACES, Surface, surface
 
 __all__ = ["Change", "Lane", "Scenario", "parse_start", "race", "suggested_lane", "surface_names"]
 
-MAX_LANES = 8
+MAX_LANES = 16  # all optimizers, and a few to spare
 MAX_STEPS = 100_000  # a path of so many steps still takes a few seconds only
 DEFAULT_STEPS = 400
 DEFAULT_SURFACE = "bowl"

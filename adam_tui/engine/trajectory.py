@@ -7,7 +7,7 @@ for one lane and finds out where the lane converged or left.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -39,7 +39,8 @@ class Trajectory:
     """The path of one lane: N + 1 points, N ≤ the steps asked for; shorter only when the lane diverged.
 
     positions, gradients: (N + 1, 2), the gradient is the true one at each point; losses: (N + 1,).
-    terms: what went into step t, by the paper's symbol, each (N + 1, 2): "g" the gradient used (with its noise), the
+    terms: what went into step t, by the paper's symbol, each (N + 1, 2): "g" the gradient used (with its noise; of a
+    surface that changes by the step, the slope of step t), the
     optimizer's moments, and "Δ" the update, so that positions[t] = positions[t − 1] + Δ[t]. Row 0 is nan.
     converged_at, diverged_at: the first such step, or None.
     """
@@ -61,6 +62,17 @@ class Trajectory:
         if self.diverged_at is not None and step >= self.diverged_at:
             return "diverged"
         return "converged" if self.converged_at is not None and step >= self.converged_at else "running"
+
+    def since(self, step: int) -> int | None:
+        """The step at which the lane converged or diverged, if it has by `step`."""
+        return {"running": None, "converged": self.converged_at, "diverged": self.diverged_at}[self.state(step)]
+
+    def distance(self, step: int, minima: Sequence[tuple[float, float]]) -> float:
+        """From the point of `step` to the nearest of `minima`; nan where there is none."""
+        if not minima:
+            return float("nan")
+        with np.errstate(all="ignore"):
+            return float(np.hypot(*(np.array(minima) - self.positions[min(step, self.last)]).T).min())
 
     def gradient_norm(self, step: int) -> float:
         """‖∇f‖ at the point of `step`."""
@@ -102,15 +114,17 @@ def simulate(
     start: Array,
     steps: int,
     *,
+    gradient_at: Callable[[int, Array], Array] | None = None,
     noise: Array | None = None,
     observe: Callable[[int, Array, Array, dict[str, Array]], bool | None] | None = None,
 ) -> Array:
     """Take `steps` steps of `rule` from `start` (..., 2) and return the last points (..., 2).
 
     `values` maps each knob to a number or to an array of shape (...) that broadcasts over the points; where they
-    change on the way it is a function of the step that gives those of step t. `noise` is
-    (steps, 2) and is added to the gradients. `observe(t, x, g, terms)` sees every step t = 1 … steps after it was
-    taken, with the gradient used; it ends the walk by returning True. Nothing is raised for what overflows.
+    change on the way it is a function of the step that gives those of step t. `gradient_at(t, x)` takes the place of
+    `gradient(x)` where a step has its own slope (Surface.gradient_at). `noise` is (steps, 2) and is added to the
+    gradients. `observe(t, x, g, terms)` sees every step t = 1 … steps after it was taken, with the gradient used; it
+    ends the walk by returning True. Nothing is raised for what overflows.
     """
     changing = values if callable(values) else None
     hyper = expand(changing(1) if changing is not None else values)  # type: ignore[arg-type]
@@ -118,7 +132,7 @@ def simulate(
     with np.errstate(all="ignore"):
         state = rule.init(x, hyper)
         for t in range(1, steps + 1):
-            g = gradient(x)
+            g = gradient(x) if gradient_at is None else gradient_at(t, x)
             if noise is not None:
                 g = g + noise[t - 1]
             if changing is not None and t > 1:
@@ -154,7 +168,10 @@ def run(plot: Surface, lane: Lane, start: tuple[float, float], steps: int, noise
         return not distance < reach
 
     values = (lambda t: lane.values_for(t, steps)) if lane.varies else dict(lane.values)
-    simulate(lane.rule, values, plot.gradient, np.array(start), steps, noise=draws, observe=observe)
+    simulate(
+        lane.rule, values, plot.gradient, np.array(start), steps,
+        gradient_at=plot.gradient_at, noise=draws, observe=observe,
+    )  # fmt: skip
     with np.errstate(all="ignore"):
         return _finish(plot, positions, recorded, centre, reach)
 

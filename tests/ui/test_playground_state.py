@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario
 from adam_tui.engine.trajectory import start_of
-from adam_tui.ui.playground import state as s
-from adam_tui.ui.playground.state import PlaygroundState, update
+from adam_tui.ui.playground import events as e
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.playground.update import LANES_BY_HAND, PAN, ZOOM, update
 
 
 def after(state, *events):
@@ -21,41 +22,41 @@ def after(state, *events):
 
 def test_time_moves_by_the_speed_and_stops_at_the_last_step():
     state = PlaygroundState(playing=True)
-    assert after(state, s.Tick(0.5)).step == 20
-    assert after(state, s.ChangeSpeed(1), s.Tick(0.5)).step == 40
-    end = after(state, s.Tick(1000))
+    assert after(state, e.Tick(0.5)).step == 20
+    assert after(state, e.ChangeSpeed(1), e.Tick(0.5)).step == 40
+    end = after(state, e.Tick(1000))
     assert (end.step, end.playing, end.at_end) == (400, False, True)
 
 
 def test_a_paused_clock_stands_still():
-    assert after(PlaygroundState(), s.Tick(5)).step == 0
+    assert after(PlaygroundState(), e.Tick(5)).step == 0
 
 
 def test_play_at_the_end_begins_again():
-    state = after(PlaygroundState(), s.Seek(10**9))
+    state = after(PlaygroundState(), e.Seek(10**9))
     assert state.step == 400
-    again = after(state, s.TogglePlay())
+    again = after(state, e.TogglePlay())
     assert (again.step, again.playing) == (0, True)
 
 
 def test_play_in_the_middle_goes_on_from_there():
-    state = after(PlaygroundState(), s.Seek(37), s.TogglePlay())
+    state = after(PlaygroundState(), e.Seek(37), e.TogglePlay())
     assert (state.step, state.playing) == (37, True)
 
 
 def test_stepping_pauses_and_stays_within_the_race():
-    state = after(PlaygroundState(playing=True), s.StepBy(s.TEN_STEPS), s.StepBy(-1))
+    state = after(PlaygroundState(playing=True), e.StepBy(10), e.StepBy(-1))
     assert (state.step, state.playing) == (9, False)
-    assert after(state, s.StepBy(-100)).step == 0
+    assert after(state, e.StepBy(-100)).step == 0
 
 
 def test_rewind_plays_from_the_start():
-    state = after(PlaygroundState(), s.Seek(200), s.Restart())
+    state = after(PlaygroundState(), e.Seek(200), e.Restart())
     assert (state.step, state.playing) == (0, True)
 
 
 def test_fewer_steps_pull_the_clock_back():
-    state = after(PlaygroundState(), s.Seek(300), s.SetSteps(100))
+    state = after(PlaygroundState(), e.Seek(300), e.SetSteps(100))
     assert (state.scenario.steps, state.step) == (100, 100)
 
 
@@ -64,137 +65,137 @@ def test_all_optimizers_come_round_and_back():
     seen = []
     for _ in OPTIMIZERS:
         seen.append(state.chosen_lane.optimizer)
-        state = update(state, s.CycleOptimizer(1))
+        state = update(state, e.CycleOptimizer(1))
     assert sorted(seen) == sorted(OPTIMIZERS)
     assert state.chosen_lane.optimizer == "adam"
-    assert after(state, s.CycleOptimizer(1), s.CycleOptimizer(-1)).chosen_lane.optimizer == "adam"
+    assert after(state, e.CycleOptimizer(1), e.CycleOptimizer(-1)).chosen_lane.optimizer == "adam"
 
 
 def test_the_chosen_knob_keeps_its_name_across_optimizers():
-    state = after(PlaygroundState(), s.Arrow(0, -1), s.Arrow(0, -1), s.Arrow(0, -1))
+    state = after(PlaygroundState(), e.Arrow(0, -1), e.Arrow(0, -1), e.Arrow(0, -1))
     assert state.chosen_knob.name == "eps"
-    assert after(state, s.CycleOptimizer(1)).chosen_knob.name == "eps"
+    assert after(state, e.CycleOptimizer(1)).chosen_knob.name == "eps"
 
 
 def test_added_lanes_differ_and_stop_at_the_most():
     state = PlaygroundState()
-    for _ in range(MAX_LANES + 3):
-        state = update(state, s.AddLane())
+    for _ in range(LANES_BY_HAND + 3):
+        state = update(state, e.AddLane())
     names = [lane.optimizer for lane in state.scenario.lanes]
-    assert len(names) == MAX_LANES == len(set(names))
-    assert state.lane == MAX_LANES - 1
+    assert len(names) == LANES_BY_HAND == len(set(names))
+    assert state.lane == LANES_BY_HAND - 1
 
 
 def test_the_last_lane_stays():
-    state = after(PlaygroundState(), s.AddLane(), s.RemoveLane(), s.RemoveLane(), s.RemoveLane())
+    state = after(PlaygroundState(), e.AddLane(), e.RemoveLane(), e.RemoveLane(), e.RemoveLane())
     assert [lane.optimizer for lane in state.scenario.lanes] == ["adam"]
 
 
 def test_selecting_goes_round():
-    state = after(PlaygroundState(), s.AddLane(), s.AddLane(), s.SelectLane(1))
+    state = after(PlaygroundState(), e.AddLane(), e.AddLane(), e.SelectLane(1))
     assert state.lane == 0
-    assert after(state, s.SelectLane(-1)).lane == 2
+    assert after(state, e.SelectLane(-1)).lane == 2
 
 
 def test_an_arrow_turns_the_chosen_knob_of_the_chosen_lane_only():
-    state = after(PlaygroundState(), s.AddLane(), s.SelectLane(-1), s.Arrow(1, 0))
+    state = after(PlaygroundState(), e.AddLane(), e.SelectLane(-1), e.Arrow(1, 0))
     assert state.scenario.lanes[0]["lr"] == 0.2
-    assert after(state, s.Arrow(-1, 0, coarse=True)).scenario.lanes[0]["lr"] == 0.02
-    assert state.scenario.lanes[1] == update(PlaygroundState(), s.AddLane()).scenario.lanes[1]
+    assert after(state, e.Arrow(-1, 0, coarse=True)).scenario.lanes[0]["lr"] == 0.02
+    assert state.scenario.lanes[1] == update(PlaygroundState(), e.AddLane()).scenario.lanes[1]
 
 
 def test_an_exact_value_and_the_default():
-    state = after(PlaygroundState(), s.SetKnob(0.0123))
+    state = after(PlaygroundState(), e.SetKnob(0.0123))
     assert state.chosen_lane["lr"] == 0.0123
-    assert after(state, s.ResetKnob()).chosen_lane["lr"] == 0.001, "torch.optim's default"
+    assert after(state, e.ResetKnob()).chosen_lane["lr"] == 0.001, "torch.optim's default"
 
 
 def test_a_value_that_the_knob_refuses_is_a_clear_error():
     with pytest.raises(ValueError, match="lr must be"):
-        update(PlaygroundState(), s.SetKnob(-1.0))
+        update(PlaygroundState(), e.SetKnob(-1.0))
 
 
 def test_turning_a_knob_keeps_the_place_in_time():
-    state = after(PlaygroundState(playing=True), s.Tick(1.0), s.Arrow(1, 0))
+    state = after(PlaygroundState(playing=True), e.Tick(1.0), e.Arrow(1, 0))
     assert (state.step, state.playing) == (40, True)
 
 
 def test_another_surface_starts_anew_from_its_own_start():
-    state = after(PlaygroundState(), s.SetStart(1.0, 1.0), s.Zoom(2), s.Seek(50), s.CycleSurface(1))
+    state = after(PlaygroundState(), e.SetStart(1.0, 1.0), e.Zoom(2), e.Seek(50), e.CycleSurface(1))
     assert state.scenario.surface == "ravine"
     assert (state.scenario.start, state.window, state.step) == (None, None, 0)
-    assert after(state, s.CycleSurface(-1)).scenario.surface == "bowl"
+    assert after(state, e.CycleSurface(-1)).scenario.surface == "bowl"
 
 
 def test_a_learning_rate_that_was_set_by_hand_survives_another_surface():
-    suggested = after(PlaygroundState(), s.CycleSurface(1), s.CycleSurface(1))
+    suggested = after(PlaygroundState(), e.CycleSurface(1), e.CycleSurface(1))
     assert suggested.scenario.surface == "rosenbrock"
     assert suggested.chosen_lane["lr"] < 0.1
-    by_hand = after(PlaygroundState(), s.SetKnob(0.3), s.CycleSurface(1))
+    by_hand = after(PlaygroundState(), e.SetKnob(0.3), e.CycleSurface(1))
     assert by_hand.chosen_lane["lr"] == 0.3
 
 
 def test_the_crosshair_begins_at_the_start_moves_and_can_be_cancelled():
-    placing = after(PlaygroundState(playing=True), s.Place())
+    placing = after(PlaygroundState(playing=True), e.Place())
     assert placing.crosshair == start_of(placing.scenario)
     assert not placing.playing
-    moved = after(placing, s.Arrow(1, 0), s.Arrow(0, 1))
+    moved = after(placing, e.Arrow(1, 0), e.Arrow(0, 1))
     assert moved.crosshair[0] > placing.crosshair[0]
     assert moved.crosshair[1] > placing.crosshair[1]
     assert moved.scenario == placing.scenario, "nothing runs from there yet"
-    assert after(moved, s.CancelPlace()).crosshair is None
+    assert after(moved, e.CancelPlace()).crosshair is None
 
 
 def test_the_crosshair_stays_in_the_window():
-    state = after(PlaygroundState(), s.Place(), *[s.Arrow(1, 1, coarse=True)] * 30)
+    state = after(PlaygroundState(), e.Place(), *[e.Arrow(1, 1, coarse=True)] * 30)
     assert state.crosshair == (state.looked_at.x_max, state.looked_at.y_max)
 
 
 def test_a_new_start_is_run_from_at_once():
-    state = after(PlaygroundState(), s.Place(), s.SetStart(2.0, -1.0))
+    state = after(PlaygroundState(), e.Place(), e.SetStart(2.0, -1.0))
     assert (start_of(state.scenario), state.playing, state.step, state.crosshair) == ((2.0, -1.0), True, 0, None)
 
 
 def test_zoom_and_pan_and_back():
-    state = after(PlaygroundState(), s.Zoom(1))
-    assert state.looked_at.size[0] == pytest.approx(10 * s.ZOOM)
+    state = after(PlaygroundState(), e.Zoom(1))
+    assert state.looked_at.size[0] == pytest.approx(10 * ZOOM)
     assert state.looked_at.center == pytest.approx((0, 0))
-    panned = after(state, s.Pan(1, 0))
-    assert panned.looked_at.center[0] == pytest.approx(10 * s.ZOOM * s.PAN)
-    assert after(panned, s.ResetView()).window is None
+    panned = after(state, e.Pan(1, 0))
+    assert panned.looked_at.center[0] == pytest.approx(10 * ZOOM * PAN)
+    assert after(panned, e.ResetView()).window is None
 
 
 def test_zoom_has_ends():
-    near = after(PlaygroundState(), *[s.Zoom(1)] * 200).looked_at.size[0]
-    far = after(PlaygroundState(), *[s.Zoom(-1)] * 200).looked_at.size[0]
+    near = after(PlaygroundState(), *[e.Zoom(1)] * 200).looked_at.size[0]
+    far = after(PlaygroundState(), *[e.Zoom(-1)] * 200).looked_at.size[0]
     assert 0 < near < 1e-6
     assert 1e3 < far < 1e6
 
 
 def test_display_switches_come_round():
     state = PlaygroundState()
-    assert after(state, s.CycleFill(), s.CycleFill(), s.CycleFill()) == state
+    assert after(state, e.CycleFill(), e.CycleFill(), e.CycleFill()) == state
     for what in ("log_loss", "inspector", "vectors"):
-        assert getattr(after(state, s.Toggle(what)), what) is not getattr(state, what)
-        assert after(state, s.Toggle(what), s.Toggle(what)) == state
+        assert getattr(after(state, e.Toggle(what)), what) is not getattr(state, what)
+        assert after(state, e.Toggle(what), e.Toggle(what)) == state
 
 
 EVENTS = st.one_of(
-    st.builds(s.Tick, st.floats(0, 100)),
+    st.builds(e.Tick, st.floats(0, 100)),
     st.sampled_from(
         [
-            *(s.TogglePlay(), s.Restart(), s.AddLane(), s.RemoveLane(), s.ResetKnob()),
-            *(s.Place(), s.CancelPlace(), s.ResetView(), s.CycleFill(), s.Toggle("vectors")),
+            *(e.TogglePlay(), e.Restart(), e.AddLane(), e.RemoveLane(), e.ResetKnob()),
+            *(e.Place(), e.CancelPlace(), e.ResetView(), e.CycleFill(), e.Toggle("vectors")),
         ]
     ),
-    st.builds(s.StepBy, st.integers(-1000, 1000)),
-    st.builds(s.Seek, st.integers(-10, 10**7)),
-    st.builds(s.ChangeSpeed, st.integers(-20, 20)),
-    st.builds(s.SetSteps, st.integers(-5, 500)),
-    *(st.builds(kind, st.sampled_from([-1, 1])) for kind in (s.CycleOptimizer, s.SelectLane, s.CycleSurface, s.Zoom)),
-    st.builds(s.Arrow, st.sampled_from([-1, 0, 1]), st.sampled_from([-1, 0, 1]), st.booleans()),
-    st.builds(s.Pan, st.sampled_from([-1, 0, 1]), st.sampled_from([-1, 0, 1])),
-    st.builds(s.SetStart, st.floats(-100, 100), st.floats(-100, 100)),
+    st.builds(e.StepBy, st.integers(-1000, 1000)),
+    st.builds(e.Seek, st.integers(-10, 10**7)),
+    st.builds(e.ChangeSpeed, st.integers(-20, 20)),
+    st.builds(e.SetSteps, st.integers(-5, 500)),
+    *(st.builds(kind, st.sampled_from([-1, 1])) for kind in (e.CycleOptimizer, e.SelectLane, e.CycleSurface, e.Zoom)),
+    st.builds(e.Arrow, st.sampled_from([-1, 0, 1]), st.sampled_from([-1, 0, 1]), st.booleans()),
+    st.builds(e.Pan, st.sampled_from([-1, 0, 1]), st.sampled_from([-1, 0, 1])),
+    st.builds(e.SetStart, st.floats(-100, 100), st.floats(-100, 100)),
 )
 
 

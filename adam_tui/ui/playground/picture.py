@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adam_tui.draw import panels
 from adam_tui.draw.cells import Cells, Color, stacked
 from adam_tui.draw.chart import ChartStyle, Series, chart
-from adam_tui.draw.palette import MARKERS, PALETTES, Palette
+from adam_tui.draw.palette import PALETTES, Palette
 from adam_tui.draw.scene import Arrow, Backdrop, PathView, backdrop, compose
+from adam_tui.engine.schedules import CONSTANT
+from adam_tui.engine.stability import stability
 from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import Trajectory, start_of, surface_of, trajectories
 from adam_tui.ui.playground.state import SPEEDS, Fill, PlaygroundState
 
+Floats = NDArray[np.float64]
 FRAME = 2  # rows of a panel's border
 LOSS_ROWS = 5  # the least that a loss curve needs
 SMALLEST_TABLE = 3  # rows of the lanes or knobs when there is no room for all
 MIN_PLOT_ROWS = 6
+DIRECTION_LENGTH = 0.15  # of the path's extent: how long a vector is drawn that shows a direction only
+SPARK = 12  # columns of the schedule's curve
 # Losses are drawn down to this share of the first one: below it a curve says nothing but "zero".
 LOSS_FLOOR = 1e-16
 
@@ -39,7 +45,7 @@ def side_heights(rows: int, state: PlaygroundState) -> SideHeights:
     """Share `rows` among the panels: tables whole where they fit, the loss curve what is left, the inspector last."""
     rule = state.chosen_lane.rule
     lanes = len(state.scenario.lanes) + 1 + FRAME
-    knobs = len(rule.knobs) + FRAME
+    knobs = len(rule.knobs) + len(_notes(state)) + FRAME
     least_loss = LOSS_ROWS + FRAME
     spare = rows - lanes - knobs - least_loss
     if spare < 0:
@@ -77,65 +83,95 @@ def _backdrop(
 
 
 def contour(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
-    """The contour with every lane's path up to the step, heads, start, crosshair and vectors."""
+    """The contour with every lane's path up to the step, ghosts, heads, start, crosshair and vectors."""
     paths = trajectories(state.scenario)
-    views = [
-        PathView(
-            positions=path.positions,
-            color=palette.lanes[i],
-            marker=MARKERS[i],
-            step=min(state.step, path.last),
-            selected=i == state.lane,
-        )
-        for i, path in enumerate(paths)
-    ]
+    views = []
+    for i, path in enumerate(paths):
+        color, marker = palette.lane(i)
+        if (left := state.ghost(i)) is not None:
+            [old] = trajectories(replace(state.scenario, lanes=(left,)))
+            views.append(PathView(old.positions, color, marker, min(state.step, old.last), ghost=True))
+        views.append(PathView(path.positions, color, marker, min(state.step, path.last), selected=i == state.lane))
     arrows = _vectors(paths[state.lane], state.step, palette) if state.vectors else ()
     return compose(backdrop_of(state, width, height, palette), views, start_of(state.scenario), state.crosshair, arrows)
 
 
 def _vectors(path: Trajectory, step: int, palette: Palette) -> Sequence[Arrow]:
-    """At the lane's point: the downhill direction −∇f, scaled to be seen, and the update that the next step makes."""
+    """At the lane's point: downhill (−∇f) and the momentum as directions, and the update that the next step makes."""
     here = min(step, path.last)
     origin = path.positions[here]
+    known = path.positions[np.isfinite(path.positions).all(axis=1)]
+    length = max(float(np.ptp(known, axis=0).max()), 1e-9) * DIRECTION_LENGTH
     found = []
+    for name, color in (("m", palette.states["running"]), ("b", palette.states["running"])):
+        if name in path.terms and here > 0:
+            found += _direction(origin, -path.terms[name][here], length, color)
+    found += _direction(origin, -path.gradients[here], length, palette.foreground)
     if here < path.last:
         found.append(Arrow(origin, path.positions[here + 1], palette.accent))
-    slope = path.gradients[here]
-    norm = float(np.hypot(*slope))
-    if np.isfinite(norm) and norm > 0:
-        spread = np.ptp(path.positions[np.isfinite(path.positions).all(axis=1)], axis=0).max()
-        found.append(Arrow(origin, origin - slope / norm * max(spread, 1e-9) * 0.15, palette.foreground))
     return found
 
 
-def marker_of(state: PlaygroundState) -> str:
-    """The chosen lane's marker."""
-    return MARKERS[state.lane]
+def _direction(origin: Floats, vector: Floats, length: float, color: Color) -> list[Arrow]:
+    norm = float(np.hypot(*vector))
+    return [Arrow(origin, origin + vector / norm * length, color)] if np.isfinite(norm) and norm > 0 else []
 
 
 def lanes(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
-    """The table of lanes at the step."""
+    """The table of lanes at the step, ranked by their loss."""
+    paths = trajectories(state.scenario)
+    losses = [float(path.losses[min(state.step, path.last)]) for path in paths]
+    order = sorted(range(len(paths)), key=lambda i: (not np.isfinite(losses[i]), losses[i]))
     rows = []
-    for i, (name, path) in enumerate(zip(state.scenario.labels(), trajectories(state.scenario), strict=True)):
-        at = min(state.step, path.last)
+    for i, (name, path) in enumerate(zip(state.scenario.labels(), paths, strict=True)):
+        color, marker = palette.lane(i)
         rows.append(
             panels.LaneRow(
-                MARKERS[i],
-                palette.lanes[i],
+                marker,
+                color,
                 name,
-                float(path.losses[at]),
-                path.gradient_norm(at),
+                losses[i],
+                path.gradient_norm(state.step),
                 path.state(state.step),
+                rank=order.index(i) + 1,
+                distance=path.distance(state.step, state.surface.minima),
+                since=path.since(state.step),
             )
         )
     return panels.lanes(rows, state.lane, width, height, palette)
 
 
 def knobs(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
-    """The knobs of the chosen lane."""
-    lane = state.chosen_lane
-    table = [(knob, lane[knob.name]) for knob in lane.rule.knobs]
-    return panels.knobs(table, state.knob, palette.lanes[state.lane], width, height, palette)
+    """The knobs of the chosen lane at the step, and below them what is to be said of its learning rate."""
+    table = [(knob, state.value(knob)) for knob in state.chosen_lane.rule.knobs]
+    said = _notes(state)
+    room = max(height - len(said), min(len(table), height))
+    color, _ = palette.lane(state.lane)
+    drawn = panels.knobs(table, state.knob, color, width, room, palette)
+    return stacked((drawn, panels.notes(said[: height - room], width, palette)))
+
+
+def _notes(state: PlaygroundState) -> list[tuple[str, bool]]:
+    """Curvature and the bound on lr at the lane's point, the schedule and the noise; True marks a warning."""
+    lane, scenario = state.chosen_lane, state.scenario
+    path = trajectories(scenario)[state.lane]
+    point = path.positions[min(state.step, path.last)]
+    lr = lane.values_for(max(state.step, 1), scenario.steps)["lr"]
+    found = stability(state.surface, lane, point, lr)
+    said = []
+    if found.bound is None:
+        said.append((f"λmax {found.curvature:.3g} · no bound on lr here", False))
+    elif found.exceeded:
+        said.append((f"λmax {found.curvature:.3g} · lr is above the bound {found.bound:.2g}", True))
+    else:
+        who = "stable" if found.applies else "descent is stable"
+        said.append((f"λmax {found.curvature:.3g} · {who} for lr < {found.bound:.2g}", False))
+    if lane.schedule != CONSTANT:
+        factors = [lane.schedule.factor(t, scenario.steps) for t in range(1, scenario.steps + 1)]
+        said.append((f"{panels.sparkline(factors, SPARK)} lr {lane.schedule.describe()}", False))
+    if scenario.noise:
+        said.append((f"gradient noise σ {scenario.noise:g} · seed {scenario.seed}", False))
+    return said
 
 
 def inspector(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
@@ -174,7 +210,7 @@ def loss(state: PlaygroundState, width: int, height: int, palette: Palette) -> C
         Series(
             x=np.arange(min(state.step, paths[i].last) + 1, dtype=np.float64),
             y=curves[i][: state.step + 1],
-            color=palette.lanes[i],
+            color=palette.lane(i)[0],
             bold=i == state.lane,
         )
         for i in order
@@ -209,12 +245,14 @@ def _log(state: PlaygroundState) -> bool:
 def timeline(state: PlaygroundState, width: int, palette: Palette) -> Cells:
     """The row under everything: the step, with a mark where a lane converged or diverged."""
     marks: list[tuple[int, str, Color]] = []
+    for change in state.chosen_lane.changes:
+        marks.append((change.step, "◆", palette.lane(state.lane)[0]))
     for path in trajectories(state.scenario):
         if path.converged_at is not None:
             marks.append((path.converged_at, "✓", palette.states["converged"]))
         if path.diverged_at is not None:
             marks.append((path.diverged_at, "✕", palette.states["diverged"]))
-    note = f"{SPEEDS[state.speed]:>3}/s"
+    note = f"{SPEEDS[state.speed]:>3}/s{' fork' if state.fork else ''}"
     return panels.timeline(state.step, state.scenario.steps, state.playing, note, marks, width, palette)
 
 

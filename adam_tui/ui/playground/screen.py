@@ -20,9 +20,11 @@ from adam_tui.engine.scenario import MAX_STEPS
 from adam_tui.ui.actions import FooterKey
 from adam_tui.ui.dialogs import AskText
 from adam_tui.ui.mode_screen import ModeScreen
+from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground import picture
-from adam_tui.ui.playground import state as s
 from adam_tui.ui.playground.actions import ACTIONS, footer
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.playground.update import update
 from adam_tui.ui.widgets.cell_view import CellView
 
 FRAMES_PER_SECOND = 20
@@ -43,9 +45,9 @@ class PlaygroundScreen(ModeScreen):
     ]
 
     # Not repainted as a whole: the panels repaint the cells that changed.
-    state: reactive[s.PlaygroundState] = reactive(s.PlaygroundState, init=False, repaint=False)
+    state: reactive[PlaygroundState] = reactive(PlaygroundState, init=False, repaint=False)
 
-    def __init__(self, state: s.PlaygroundState, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, state: PlaygroundState, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.set_reactive(PlaygroundScreen.state, state)
         self._clock = clock
@@ -93,15 +95,15 @@ class PlaygroundScreen(ModeScreen):
 
     def dispatch(self, event: object) -> None:
         """Take an event to the state."""
-        self.state = s.update(self.state, event)  # type: ignore[arg-type]
+        self.state = update(self.state, event)  # type: ignore[arg-type]
 
     def _tick(self) -> None:
         now = self._clock()
         elapsed, self._last_tick = now - self._last_tick, now
         self._frame += 1
-        self.dispatch(s.Tick(elapsed))
+        self.dispatch(e.Tick(elapsed))
 
-    def watch_state(self, before: s.PlaygroundState, after: s.PlaygroundState) -> None:
+    def watch_state(self, before: PlaygroundState, after: PlaygroundState) -> None:
         """Draw what the change touches."""
         if self._timer is not None and after.playing != before.playing:
             self._last_tick = self._clock()
@@ -120,7 +122,7 @@ class PlaygroundScreen(ModeScreen):
         surface, lane = self.state.surface, self.state.chosen_lane
         name = surface.name if surface.name in surface.title else f"{surface.name}  {surface.title}"
         self._title("contour", name, "○ start · ✛ minimum" if surface.minima else "○ start")
-        self._title("knobs", f"{picture.marker_of(self.state)} {lane.rule.title}")
+        self._title("knobs", f"{self._palette.lane(self.state.lane)[1]} {lane.rule.title}")
         self._title("loss", picture.loss_title(self.state))
         side = self.query_one("#side", Vertical)
         if side.size.height:
@@ -165,24 +167,24 @@ class PlaygroundScreen(ModeScreen):
         """Start from where the plot was clicked."""
         view = self.query_one("#contour", CellView)
         size = _content_size(view)
-        if event.screen_offset not in view.content_region:
+        if not view.content_region.contains_point(event.screen_offset):
             return
         offset = event.screen_offset - view.content_region.offset
         drawn = picture.backdrop_of(self.state, size.width, size.height, self._palette)
         row, column = offset.y - drawn.plot_offset[0], offset.x - drawn.plot_offset[1]
         if 0 <= row < drawn.viewport.height and 0 <= column < drawn.viewport.width:
-            self.dispatch(s.SetStart(*drawn.viewport.from_cell(row, column)))
+            self.dispatch(e.SetStart(*drawn.viewport.from_cell(row, column)))
 
     def do_type_value(self) -> None:
         """Enter: set the start while it is placed, else type the chosen knob's value."""
         if self.state.crosshair is not None:
-            self.dispatch(s.SetStart(*self.state.crosshair))
+            self.dispatch(e.SetStart(*self.state.crosshair))
             return
         knob, lane = self.state.chosen_knob, self.state.chosen_lane
 
         def entered(text: str | None) -> None:
             if text is not None:
-                self.dispatch(s.SetKnob(knob.parse(text)))
+                self.dispatch(e.SetKnob(knob.parse(text)))
 
         hint = f"{knob.meaning} · {knob.allowed()} · default {knob.format(knob.default)}"
         value = knob.format(lane[knob.name])
@@ -193,7 +195,7 @@ class PlaygroundScreen(ModeScreen):
 
         def entered(text: str | None) -> None:
             if text is not None:
-                self.dispatch(s.SetSteps(_steps(text)))
+                self.dispatch(e.SetSteps(_steps(text)))
 
         self.app.push_screen(
             AskText("Steps of the race", str(self.state.scenario.steps), f"1 to {MAX_STEPS:,}", _steps), entered
@@ -203,7 +205,7 @@ class PlaygroundScreen(ModeScreen):
         """R: a start anywhere in the window."""
         window = self.state.looked_at
         self.dispatch(
-            s.SetStart(random.uniform(window.x_min, window.x_max), random.uniform(window.y_min, window.y_max))
+            e.SetStart(random.uniform(window.x_min, window.x_max), random.uniform(window.y_min, window.y_max))
         )
 
 
