@@ -5,10 +5,9 @@ A mistake is one line on stderr and exit status 2; a training run that failed is
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,68 +15,17 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from adam_tui.cli_training import runs as runs_commands
+from adam_tui.cli_training import runs_option, train
+from adam_tui.mistakes import OneLineErrors, said_in_one_line
+
 if TYPE_CHECKING:
     from adam_tui.engine.scenario import Scenario
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-MISTAKE, INTERRUPTED = 2, 128 + 2  # exit statuses; the second as a shell reports SIGINT
 # What `plot` draws where no terminal gives its size, and the least and the most that it draws.
 PLOT_SIZE, SMALLEST_PLOT, LARGEST_PLOT = (100, 32), (20, 8), (500, 200)
-
-
-class OneLineErrors(click.Group):
-    """A group whose mistakes are one line on stderr, without click's paragraph about usage."""
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command line and exit: 0, a command's own status, or `MISTAKE`."""
-        if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(errors="replace")  # a locale without σ or █ is no reason to fail
-        kwargs["standalone_mode"] = False
-        try:
-            status = super().main(*args, **kwargs)
-        except click.exceptions.Abort:
-            sys.exit(INTERRUPTED)
-        except click.ClickException as error:
-            _fail(error.format_message())
-        except OSError as error:
-            _abandon_output()
-            _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
-        sys.exit(status if isinstance(status, int) else 0)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; that its reader has gone, as in `adam-tui path | head`, is no mistake."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            _abandon_output()
-            return 0
-
-
-def _fail(message: str) -> None:
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
-    click.echo(f"adam-tui: {line}", err=True)
-    sys.exit(MISTAKE)
-
-
-def _abandon_output() -> None:
-    """Let Python write what is left for stdout to nowhere: it would fail, and say so, once more at exit."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextlib.contextmanager
-def _said_in_one_line(where: str = "") -> Iterator[None]:
-    """Turn the ValueError of a reader of flags into a mistake of the person's; elsewhere a ValueError is a bug.
-
-    `where` is the flag, for errors that do not name it; a formula's also has the column.
-    """
-    try:
-        yield
-    except ValueError as error:
-        column = getattr(error, "column", None)
-        place = where and f"{where}: " if column is None else f"{where}, character {column + 1}: "
-        raise click.UsageError(f"{place}{error}") from None
 
 
 def _write(pieces: Iterable[str]) -> None:
@@ -141,7 +89,7 @@ def scenario_of(
     from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start, race
     from adam_tui.engine.trajectory import plotted_surface
 
-    with _said_in_one_line():
+    with said_in_one_line():
         if surface is not None and function is not None:
             raise ValueError("give --surface or --function, not both")
         given: dict[str, Any] = {"lanes": tuple(map(Lane.parse, lanes))} if lanes else {}
@@ -154,7 +102,7 @@ def scenario_of(
             seed=seed,
             **given,
         )
-    with _said_in_one_line("--function"):
+    with said_in_one_line("--function"):
         plot = plotted_surface(scenario)  # here a formula is read
     return scenario if lanes else scenario.with_lane(0, race(["adam"], plot)[0])
 
@@ -165,7 +113,7 @@ def scenario_of(
 @click.option(
     "--mode", type=click.Choice(["playground", "train"]), default="playground", help="The mode that it opens in."
 )
-@click.option("--runs", type=click.Path(path_type=Path), metavar="DIR", help="Where training runs are kept.")
+@runs_option
 @click.pass_context
 def main(context: click.Context, /, mode: str, runs: Path | None, **flags: Any) -> None:
     """A playground for optimizers, in the terminal.
@@ -218,7 +166,7 @@ def path(output_format: str, **flags: Any) -> None:
 @click.option("--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without block characters.")
 def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
     """Write one still picture to stdout, in colour if it is a terminal."""
-    with _said_in_one_line():
+    with said_in_one_line():
         width, height = _terminal_size() if size is None else parse_size(size)
     scenario = scenario_of(**flags)
     from adam_tui.draw.ansi import color_depth, to_ansi
@@ -265,3 +213,7 @@ def _has_blocks(encoding: str | None) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+main.add_command(train)
+main.add_command(runs_commands)
