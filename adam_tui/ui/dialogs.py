@@ -15,7 +15,7 @@ from adam_tui.ui.actions import Action
 
 
 class AskText(ModalScreen[str | None]):
-    """Ask for one line of text. `check` raises ValueError with one line when the text will not do; None is cancelled."""
+    """Ask for one line of text; None is cancelled. `check` raises ValueError with one line when it will not do."""
 
     BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
 
@@ -81,6 +81,30 @@ class Choose(ModalScreen[str | None]):
                         f"[@click={action}] [b $accent]$key[/]  $words[/]", key=f"{key:>5}", words=words
                     )
                 )
+
+
+class ShowText(ModalScreen[None]):
+    """Text to read, from its end: a log."""
+
+    BINDINGS = [Binding(key, "dismiss(None)", "Close", show=False) for key in ("escape", "q", "enter")]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """The text in a frame that scrolls."""
+        with VerticalScroll(classes="dialog text") as frame:
+            frame.border_title = self._title
+            frame.border_subtitle = "↑↓ scroll · esc close"
+            yield Static(Content(self._text))
+
+    def on_mount(self) -> None:
+        """Show the end, and let the arrow keys scroll at once."""
+        frame = self.query_one(VerticalScroll)
+        frame.focus()
+        frame.scroll_end(animate=False)
 
 
 class Help(ModalScreen[None]):

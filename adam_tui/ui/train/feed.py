@@ -1,0 +1,144 @@
+"""The training screen's side of the run directories: which runs there are, what they tell, and what they are told.
+
+All reading and writing of files behind the screen is here, in small pieces, so that no key waits for the disk: one
+`poll` reads at most one chunk of a long run. No torch: a run is started as a process of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from adam_tui.training import rundir
+from adam_tui.training.protocol import ENDED, RunSpec
+from adam_tui.training.rundir import Follower, Run, Status
+from adam_tui.ui.train.history import RunHistory
+from adam_tui.ui.train.state import RunView
+
+# A poll starts no further chunk when it has taken so long: a key that is pressed meanwhile waits no longer.
+POLL_SECONDS = 0.02
+# A directory that was made just now may get its spec.json a moment later; the parent's time does not tell that.
+SETTLING_SECONDS = 3.0
+# An ended run may be taken up again by somebody else.
+ENDED_LOOK_SECONDS = 2.0
+
+
+class Feed:
+    """Follows the runs in one directory.
+
+    `histories` holds what is known of each run: of those that `poll` is asked to follow everything, of the others
+    only the epochs, so that a table of old runs costs little.
+    """
+
+    def __init__(self, runs: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.runs = runs
+        self.histories: dict[str, RunHistory] = {}
+        self._clock = clock
+        self._known: dict[str, Run] = {}
+        self._views: dict[str, RunView] = {}
+        self._order: tuple[str, ...] = ()
+        self._followers: dict[str, Follower] = {}
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._listed = -1  # the directory's time of change when it was last listed
+        self._settled = 0.0  # when that list can be trusted
+        self._looked = -ENDED_LOOK_SECONDS  # when the ended runs were last looked at
+
+    def views(self) -> tuple[RunView, ...]:
+        """The runs, newest first, each with its state now. Cheap: a stat, and a small file a run at work."""
+        self._processes = [process for process in self._processes if process.poll() is None]
+        self._list()
+        now = self._clock()
+        everything = now - self._looked >= ENDED_LOOK_SECONDS
+        if everything:
+            self._looked = now
+        for id in self._order:
+            view = self._views.get(id)
+            if everything or view is None or view.state not in ENDED:
+                self._look(id)
+        return tuple(self._views[id] for id in self._order if id in self._views)
+
+    def _list(self) -> None:
+        try:
+            changed = self.runs.stat().st_mtime_ns
+        except OSError:
+            changed = 0
+        now = self._clock()
+        if changed != self._listed:
+            self._listed, self._settled = changed, now + SETTLING_SECONDS
+        elif now > self._settled:
+            return
+        found = rundir.list_runs(self.runs)
+        self._known = {run.id: self._known.get(run.id, run) for run in found}
+        self._order = tuple(self._known)
+        for gone in self._views.keys() - self._known.keys():
+            for memory in (self._views, self._followers, self.histories):
+                memory.pop(gone, None)
+
+    def _look(self, id: str) -> None:
+        run = self._known[id]
+        before = self._views.get(id)
+        status = run.status()
+        if before is None:
+            with contextlib.suppress(ValueError):  # deleted just now: the next listing leaves it out
+                self._views[id] = _view(id, run.spec(), run.started, status)
+        else:
+            self._views[id] = _view(id, before.spec, before.created, status)
+
+    def poll(self, ids: Sequence[str]) -> tuple[set[str], bool]:
+        """Read what is new of these runs, the first ones first: which have changed, and whether there is more."""
+        began = self._clock()
+        changed: set[str] = set()
+        for id in self._followers.keys() - set(ids):
+            # Its curve is not shown any more: its losses need no memory.
+            del self._followers[id]
+            self.histories[id] = _epochs_only(self._known[id])
+        for id in ids:
+            if id not in self._known:
+                continue
+            if id not in self._followers:
+                self._followers[id] = Follower(self._known[id])
+                self.histories[id] = RunHistory()
+            while events := self._followers[id].poll():
+                self.histories[id].fold(events)
+                changed.add(id)
+                if self._clock() - began > POLL_SECONDS:
+                    return changed, True
+        for id in self._order:
+            if id not in self.histories:
+                self.histories[id] = _epochs_only(self._known[id])
+                changed.add(id)
+                if self._clock() - began > POLL_SECONDS:
+                    return changed, True
+        return changed, False
+
+    def start(self, spec: RunSpec) -> str:
+        """Start a run in a process of its own and tell its id. OSError when its directory cannot be written."""
+        run = rundir.create(spec, self.runs)
+        self._listed = -1
+        self._processes.append(rundir.start_worker(run))
+        return run.id
+
+    def command(self, id: str, order: str) -> None:
+        """Ask the run's process to pause, resume, stop or kill. OSError when its directory cannot be written."""
+        self._known[id].command(order)
+
+    def delete(self, id: str) -> None:
+        """Remove the run's directory. ValueError while it runs, OSError as it comes."""
+        self._known[id].delete()
+
+    def log(self, id: str, lines: int) -> str:
+        """The last lines of what the process wrote to stderr."""
+        return self._known[id].log_tail(lines) if id in self._known else ""
+
+
+def _view(id: str, spec: RunSpec, created: float, status: Status) -> RunView:
+    return RunView(id, spec, created, status.state, status.reason, status.epoch, status.step)
+
+
+def _epochs_only(run: Run) -> RunHistory:
+    history = RunHistory()
+    history.fold(run.epochs())
+    return history
