@@ -67,6 +67,11 @@ class Palette:
     lanes: tuple[Color, ...]
     states: Mapping[str, Color]
 
+    def lane(self, index: int) -> tuple[Color, str]:
+        """Colour and marker of a lane; after the last colour they begin again, with the markers shifted by one."""
+        turn, place = divmod(index, len(self.lanes))
+        return self.lanes[place], MARKERS[(place + turn) % len(MARKERS)]
+
     def bands(self, n: int) -> NDArray[np.uint8]:
         """The (n, 3) colours of `n` bands, lowest loss first; see `band_colors`."""
         return band_colors(self, n)

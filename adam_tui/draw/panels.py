@@ -18,6 +18,7 @@ NAME = 10  # columns of the longest name of a lane, "adadelta-2"
 NUMBER = 8  # columns of "-5.6e-02"
 SHORT_NUMBER = 7  # columns of "5.6e-02", a number that is not negative
 STATE = 9  # columns of "converged"
+VALUE = 8  # columns of what the arrow keys reach: "0.999999", "1e-12"
 CHOSEN = "▸"
 STATE_SHORT = {"running": "·", "converged": "✓", "diverged": "✕"}
 SLIDER = 8  # the shortest slider worth drawing
@@ -44,13 +45,12 @@ class LaneRow:
     since: int | None = None
 
 
-def number(value: float, width: int = NUMBER) -> str:
-    """A float in scientific notation, two digits, right-aligned: " 5.6e-02"."""
+def number(value: float, width: int = NUMBER, decimals: int = 1) -> str:
+    """A float in scientific notation, right-aligned, with as many decimals (at most) as fit: " 5.6e-02"."""
     if not math.isfinite(value):
         return f"{'∞' if value > 0 else '−∞' if value < 0 else 'nan':>{width}}"
-    text = f"{value:.1e}"
-    if len(text) > width:
-        text = f"{value:.0e}"
+    texts = (f"{value:.{digits}e}" for digits in range(decimals, -1, -1))
+    text = next((text for text in texts if len(text) <= width), f"{value:.0e}")
     return f"{text:>{width}}"
 
 
@@ -172,7 +172,7 @@ def decimal(value: float, width: int) -> str:
         return number(value, width)
     text = f"{value:.5f}"
     if len(text) > width - 1 or (value and abs(value) < 1e-3):
-        return number(value, width)
+        text = number(value, width - 1, 3)
     return f"{text:>{width}}"
 
 

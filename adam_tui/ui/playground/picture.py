@@ -244,9 +244,8 @@ def _log(state: PlaygroundState) -> bool:
 
 def timeline(state: PlaygroundState, width: int, palette: Palette) -> Cells:
     """The row under everything: the step, with a mark where a lane converged or diverged."""
-    marks: list[tuple[int, str, Color]] = []
-    for change in state.chosen_lane.changes:
-        marks.append((change.step, "◆", palette.lane(state.lane)[0]))
+    color, _ = palette.lane(state.lane)
+    marks: list[tuple[int, str, Color]] = [(change.step, "◆", color) for change in state.chosen_lane.changes]
     for path in trajectories(state.scenario):
         if path.converged_at is not None:
             marks.append((path.converged_at, "✓", palette.states["converged"]))
