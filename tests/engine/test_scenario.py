@@ -216,8 +216,8 @@ def test_a_start_is_two_numbers():
 REFUSED_FIELDS = [
     ({"surface": "bwol"}, "did you mean bowl?"),
     ({"surface": ""}, "no surface is called ''"),
-    ({"lanes": ()}, "1 to 8 lanes, not 0"),
-    ({"lanes": (Lane.of("sgd"),) * 9}, "1 to 8 lanes, not 9"),
+    ({"lanes": ()}, f"1 to {MAX_LANES} lanes, not 0"),
+    ({"lanes": (Lane.of("sgd"),) * (MAX_LANES + 1)}, f"lanes, not {MAX_LANES + 1}"),
     ({"steps": 0}, "steps must be from 1 to 100,000, not 0"),
     ({"steps": 100_001}, "steps must be from 1 to 100,000"),
     ({"start": (math.nan, 0.0)}, "finite"),
