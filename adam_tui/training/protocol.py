@@ -176,11 +176,10 @@ EVENTS: dict[str, type[Event]] = {
 
 def to_line(event: Event) -> str:
     """The event as one line of JSON, with the newline."""
-    body = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
+    keys = {"parameter": "name"} if isinstance(event, Changed) else {}
+    body = {keys.get(f.name, f.name): getattr(event, f.name) for f in dataclasses.fields(event)}
     if isinstance(event, Started):
         body["spec"] = event.spec.to_json()
-    if isinstance(event, Changed):
-        body["name"] = body.pop("parameter")
     return json.dumps({"event": event.name} | _spelled(body), separators=(",", ":"), allow_nan=False) + "\n"
 
 

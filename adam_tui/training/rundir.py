@@ -254,6 +254,7 @@ class Follower:
         try:
             now = os.stat(self._path)
         except OSError:
+            self._inode = -1  # should it come back, it is another file, even with the same number
             return []
         if now.st_ino != self._inode or now.st_size < self._seen:
             self._inode, self._offset, self._seen = now.st_ino, 0, 0

@@ -1,0 +1,59 @@
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from adam_tui.training import data, recipes, rundir
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """A cache of the tests' own, unpacked once; the worker processes inherit it."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ADAM_TUI_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def loaded():
+    return {}
+
+
+@pytest.fixture
+def quick_digits(monkeypatch, loaded):
+    """The real digits, loaded once, with 500 test images: enough where accuracy is not the point."""
+    load = data.load
+
+    def quick(device, dtype, limit=0):
+        key = (device, dtype, limit)
+        if key not in loaded:
+            digits = load(*key)
+            few = {"test_images": digits.test_images[:500], "test_labels": digits.test_labels[:500]}
+            loaded[key] = dataclasses.replace(digits, **few)
+        return loaded[key]
+
+    monkeypatch.setattr(data, "load", quick)
+
+
+@pytest.fixture
+def new_run(tmp_path):
+    """Make a run of a few steps on real digits: 8 batches of 32 an epoch."""
+
+    def make(optimizer="adam", values=None, **rest):
+        settings = {"batch_size": 32, "epochs": 2, "limit": 250, "device": "cpu", "precision": "float32"}
+        return rundir.create(recipes.make_spec(optimizer, values or {}, **settings | rest), tmp_path / "runs")
+
+    return make
+
+
+@pytest.fixture
+def fresh_modules():
+    """The modules that a fresh interpreter has loaded after some code."""
+
+    def run(code):
+        script = f"{code}\nimport sys; print(*sys.modules)"
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+
+    return run

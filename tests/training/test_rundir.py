@@ -1,0 +1,299 @@
+import itertools
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adam_tui.training import rundir
+from adam_tui.training.protocol import Epoch, Paused, RunSpec, Started, Steps, to_line
+from adam_tui.training.rundir import Follower, Run, Status
+
+
+@pytest.fixture
+def run(tmp_path):
+    return rundir.create(RunSpec(), tmp_path / "runs")
+
+
+@pytest.fixture
+def gone():
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def status(state="running", **values):
+    return Status(state, **{"pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time()} | values)
+
+
+def append(run, text):
+    with open(run.path / "metrics.jsonl", "a") as file:
+        file.write(text)
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# Where and what a run is.
+
+
+def test_the_runs_are_where_the_flag_says_then_the_environment_then_the_users_data(monkeypatch, tmp_path):
+    monkeypatch.setenv("ADAM_TUI_RUNS", str(tmp_path / "env"))
+    assert rundir.runs_directory(tmp_path / "flag") == tmp_path / "flag"
+    assert rundir.runs_directory() == tmp_path / "env"
+    monkeypatch.delenv("ADAM_TUI_RUNS")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert rundir.runs_directory().name == "runs"
+    assert rundir.runs_directory().parent.name == "adam-tui"
+    assert rundir.runs_directory("~/x") == Path.home() / "x"
+
+
+def test_only_the_user_may_look_into_a_run_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        run = rundir.create(RunSpec(), tmp_path / "deep" / "runs")
+    finally:
+        os.umask(before)
+    assert mode(run.path) == mode(run.path.parent) == 0o700
+
+
+def test_a_new_run_keeps_what_was_asked_and_is_starting(run):
+    spec = RunSpec(optimizer="lion", hyperparameters={"lr": 0.25}, limit=3)
+    other = rundir.create(spec, run.path.parent)
+    assert other.spec() == spec
+    assert other.id.startswith("lion-")
+    assert other.status().state == "starting"
+    assert abs(other.started - time.time()) < 60
+
+
+def test_ids_are_never_given_twice(tmp_path, monkeypatch):
+    tokens = iter(["0001", "0001", "0002"])
+    monkeypatch.setattr(rundir.secrets, "token_hex", lambda size: next(tokens))
+    assert [rundir.create(RunSpec(), tmp_path).id for _ in range(2)] == ["adam-0001", "adam-0002"]
+
+
+def test_runs_are_listed_newest_first_and_what_is_broken_or_no_run_is_left_out(tmp_path, monkeypatch):
+    made = []
+    for created in (100.0, 300.0, 200.0):
+        monkeypatch.setattr(rundir.time, "time", lambda now=created: now)
+        made.append(rundir.create(RunSpec(), tmp_path))
+    monkeypatch.undo()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("no run")
+    for name, text in {"torn": '{"hyper', "list": "[]", "no-lr": '{"hyperparameters": {}}'}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "spec.json").write_text(text)
+    assert [run.id for run in rundir.list_runs(tmp_path)] == [made[1].id, made[2].id, made[0].id]
+    assert rundir.list_runs(tmp_path / "nowhere") == []
+
+
+def test_a_run_is_found_by_its_id_or_an_unambiguous_beginning(tmp_path, monkeypatch):
+    tokens = iter(["00aa", "00ab", "00"])
+    monkeypatch.setattr(rundir.secrets, "token_hex", lambda size: next(tokens))
+    for _ in range(3):
+        rundir.create(RunSpec(), tmp_path)
+    assert rundir.find(tmp_path, "adam-00aa").id == "adam-00aa"
+    assert rundir.find(tmp_path, "adam-00ab").id == "adam-00ab"
+    assert rundir.find(tmp_path, "adam-00").id == "adam-00"  # exact, though others begin so
+    for text, message in {"adam-0": "fits 3 runs", "sgd": "no run 'sgd'", "": "no run", "../x": "no run"}.items():
+        with pytest.raises(ValueError, match=message):
+            rundir.find(tmp_path, text)
+
+
+# What a run's state is.
+
+
+def test_the_status_is_what_the_process_wrote_last(run):
+    run.write_status(status("paused", step=7, epoch=1))
+    assert (run.status().state, run.status().step, run.status().epoch) == ("paused", 7, 1)
+    assert run.status().alive
+    assert [path.name for path in run.path.iterdir() if "status" in path.name] == ["status.json"]
+
+
+def test_a_process_that_is_gone_makes_a_run_lost(run, gone):
+    run.write_status(status(pid=gone))
+    assert run.status().state == "lost"
+    assert not run.status().alive
+
+
+def test_a_zombie_is_gone(run):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    run.write_status(status(pid=process.pid))
+    deadline = time.time() + 20
+    while run.status().state != "lost" and time.time() < deadline:
+        time.sleep(0.02)
+    assert run.status().state == "lost"
+    process.wait()
+
+
+def test_a_run_on_another_host_is_judged_by_its_heartbeat(run, gone):
+    run.write_status(status(pid=gone, host="elsewhere"))
+    assert run.status().state == "running"
+    run.write_status(status(pid=gone, host="elsewhere", heartbeat=time.time() - rundir.STALE_SECONDS - 1))
+    assert run.status().state == "lost"
+
+
+def test_a_run_that_ended_stays_ended(run, gone):
+    run.write_status(status("finished", pid=gone, heartbeat=0.0))
+    assert run.status().state == "finished"
+
+
+def test_a_process_that_never_spoke_is_lost_after_a_while(run, monkeypatch):
+    later = time.time() + rundir.STALE_SECONDS + 1
+    monkeypatch.setattr(rundir.time, "time", lambda: later)
+    assert run.status().state == "lost"
+
+
+def test_a_status_that_is_no_status_is_no_crash(run):
+    for text in ("", "{", "[]", "3", '{"pid": 1}'):
+        (run.path / "status.json").write_text(text)
+        assert run.status().state == "starting"
+
+
+def test_a_reader_never_sees_half_a_file(run):
+    script = (
+        "import sys; from pathlib import Path; from adam_tui.training.rundir import write_atomically\n"
+        "for i in range(400): write_atomically(Path(sys.argv[1]), f'{i % 10}' * 100_000)"
+    )
+    path = run.path / "status.json"
+    rundir.write_atomically(path, "x" * 100_000)
+    writer = subprocess.Popen([sys.executable, "-c", script, str(path)])
+    seen = set()
+    while writer.poll() is None:
+        text = path.read_text()
+        assert len(text) == 100_000
+        assert len(set(text)) == 1
+        seen.add(text[0])
+    assert len(seen) > 1
+
+
+# What is told and asked.
+
+
+def test_orders_are_appended_one_a_line(run):
+    run.command("stop")
+    run.command("set", name="lr", value=0.1)
+    orders = [json.loads(line) for line in (run.path / "control.jsonl").read_text().splitlines()]
+    assert [order.pop("time") > 0 for order in orders] == [True, True]
+    assert orders == [{"command": "stop"}, {"command": "set", "name": "lr", "value": 0.1}]
+
+
+def test_a_follower_gives_each_event_once_and_waits_for_the_end_of_a_torn_line(run):
+    follower = Follower(run)
+    assert follower.poll() == []
+    first, second = Steps(1.0, 2, (0.5, 0.25)), Paused(2.0, 2)
+    append(run, to_line(first) + to_line(second)[:9])
+    assert follower.poll() == [first]
+    assert follower.poll() == []
+    append(run, to_line(second)[9:])
+    assert follower.poll() == [second]
+    assert follower.poll() == []
+
+
+@given(st.lists(st.integers(1, 40), min_size=1))
+def test_a_file_that_grows_in_any_pieces_gives_the_same_events(tmp_path_factory, sizes):
+    run = Run(tmp_path_factory.mktemp("run"))
+    told = [Steps(float(i), i, (i / 3,) * i) for i in range(12)]
+    rest, follower, events = "".join(map(to_line, told)), Follower(run), []
+    for size in itertools.cycle(sizes):
+        append(run, rest[:size])
+        rest = rest[size:]
+        events += follower.poll()
+        if not rest:
+            break
+    assert events == told
+
+
+def test_a_quiet_file_is_not_even_opened(run, monkeypatch):
+    append(run, to_line(Paused(1.0, 1)) + '{"torn')
+    follower = Follower(run)
+    assert len(follower.poll()) == 1
+
+    def refuse(*arguments, **options):
+        raise AssertionError("opened for nothing")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    assert follower.poll() == []
+
+
+def test_a_long_file_comes_in_pieces_that_keep_a_screen_responsive(run, monkeypatch):
+    monkeypatch.setattr(rundir, "POLL_BYTES", 200)
+    told = [Steps(1.0, i, (0.5,) * 4) for i in range(20)] + [
+        Steps(1.0, 21, (0.5,) * 500)
+    ]  # the last is longer than 200
+    append(run, "".join(map(to_line, told)) + "{")
+    follower = Follower(run)
+    pieces = []
+    while events := follower.poll():
+        pieces.append(events)
+    assert [event for piece in pieces for event in piece] == told
+    assert len(pieces) > 5
+
+
+def test_a_follower_survives_a_file_that_shrinks_or_goes(run):
+    follower = Follower(run)
+    path = run.path / "metrics.jsonl"
+    append(run, to_line(Paused(1.0, 1)) * 3)
+    assert len(follower.poll()) == 3
+    path.write_text(to_line(Paused(2.0, 2)))
+    assert follower.poll() == [Paused(2.0, 2)]
+    path.unlink()
+    assert follower.poll() == []
+    append(run, to_line(Paused(3.0, 3)))
+    assert follower.poll() == [Paused(3.0, 3)]
+
+
+def test_a_follower_can_pass_over_the_past(run):
+    append(run, to_line(Paused(1.0, 1)))
+    follower = Follower(run)
+    follower.skip()
+    append(run, to_line(Paused(2.0, 2)))
+    assert follower.poll() == [Paused(2.0, 2)]
+
+
+def test_epochs_that_a_continued_run_repeats_count_once(run):
+    def epoch(number, step, accuracy):
+        return to_line(Epoch(1.0, step, number, 0.1, 0.1, accuracy, 1.0, 1.0))
+
+    def start(step):
+        return to_line(Started(1.0, step, "x", RunSpec(), "cpu", "float32", 1, 10, "2"))
+
+    append(run, start(0) + epoch(1, 10, 0.91) + epoch(2, 20, 0.92) + '{"event":"epoch","ti\n' + start(10))
+    assert [told.test_accuracy for told in run.epochs()] == [0.91]
+    append(run, epoch(2, 20, 0.95))
+    assert [told.test_accuracy for told in run.epochs()] == [0.91, 0.95]
+
+
+def test_the_end_of_the_log_is_there_to_read(run):
+    assert run.log_tail(2) == ""
+    (run.path / "worker.log").write_bytes(b"\xff" * 5000 + b"\none\ntwo\nthree\n")
+    assert run.log_tail(2) == "two\nthree"
+
+
+def test_a_run_at_work_is_not_deleted(run):
+    run.write_status(status())
+    with pytest.raises(ValueError, match="still running"):
+        run.delete()
+    run.write_status(status("stopped"))
+    run.delete()
+    assert not run.path.exists()
+
+
+def test_a_run_at_work_is_not_started_twice(run):
+    run.write_status(status())
+    with pytest.raises(ValueError, match="running already"):
+        rundir.start_worker(run)
+
+
+def test_watching_needs_nothing_but_the_standard_library(fresh_modules):
+    loaded = set(fresh_modules("import adam_tui.training.rundir, adam_tui.training.journal"))
+    assert not {"torch", "numpy", "platformdirs", "click", "textual"} & loaded
