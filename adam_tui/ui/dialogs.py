@@ -9,7 +9,8 @@ from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label, Static
+from textual.widgets import Input, Label, OptionList, Static
+from textual.widgets.option_list import Option
 
 from adam_tui.ui.actions import Action
 
@@ -40,7 +41,9 @@ class AskText(ModalScreen[str | None]):
         try:
             self._check(event.value)
         except ValueError as error:
-            hint.update(str(error))
+            column = getattr(error, "column", None)  # an error that knows its place points at it
+            caret = "" if column is None else " " * column + "^\n"
+            hint.update(caret + str(error))
             hint.add_class("wrong")
         else:
             hint.update(self._hint)
@@ -105,6 +108,41 @@ class ShowText(ModalScreen[None]):
         frame = self.query_one(VerticalScroll)
         frame.focus()
         frame.scroll_end(animate=False)
+
+
+class Pick(ModalScreen[str | None]):
+    """Pick one of many: (value, title, detail); the detail of the highlighted one is shown below. None is cancelled."""
+
+    BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
+
+    def __init__(self, title: str, items: Sequence[tuple[str, str, str]], chosen: str = "") -> None:
+        super().__init__()
+        self._title = title
+        self._items = tuple(items)
+        self._chosen = chosen
+
+    def compose(self) -> ComposeResult:
+        """The list, and room for a detail."""
+        with Vertical(classes="dialog pick") as frame:
+            frame.border_title = self._title
+            frame.border_subtitle = "↑↓ choose · enter open · esc cancel"
+            yield OptionList(*(Option(Content(title), id=value) for value, title, _ in self._items))
+            yield Label("", classes="hint", markup=False)
+
+    def on_mount(self) -> None:
+        """Begin at the one that was chosen last."""
+        options = self.query_one(OptionList)
+        values = [value for value, _, _ in self._items]
+        options.highlighted = values.index(self._chosen) if self._chosen in values else 0
+        options.focus()
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Say more of it."""
+        self.query_one(".hint", Label).update(self._items[event.option_index][2])
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Close with it."""
+        self.dismiss(event.option_id)
 
 
 class Help(ModalScreen[None]):

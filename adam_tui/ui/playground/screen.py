@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from textual import on
 from textual.containers import Horizontal, Vertical
@@ -16,7 +17,9 @@ from textual.widget import Widget
 
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import Palette
-from adam_tui.engine.scenario import MAX_STEPS
+from adam_tui.engine.knobs import format_number
+from adam_tui.engine.scenario import MAX_STEPS, parse_start
+from adam_tui.engine.trajectory import start_of, surface_of
 from adam_tui.ui.actions import FooterKey
 from adam_tui.ui.dialogs import AskText
 from adam_tui.ui.mode_screen import ModeScreen
@@ -181,25 +184,44 @@ class PlaygroundScreen(ModeScreen):
             self.dispatch(e.SetStart(*self.state.crosshair))
             return
         knob, lane = self.state.chosen_knob, self.state.chosen_lane
-
-        def entered(text: str | None) -> None:
-            if text is not None:
-                self.dispatch(e.SetKnob(knob.parse(text)))
-
         hint = f"{knob.meaning} · {knob.allowed()} · default {knob.format(knob.default)}"
-        value = knob.format(lane[knob.name])
-        self.app.push_screen(AskText(f"{lane.optimizer} {knob.name}", value, hint, knob.parse), entered)
+        value = knob.format(self.state.value(knob))
+        self._ask(f"{lane.optimizer} {knob.name}", value, hint, knob.parse, lambda text: e.SetKnob(knob.parse(text)))
+
+    def do_go_to(self) -> None:
+        """G: type the step to go to."""
+        steps = self.state.scenario.steps
+        check = partial(_whole, low=0, high=steps)
+        self._ask("Go to step", str(self.state.step), f"0 to {steps:,}", check, lambda text: e.Seek(check(text)))
 
     def do_steps(self) -> None:
-        """G: type how many steps the race has."""
+        """Shift+G: type how many steps the race has."""
+        check = partial(_whole, low=1, high=MAX_STEPS)
+        steps = str(self.state.scenario.steps)
+        self._ask("Steps of the race", steps, f"1 to {MAX_STEPS:,}", check, lambda text: e.SetSteps(check(text)))
+
+    def do_type_start(self) -> None:
+        """Shift+P: type the start."""
+        x, y = start_of(self.state.scenario)
+        here = f"{format_number(x)}, {format_number(y)}"
+        self._ask("Start", here, "x, y", parse_start, lambda text: e.SetStart(*parse_start(text)))
+
+    def do_function(self) -> None:
+        """Shift+F: type a function."""
+        text = self.state.scenario.function or "x^2 + 3 y^2"
+        hint = "x, y, + − * / ^, sin cos tan exp log sqrt abs, pi, e"
+        self._ask("f(x, y)", text, hint, partial(surface_of, ""), e.SetFunction)
+
+    def _ask(
+        self, title: str, value: str, hint: str, check: Callable[[str], object], event: Callable[[str], object]
+    ) -> None:
+        """Ask for one line, and dispatch the event that is made of it."""
 
         def entered(text: str | None) -> None:
             if text is not None:
-                self.dispatch(e.SetSteps(_steps(text)))
+                self.dispatch(event(text))
 
-        self.app.push_screen(
-            AskText("Steps of the race", str(self.state.scenario.steps), f"1 to {MAX_STEPS:,}", _steps), entered
-        )
+        self.app.push_screen(AskText(title, value, hint, check), entered)
 
     def do_random_start(self) -> None:
         """R: a start anywhere in the window."""
@@ -213,12 +235,12 @@ def _content_size(view: CellView) -> Size:
     return view.content_region.size if view.is_mounted else Size(0, 0)
 
 
-def _steps(text: str) -> int:
-    """The number of steps that was typed; ValueError with one line when it is not one."""
+def _whole(text: str, low: int, high: int) -> int:
+    """The whole number that was typed; ValueError with one line when it is not one from `low` to `high`."""
     try:
-        steps = int(text.replace(",", ""))
+        number = int(text.replace(",", ""))
     except ValueError:
         raise ValueError(f"a whole number is needed, not {text!r}") from None
-    if not 1 <= steps <= MAX_STEPS:
-        raise ValueError(f"from 1 to {MAX_STEPS:,}")
-    return steps
+    if not low <= number <= high:
+        raise ValueError(f"from {low:,} to {high:,}")
+    return number

@@ -198,20 +198,6 @@ def _floor(runs: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]) ->
     return max(floor for floor in FLOORS if floor <= max(low, 0.0))
 
 
-def accuracy_legend(state: TrainState, histories: Histories, palette: Palette, width: int) -> str:
-    """The best accuracy of each drawn run beside its marker, as many as fit."""
-    text = ""
-    for run in state.drawn:
-        best = histories[run.id].best if run.id in histories else None
-        if best is not None:
-            part = f"{look(state, run, palette)[1]} {best.test_accuracy:.2%}"
-            longer = f"{text}  {part}" if text else f"best {part}"
-            if len(longer) + 4 > width:
-                break
-            text = longer
-    return text
-
-
 def chart_style(palette: Palette) -> ChartStyle:
     """The palette's colours for a chart."""
     return ChartStyle(background=palette.background, foreground=palette.foreground, faint=palette.axis)

@@ -24,7 +24,8 @@ LINE_FROM = 20
 BODY_WITH_STRIP = 19  # rows that pictures must leave to the charts
 ACCURACY_FROM = 18  # rows of the charts from which there are two
 LEAST_ACCURACY = 8
-LEAST_NOW, LEAST_KNOBS, MANY_RUNS = 5, 5, 7
+LEAST = 5  # rows of a table at the side, frame included; then a few more, then all that is useful
+FEW, MANY = 6, 9
 LOADING = "loading torch and the data…"
 FACTS = "62,346 weights learn 60,000 digits in a process of their own, which goes on when you quit"
 GALLERY_TITLE = "MNIST · ten of the 10,000 test digits"
@@ -58,26 +59,22 @@ def layout(state: TrainState, notes: int, width: int, height: int) -> Layout:
 
 
 def _side(state: TrainState, notes: int, rows: int) -> tuple[int, int, int]:
-    """Rows of the runs, the knobs and the figures: the least of each, then knobs, some runs, figures, all runs."""
+    """Rows of the runs, the knobs and the figures: the least of each, then more in turn, all runs last."""
     knobs_full = len(state.knobs) + FRAME
     runs_full = len(state.runs) + 1 + FRAME if state.runs else 0
     now_full = 3 + notes + FRAME if state.runs else 0
-    knobs, runs, now = min(knobs_full, LEAST_KNOBS), min(runs_full, LEAST_KNOBS), min(now_full, LEAST_NOW)
+    knobs, runs, now = min(knobs_full, LEAST), min(runs_full, LEAST), min(now_full, LEAST)
     if knobs + runs + now > rows:
         now = 0
     spare = max(rows - knobs - runs - now, 0)
-    for wanted in ("knobs", "some", "now", "runs"):
-        if wanted == "knobs":
-            more = min(knobs_full - knobs, spare)
-            knobs += more
-        elif wanted == "now":
-            more = min(now_full - now, spare) if now else 0
-            now += more
-        else:
-            more = max(min((min(runs_full, MANY_RUNS) if wanted == "some" else runs_full) - runs, spare), 0)
-            runs += more
-        spare -= more
-    return runs, knobs, now
+    for some_runs, some_knobs in ((FEW, FEW), (FEW, knobs_full), (MANY, knobs_full)):
+        more = max(min(min(some_runs, runs_full) - runs, spare), 0)
+        runs, spare = runs + more, spare - more
+        more = max(min(min(some_knobs, knobs_full) - knobs, spare), 0)
+        knobs, spare = knobs + more, spare - more
+    more = min(now_full - now, spare) if now else 0
+    now, spare = now + more, spare - more
+    return min(runs_full, runs + spare), knobs, now
 
 
 def state_word(run: RunView, history: RunHistory | None) -> str:
@@ -190,15 +187,17 @@ def now(
     best = history.best
     last = history.epochs[-1].test_loss if history.epochs else math.nan
     step = max(history.step, run.step)
-    total = f"/{history.total_steps:,}" if history.total_steps and width >= 40 else ""
     elapsed = history.elapsed(seconds) if history.started or not run.alive else max(seconds - run.created, 0.0)
+    loss, test, taken = loss_text(history.curve.last()), loss_text(last), f"{step:,}"
+    reached = f"{best.test_accuracy:.2%}" if best else "–"
+    pace = speed(history.samples_per_second if run.state != "paused" else None)
     table = (
-        Figure("loss", "loss", loss_text(history.curve.last())),
-        Figure("best", "best", f"{best.test_accuracy:.2%} @ {best.epoch}" if best else "–"),
-        Figure("step", "step", f"{step:,}{total}"),
-        Figure("test loss", "test", loss_text(last)),
-        Figure("samples/s", "imgs/s", speed(history.samples_per_second if run.state != "paused" else None)),
-        Figure("elapsed", "time", duration(elapsed)),
+        Figure("loss", loss, "loss", loss),
+        Figure("best", f"{reached} @ {best.epoch}" if best else "–", "best", reached),
+        Figure("step", f"{taken}/{history.total_steps:,}" if history.total_steps else taken, "step", taken),
+        Figure("test loss", test, "test", test),
+        Figure("samples/s", pace, "imgs/s", pace),
+        Figure("elapsed", duration(elapsed), "time", duration(elapsed)),
     )
     return drawings.figures(table, about, width, height, palette)
 

@@ -156,8 +156,6 @@ class TrainScreen(ModeScreen):
             self._title("loss", picture.GALLERY_TITLE)
         else:
             self._title("loss", charts.loss_title(state), charts.loss_legend(state, histories))
-        width = self._view("accuracy").size.width
-        self._title("accuracy", "Test accuracy", charts.accuracy_legend(state, histories, self._palette, width))
         self._title("knobs", picture.knobs_title(state))
         self._title("now", picture.run_title(state, histories, self._palette))
         width, height = self.size
