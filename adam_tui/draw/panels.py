@@ -80,27 +80,33 @@ def lanes(rows: Sequence[LaneRow], chosen: int, width: int, height: int, palette
         cells.put(line, 1, row.marker, row.color, bold=True)
         if ranked:
             cells.put(line, 2, f"{row.rank:>2}", palette.foreground if row.rank == 1 else palette.faint, bold=bold)
-        cells.put(line, at_name, row.name[:NAME], row.color, bold=bold)
+        cells.put(line, at_name, _name(row.name), row.color, bold=bold)
         cells.put(line, at_loss, number(row.loss), ink, bold=bold)
         if width >= NORMAL:
             cells.put(line, at_norm, number(row.gradient_norm, SHORT_NUMBER), ink, bold=bold)
         if width >= WIDE:
             cells.put(line, at_distance, number(row.distance, SHORT_NUMBER), ink, bold=bold)
-        cells.put(line, at_state, _state(row, width), palette.states[row.state], bold=bold)
+        cells.put(line, at_state, _state(row, width, width - at_state), palette.states[row.state], bold=bold)
     return cells
 
 
-def _state(row: LaneRow, width: int) -> str:
-    since = "" if row.since is None else str(row.since)
-    if width < NORMAL:
-        return STATE_SHORT[row.state] + since
-    return f"{row.state} {since}" if width >= WIDE else row.state
+def _name(name: str) -> str:
+    """The name cut to its column, but never its number: adadelta-12 becomes adadelt-12."""
+    stem, dash, count = name.rpartition("-") if "-" in name else (name, "", "")
+    return stem[: NAME - len(dash + count)] + dash + count
+
+
+def _state(row: LaneRow, width: int, room: int) -> str:
+    """The state, and the step at which it began where that fits: half a number would be a wrong one."""
+    state, gap = (STATE_SHORT[row.state], "") if width < NORMAL else (row.state, " ")
+    full = state if row.since is None else f"{state}{gap}{row.since}"
+    return full if len(full) <= room and (width < NORMAL or width >= WIDE) else state
 
 
 def knobs(
     table: Sequence[tuple[Knob, float]], chosen: int, color: Color, width: int, height: int, palette: Palette
 ) -> Cells:
-    """A line a knob: symbol, name, value and a slider; a value that is not the default is in the accent colour."""
+    """A line a knob: symbol, name, value and a slider; the chosen one and those not at their default are brighter."""
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     symbol = max((columns(knob.symbol) for knob, _ in table), default=1)
     names = max((len(knob.name) for knob, _ in table), default=1)
