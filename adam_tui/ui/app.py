@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,10 +12,12 @@ from textual.app import App
 from textual.screen import Screen
 
 from adam_tui.draw.palette import Palette
+from adam_tui.engine.gallery import Exhibit
 from adam_tui.ui.actions import Action
 from adam_tui.ui.dialogs import Help
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
 from adam_tui.ui.palette_commands import ActionCommands
+from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.theme import DEFAULT_THEME, palette_of, themes
@@ -71,6 +74,13 @@ class AdamApp(App[None]):
             self.push_screen(mode)
         elif self.screen is not self._screens[mode]:
             self.switch_screen(mode)
+
+    def open_exhibits(self, exhibits: Sequence[Exhibit], at: int = 0) -> None:
+        """Show a named scenario in the playground, with its caption and the others one key away."""
+        self.show_mode("playground")
+        playground = self._screens["playground"]
+        assert isinstance(playground, PlaygroundScreen)
+        playground.dispatch(Open(tuple(exhibits), at))
 
     def _make(self, mode: str) -> ModeScreen:
         if mode == "train":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adam_tui.engine.scenario import Scenario
+from adam_tui.engine.gallery import Exhibit
 from adam_tui.ui.playground.state import Switch
 
 
@@ -116,10 +116,20 @@ class SetFunction:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Show a whole scenario from its first step, with a caption."""
+    """Show one of several named scenarios from its first step, with its sentence as a caption."""
 
-    scenario: Scenario
-    caption: str = ""
+    exhibits: tuple[Exhibit, ...]
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NextExhibit:
+    """Show the next of the named scenarios that were opened together; after the last one the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseCaption:
+    """Take the caption away; the scenario stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +245,8 @@ Event = (
     | Reseed
     | SetFunction
     | Open
+    | NextExhibit
+    | CloseCaption
     | ToggleFork
     | Undo
     | Redo

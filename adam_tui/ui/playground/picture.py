@@ -15,7 +15,7 @@ from adam_tui.draw.chart import ChartStyle, Series, chart
 from adam_tui.draw.palette import PALETTES, Palette
 from adam_tui.draw.scene import Arrow, Backdrop, PathView, backdrop, compose
 from adam_tui.engine.schedules import CONSTANT
-from adam_tui.engine.stability import stability
+from adam_tui.engine.stability import sentences, stability
 from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import Trajectory, start_of, surface_of, trajectories
 from adam_tui.ui.playground.state import SPEEDS, Fill, PlaygroundState
@@ -156,16 +156,8 @@ def _notes(state: PlaygroundState) -> list[tuple[str, bool]]:
     lane, scenario = state.chosen_lane, state.scenario
     path = trajectories(scenario)[state.lane]
     point = path.positions[min(state.step, path.last)]
-    lr = lane.values_for(max(state.step, 1), scenario.steps)["lr"]
-    found = stability(state.surface, lane, point, lr)
-    said = []
-    if found.bound is None:
-        said.append((f"λmax {found.curvature:.3g} · no bound on lr here", False))
-    elif found.exceeded:
-        said.append((f"λmax {found.curvature:.3g} · lr is above the bound {found.bound:.2g}", True))
-    else:
-        who = "stable" if found.applies else "descent is stable"
-        said.append((f"λmax {found.curvature:.3g} · {who} for lr < {found.bound:.2g}", False))
+    found = stability(state.surface, lane, point, lane.values_for(max(state.step, 1), scenario.steps))
+    said = [(line, found.exceeded and i < 2) for i, line in enumerate(sentences(found, lane))]
     if lane.schedule != CONSTANT:
         factors = [lane.schedule.factor(t, scenario.steps) for t in range(1, scenario.steps + 1)]
         said.append((f"{panels.sparkline(factors, SPARK)} lr {lane.schedule.describe()}", False))

@@ -9,19 +9,22 @@ from functools import partial
 
 from textual import on
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.events import Click, Resize
 from textual.geometry import Size
 from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widget import Widget
+from textual.widgets import Static
 
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import Palette
+from adam_tui.engine.gallery import GALLERY
 from adam_tui.engine.knobs import format_number
 from adam_tui.engine.scenario import MAX_STEPS, parse_start
 from adam_tui.engine.trajectory import start_of, surface_of
 from adam_tui.ui.actions import FooterKey
-from adam_tui.ui.dialogs import AskText
+from adam_tui.ui.dialogs import AskText, Pick
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground import picture
@@ -67,6 +70,7 @@ class PlaygroundScreen(ModeScreen):
             view.border_title = title
             side.append(view)
         yield Horizontal(contour, Vertical(*side, id="side"), id="body")
+        yield Static(id="caption")
         yield CellView(id="timeline")
 
     def footer_keys(self) -> Sequence[FooterKey]:
@@ -76,6 +80,7 @@ class PlaygroundScreen(ModeScreen):
     def on_mount(self) -> None:
         """Start the clock, paused unless the state plays."""
         self._timer = self.set_interval(1 / FRAMES_PER_SECOND, self._tick, pause=True)
+        self._caption()
         self._dress()
         if self.state.playing:
             self._last_tick = self._clock()
@@ -116,6 +121,8 @@ class PlaygroundScreen(ModeScreen):
         only_time = before.playing and after.playing and before.scenario == after.scenario
         if not only_time:
             self._dress()
+        if before.exhibit != after.exhibit:
+            self._caption()
         self._draw(("contour", "timeline"))
         if not (only_time and self._frame % FRAMES_PER_READING):
             self._draw(("lanes", "knobs", "inspector", "loss"))
@@ -136,6 +143,20 @@ class PlaygroundScreen(ModeScreen):
                 view.display = rows > picture.FRAME
                 if panel != "loss":
                     view.styles.height = rows
+
+    def _caption(self) -> None:
+        """The sentence of a named scenario, while there is one."""
+        caption, exhibit = self.query_one("#caption", Static), self.state.exhibit
+        caption.display = exhibit is not None
+        if exhibit is not None:
+            place = f"{self.state.stop + 1}/{len(self.state.tour)}"
+            more = "  M next · m all · esc close" if len(self.state.tour) > 1 else "  esc close"
+            caption.update(
+                Content.assemble(
+                    (f"{place} {exhibit.title}", "bold $accent"), f"  {exhibit.sentence}", (more, "$text-muted")
+                )
+            )
+        self.call_after_refresh(self._dress)
 
     def _title(self, panel: str, title: str, subtitle: str = "") -> None:
         view = self.query_one(f"#{panel}", CellView)
@@ -187,6 +208,26 @@ class PlaygroundScreen(ModeScreen):
         hint = f"{knob.meaning} · {knob.allowed()} · default {knob.format(knob.default)}"
         value = knob.format(self.state.value(knob))
         self._ask(f"{lane.optimizer} {knob.name}", value, hint, knob.parse, lambda text: e.SetKnob(knob.parse(text)))
+
+    def do_cancel(self) -> None:
+        """Esc: put the crosshair away, or the caption."""
+        self.dispatch(e.CancelPlace() if self.state.crosshair is not None else e.CloseCaption())
+
+    def do_gallery(self) -> None:
+        """M: pick a scenario that shows a known effect."""
+        exhibits = tuple(GALLERY.values())
+        items = [(exhibit.name, exhibit.title, exhibit.sentence) for exhibit in exhibits]
+        last = self.state.exhibit.name if self.state.exhibit else ""
+
+        def picked(name: str | None) -> None:
+            if name is not None:
+                self.dispatch(e.Open(exhibits, list(GALLERY).index(name)))
+
+        self.app.push_screen(Pick("Scenarios", items, last), picked)
+
+    def do_next_exhibit(self) -> None:
+        """Shift+M: the next such scenario, or the first."""
+        self.dispatch(e.NextExhibit() if self.state.tour else e.Open(tuple(GALLERY.values())))
 
     def do_go_to(self) -> None:
         """G: type the step to go to."""

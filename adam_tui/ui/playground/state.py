@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from adam_tui.engine.gallery import Exhibit
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.surfaces import Surface
@@ -70,7 +71,9 @@ class PlaygroundState:
 
     `window` None is the surface's own bounds; `crosshair` is a point while a start is being placed. With `fork` a
     turned knob changes the path from the shown step on, and `ghosts` keeps for each lane the one it left, or None.
-    `caption` is the sentence of the named scenario that was opened. `past` and `future` are for undo and redo.
+    `tour` are
+    named scenarios that were opened together, `stop` the one shown, and `pause_at` where to pause for it. `past` and
+    `future` are for undo and redo.
     """
 
     scenario: Scenario = field(default_factory=Scenario)
@@ -87,7 +90,9 @@ class PlaygroundState:
     crosshair: tuple[float, float] | None = None
     fork: bool = False
     ghosts: tuple[Lane | None, ...] = ()
-    caption: str = ""
+    tour: tuple[Exhibit, ...] = ()
+    stop: int = 0
+    pause_at: int | None = None
     past: tuple[Scenario, ...] = ()
     future: tuple[Scenario, ...] = ()
 
@@ -120,6 +125,11 @@ class PlaygroundState:
     def looked_at(self) -> Window:
         """The window, whether chosen or the surface's own."""
         return self.window or Window(*self.surface.bounds)
+
+    @property
+    def exhibit(self) -> Exhibit | None:
+        """The named scenario that was opened last, while its caption is shown."""
+        return self.tour[self.stop] if self.tour else None
 
     def value(self, knob: Knob) -> float:
         """The chosen lane's value of a knob at the shown step."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
+from adam_tui.engine.gallery import Exhibit
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import MAX_STEPS, Scenario, race, suggested_lane, surface_names
@@ -15,6 +16,7 @@ from adam_tui.ui.playground.events import (
     Arrow,
     CancelPlace,
     ChangeSpeed,
+    CloseCaption,
     CycleFill,
     CycleNoise,
     CycleOptimizer,
@@ -24,6 +26,7 @@ from adam_tui.ui.playground.events import (
     DuplicateLane,
     Event,
     LineUp,
+    NextExhibit,
     Open,
     Pan,
     Place,
@@ -117,10 +120,12 @@ def _happened(state: PlaygroundState, event: Event) -> PlaygroundState:
             return replace(state, scenario=replace(state.scenario, seed=state.scenario.seed + 1))
         case SetFunction(text):
             return _on_surface(state, replace(state.scenario, function=text, start=None))
-        case Open(scenario, caption):
-            fresh = PlaygroundState(scenario, playing=True, caption=caption)
-            kept = {"speed": state.speed, "fill": state.fill, "inspector": state.inspector}
-            return replace(fresh, past=state.past, **kept)  # type: ignore[arg-type]
+        case Open(exhibits, at):
+            return _opened(state, exhibits, at)
+        case NextExhibit():
+            return _opened(state, state.tour, (state.stop + 1) % len(state.tour)) if state.tour else state
+        case CloseCaption():
+            return replace(state, tour=(), stop=0)
         case ToggleFork():
             return replace(state, fork=not state.fork)
         case Undo():
@@ -139,7 +144,7 @@ def _happened(state: PlaygroundState, event: Event) -> PlaygroundState:
             here = state.looked_at.clamped(start_of(state.scenario))
             return replace(state, crosshair=here, playing=False)
         case CancelPlace():
-            return replace(state, crosshair=None, caption=state.caption if state.crosshair else "")
+            return replace(state, crosshair=None)
         case SetStart(x, y):
             scenario = replace(state.scenario, start=(x, y))
             return replace(state, scenario=scenario, crosshair=None, clock=0.0, playing=True)
@@ -170,10 +175,27 @@ def _next(choices: tuple[T, ...], current: T, by: int) -> T:
     return choices[(place + by) % len(choices)]
 
 
+def _opened(state: PlaygroundState, exhibits: tuple[Exhibit, ...], at: int) -> PlaygroundState:
+    exhibit = exhibits[at]
+    return PlaygroundState(
+        exhibit.scenario,
+        playing=True,
+        speed=state.speed,
+        fill=state.fill,
+        inspector=state.inspector,
+        tour=exhibits,
+        stop=at,
+        pause_at=exhibit.look_at,
+        past=state.past,
+    )
+
+
 def _played(state: PlaygroundState, seconds: float) -> PlaygroundState:
     if not state.playing:
         return state
     clock = min(state.clock + seconds * SPEEDS[state.speed], float(state.scenario.steps))
+    if state.pause_at is not None and state.clock < state.pause_at <= clock:
+        return replace(state, clock=float(state.pause_at), playing=False, pause_at=None)
     return replace(state, clock=clock, playing=clock < state.scenario.steps)
 
 
@@ -244,7 +266,7 @@ def _on_surface(state: PlaygroundState, scenario: Scenario) -> PlaygroundState:
     )
     scenario = replace(scenario, lanes=lanes)
     return replace(
-        state, scenario=scenario, window=None, crosshair=None, ghosts=(), caption="", clock=0.0, playing=True
+        state, scenario=scenario, window=None, crosshair=None, ghosts=(), tour=(), stop=0, clock=0.0, playing=True
     )
 
 

@@ -19,18 +19,22 @@ from adam_tui.ui.train.state import RunView, TrainState
 
 Histories = Mapping[str, RunHistory]
 
-# Where the right edge stands while a run grows: it moves when the curve reaches it, by a quarter or so.
-EDGES = (1.0, 1.25, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 6.3, 8.0, 10.0)
-LEAST_STEPS = 50
+# Where the right edge stands while a run grows: it moves when the curve reaches it, by a half or so.
+EDGES = (1.0, 1.5, 2.5, 4.0, 6.0, 10.0)
+LEAST_STEPS = 150
 RECENT_EPOCHS = 2  # of losses; the accuracy, one point an epoch, shows more
 RECENT_ACCURACIES = 10
 RECENT_JUMPS = 8  # jumps in which the recent window moves by its own width
 # Above so many times its first loss a curve is on its way to infinity, and need not be seen whole.
 HIGHEST_RISE = 4.0
+# The log axis begins here or below: so far falls a loss within the first hundred steps.
+FIRST_LOW = 0.1
 LOWEST_LOSS = 1e-6
-# Raw losses scatter over decades: this share of them may fall below the axis, and none takes it far down.
-RAW_BELOW = 0.1
-DEEPEST_RAW = 4.0
+# Raw losses scatter over decades: so far below the lowest average they are shown. A share of the raw ones themselves
+# would be nearer to the data, but goes up and down, and with it the whole chart.
+DEEPEST_RAW = 3.0
+LOG_ENDS = (1.0, 2.0, 5.0, 10.0)
+LINEAR_TOPS = (1.0, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 RAW_SHARE = 0.35  # of the run's colour in the colour of its raw losses
 TEST_MARKER = "◇"
 # Lower ends of the accuracy axis.
@@ -51,14 +55,14 @@ def loss_title(state: TrainState) -> str:
     return f"{title} · last {RECENT_EPOCHS} epochs" if state.recent and state.drawn else title
 
 
-def loss_legend(state: TrainState, histories: Histories) -> str:
-    """What faint, bright and marks mean."""
-    parts = ["raw faint"] if state.span > 1 else []
-    parts.append(f"mean of {state.span} bright" if state.span > 1 else "every step")
+def loss_legend(state: TrainState, histories: Histories, width: int) -> str:
+    """What faint, bright and marks mean, in at most so many columns."""
     chosen = histories.get(state.selected or "")
-    if chosen and chosen.epochs:
-        parts.append(f"{TEST_MARKER} test")
-    return " · ".join(parts)
+    test = [f"{TEST_MARKER} test"] if chosen and chosen.epochs else []
+    if state.span == 1:
+        return " · ".join(["every step", *test])
+    long = " · ".join(["raw faint", f"mean of {state.span} bright", *test])
+    return long if len(long) <= width else " · ".join([f"mean of {state.span}", *test])
 
 
 def loss(state: TrainState, histories: Histories, width: int, height: int, palette: Palette, empty: str) -> Cells:
@@ -114,13 +118,13 @@ def _changes(history: RunHistory | None, palette: Palette) -> list[Mark]:
 
 def _step_limits(state: TrainState, drawn: Sequence[tuple[RunView, RunHistory]]) -> tuple[float, float]:
     """The steps that the chart shows: all, or those of the last epochs of the selected run."""
-    if state.recent and drawn:
-        history = drawn[0][1]
-        span = RECENT_EPOCHS * (history.steps_per_epoch or LEAST_STEPS)
+    history = drawn[0][1] if drawn else None
+    span = RECENT_EPOCHS * (history.steps_per_epoch or LEAST_STEPS) if history else 0
+    if state.recent and history and len(history.curve) > span:
         jump = max(span / RECENT_JUMPS, 1.0)
-        edge = math.ceil(max(len(history.curve), span) / jump) * jump
-        return max(edge - span, 0.0), edge
-    return 0.0, max([LEAST_STEPS, *(_edge(run, history) for run, history in drawn)])
+        edge = math.ceil(len(history.curve) / jump) * jump
+        return edge - span, edge
+    return 0.0, max((_edge(run, history) for run, history in drawn), default=0.0) or LEAST_STEPS
 
 
 def _edge(run: RunView, history: RunHistory) -> float:
@@ -128,36 +132,28 @@ def _edge(run: RunView, history: RunHistory) -> float:
     steps = max(history.step, len(history.curve))
     if not run.alive:
         return float(steps)
-    if steps <= LEAST_STEPS:
-        return LEAST_STEPS
-    decade = 10.0 ** math.floor(math.log10(steps))
-    ahead = next(edge * decade for edge in EDGES if edge * decade >= steps)
+    decade = 10.0 ** math.floor(math.log10(max(steps, LEAST_STEPS)))
+    ahead = next(edge * decade for edge in EDGES if edge * decade >= max(steps, LEAST_STEPS))
     return min(ahead, history.total_steps or ahead)
 
 
 def _loss_limits(series: Sequence[Series], histories: Sequence[RunHistory], *, log: bool) -> tuple[float, float] | None:
     """Round limits around the averages and the test losses; raw losses and diverging ones may leave them."""
-    known, raw = (
-        np.concatenate([s.y[np.isfinite(s.y) & (s.y > 0)] for s in series if s.faint == faint] or [np.empty(0)])
-        for faint in (False, True)
-    )
+    known = np.concatenate([s.y[np.isfinite(s.y) & (s.y > 0)] for s in series if not s.faint] or [np.empty(0)])
     if not len(known):
         return None
     starts = [float(losses[0]) for h in histories if len(losses := h.curve.losses) and math.isfinite(losses[0])]
     top = min(float(known.max()), HIGHEST_RISE * max([*starts, math.log(10)]))
-    low = float(known.min())
-    if len(raw):
-        low = min(low, max(float(np.quantile(raw, RAW_BELOW)), low / DEEPEST_RAW))
-    low = min(max(low, LOWEST_LOSS), top / 2)
+    low = min(max(float(known.min()) / DEEPEST_RAW, LOWEST_LOSS), FIRST_LOW, top / 2)
     if not log:
-        return 0.0, _rounded(top, up=True)
-    return _rounded(low, up=False), _rounded(top, up=True)
+        return 0.0, _rounded(top, LINEAR_TOPS, up=True)
+    return _rounded(low, LOG_ENDS, up=False), _rounded(top, LOG_ENDS, up=True)
 
 
-def _rounded(value: float, *, up: bool) -> float:
-    """The next of 1, 1.5, 2, 3, 5, 7 × 10ⁿ."""
+def _rounded(value: float, mantissas: Sequence[float], *, up: bool) -> float:
+    """The next of the mantissas × 10ⁿ; they begin with 1 and end with 10."""
     decade = 10.0 ** math.floor(math.log10(value))
-    steps = [m * decade for m in (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0)]
+    steps = [m * decade for m in mantissas]
     return next(s for s in steps if s >= value * (1 - 1e-9)) if up else max(s for s in steps if s <= value * (1 + 1e-9))
 
 

@@ -11,6 +11,7 @@ from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.training_panels import Bar, Figure, Guess, RunRow
 from adam_tui.training.protocol import RunSpec
+from adam_tui.training.recipes import TRAINING_OPTIMIZERS
 from adam_tui.training.samples import sample_images
 from adam_tui.ui.train.charts import Histories, look
 from adam_tui.ui.train.history import RunHistory
@@ -26,9 +27,10 @@ ACCURACY_FROM = 18  # rows of the charts from which there are two
 LEAST_ACCURACY = 8
 LEAST = 5  # rows of a table at the side, frame included; then a few more, then all that is useful
 FEW, MANY = 6, 9
+PACE_FROM = 72  # columns of the progress line from which it tells the pace
 LOADING = "loading torch and the data…"
-FACTS = "62,346 weights learn 60,000 digits in a process of their own, which goes on when you quit"
-GALLERY_TITLE = "MNIST · ten of the 10,000 test digits"
+FACTS = "a run learns 60,000 digits in a process of its own, and goes on when you quit"
+GALLERY_TITLE = "MNIST test digits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +221,9 @@ def progress(state: TrainState, histories: Histories, seconds: float, width: int
     batches = len(str(per_epoch))
     epochs = len(str(run.spec.epochs))
     share = history.step / total
-    left = "paused" if run.state == "paused" else f"ETA {duration(history.seconds_left(seconds)):>7}"
+    left = "paused" if run.state == "paused" else f"ETA {duration(history.seconds_left(seconds)):>5}"
     pace = speed(history.samples_per_second)
-    note = f"{left}  {pace:>6}/s" if run.state == "running" else left
+    note = f"{left}  {pace:>6}/s" if run.state == "running" and width >= PACE_FROM else left
     bars = (
         Bar("epoch", f"{done + 1:>{epochs}}/{run.spec.epochs}", batch / per_epoch, f"{batch:>{batches}}/{per_epoch}"),
         Bar("run", "", share, f"{int(share * 100):>2}%"),
@@ -334,6 +336,8 @@ def duration(seconds: float | None) -> str:
 
 
 def spec_line(spec: RunSpec) -> str:
-    """A run's settings in one line: what a question about it says."""
-    changed = " ".join(f"{name}={value:g}" for name, value in spec.hyperparameters.items())
-    return f"{spec.optimizer} {changed} · batch {spec.batch_size} · {spec.epochs} epochs · seed {spec.seed}"
+    """A run's settings in one line: its lr, and what else is not as it always is."""
+    recipe = TRAINING_OPTIMIZERS.get(spec.optimizer)
+    usual = recipe.defaults() if recipe else {}
+    told = [f"{k}={v:g}" for k, v in spec.hyperparameters.items() if k == "lr" or usual.get(k) != v]
+    return " ".join([spec.optimizer, *told, f"· batch {spec.batch_size} · {spec.epochs} epochs · seed {spec.seed}"])

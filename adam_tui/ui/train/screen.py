@@ -35,9 +35,13 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 AT_WORK, AT_REST, READING = 0.25, 1.0, 0.01
 # While a long run is read for the first time, the curve grows on the screen in steps that can be seen.
 SECONDS_PER_DRAWING = 0.15
+SECONDS_PER_NUMBERS = 0.45  # figures that change faster can only be looked at, not read
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
 LOG_LINES, LOG_LINES_SHOWN = 200, 2
+TITLE_MARGIN = 6  # columns of a frame that its title cannot have
 PANELS = ("loss", "accuracy", "runs", "knobs", "now", "strip", "line", "progress")
+CURVES = ("loss", "accuracy", "runs", "strip", "line")
+NUMBERS = ("now", "progress")
 
 
 class TrainScreen(ModeScreen):
@@ -65,7 +69,7 @@ class TrainScreen(ModeScreen):
         self.set_reactive(TrainScreen.state, s.update(s.TrainState(), s.RunsSeen(self._feed.views())))
         self._timer: Timer | None = None
         self._undrawn: set[str] = set()
-        self._drawn_at = 0.0
+        self._drawn_at = self._counted_at = 0.0
         self._about: list[tuple[str, Color]] = []  # notes on the selected run
 
     def body(self) -> Iterable[Widget]:
@@ -120,13 +124,15 @@ class TrainScreen(ModeScreen):
 
     def _draw_news(self) -> None:
         """Draw what the new events touch; the figures of a run at work change with time too."""
-        self._drawn_at = self._clock()
+        now = self._clock()
+        self._drawn_at = now
         if self._undrawn:
             self._undrawn.clear()
             self._dress()
-            self._draw(PANELS)
-        elif self.state.run is not None and self.state.run.alive:
-            self._draw(("now", "progress"))
+            self._draw(CURVES)
+        if now - self._counted_at >= SECONDS_PER_NUMBERS:
+            self._counted_at = now
+            self._draw(NUMBERS)
 
     def dispatch(self, event: object) -> None:
         """Take an event to the state."""
@@ -155,7 +161,8 @@ class TrainScreen(ModeScreen):
         if run is None:
             self._title("loss", picture.GALLERY_TITLE)
         else:
-            self._title("loss", charts.loss_title(state), charts.loss_legend(state, histories))
+            legend = charts.loss_legend(state, histories, self._view("loss").size.width - TITLE_MARGIN)
+            self._title("loss", charts.loss_title(state), legend)
         self._title("knobs", picture.knobs_title(state))
         self._title("now", picture.run_title(state, histories, self._palette))
         width, height = self.size
