@@ -13,15 +13,6 @@ from adam_tui.training.rundir import Follower, Run
 pytestmark = pytest.mark.usefixtures("quick_digits")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Few digits, and a machine that others use too."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def train(run, orders=None, **changes):
     """Train a run; `orders` maps the number of steps taken so far, in this process, to orders given then."""
     looks = iter(range(10**9))

@@ -1,0 +1,130 @@
+"""`adam-tui train` without a screen: what it prints, how it ends, what Ctrl-C does."""
+
+import io
+import re
+import signal
+
+import pytest
+
+from adam_tui.training import headless, recipes, rundir
+from adam_tui.training.protocol import Ended, Epoch, RunSpec, Started, Steps, from_line, to_line
+from adam_tui.training.rundir import Run
+
+SPEC = RunSpec(epochs=3, batch_size=64)
+EPOCH = Epoch(8.0, 938, 1, 0.16786, 0.05169, 0.9838, 4.71, 14599.8)
+TOLD = [
+    Started(1.0, 0, "adam-1", SPEC, "cpu (2 threads)", "bfloat16", 62_346, 938, "2.9"),
+    Steps(2.0, 469, (2.0, 0.5)),
+    EPOCH,
+    Ended(9.0, 938, "finished", "epoch 3 of 3 done"),
+]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def tell(tmp_path, monkeypatch):
+    """Follow a run whose worker, a stand-in, tells some events and exits."""
+
+    def follow(events, stream, output_format="text"):
+        run = rundir.create(SPEC, tmp_path / "runs")
+
+        class Gone:
+            def poll(self):
+                return 0
+
+            wait = poll
+
+            def kill(self):
+                (run.path / "worker.log").write_text("killed")
+
+        def start(run, detached):
+            assert not detached  # Ctrl-C and the end of the terminal's session are for both
+            (run.path / "metrics.jsonl").write_text("".join(map(to_line, events)))
+            (run.path / "worker.log").write_text("Traceback\nMemoryError: no room\n")
+            return Gone()
+
+        monkeypatch.setattr(rundir, "start_worker", start)
+        return headless.follow(run, output_format, stream)
+
+    return follow
+
+
+def test_a_pipe_gets_one_plain_line_an_epoch(tell):
+    stream = io.StringIO()
+    assert tell(TOLD, stream) == 0
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 3
+    assert "starts on cpu (2 threads) in bfloat16" in lines[0]
+    assert lines[1] == "epoch 1/3  train 0.1679  test 0.0517  accuracy 98.38%  4.7 s  14,600 img/s"
+    assert "finished" in lines[2]
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_a_terminal_gets_a_bar_below_the_same_lines_and_its_cursor_back(tell):
+    stream = Terminal()
+    assert tell(TOLD, stream) == 0
+    text = stream.getvalue()
+    bar = next(part for part in re.split(r"\r|\n", text) if "16%" in part)
+    assert "epoch 1/3  loss 0.5000  30,016 img/s  0:05 left" in bar  # 469 of 2,814 steps in one second
+    assert len(re.sub(r"\x1b\[\??\d*[a-zA-Z]", "", bar)) <= 79
+    assert headless.epoch_line(EPOCH, 3) + "\n" in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+def test_a_failed_run_says_why_and_fails(tell, capsys):
+    assert tell([*TOLD[:2], Ended(9.0, 5, "failed", "diverged at step 5")], io.StringIO()) == 1
+    assert "failed: diverged at step 5" in capsys.readouterr().err
+
+
+def test_a_worker_that_is_gone_without_a_word_fails_with_the_end_of_its_log(tell, capsys):
+    assert tell(TOLD[:2], io.StringIO()) == 1
+    assert "MemoryError: no room" in capsys.readouterr().err
+
+
+class CtrlC(io.StringIO):
+    """Presses Ctrl-C so many times at the first losses."""
+
+    def __init__(self, times):
+        super().__init__()
+        self.times = times
+
+    def write(self, text):
+        while self.times and isinstance(from_line(text), Steps):
+            self.times -= 1
+            signal.raise_signal(signal.SIGINT)
+        return super().write(text)
+
+
+def test_json_lines_are_the_very_lines_of_a_real_run_and_ctrl_c_stops_it_with_a_checkpoint(tmp_path, capsys):
+    before = signal.getsignal(signal.SIGINT)
+    stream = CtrlC(1)
+    assert headless.train(recipes.make_spec("adam", {}, limit=640, epochs=100_000), tmp_path, "jsonl", stream) == 0
+    (run,) = rundir.list_runs(tmp_path)
+    assert stream.getvalue() == (run.path / "metrics.jsonl").read_text()
+    end = from_line(stream.getvalue().splitlines()[-1])
+    assert (end.state, end.reason) == ("stopped", "SIGINT")
+    assert run.checkpoint.exists()
+    assert run.log_tail(9) == ""
+    assert "stopped: SIGINT" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_kills(tell, capsys):
+    assert tell(TOLD[:2], CtrlC(2), "jsonl") == 1
+    assert "killed" in capsys.readouterr().err
+
+
+def test_runs_are_listed_in_columns(tmp_path, monkeypatch):
+    monkeypatch.setattr(rundir.secrets, "token_hex", lambda size: "00ff")
+    run = rundir.create(recipes.make_spec("nesterov", {"lr": 0.05}, epochs=3), tmp_path)
+    (run.path / "metrics.jsonl").write_text(to_line(EPOCH))
+    heading, line = headless.table([run]).splitlines()
+    assert heading.split() == ["id", "state", "optimizer", "lr", "epochs", "best", "started"]
+    assert line.split()[:6] == ["nesterov-00ff", "starting", "nesterov", "0.05", "1/3", "98.38%"]
+    assert heading.index("lr") + 2 == line.index("0.05") + 4
+    assert headless.table([]) == "no runs yet"
+    assert "broken" in headless.table([Run(tmp_path)])
