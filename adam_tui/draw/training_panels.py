@@ -57,11 +57,12 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A labelled number; `short` is the label where there is little room."""
+    """A labelled number, and both again for where there is little room."""
 
     label: str
-    short: str
     value: str
+    short_label: str
+    short_value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,8 @@ def figures(
     short = any(len(figure.label) + 1 + len(figure.value) > column for figure in table)
     for i, figure in enumerate(table[: 2 * rows]):
         line, left = i // 2, (i % 2) * (column + gap)
-        cells.put(line, left, figure.short if short else figure.label, palette.faint)
-        value = figure.value[-column:]
+        label, value = (figure.short_label, figure.short_value) if short else (figure.label, figure.value)
+        cells.put(line, left, label, palette.faint)
         cells.put(line, left + column - len(value), value, palette.foreground)
     for line, (text, color) in enumerate(lines[: height - rows], start=rows):
         cells.put(line, 0, text, color)
