@@ -1,0 +1,145 @@
+"""What a PyTorch script says in place of the engine's own code: each surface as a loss, and the rules torch lacks.
+
+These are texts, because the engine never imports torch; the tests run them. The losses are written as a person would
+write them, but where that loses digits near a minimum they take the engine's form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+# The last lines of `def f(p)`, after x and y were taken from p. Of a surface whose steps differ (Surface.gradient_at)
+# it is `def f(p, step=None)`, and None asks for the mean over the steps.
+LOSSES: Mapping[str, str] = MappingProxyType(
+    {
+        "bowl": "return x**2 + y**2",
+        "ravine": "return (x**2 + 50 * y**2) / 2",
+        "rosenbrock": "return (1 - x) ** 2 + 100 * (y - x**2) ** 2",
+        "beale": """\
+a = 1.5 + x * (y - 1)
+b = 2.25 + x * (y**2 - 1)
+c = 2.625 + x * (y**3 - 1)
+return a**2 + b**2 + c**2""",
+        "himmelblau": "return (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2",
+        "rastrigin": """\
+# 1 - cos(2t) = 2 sin(t)²: written so, the loss keeps its digits near its minimum, 0.
+return x**2 + y**2 + 20 * torch.sin(torch.pi * x) ** 2 + 20 * torch.sin(torch.pi * y) ** 2""",
+        "ackley": """\
+# expm1(t) = exp(t) - 1: written so, the loss keeps its digits near its minimum, 0.
+# The origin is the tip of a cone and has no slope; vector_norm gives 0 there, a square root would give nan.
+cone = 20 * torch.expm1(-torch.linalg.vector_norm(p) / 50**0.5)
+waves = torch.e * torch.expm1(-torch.sin(torch.pi * x) ** 2 - torch.sin(torch.pi * y) ** 2)
+return -cone - waves""",
+        "three-hump-camel": "return 2 * x**2 - 1.05 * x**4 + x**6 / 6 + x * y + y**2",
+        "styblinski-tang": "return (x**4 - 16 * x**2 + 5 * x + y**4 - 16 * y**2 + 5 * y) / 2",
+        "goldstein-price": """\
+s, t = x + y, 2 * x - 3 * y
+a = 1 + (s + 1) ** 2 * (19 - 14 * s + 3 * s**2)
+b = 30 + t**2 * (18 - 16 * t + 3 * t**2)
+return a * b""",
+        "saddle": "return x**2 - y**2",
+        "plateau": "return -torch.expm1(-(x**2 + y**2) / 4)",
+        "reddi": """\
+# One step in three pulls to the minimum, two push away; on the whole they pull.
+slope = 1 / 3 if step is None else 3 if step % 3 == 1 else -1
+beyond = x - torch.clamp(x, -1, 1)  # the walls
+return slope * x + 5 / 3 * beyond**2 + y**2 / 2 + 0.35""",
+    }
+)
+
+# Optimizers by hand, by our name: the class, and its source. Used only where torch.optim cannot do what the lane does.
+BY_HAND: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "lion": (
+            "Lion",
+            '''\
+class Lion(torch.optim.Optimizer):
+    """Steps of one size, along the sign of a smoothed gradient (Chen et al. 2023). torch.optim has no Lion."""
+
+    def __init__(self, params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0):
+        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for p in group["params"]:
+                m = self.state[p].get("m", torch.zeros_like(p))
+                direction = torch.sign(beta1 * m + (1 - beta1) * p.grad)
+                self.state[p]["m"] = beta2 * m + (1 - beta2) * p.grad
+                p -= group["lr"] * (direction + group["weight_decay"] * p)
+''',
+        ),
+        "adam": (
+            "Adam",
+            '''\
+class Adam(torch.optim.Optimizer):
+    """Adam with a switch for its bias correction, which torch.optim.Adam cannot leave out (Kingma & Ba 2015)."""
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, bias_correction=True):
+        values = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, values | {"bias_correction": bias_correction})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for p in group["params"]:
+                t, m, v = self.state[p].get("moments", (0, torch.zeros_like(p), torch.zeros_like(p)))
+                g = p.grad + group["weight_decay"] * p
+                t, m, v = t + 1, beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+                self.state[p]["moments"] = t, m, v
+                if group["bias_correction"]:  # both averages start at 0 and would be too small at first
+                    m, v = m / (1 - beta1**t), v / (1 - beta2**t)
+                p -= group["lr"] * m / (v.sqrt() + group["eps"])
+''',
+        ),
+        "momentum": (
+            "Momentum",
+            '''\
+class Momentum(torch.optim.Optimizer):
+    """SGD with momentum. By hand, as torch.optim.SGD does not keep its velocity up to date while momentum is 0."""
+
+    def __init__(self, params, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0):
+        values = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
+        super().__init__(params, values)
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            mu = group["momentum"]
+            share = 1 - group["dampening"] if mu else 1
+            for p in group["params"]:
+                g = p.grad + group["weight_decay"] * p
+                b = self.state[p].get("b")
+                self.state[p]["b"] = b = g if b is None else mu * b + share * g
+                p -= group["lr"] * b
+''',
+        ),
+        "rmsprop": (
+            "RMSprop",
+            '''\
+class RMSprop(torch.optim.Optimizer):
+    """RMSprop. By hand, as torch.optim.RMSprop cannot turn on momentum or centered on the way."""
+
+    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False):
+        values = {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, values | {"momentum": momentum, "centered": centered})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            rho = group["alpha"]
+            for p in group["params"]:
+                v, mean, b = self.state[p].get("averages", (torch.zeros_like(p),) * 3)
+                g = p.grad + group["weight_decay"] * p
+                v, mean = rho * v + (1 - rho) * g**2, rho * mean + (1 - rho) * g
+                spread = (v - mean**2 if group["centered"] else v).sqrt() + group["eps"]
+                b = group["momentum"] * b + g / spread
+                self.state[p]["averages"] = v, mean, b
+                p -= group["lr"] * b
+''',
+        ),
+    }
+)
