@@ -1,0 +1,101 @@
+"""The wheel holds all that the program needs and nothing else, and runs from where it is unpacked."""
+
+import hashlib
+import lzma
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from configparser import ConfigParser
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DATA = "adam_tui/data/mnist"
+# Bytes and MD5 of the files as torchvision.datasets.MNIST keeps them unpacked.
+MNIST = {
+    "train-images-idx3-ubyte": (47_040_016, "6bbc9ace898e44ae57da46a324031adb"),
+    "train-labels-idx1-ubyte": (60_008, "a25bea736e30d166cdddb491f175f624"),
+    "t10k-images-idx3-ubyte": (7_840_016, "2646ac647ad5339dbf082846283269ea"),
+    "t10k-labels-idx1-ubyte": (10_008, "27ae3e4e09519cfbb04c329615203637"),
+}
+
+pytestmark = pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="a wheel is built from a checkout")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [path] = folder.iterdir()
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def metadata(wheel, name):
+    [path] = [path for path in wheel.namelist() if path.endswith(f".dist-info/{name}")]
+    return wheel.read(path).decode()
+
+
+def test_it_is_pure_python(wheel):
+    assert Path(wheel.filename).name == "adam_tui-0.1.0-py3-none-any.whl"
+
+
+@pytest.mark.parametrize("name", MNIST)
+def test_it_holds_mnist_whole(wheel, name):
+    content = lzma.decompress(wheel.read(f"{DATA}/{name}.xz"))
+    assert (len(content), hashlib.md5(content).hexdigest()) == MNIST[name]
+
+
+def test_mnists_licence_is_beside_its_data(wheel):
+    text = wheel.read(f"{DATA}/README.md").decode()
+    assert "LeCun" in text
+    assert "creativecommons.org/licenses/by-sa/3.0" in text
+
+
+def test_it_holds_every_file_of_the_package_and_nothing_else(wheel):
+    sources = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "adam_tui").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert packed == sources
+    assert "adam_tui/ui/adam.tcss" in packed
+
+
+def test_it_brings_the_command(wheel):
+    scripts = ConfigParser()
+    scripts.read_string(metadata(wheel, "entry_points.txt"))
+    assert dict(scripts["console_scripts"]) == {"adam-tui": "adam_tui.cli:main"}
+
+
+def test_it_names_its_licence_and_what_it_needs(wheel):
+    told = Parser().parsestr(metadata(wheel, "METADATA"))
+    assert told["License-Expression"] == "MIT"
+    assert "MIT License" in metadata(wheel, "licenses/LICENSE")
+    assert metadata(wheel, "licenses/adam_tui/data/mnist/README.md") == wheel.read(f"{DATA}/README.md").decode()
+    needed = {re.match(r"[\w-]+", line)[0] for line in told.get_all("Requires-Dist") if "extra ==" not in line}
+    assert needed == {"textual", "numpy", "plotext", "torch", "torchvision", "platformdirs", "click", "contourpy"}
+    assert set(told.get_all("Provides-Extra")) == {"test", "gpu"}
+
+
+def test_it_runs_from_where_it_is_unpacked(wheel, tmp_path):
+    wheel.extractall(tmp_path)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+
+    def printed(*arguments):
+        done = subprocess.run(
+            [sys.executable, *arguments], capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert printed("-c", "import adam_tui; print(adam_tui.__file__)").startswith(str(tmp_path))
+    assert printed("-m", "adam_tui", "--version") == "adam-tui 0.1.0\n"
+    assert printed("-m", "adam_tui", "path", "--steps", "1").count("\n") == 3

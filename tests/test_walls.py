@@ -1,0 +1,131 @@
+"""The walls of the house: who imports what. The contracts in pyproject.toml, and proofs in fresh interpreters."""
+
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import adam_tui
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(adam_tui.__file__).parent
+TORCH = {"torch", "torchvision"}
+TERMINAL = {"textual", "rich"}
+HEAVY = TORCH | TERMINAL | {"numpy", "sympy", "contourpy", "plotext", "scipy", "matplotlib", "pandas"}
+
+
+def imported(code, *names):
+    """What is loaded of `HEAVY` after `code` ran in a fresh interpreter; `loaded()` in it notes more moments."""
+    noting = f"import sys\nmoments = []\ndef loaded(): moments.append(sorted(set(sys.modules) & {HEAVY!r}))\n"
+    printing = "\nloaded()\nimport json\nprint(json.dumps(moments))"
+    done = subprocess.run(
+        [sys.executable, "-c", noting + code + printing, *names], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return [set(moment) for moment in json.loads(done.stdout)]
+
+
+def modules(folder):
+    package = f"adam_tui.{folder}"
+    return [f"{package}.{found.name}" for found in pkgutil.iter_modules([str(PACKAGE / folder)])]
+
+
+def test_the_command_line_alone_loads_nothing_heavy():
+    assert imported("import adam_tui.cli") == [set()]
+
+
+def test_help_and_a_wrong_command_load_nothing_heavy():
+    code = (
+        "from click.testing import CliRunner\nfrom adam_tui.cli import main\n"
+        "for arguments in (['--help'], ['path', '--help'], ['nonsense'], ['--version'], ['runs', 'list']):\n"
+        "    CliRunner().invoke(main, arguments)\n"
+    )
+    assert imported(code) == [set()]
+
+
+def test_paths_and_pictures_need_no_terminal_library():
+    code = (
+        "from click.testing import CliRunner\nfrom adam_tui.cli import main\n"
+        "assert CliRunner().invoke(main, ['path']).exit_code == 0\nloaded()\n"
+        "assert CliRunner().invoke(main, ['path', '--function', 'x**2 + sin(y)']).exit_code == 0\nloaded()\n"
+        "assert CliRunner().invoke(main, ['plot']).exit_code == 0\n"
+    )
+    assert imported(code) == [{"numpy"}] * 3
+
+
+@pytest.mark.parametrize("folder", ["engine", "draw"])
+def test_engine_and_drawings_know_no_terminal_and_no_torch(folder):
+    names = modules(folder)
+    assert len(names) > 10
+    [loaded] = imported("\n".join(f"import {name}" for name in names))
+    assert loaded == {"numpy"}
+
+
+@pytest.mark.parametrize("name", ["protocol", "rundir", "journal"])
+def test_a_run_can_be_read_with_the_standard_library_alone(name):
+    assert imported(f"import adam_tui.training.{name}") == [set()]
+
+
+def test_training_without_a_screen_leaves_torch_to_its_worker():
+    code = "import adam_tui.training.headless, adam_tui.training.recipes, adam_tui.training.samples"
+    assert imported(code) == [{"numpy"}]
+
+
+def test_the_training_process_has_torch_and_no_terminal_library():
+    [loaded] = imported("import adam_tui.training.worker")
+    assert loaded >= TORCH
+    assert not loaded & TERMINAL
+
+
+def test_the_contour_is_drawn_before_plotext_is_loaded():
+    code = (
+        "import adam_tui.ui.app\nfrom adam_tui.draw.palette import DARK\n"
+        "from adam_tui.ui.playground.picture import contour\n"
+        "from adam_tui.ui.playground.state import PlaygroundState\n"
+        "loaded()\ncontour(PlaygroundState(), 80, 30, DARK)\n"
+    )
+    at_import, after_the_first_picture = imported(code)
+    assert at_import == after_the_first_picture == {"numpy", "textual", "rich"}
+
+
+def test_the_app_never_loads_torch_and_the_rest_only_when_needed(tmp_path):
+    code = (
+        "import asyncio\nfrom pathlib import Path\nfrom adam_tui.ui.app import AdamApp\n"
+        "from adam_tui.ui.playground.state import PlaygroundState\n"
+        "async def go():\n"
+        "    app = AdamApp(PlaygroundState(playing=True), runs=Path(sys.argv[1]))\n"
+        "    async with app.run_test(size=(120, 40)) as pilot:\n"
+        "        await pilot.pause()\n        loaded()\n"
+        "        await pilot.press('f')\n        await pilot.pause()\n        loaded()\n"
+        "        await pilot.press('2')\n        await pilot.pause(0.3)\n"
+        "asyncio.run(go())"
+    )
+    running, with_lines, training = imported(code, str(tmp_path))
+    assert running == {"numpy", "textual", "rich", "plotext"}
+    assert with_lines == running | {"contourpy"}
+    assert training == with_lines
+
+
+def test_package_files_are_empty():
+    found = list(PACKAGE.rglob("__init__.py"))
+    assert len(found) >= 5
+    assert [path for path in found if path.read_bytes()] == []
+
+
+def test_every_file_can_be_read_in_one_sitting():
+    lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {name: length for name, length in lengths.items() if length > 450} == {}
+
+
+@pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="the contracts are in a checkout")
+def test_the_contracts_of_the_imports_hold():
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"COLUMNS": "200"}
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
