@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_tui.engine import reddi
+
 Array = NDArray[np.float64]
 
 
@@ -28,6 +30,8 @@ class Surface:
     `bounds` (x_min, x_max, y_min, y_max) is the part worth seeing. `minima` lists every known global minimum.
     `descent_lr` is a learning rate at which plain gradient descent from `start` is stable and visibly moves within a
     few hundred steps.
+    `gradient_at` is given where each step t = 1, 2, … sees a slope of its own: (t, (..., 2)) -> (..., 2). All else,
+    `gradient` too, then is that of the mean over the steps.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Surface:
     descent_lr: float
     source: str
     note: str = ""
+    gradient_at: Callable[[int, Array], Array] | None = None
 
     @property
     def width(self) -> float:
@@ -418,5 +423,11 @@ SURFACES: dict[str, Surface] = {each.name: each for each in (
             bounds=(-5.0, 5.0, -5.0, 5.0), start=(-3.5, 2.5), minima=((0.0, 0.0),), descent_lr=1.0,
             source="Welsch's loss (Dennis & Welsch 1978; Barron 2019) of the distance from the origin, c = √2",
             note="Far out the slope all but vanishes: descent waits, Adam divides by it and walks on."),
+    Surface("reddi", "Slope 3, −1, −1 by turns, and walls",
+            reddi.loss, reddi.gradient, reddi.hessian,
+            bounds=(-2.0, 2.0, -1.5, 1.5), start=(0.0, 1.0), minima=((-1.1, 0.0),), descent_lr=0.05,
+            source="Reddi, Kale & Kumar 2018, On the Convergence of Adam and Beyond, theorem 1; walls for its [−1, 1]",
+            note="One step in three pulls to the minimum, two push away: with a short memory Adam loses its way.",
+            gradient_at=reddi.gradient_at),
 )}
 # fmt: on

@@ -39,9 +39,9 @@ class Trajectory:
     """The path of one lane: N + 1 points, N ≤ the steps asked for; shorter only when the lane diverged.
 
     positions, gradients: (N + 1, 2), the gradient is the true one at each point; losses: (N + 1,).
-    terms: what went into step t, by the paper's symbol, each (N + 1, 2): "g" the gradient used (with its noise; of a
-    surface that changes by the step, the slope of step t), the
-    optimizer's moments, and "Δ" the update, so that positions[t] = positions[t − 1] + Δ[t]. Row 0 is nan.
+    terms: what went into step t, by the paper's symbol, each (N + 1, 2): "g" the gradient used (with its noise, and of
+    that step where a surface changes by the step), the optimizer's moments, and "Δ" the update, so that
+    positions[t] = positions[t − 1] + Δ[t]. Row 0 is nan.
     converged_at, diverged_at: the first such step, or None.
     """
 

@@ -30,6 +30,13 @@ PUBLISHED = {
     * (30 + (2 * x - 3 * y) ** 2 * (18 - 32 * x + 12 * x**2 + 48 * y - 36 * x * y + 27 * y**2)),
     "saddle": x**2 - y**2,
     "plateau": 1 - exp(-(x**2 + y**2) / 4),
+    # The mean of 3x, −x and −x; walls of curvature 10/3 in the place of the paper's projection onto [−1, 1].
+    "reddi": (
+        (3 * x - x - x) / 3
+        + sympy.Piecewise((R(5, 3) * (x + 1) ** 2, x < -1), (R(5, 3) * (x - 1) ** 2, x > 1), (0, True))
+        + y**2 / 2
+        + R("0.35")
+    ),
 }
 LOWEST = {"styblinski-tang": -78.33233140754282, "goldstein-price": 3.0}
 POINTS = 60
@@ -155,6 +162,33 @@ def test_the_plateau_is_flat_far_out_and_a_well_in_the_middle() -> None:
     assert slope[0] < 2e-5
     assert slope[1] < 0.03
     assert slope[2] > 0.4
+
+
+def test_only_the_counter_example_changes_by_the_step() -> None:
+    assert [s.name for s in SURFACES.values() if s.gradient_at] == ["reddi"]
+
+
+def test_the_slopes_of_reddi_are_those_of_the_paper_between_the_walls_and_take_turns_from_step_one() -> None:
+    gradient_at = SURFACES["reddi"].gradient_at
+    assert gradient_at is not None
+    inside = np.array([[-1.0, 0.0], [0.3, 0.0], [1.0, 0.0]])
+    for step, slope in ((1, 3), (2, -1), (3, -1), (4, 3), (3000, -1), (3001, 3)):
+        np.testing.assert_array_equal(gradient_at(step, inside), [[slope, 0.0]] * 3)
+
+
+def test_what_reddi_shows_is_the_mean_of_what_its_steps_see() -> None:
+    s = SURFACES["reddi"]
+    points = np.concatenate([points_in_view(s, POINTS).reshape(4, -1, 2), np.zeros((4, 1, 2))], axis=1)
+    turns = [s.gradient_at(step, points) for step in (7, 8, 9)]
+    np.testing.assert_allclose(np.mean(turns, axis=0), s.gradient(points), atol=1e-14)
+
+
+def test_the_walls_of_reddi_join_without_a_jump_in_value_or_slope() -> None:
+    s = SURFACES["reddi"]
+    for edge in (-1.0, 1.0):
+        beside = np.array([[np.nextafter(edge, -2.0), 0.5], [edge, 0.5], [np.nextafter(edge, 2.0), 0.5]])
+        assert np.ptp(s.f(beside)) < 1e-15
+        assert np.ptp(s.gradient(beside), axis=0).max() < 1e-14
 
 
 @every_surface

@@ -42,6 +42,17 @@ def test_the_gradient_used_is_that_of_the_point_before(optimizer, name):
     assert np.array_equal(path.losses, SURFACES[name].f(path.positions))
 
 
+def test_where_the_surface_changes_by_the_step_each_step_sees_its_own_slope_and_the_mean_is_shown():
+    path = only_path(surface="reddi", lanes=sgd(0.01), start=(0.2, 0.0), steps=6)
+    assert path.terms["g"][1:, 0].tolist() == [3.0, -1.0, -1.0, 3.0, -1.0, -1.0]
+    assert path.positions[:, 0] == pytest.approx([0.2, 0.17, 0.18, 0.19, 0.16, 0.17, 0.18])
+    assert path.gradients[:, 0] == pytest.approx(np.full(7, 1 / 3))
+    noisy = only_path(surface="reddi", lanes=sgd(0.01), start=(0.2, 0.0), steps=6, noise=0.1, seed=4)
+    assert noisy.terms["g"][1:] - path.terms["g"][1:] == pytest.approx(
+        0.1 * np.random.default_rng(4).standard_normal((6, 2)), abs=0.01
+    )
+
+
 def test_row_zero_of_the_terms_is_empty_and_all_terms_have_a_row_a_point():
     path = only_path(steps=7)
     assert path.last == 7
