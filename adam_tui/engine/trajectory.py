@@ -85,7 +85,7 @@ def surface_of(name: str, function: str | None) -> Surface:
     """The surface that a scenario names; ValueError with one line when there is none."""
     if function is None:
         return surface(name)
-    from adam_tui.engine.expression import parse_function  # sympy, half a second: only for who needs it
+    from adam_tui.engine.expression import parse_function  # only for who types a formula
 
     return parse_function(function)
 
