@@ -241,6 +241,19 @@ class TestSimulate:
         assert end.tolist() == [1.0, 2.0]
 
 
+def test_it_tells_how_far_a_minimum_is_and_since_when_the_state_holds():
+    path = only_path(start=(3.0, 4.0), lanes=sgd(0.1), steps=100)
+    assert path.distance(0, [(0.0, 0.0), (100.0, 0.0)]) == 5.0
+    assert path.distance(0, [(0.0, 0.0), (3.0, 5.0)]) == 1.0
+    assert math.isnan(path.distance(0, []))
+    assert path.since(61) is None
+    assert path.since(62) == path.since(100) == 62
+    assert path.gradient_norm(0) == 10.0
+    left = only_path(start=(1.0, 0.0), lanes=sgd(1.1), steps=60)
+    assert (left.since(39), left.since(60)) == (None, 40)
+    assert left.distance(60, [(0.0, 0.0)]) == left.distance(40, [(0.0, 0.0)])
+
+
 def test_a_lane_is_not_computed_again_when_another_is_turned():
     scenario = Scenario(lanes=(*sgd(0.1), Lane.of("adam")))
     turned = scenario.with_lane(1, Lane.of("adam", {"lr": 0.5}))
