@@ -1,7 +1,11 @@
 """The playground as a person drives it: keys in, panels out (Textual's Pilot)."""
 
+from dataclasses import replace
+
 import pytest
 
+from adam_tui.engine.gallery import GALLERY
+from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.trajectory import trajectories
 from adam_tui.ui.app import AdamApp
@@ -78,9 +82,9 @@ async def test_escape_leaves_the_value_alone(app):
 async def test_lanes_race_and_leave(app):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("a", "a", ">", ">", ">")
-        assert "▸▲ rmsprop" in panel(app, "lanes")
+        assert "▸▲ 3 rmsprop" in panel(app, "lanes"), "the last by its loss"
         assert {"●", "◆", "▲"} <= set(panel(app, "contour"))
-        await pilot.press("x", "[")
+        await pilot.press("x", "x")
         assert "▸● adam" in panel(app, "lanes")
 
 
@@ -181,3 +185,89 @@ async def test_a_tiny_terminal_is_told_what_is_needed_and_comes_back(app):
         await pilot.pause()
         await pilot.press(".")
         assert "▀" in panel(app, "contour")
+
+
+async def test_an_own_function_is_typed_and_a_mistake_is_pointed_at(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("F", *"x^2 + ", "enter")
+        assert isinstance(app.screen, AskText)
+        assert "^" in str(app.screen.query_one(".hint").render())
+        await pilot.press(*"cosh(y)", "enter")
+        assert app.screen.state.surface.name == "function"
+        assert "x^2 + cosh(y)" in app.screen.query_one("#contour").border_title
+
+
+async def test_going_to_a_step_by_its_number(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("g", *"123", "enter")
+        assert "123/400" in panel(app, "timeline")
+        await pilot.press("g", *"999", "enter")
+        assert isinstance(app.screen, AskText), "beyond the last step"
+
+
+async def test_a_typed_start(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("P", *"1.25, -2", "enter")
+        assert app.screen.state.scenario.start == (1.25, -2.0)
+
+
+async def test_undo_brings_the_picture_back(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("end")
+        before = app.screen.query_one("#contour", CellView).cells
+        await pilot.press("right", "o", "u", "u")
+        assert not app.screen.query_one("#contour", CellView).cells.changed(before).any()
+        await pilot.press("ctrl+r")
+        assert "0.2" in panel(app, "knobs")
+
+
+async def test_a_fork_keeps_the_old_path_as_a_ghost(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("k", *[">"] * 2, *["right"] * 3)
+        assert app.screen.state.chosen_lane.value_at("lr", 20) == 1.0
+        assert app.screen.state.chosen_lane["lr"] == 0.1, "the path so far stands"
+        await pilot.press("end")
+        ghosted = app.screen.query_one("#contour", CellView).cells
+        app.screen.state = replace(app.screen.state, ghosts=())
+        await pilot.pause()
+        assert app.screen.query_one("#contour", CellView).cells.changed(ghosted).any()
+        assert "◆" in panel(app, "timeline"), "the fork is marked"
+
+
+async def test_a_named_scenario_opens_with_its_sentence_and_the_next_one_key_away(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("m", "down", "enter")
+        first, second = list(GALLERY.values())[1:3]
+        caption = app.screen.query_one("#caption")
+        assert app.screen.state.scenario == first.scenario
+        assert first.sentence in str(caption.render())
+        await pilot.press("M")
+        assert second.sentence in str(caption.render())
+        await pilot.press("escape")
+        assert not caption.display
+        assert app.screen.state.scenario == second.scenario
+
+
+async def test_all_optimizers_line_up(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("A", "end")
+        shown = panel(app, "lanes")
+        assert all(name in shown for name in OPTIMIZERS)
+
+
+async def test_a_rate_above_the_bound_is_said():
+    app = AdamApp(PlaygroundState(Scenario(surface="ravine", lanes=(Lane.of("sgd", {"lr": 0.05}),))))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert "λmax 50 · stable for lr < 0.04" in panel(app, "knobs")
+        assert "above" in panel(app, "knobs")
+        await pilot.press("left")
+        assert "above" not in panel(app, "knobs")
+
+
+async def test_vectors_are_drawn_at_the_point(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(">")
+        before = app.screen.query_one("#contour", CellView).cells
+        await pilot.press("v")
+        assert app.screen.query_one("#contour", CellView).cells.changed(before).any()

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adam_tui.engine.gallery import GALLERY
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario
-from adam_tui.engine.trajectory import start_of
+from adam_tui.engine.trajectory import start_of, trajectories
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import LANES_BY_HAND, PAN, ZOOM, update
@@ -180,12 +181,108 @@ def test_display_switches_come_round():
         assert after(state, e.Toggle(what), e.Toggle(what)) == state
 
 
+def test_every_change_of_the_scenario_can_be_undone_and_made_again():
+    changes = [e.Arrow(1, 0), e.AddLane(), e.CycleOptimizer(1), e.CycleSurface(1), e.SetStart(1.0, 1.0), e.LineUp()]
+    changes += [e.CycleNoise(), e.Reseed(), e.CycleSchedule(), e.CycleWarmup(), e.SetSteps(50), e.RemoveLane()]
+    states = [PlaygroundState()]
+    for change in changes:
+        states.append(update(states[-1], change))
+        assert states[-1].scenario != states[-2].scenario, change
+    back = states[-1]
+    for state in reversed(states[:-1]):
+        back = update(back, e.Undo())
+        assert back.scenario == state.scenario
+    assert update(back, e.Undo()) == back, "nothing is left"
+    for state in states[1:]:
+        back = update(back, e.Redo())
+        assert back.scenario == state.scenario
+
+
+def test_a_change_after_an_undo_forgets_what_was_undone():
+    state = after(PlaygroundState(), e.Arrow(1, 0), e.Undo(), e.AddLane(), e.Redo())
+    assert [lane.optimizer for lane in state.scenario.lanes] == ["adam", "momentum"]
+
+
+def test_what_is_not_the_scenario_is_not_undone():
+    assert after(PlaygroundState(), e.Zoom(1), e.Seek(9), e.CycleFill(), e.Undo()).step == 9
+
+
+def test_a_fork_changes_what_follows_and_keeps_what_was():
+    state = after(PlaygroundState(), e.ToggleFork(), e.Seek(50), e.Arrow(1, 0), e.Arrow(1, 0))
+    lane = state.chosen_lane
+    assert (lane["lr"], lane.value_at("lr", 49), lane.value_at("lr", 50)) == (0.1, 0.1, 0.5)
+    assert state.ghost(0) == Lane.of("adam", {"lr": 0.1}), "one ghost for all notches at one step"
+    [old] = trajectories(Scenario())
+    [new] = trajectories(state.scenario)
+    assert (old.positions[:51] == new.positions[:51]).all()
+    assert (old.positions[51] != new.positions[51]).all()
+    later = after(state, e.Seek(80), e.Arrow(-1, 0))
+    assert later.ghost(0) == lane
+
+
+def test_without_forking_a_turned_knob_counts_from_the_start():
+    forked = after(PlaygroundState(), e.ToggleFork(), e.Seek(50), e.Arrow(1, 0))
+    replayed = after(forked, e.ToggleFork(), e.Arrow(1, 0))
+    assert (replayed.chosen_lane["lr"], replayed.chosen_lane.changes) == (0.5, ())
+
+
+def test_all_optimizers_line_up_once_each():
+    state = after(PlaygroundState(), e.LineUp())
+    assert [lane.optimizer for lane in state.scenario.lanes] == list(OPTIMIZERS)
+    assert state.chosen_lane.optimizer == "adam"
+
+
+def test_a_duplicate_has_the_same_values():
+    state = after(PlaygroundState(), e.SetKnob(0.33), e.DuplicateLane())
+    assert state.scenario.lanes[0] == state.scenario.lanes[1]
+    assert state.lane == 1
+
+
+def test_schedules_warm_ups_and_noise_come_round():
+    state = PlaygroundState()
+    kinds = []
+    for _ in range(4):
+        state = update(state, e.CycleSchedule())
+        kinds.append(state.chosen_lane.schedule.kind)
+    assert kinds == ["step", "exponential", "cosine", "constant"]
+    warmups = [(state := update(state, e.CycleWarmup())).chosen_lane.schedule.warmup for _ in range(4)]
+    assert warmups == [20, 40, 80, 0]
+    noises = [(state := update(state, e.CycleNoise())).scenario.noise for _ in range(8)]
+    assert noises == [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 0.0]
+
+
+def test_a_schedule_stays_with_the_lane_when_its_optimizer_changes():
+    state = after(PlaygroundState(), e.CycleSchedule(), e.CycleOptimizer(1))
+    assert state.chosen_lane.schedule.kind == "step"
+
+
+def test_an_own_function_is_raced_on():
+    state = after(PlaygroundState(), e.SetFunction("x^2 + 9 y^2"), e.Seek(400))
+    assert state.surface.title == "x^2 + 9 y^2"
+    assert trajectories(state.scenario)[0].losses[-1] < 0.1
+    assert after(state, e.CycleSurface(1)).scenario.function is None
+
+
+def test_a_named_scenario_pauses_where_it_is_seen_best():
+    exhibits = tuple(GALLERY.values())
+    at = next(i for i, exhibit in enumerate(exhibits) if exhibit.look_at)
+    state = after(PlaygroundState(), e.Open(exhibits, at), e.Tick(1000))
+    assert (state.step, state.playing) == (exhibits[at].look_at, False)
+    assert after(state, e.TogglePlay(), e.Tick(1000)).at_end
+    assert after(state, e.Undo()).scenario == Scenario()
+    assert after(state, e.NextExhibit()).exhibit == exhibits[(at + 1) % len(exhibits)]
+    assert after(state, e.CloseCaption()).exhibit is None
+
+
 EVENTS = st.one_of(
     st.builds(e.Tick, st.floats(0, 100)),
     st.sampled_from(
         [
             *(e.TogglePlay(), e.Restart(), e.AddLane(), e.RemoveLane(), e.ResetKnob()),
             *(e.Place(), e.CancelPlace(), e.ResetView(), e.CycleFill(), e.Toggle("vectors")),
+            *(e.Undo(), e.Redo(), e.ToggleFork(), e.DuplicateLane(), e.LineUp(), e.CycleSchedule(), e.CycleWarmup()),
+            *(e.CycleNoise(), e.Reseed(), e.NextExhibit(), e.CloseCaption(), e.SetFunction("x*y + cos(x)")),
+            e.Open(tuple(GALLERY.values()), 3),
         ]
     ),
     st.builds(e.StepBy, st.integers(-1000, 1000)),
@@ -208,11 +305,12 @@ def test_any_order_of_events_leaves_a_sound_state(events):
         scenario = state.scenario
         assert 0 <= state.step <= scenario.steps
         assert 0 <= state.lane < len(scenario.lanes) <= MAX_LANES
+        assert len(state.ghosts) <= len(scenario.lanes)
         assert 0 <= state.knob < len(state.chosen_lane.rule.knobs)
         assert Scenario.from_json(scenario.to_json()) == scenario
         assert state.looked_at.size[0] > 0
         for lane in scenario.lanes:
-            assert Lane.of(lane.optimizer, dict(lane.values)) == lane
+            assert Lane.of(lane.optimizer, dict(lane.values), lane.schedule, lane.changes) == lane
 
 
 def test_a_state_is_a_plain_value():
