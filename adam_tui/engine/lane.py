@@ -67,19 +67,21 @@ class Lane:
         values: dict[str, float] = {}
         schedule: dict[str, Any] = {}
         changes: list[Change] = []
-        seen: set[str] = set()
+        seen: set[tuple[str, int | None]] = set()
         if colon:
             for part in rest.split(","):
                 key, equals, value = part.partition("=")
                 if not equals or not key.strip():
                     raise ValueError(f"in {text!r}: write {rule.name}:name=value,name=value, not {part!r}")
                 key = key.strip()
-                if key in seen:
-                    raise ValueError(f"in {text!r}: {key} is given twice")
-                seen.add(key)
                 knob, at, step = key.partition("@")
-                if at:
-                    changes.append(Change(_typed_whole(key, step), knob, rule.knob(knob).parse(value)))
+                change = _typed_whole(f"the step of {key}", step) if at else None
+                if (knob.strip(), change) in seen:
+                    raise ValueError(f"in {text!r}: {key} is given twice")
+                seen.add((knob.strip(), change))
+                if change is not None:
+                    turned = rule.knob(knob.strip())
+                    changes.append(Change(change, turned.name, turned.parse(value)))
                 elif key == "schedule":
                     schedule["kind"] = value.strip()
                 elif key in ("warmup", "every"):
@@ -109,9 +111,9 @@ class Lane:
 
     def forked(self, step: int, name: str, value: float) -> Lane:
         """The lane with one knob set to `value` after `step` steps (0: from the start on); its later changes go."""
-        if step == 0:
-            return self.replaced(name, value)
         kept = [change for change in self.changes if change.name != name or change.step < step]
+        if step == 0:
+            return Lane.of(self.optimizer, dict(self.values) | {name: value}, self.schedule, kept)
         return Lane.of(self.optimizer, dict(self.values), self.schedule, [*kept, Change(step, name, value)])
 
     def value_at(self, name: str, step: int) -> float:
@@ -191,11 +193,11 @@ def _typed_whole(name: str, text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{name} must be a whole number, not {text.strip()!r}") from None
+        raise ValueError(f"{name} must be a whole number, not {reading.shown(text.strip())}") from None
 
 
 def _typed_number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{name} must be a number, not {text.strip()!r}") from None
+        raise ValueError(f"{name} must be a number, not {reading.shown(text.strip())}") from None
