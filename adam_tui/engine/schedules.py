@@ -1,7 +1,8 @@
 """How the learning rate changes over a race: constant, in steps, exponentially, along a cosine, after a warm-up.
 
-Each factor equals that of torch.optim.lr_scheduler with `scheduler.step()` after every optimizer step: StepLR,
-ExponentialLR, CosineAnnealingLR (to 0 over the whole race), and LinearLR for the warm-up.
+Each factor equals that of torch.optim.lr_scheduler with `scheduler.step()` after every optimizer step: StepLR(every,
+gamma), ExponentialLR(gamma), CosineAnnealingLR(steps − warmup); with a warm-up of w ≥ 2 steps, SequentialLR of
+LinearLR(start_factor=1/w, total_iters=w − 1) and of one of these, with its milestone at w.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from typing import Literal
+
+from adam_tui.engine import reading
 
 Kind = Literal["constant", "step", "exponential", "cosine"]
 KINDS: tuple[Kind, ...] = ("constant", "step", "exponential", "cosine")
@@ -18,8 +21,9 @@ KINDS: tuple[Kind, ...] = ("constant", "step", "exponential", "cosine")
 class Schedule:
     """A factor on the learning rate for each step.
 
-    `warmup` steps rise linearly to the full rate; then the `kind` begins: `step` multiplies by `gamma` after every
-    `every` steps, `exponential` by `gamma` after each step, `cosine` falls to 0 at the race's last step.
+    `warmup` steps rise linearly to the full rate; then the `kind` begins, also at the full rate: `step` multiplies by
+    `gamma` after every `every` steps, `exponential` by `gamma` after each step, `cosine` falls as half a wave that
+    would reach 0 with the step after the last. ValueError with one line for a number that cannot be.
     """
 
     kind: Kind = "constant"
@@ -29,16 +33,18 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"a schedule is one of {', '.join(KINDS)}, not {self.kind!r}")
-        if self.warmup < 0 or self.warmup != int(self.warmup):
-            raise ValueError(f"warmup must be a whole number of steps, at least 0, not {self.warmup:g}")
+            raise ValueError(f"a schedule is one of {', '.join(KINDS)}, not {reading.shown(self.kind)}")
+        if not self.warmup >= 0 or self.warmup % 1:
+            raise ValueError(f"warmup must be a whole number of steps, at least 0, not {reading.shown(self.warmup)}")
         if not 0 < self.gamma <= 1:
             raise ValueError(f"gamma must be above 0 and at most 1, not {self.gamma:g}")
-        if self.every < 1 or self.every != int(self.every):
-            raise ValueError(f"every must be a whole number of steps, at least 1, not {self.every:g}")
+        if not self.every >= 1 or self.every % 1:
+            raise ValueError(f"every must be a whole number of steps, at least 1, not {reading.shown(self.every)}")
+        object.__setattr__(self, "warmup", int(self.warmup))  # 20.0 is written and read as 20
+        object.__setattr__(self, "every", int(self.every))
 
     def factor(self, step: int, steps: int) -> float:
-        """What the learning rate is multiplied by for step 1 … `steps` of a race of `steps`."""
+        """What the learning rate is multiplied by in `step`, 1 … `steps`, of a race of `steps`."""
         if step <= self.warmup:
             return step / self.warmup
         done = step - 1 - self.warmup  # steps taken since the schedule proper began
@@ -53,7 +59,7 @@ class Schedule:
                 return 0.5 * (1 + math.cos(math.pi * done / max(steps - self.warmup, 1)))
 
     def describe(self) -> str:
-        """In a few words: "cosine after 20 steps of warm-up"."""
+        """In a few words: "cosine to 0, warm-up 20"."""
         words = {
             "constant": "constant",
             "step": f"×{self.gamma:g} every {self.every}",
