@@ -1,51 +1,125 @@
 """How large a learning rate a place on a surface bears: the curvature there, and the bound that follows from it.
 
-On a quadratic with largest curvature λ, gradient descent converges for lr < 2/λ, heavy-ball momentum for
-lr < 2(1 + β)/λ, and Nesterov's momentum for lr < 2(1 + β)/((1 + 2β)λ): Polyak 1964; O'Donoghue & Candès 2015,
-"Adaptive Restart for Accelerated Gradient Schemes"; Goh 2017, "Why Momentum Really Works", distill.pub.
-Elsewhere the bound holds for the quadratic that touches the surface at the point, so for small steps around it.
+Along an eigenvector of curvature λ the three rules without a divisor are linear recurrences, stable where both roots
+of these polynomials lie in the unit disc (μ the momentum, τ the dampening, α the learning rate):
+
+    gradient descent   z = 1 − αλ                                           α < 2/λ
+    momentum           z² − (1 + μ − α(1−τ)λ)·z + μ = 0                      α < 2(1+μ) / ((1−τ)λ)
+    Nesterov           z² − (1+μ)(1−αλ)·z + μ(1−αλ) = 0                      α < 2(1+μ) / ((1+2μ)λ)
+
+Polyak 1964; O'Donoghue & Candès 2015, "Adaptive Restart for Accelerated Gradient Schemes"; Goh 2017, "Why Momentum
+Really Works", distill.pub. Weight decay, part of the gradient in these three, adds itself to every λ. On a surface
+that is no quadratic the bound is that of the quadratic which touches it at the point: what happens close by.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.engine.scenario import Lane
+from adam_tui.engine.lane import Lane
 from adam_tui.engine.surfaces import Surface
+
+# The rules whose step is proportional to the gradient, so that the curvature limits their learning rate.
+BOUNDED = ("sgd", "momentum", "nesterov")
+
+# What a step of the others goes by, in at most 41 columns.
+ADAPTIVE_WORDS: Mapping[str, str] = {
+    "adagrad": "lr is divided by a root that only grows",
+    "adadelta": "a step is as long as the steps before it",
+    "rmsprop": "lr is divided by the slope's recent size",
+    "adam": "a step is about lr at any slope above ε",
+    "amsgrad": "lr is divided by the largest √v so far",
+    "adamw": "a step is about lr at any slope above ε",
+    "adamax": "lr is divided by the largest recent |g|",
+    "nadam": "a step is about lr at any slope above ε",
+    "radam": "a few steps as momentum, then as Adam",
+    "lion": "a step is ±lr on each axis at any slope",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """`curvature` is the Hessian's largest eigenvalue λmax; `bound` the largest stable lr, None where there is none.
+    """What the curvature at a point says of a lane's learning rate.
 
-    `applies` is False for optimizers whose step does not scale with the gradient: the bound is descent's, to compare.
+    `curvature` and `least` are the Hessian's largest and smallest eigenvalue, λmax and λmin (nan where it has none),
+    `decay` the weight decay that the rule adds to both; `bound` is the largest stable learning rate, None where there
+    is none, `lr` the one chosen, `exceeded` whether it is larger. `applies` is False for optimizers whose step is not
+    proportional to the gradient: the bound then is that of plain descent, to compare with.
     """
 
     curvature: float
     bound: float | None
     exceeded: bool
     applies: bool
+    lr: float
+    least: float
+    decay: float
 
 
-def stability(plot: Surface, lane: Lane, point: NDArray[np.float64], lr: float | None = None) -> Stability:
-    """The bound at `point` (2,) for the lane's rule, beside its learning rate (or `lr`, where a schedule moved it)."""
+def stability(
+    plot: Surface, lane: Lane, point: NDArray[np.float64], values: Mapping[str, float] | None = None
+) -> Stability:
+    """The bound at `point` (2,) for the lane's rule, beside its learning rate.
+
+    `values` are those of the step in question (`Lane.values_for`), where a schedule or a change moved them.
+    """
+    chosen = dict(lane.values) if values is None else values
+    applies = lane.optimizer in BOUNDED
+    decay = chosen["weight_decay"] if applies else 0.0
     with np.errstate(all="ignore"):
-        hessian = np.asarray(plot.hessian(point), dtype=np.float64)
+        hessian = np.asarray(plot.hessian(np.asarray(point, dtype=np.float64)), dtype=np.float64)
     if not np.isfinite(hessian).all():
-        return Stability(float("nan"), None, exceeded=False, applies=False)
-    curvature = float(np.linalg.eigvalsh(hessian)[-1])
-    applies = lane.optimizer in ("sgd", "momentum", "nesterov")
-    if curvature <= 0:
-        return Stability(curvature, None, exceeded=False, applies=applies)
-    beta = lane["momentum"] if lane.optimizer in ("momentum", "nesterov") else 0.0
-    bound = 2.0 * (1.0 + beta) / curvature
-    if lane.optimizer == "momentum":
-        # Dampening scales the gradient's part of each update by 1 − τ.
-        bound /= max(1.0 - lane["dampening"], 1e-300)
-    if lane.optimizer == "nesterov":
-        bound /= 1.0 + 2.0 * beta
-    chosen = lane["lr"] if lr is None else lr
-    return Stability(curvature, bound, exceeded=applies and chosen > bound, applies=applies)
+        return Stability(math.nan, None, False, applies, chosen["lr"], math.nan, decay)
+    least, curvature = np.linalg.eigvalsh(hessian).tolist()
+    bound = _bound(lane.optimizer, chosen, curvature + decay)
+    exceeded = applies and bound is not None and chosen["lr"] > bound
+    return Stability(curvature, bound, exceeded, applies, chosen["lr"], least, decay)
+
+
+def _bound(optimizer: str, values: Mapping[str, float], curvature: float) -> float | None:
+    """The largest stable learning rate where the loss bends up by `curvature`, weight decay included."""
+    mu = values["momentum"] if optimizer in ("momentum", "nesterov") else 0.0
+    if optimizer == "nesterov":
+        curvature *= 1.0 + 2.0 * mu
+    elif optimizer == "momentum" and mu:
+        curvature *= 1.0 - values["dampening"]  # torch.optim does not dampen without momentum
+    if not curvature > 0.0:
+        return None
+    bound = 2.0 * (1.0 + mu) / curvature
+    return bound if math.isfinite(bound) else None
+
+
+def sentences(at: Stability, lane: Lane) -> tuple[str, ...]:
+    """The same in words, one to three lines of at most 41 columns: the bound, what it means here, what else holds."""
+    if math.isnan(at.curvature):
+        return ("the curvature has no value here",)
+    word = ADAPTIVE_WORDS.get(lane.optimizer)
+    if lane.optimizer == "rmsprop" and lane["centered"]:
+        word = "lr is divided by the slope's spread"
+    others: tuple[str, ...] = (word,) if word else ()
+    if at.bound is None:
+        flat = at.curvature + at.decay <= 0
+        return ("no curvature upwards here: no bound" if flat else "only the first slope counts: no bound", *others)
+    lr, bound = _short(at.lr), _short(at.bound)
+    if at.least + at.decay < 0:
+        others += ("one way it bends down: nothing rests here",)
+    if not at.applies:
+        return (f"λmax {_short(at.curvature)} · for descent lr < {bound}", *others)
+    if at.decay:
+        first = f"λmax+λ {_short(at.curvature + at.decay)} · stable: lr < {bound}"
+    else:
+        first = f"λmax {_short(at.curvature)} · stable for lr < {bound}"
+    if lr == bound:
+        return (first, f"lr {lr} is at this limit", *others)
+    return (first, f"lr {lr} is {'above it: swings grow' if at.exceeded else 'below it: stable'} here", *others)
+
+
+def _short(value: float) -> str:
+    """Three digits in at most eight columns; two where the exponent takes three."""
+    text = f"{value:.3g}"
+    return text if len(text) <= 8 else f"{value:.2g}"
