@@ -95,6 +95,17 @@ TURNED = [
     "radam:lr=0.01,beta1=0.5,beta2=0.9,eps=0.1,weight_decay=0.2",
     "radam:lr=0.01,weight_decay=0.2,decoupled_weight_decay=1",
     "lion:lr=0.03,beta1=0.8,beta2=0.95,weight_decay=0.2",
+    # The ends of what the knobs allow: torch must allow them too, and in the type in which they are written.
+    "sgd:lr=0",
+    "momentum:lr=0.01,momentum=1,dampening=1",
+    "adadelta:rho=0,eps=1",
+    "adadelta:rho=1",
+    "rmsprop:lr=0.1,alpha=1,eps=1,momentum=0",
+    "adagrad:lr=1,eps=0,initial_accumulator_value=0",
+    "adam:lr=1,eps=0,weight_decay=1",
+    "adamax:lr=1,beta2=0,eps=0",
+    "radam:lr=1e-3,beta2=0",
+    "nadam:lr=1,beta1=0,momentum_decay=0",
 ]
 
 
