@@ -255,7 +255,7 @@ def progress(bars: Sequence[Bar], note: str, width: int, palette: Palette) -> Ce
     """One row of bars that share the room which their texts and the note on the right leave."""
     cells = Cells.blank(width, 1, palette.foreground, palette.background)
     note = f"  {note} " if note else " "
-    texts = [f" {bar.label} {bar.before} ".replace("  ", " ") for bar in bars]
+    texts = [f" {bar.label} {bar.before} " if bar.before else f" {bar.label} " for bar in bars]
     room = width - len(note) - sum(len(text) + len(bar.after) + 2 for text, bar in zip(texts, bars, strict=True))
     at = 0
     for i, (text, bar) in enumerate(zip(texts, bars, strict=True)):

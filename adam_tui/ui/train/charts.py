@@ -91,7 +91,7 @@ def _loss_series(state: TrainState, run: RunView, history: RunHistory, first: in
     found = []
     if chosen and state.span > 1:
         x, y = history.curve.points(1, first)
-        found.append(Series(x, y, _faded(color, palette), faint=True))
+        found.append(Series(x, y, faded(color, palette), faint=True))
     x, y = history.curve.points(state.span, first)
     if history.diverged_at is not None:
         x, y = np.append(x, history.diverged_at), np.append(y, math.nan)
@@ -104,7 +104,7 @@ def _loss_series(state: TrainState, run: RunView, history: RunHistory, first: in
     return found
 
 
-def _faded(color: Color, palette: Palette) -> Color:
+def faded(color: Color, palette: Palette) -> Color:
     """The colour of raw losses: most of the way to the background."""
     r, g, b = from_oklab((1 - RAW_SHARE) * to_oklab(palette.background) + RAW_SHARE * to_oklab(color)).tolist()
     return r, g, b

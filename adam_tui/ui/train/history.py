@@ -60,7 +60,7 @@ class RunHistory:
     def _take(self, event: Event) -> None:
         seconds = max(event.time - self._last_time, 0.0) if self._last_time is not None else 0.0
         self.worked += seconds
-        self._last_time = event.time
+        self._last_time = max(event.time, self._last_time or event.time)  # clocks are set back now and then
         match event:
             case Started():
                 self._take_up(event)
@@ -69,7 +69,7 @@ class RunHistory:
             case Epoch():
                 self.epochs = [known for known in self.epochs if known.epoch < event.epoch]
                 self.epochs.append(event)
-                self.step = event.step
+                self.step = max(self.step, event.step)
             case Sample():
                 self.sample = event
             case Changed():

@@ -25,8 +25,7 @@ LINE_FROM = 20
 BODY_WITH_STRIP = 19  # rows that pictures must leave to the charts
 ACCURACY_FROM = 18  # rows of the charts from which there are two
 LEAST_ACCURACY = 8
-LEAST = 5  # rows of a table at the side, frame included; then a few more, then all that is useful
-FEW, MANY = 6, 9
+LEAST, FEW = 5, 6  # rows of a table at the side, frame included
 PACE_FROM = 72  # columns of the progress line from which it tells the pace
 LOADING = "loading torch and the data…"
 FACTS = "a run learns 60,000 digits in a process of its own, and goes on when you quit"
@@ -61,7 +60,7 @@ def layout(state: TrainState, notes: int, width: int, height: int) -> Layout:
 
 
 def _side(state: TrainState, notes: int, rows: int) -> tuple[int, int, int]:
-    """Rows of the runs, the knobs and the figures: the least of each, then more in turn, all runs last."""
+    """Rows of the runs, the knobs and the figures: the least of each, then all in turn, more runs last."""
     knobs_full = len(state.knobs) + FRAME
     runs_full = len(state.runs) + 1 + FRAME if state.runs else 0
     now_full = 3 + notes + FRAME if state.runs else 0
@@ -69,11 +68,10 @@ def _side(state: TrainState, notes: int, rows: int) -> tuple[int, int, int]:
     if knobs + runs + now > rows:
         now = 0
     spare = max(rows - knobs - runs - now, 0)
-    for some_runs, some_knobs in ((FEW, FEW), (FEW, knobs_full), (MANY, knobs_full)):
-        more = max(min(min(some_runs, runs_full) - runs, spare), 0)
-        runs, spare = runs + more, spare - more
-        more = max(min(min(some_knobs, knobs_full) - knobs, spare), 0)
-        knobs, spare = knobs + more, spare - more
+    more = min(max(min(FEW, runs_full) - runs, 0), spare)
+    runs, spare = runs + more, spare - more
+    more = min(knobs_full - knobs, spare)
+    knobs, spare = knobs + more, spare - more
     more = min(now_full - now, spare) if now else 0
     now, spare = now + more, spare - more
     return min(runs_full, runs + spare), knobs, now

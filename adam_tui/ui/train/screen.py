@@ -68,6 +68,7 @@ class TrainScreen(ModeScreen):
         # Before the first drawing, so that the screen opens with what is there.
         self.set_reactive(TrainScreen.state, s.update(s.TrainState(), s.RunsSeen(self._feed.views())))
         self._timer: Timer | None = None
+        self._watching = True
         self._undrawn: set[str] = set()
         self._drawn_at = self._counted_at = 0.0
         self._about: list[tuple[str, Color]] = []  # notes on the selected run
@@ -96,13 +97,15 @@ class TrainScreen(ModeScreen):
 
     def on_screen_suspend(self) -> None:
         """Something else is shown: nobody needs the files."""
+        self._watching = False
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
 
     def on_screen_resume(self) -> None:
-        """Shown again: catch up."""
-        if self.is_mounted and self._timer is None:
+        """Shown, or shown again: catch up."""
+        self._watching = True
+        if self.is_mounted:
             self._tick()
 
     @property
@@ -112,6 +115,8 @@ class TrainScreen(ModeScreen):
     # Looking at the runs.
 
     def _tick(self) -> None:
+        if not self._watching:  # a tick that was on its way when something else was shown
+            return
         self.dispatch(s.RunsSeen(self._feed.views()))
         changed, more = self._feed.poll([run.id for run in self.state.drawn])
         self._undrawn |= changed

@@ -1,0 +1,108 @@
+"""What a run tells, folded: numbers, times, and a run that was taken up again from its checkpoint."""
+
+import math
+
+import pytest
+
+from adam_tui.training.protocol import Changed, Diverged, Ended, Epoch, Paused, Resumed, RunSpec, Started, Steps
+from adam_tui.ui.train.history import RunHistory
+
+SPEC = RunSpec(epochs=4, batch_size=64)
+
+
+def started(time=0.0, step=0):
+    return Started(time, step, "adam-7f3a", SPEC, "cpu", "float32", 62346, 10, "2.9.0")
+
+
+def epoch(number, time, accuracy=0.9):
+    return Epoch(time, 10 * number, number, 0.2, 0.1, accuracy, seconds=7.0, samples_per_second=128.0)
+
+
+def folded(*events):
+    history = RunHistory()
+    history.fold(events)
+    return history
+
+
+def test_losses_are_numbered_by_their_steps():
+    history = folded(started(), Steps(1.0, 2, (2.3, 2.2)), Steps(2.0, 3, (2.1,)))
+    assert history.step == 3
+    assert history.curve.losses.tolist() == pytest.approx([2.3, 2.2, 2.1])
+
+
+def test_the_best_epoch_is_the_first_with_the_best_accuracy():
+    history = folded(started(), epoch(1, 1.0, 0.97), epoch(2, 2.0, 0.98), epoch(3, 3.0, 0.98))
+    assert history.best.epoch == 2
+    assert folded(started()).best is None
+    assert folded(started(), epoch(1, 1.0, math.nan)).best is None
+
+
+def test_elapsed_is_time_at_work():
+    history = folded(started(100.0), Steps(110.0, 5, (1.0,) * 5), Paused(112.0, 5))
+    assert history.elapsed(now=500.0) == 12.0
+    history.fold([Resumed(500.0, 5), Steps(503.0, 6, (1.0,))])
+    assert history.elapsed(now=504.0) == 16.0
+    history.fold([Ended(505.0, 6, "stopped", "")])
+    assert history.elapsed(now=900.0) == 17.0
+
+
+def test_the_time_between_two_processes_is_not_time_at_work():
+    history = folded(started(0.0), Steps(10.0, 5, (1.0,) * 5), Ended(10.0, 5, "stopped", ""))
+    history.fold([started(1000.0, step=5), Steps(1010.0, 10, (1.0,) * 5)])
+    assert history.elapsed(now=1010.0) == 20.0
+    assert history.end is None
+
+
+def test_a_run_taken_up_from_its_checkpoint_forgets_what_it_will_repeat():
+    history = folded(
+        started(),
+        Steps(1.0, 10, tuple(range(10))),
+        epoch(1, 2.0),
+        Changed(2.5, 12, "lr", 0.1),
+        Steps(3.0, 20, (9.0,) * 10),
+        epoch(2, 4.0),
+        Steps(5.0, 23, (8.0,) * 3),
+        started(60.0, step=10),
+    )
+    assert len(history.curve) == history.step == 10
+    assert [told.epoch for told in history.epochs] == [1]
+    assert history.changes == []
+    history.fold([Steps(61.0, 12, (7.0, 7.0))])
+    assert history.curve.losses.tolist() == [*range(10), 7, 7]
+
+
+def test_the_time_left_counts_steps_and_the_tests_after_each_epoch():
+    # Ten steps of 64 images an epoch at 128 images/s take 5 s; the epoch took 7, so a test takes 2.
+    history = folded(started(), Steps(2.5, 5, (1.0,) * 5), Steps(5.0, 10, (1.0,) * 5), epoch(1, 7.0))
+    assert history.samples_per_second == 128.0
+    assert history.seconds_left(now=7.0) == pytest.approx(30 / 2 + 3 * 2)
+    assert history.seconds_left(now=8.0) == pytest.approx(30 / 2 + 3 * 2 - 1)
+
+
+def test_the_pace_is_of_late_and_of_training_alone():
+    history = folded(started(), *(Steps(float(t), t, (1.0,)) for t in range(1, 10)), epoch(1, 60.0))
+    assert history.steps_per_second == pytest.approx(1.0), "the minute of testing is no part of it"
+    history.fold(Steps(60.0 + t, 9 + 4 * t, (1.0,) * 4) for t in range(1, 13))
+    assert history.steps_per_second == pytest.approx(4.0), "the slow beginning is forgotten"
+
+
+def test_nothing_is_promised_before_the_pace_is_known():
+    assert folded(started()).seconds_left(now=1.0) is None
+    assert folded().seconds_left(now=1.0) is None
+    ended = folded(started(), Steps(1.0, 5, (1.0,) * 5), Ended(2.0, 5, "stopped", ""))
+    assert ended.seconds_left(now=2.0) is None
+
+
+def test_a_run_that_diverged_says_where():
+    history = folded(started(), Steps(1.0, 3, (2.0, 1e30, math.nan)), Diverged(1.0, 3))
+    assert history.diverged_at == 3
+    assert math.isnan(history.curve.last())
+
+
+@pytest.mark.parametrize(
+    "line", [Steps(1.0, 10**15, (1.0,)), Steps(1.0, 0, (1.0,)), Steps(1.0, 5, ()), Steps(math.nan, 1, (1.0,))]
+)
+def test_a_damaged_line_changes_nothing(line):
+    history = folded(started(), line)
+    assert len(history.curve) == history.step == 0
+    assert history.elapsed(1.0) == 1.0

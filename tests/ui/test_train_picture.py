@@ -1,0 +1,260 @@
+"""What the training screen says and draws of runs, as pictures and words."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from adam_tui.draw.palette import DARK, LIGHT
+from adam_tui.training.protocol import Changed, Diverged, Epoch, RunSpec, Sample, Started, Steps
+from adam_tui.ui.train import charts, picture
+from adam_tui.ui.train import state as s
+from adam_tui.ui.train.history import RunHistory
+from adam_tui.ui.train.state import RunView, TrainState
+
+SPEC = RunSpec(epochs=50)
+PER_EPOCH = 100
+
+
+def trained(steps, accuracies=(), spec=SPEC, losses=None):
+    """A history of so many steps, a second each hundred, and an epoch's end for each accuracy."""
+    history = RunHistory()
+    if losses is None:
+        losses = 2.3 / (1 + np.arange(steps) / 20) * np.random.default_rng(0).uniform(0.5, 1.5, steps)
+    history.fold([Started(0.0, 0, "r", spec, "cpu (2 threads)", "bfloat16", 62346, PER_EPOCH, "2.9.0")])
+    for first in range(0, steps, 25):
+        piece = losses[first : first + 25]
+        history.fold([Steps((first + len(piece)) / 100, first + len(piece), tuple(piece))])
+    for number, accuracy in enumerate(accuracies, start=1):
+        history.fold([Epoch(number * 1.0, PER_EPOCH * number, number, 0.1, 0.05, accuracy, 1.0, 6400.0)])
+    return history
+
+
+def screen_of(state="running", reason="", **histories):
+    """A state with these runs, the first one selected, and their histories."""
+    views = tuple(RunView(id, SPEC, 0.0, state, reason) for id in histories)
+    return s.update(TrainState(), s.RunsSeen(views)), histories
+
+
+def joined(cells):
+    return "\n".join(cells.lines())
+
+
+def columns_of(cells, color):
+    """The columns in which something of that colour is drawn."""
+    inked = (cells.glyph != ord(" ")) & (cells.fg == color).all(axis=2)
+    return np.flatnonzero(inked.any(axis=0))
+
+
+@pytest.mark.parametrize("palette", [DARK, LIGHT])
+def test_the_loss_is_drawn_raw_and_averaged_with_the_test_loss(palette):
+    state, histories = screen_of(a=trained(300, [0.9, 0.95]))
+    cells = charts.loss(state, histories, 70, 20, palette, "")
+    assert len(columns_of(cells, palette.lanes[0])) > 30, "the average, in the run's colour"
+    assert len(columns_of(cells, charts.faded(palette.lanes[0], palette))) > 10, "the raw losses, faint"
+    assert joined(cells).count(charts.TEST_MARKER) == 2
+    plain = charts.loss(replace(state, smoothing=0), histories, 70, 20, palette, "")
+    assert not len(columns_of(plain, charts.faded(palette.lanes[0], palette))), "every step bright, none faint"
+
+
+def test_other_runs_are_drawn_with_the_overlay_only():
+    state, histories = screen_of(a=trained(300), b=trained(200, losses=np.full(200, 1.0)))
+    other = DARK.lanes[state.slots["b"]]
+    assert len(columns_of(charts.loss(state, histories, 70, 20, DARK, ""), other))
+    alone = s.update(state, s.Toggle("overlay"))
+    assert not len(columns_of(charts.loss(alone, histories, 70, 20, DARK, ""), other))
+
+
+def test_the_chart_stands_still_while_the_curve_grows():
+    history = trained(650)
+    state, histories = screen_of(a=history)
+    before = charts.loss(state, histories, 70, 20, DARK, "")
+    history.fold([Steps(6.6, 660, (0.1,) * 10)])
+    changed = charts.loss(state, histories, 70, 20, DARK, "").changed(before)
+    assert 0 < changed.sum() < 30, "a few cells, at the end of the curve"
+
+
+def test_an_ended_run_takes_the_whole_width():
+    state, histories = screen_of("finished", a=trained(160))
+    ink = columns_of(charts.loss(state, histories, 70, 20, DARK, ""), DARK.lanes[0])
+    assert ink.max() == 69
+
+
+def test_the_recent_window_shows_the_last_epochs_only():
+    state, histories = screen_of(a=trained(1000))
+    recent = s.update(state, s.Toggle("recent"))
+    assert "last 2 epochs" in charts.loss_title(recent)
+    labels = charts.loss(recent, histories, 70, 20, DARK, "").lines()[-1]
+    assert "800" in labels
+    assert "500" not in labels
+
+
+def test_a_diverged_run_is_drawn_to_its_end_and_marked():
+    losses = np.array([2.3 * 10 ** (i / 10) for i in range(99)] + [math.nan])
+    history = trained(100, losses=losses)
+    history.fold([Diverged(1.0, 100)])
+    state, histories = screen_of("failed", "diverged at step 100: the loss is not finite", a=history)
+    cells = charts.loss(state, histories, 70, 20, DARK, "")
+    assert "✕" in cells.lines()[0]
+    assert picture.state_word(state.runs[0], history) == "diverged"
+    assert "diverged at step 100" in picture.notes(state, histories, "", DARK)[0][0]
+    assert "diverged at step 100" in joined(picture.progress(state, histories, 9.0, 100, DARK))
+
+
+def test_a_diverging_run_does_not_squeeze_the_others():
+    losses = np.array([2.3 * 10 ** (i / 4) for i in range(100)])
+    state, histories = screen_of(a=trained(300), b=trained(100, losses=losses))
+    top = charts.loss(state, histories, 70, 20, DARK, "").lines()
+    assert not any("e2" in line[:7] or "100" in line[:7] for line in top)
+
+
+def test_a_changed_learning_rate_is_marked():
+    history = trained(100)
+    history.fold([Changed(1.0, 50, "lr", 2e-4)])
+    state, histories = screen_of(a=history)
+    assert "lr 0.0002" in joined(charts.loss(state, histories, 70, 20, DARK, ""))
+
+
+@pytest.mark.parametrize(("accuracies", "low"), [([0.1, 0.11], "0%"), ([0.973, 0.983], "97%"), ([0.91, 0.94], "90%")])
+def test_the_accuracy_axis_begins_below_what_is_reached(accuracies, low):
+    state, histories = screen_of(a=trained(200, accuracies))
+    assert any(line.startswith(f"{low:>5}") for line in charts.accuracy(state, histories, 70, 14, DARK).lines())
+
+
+def test_a_run_that_learns_nothing_does_not_squeeze_the_others():
+    state, histories = screen_of(a=trained(200, [0.97, 0.98]), b=trained(200, [0.098, 0.098]))
+    assert " 97%" in joined(charts.accuracy(state, histories, 70, 14, DARK))
+
+
+def test_before_the_first_epoch_the_accuracy_says_when_it_comes():
+    state, histories = screen_of(a=trained(50))
+    assert "after each epoch" in joined(charts.accuracy(state, histories, 70, 10, DARK))
+
+
+def test_the_figures_of_a_run():
+    state, histories = screen_of(a=trained(250, [0.9, 0.9794]))
+    about = picture.notes(state, histories, "", DARK)
+    told = joined(picture.now(state, histories, about, 65.0, 41, 5, DARK))
+    assert "97.94% @ 2" in told
+    assert "250/5,000" in told
+    assert "0.0500" in told
+    assert "cpu (2 threads) · bfloat16" in told
+    assert "elapsed        1:05" in told
+
+
+def test_progress_tells_epoch_batch_and_the_time_left():
+    state, histories = screen_of(a=trained(250, [0.9, 0.95]))
+    told = joined(picture.progress(state, histories, 2.5, 110, DARK))
+    assert " epoch  3/50 " in told, "the number keeps its columns"
+    assert " 50/100 " in told
+    assert "run " in told
+    assert " 5% " in told
+    assert "ETA  0:47" in told, "4,750 steps at 100/s, less nothing: tests take no time here"
+    assert "6,400/s" in told
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "words"),
+    [
+        ("starting", "", "loading torch"),
+        ("failed", "no cuda here", "failed: no cuda here"),
+        ("lost", "the process is gone", "lost: the process is gone"),
+        ("stopped", "asked to stop", "stopped"),
+        ("finished", "", "finished after 0:01"),
+    ],
+)
+def test_the_progress_line_says_how_a_run_stands(state, reason, words):
+    there, histories = screen_of(state, reason, a=trained(100))
+    assert words in joined(picture.progress(there, histories, 9.0, 110, DARK))
+
+
+def test_a_failure_shows_its_reason_and_the_end_of_the_log():
+    state, histories = screen_of("failed", "no cuda here", a=RunHistory())
+    about = picture.notes(state, histories, "Traceback\nValueError: no cuda here", DARK)
+    assert [text for text, _ in about] == ["failed: no cuda here", "Traceback"], "the reason is not said twice"
+
+
+def test_a_paused_run_promises_no_end():
+    state, histories = screen_of("paused", a=trained(100))
+    told = joined(picture.progress(state, histories, 9.0, 110, DARK))
+    assert "paused" in told
+    assert "ETA" not in told
+
+
+def test_digits_tell_what_the_network_takes_them_for():
+    history = trained(50)
+    state, histories = screen_of(a=history)
+    assert all(guess.prediction is None for guess in picture.guesses(state, histories))
+    history.fold([Sample(1.0, 50, tuple(range(10)), (0, 1, 2, 3, 4, 6, 6, 7, 8, 9), (0.75,) * 10)])
+    told = joined(picture.strip(state, histories, 116, 6, DARK))
+    assert "4→4  75%" in told
+    assert "5→6✗ 75%" in told
+    assert "5→6✗" in joined(picture.line(state, histories, 76, DARK))
+
+
+def test_before_the_first_run_there_are_digits_and_one_line_on_what_to_do():
+    cells = picture.gallery(TrainState(), 72, 34, DARK)
+    assert "t trains a network with Adam, lr 0.0005, 50 epochs" in joined(cells)
+    labels = [line.split() for line in cells.lines() if line.strip() and "▀" not in line]
+    assert [word for line in labels[:2] for word in line] == [str(digit) for digit in range(10)]
+
+
+@pytest.mark.parametrize("runs", [0, 1, 3, 30])
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_layout_fills_every_terminal_and_overflows_none(width, runs):
+    state = s.update(TrainState(), s.RunsSeen(tuple(RunView(f"r{i}", SPEC, 0.0, "stopped") for i in range(runs))))
+    for height in range(18, 61):
+        rows = picture.layout(state, 2, width, height)
+        body = height - picture.FIXED_ROWS - rows.strip - rows.line
+        assert rows.loss + rows.accuracy == body
+        assert rows.loss >= 8
+        assert rows.runs + rows.knobs + rows.now <= body
+        assert rows.knobs >= 5
+        assert (rows.runs >= 4) == (runs > 0)
+        assert rows.runs <= runs + 1 + picture.FRAME
+        if height >= 24 and runs:
+            assert min(rows.accuracy, rows.now) >= 5
+            assert rows.strip + rows.line >= 1
+        if height >= 40 and runs:
+            assert min(rows.strip, rows.accuracy) >= 8
+            assert rows.now == 7
+
+
+def test_the_top_line_tells_the_run_at_work_first():
+    state, histories = screen_of("running", a=trained(150, [0.95]))
+    assert picture.status_line(state, histories, DARK) == "● a running · 1/50 · 95.00%"
+    assert picture.status_line(TrainState(), {}, DARK) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(16, "0:16"), (231.9, "3:51"), (3723, "1:02:03"), (None, "–"), (math.inf, "–")]
+)
+def test_durations(seconds, text):
+    assert picture.duration(seconds) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(12_412.0, "12,400"), (95.2, "95"), (None, "–"), (0.0, "–")])
+def test_speeds(value, text):
+    assert picture.speed(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.03121, "0.0312"),
+        (12.3, "12.3000"),
+        (5.123e30, "5.12e+30"),
+        (1e-5, "1.00e-05"),
+        (math.nan, "–"),
+        (math.inf, "∞"),
+    ],
+)
+def test_losses_have_at_most_eight_columns(value, text):
+    assert picture.loss_text(value) == text
+    assert len(text) <= 8
+
+
+def test_a_question_about_a_run_names_what_is_special_about_it():
+    spec = RunSpec("adam", {"lr": 0.01, "beta1": 0.8, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}, seed=3)
+    assert picture.spec_line(spec) == "adam lr=0.01 beta1=0.8 · batch 64 · 50 epochs · seed 3"
