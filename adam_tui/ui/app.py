@@ -88,6 +88,10 @@ class AdamApp(App[None]):
 
             training: ModeScreen = TrainScreen(self._runs)
             return training
+        if mode == "learn":
+            from adam_tui.ui.learn.screen import LearnScreen
+
+            return LearnScreen()
         return PlaygroundScreen(self._state)
 
     def action_perform(self, name: str) -> None:
@@ -106,6 +110,10 @@ class AdamApp(App[None]):
     def do_mode_train(self) -> None:
         """2."""
         self.show_mode("train")
+
+    def do_mode_learn(self) -> None:
+        """3."""
+        self.show_mode("learn")
 
     def do_help(self) -> None:
         """?."""

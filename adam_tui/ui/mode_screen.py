@@ -16,7 +16,11 @@ from adam_tui.ui.widgets.key_line import KeyLine
 from adam_tui.ui.widgets.tabs_line import TabsLine
 
 MIN_WIDTH, MIN_HEIGHT = 60, 18
-MODES: tuple[tuple[str, str, str], ...] = (("1", "playground", "Playground"), ("2", "train", "Train"))
+MODES: tuple[tuple[str, str, str], ...] = (
+    ("1", "playground", "Playground"),
+    ("2", "train", "Train"),
+    ("3", "learn", "Learn"),
+)
 
 SHARED_ACTIONS: tuple[Action, ...] = (
     *(Action(f"mode_{name}", key, f"Go to {title}", "Everywhere") for key, name, title in MODES),

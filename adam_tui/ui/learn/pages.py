@@ -1,0 +1,155 @@
+"""The pages of Learn: what each says, which scenarios it offers to try, and what is filled in from the engine.
+
+A page is one Markdown file in the folder `pages`; the files' names, sorted, are the order. Ahead of the text stand
+lines of `key: value`, then a line `---`:
+
+    title: AdaGrad
+    section: Optimizers
+    optimizer: adagrad            its rule, knobs and paper take the places of {rule}, {knobs} and {paper}
+    try: adagrad-slows            a scenario of the gallery
+    try: Twice as far | What is seen. | --surface bowl --lane adagrad:lr=0.2      or the page's own
+
+A number in the text that the engine can compute is marked, `0.25<!--=name-->`, and recomputed by the test of the
+pages; one that is quoted from a paper names it, `0.95<!--@Brown 2020-->`. The marks are taken out here.
+
+No Textual here, and nothing is read before `pages()` is called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import textwrap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import NoReturn
+
+from adam_tui.engine.gallery import GALLERY, Exhibit
+from adam_tui.engine.knobs import Knob
+from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start
+
+FOLDER = "pages"
+TOUR = "tour"  # the page whose scenarios are the guided tour
+# What a code block may hold: an 80-column terminal less margins and scroll bar.
+WIDEST = 74
+MARK = re.compile(r"<!--[=@][^>]*-->")
+_ORDER = re.compile(r"^\d+-")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page. `name` is the file's without its number, `text` is Markdown without the title."""
+
+    name: str
+    title: str
+    section: str
+    text: str
+    tries: tuple[Exhibit, ...]
+
+
+@lru_cache(maxsize=1)
+def pages() -> tuple[Page, ...]:
+    """All pages in their order; read once."""
+    return tuple(read_page(name, source) for name, source in sources().items())
+
+
+def sources() -> dict[str, str]:
+    """Every page's file as it is written, by the page's name, in the order of the pages."""
+    found = sorted((each for each in (files(__package__) / FOLDER).iterdir()), key=lambda each: each.name)
+    return {
+        _ORDER.sub("", each.name.removesuffix(".md")): each.read_text(encoding="utf-8")
+        for each in found
+        if each.name.endswith(".md")
+    }
+
+
+def read_page(name: str, source: str) -> Page:
+    """The page that a file describes; ValueError with one line when it cannot be."""
+    head, rule, text = source.partition("\n---\n")
+    if not rule:
+        raise ValueError(f"page {name}: no line --- after the title")
+    fields: dict[str, list[str]] = {}
+    for line in head.splitlines():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.strip(), []).append(value.strip())
+    if unknown := set(fields) - {"title", "section", "optimizer", "try"}:
+        raise ValueError(f"page {name}: what is {', '.join(sorted(unknown))}?")
+    title = fields["title"][0]
+    tries = tuple(_exhibit(name, title, n, line) for n, line in enumerate(fields.get("try", ()), 1))
+    text = MARK.sub("", text).strip()
+    if "optimizer" in fields:
+        text = _filled(text, fields["optimizer"][0])
+    return Page(name, title, fields["section"][0], text, tries)
+
+
+def _exhibit(page: str, title: str, number: int, line: str) -> Exhibit:
+    """A scenario of the gallery by its name, or the page's own: title | sentence | flags."""
+    parts = [part.strip() for part in line.split("|")]
+    if len(parts) == 1:
+        return GALLERY[line]
+    own_title, sentence, flags = parts
+    return Exhibit(f"{page}-{number}", own_title, sentence, scenario_of(flags), f"Learn: {title}")
+
+
+class _Flags(argparse.ArgumentParser):
+    """Raises where argparse would write to stderr and exit."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def scenario_of(flags: str) -> Scenario:
+    """The scenario that the flags of the command line describe; ValueError with one line when they are none."""
+    parser = _Flags(add_help=False, allow_abbrev=False)
+    parser.add_argument("--surface", default=DEFAULT_SURFACE)
+    parser.add_argument("--function")
+    parser.add_argument("--lane", dest="lanes", type=Lane.parse, action="append", required=True)
+    parser.add_argument("--start", type=parse_start)
+    parser.add_argument("--steps", type=int, default=DEFAULT_STEPS)
+    parser.add_argument("--noise", type=float, default=0.0)
+    parser.add_argument("--seed", type=int, default=0)
+    given = vars(parser.parse_args(shlex.split(flags)))
+    return Scenario(**given | {"lanes": tuple(given["lanes"])})
+
+
+def _filled(text: str, name: str) -> str:
+    """The text with the optimizer's own data in it, so that no page can drift from the engine."""
+    if name in OPTIMIZERS:
+        rule = OPTIMIZERS[name]
+        filling = {"{rule}": _fence(rule.rule), "{knobs}": _table(rule.knobs), "{paper}": f"- {rule.paper}"}
+    else:
+        from adam_tui.training.recipes import TRAINING_OPTIMIZERS  # Muon, which only training has
+
+        filling = {"{knobs}": _table(TRAINING_OPTIMIZERS[name].knobs)}
+    for place, words in filling.items():
+        text = text.replace(place, words)
+    return text
+
+
+def _fence(lines: Iterable[str]) -> str:
+    """A code block; what does not fit goes on in the next line, at a gap between two formulas."""
+    fitting: list[str] = []
+    for line in lines:
+        while len(line) > WIDEST and (gap := line.rfind("   ", 0, WIDEST)) > 0:
+            fitting.append(line[:gap])
+            line = "    " + line[gap:].strip()
+        fitting += textwrap.wrap(line, WIDEST, subsequent_indent="    ") if len(line) > WIDEST else [line]
+    return "\n".join(("```text", *fitting, "```"))
+
+
+def _table(knobs: Iterable[Knob]) -> str:
+    """A row a knob: its name in torch.optim, its symbol, its default and what it does."""
+    rows = [f"| {knob.name} | {knob.symbol or '–'} | {knob.format(knob.default)} | {knob.meaning} |" for knob in knobs]
+    return "\n".join(("| knob | symbol | default | what it does |", "|:--|:--|--:|:--|", *rows))
+
+
+def sections(all_pages: Iterable[Page]) -> Mapping[str, tuple[Page, ...]]:
+    """The pages by their section, both in order."""
+    found: dict[str, tuple[Page, ...]] = {}
+    for page in all_pages:
+        found[page.section] = (*found.get(page.section, ()), page)
+    return found
