@@ -106,13 +106,15 @@ def backdrop(
     fill: Fill = "filled",
     minima: ArrayLike = (),
     axes: bool = True,
+    center_in_cell: bool = False,
 ) -> Backdrop:
     """Draw the surface `f` (points (..., 2) to values (...)) on `width` × `height` cells, axes included.
 
     `view` is what must be visible at least, as (x_min, x_max, y_min, y_max) or as an earlier backdrop's viewport,
-    zoomed or panned; the plot gets a view of it in which circles are round. `minima` are points (M, 2) to mark.
+    zoomed or panned; the plot gets a view of it in which circles are round. `minima` are points (M, 2) to mark;
+    `center_in_cell` as in `Viewport.fit`.
     """
-    viewport, offset = _layout(view, width, height, axes)
+    viewport, offset = _layout(view, width, height, axes, center_in_cell)
     values = contour.sample(f, viewport)
     levels = contour.choose_levels(values, _level_count(viewport))
     plot = contour.fill(contour.shade(values, levels), palette, len(levels) + 1)
@@ -174,15 +176,15 @@ def compose(
 
 
 def _layout(
-    view: tuple[float, float, float, float] | Viewport, width: int, height: int, axes: bool
+    view: tuple[float, float, float, float] | Viewport, width: int, height: int, axes: bool, center_in_cell: bool
 ) -> tuple[Viewport, tuple[int, int]]:
     """The view, fitted to the cells that the axes leave, and the plot's top left cell."""
     bounds = view.bounds if isinstance(view, Viewport) else view
     if not axes or width < axes_.SMALLEST[0] or height < axes_.SMALLEST[1]:
-        return Viewport.fit(bounds, width, height), (0, 0)
+        return Viewport.fit(bounds, width, height, center_in_cell=center_in_cell), (0, 0)
     left, most = axes_.LEFT_MARGIN, width // 2
     while True:  # a longer label takes columns, which widens the view, which may change a label: soon settled
-        viewport = Viewport.fit(bounds, width - left, height - axes_.BOTTOM_MARGIN)
+        viewport = Viewport.fit(bounds, width - left, height - axes_.BOTTOM_MARGIN, center_in_cell=center_in_cell)
         needed = min(axes_.margin(axes_.y_ticks(viewport)), most)
         if needed <= left:
             return viewport, (0, left)

@@ -32,12 +32,21 @@ class Viewport:
 
     @classmethod
     def fit(
-        cls, bounds: tuple[float, float, float, float], width: int, height: int, cell_aspect: float = CELL_ASPECT
+        cls,
+        bounds: tuple[float, float, float, float],
+        width: int,
+        height: int,
+        cell_aspect: float = CELL_ASPECT,
+        *,
+        center_in_cell: bool = False,
     ) -> Viewport:
         """The smallest view of all of `bounds` (x_min, x_max, y_min, y_max) in which circles are round.
 
-        One direction is widened, on both sides alike, until a unit is as long on the screen in x as in y. Bounds
-        without extent get a little; raises ValueError for bounds that are not finite or a plot without cells.
+        One direction is widened, on both sides alike, until a unit is as long on the screen in x as in y. With
+        `center_in_cell` the bounds' centre lies in the middle of a cell and not between two, so that what comes to
+        rest there stands on its marker: of an even number of rows or columns one is then to spare, at the bottom or
+        the right. Bounds without extent get a little; raises ValueError for bounds that are not finite or a plot
+        without cells.
         """
         x_min, x_max, y_min, y_max = map(float, bounds)
         if width < 1 or height < 1:
@@ -48,17 +57,12 @@ class Viewport:
         least = 1e-9 * max(abs(x), abs(y), 1.0)
         wide = x_max - x_min if x_max > x_min else least
         high = y_max - y_min if y_max > y_min else least
-        unit = max(wide / width, high / (height * cell_aspect))  # data units a cell is wide
-        half_wide, half_high = unit * width / 2, unit * height * cell_aspect / 2
+        columns, rows = (n - (n + 1) % 2 if center_in_cell else n for n in (width, height))  # those shared evenly
+        unit = max(wide / columns, high / (rows * cell_aspect))  # data units a cell is wide
+        left, top = x - unit * columns / 2, y + unit * rows * cell_aspect / 2
+        right, bottom = left + unit * width, top - unit * height * cell_aspect
         # min and max: rounding must not push an end of the bounds out of sight
-        return cls(
-            min(x - half_wide, x_min),
-            max(x + half_wide, x_max),
-            min(y - half_high, y_min),
-            max(y + half_high, y_max),
-            width,
-            height,
-        )
+        return cls(min(left, x_min), max(right, x_max), min(bottom, y_min), max(top, y_max), width, height)
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:

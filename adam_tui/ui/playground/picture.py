@@ -79,7 +79,9 @@ def _backdrop(
     fill: Fill,
 ) -> Backdrop:
     plot = surface_of(name, function)
-    return backdrop(plot.f, bounds, width, height, PALETTES[palette], fill=fill, minima=plot.minima, axes=True)
+    return backdrop(
+        plot.f, bounds, width, height, PALETTES[palette], fill=fill, minima=plot.minima, center_in_cell=True
+    )
 
 
 def contour(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
