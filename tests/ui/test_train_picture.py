@@ -221,10 +221,20 @@ def test_the_layout_fills_every_terminal_and_overflows_none(width, runs):
             assert rows.now == 7
 
 
-def test_the_top_line_tells_the_run_at_work_first():
+@pytest.mark.parametrize(
+    ("width", "told"),
+    [(120, "● a running · 1/50 · 95.00%"), (80, "● a ▶ 1/50 95.00%"), (60, "● ▶ 1/50")],
+)
+def test_the_top_line_tells_the_run_in_what_room_there_is(width, told):
     state, histories = screen_of("running", a=trained(150, [0.95]))
-    assert picture.status_line(state, histories, DARK) == "● a running · 1/50 · 95.00%"
-    assert picture.status_line(TrainState(), {}, DARK) == ""
+    assert picture.status_line(state, histories, width, DARK) == told
+    assert picture.status_line(TrainState(), {}, width, DARK) == ""
+
+
+def test_the_top_line_prefers_a_run_at_work():
+    views = (RunView("old", SPEC, 0.0, "stopped"), RunView("busy", SPEC, 0.0, "paused"))
+    state = s.update(s.update(TrainState(), s.RunsSeen(views)), s.Select("old"))
+    assert "busy paused" in picture.status_line(state, {}, 120, DARK)
 
 
 @pytest.mark.parametrize(

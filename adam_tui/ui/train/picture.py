@@ -27,6 +27,7 @@ ACCURACY_FROM = 18  # rows of the charts from which there are two
 LEAST_ACCURACY = 8
 LEAST, FEW = 5, 6  # rows of a table at the side, frame included
 PACE_FROM = 72  # columns of the progress line from which it tells the pace
+WORDS_FROM, NAME_FROM = 100, 80  # columns of a terminal from which the top line has room for them
 LOADING = "loading torch and the data…"
 FACTS = "a run learns 60,000 digits in a process of its own, and goes on when you quit"
 GALLERY_TITLE = "MNIST test digits"
@@ -293,8 +294,8 @@ def gallery(state: TrainState, width: int, height: int, palette: Palette) -> Cel
     return cells
 
 
-def status_line(state: TrainState, histories: Histories, palette: Palette) -> str:
-    """For the top line: the run at work, or else the selected one."""
+def status_line(state: TrainState, histories: Histories, width: int, palette: Palette) -> str:
+    """For the top line of a terminal so wide: the run at work, or else the selected one."""
     run = state.run
     if run is None or not run.alive:
         run = next((other for other in state.runs if other.alive), run)
@@ -302,11 +303,13 @@ def status_line(state: TrainState, histories: Histories, palette: Palette) -> st
         return ""
     history = histories.get(run.id)
     best = history.best if history else None
-    parts = [
-        f"{look(state, run, palette)[1]} {run.id} {state_word(run, history)}",
-        f"{_epochs_done(run, history)}/{run.spec.epochs}",
-    ]
-    return " · ".join([*parts, f"{best.test_accuracy:.2%}"] if best else parts)
+    marker, word = look(state, run, palette)[1], state_word(run, history)
+    epochs = f"{_epochs_done(run, history)}/{run.spec.epochs}"
+    reached = [f"{best.test_accuracy:.2%}"] if best else []
+    if width >= WORDS_FROM:
+        return " · ".join([f"{marker} {run.id} {word}", epochs, *reached])
+    glyph = drawings.STATE_GLYPH.get(word, "?")
+    return " ".join([marker, run.id, glyph, epochs, *reached] if width >= NAME_FROM else [marker, glyph, epochs])
 
 
 def loss_text(value: float) -> str:

@@ -162,7 +162,7 @@ class TrainScreen(ModeScreen):
         told = run is not None and run.state in ("failed", s.LOST)
         log = self._feed.log(run.id, LOG_LINES_SHOWN) if run is not None and told else ""
         self._about = picture.notes(state, histories, log, self._palette)
-        self.query_one(TabsLine).status = picture.status_line(state, histories, self._palette)
+        self.query_one(TabsLine).status = picture.status_line(state, histories, self.size.width, self._palette)
         if run is None:
             self._title("loss", picture.GALLERY_TITLE)
         else:
