@@ -67,6 +67,13 @@ def scenario_options(command: Command) -> Command:
         click.option("--steps", type=int, metavar="N", help="How many steps they take.  [default: 400]"),
         click.option("--noise", type=float, default=0.0, metavar="σ", help="Gaussian noise on every gradient."),
         click.option("--seed", type=int, default=0, metavar="N", help="The seed of that noise."),
+        click.option(
+            "--scenario",
+            "file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="All of it from a JSON file, as the app copies and exports it.",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -81,6 +88,7 @@ def scenario_of(
     steps: int | None,
     noise: float,
     seed: int,
+    file: Path | None = None,
 ) -> Scenario:
     """The scenario that the values of `scenario_options` describe; UsageError with one line when they cannot be.
 
@@ -89,6 +97,10 @@ def scenario_of(
     from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start, race
     from adam_tui.engine.trajectory import plotted_surface
 
+    if file is not None:
+        if (surface, function, lanes, start, steps, noise, seed) != (None, None, (), None, None, 0.0, 0):
+            raise click.UsageError("--scenario holds everything: give no other flag of the scenario beside it")
+        return _read_scenario(file)
     with said_in_one_line():
         if surface is not None and function is not None:
             raise ValueError("give --surface or --function, not both")
@@ -105,6 +117,27 @@ def scenario_of(
     with said_in_one_line("--function"):
         plot = plotted_surface(scenario)  # here a formula is read
     return scenario if lanes else scenario.with_lane(0, race(["adam"], plot)[0])
+
+
+def _read_scenario(file: Path) -> Scenario:
+    """The scenario in a JSON file, bare or as `path --format json` writes it; UsageError with one line otherwise."""
+    import json
+
+    from adam_tui.engine.scenario import Scenario
+    from adam_tui.engine.trajectory import plotted_surface
+
+    with said_in_one_line("--scenario"):
+        try:
+            data = json.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ValueError(f"{file}: {error.strerror or error}") from None
+        except (ValueError, RecursionError):
+            raise ValueError(f"{file} is not JSON") from None
+        if isinstance(data, dict) and data.keys() == {"scenario", "lanes"}:
+            data = data["scenario"]
+        scenario = Scenario.from_json(data)
+        plotted_surface(scenario)
+    return scenario
 
 
 @click.group(cls=OneLineErrors, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

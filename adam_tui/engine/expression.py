@@ -55,14 +55,19 @@ class ExpressionError(ValueError):
         return f"{shown}\n{' ' * width}^"
 
 
+def read_formula(text: str) -> tuple[Graph, int]:
+    """What a formula means: a graph of operations on x and y, and its root; ExpressionError when it is not one."""
+    graph = Graph()
+    return graph, _Reader(text, graph).read()
+
+
 def parse_function(text: str) -> Surface:
     """Read f(x, y), as in "x**2 + 3*y^2" or "2x² − sin(πy)"; ExpressionError when it is not a formula.
 
     The surface is seen from −5 to 5. It starts at (−3.5, 2.5), or at the nearest place where f and its gradient are
     finite. Where f has no real value, f, gradient and Hessian are nan; at a kink of abs the slope is 0.
     """
-    graph = Graph()
-    root = _Reader(text, graph).read()
+    graph, root = read_formula(text)
     f, gradient, hessian = _surface_functions(graph, root)
     start = _find_start(f, gradient)
     if start is None:

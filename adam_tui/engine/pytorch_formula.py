@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from adam_tui.engine.calculus import Graph
-from adam_tui.engine.expression import _Reader
+from adam_tui.engine.expression import read_formula
 from adam_tui.engine.knobs import format_number
 
 # How tightly Python binds what a text is made of, loosest first.
@@ -22,8 +22,7 @@ def formula(text: str) -> str:
 
     Numbers are those of the graph, where parts without x and y are worked out already, so 2*3 is 6.
     """
-    graph = Graph()
-    root = _Reader(text, graph).read()
+    graph, root = read_formula(text)
     if root in graph.constants:  # torch finds no slope, not even 0, where x and y do not appear
         return f"{_number(graph.constants[root])[0]} + 0 * x + 0 * y"
     made: dict[int, Text] = {}

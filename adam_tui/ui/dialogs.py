@@ -87,14 +87,15 @@ class Choose(ModalScreen[str | None]):
 
 
 class ShowText(ModalScreen[None]):
-    """Text to read, from its end: a log."""
+    """Text to read: a log from its end, or what was copied from its beginning."""
 
     BINDINGS = [Binding(key, "dismiss(None)", "Close", show=False) for key in ("escape", "q", "enter")]
 
-    def __init__(self, title: str, text: str) -> None:
+    def __init__(self, title: str, text: str, *, from_end: bool = True) -> None:
         super().__init__()
         self._title = title
         self._text = text
+        self._from_end = from_end
 
     def compose(self) -> ComposeResult:
         """The text in a frame that scrolls."""
@@ -107,7 +108,8 @@ class ShowText(ModalScreen[None]):
         """Show the end, and let the arrow keys scroll at once."""
         frame = self.query_one(VerticalScroll)
         frame.focus()
-        frame.scroll_end(animate=False)
+        if self._from_end:
+            frame.scroll_end(animate=False)
 
 
 class Pick(ModalScreen[str | None]):

@@ -9,7 +9,7 @@ from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.trajectory import trajectories
 from adam_tui.ui.app import AdamApp
-from adam_tui.ui.dialogs import AskText, Help
+from adam_tui.ui.dialogs import AskText, Help, ShowText
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.widgets.cell_view import CellView
@@ -271,3 +271,41 @@ async def test_vectors_are_drawn_at_the_point(app):
         before = app.screen.query_one("#contour", CellView).cells
         await pilot.press("v")
         assert app.screen.query_one("#contour", CellView).cells.changed(before).any()
+
+
+async def test_what_is_copied_goes_through_the_terminal_and_stands_on_the_screen(app, monkeypatch):
+    copied = []
+    monkeypatch.setattr(app, "copy_to_clipboard", copied.append)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("c", "p")
+        await pilot.pause()
+        assert isinstance(app.screen, ShowText)
+        assert "torch.optim.Adam(" in copied[0]
+        await pilot.press("escape", "c", "c")
+        assert copied[1] == "adam-tui --surface bowl --lane adam:lr=0.1"
+
+
+@pytest.mark.parametrize(("key", "suffix"), [("e", "svg"), ("s", "svg"), ("c", "csv"), ("j", "json"), ("r", "cast")])
+async def test_an_export_is_a_file_in_the_directory_of_the_start(app, key, suffix, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("e", key)
+        await app.workers.wait_for_complete()
+        [file] = tmp_path.iterdir()
+        assert file.suffix == f".{suffix}"
+        assert file.stat().st_size > 1000
+
+
+async def test_an_export_that_fails_says_why(app, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("adam_tui.ui.playground.takeaway.os.replace", _no_space)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("e", "c")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert [note.severity for note in app._notifications] == ["error"]
+        assert list(tmp_path.iterdir()) == []
+
+
+def _no_space(*_):
+    raise OSError(28, "No space left on device")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from textual import on
@@ -216,7 +217,9 @@ class LearnScreen(ModeScreen):
 
 
 def _markdown(page: Page) -> str:
-    return f"# {page.title}\n\n{page.text}\n"
+    # Textual draws a link as plain text: emphasised, it gets the style sheet's colour and line.
+    text = re.sub(r"\[([^\]*]+)\]\(", r"[*\1*](", page.text)
+    return f"# {page.title}\n\n{text}\n"
 
 
 def _first_words(page: Page) -> str:

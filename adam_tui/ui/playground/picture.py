@@ -158,7 +158,7 @@ def _notes(state: PlaygroundState) -> list[tuple[str, bool]]:
     lane, scenario = state.chosen_lane, state.scenario
     path = trajectories(scenario)[state.lane]
     point = path.positions[min(state.step, path.last)]
-    found = stability(state.surface, lane, point, lane.values_for(max(state.step, 1), scenario.steps))
+    found = stability(state.surface, lane, point, lane.values_for(min(state.step + 1, scenario.steps), scenario.steps))
     said = [(line, found.exceeded and i < 2) for i, line in enumerate(sentences(found, lane))]
     if lane.schedule != CONSTANT:
         factors = [lane.schedule.factor(t, scenario.steps) for t in range(1, scenario.steps + 1)]

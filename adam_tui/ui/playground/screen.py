@@ -6,8 +6,9 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 
-from textual import on
+from textual import on, work
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Click, Resize
@@ -24,16 +25,18 @@ from adam_tui.engine.knobs import format_number
 from adam_tui.engine.scenario import MAX_STEPS, parse_start
 from adam_tui.engine.trajectory import start_of, surface_of
 from adam_tui.ui.actions import FooterKey
-from adam_tui.ui.dialogs import AskText, Pick
+from adam_tui.ui.dialogs import AskText, Choose, Pick, ShowText
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground import picture
 from adam_tui.ui.playground.actions import ACTIONS, footer
 from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.playground.takeaway import COPIES, EXPORTS, copy_text, file_stem, save, write_new
 from adam_tui.ui.playground.update import update
 from adam_tui.ui.widgets.cell_view import CellView
 
 FRAMES_PER_SECOND = 20
+SCREEN = "screen"  # the export that is Textual's own
 # While it plays, the tables and the loss curve follow at a rate that can be read; the path moves every frame.
 FRAMES_PER_READING = 5
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
@@ -228,6 +231,44 @@ class PlaygroundScreen(ModeScreen):
     def do_next_exhibit(self) -> None:
         """Shift+M: the next such scenario, or the first."""
         self.dispatch(e.NextExhibit() if self.state.tour else e.Open(tuple(GALLERY.values())))
+
+    def do_copy(self) -> None:
+        """C: copy the race as text, through the terminal (OSC 52) and on the screen."""
+
+        def chosen(kind: str | None) -> None:
+            if kind is not None:
+                text = copy_text(kind, self.state)
+                self.app.copy_to_clipboard(text)
+                words = next(words for _, each, words in COPIES if each == kind)
+                self.app.push_screen(ShowText(f"Copied: {words}", text, from_end=False))
+
+        self.app.push_screen(Choose("Copy as", "", COPIES), chosen)
+
+    def do_export(self) -> None:
+        """E: write a file into the directory that the program was started in."""
+
+        def chosen(kind: str | None) -> None:
+            if kind is not None:
+                self._export(kind)
+
+        offers = (("e", SCREEN, "the whole screen (SVG)"), *EXPORTS)
+        self.app.push_screen(Choose("Export", "", offers), chosen)
+
+    @work(thread=True, exclusive=True, group="export")
+    def _export(self, kind: str) -> None:
+        """Save in a thread: the paths of a long race take a moment."""
+        try:
+            if kind == SCREEN:
+                text = self.app.call_from_thread(self.app.export_screenshot, title="adam-tui")
+                path = write_new(Path.cwd(), f"adam-tui-{file_stem(self.state.scenario)}-screen", "svg", [text])
+            else:
+                path = save(kind, self.state, Path.cwd(), self._palette)
+        except OSError as error:
+            self.app.call_from_thread(
+                self.app.notify, f"{error.strerror or error}: {error.filename or Path.cwd()}", severity="error"
+            )
+        else:
+            self.app.call_from_thread(self.app.notify, str(path), title="Saved")
 
     def do_go_to(self) -> None:
         """G: type the step to go to."""

@@ -78,11 +78,19 @@ def _frame(state: PlaygroundState, step: int, width: int, height: int, palette: 
 def save(kind: str, state: PlaygroundState, directory: Path, palette: Palette) -> Path:
     """Write one of `EXPORTS` into `directory` under a name that is not taken there, and return its path.
 
-    The file has its name only once it is whole, but for an empty one that keeps the name meanwhile. OSError when it
-    cannot be written, and then nothing is left; KeyError for another kind. A recording takes half a second.
+    OSError when it cannot be written, and then nothing is left; KeyError for another kind. A recording takes half a
+    second.
     """
-    lines = _WRITERS[kind](state, palette)
-    path = _reserved(directory, file_stem(state.scenario), kind)
+    return write_new(directory, file_stem(state.scenario), kind, _WRITERS[kind](state, palette))
+
+
+def write_new(directory: Path, stem: str, suffix: str, lines: Iterable[str]) -> Path:
+    """Write `lines` into a new file of that name, or of the next one that is not taken, and return its path.
+
+    The file has its name only once it is whole, but for an empty one that keeps the name meanwhile. OSError when it
+    cannot be written, and then nothing is left.
+    """
+    path = _reserved(directory, stem, suffix)
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("w", encoding="utf-8", newline="\n") as file:
