@@ -17,7 +17,7 @@ def build(device: torch.device) -> nn.Sequential:
 
     Pooling stands before ReLU. The maximum of a window and a rising function may change places, so the function is
     the same as in the usual order, and ReLU has a quarter of the work. channels_last is oneDNN's and cuDNN's own
-    order: no copies around each convolution. Both together doubled the speed on a CPU.
+    order: no copies around each convolution. Together with data in one tensor they doubled the speed on 2 cores.
     """
     # Drawn on the CPU, so that a seed means the same weights on every device.
     network = nn.Sequential(

@@ -1,7 +1,7 @@
 """The engine's optimizer names as torch optimizers, plus Lion and Muon; hyperparameters can be turned while they run.
 
-torch.optim wherever it has the rule. Fused kernels where there are some: on 2 CPU cores one fused Adam step of this
-network takes a tenth of the plain one's time, and the losses agree to float32's rounding.
+torch.optim wherever it has the rule, fused where it has one kernel for all weights: on 2 CPU cores a fused Adam step of
+this network takes 0.09 ms, a plain one 0.19 ms. In float64 every rule but NAdam's equals the engine's to 1e-12 (tests).
 """
 
 from __future__ import annotations
