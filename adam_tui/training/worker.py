@@ -50,7 +50,7 @@ from adam_tui.training.rundir import Run
 REPORT_SECONDS = 0.25  # losses are fetched and told so often: the only sync points within an epoch
 SAMPLE_SECONDS = 1.5  # the ten digits on the screen
 PAUSE_SECONDS = 0.05  # how soon a paused process sees an order
-TEST_CHUNK = 1000  # test images a forward pass: a few MB of activations at a time
+TEST_CHUNK = 250  # test images a forward pass: fits the caches; all 10,000 in 0.2 s (0.4 in float32), 1000 took 0.4
 MOST_THREADS = 16  # a batch of 64 small images splits no further; measured on 2 cores only, so cautious
 NICENESS = 5  # on a CPU, in the background: the terminal's own process goes first
 
