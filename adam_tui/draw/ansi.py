@@ -6,6 +6,7 @@ For what is printed once (`adam-tui plot`, an export); the app's own screen goes
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -39,18 +40,21 @@ FLAT = 1.0  # levels of luminance (of 255): a picture with less than this betwee
 ASCII_GLYPHS = str.maketrans(
     {
         **dict.fromkeys("│┊┆┤├‖┃", "|"),
-        **dict.fromkeys("─┬┴╌━−–—", "-"),
+        **dict.fromkeys("─┬┴╌━−–—╶╴", "-"),
         **dict.fromkeys("└┘┌┐┼╰╯╭╮✛✚⊕", "+"),
         **dict.fromkeys("●○◉•∘◯", "o"),
-        **dict.fromkeys("◆◇✕×✖", "x"),
-        **dict.fromkeys("▲△", "^"),
-        **dict.fromkeys("▼▽", "v"),
+        **dict.fromkeys("◆◇✕×✖✘", "x"),
+        **dict.fromkeys("▲△▴", "^"),
+        **dict.fromkeys("▼▽▾", "v"),
         **dict.fromkeys("■□", "#"),
-        **dict.fromkeys("★☆", "*"),
+        **dict.fromkeys("★☆✦", "*"),
         **dict.fromkeys("▸▶→", ">"),
-        **dict.fromkeys("◀←", "<"),
+        **dict.fromkeys("◀←◂", "<"),
         **{chr(c): "*" for c in range(0x2801, 0x2900)},
         "·": ".",
+        "✓": "v",
+        "‖": "|",
+        "∞": "8",
         "²": "2",
         "\u2800": " ",
     }
@@ -94,16 +98,22 @@ def to_ansi(cells: Cells, depth: Depth, *, ascii: bool = False) -> str:
     glyph = cells.glyph
     if depth == "none" or ascii:
         glyph = _shaded(cells, ASCII_SHADES if ascii else SHADES)
-    lines = ["".join(map(chr, row)) for row in glyph]
+    drawn = replace(cells, glyph=glyph)
+    lines = [drawn.characters(row) for row in range(drawn.height)]
     if ascii:
-        lines = [line.translate(ASCII_GLYPHS).encode("ascii", "replace").decode() for line in lines]
+        lines = [list(map(_ascii, line)) for line in lines]
     if depth == "none":
-        return "\n".join(lines)
+        return "\n".join(map("".join, lines))
     fg, bg = _color_codes(cells, glyph, depth)
     return "\n".join(
         _styled(line, fg[row].tolist(), bg[row].tolist(), cells.bold[row].tolist(), depth)
         for row, line in enumerate(lines)
     )
+
+
+def _ascii(character: str) -> str:
+    """The likeness of a cell's character; without its combining mark."""
+    return character[0].translate(ASCII_GLYPHS).encode("ascii", "replace").decode()
 
 
 def _shaded(cells: Cells, ramp: str) -> NDArray[np.uint32]:
@@ -142,7 +152,7 @@ def _color_codes(cells: Cells, glyph: NDArray[np.uint32], depth: Depth) -> tuple
     return fg, bg
 
 
-def _styled(line: str, fg: list[int], bg: list[int], bold: list[bool], depth: Depth) -> str:
+def _styled(line: list[str], fg: list[int], bg: list[int], bold: list[bool], depth: Depth) -> str:
     """One line with escapes. The foreground of a blank is not seen, so it changes nothing."""
     pieces: list[str] = []
     now_fg, now_bg, now_bold = -1, -1, False

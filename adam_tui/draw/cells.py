@@ -72,6 +72,10 @@ class Cells:
             return "".join(map(chr, glyphs))
         return "".join(map(_character, glyphs.tolist()))
 
+    def characters(self, row: int) -> list[str]:
+        """The characters of a row, a string a cell, with their combining marks."""
+        return list(map(_character, self.glyph[row].tolist()))
+
     def lines(self) -> list[str]:
         """The glyphs alone, a string a row: for tests and for terminals without colour."""
         return [self.text(row) for row in range(self.height)]

@@ -67,7 +67,7 @@ def adam_update(gradient: Array, state: Moments, x: Array, hyper: Hyper) -> Upda
     m_hat = m / (1 - on * beta1**step)
     v_hat = v / (1 - on * beta2**step)
     alpha_eff = hyper["lr"] / (np.sqrt(v_hat) + hyper["eps"])
-    terms = {"m": m, "v": v, "m̂": m_hat, "v̂": v_hat, "α_eff": alpha_eff}
+    terms = {"g": g, "m": m, "v": v, "m̂": m_hat, "v̂": v_hat, "α_eff": alpha_eff}
     return finish(-alpha_eff * m_hat, Moments(step, m, v), terms)
 
 
@@ -123,7 +123,7 @@ def amsgrad_update(gradient: Array, state: AmsgradState, x: Array, hyper: Hyper)
     m_hat = m / weight_so_far(beta1, step)
     v_hat = v_max / weight_so_far(beta2, step)
     alpha_eff = hyper["lr"] / (np.sqrt(v_hat) + hyper["eps"])
-    terms = {"m": m, "v": v, "v_max": v_max, "m̂": m_hat, "v̂": v_hat, "α_eff": alpha_eff}
+    terms = {"g": g, "m": m, "v": v, "v_max": v_max, "m̂": m_hat, "v̂": v_hat, "α_eff": alpha_eff}
     return finish(-alpha_eff * m_hat, AmsgradState(step, m, v, v_max), terms)
 
 
@@ -214,7 +214,8 @@ def adamax_update(gradient: Array, state: AdamaxState, x: Array, hyper: Hyper) -
     u = np.maximum(hyper["beta2"] * state.u, np.abs(g) + hyper["eps"])
     m_hat = m / weight_so_far(hyper["beta1"], step)
     alpha_eff = hyper["lr"] / u
-    return finish(-alpha_eff * m_hat, AdamaxState(step, m, u), {"m": m, "u": u, "m̂": m_hat, "α_eff": alpha_eff})
+    terms = {"g": g, "m": m, "u": u, "m̂": m_hat, "α_eff": alpha_eff}
+    return finish(-alpha_eff * m_hat, AdamaxState(step, m, u), terms)
 
 
 ADAMAX = Optimizer(
@@ -274,7 +275,7 @@ def nadam_update(gradient: Array, state: NadamState, x: Array, hyper: Hyper) -> 
     v_hat = v / weight_so_far(hyper["beta2"], step)
     alpha_eff = lr / (np.sqrt(v_hat) + hyper["eps"])
     decay = decoupled(lr, apart * hyper["weight_decay"], x)
-    terms = {"μ": mu, "m": m, "v": v, "m̂": m_hat, "v̂": v_hat, "α_eff": alpha_eff, "α·λ·x": decay}
+    terms = {"g": g, "μ": mu, "m": m, "v": v, "m̂": m_hat, "v̂": v_hat, "α_eff": alpha_eff, "α·λ·x": decay}
     return finish(-alpha_eff * m_hat - decay, NadamState(step, m, v, mu_product), terms)
 
 
@@ -340,7 +341,7 @@ def radam_update(gradient: Array, state: Moments, x: Array, hyper: Hyper) -> Upd
     # ε stands beside √v, before the bias correction, as in torch.optim.
     alpha_eff = lr * np.where(rho > RHO_ENOUGH, r * np.sqrt(weight2) / (np.sqrt(v) + hyper["eps"]), 1.0)
     decay = decoupled(lr, apart * hyper["weight_decay"], x)
-    terms = {"m": m, "v": v, "m̂": m_hat, "ρ_t": rho, "r": r, "α_eff": alpha_eff, "α·λ·x": decay}
+    terms = {"g": g, "m": m, "v": v, "m̂": m_hat, "ρ_t": rho, "r": r, "α_eff": alpha_eff, "α·λ·x": decay}
     return finish(-alpha_eff * m_hat - decay, Moments(step, m, v), terms)
 
 

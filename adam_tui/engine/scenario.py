@@ -131,6 +131,8 @@ def suggested_lane(optimizer: str, plot: Surface) -> Lane:
     rule = find_optimizer(optimizer)
     if rule.lr_hint_of == "width":
         return Lane.of(optimizer, {"lr": _notch(rule.lr_hint * plot.width, nearest=True)})
+    if rule.lr_hint == 1.0:  # plain descent takes the surface's own rate as it stands
+        return Lane.of(optimizer, {"lr": plot.descent_lr})
     # What the curvature allows is near the limit beyond which descent diverges: never rounded up.
     return Lane.of(optimizer, {"lr": _notch(rule.lr_hint * plot.descent_lr, nearest=False)})
 

@@ -177,3 +177,17 @@ def test_ascii_is_ascii_at_any_depth(depth):
 )
 def test_the_depth_that_the_environment_asks_for(environ, isatty, depth):
     assert color_depth(environ, isatty) == depth
+
+
+def test_a_combining_mark_stays_with_its_letter_and_moves_nothing():
+    cells = Cells.blank(4, 1, (255, 255, 255), (0, 0, 0))
+    cells.put(0, 0, "m̂ v̂", (255, 0, 0))
+    assert to_ansi(cells, "none") == "m̂ v̂ "
+    assert to_ansi(cells, "none", ascii=True) == "m v "
+    assert to_ansi(cells, "truecolor").count("m̂") == 1
+
+
+def test_axes_and_states_have_ascii_likenesses():
+    cells = Cells.blank(6, 1, (255, 255, 255), (0, 0, 0))
+    cells.put(0, 0, "╶✓▴▾◂✦", (255, 0, 0))
+    assert to_ansi(cells, "none", ascii=True) == "-v^v<*"

@@ -325,7 +325,8 @@ def test_the_suggested_lane_moves_in_sight_and_does_not_diverge(optimizer, name)
     surface = SURFACES[name]
     lane = suggested_lane(optimizer, surface)
     mantissa = f"{lane['lr']:e}"[:8]
-    assert mantissa in ("1.000000", "2.000000", "5.000000"), "on a notch"
+    if lane["lr"] != surface.descent_lr:  # which may lie between two
+        assert mantissa in ("1.000000", "2.000000", "5.000000"), "on a notch"
     assert lane == Lane.of(optimizer, {"lr": lane["lr"]}), "all else is torch.optim's default"
     path = run(surface, lane, surface.start, DEFAULT_STEPS, 0.0, 0)
     travelled = np.hypot(*(path.positions - path.positions[0]).T)
