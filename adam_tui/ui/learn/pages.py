@@ -69,7 +69,7 @@ def sources() -> dict[str, str]:
 
 def read_page(name: str, source: str) -> Page:
     """The page that a file describes; ValueError with one line when it cannot be."""
-    head, rule, text = source.partition("\n---\n")
+    head, rule, text = MARK.sub("", source).partition("\n---\n")
     if not rule:
         raise ValueError(f"page {name}: no line --- after the title")
     fields: dict[str, list[str]] = {}
@@ -80,7 +80,7 @@ def read_page(name: str, source: str) -> Page:
         raise ValueError(f"page {name}: what is {', '.join(sorted(unknown))}?")
     title = fields["title"][0]
     tries = tuple(_exhibit(name, title, n, line) for n, line in enumerate(fields.get("try", ()), 1))
-    text = MARK.sub("", text).strip()
+    text = text.strip()
     if "optimizer" in fields:
         text = _filled(text, fields["optimizer"][0])
     return Page(name, title, fields["section"][0], text, tries)

@@ -115,7 +115,7 @@ class LearnScreen(ModeScreen):
         leaf = self.query_one(Leaf)
         self._scrolled[self.page.name] = leaf.scroll_y
         self._at = at
-        self.run_worker(self._turn(), exclusive=True, group="page")
+        self.run_worker(self._turn, exclusive=True, group="page")
 
     async def _turn(self) -> None:
         leaf, page = self.query_one(Leaf), self.page
