@@ -1,0 +1,176 @@
+"""Take the screenshots: `python tests/take_screenshots.py` writes screenshots/*.svg and *.png from the app as it is.
+
+The app runs without a terminal, in fixed states and with its clock stopped, so the same program gives the same
+pictures; tests/test_screenshots.py fails when those in the repository are no longer what the app shows.
+"""
+
+import asyncio
+import lzma
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.color import Color
+
+from adam_tui.draw.cells import Cells, columns
+from adam_tui.draw.svg import to_svg
+from adam_tui.engine.gallery import GALLERY
+from adam_tui.engine.lane import Lane
+from adam_tui.engine.scenario import Scenario
+from adam_tui.ui.app import AdamApp
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.train.screen import TrainScreen
+
+FOLDER = Path(__file__).parents[1] / "screenshots"
+# A run of 50 epochs as it was, its losses rounded to three digits.
+RUN = Path(__file__).parent / "data" / "adam-50-epochs"
+LARGE, SMALL = (120, 40), (80, 24)
+START = PlaygroundState()
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: what is open, and which keys are pressed there. `words` must be seen before it is taken."""
+
+    name: str
+    title: str
+    state: PlaygroundState = START
+    size: tuple[int, int] = LARGE
+    mode: str = "playground"
+    theme: str = "adam-dark"
+    keys: tuple[str, ...] = ()
+    words: str = "adam-tui"
+
+
+def exhibit(name, clock):
+    """A named scenario with its caption, at a step."""
+    tour = tuple(GALLERY.values())
+    stop = list(GALLERY).index(name)
+    return PlaygroundState(tour[stop].scenario, clock=clock, tour=tour, stop=stop)
+
+
+def race(clock, *lanes, **scenario):
+    """Lanes as on the command line, at a step."""
+    return PlaygroundState(Scenario(lanes=tuple(map(Lane.parse, lanes)), **scenario), clock=clock)
+
+
+SHOTS = (
+    Shot("bowl", "Adam on the bowl x² + y²", race(60, "adam:lr=0.1")),
+    Shot(
+        "race",
+        "Five optimizers in Rosenbrock's valley",
+        PlaygroundState(GALLERY["rosenbrock-race"].scenario, clock=400, lane=4),
+    ),
+    Shot(
+        "small",
+        "The ravine in 80×24 cells",
+        race(50, "sgd:lr=0.038", "momentum:lr=0.02,momentum=0.7", "adam:lr=0.2", surface="ravine"),
+        SMALL,
+    ),
+    Shot(
+        "function",
+        "A function of one's own",
+        race(
+            120,
+            "adam:lr=0.25",
+            "momentum:lr=0.03",
+            "nesterov:lr=0.06",
+            function="sin(2*x)*cos(2*y) + (x**2 + y**2)/8",
+            start=(-3.6, 4.2),
+            steps=300,
+        ),
+    ),
+    Shot("scenario", "A named scenario with its caption", exhibit("beta2-too-small", 60)),
+    Shot(
+        "light",
+        "Light theme, lines, and the vectors of a step",
+        PlaygroundState(
+            Scenario("himmelblau", lanes=(Lane.parse("adam:lr=0.1"), Lane.parse("nesterov:lr=0.005"))),
+            clock=25,
+            fill="both",
+            vectors=True,
+        ),
+        theme="adam-light",
+    ),
+    Shot("training", "50 epochs of MNIST", mode="train", words="99.32"),
+    Shot("learn", "A page of Learn", mode="learn", keys=("right",) * 6, words="Adam"),
+)
+
+
+async def take(shot):
+    """The picture as cells."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = AdamApp(shot.state, mode=shot.mode)
+        app._screens["train"] = TrainScreen(_runs(Path(folder)), clock=lambda: 0.0)
+        app.install_screen(app._screens["train"], "train")
+        app.theme = shot.theme
+        app.animation_level = "none"
+        async with app.run_test(size=shot.size) as pilot:
+            await pilot.press(*shot.keys)
+            for _ in range(100):
+                await pilot.pause(0.05)
+                cells = screen_cells(app)
+                if shot.words in "\n".join(cells.lines()):
+                    break
+            await pilot.pause(0.2)  # what was on its way when the words appeared
+            return screen_cells(app)
+
+
+def _runs(folder):
+    """The directory of the runs, with the run in it as a training process leaves it."""
+    run = folder / "adam-8319"
+    run.mkdir()
+    for file in RUN.iterdir():
+        if file.suffix == ".xz":
+            (run / file.stem).write_bytes(lzma.decompress(file.read_bytes()))
+        else:
+            shutil.copy(file, run)
+    return folder
+
+
+def screen_cells(app):
+    """What is on the screen, style for style."""
+    width, height = app.size
+    plain = app.current_theme
+    ink, paper = (Color.parse(each or "#000000").triplet for each in (plain.foreground, plain.background))
+    cells = Cells.blank(width, height, ink, paper)
+    for row, strip in enumerate(app.screen._compositor.render_strips()):
+        column = 0
+        for segment in strip:
+            style = segment.style
+            fg = _rgb(style and style.color, ink)
+            bg = _rgb(style and style.bgcolor, paper)
+            if style is not None and style.reverse:
+                fg, bg = bg, fg
+            if style is not None and style.dim:
+                fg = tuple((2 * a + b) // 3 for a, b in zip(fg, bg, strict=True))
+            cells.put(row, column, segment.text, fg, bg=bg, bold=bool(style and style.bold))
+            column += columns(segment.text)
+    return cells
+
+
+def _rgb(color, otherwise):
+    return tuple(otherwise if color is None or color.is_default else color.get_truecolor())
+
+
+async def svg_of(shot):
+    """The picture as it is committed."""
+    return to_svg(await take(shot), f"adam-tui: {shot.title}")
+
+
+async def main():
+    """Write all pictures."""
+    from cells_png import to_png
+
+    FOLDER.mkdir(exist_ok=True)
+    for shot in SHOTS:
+        cells = await take(shot)
+        path = FOLDER / f"{shot.name}.svg"
+        path.write_text(to_svg(cells, f"adam-tui: {shot.title}"), encoding="utf-8")
+        to_png(cells, path.with_suffix(".png"))
+        print(path)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
