@@ -67,14 +67,12 @@ class Cells:
 
     def text(self, row: int, start: int = 0, stop: int | None = None) -> str:
         """The characters of a row from column `start` to `stop`, with their combining marks."""
-        glyphs = self.glyph[row, start:stop]
-        if (glyphs <= CODE_POINT).all():
-            return "".join(map(chr, glyphs))
-        return "".join(map(_character, glyphs.tolist()))
+        return "".join(self.characters(row, start, stop))
 
-    def characters(self, row: int) -> list[str]:
-        """The characters of a row, a string a cell, with their combining marks."""
-        return list(map(_character, self.glyph[row].tolist()))
+    def characters(self, row: int, start: int = 0, stop: int | None = None) -> list[str]:
+        """The characters of a row from column `start` to `stop`, a string a cell, with their combining marks."""
+        glyphs = self.glyph[row, start:stop].tolist()
+        return list(map(chr if max(glyphs, default=0) <= CODE_POINT else _character, glyphs))
 
     def lines(self) -> list[str]:
         """The glyphs alone, a string a row: for tests and for terminals without colour."""

@@ -6,24 +6,33 @@ import asyncio
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.screen import Screen
 
 from adam_tui.draw.palette import Palette
-from adam_tui.engine.gallery import Exhibit
 from adam_tui.ui.actions import Action
-from adam_tui.ui.dialogs import Help
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
-from adam_tui.ui.palette_commands import ActionCommands
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.theme import DEFAULT_THEME, palette_of, themes
 
+if TYPE_CHECKING:
+    from textual.command import Provider
+
+    from adam_tui.engine.gallery import Exhibit
+
 # Exit status after a lost terminal, as a shell would report it.
 HANGUP_STATUS = 128 + 1
+
+
+def _action_commands() -> type[Provider]:
+    """The palette's source, loaded when the palette is first opened."""
+    from adam_tui.ui.palette_commands import ActionCommands
+
+    return ActionCommands
 
 
 class AdamApp(App[None]):
@@ -31,7 +40,7 @@ class AdamApp(App[None]):
 
     TITLE = "adam-tui"
     CSS_PATH = "adam.tcss"
-    COMMANDS: ClassVar[set[Any]] = {ActionCommands}
+    COMMANDS: ClassVar[set[Any]] = {_action_commands}
     BINDINGS = [action.binding() for action in SHARED_ACTIONS if action.name != "palette"]
     ENABLE_COMMAND_PALETTE = True
 
@@ -117,6 +126,8 @@ class AdamApp(App[None]):
 
     def do_help(self) -> None:
         """?."""
+        from adam_tui.ui.dialogs import Help
+
         own: tuple[Action, ...] = self.screen.ACTIONS if isinstance(self.screen, ModeScreen) else ()
         self.push_screen(Help("Keys", (*own, *SHARED_ACTIONS)))
 

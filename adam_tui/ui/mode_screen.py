@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -71,8 +71,12 @@ class ModeScreen(Screen[None]):
         if action.event is not None:
             self.dispatch(action.event)
         else:
-            method = getattr(self, f"do_{name}", None) or getattr(self.app, f"do_{name}")
-            method()
+            effect = self.effect(name) or getattr(self.app, f"do_{name}")
+            effect()
+
+    def effect(self, name: str) -> Callable[[], None] | None:
+        """What an action without an event does here; None when it is the app's."""
+        return getattr(self, f"do_{name}", None)
 
     def dispatch(self, event: object) -> None:
         """Take an event to the screen's state; a subclass with a state has its own."""

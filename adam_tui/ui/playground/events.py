@@ -3,118 +3,124 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from adam_tui.engine.gallery import Exhibit
 from adam_tui.ui.playground.state import Switch
 
+if TYPE_CHECKING:
+    from adam_tui.engine.gallery import Exhibit
 
-@dataclass(frozen=True, slots=True)
+
+class Signal:
+    """An event that says nothing but that it happened. Not a dataclass: those take longest of all to import."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+@dataclass(frozen=True)
 class Tick:
     """Time passed while playing."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class TogglePlay:
+class TogglePlay(Signal):
     """Play or pause; at the end, play from the start."""
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Signal):
     """Rewind and play."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StepBy:
     """Go some steps forward or back, and pause there."""
 
     steps: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Seek:
     """Go to a step (the last one when it is beyond), and pause there."""
 
     step: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ChangeSpeed:
     """Play faster or slower by so many notches."""
 
     notches: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetSteps:
     """Race for so many steps."""
 
     steps: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CycleOptimizer:
     """Give the chosen lane the next optimizer, or the previous one."""
 
     by: int
 
 
-@dataclass(frozen=True, slots=True)
-class AddLane:
+class AddLane(Signal):
     """Add a lane with an optimizer that does not race yet, and choose it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveLane:
+class RemoveLane(Signal):
     """Take the chosen lane out; the last one stays."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SelectLane:
     """Choose the next lane, or the previous one."""
 
     by: int
 
 
-@dataclass(frozen=True, slots=True)
-class DuplicateLane:
+class DuplicateLane(Signal):
     """Add a copy of the chosen lane, and choose it."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineUp:
+class LineUp(Signal):
     """Race all optimizers, each at its defaults with a learning rate that suits the surface."""
 
 
-@dataclass(frozen=True, slots=True)
-class CycleSchedule:
+class CycleSchedule(Signal):
     """Give the chosen lane's learning rate the next schedule."""
 
 
-@dataclass(frozen=True, slots=True)
-class CycleWarmup:
+class CycleWarmup(Signal):
     """Let the chosen lane's learning rate rise over the next longer share of the race, or at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class CycleNoise:
+class CycleNoise(Signal):
     """Add the next stronger noise to every gradient, or none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reseed:
+class Reseed(Signal):
     """Draw the noise anew."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetFunction:
     """Race on f(x, y), a text that is known to be one."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Open:
     """Show one of several named scenarios from its first step, with its sentence as a caption."""
 
@@ -122,39 +128,34 @@ class Open:
     at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class NextExhibit:
+class NextExhibit(Signal):
     """Show the next of the named scenarios that were opened together; after the last one the first."""
 
 
-@dataclass(frozen=True, slots=True)
-class CloseCaption:
+class CloseCaption(Signal):
     """Take the caption away; the scenario stays."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToggleFork:
+class ToggleFork(Signal):
     """Let a turned knob fork the path at the shown step, or replay it from its start."""
 
 
-@dataclass(frozen=True, slots=True)
-class Undo:
+class Undo(Signal):
     """Take the last change of the scenario back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Redo:
+class Redo(Signal):
     """Make it again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CycleSurface:
     """Show the next built-in surface, or the previous one."""
 
     by: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Arrow:
     """An arrow key: moves the crosshair while a start is placed, else chooses (up, down) or turns a knob."""
 
@@ -163,29 +164,26 @@ class Arrow:
     coarse: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetKnob:
     """Give the chosen knob an exact value; the knob must accept it."""
 
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class ResetKnob:
+class ResetKnob(Signal):
     """Give the chosen knob torch.optim's default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Signal):
     """Begin to place the start with a crosshair."""
 
 
-@dataclass(frozen=True, slots=True)
-class CancelPlace:
+class CancelPlace(Signal):
     """Put the crosshair away."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetStart:
     """Let all lanes start from here, and play."""
 
@@ -193,14 +191,14 @@ class SetStart:
     y: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Zoom:
     """Look closer (notches > 0) or from further away, about the crosshair or the middle."""
 
     notches: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pan:
     """Move the window, in notches to the right and up."""
 
@@ -208,17 +206,15 @@ class Pan:
     up: int
 
 
-@dataclass(frozen=True, slots=True)
-class ResetView:
+class ResetView(Signal):
     """Look at the surface's own bounds again."""
 
 
-@dataclass(frozen=True, slots=True)
-class CycleFill:
+class CycleFill(Signal):
     """Filled bands, lines too, lines only."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Toggle:
     """Turn one of the switches of the display: log_loss, inspector or vectors."""
 

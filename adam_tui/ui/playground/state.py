@@ -8,13 +8,16 @@ no code of their own.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from adam_tui.engine.gallery import Exhibit
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import plotted_surface
+
+if TYPE_CHECKING:
+    from adam_tui.engine.gallery import Exhibit
+
 
 Fill = Literal["filled", "lines", "both"]
 Switch = Literal["log_loss", "inspector", "vectors"]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from adam_tui.engine.gallery import Exhibit
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import MAX_STEPS, Scenario, race, suggested_lane, surface_names
@@ -51,6 +50,9 @@ from adam_tui.ui.playground.events import (
     Zoom,
 )
 from adam_tui.ui.playground.state import FILLS, SPEEDS, PlaygroundState, Switch
+
+if TYPE_CHECKING:
+    from adam_tui.engine.gallery import Exhibit
 
 T = TypeVar("T")
 ZOOM = 0.7

@@ -6,6 +6,7 @@ one moved dot. The view is therefore cut into tiles side by side: a changed cell
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -23,6 +24,7 @@ from adam_tui.draw.cells import Cells
 
 # Columns of a tile: half as wide saves a fifth of the bytes and doubles the widgets that each layout visits.
 TILE = 12
+_PACK = np.array((65536, 256, 1), np.int32)  # red, green, blue to one number
 
 
 @lru_cache(maxsize=8192)
@@ -36,7 +38,11 @@ def _style(fg: int, bg: int, bold: bool) -> Style:
 
 
 class CellView(Horizontal):
-    """Shows one `Cells` at a time, top left; call `show` with the next one."""
+    """Shows one `Cells` at a time, top left; call `show` with the next one.
+
+    With `draw` it asks for its picture itself when it is about to be painted in a size that it has none for: then the
+    first frame, and the first after a resize, is whole.
+    """
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -56,9 +62,13 @@ class CellView(Horizontal):
             """The view, for `@on(CellView.Resized, "#id")`."""
             return self.view
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self, draw: Callable[[Size], Cells] | None = None, *, id: str | None = None, classes: str | None = None
+    ) -> None:
         super().__init__(id=id, classes=classes)
+        self._draw = draw
         self._cells: Cells | None = None
+        self._strips: dict[tuple[int, int], Strip] = {}  # by the tile's left column and the row
         self._known_size = Size(0, 0)
 
     def compose(self) -> ComposeResult:
@@ -85,6 +95,7 @@ class CellView(Horizontal):
         """Show `cells` and repaint what differs from what was shown before."""
         before, self._cells = self._cells, cells
         if before is None or before.glyph.shape != cells.glyph.shape:
+            self._strips.clear()
             for tile in self.children:
                 tile.refresh()
             return
@@ -97,6 +108,8 @@ class CellView(Horizontal):
             if len(rows):
                 last = part.shape[1] - part[rows, ::-1].argmax(axis=1)
                 first = part[rows].argmax(axis=1)
+                for row in rows.tolist():
+                    self._strips.pop((tile.left, row), None)
                 tile.refresh(
                     *(Region(int(a), int(y), int(b - a), 1) for y, a, b in zip(rows, first, last, strict=True))
                 )
@@ -104,18 +117,29 @@ class CellView(Horizontal):
     def strip(self, left: int, width: int, row: int) -> Strip:
         """The cells of one tile's row."""
         cells = self._cells
+        if self._draw is not None and (cells is None or (cells.width, cells.height) != self.size):
+            self._strips.clear()
+            cells = self._cells = self._draw(self.size)
+        kept = self._strips.get((left, row))
+        if kept is None or kept.cell_length != width:
+            kept = self._strips[left, row] = self._made_strip(cells, left, width, row)
+        return kept
+
+    def _made_strip(self, cells: Cells | None, left: int, width: int, row: int) -> Strip:
         if cells is None or row >= cells.height or left >= cells.width:
             return Strip.blank(width, self.rich_style)
         stop = min(left + width, cells.width)
-        fg = cells.fg[row, left:stop].astype(np.int32) @ (65536, 256, 1)
-        bg = cells.bg[row, left:stop].astype(np.int32) @ (65536, 256, 1)
-        bold = cells.bold[row, left:stop]
+        glyph, bold = cells.glyph[row, left:stop], cells.bold[row, left:stop]
+        fg = cells.fg[row, left:stop].astype(np.int32) @ _PACK
+        bg = cells.bg[row, left:stop].astype(np.int32) @ _PACK
         # A space has no ink: its foreground must not cut a run in two.
-        key = np.where(cells.glyph[row, left:stop] == 32, -1, fg * 2 + bold)
-        edges = np.flatnonzero((np.diff(key) != 0) | (np.diff(bg) != 0)) + 1
-        segments = []
-        for a, b in zip([0, *edges.tolist()], [*edges.tolist(), stop - left], strict=True):
-            segments.append(Segment(cells.text(row, left + a, left + b), _style(int(fg[a]), int(bg[a]), bool(bold[a]))))
+        key = np.where(glyph == 32, -1, fg * 2 + bold)
+        edges = (np.flatnonzero((key[1:] != key[:-1]) | (bg[1:] != bg[:-1])) + 1).tolist()
+        inks, papers, bolds, text = fg.tolist(), bg.tolist(), bold.tolist(), cells.characters(row, left, stop)
+        segments = [
+            Segment("".join(text[a:b]), _style(inks[a], papers[a], bolds[a]))
+            for a, b in zip([0, *edges], [*edges, stop - left], strict=True)
+        ]
         strip = Strip(segments, stop - left)
         return strip if stop - left == width else strip.extend_cell_length(width, self.rich_style)
 
@@ -129,8 +153,14 @@ class CellTile(Widget):
         super().__init__()
         self.left = left
 
-    def render_line(self, y: int) -> Strip:
-        """One row of this tile."""
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows of this tile. A tile has no border, padding or style of its own, so it needs none of that work."""
         view = self.parent
         assert isinstance(view, CellView)
-        return view.strip(self.left, self.size.width, y)
+        strips = [view.strip(self.left, self.size.width, y) for y in crop.line_range]
+        _, background = self.background_colors
+        for line_filter in self.get_line_filters():
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        if crop.column_span != (0, self.size.width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        return strips
