@@ -17,6 +17,7 @@ from adam_tui.ui.actions import FooterKey
 from adam_tui.ui.dialogs import Pick
 from adam_tui.ui.learn.actions import ACTIONS, footer
 from adam_tui.ui.learn.pages import TOUR, Page, pages, sections
+from adam_tui.ui.learn.table import PageMarkdown
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.widgets.tabs_line import TabsLine
 
@@ -53,7 +54,7 @@ class LearnScreen(ModeScreen):
         """The contents, the page, and the line that says what can be tried."""
         yield Horizontal(
             VerticalScroll(Static(id="learn-contents"), id="learn-side"),
-            Leaf(Center(Markdown(_markdown(self.page), id="learn-page", open_links=False)), id="learn-leaf"),
+            Leaf(Center(PageMarkdown(_markdown(self.page), id="learn-page", open_links=False)), id="learn-leaf"),
             id="body",
         )
         yield Static(id="learn-line")
@@ -83,7 +84,7 @@ class LearnScreen(ModeScreen):
     def _dress(self) -> None:
         """Everything around the page."""
         self.query_one(TabsLine).status = f"{self.page.section}  {self._at + 1}/{len(self._pages)}"
-        self.query_one("#learn-contents", Static).update(_contents(self._pages, self.page))
+        self.query_one("#learn-contents", Static).update(_contents(self._pages, self.page), layout=False)
         row = _contents_row(self._pages, self.page)
         self.query_one("#learn-side").scroll_to(y=max(0, row - 8), animate=False)
         self.refresh_footer()
@@ -106,7 +107,7 @@ class LearnScreen(ModeScreen):
         left = Content("").join(parts)
         right = _position(leaf.scroll_y, leaf.max_scroll_y)
         room = max(1, self.size.width - left.cell_length - len(right) - 1)
-        line.update(Content("").join([left, Content(" " * room), Content(right)]))
+        line.update(Content("").join([left, Content(" " * room), Content(right)]), layout=False)
 
     def _show(self, at: int) -> None:
         """Open another page where it was left."""
@@ -115,14 +116,16 @@ class LearnScreen(ModeScreen):
         leaf = self.query_one(Leaf)
         self._scrolled[self.page.name] = leaf.scroll_y
         self._at = at
-        self.run_worker(self._turn, exclusive=True, group="page")
+        self._dress()  # the answer to the key, at once; the page takes 50 to 100 ms to lay out
+        self.run_worker(self._turn, exclusive=True, group="page")  # type: ignore[arg-type]
 
     async def _turn(self) -> None:
         leaf, page = self.query_one(Leaf), self.page
-        await self.query_one(Markdown).update(_markdown(page))
-        self._dress()
-        leaf.scroll_to(y=self._scrolled.get(page.name, 0), animate=False, force=True)
-        self.call_after_refresh(leaf.scroll_to, y=self._scrolled.get(page.name, 0), animate=False, force=True)
+        with self.app.batch_update():
+            await self.query_one(Markdown).update(_markdown(page))
+            leaf.scroll_to(y=0, animate=False)
+        if self._scrolled.get(page.name):
+            self.call_after_refresh(leaf.scroll_to, y=self._scrolled[page.name], animate=False)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -224,9 +227,8 @@ def _markdown(page: Page) -> str:
 
 def _first_words(page: Page) -> str:
     """The page's first sentence, for the list of pages."""
-    plain = next((line for line in page.text.splitlines() if line and line[0] not in "#`|{-"), "")
-    sentence = plain.split(". ")[0]
-    return sentence.replace("**", "").replace("`", "")
+    first = next(block for block in page.text.split("\n\n") if block[0] not in "#`|-")
+    return re.sub(r"[*`]", "", " ".join(first.split())).split(". ")[0].rstrip(".:")
 
 
 def _contents(all_pages: Sequence[Page], current: Page) -> Content:
