@@ -1,7 +1,13 @@
 """What holds for all tests."""
 
+import atexit
 import os
+import tempfile
 
 # Programs that a test starts with `python -m adam_tui` import the package that the test itself imports: the installed
 # one, not whatever lies in the working directory.
 os.environ["PYTHONSAFEPATH"] = "1"
+# What whoever runs the tests has settled for himself is not what is tested.
+_settings = tempfile.TemporaryDirectory()
+atexit.register(_settings.cleanup)
+os.environ["ADAM_TUI_CONFIG"] = os.path.join(_settings.name, "config.toml")

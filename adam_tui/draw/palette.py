@@ -12,7 +12,7 @@ equally large: their lightness changes by the same amount from each to the next.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -65,7 +65,7 @@ class Palette:
     iso: Color
     stops: tuple[Color, ...]
     lanes: tuple[Color, ...]
-    states: Mapping[str, Color]
+    states: Mapping[str, Color] = field(hash=False)  # a mapping has no hash; the rest tells palettes apart
 
     def lane(self, index: int) -> tuple[Color, str]:
         """Colour and marker of a lane; after the last colour they begin again, with the markers shifted by one."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from adam_tui.draw import panels
 from adam_tui.draw.cells import Cells, Color, stacked
 from adam_tui.draw.chart import ChartStyle, Series, chart
-from adam_tui.draw.palette import PALETTES, Palette
+from adam_tui.draw.palette import Palette
 from adam_tui.draw.scene import Arrow, Backdrop, PathView, backdrop, compose
 from adam_tui.engine.schedules import CONSTANT
 from adam_tui.engine.stability import sentences, stability
@@ -65,7 +65,7 @@ def backdrop_of(state: PlaygroundState, width: int, height: int, palette: Palett
     """The contour without the paths: the expensive part, kept until what it shows changes."""
     scenario = state.scenario
     name = "" if scenario.function is not None else scenario.surface
-    return _backdrop(name, scenario.function, state.looked_at.bounds, width, height, palette.name, state.fill)
+    return _backdrop(name, scenario.function, state.looked_at.bounds, width, height, palette, state.fill)
 
 
 @lru_cache(maxsize=16)
@@ -75,12 +75,12 @@ def _backdrop(
     bounds: tuple[float, float, float, float],
     width: int,
     height: int,
-    palette: str,
+    palette: Palette,
     fill: Fill,
 ) -> Backdrop:
     plot = surface_of(name, function)
     return backdrop(
-        plot.f, bounds, width, height, PALETTES[palette], fill=fill, minima=plot.minima, center_in_cell=True
+        plot.f, bounds, width, height, palette, fill=fill, minima=plot.minima, center_in_cell=True
     )
 
 

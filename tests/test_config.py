@@ -1,0 +1,113 @@
+"""The settings file: what it may say, what is said of a mistake in it, and how a chosen theme is remembered."""
+
+from pathlib import Path
+
+import pytest
+
+from adam_tui import config
+from adam_tui.config import Config
+from adam_tui.draw.palette import PALETTES
+
+ALL = """
+theme = "nord"      # any of Textual's, or adam-dark, adam-light, adam-magma, adam-grey
+palette = "magma"
+fps = 30
+runs = "~/runs"
+
+[keys]
+play = "p"
+place = "space,P"
+"""
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    path = tmp_path / "settings" / "config.toml"
+    path.parent.mkdir()
+    monkeypatch.setenv(config.VARIABLE, str(path))
+    return path
+
+
+def test_without_a_file_all_is_as_it_comes(file):
+    assert config.load() == Config()
+    assert (Config().fps, Config().problem) == (20, "")
+
+
+def test_a_file_may_settle_everything(file):
+    file.write_text(ALL)
+    loaded = config.load()
+    assert (loaded.theme, loaded.palette, loaded.fps, loaded.problem) == ("nord", "magma", 30, "")
+    assert loaded.runs == Path.home() / "runs"
+    assert dict(loaded.keys) == {"play": "p", "place": "space,P"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("theme = nord", "line 1"),
+        ("colour = 'red'", "there is no setting 'colour'; there are theme, palette, keys, fps, runs"),
+        ("theme = 3", "theme is a text in quotes, not 3"),
+        ("palette = 'sepia'", "palette is one of dark, light, magma, grey, not 'sepia'"),
+        ("fps = 61", "fps is a whole number from 1 to 60, not 61"),
+        ("fps = 0", "fps is a whole number"),
+        ("fps = true", "fps is a whole number"),
+        ("keys = 'p'", "keys is a table"),
+        ("[keys]\nplay = 1", "keys is a table"),
+        ("runs = []", "runs is a text in quotes, not []"),
+    ],
+)
+def test_a_mistake_is_one_line_with_the_file_and_then_the_defaults(file, text, said):
+    file.write_text(text)
+    problem = config.load().problem
+    assert problem.startswith(f"{file}: ")
+    assert said in problem
+    assert problem.endswith("; the defaults are used")
+    assert "\n" not in problem
+    assert config.load() == Config(problem=problem)
+
+
+def test_bytes_that_are_no_text_and_a_directory_are_said_too(file):
+    file.write_bytes(b"\xff\xfe")
+    assert "the defaults are used" in config.load().problem
+    file.unlink()
+    file.mkdir()
+    assert "the defaults are used" in config.load().problem
+
+
+def test_a_chosen_theme_is_kept_and_the_file_is_left_alone(file):
+    file.write_text(ALL)
+    config.remember_theme("dracula")
+    assert config.load().theme == "dracula"
+    assert config.load().fps == 30
+    assert file.read_text() == ALL
+
+
+def test_a_chosen_theme_is_kept_without_a_file(file):
+    file.parent.rmdir()
+    config.remember_theme("dracula")
+    assert config.load() == Config(theme="dracula")
+
+
+def test_a_theme_that_is_written_into_the_file_later_counts(file):
+    file.write_text(ALL)
+    config.remember_theme("dracula")
+    file.write_text(ALL.replace("nord", "gruvbox"))
+    assert config.load().theme == "gruvbox"
+
+
+def test_a_broken_memory_is_no_trouble(file):
+    file.with_name(config.CHOSEN).write_text("{")
+    assert config.load() == Config()
+    file.with_name(config.CHOSEN).write_text('{"theme": 3}')
+    assert config.load() == Config()
+
+
+def test_the_usual_place_is_the_users_configuration_directory(monkeypatch, tmp_path):
+    monkeypatch.delenv(config.VARIABLE, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert config.config_file().name == "config.toml"
+    assert config.config_file().parent.name == "adam-tui"
+
+
+def test_every_palette_of_the_drawings_can_be_named():
+    assert set(config.PALETTE_NAMES) == set(PALETTES)
