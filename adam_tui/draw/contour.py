@@ -66,8 +66,9 @@ def choose_levels(values: Floats, n: int = 16) -> Floats:
     v, height, radius = v[: last + 1], height[: last + 1], radius[: last + 1]
     even = (height / height[last]) ** (1 / _exponent(radius, height)) * radius[last]
     place = (even + radius) / 2
-    levels = np.unique(np.interp(np.linspace(place[0], place[last], n + 2)[1:-1], place, v))
-    return np.asarray(levels[(levels > v[0]) & (levels <= v[-1])])
+    levels = np.interp(np.linspace(place[0], place[last], n + 2)[1:-1], place, v)
+    rising = np.append(True, levels[1:] > levels[:-1])  # not np.unique, which loads numpy.ma: 16 ms before the first picture
+    return np.asarray(levels[rising & (levels > v[0]) & (levels <= v[-1])])
 
 
 def _exponent(radius: Floats, height: Floats) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.draw import panels
-from adam_tui.draw.cells import Cells, Color, stacked
+from adam_tui.draw.cells import Cells, Color, columns, stacked
 from adam_tui.draw.chart import ChartStyle, Series, chart
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.scene import Arrow, Backdrop, PathView, backdrop, compose
@@ -41,11 +41,11 @@ class SideHeights:
     loss: int
 
 
-def side_heights(rows: int, state: PlaygroundState) -> SideHeights:
-    """Share `rows` among the panels: tables whole where they fit, the loss curve what is left, the inspector last."""
+def side_heights(rows: int, width: int, state: PlaygroundState) -> SideHeights:
+    """Share `rows` among the panels, `width` columns inside their frames: tables whole where they fit, the loss curve what is left, the inspector last."""
     rule = state.chosen_lane.rule
     lanes = len(state.scenario.lanes) + 1 + FRAME
-    knobs = len(rule.knobs) + len(_notes(state)) + FRAME
+    knobs = len(rule.knobs) + len(_notes(state, width)) + FRAME
     least_loss = LOSS_ROWS + FRAME
     spare = rows - lanes - knobs - least_loss
     if spare < 0:
@@ -79,9 +79,7 @@ def _backdrop(
     fill: Fill,
 ) -> Backdrop:
     plot = surface_of(name, function)
-    return backdrop(
-        plot.f, bounds, width, height, palette, fill=fill, minima=plot.minima, center_in_cell=True
-    )
+    return backdrop(plot.f, bounds, width, height, palette, fill=fill, minima=plot.minima, center_in_cell=True)
 
 
 def contour(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
@@ -146,20 +144,24 @@ def lanes(state: PlaygroundState, width: int, height: int, palette: Palette) -> 
 def knobs(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
     """The knobs of the chosen lane at the step, and below them what is to be said of its learning rate."""
     table = [(knob, state.value(knob)) for knob in state.chosen_lane.rule.knobs]
-    said = _notes(state)
+    said = _notes(state, width)
     room = max(height - len(said), min(len(table), height))
     color, _ = palette.lane(state.lane)
     drawn = panels.knobs(table, state.knob, color, width, room, palette)
     return stacked((drawn, panels.notes(said[: height - room], width, palette)))
 
 
-def _notes(state: PlaygroundState) -> list[tuple[str, bool]]:
+def _notes(state: PlaygroundState, width: int) -> list[tuple[str, bool]]:
     """Curvature and the bound on lr at the lane's point, the schedule and the noise; True marks a warning."""
     lane, scenario = state.chosen_lane, state.scenario
     path = trajectories(scenario)[state.lane]
     point = path.positions[min(state.step, path.last)]
     found = stability(state.surface, lane, point, lane.values_for(min(state.step + 1, scenario.steps), scenario.steps))
-    said = [(line, found.exceeded and i < 2) for i, line in enumerate(sentences(found, lane))]
+    said = [
+        (line, found.exceeded and i < 2)
+        for i, line in enumerate(sentences(found, lane))
+        if columns(line) <= width  # a sentence cut short says nothing
+    ]
     if lane.schedule != CONSTANT:
         factors = [lane.schedule.factor(t, scenario.steps) for t in range(1, scenario.steps + 1)]
         said.append((f"{panels.sparkline(factors, SPARK)} lr {lane.schedule.describe()}", False))

@@ -29,6 +29,7 @@ from adam_tui.ui.widgets.cell_view import CellView
 FRAMES_PER_SECOND = 20
 # While it plays, the tables and the loss curve follow at a rate that can be read; the path moves every frame.
 FRAMES_PER_READING = 5
+SIDE_FRAME = 4  # columns of a panel's border and padding
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
 
 
@@ -139,7 +140,7 @@ class PlaygroundScreen(ModeScreen):
         self._title("loss", picture.loss_title(self.state))
         side = self.query_one("#side", Vertical)
         if side.size.height:
-            heights = picture.side_heights(side.size.height, self.state)
+            heights = picture.side_heights(side.size.height, side.size.width - SIDE_FRAME, self.state)
             for panel in ("lanes", "knobs", "inspector", "loss"):
                 rows = getattr(heights, panel)
                 view = self.query_one(f"#{panel}", CellView)

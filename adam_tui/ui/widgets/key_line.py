@@ -31,8 +31,8 @@ class KeyLine(Widget):
 
     def render(self) -> Content:
         """The keys that fit."""
-        parts = []
+        parts: list[Content] = []
         for key in fitting(self._keys, self.size.width):
-            click = f"[@click=screen.perform('{key.action}')]"
-            parts.append(Content.from_markup(f" [b $accent]$keys[/] {click}$word[/]", keys=key.keys, word=key.word))
-        return Content(" ").join(parts)
+            word = Content(f" {key.word}").stylize(f"@click=screen.perform('{key.action}')")
+            parts += [Content(" " if not parts else "  "), Content.styled(key.keys, "b $accent"), word]
+        return Content("").join(parts)
