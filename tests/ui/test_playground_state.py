@@ -166,6 +166,14 @@ def test_zoom_and_pan_and_back():
     assert after(panned, e.ResetView()).window is None
 
 
+def test_zoom_keeps_the_crosshair_in_its_place():
+    placing = after(PlaygroundState(), e.Place(), e.Arrow(1, 1, coarse=True))
+    near = after(placing, *[e.Zoom(1)] * 8)
+    assert near.crosshair == placing.crosshair
+    share = (placing.crosshair[0] - placing.looked_at.x_min) / placing.looked_at.size[0]
+    assert (near.crosshair[0] - near.looked_at.x_min) / near.looked_at.size[0] == pytest.approx(share)
+
+
 def test_zoom_has_ends():
     near = after(PlaygroundState(), *[e.Zoom(1)] * 200).looked_at.size[0]
     far = after(PlaygroundState(), *[e.Zoom(-1)] * 200).looked_at.size[0]

@@ -42,7 +42,10 @@ class SideHeights:
 
 
 def side_heights(rows: int, width: int, state: PlaygroundState) -> SideHeights:
-    """Share `rows` among the panels, `width` columns inside their frames: tables whole where they fit, the loss curve what is left, the inspector last."""
+    """Share `rows` among the panels, `width` columns inside their frames.
+
+    Tables are whole where they fit, the loss curve gets what is left, and the inspector is the first to go.
+    """
     rule = state.chosen_lane.rule
     lanes = len(state.scenario.lanes) + 1 + FRAME
     knobs = len(rule.knobs) + len(_notes(state, width)) + FRAME
@@ -187,7 +190,7 @@ def loss_title(state: PlaygroundState) -> str:
     """What the loss panel is called: a surface whose lowest value is not 0 shows the distance from it when log."""
     if not _log(state):
         return "Loss"
-    return "Loss (log)" if _floor(state.surface) == 0 else "Loss − minimum (log)"
+    return "Loss − minimum (log)" if _floor(state.surface) else "Loss (log)"
 
 
 def loss(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:

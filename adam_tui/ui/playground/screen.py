@@ -26,9 +26,9 @@ from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
 from adam_tui.ui.widgets.cell_view import CellView
 
-FRAMES_PER_SECOND = 20
+FRAMES_PER_SECOND = 20  # unless the settings say otherwise
 # While it plays, the tables and the loss curve follow at a rate that can be read; the path moves every frame.
-FRAMES_PER_READING = 5
+READINGS_PER_SECOND = 4
 SIDE_FRAME = 4  # columns of a panel's border and padding
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
 
@@ -47,12 +47,19 @@ class PlaygroundScreen(ModeScreen):
     # Not repainted as a whole: the panels repaint the cells that changed.
     state: reactive[PlaygroundState] = reactive(PlaygroundState, init=False, repaint=False)
 
-    def __init__(self, state: PlaygroundState, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        state: PlaygroundState,
+        clock: Callable[[], float] = time.monotonic,
+        frames_per_second: int = FRAMES_PER_SECOND,
+    ) -> None:
         super().__init__()
         self.set_reactive(PlaygroundScreen.state, state)
         self._clock = clock
         self._last_tick = 0.0
         self._frame = 0
+        self._frames_per_second = frames_per_second
+        self._frames_per_reading = max(1, frames_per_second // READINGS_PER_SECOND)
         self._timer: Timer | None = None
         self._charts = False
 
@@ -74,7 +81,7 @@ class PlaygroundScreen(ModeScreen):
 
     def on_mount(self) -> None:
         """Start the clock, paused unless the state plays."""
-        self._timer = self.set_interval(1 / FRAMES_PER_SECOND, self._tick, pause=True)
+        self._timer = self.set_interval(1 / self._frames_per_second, self._tick, pause=True)
         self._caption()
         self._dress()
         self.call_after_refresh(self.run_worker, self._load_charts, thread=True)
@@ -128,8 +135,13 @@ class PlaygroundScreen(ModeScreen):
         if before.exhibit != after.exhibit:
             self._caption()
         self._draw(("contour", "timeline"))
-        if not (only_time and self._frame % FRAMES_PER_READING):
+        if not (only_time and self._frame % self._frames_per_reading):
             self._draw(("lanes", "knobs", "inspector", "loss"))
+
+    def redraw(self) -> None:
+        """Everything anew, in the colours of another theme."""
+        self._dress()
+        self._draw(("contour", "lanes", "knobs", "inspector", "loss", "timeline"))
 
     def _dress(self) -> None:
         """Titles and heights, which change with the surface and the lanes but not with time."""

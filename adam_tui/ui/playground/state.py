@@ -51,11 +51,15 @@ class Window:
         """The middle."""
         return (self.x_min + self.x_max) / 2, (self.y_min + self.y_max) / 2
 
-    def zoomed(self, factor: float) -> Window:
-        """The window scaled about its middle."""
-        (x, y), (w, h) = self.center, self.size
-        w, h = w * factor / 2, h * factor / 2
-        return Window(x - w, x + w, y - h, y + h)
+    def zoomed(self, factor: float, about: tuple[float, float] | None = None) -> Window:
+        """The window scaled about a point, which keeps its place in it; about the middle without one."""
+        x, y = about or self.center
+        return Window(
+            x + (self.x_min - x) * factor,
+            x + (self.x_max - x) * factor,
+            y + (self.y_min - y) * factor,
+            y + (self.y_max - y) * factor,
+        )
 
     def panned(self, dx: float, dy: float) -> Window:
         """The window moved by shares of its size."""

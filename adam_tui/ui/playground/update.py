@@ -339,6 +339,6 @@ def _arrow(state: PlaygroundState, event: Arrow) -> PlaygroundState:
 
 
 def _zoomed(state: PlaygroundState, factor: float) -> PlaygroundState:
-    window = state.looked_at.zoomed(factor)
+    window = state.looked_at.zoomed(factor, state.crosshair)
     share = window.size[0] / state.surface.width
     return replace(state, window=window) if ZOOM_LIMITS[0] < share < ZOOM_LIMITS[1] else state
