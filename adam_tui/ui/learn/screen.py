@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Sequence
 
 from textual import on
-from textual.app import ComposeResult
 from textual.containers import Center, Horizontal, VerticalScroll
 from textual.content import Content
 from textual.events import Resize
@@ -58,10 +57,6 @@ class LearnScreen(ModeScreen):
             id="body",
         )
         yield Static(id="learn-line")
-
-    def compose(self) -> ComposeResult:
-        """As everywhere."""
-        yield from super().compose()
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter on this page."""
