@@ -309,3 +309,13 @@ async def test_an_export_that_fails_says_why(app, tmp_path, monkeypatch):
 
 def _no_space(*_):
     raise OSError(28, "No space left on device")
+
+
+async def test_a_page_opens_its_scenario_though_the_playground_was_never_shown():
+    app = AdamApp(PlaygroundState(), mode="learn")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        app.open_exhibits(tuple(GALLERY.values()), 2)
+        await pilot.pause()
+        assert app.screen.state.exhibit == list(GALLERY.values())[2]
+        assert "▸● sgd" in panel(app, "lanes")

@@ -124,7 +124,9 @@ class PlaygroundScreen(ModeScreen):
 
     def watch_state(self, before: PlaygroundState, after: PlaygroundState) -> None:
         """Draw what the change touches."""
-        if self._timer is not None and after.playing != before.playing:
+        if self._timer is None:  # not on the screen yet: `on_mount` draws all of it
+            return
+        if after.playing != before.playing:
             self._last_tick = self._clock()
             (self._timer.resume if after.playing else self._timer.pause)()
         if (before.playing, before.crosshair is None) != (after.playing, after.crosshair is None):
@@ -166,7 +168,7 @@ class PlaygroundScreen(ModeScreen):
         caption.display = exhibit is not None
         if exhibit is not None:
             place = f"{self.state.stop + 1}/{len(self.state.tour)}"
-            more = "  M next · m all · esc close" if len(self.state.tour) > 1 else "  esc close"
+            more = "  M next · m all · 3 Learn · esc close" if len(self.state.tour) > 1 else "  3 Learn · esc close"
             caption.update(
                 Content.assemble(
                     (f"{place} {exhibit.title}", "bold $accent"), f"  {exhibit.sentence}", (more, "$text-muted")
