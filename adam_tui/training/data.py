@@ -1,37 +1,31 @@
-"""MNIST on the device, offline: unpacked once from the package, checked, read by torchvision, kept as four tensors.
+"""The data set on the device: read once, kept as four tensors, so that no sample is ever touched by Python.
 
-The files are embedded as xz (9.2 MB) and unpacked into the user's cache in the layout of torchvision.datasets.MNIST.
-All of it (MD5 of 55 MB included, 0.1 s) is checked at every start: cheaper than any doubt about a damaged cache.
+MNIST comes with the package. Its drop-in relatives (`recipes.DATA_SETS`) are read from the folder that the user names,
+or from the cache, into which `download` brings them when they are asked for the first time.
 """
 
 from __future__ import annotations
 
-import hashlib
-import lzma
-import os
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import torch
-from torchvision.datasets import MNIST
+from torchvision.datasets import EMNIST, KMNIST, MNIST, FashionMNIST
 
-from adam_tui.training.samples import INDICES
+from adam_tui.training import download, unpacking
+from adam_tui.training.recipes import DATA_SETS
 
-# MD5 of each file as torchvision keeps it, the values of data/mnist/README.md.
-CHECKSUMS = {
-    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-}
-# Mean and standard deviation of the 60,000 training images' pixels, 0 to 1.
+# Mean and standard deviation of MNIST's 60,000 training images' pixels, 0 to 1. Those of the others are computed.
 MEAN, DEVIATION = 0.1307, 0.3081
+CHUNK = 10_000  # images normalised at once: EMNIST's 240,000 as float32 are 750 MB, once is enough
+KINDS: dict[str, type[MNIST]] = {
+    "mnist": MNIST,
+    "fashion-mnist": FashionMNIST,
+    "kmnist": KMNIST,
+    "emnist-digits": EMNIST,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,102 +36,124 @@ class Digits:
     train_labels: torch.Tensor
     test_images: torch.Tensor
     test_labels: torch.Tensor
-    sample_images: torch.Tensor  # the ten of `samples`, for the screen
+    test_bytes: torch.Tensor  # (n, 28, 28) uint8 on the CPU, to be shown
+    sample_indices: tuple[int, ...]  # the first test image of each class; those of `samples` for MNIST
+    sample_images: torch.Tensor
     sample_labels: tuple[int, ...]
 
 
-def load(device: torch.device, dtype: torch.dtype = torch.float32, limit: int = 0) -> Digits:
-    """All of MNIST as tensors on `device`, or the first `limit` training images; no sample is touched by Python."""
-    with unpacked() as root:
-        train, test = (MNIST(root, train=part, download=False) for part in (True, False))
-    keep = limit or len(train.data)
-    test_images = _normalised(test.data, device, dtype)
-    chosen = list(INDICES)
+def load(
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    limit: int = 0,
+    name: str = "mnist",
+    folder: str | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Digits:
+    """The data set `name` as tensors on `device`, all of it or its first `limit` training images.
+
+    `folder` is the user's own, in torchvision's layout. A download tells its `progress` in words, a few times a second;
+    whatever that raises ends it. ValueError with one line when the data cannot be had.
+    """
+    (train, train_labels), (test, test_labels) = _read(name, folder, progress)
+    mean, deviation = (MEAN, DEVIATION) if name == "mnist" else _mean_and_deviation(train)
+    keep = min(limit, len(train)) or len(train)
+
+    def normalised(images: torch.Tensor) -> torch.Tensor:
+        return _normalised(images, mean, deviation, device, dtype)
+
+    test_images = normalised(test)
+    chosen = _first_of_each_class(test_labels)
     return Digits(
-        _normalised(train.data[:keep], device, dtype),
-        train.targets[:keep].to(device),
+        normalised(train[:keep]),
+        train_labels[:keep].to(device),
         test_images,
-        test.targets.to(device),
+        test_labels.to(device),
+        test,
+        tuple(chosen),
         test_images[chosen],
-        tuple(test.targets[chosen].tolist()),
+        tuple(test_labels[chosen].tolist()),
     )
 
 
-def _normalised(images: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+Half = tuple[torch.Tensor, torch.Tensor]  # images (n, 28, 28) uint8 and labels (n,) int64
+
+
+def _read(name: str, folder: str | None, progress: Callable[[str], None]) -> tuple[Half, Half]:
+    """Both parts of a data set, from wherever it is; ValueError with one line for what is missing or damaged."""
+    kind, title = KINDS[name], DATA_SETS[name].title
+    options = {"split": "digits"} if kind is EMNIST else {}
+    with _root(name, folder, progress) as root:
+        try:
+            whole = [kind(root, train=train, download=False, **options) for train in (True, False)]
+            halves = [(_upright(each.data, name), each.targets.long()) for each in whole]
+            for images, labels in halves:
+                _check(images, labels)
+        # torchvision asserts what a file's header says, and reshapes what may be too short.
+        except (RuntimeError, AssertionError, ValueError, OSError, EOFError, KeyError, TypeError) as error:
+            if "not found" in str(error):
+                where = Path(root, kind.__name__, "raw")
+                raise ValueError(f"no {title} in {root}: {where} does not hold its files") from None
+            raise ValueError(f"{title} in {root} is damaged: {str(error) or type(error).__name__}") from None
+    return halves[0], halves[1]
+
+
+@contextlib.contextmanager
+def _root(name: str, folder: str | None, progress: Callable[[str], None]) -> Iterator[Path]:
+    """The folder to read from. The user's own is never written to, and nothing is fetched when there is one."""
+    if folder is not None:
+        root = Path(folder).expanduser()
+        if not root.is_dir():
+            raise ValueError(f"no folder {root}")
+        yield root
+    elif name == "mnist":
+        with unpacking.unpacked() as root:
+            yield root
+    else:
+        root = unpacking.cache_directory()
+        download.ensure(KINDS[name], root, progress)
+        yield root
+
+
+def _upright(images: torch.Tensor, name: str) -> torch.Tensor:
+    """EMNIST's files hold every image mirrored along its diagonal."""
+    return images.transpose(1, 2).contiguous() if name == "emnist-digits" else images
+
+
+def _check(images: torch.Tensor, labels: torch.Tensor) -> None:
+    if images.dtype != torch.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28) or not len(images):
+        raise ValueError(f"its images are {tuple(images.shape)} of {images.dtype}, not n × 28 × 28 bytes")
+    if labels.shape != images.shape[:1]:
+        raise ValueError(f"it has {len(images)} images and {len(labels)} labels")
+    if labels.min() < 0 or labels.max() > 9:
+        raise ValueError("its labels are not 0 to 9")
+
+
+def _first_of_each_class(labels: torch.Tensor) -> list[int]:
+    """The index of the first label 0, of the first 1 and so on; a class that is missing is passed over."""
+    return [int(found[0]) for digit in range(10) if len(found := (labels == digit).nonzero())]
+
+
+def _mean_and_deviation(images: torch.Tensor) -> tuple[float, float]:
+    """Of all pixels as 0 to 1, from how often each of the 256 values stands: exact, and no copy as floats."""
+    chunks = [torch.bincount(some.flatten(), minlength=256) for some in parts(images, CHUNK)]
+    counts = torch.stack(chunks).sum(0).double()
+    values = torch.arange(256, dtype=torch.float64) / 255
+    mean = (counts @ values / counts.sum()).item()
+    deviation = (counts @ (values - mean) ** 2 / counts.sum()).sqrt().item()
+    return mean, deviation or 1.0
+
+
+def _normalised(
+    images: torch.Tensor, mean: float, deviation: float, device: torch.device, dtype: torch.dtype
+) -> torch.Tensor:
     """Bytes (n, 28, 28) to floats (n, 1, 28, 28); one channel, so channels_last costs nothing."""
-    floats = images.to(device).unsqueeze(1).float()
-    scaled = floats.div_(255).sub_(MEAN).div_(DEVIATION)
-    return scaled.to(dtype).contiguous(memory_format=torch.channels_last)
+    floats = torch.empty((len(images), 1, 28, 28), dtype=dtype, device=device).to(memory_format=torch.channels_last)
+    for target, some in zip(parts(floats, CHUNK), parts(images, CHUNK), strict=True):
+        target.copy_(some.to(device).unsqueeze(1).float().div_(255).sub_(mean).div_(deviation))
+    return floats
 
 
-@contextmanager
-def unpacked() -> Iterator[Path]:
-    """A folder that holds MNIST/raw/…, whole: the cache, or one for the moment when the cache cannot be written."""
-    cache = cache_directory()
-    temporary = None
-    try:
-        unpack(cache)
-    except OSError as error:
-        temporary = Path(tempfile.mkdtemp(prefix="adam-tui-"))
-        print(
-            f"cannot keep MNIST in {cache} ({error.strerror or error}): "
-            "unpacking it into a temporary folder; set ADAM_TUI_CACHE to a folder that can be written",
-            file=sys.stderr,
-            flush=True,
-        )
-    try:
-        if temporary:
-            unpack(temporary)
-        yield temporary or cache
-    finally:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def cache_directory() -> Path:
-    """$ADAM_TUI_CACHE, else the user's cache directory of adam-tui."""
-    if chosen := os.environ.get("ADAM_TUI_CACHE"):
-        return Path(chosen).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("adam-tui"))
-
-
-def unpack(root: Path) -> None:
-    """Make MNIST/raw/ under `root` whole: what is missing or damaged is unpacked again. OSError as it comes.
-
-    Each file appears in one move, so two processes may do this at once, and a reader never sees a half.
-    """
-    raw = root / "MNIST" / "raw"
-    for name, checksum in CHECKSUMS.items():
-        if not _is_whole(raw / name, checksum):
-            raw.mkdir(parents=True, exist_ok=True)
-            _unpack_file(name, checksum, raw / name)
-
-
-def _is_whole(path: Path, checksum: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, _md5).hexdigest() == checksum
-    except FileNotFoundError:
-        return False
-
-
-def _unpack_file(name: str, checksum: str, target: Path) -> None:
-    """Decompress one embedded file next to its place, check it, move it there."""
-    source = resources.files("adam_tui") / "data" / "mnist" / f"{name}.xz"
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=target.parent)
-    try:
-        with open(descriptor, "wb") as file, source.open("rb") as packed, lzma.open(packed) as whole:
-            shutil.copyfileobj(whole, file, 1 << 20)
-        if not _is_whole(Path(temporary), checksum):
-            raise ValueError(f"{source} in the package is damaged: install adam-tui again")
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep others from a shared cache
-        os.replace(temporary, target)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _md5() -> hashlib._Hash:
-    """A checksum, not a secret: allowed on hosts that forbid MD5 for security."""
-    return hashlib.md5(usedforsecurity=False)
+def parts(tensor: torch.Tensor, size: int) -> tuple[torch.Tensor, ...]:
+    """Views of `size` rows each, the last one maybe shorter."""
+    return tensor.split(size)  # type: ignore[no-untyped-call, no-any-return]

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-State = Literal["starting", "running", "paused", "finished", "stopped", "failed"]
+# "queued" is a process that waits for its turn on the device, see `turn`.
+State = Literal["queued", "starting", "running", "paused", "finished", "stopped", "failed"]
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "failed"})
 
 
@@ -24,7 +25,11 @@ class RunSpec:
 
     `hyperparameters` holds every knob of the optimizer by torch.optim's name with betas split, and always `lr`.
     `device` is auto, cpu, cuda, cuda:N or mps; `precision` is auto, float32 or bfloat16. `limit` keeps only the first
-    so many training images, for a quick try; 0 keeps all 60,000. The test images are always all 10,000.
+    so many training images, for a quick try; 0 keeps all. The test images are always all of them.
+
+    `data` is a name of `recipes.DATA_SETS`; `data_dir` is a folder that holds it already, in torchvision's layout, so
+    nothing is downloaded. With `queue` the run waits while another one trains on the same device of this host.
+    `tensorboard` writes event files into the run's directory besides.
     """
 
     optimizer: str = "adam"
@@ -35,6 +40,10 @@ class RunSpec:
     device: str = "auto"
     precision: str = "auto"
     limit: int = 0
+    data: str = "mnist"
+    data_dir: str | None = None
+    queue: bool = True
+    tensorboard: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` reads back."""
@@ -99,7 +108,7 @@ class Steps(Event):
 class Epoch(Event):
     """An epoch, counted from 1, is over.
 
-    `train_loss` is its mean over the images, `test_accuracy` the share (0 to 1) of all 10,000 test images. `seconds`
+    `train_loss` is its mean over the images, `test_accuracy` the share (0 to 1) of all test images. `seconds`
     is the time spent on training and testing, pauses left out; `samples_per_second` is that of training alone.
     """
 
@@ -110,6 +119,20 @@ class Epoch(Event):
     test_accuracy: float
     seconds: float
     samples_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Layers(Event):
+    """How the weights moved in this epoch, tensor by tensor: the numbers that tell whether the learning rate is right.
+
+    Means over a few steps spread over the epoch: `gradient_norm` is ‖g‖, `update_ratio` is ‖Δw‖/‖w‖ of one step. A
+    ratio near 1e-3 is healthy; far above the weights jump, far below they stand still.
+    """
+
+    name: ClassVar[str] = "layers"
+    names: tuple[str, ...]
+    gradient_norm: tuple[float, ...]
+    update_ratio: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +193,8 @@ class Ended(Event):
 
 
 EVENTS: dict[str, type[Event]] = {
-    kind.name: kind for kind in (Started, Steps, Epoch, Sample, Changed, Paused, Resumed, Checkpointed, Diverged, Ended)
+    kind.name: kind
+    for kind in (Started, Steps, Epoch, Layers, Sample, Changed, Paused, Resumed, Checkpointed, Diverged, Ended)
 }
 
 
@@ -219,6 +243,12 @@ def _read(annotation: Any, value: Any) -> Any:
         return tuple(map(float, value))
     if annotation == "tuple[int, ...]":
         return tuple(map(int, value))
+    if annotation == "tuple[str, ...]":
+        return tuple(_read("str", each) for each in value)
+    if annotation == "bool" and not isinstance(value, bool):
+        raise TypeError(f"true or false is needed, not {value!r}")
+    if annotation == "str | None":
+        return None if value is None else _read("str", value)
     if annotation == "Mapping[str, float]":
         return {str(k): float(v) for k, v in dict(value).items()}
     if annotation == "str" and not isinstance(value, str):

@@ -92,7 +92,45 @@ RUN_KNOBS: dict[str, Knob] = {
         Knob("seed", "", 0.0, "integer", "of the weights and the order of the images", low=0.0, high=2.0**32 - 1),
     )
 }
-LIMIT = Knob("limit", "", 0.0, "integer", "train on the first so many images only", low=0.0, high=60_000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """Ten classes of grey 28×28 images, drop-in relatives of MNIST. `megabytes` is what a download takes."""
+
+    name: str
+    title: str
+    train_images: int
+    test_images: int
+    megabytes: int
+    classes: tuple[str, ...] = tuple("0123456789")
+
+
+DATA_SETS: dict[str, DataSet] = {
+    each.name: each
+    for each in (
+        DataSet("mnist", "MNIST", 60_000, 10_000, 0),
+        # Names cut to fit a column.
+        DataSet(
+            "fashion-mnist",
+            "Fashion-MNIST",
+            60_000,
+            10_000,
+            31,
+            ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"),
+        ),
+        DataSet(
+            "kmnist",
+            "Kuzushiji-MNIST",
+            60_000,
+            10_000,
+            21,
+            ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+        ),
+        # Every other part of EMNIST comes in the same archive.
+        DataSet("emnist-digits", "EMNIST digits", 240_000, 40_000, 562),
+    )
+}
 DEVICES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -122,7 +160,7 @@ def make_spec(optimizer: str, values: Mapping[str, float], **rest: Any) -> RunSp
     hyperparameters = recipe.defaults()
     for name, value in values.items():
         hyperparameters[name] = recipe.knob(name).check(float(value))
-    for knob in (*RUN_KNOBS.values(), LIMIT):
+    for knob in (*RUN_KNOBS.values(), _limit(rest.get("data", RunSpec().data))):
         if knob.name in rest:
             rest[knob.name] = int(knob.check(rest[knob.name]))
     spec = RunSpec(optimizer=recipe.name, hyperparameters=hyperparameters, **rest)
@@ -131,6 +169,14 @@ def make_spec(optimizer: str, values: Mapping[str, float], **rest: Any) -> RunSp
     if spec.precision not in PRECISIONS:
         raise ValueError(f"precision must be auto, float32 or bfloat16, not {spec.precision!r}")
     return spec
+
+
+def _limit(data: str) -> Knob:
+    """The knob `limit` for a data set. ValueError for an unknown one."""
+    if data not in DATA_SETS:
+        raise ValueError(f"no data set {data!r}{_guess(data, DATA_SETS)}")
+    most = float(DATA_SETS[data].train_images)
+    return Knob("limit", "", 0.0, "integer", "train on the first so many images only", low=0.0, high=most)
 
 
 def check_spec(spec: RunSpec) -> RunSpec:

@@ -4,7 +4,7 @@ Whoever watches a run only reads these files and appends to control.jsonl; the t
 the rest. So a second terminal, another host on a shared file system and a look at last week's run are the same code.
 Standard library only (platformdirs, when the default place must be known).
 
-    RUNS/<id>/  spec.json  metrics.jsonl  status.json  control.jsonl  checkpoint.pt  worker.log
+    RUNS/<id>/  spec.json  metrics.jsonl  status.json  control.jsonl  checkpoint.pt  evaluation.npz  worker.log
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ class Status:
     """What status.json says, judged: a process that is gone without having ended the run makes it "lost".
 
     `state` is a `protocol.State` or "lost"; `heartbeat` is in seconds since 1970; `epoch` counts finished epochs;
-    `control` is how many bytes of control.jsonl the process has obeyed.
+    `control` is how many bytes of control.jsonl the process has obeyed. `device` is what it waits for or holds (see
+    `turn`; "" for a run that does not queue), since `came`.
+
+    What the machine does for it, None where it is not known: `cpu_percent` is the process's share of all cores (0 to
+    100), `memory_bytes` its memory; `gpu_percent` and `gpu_memory_bytes` are those of the whole GPU.
     """
 
     state: str
@@ -62,10 +66,16 @@ class Status:
     epoch: int = 0
     reason: str = ""
     control: int = 0
+    device: str = ""
+    came: float = 0.0
+    cpu_percent: float | None = None
+    memory_bytes: int | None = None
+    gpu_percent: float | None = None
+    gpu_memory_bytes: int | None = None
 
     @property
     def alive(self) -> bool:
-        """Whether a process is at work on the run (starting, running or paused)."""
+        """Whether a process is at work on the run, or waits for its turn (queued, starting, running or paused)."""
         return self.state not in ENDED and self.state != "lost"
 
 
@@ -87,6 +97,11 @@ class Run:
     def checkpoint(self) -> Path:
         """Where the checkpoint is, once there is one."""
         return self.path / "checkpoint.pt"
+
+    @property
+    def evaluation(self) -> Path:
+        """Where the pictures of the last evaluation are, once there was one; see `evaluation`."""
+        return self.path / "evaluation.npz"
 
     def spec(self) -> RunSpec:
         """What was asked. ValueError with one line when spec.json is missing or is no specification."""
@@ -173,6 +188,16 @@ class Run:
         except OSError:
             return ""
 
+    def error_tail(self, lines: int = 12) -> str:
+        """What worker.log ends with: its last traceback or message, at most so many of its last lines; "" for none."""
+        tail = self.log_tail(4 * lines)
+        start = tail.rfind(TRACEBACK)
+        return "\n".join(tail[max(start, 0) :].splitlines()[-lines:])
+
+    def can_resume(self) -> bool:
+        """Whether `resume` would continue it: no process is at work, it is not finished, and it has a checkpoint."""
+        return self.status().state in ("stopped", "failed", "lost") and self.checkpoint.exists()
+
     def delete(self) -> None:
         """Remove the directory. ValueError while a process is at work on it."""
         if self.status().alive:
@@ -181,6 +206,7 @@ class Run:
 
 
 NEVER = "the process never started"
+TRACEBACK = "Traceback (most recent call last)"
 
 
 def create(spec: RunSpec, runs: Path) -> Run:
@@ -291,18 +317,59 @@ def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
         obeyed = 0
     with open(run.path / "worker.log", "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "adam_tui.training.worker", str(run.path.absolute())],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "adam_tui.training.process", str(run.path.absolute()), "--when-told"],
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=detached,
             env=SHARED_CORES | os.environ,
         )
-    # The process needs seconds to import torch before it can speak for itself; until then this stands.
+    # Until the process speaks for itself this stands; the end of its input tells it that it may.
     step, epoch = (before.step, before.epoch) if before else (0, 0)
-    host = socket.gethostname()
-    run.write_status(Status("starting", process.pid, host, time.time(), step, epoch, control=obeyed))
+    now, host = time.time(), socket.gethostname()
+    try:
+        queue = run.spec().queue
+    except ValueError:  # the process will say so
+        queue = False
+    device = device_key(run.spec().device) if queue else ""
+    run.write_status(Status("starting", process.pid, host, now, step, epoch, "", obeyed, device, now))
+    assert process.stdin is not None
+    process.stdin.close()
     return process
+
+
+def resume(run: Run) -> subprocess.Popen[bytes]:
+    """Continue a stopped, failed or lost run from its checkpoint, in its own directory; see `start_worker`.
+
+    metrics.jsonl gets a second `start`, whose step says which of the earlier lines no longer count. ValueError with
+    one line when there is nothing to continue.
+    """
+    state = run.status().state
+    if state == "finished":
+        raise ValueError(f"{run.id} is finished: there is nothing left to train")
+    if not run.status().alive and not run.checkpoint.exists():
+        raise ValueError(f"{run.id} has no checkpoint to continue from")
+    return start_worker(run)
+
+
+def device_key(device: str) -> str:
+    """The device that a RunSpec's `device` will mean here, as a word for a file's name: cpu, mps, cuda-0.
+
+    A guess without torch, good enough for a queue: auto is taken for CUDA where the NVIDIA driver shows a GPU. With
+    CUDA_VISIBLE_DEVICES, as Slurm sets it, cuda:0 is the first one named there.
+    """
+    visible = [word.strip() for word in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if word.strip()]
+    if device == "auto":
+        hidden = "CUDA_VISIBLE_DEVICES" in os.environ and (not visible or visible[0].startswith("-"))
+        if not hidden and any(Path("/dev").glob("nvidia[0-9]*")):
+            device = "cuda"
+        else:
+            device = "mps" if (sys.platform, os.uname().machine) == ("darwin", "arm64") else "cpu"
+    if not device.startswith("cuda"):
+        return device
+    index = int(device.partition(":")[2] or 0)
+    name = visible[index] if index < len(visible) else str(index)
+    return "cuda-" + "".join(letter if letter.isalnum() else "-" for letter in name)
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -1,7 +1,7 @@
-"""Trains the CNN on MNIST in a process of its own: `python -m adam_tui.training.worker RUNDIR`.
+"""Trains the CNN on MNIST, in the process that `process` makes ready for it.
 
 It reads RUNDIR/spec.json, tells what happens in metrics.jsonl, obeys control.jsonl between steps and leaves a
-checkpoint from which it continues bit for bit on a CPU. It lives on when the terminal that started it is gone.
+checkpoint from which it continues bit for bit on a CPU (with as many threads as before).
 
 Measured with the defaults (Adam, 5e-4, batches of 64, seed 0) on 2 cores, no GPU (Xeon with AMX, torch 2.15):
   test accuracy   98.4% after 1 epoch, above 99% from the 3rd, 99.28% after 50 epochs (best: 99.32%); 1 run
@@ -13,8 +13,6 @@ Measured with the defaults (Adam, 5e-4, batches of 64, seed 0) on 2 cores, no GP
 from __future__ import annotations
 
 import os
-import platform
-import signal
 import sys
 import time
 import traceback
@@ -27,13 +25,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adam_tui.training import data, model, optim
+from adam_tui.training import board, data, evaluation, machine, model, optim
 from adam_tui.training.journal import Journal
+from adam_tui.training.layers import LayerWatch
 from adam_tui.training.protocol import (
     Changed,
     Checkpointed,
     Diverged,
-    Ended,
     Epoch,
     Paused,
     Resumed,
@@ -44,46 +42,12 @@ from adam_tui.training.protocol import (
     Steps,
 )
 from adam_tui.training.recipes import check_setting, check_spec
-from adam_tui.training.rundir import Run
 
 # Settings. What a person chooses is in the RunSpec; these only tune the process.
 REPORT_SECONDS = 0.25  # losses are fetched and told so often: the only sync points within an epoch
 SAMPLE_SECONDS = 1.5  # the ten digits on the screen
 PAUSE_SECONDS = 0.05  # how soon a paused process sees an order
 TEST_CHUNK = 250  # test images a forward pass: fits the caches; all 10,000 in 0.2 s (0.4 in float32), 1000 took 0.4
-MOST_THREADS = 16  # a batch of 64 small images splits no further; measured on 2 cores only, so cautious
-NICENESS = 5  # on a CPU, in the background: the terminal's own process goes first
-
-
-def device_of(spec: RunSpec) -> torch.device:
-    """The device asked for; auto takes CUDA, then Apple's GPU, then the CPU. ValueError when it is not there."""
-    if spec.device == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        return torch.device(name)
-    device = torch.device(spec.device)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"no {spec.device} here: torch sees {torch.cuda.device_count()} CUDA devices")
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise ValueError("no mps here: torch sees no Apple GPU")
-    return device
-
-
-def precision_of(spec: RunSpec, device: torch.device) -> torch.dtype:
-    """The type that convolutions compute in; weights, losses and the optimizer are float32 always."""
-    if spec.precision != "auto":
-        return torch.bfloat16 if spec.precision == "bfloat16" else torch.float32
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    return torch.bfloat16 if device.type == "cpu" and _cpu_computes_bfloat16() else torch.float32
-
-
-def _cpu_computes_bfloat16() -> bool:
-    """Whether the CPU multiplies bfloat16 in hardware; emulated, it would be slower than float32. Linux on x86."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text("ascii", "replace")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 @dataclass
@@ -98,16 +62,22 @@ class Progress:
     diverged_at: int = 0  # the step whose loss was not finite
 
 
+class EndedEarlyError(Exception):
+    """The run was told to end before its first step; the arguments are its state and reason."""
+
+
 class Training:
     """One run: its data, its model, its optimizer and where it stands."""
 
     def __init__(self, spec: RunSpec, journal: Journal) -> None:
         self.spec, self.journal = spec, journal
-        self.device = device_of(spec)
-        self.precision = precision_of(spec, self.device)
+        self.device = machine.device_of(spec)
+        self.precision = machine.precision_of(spec, self.device)
+        if self.device.type == "cuda":
+            journal.gauges.watch_gpu(str(torch.cuda.get_device_properties(self.device).uuid))
 
         # Data: on the device once, in the type that the first convolution reads.
-        self.digits = data.load(self.device, self.precision, spec.limit)
+        self.digits = data.load(self.device, self.precision, spec.limit, spec.data, spec.data_dir, self._still_loading)
         self.images = len(self.digits.train_images)
         self.batches = -(-self.images // spec.batch_size)  # the last one may be smaller
 
@@ -117,6 +87,7 @@ class Training:
         self.optimizer = optim.build(spec.optimizer, self.network, spec.hyperparameters)
         self.sampler = torch.Generator().manual_seed(spec.seed)
         self.epoch_start = self.sampler.get_state()  # from it the epoch's order is drawn again
+        self.layers = LayerWatch(self.network)
 
         self.progress = Progress()
         self.pending: list[Tensor] = []  # losses not yet fetched from the device
@@ -125,6 +96,15 @@ class Training:
         self.keep = True  # whether an order to end wants a checkpoint
         if journal.run.checkpoint.exists():
             self.restore(journal.run.checkpoint)
+        if spec.tensorboard:
+            writer = board.open_writer(journal.run.path / "tensorboard", self.progress.step)
+            journal.listeners.append(board.Board(writer).take)
+
+    def _still_loading(self, text: str) -> None:
+        """A download goes on: show it as the run's state, and end it when told to."""
+        self.journal.become("starting", text)
+        if ending := self.journal.told_to_end():
+            raise EndedEarlyError(*ending)
 
     def run(self) -> tuple[State, str]:
         """Train to the end, or until told otherwise; the end's state and its reason."""
@@ -145,7 +125,7 @@ class Training:
                 *self._now(),
                 run=self.journal.run.id,
                 spec=self.spec,
-                device=_device_name(self.device),
+                device=machine.name_of(self.device),
                 precision=str(self.precision).removeprefix("torch."),
                 parameters=sum(weight.numel() for weight in self.network.parameters()),
                 steps_per_epoch=self.batches,
@@ -161,12 +141,16 @@ class Training:
         spec, progress, digits = self.spec, self.progress, self.digits
         order = torch.randperm(self.images, generator=self.sampler).to(self.device)
         began = told = time.perf_counter()
-        for index in _parts(order, spec.batch_size)[progress.batch :]:
+        for index in data.parts(order, spec.batch_size)[progress.batch :]:
             paused = self.obey()
             began += paused
             if self.ending:
                 break
+            if measured := self.layers.wants(progress.batch, self.batches):
+                self.layers.before_step()
             self.pending.append(self.train_step(digits.train_images[index], digits.train_labels[index]))
+            if measured:
+                self.layers.after_step()
             progress.batch += 1
             progress.step += 1
             now = time.perf_counter()
@@ -198,31 +182,29 @@ class Training:
         progress = self.progress
         train_seconds = progress.seconds
         began = time.perf_counter()
-        test_loss, test_accuracy = self.test()
+        judged = self.test()
         seconds = train_seconds + time.perf_counter() - began
         train_loss = progress.loss_sum / self.images
         progress.epoch += 1
         progress.batch, progress.loss_sum, progress.seconds = 0, 0.0, 0.0
         self.epoch_start = self.sampler.get_state()
         speed = self.images / max(train_seconds, 1e-9)
+        run = self.journal.run
+        evaluation.write(run.evaluation, judged, self.digits, next(self.network.parameters()), progress.epoch)
         self.journal.epoch = progress.epoch
         self.journal.tell(
-            Epoch(*self._now(), progress.epoch, train_loss, test_loss, test_accuracy, seconds, speed),
+            Epoch(*self._now(), progress.epoch, train_loss, judged.loss, judged.accuracy, seconds, speed),
         )
+        if layers := self.layers.summary(progress.step):
+            self.journal.tell(layers)
         self.tell_samples()
         self.save()
 
     @torch.no_grad()
-    def test(self) -> tuple[float, float]:
-        """Mean loss and share of right answers over all 10,000 test images."""
-        images, labels = self.digits.test_images, self.digits.test_labels
-        loss = torch.zeros((), device=self.device)
-        right = torch.zeros((), device=self.device, dtype=torch.int64)
-        for some, wanted in zip(_parts(images, TEST_CHUNK), _parts(labels, TEST_CHUNK), strict=True):
-            scores = self.scores(some)
-            loss += functional.cross_entropy(scores, wanted, reduction="sum")
-            right += (scores.argmax(1) == wanted).sum()
-        return loss.item() / len(labels), right.item() / len(labels)
+    def test(self) -> evaluation.Evaluation:
+        """The network's answers to all test images."""
+        scores = torch.cat([self.scores(some) for some in data.parts(self.digits.test_images, TEST_CHUNK)])
+        return evaluation.judge(scores, self.digits.test_labels)
 
     # What is told.
 
@@ -322,6 +304,7 @@ class Training:
             "sampler": self.epoch_start,
             "rng": torch.get_rng_state(),
             "progress": vars(self.progress),
+            "layers": self.layers.measured,
         }
         temporary = path.with_suffix(".part")
         with open(temporary, "wb") as file:
@@ -341,20 +324,9 @@ class Training:
             self.sampler.set_state(self.epoch_start)
             torch.set_rng_state(state["rng"])
             self.progress = Progress(**state["progress"])
+            self.layers.measured = [measured.to(self.device) for measured in state["layers"]]
         except Exception as error:  # torch.load raises nearly anything for a damaged file
             raise ValueError(f"cannot continue from {path}: {_one_line(error)}") from error
-
-
-def _parts(tensor: Tensor, size: int) -> tuple[Tensor, ...]:
-    """Views of `size` rows each, the last one maybe shorter."""
-    return tensor.split(size)  # type: ignore[no-untyped-call, no-any-return]
-
-
-def _device_name(device: torch.device) -> str:
-    """The device and its model: "cuda:0 (NVIDIA H200)", "cpu (16 threads)"."""
-    if device.type == "cuda":
-        return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else f"{device} ({platform.machine()})"
 
 
 def _one_line(error: BaseException) -> str:
@@ -365,52 +337,17 @@ def _one_line(error: BaseException) -> str:
 def train(journal: Journal, tune: Callable[[torch.device], None] = lambda device: None) -> tuple[State, str]:
     """Train the journal's run and tell its end: state and reason. Never raises for what goes wrong in training."""
     training = None
+    state: State
     try:
         spec = check_spec(journal.run.spec())
-        tune(device_of(spec))
+        tune(machine.device_of(spec))
         training = Training(spec, journal)
         state, reason = training.run()
+    except EndedEarlyError as told:
+        state, reason = told.args
     except Exception as error:
         traceback.print_exc()
         state, reason = "failed", _one_line(error)
-    step = training.progress.step if training else journal.step
-    try:
-        journal.tell(Ended(time.time(), step, state, reason))
-    except OSError as error:  # a full disk, or a directory that is gone: nobody left to tell but the log
-        print(f"cannot tell the end ({state}: {reason}): {error}", file=sys.stderr)
-    journal.become(state, reason)
+    journal.step = training.progress.step if training else journal.step
+    journal.end(state, reason)
     return state, reason
-
-
-def tune_process(device: torch.device) -> None:
-    """Threads and priority of this process; once, before any work."""
-    if "OMP_NUM_THREADS" not in os.environ:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        torch.set_num_threads(min(cores, MOST_THREADS))
-    torch.backends.cudnn.benchmark = True
-    # In a session of its own it is a background process of whoever watches it.
-    if device.type == "cpu" and os.getsid(0) == os.getpid():
-        os.nice(NICENESS)
-
-
-def main(arguments: list[str]) -> int:
-    """The process: 0 when the run finished or stopped, 1 when it failed, 2 when there is no such run."""
-    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
-        print("usage: python -m adam_tui.training.worker RUNDIR (a directory with a spec.json)", file=sys.stderr)
-        return 2
-    try:
-        journal = Journal(Run(Path(arguments[0]).absolute()))
-    except (OSError, ValueError) as error:
-        print(f"cannot train in {arguments[0]}: {error}", file=sys.stderr)
-        return 1
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal may go, the run stays
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda got, frame: journal.ask("stop", reason=signal.Signals(got).name))
-    with journal:
-        state, _ = train(journal, tune_process)
-    return 1 if state == "failed" else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -38,11 +38,13 @@ def quick_digits(monkeypatch, loaded):
     """The real digits, loaded once, with 500 test images: enough where accuracy is not the point."""
     load = data.load
 
-    def quick(device, dtype, limit=0):
+    def quick(device, dtype, limit=0, name="mnist", folder=None, progress=None):
+        if name != "mnist" or folder:
+            return load(device, dtype, limit, name, folder, progress)
         key = (device, dtype, limit)
         if key not in loaded:
             digits = load(*key)
-            few = {"test_images": digits.test_images[:500], "test_labels": digits.test_labels[:500]}
+            few = {name: getattr(digits, name)[:500] for name in ("test_images", "test_labels", "test_bytes")}
             loaded[key] = dataclasses.replace(digits, **few)
         return loaded[key]
 

@@ -6,7 +6,7 @@ from importlib import resources
 import pytest
 import torch
 
-from adam_tui.training import data, samples
+from adam_tui.training import data, samples, unpacking
 
 FILES = {
     "train-images-idx3-ubyte": (47_040_016, "6bbc9ace898e44ae57da46a324031adb"),
@@ -48,7 +48,7 @@ def test_the_screen_needs_no_torch_for_them(fresh_modules):
 
 
 def test_a_damaged_cache_is_repaired(tmp_path):
-    data.unpack(tmp_path)
+    unpacking.unpack(tmp_path)
     raw = tmp_path / "MNIST" / "raw"
     untouched = (raw / "train-images-idx3-ubyte").stat().st_mtime_ns
     images, labels = raw / "t10k-images-idx3-ubyte", raw / "t10k-labels-idx1-ubyte"
@@ -58,7 +58,7 @@ def test_a_damaged_cache_is_repaired(tmp_path):
     labels.write_bytes(labels.read_bytes()[:100])
     (raw / "train-labels-idx1-ubyte").unlink()
 
-    data.unpack(tmp_path)
+    unpacking.unpack(tmp_path)
 
     assert {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in raw.iterdir()} == {
         name: checksum for name, (_, checksum) in FILES.items()
@@ -71,7 +71,7 @@ def test_a_cache_that_cannot_be_written_is_said_in_one_line_and_a_temporary_fold
 ):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("ADAM_TUI_CACHE", str(tmp_path / "file" / "cache"))
-    with data.unpacked() as root:
+    with unpacking.unpacked() as root:
         assert (root / "MNIST" / "raw" / "train-images-idx3-ubyte").stat().st_size == 47_040_016
     assert not root.exists()
     message = capsys.readouterr().err
@@ -82,7 +82,7 @@ def test_a_cache_that_cannot_be_written_is_said_in_one_line_and_a_temporary_fold
 
 def test_two_processes_may_unpack_at_once(tmp_path):
     # Threads stand for the processes: each file is made beside its place and moved there, so neither sees a half.
-    workers = [threading.Thread(target=data.unpack, args=(tmp_path,)) for _ in range(2)]
+    workers = [threading.Thread(target=unpacking.unpack, args=(tmp_path,)) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -94,6 +94,6 @@ def test_two_processes_may_unpack_at_once(tmp_path):
 
 
 def test_a_damaged_package_is_told_apart_from_a_damaged_cache(tmp_path, monkeypatch):
-    monkeypatch.setitem(data.CHECKSUMS, "t10k-labels-idx1-ubyte", "0" * 32)
+    monkeypatch.setitem(unpacking.CHECKSUMS, "t10k-labels-idx1-ubyte", "0" * 32)
     with pytest.raises(ValueError, match="install adam-tui again"):
-        data.unpack(tmp_path)
+        unpacking.unpack(tmp_path)

@@ -95,11 +95,13 @@ def test_a_run_lives_in_a_process_of_its_own_and_obeys_until_it_is_killed_and_co
         assert after.step == before.step + len(after.losses)  # no loss is missing and none is told twice
 
 
-def test_a_process_that_dies_before_it_can_speak_is_lost_and_its_log_tells_why(new_run, monkeypatch, tmp_path):
+def test_a_torch_that_cannot_be_loaded_is_said(new_run, monkeypatch, tmp_path):
     (tmp_path / "torch.py").write_text("raise ImportError('no torch on this machine')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     run = new_run()
     worker = rundir.start_worker(run)
     assert worker.wait(PATIENCE) == 1
-    assert run.status().state == "lost"
-    assert "no torch on this machine" in run.log_tail(1)
+    assert run.status().state == "failed"
+    assert run.status().reason == "cannot load the training: no torch on this machine"
+    assert run.error_tail().startswith("Traceback")
+    assert run.error_tail().endswith("ImportError: no torch on this machine")

@@ -11,6 +11,7 @@ from adam_tui.training.protocol import (
     Diverged,
     Ended,
     Epoch,
+    Layers,
     Paused,
     Resumed,
     RunSpec,
@@ -35,6 +36,10 @@ specs = st.builds(
     device=words,
     precision=words,
     limit=counts,
+    data=words,
+    data_dir=st.none() | words,
+    queue=st.booleans(),
+    tensorboard=st.booleans(),
 )
 stamp = {"time": floats, "step": counts}
 events = st.one_of(
@@ -59,6 +64,13 @@ events = st.one_of(
         test_accuracy=floats,
         seconds=floats,
         samples_per_second=floats,
+    ),
+    st.builds(
+        Layers,
+        **stamp,
+        names=st.lists(words).map(tuple),
+        gradient_norm=st.lists(floats).map(tuple),
+        update_ratio=st.lists(floats).map(tuple),
     ),
     st.builds(
         Sample,
@@ -105,7 +117,7 @@ def test_the_lines_are_those_of_the_design():
         '{"event":"steps","time":2.5,"step":3,"losses":[1.0,"inf","nan"]}\n'
     )
     assert to_line(Changed(2.5, 3, "lr", 0.1)) == '{"event":"set","time":2.5,"step":3,"name":"lr","value":0.1}\n'
-    assert " ".join(EVENTS) == "start steps epoch sample set pause resume checkpoint diverged end"
+    assert " ".join(EVENTS) == "start steps epoch layers sample set pause resume checkpoint diverged end"
 
 
 @pytest.mark.parametrize(
@@ -116,6 +128,8 @@ def test_the_lines_are_those_of_the_design():
         ({"hyperparameters": {"lr": "fast"}}, "fast"),
         ({"hyperparameters": {"lr": 1}, "epochs": "many"}, "many"),
         ({"hyperparameters": {"lr": 1}, "optimizer": 7}, "text is needed"),
+        ({"hyperparameters": {"lr": 1}, "queue": "yes"}, "true or false"),
+        ({"hyperparameters": {"lr": 1}, "data_dir": 7}, "text is needed"),
         ({"hyperparameters": 3}, "not iterable"),
         ([], "not a run specification"),
     ],

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from adam_tui.training import worker
+from adam_tui.training import machine, process, worker
 from adam_tui.training.journal import Journal
 from adam_tui.training.protocol import Ended, Steps
 from adam_tui.training.rundir import Follower, Run
@@ -192,10 +192,10 @@ def test_a_device_that_is_not_there_is_said(new_run, monkeypatch):
 def test_precision_follows_the_machine_unless_it_is_chosen(new_run, monkeypatch):
     cpu = torch.device("cpu")
     for native, wanted in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(worker, "_cpu_computes_bfloat16", lambda native=native: native)
-        assert worker.precision_of(new_run(precision="auto").spec(), cpu) == wanted
-        assert worker.precision_of(new_run(precision="float32").spec(), cpu) == torch.float32
-        assert worker.precision_of(new_run(precision="bfloat16").spec(), cpu) == torch.bfloat16
+        monkeypatch.setattr(machine, "_cpu_computes_bfloat16", lambda native=native: native)
+        assert machine.precision_of(new_run(precision="auto").spec(), cpu) == wanted
+        assert machine.precision_of(new_run(precision="float32").spec(), cpu) == torch.float32
+        assert machine.precision_of(new_run(precision="bfloat16").spec(), cpu) == torch.bfloat16
 
 
 def test_bfloat16_trains_as_well_and_keeps_its_weights_in_float32(new_run):
@@ -237,13 +237,13 @@ def test_a_damaged_checkpoint_is_said_and_not_overwritten(new_run):
 
 
 def test_a_directory_that_is_none_is_a_usage_error(tmp_path, capsys):
-    assert worker.main([str(tmp_path / "nowhere")]) == 2
-    assert worker.main([]) == 2
+    assert process.main([str(tmp_path / "nowhere")]) == 2
+    assert process.main([]) == 2
     assert "usage" in capsys.readouterr().err
 
 
 def test_a_run_at_work_elsewhere_is_left_alone(new_run, capsys):
     run = new_run()
     with Journal(Run(run.path)):
-        assert worker.main([str(run.path)]) == 1
+        assert process.main([str(run.path)]) == 1
     assert "another process is training" in capsys.readouterr().err

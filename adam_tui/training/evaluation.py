@@ -1,0 +1,76 @@
+"""What the network takes the test images for: the numbers of an epoch, and the pictures of its mistakes for a screen.
+
+evaluation.npz holds, for whoever shows them (N is 20, or the number of mistakes if there are fewer):
+- confusion (10, 10) int64 [label, prediction]; filters (32, 5, 5) float32, the first layer's weight
+- worst_images (N, 28, 28) uint8, worst_indices, worst_labels, worst_predictions (N,) int64, worst_confidences (N,)
+  float32: the surest of the wrong answers, the surest first
+- sample_images (S, 28, 28) uint8, sample_labels (S,) int64: the images of the `sample` events
+- epoch () int64: how many epochs were finished when it was written
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from adam_tui.training.data import Digits
+
+WORST = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """The answers to all test images: mean `loss`, `accuracy` (0 to 1), predictions and confidences (n,)."""
+
+    loss: float
+    accuracy: float
+    labels: Tensor
+    predictions: Tensor
+    confidences: Tensor  # of the prediction, 0 to 1
+
+    def confusion(self) -> Tensor:
+        """How often (10, 10) a label (row) was taken for which class (column)."""
+        return torch.bincount(self.labels * 10 + self.predictions, minlength=100).reshape(10, 10)
+
+    def worst(self) -> Tensor:
+        """The indices of the surest wrong answers, at most 20, the surest first."""
+        wrong = (self.predictions != self.labels).nonzero().flatten()
+        # Stable, so that equally sure ones stay in the order of the images.
+        return wrong[self.confidences[wrong].argsort(descending=True, stable=True)][:WORST]
+
+
+def judge(scores: Tensor, labels: Tensor) -> Evaluation:
+    """From scores (n, 10) in float32 and labels (n,), on any device; the answers are brought to the CPU."""
+    surest = scores.softmax(1).max(1)
+    loss = functional.cross_entropy(scores, labels).item()
+    labels, predictions = labels.cpu(), surest.indices.cpu()
+    accuracy = (predictions == labels).sum().item() / len(labels)
+    return Evaluation(loss, accuracy, labels, predictions, surest.values.cpu())
+
+
+def write(path: Path, evaluation: Evaluation, digits: Digits, filters: Tensor, epoch: int) -> None:
+    """Replace the file in one move. `filters` is the first layer's weight, (32, 1, 5, 5)."""
+    worst = evaluation.worst()
+    tensors = {
+        "confusion": evaluation.confusion(),
+        "worst_indices": worst,
+        "worst_images": digits.test_bytes[worst],
+        "worst_labels": evaluation.labels[worst],
+        "worst_predictions": evaluation.predictions[worst],
+        "worst_confidences": evaluation.confidences[worst],
+        "filters": filters.detach().float().cpu().squeeze(1),
+        "sample_images": digits.test_bytes[list(digits.sample_indices)],
+        "sample_labels": torch.tensor(digits.sample_labels),
+    }
+    temporary = path.with_name(".evaluation.part")
+    with open(temporary, "wb") as file:
+        arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
+        np.savez(file, epoch=np.int64(epoch), **arrays)
+    os.replace(temporary, path)

@@ -1,0 +1,68 @@
+"""How strongly each weight tensor is pulled and moved: gradient norm and update-to-weight ratio, a few steps an epoch.
+
+Whether the learning rate is right shows here before it shows in the loss (a ratio near 1e-3 is healthy). Measured on
+a handful of steps and left on the device until the epoch is over, so that ordinary steps pay nothing.
+"""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import Tensor, nn
+
+from adam_tui.training.protocol import Layers
+
+STEPS_MEASURED = 4  # an epoch, evenly spread, the last one among them
+
+
+class LayerWatch:
+    """Measures the steps of one epoch after another. `measured` belongs into the checkpoint."""
+
+    def __init__(self, network: nn.Sequential) -> None:
+        kinds = {"conv": nn.Conv2d, "linear": nn.Linear}
+        self.names: list[str] = []
+        self._weights: list[nn.Parameter] = []
+        for title, kind in kinds.items():
+            layers = [layer for layer in network if isinstance(layer, kind)]
+            for number, layer in enumerate(layers, 1):
+                for name, weight in layer.named_parameters():
+                    self.names.append(f"{title}{number if len(layers) > 1 else ''}.{name}")  # conv2.bias
+                    self._weights.append(weight)
+        self.measured: list[Tensor] = []  # (2, tensors): gradient norms and ratios of one step
+        self._before: list[Tensor] | None = None
+
+    def wants(self, batch: int, batches: int) -> bool:
+        """Whether step number `batch` (from 0) of an epoch is one to be measured."""
+        return (batch + 1) * STEPS_MEASURED // batches > batch * STEPS_MEASURED // batches
+
+    def before_step(self) -> None:
+        """Remember the weights: 250 kB."""
+        self._before = [weight.detach().clone() for weight in self._weights]
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Measure what the step did; nothing is fetched from the device."""
+        if self._before is None:
+            return
+        gradients = [weight.grad for weight in self._weights if weight.grad is not None]
+        moves = [weight - before for weight, before in zip(self._weights, self._before, strict=True)]
+        norms, moved, sizes = (
+            torch.stack(torch._foreach_norm(tensors)).float() for tensors in (gradients, moves, self._before)
+        )
+        # A tensor of zeros that moves has no ratio; one that stays has ratio 0.
+        self.measured.append(torch.stack([norms, moved / sizes.clamp_min(torch.finfo(torch.float32).tiny)]))
+        self._before = None
+
+    def summary(self, step: int) -> Layers | None:
+        """The epoch's means, and a new beginning; None when nothing was measured."""
+        if not self.measured:
+            return None
+        norms, ratios = torch.stack(self.measured).mean(0).tolist()
+        self.measured = []
+        return Layers(time.time(), step, tuple(self.names), *(tuple(map(_short, each)) for each in (norms, ratios)))
+
+
+def _short(value: float) -> float:
+    """Six digits: these are means of a few noisy steps."""
+    return float(f"{value:.6g}")

@@ -1,0 +1,68 @@
+"""The training process from its first instruction to its exit: `python -m adam_tui.training.process RUNDIR`.
+
+It speaks and listens from the start, waits for its turn, and only then loads torch. Apart from `worker`, which holds
+the training itself and imports torch, so that a waiting run stays small and a torch that cannot be loaded is said.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+
+from adam_tui.training.journal import Journal
+from adam_tui.training.protocol import State
+from adam_tui.training.rundir import Run
+from adam_tui.training.turn import Turn
+
+# Whoever starts the process closes its input when the run's files are ready for it.
+WHEN_TOLD = "--when-told"
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status: 0 when the run finished or stopped, 1 when it failed, 2 when there is no such run."""
+    paths = [argument for argument in arguments if argument != WHEN_TOLD]
+    if len(paths) != 1 or not Path(paths[0]).is_dir():
+        print("usage: python -m adam_tui.training.process RUNDIR (a directory with a spec.json)", file=sys.stderr)
+        return 2
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal may go, the run stays
+    if WHEN_TOLD in arguments:
+        sys.stdin.buffer.read()
+    try:
+        journal = Journal(Run(Path(paths[0]).absolute()))
+    except (OSError, ValueError) as error:
+        print(f"cannot train in {paths[0]}: {error}", file=sys.stderr)
+        return 1
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda got, frame: journal.ask("stop", reason=signal.Signals(got).name))
+    with journal, ExitStack() as held:
+        if ending := _wait(journal, held):
+            journal.end(*ending)
+            return 0
+        return 1 if _train(journal) == "failed" else 0
+
+
+def _wait(journal: Journal, held: ExitStack) -> tuple[State, str] | None:
+    """Wait for the device, which is then held; the end of the run where it is told to end meanwhile."""
+    try:
+        spec = journal.run.spec()
+    except ValueError:  # the worker says what is wrong with it
+        return None
+    return held.enter_context(Turn(journal, spec.device)).wait() if spec.queue else None
+
+
+def _train(journal: Journal) -> State:
+    try:
+        from adam_tui.training import machine, worker  # torch: seconds
+    except Exception as error:
+        traceback.print_exc()
+        journal.end("failed", f"cannot load the training: {error}")
+        return "failed"
+    return worker.train(journal, machine.tune_process)[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
