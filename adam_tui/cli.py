@@ -144,7 +144,10 @@ def _read_scenario(file: Path) -> Scenario:
 @click.version_option(package_name="adam-tui", prog_name="adam-tui", message="%(prog)s %(version)s")
 @scenario_options
 @click.option(
-    "--mode", type=click.Choice(["playground", "train"]), default="playground", help="The mode that it opens in."
+    "--mode",
+    type=click.Choice(["playground", "train", "learn"]),
+    default="playground",
+    help="The mode that it opens in.",
 )
 @runs_option
 @click.pass_context
@@ -156,7 +159,7 @@ def main(context: click.Context, /, mode: str, runs: Path | None, **flags: Any) 
     """
     if context.invoked_subcommand is not None:
         _refuse_flags_before(context, context.invoked_subcommand)
-        context.obj = runs
+        context.obj = runs or _settled_runs(context.invoked_subcommand)
         return
     scenario = scenario_of(**flags)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -164,12 +167,32 @@ def main(context: click.Context, /, mode: str, runs: Path | None, **flags: Any) 
             "this is not a terminal; for a picture use 'adam-tui plot', for numbers 'adam-tui path', "
             "to train 'adam-tui train'"
         )
+    from adam_tui.config import load
     from adam_tui.ui.app import AdamApp
     from adam_tui.ui.playground.state import PlaygroundState
 
-    app = AdamApp(PlaygroundState(scenario, playing=True), mode=mode, runs=runs)
+    config = load()
+    runs = runs or _unless_in_the_environment(config.runs)
+    app = AdamApp(PlaygroundState(scenario, playing=True), mode=mode, runs=runs, config=config)
     app.run()
     sys.exit(app.return_code or 0)
+
+
+def _settled_runs(command: str) -> Path | None:
+    """Where the settings say that runs are kept; what is wrong with the settings is said on stderr."""
+    if command not in ("train", "runs"):
+        return None
+    from adam_tui.config import load
+
+    config = load()
+    if config.problem:
+        click.echo(f"adam-tui: {config.problem}", err=True)
+    return _unless_in_the_environment(config.runs)
+
+
+def _unless_in_the_environment(runs: Path | None) -> Path | None:
+    """ADAM_TUI_RUNS stands above the settings, and --runs above both."""
+    return None if os.environ.get("ADAM_TUI_RUNS") else runs
 
 
 def _refuse_flags_before(context: click.Context, command: str) -> None:

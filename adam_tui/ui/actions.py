@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,11 +53,25 @@ class Action:
     @property
     def shown_keys(self) -> str:
         """The keys as a person reads them: "space", ", .", "⇧→"."""
-        return " ".join(_SHOWN.get(key, key) for key in self.keys.split(","))
+        return shown(self.keys)
 
     def binding(self) -> Binding:
-        """The Textual binding; the footer is ours, so it is not shown there."""
-        return Binding(self.keys, f"perform('{self.name}')", self.title, show=False)
+        """The Textual binding, by whose id its keys can be set anew; the footer is ours, so it is not shown there."""
+        return Binding(self.keys, f"perform('{self.name}')", self.title, show=False, id=self.name)
+
+
+def shown(keys: str) -> str:
+    """Textual's names of keys, joined by commas, as a person reads them."""
+    return " ".join(_SHOWN.get(key) or _sign(key) for key in keys.split(","))
+
+
+def _sign(key: str) -> str:
+    """The sign of a key that Textual calls by its Unicode name, semicolon; any other name as it is."""
+    try:
+        sign = unicodedata.lookup(key.replace("_", " "))
+    except KeyError:
+        return key
+    return sign if sign.isprintable() and sign != " " else key
 
 
 @dataclass(frozen=True, slots=True)

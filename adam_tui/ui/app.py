@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
+from textual.binding import Binding
 from textual.screen import Screen
 
+from adam_tui.config import Config, remember_theme
 from adam_tui.draw.palette import Palette
-from adam_tui.ui.actions import Action
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
+from adam_tui.ui.own_keys import checked
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
-from adam_tui.ui.theme import DEFAULT_THEME, palette_of, themes
+from adam_tui.ui.theme import DEFAULT_THEME, PREFIX, css_variables, palette_of, themes
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -36,28 +38,69 @@ def _action_commands() -> type[Provider]:
 
 
 class AdamApp(App[None]):
-    """adam-tui. `state` is what the playground opens with, `runs` where the training runs are kept."""
+    """adam-tui. `state` is what the playground opens with, `runs` where the training runs are kept.
+
+    `config` are the settings; what cannot be used of them is said in a notification.
+    """
 
     TITLE = "adam-tui"
     CSS_PATH = "adam.tcss"
     COMMANDS: ClassVar[set[Any]] = {_action_commands}
-    BINDINGS = [action.binding() for action in SHARED_ACTIONS if action.name != "palette"]
+    BINDINGS = [
+        *(action.binding() for action in SHARED_ACTIONS if action.name != "palette"),
+        Binding("ctrl+p", "command_palette", "Search all actions", show=False, priority=True, id="palette"),
+    ]
     ENABLE_COMMAND_PALETTE = True
 
-    def __init__(self, state: PlaygroundState, mode: str = "playground", runs: Path | None = None) -> None:
+    def __init__(
+        self,
+        state: PlaygroundState,
+        mode: str = "playground",
+        runs: Path | None = None,
+        config: Config | None = None,
+    ) -> None:
+        self._config = config or Config()
         super().__init__()
         self._state = state
         self._first_mode = mode
         self._runs = runs
         for theme in themes():
             self.register_theme(theme)
-        self.theme = DEFAULT_THEME
+        self._problems = [self._config.problem] if self._config.problem else []
+        wanted = self._config.theme or PREFIX + (self._config.palette or DEFAULT_THEME.removeprefix(PREFIX))
+        if wanted not in self.available_themes:
+            self._problems.append(f"no theme is called {wanted!r}: ctrl+p lists them")
+            wanted = DEFAULT_THEME
+        self.theme = wanted
+        self.keys, problems = checked(self._config.keys, SHARED_ACTIONS)
+        self._problems += problems
+        self.set_keymap(self.keys)
         self._screens: dict[str, Screen[Any]] = {}
 
     @property
     def palette(self) -> Palette:
         """The drawings' palette that goes with the theme."""
-        return palette_of(self.current_theme)
+        return palette_of(self.current_theme, self._config.palette)
+
+    def get_css_variables(self) -> dict[str, str]:
+        """Textual's, with the drawings' colours where frames and faint text are meant."""
+        variables, theme = super().get_css_variables(), self.current_theme
+        own = css_variables(palette_of(theme))
+        if theme.ansi:  # the terminal's own colours: they have no numbers to change
+            own = {"frame": "ansi_bright_black", "faint": "ansi_default"}
+        return variables | own
+
+    def choose_theme(self, name: str) -> None:
+        """Show another theme, and open with it from now on."""
+        self.theme = name
+        try:
+            remember_theme(name)
+        except OSError as error:
+            self.notify(
+                f"the theme cannot be remembered: {error.filename}: {error.strerror}",
+                severity="warning",
+                markup=False,
+            )
 
     def on_mount(self) -> None:
         """Show the first mode, and leave cleanly when the terminal is gone."""
@@ -69,6 +112,8 @@ class AdamApp(App[None]):
                 except (NotImplementedError, ValueError, RuntimeError):
                     break  # no main thread, as in tests that run the app beside others
         self.show_mode(self._first_mode)
+        for problem in self._problems:
+            self.notify(problem, title="Settings", severity="warning", timeout=12, markup=False)
 
     def _terminal_gone(self) -> None:
         """Textual alone would die without its clean-up, or spin on a closed terminal."""
@@ -101,7 +146,7 @@ class AdamApp(App[None]):
             from adam_tui.ui.learn.screen import LearnScreen
 
             return LearnScreen()
-        return PlaygroundScreen(self._state)
+        return PlaygroundScreen(self._state, frames_per_second=self._config.fps)
 
     def action_perform(self, name: str) -> None:
         """Do a shared action: the bindings of the table end here."""
@@ -128,8 +173,8 @@ class AdamApp(App[None]):
         """?."""
         from adam_tui.ui.dialogs import Help
 
-        own: tuple[Action, ...] = self.screen.ACTIONS if isinstance(self.screen, ModeScreen) else ()
-        self.push_screen(Help("Keys", (*own, *SHARED_ACTIONS)))
+        actions = self.screen.actions if isinstance(self.screen, ModeScreen) else SHARED_ACTIONS
+        self.push_screen(Help("Keys", actions))
 
     def do_palette(self) -> None:
         """ctrl+p."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from adam_tui.ui.actions import Action, FooterKey
+from adam_tui.ui.own_keys import relabelled, with_keys
 from adam_tui.ui.widgets.key_line import KeyLine
 from adam_tui.ui.widgets.tabs_line import TabsLine
 
@@ -46,7 +47,7 @@ class ModeScreen(Screen[None]):
         """The top line, the body, the footer, and the word on a tiny terminal."""
         yield TabsLine(MODES, self.MODE)
         yield from self.body()
-        yield KeyLine(self.footer_keys())
+        yield KeyLine(self._footer())
         yield Static(id="too-small")
 
     def body(self) -> Iterable[Widget]:
@@ -63,7 +64,26 @@ class ModeScreen(Screen[None]):
 
     def refresh_footer(self) -> None:
         """Show the keys that matter now."""
-        self.query_one(KeyLine).show(self.footer_keys())
+        self.query_one(KeyLine).show(self._footer())
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """All that can be done here, with the keys as they are set."""
+        return with_keys((*self.ACTIONS, *SHARED_ACTIONS), self._keys)
+
+    @property
+    def _keys(self) -> Mapping[str, str]:
+        return self.app.keys  # type: ignore[attr-defined, no-any-return]
+
+    def _footer(self) -> list[FooterKey]:
+        return relabelled(self.footer_keys(), (*self.ACTIONS, *SHARED_ACTIONS), self._keys)
+
+    def on_mount(self) -> None:
+        """Follow the theme."""
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.redraw())
+
+    def redraw(self) -> None:
+        """Draw everything anew, in the colours of another theme; a subclass with pictures has its own."""
 
     def action_perform(self, name: str) -> None:
         """Do what the table says under this name."""

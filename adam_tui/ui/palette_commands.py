@@ -1,4 +1,4 @@
-"""Every action in the command palette, in the words of the table of actions, with its key."""
+"""Every action in the command palette, in the words of the table of actions, with its key; and every theme."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from adam_tui.ui.actions import Action
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
+from adam_tui.ui.theme import PREFIX
 
 
 class ActionCommands(Provider):
@@ -13,17 +14,27 @@ class ActionCommands(Provider):
 
     @property
     def _actions(self) -> tuple[Action, ...]:
-        own = self.screen.ACTIONS if isinstance(self.screen, ModeScreen) else ()
-        return (*own, *SHARED_ACTIONS)
+        return self.screen.actions if isinstance(self.screen, ModeScreen) else SHARED_ACTIONS
+
+    @property
+    def _themes(self) -> list[tuple[str, str]]:
+        """Each theme as it is called here, the drawings' own first, and its name."""
+        names = sorted(self.app.available_themes, key=lambda name: (not name.startswith(PREFIX), name))
+        return [(f"Theme: {name}", name) for name in names]
 
     def _run(self, action: Action) -> None:
         if isinstance(self.screen, ModeScreen):
             self.screen.action_perform(action.name)
 
+    def _choose(self, theme: str) -> None:
+        self.app.choose_theme(theme)  # type: ignore[attr-defined]
+
     async def discover(self) -> Hits:
         """All of them, before anything is typed."""
         for action in self._actions:
             yield DiscoveryHit(action.title, lambda a=action: self._run(a), help=f"key {action.shown_keys}")
+        for title, name in self._themes:
+            yield DiscoveryHit(title, lambda n=name: self._choose(n), help="the colours of everything; remembered")
 
     async def search(self, query: str) -> Hits:
         """Those whose words match."""
@@ -37,3 +48,6 @@ class ActionCommands(Provider):
                     lambda a=action: self._run(a),
                     help=f"key {action.shown_keys}",
                 )
+        for title, name in self._themes:
+            if (score := matcher.match(title)) > 0:
+                yield Hit(score, matcher.highlight(title), lambda n=name: self._choose(n), help="remembered")

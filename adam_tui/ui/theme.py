@@ -22,6 +22,7 @@ DEFAULT_THEME = PREFIX + DARK.name
 READABLE, VISIBLE, COMFORTABLE = 4.5, 3.0, 6.0
 STEPS_AWAY = 20  # from a colour to white or black
 FAINT, AXIS, BORDER = 0.65, 0.5, 0.25  # how much of the foreground is in them
+PANEL = 0.28  # how much of the border: a ground that is seen to be another, with text on it that is read as well
 
 
 def themes() -> list[Theme]:
@@ -50,6 +51,7 @@ def css_variables(palette: Palette) -> dict[str, str]:
         "text-muted": _hex(palette.faint),
         "foreground": _hex(palette.foreground),
         "accent": _hex(palette.accent),
+        "panel": _hex(_mixed(palette.border, palette.background, PANEL)),
     }
 
 
@@ -108,7 +110,7 @@ def _theme(palette: Palette) -> Theme:
         foreground=_hex(palette.foreground),
         background=_hex(palette.background),
         surface=_hex(palette.background),
-        panel=_hex(_mixed(palette.border, palette.background, 0.28)),
+        panel=_hex(_mixed(palette.border, palette.background, PANEL)),
         success=_hex(palette.states["converged"]),
         warning=_hex(palette.accent),
         error=_hex(palette.states["diverged"]),

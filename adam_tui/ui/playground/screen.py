@@ -149,7 +149,7 @@ class PlaygroundScreen(ModeScreen):
         """Titles and heights, which change with the surface and the lanes but not with time."""
         surface, lane = self.state.surface, self.state.chosen_lane
         name = surface.name if surface.name in surface.title else f"{surface.name}  {surface.title}"
-        self._title("contour", name, "○ start · ✛ minimum" if surface.minima else "○ start")
+        self._title("contour", name, self._legend())
         self._title("knobs", f"{self.palette.lane(self.state.lane)[1]} {lane.rule.title}")
         self._title("loss", picture.loss_title(self.state))
         side = self.query_one("#side", Vertical)
@@ -161,6 +161,14 @@ class PlaygroundScreen(ModeScreen):
                 view.display = rows > picture.FRAME
                 if panel != "loss":
                     view.styles.height = rows
+
+    def _legend(self) -> str:
+        """What the signs on the contour mean, as markup: with the vectors' colours while they are shown."""
+        signs = ["○ start", "✛ minimum"] if self.state.surface.minima else ["○ start"]
+        if self.state.vectors:
+            colors = picture.vector_colors(self.palette).items()
+            signs += [f"[rgb({r},{g},{b})]→ {name}[/]" for name, (r, g, b) in colors]
+        return " · ".join(signs)
 
     def _caption(self) -> None:
         """The sentence of a named scenario, while there is one."""

@@ -155,6 +155,11 @@ class TrainScreen(ModeScreen):
 
     # Drawing.
 
+    def redraw(self) -> None:
+        """Everything anew, in the colours of another theme."""
+        self._dress()
+        self._draw(PANELS)
+
     def _dress(self) -> None:
         """Titles and heights; and the words about the selected run, whose number of lines decides a height."""
         state, histories = self.state, self._feed.histories
