@@ -22,8 +22,8 @@ VALUE = 8  # columns of what the arrow keys reach: "0.999999", "1e-12"
 CHOSEN = "▸"
 STATE_SHORT = {"running": "·", "converged": "✓", "diverged": "✕"}
 SLIDER = 8  # the shortest slider worth drawing
-# Columns at which the table of lanes has room for ‖g‖ and the state in words, and for all there is to say.
-NORMAL, WIDE = 42, 56
+# Columns at which the table of lanes has room for ‖g‖ and the distance too, and for the state in words.
+NORMAL, WIDE = 45, 56
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -55,22 +55,23 @@ def number(value: float, width: int = NUMBER, decimals: int = 1) -> str:
 
 
 def lanes(rows: Sequence[LaneRow], chosen: int, width: int, height: int, palette: Palette) -> Cells:
-    """The table of lanes: marker, rank, name, loss, ‖g‖, distance to a minimum, state; narrow ones leave some out."""
+    """The table of lanes: marker, rank, name, loss, ‖g‖, distance to a minimum, and the state with its first step.
+
+    Below NORMAL columns rank, ‖g‖ and distance are left out; from WIDE on the state is in words.
+    """
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    ranked = width >= NORMAL and len(rows) > 1
-    at_name = 5 if ranked else 3
-    at_loss = (5 if width >= NORMAL else 3) + NAME + 1
-    at_norm = at_loss + NUMBER + 1
+    normal = width >= NORMAL
+    loss_width = NUMBER if width >= WIDE or not normal else SHORT_NUMBER
+    at_name = 5 if normal and len(rows) > 1 else 3
+    at_loss = (5 if normal else 3) + NAME + 1
+    at_norm = at_loss + loss_width + 1
     at_distance = at_norm + SHORT_NUMBER + 1
-    at_state = at_distance + SHORT_NUMBER + 1 if width >= WIDE else at_norm + SHORT_NUMBER + 1
-    if width < NORMAL:
-        at_state = at_norm
-    cells.put(0, at_loss, f"{'loss':>{NUMBER}}", palette.faint)
-    if width >= NORMAL:
+    at_state = at_distance + SHORT_NUMBER + 1 if normal else at_norm
+    cells.put(0, at_loss, f"{'loss':>{loss_width}}", palette.faint)
+    if normal:
         cells.put(0, at_norm, f"{'‖g‖':>{SHORT_NUMBER}}", palette.faint)
-        cells.put(0, at_state, "state", palette.faint)
-    if width >= WIDE:
         cells.put(0, at_distance, f"{'to min':>{SHORT_NUMBER}}", palette.faint)
+        cells.put(0, at_state, "state", palette.faint)
     first = scrolled(chosen, len(rows), height - 1)
     for line, index in enumerate(range(first, min(first + height - 1, len(rows))), start=1):
         row, bold = rows[index], index == chosen
@@ -78,13 +79,12 @@ def lanes(rows: Sequence[LaneRow], chosen: int, width: int, height: int, palette
         if bold:
             cells.put(line, 0, CHOSEN, palette.accent, bold=True)
         cells.put(line, 1, row.marker, row.color, bold=True)
-        if ranked:
+        if at_name == 5:
             cells.put(line, 2, f"{row.rank:>2}", palette.foreground if row.rank == 1 else palette.faint, bold=bold)
         cells.put(line, at_name, _name(row.name), row.color, bold=bold)
-        cells.put(line, at_loss, number(row.loss), ink, bold=bold)
-        if width >= NORMAL:
+        cells.put(line, at_loss, number(row.loss, loss_width), ink, bold=bold)
+        if normal:
             cells.put(line, at_norm, number(row.gradient_norm, SHORT_NUMBER), ink, bold=bold)
-        if width >= WIDE:
             cells.put(line, at_distance, number(row.distance, SHORT_NUMBER), ink, bold=bold)
         cells.put(line, at_state, _state(row, width, width - at_state), palette.states[row.state], bold=bold)
     return cells
@@ -98,9 +98,9 @@ def _name(name: str) -> str:
 
 def _state(row: LaneRow, width: int, room: int) -> str:
     """The state, and the step at which it began where that fits: half a number would be a wrong one."""
-    state, gap = (STATE_SHORT[row.state], "") if width < NORMAL else (row.state, " ")
+    state, gap = (row.state, " ") if width >= WIDE else (STATE_SHORT[row.state], "")
     full = state if row.since is None else f"{state}{gap}{row.since}"
-    return full if len(full) <= room and (width < NORMAL or width >= WIDE) else state
+    return full if len(full) <= room else state
 
 
 def knobs(

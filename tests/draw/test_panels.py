@@ -97,14 +97,14 @@ class TestLanes:
             " ◆ adadelta-2  -4e+100 ✕40      ",
         ]
 
-    def test_wider_it_has_rank_gradient_and_the_state_in_words(self):
-        assert lanes(ROWS, 1, 42, 3, DARK).lines() == [
-            "                    loss     ‖g‖ state    ",
-            " ● 1 adam        5.6e-02 1.2e-05 converged",
-            "▸◆ 2 adadelta-2  -4e+100       ∞ diverged ",
+    def test_wider_it_has_rank_gradient_and_distance(self):
+        assert lanes(ROWS, 1, 46, 3, DARK).lines() == [
+            "                   loss     ‖g‖  to min state ",
+            " ● 1 adam       5.6e-02 1.2e-05 1.2e-02 ✓123  ",
+            "▸◆ 2 adadelta-2 -4e+100       ∞     nan ✕40   ",
         ]
 
-    def test_widest_it_has_the_distance_and_since_when(self):
+    def test_widest_it_has_the_state_in_words(self):
         assert lanes(ROWS, 0, 56, 3, DARK).lines() == [
             "                    loss     ‖g‖  to min state          ",
             "▸● 1 adam        5.6e-02 1.2e-05 1.2e-02 converged 123  ",
@@ -112,10 +112,10 @@ class TestLanes:
         ]
 
     def test_one_lane_has_no_rank(self):
-        assert lanes(ROWS[:1], 0, 42, 2, DARK).lines()[1] == "▸● adam          5.6e-02 1.2e-05 converged"
+        assert lanes(ROWS[:1], 0, 45, 2, DARK).lines()[1] == "▸● adam         5.6e-02 1.2e-05 1.2e-02 ✓123 "
 
     def test_the_chosen_lane_is_bold_with_a_pointer_and_each_has_its_colour(self):
-        cells = lanes(ROWS, 1, 42, 3, DARK)
+        cells = lanes(ROWS, 1, 46, 3, DARK)
         assert color(cells, 1, 1) == color(cells, 1, 5) == GOLD
         assert color(cells, 2, 1) == color(cells, 2, 5) == CORAL
         assert not cells.bold[1, 5:].any()
@@ -123,8 +123,8 @@ class TestLanes:
         assert [
             place for place, glyph in enumerate(cells.lines()[2]) if glyph != " " and not cells.bold[2, place]
         ] == []
-        assert color(cells, 1, 34) == DARK.states["converged"]
-        assert color(cells, 2, 34) == DARK.states["diverged"]
+        assert color(cells, 1, 40) == DARK.states["converged"]
+        assert color(cells, 2, 40) == DARK.states["diverged"]
 
     def test_a_long_list_scrolls_to_the_chosen_lane(self):
         many = [LaneRow("●", GOLD, f"lane{i}", 1.0, 1.0, "running") for i in range(9)]

@@ -129,7 +129,11 @@ async def test_a_diverged_lane_says_so():
     app = AdamApp(PlaygroundState(Scenario(lanes=(Lane.of("sgd", {"lr": 1.5}),))))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("end")
-        assert "diverged" in panel(app, "lanes")
+        [path] = trajectories(app.screen.state.scenario)
+        assert f"✕{path.diverged_at}" in panel(app, "lanes")
+        await pilot.resize_terminal(200, 55)
+        await pilot.pause()
+        assert f"diverged {path.diverged_at}" in panel(app, "lanes")
 
 
 async def test_help_lists_every_key_and_closes(app):

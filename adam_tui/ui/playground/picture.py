@@ -105,14 +105,20 @@ def _vectors(path: Trajectory, step: int, palette: Palette) -> Sequence[Arrow]:
     origin = path.positions[here]
     known = path.positions[np.isfinite(path.positions).all(axis=1)]
     length = max(float(np.ptp(known, axis=0).max()), 1e-9) * DIRECTION_LENGTH
+    colors = vector_colors(palette)
     found = []
-    for name, color in (("m", palette.states["running"]), ("b", palette.states["running"])):
+    for name in ("m", "b"):  # what the rules call their averaged gradient
         if name in path.terms and here > 0:
-            found += _direction(origin, -path.terms[name][here], length, color)
-    found += _direction(origin, -path.gradients[here], length, palette.foreground)
+            found += _direction(origin, -path.terms[name][here], length, colors["momentum"])
+    found += _direction(origin, -path.gradients[here], length, colors["−∇f"])
     if here < path.last:
-        found.append(Arrow(origin, path.positions[here + 1], palette.accent))
+        found.append(Arrow(origin, path.positions[here + 1], colors["Δ"]))
     return found
+
+
+def vector_colors(palette: Palette) -> dict[str, Color]:
+    """The vectors that `v` shows, each with its colour."""
+    return {"−∇f": palette.foreground, "momentum": palette.states["running"], "Δ": palette.accent}
 
 
 def _direction(origin: Floats, vector: Floats, length: float, color: Color) -> list[Arrow]:
