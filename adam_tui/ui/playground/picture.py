@@ -109,7 +109,7 @@ def _vectors(path: Trajectory, step: int, palette: Palette) -> Sequence[Arrow]:
     found = []
     for name in ("m", "b"):  # what the rules call their averaged gradient
         if name in path.terms and here > 0:
-            found += _direction(origin, -path.terms[name][here], length, colors["momentum"])
+            found += _direction(origin, -path.terms[name][here], length, colors["m"])
     found += _direction(origin, -path.gradients[here], length, colors["−∇f"])
     if here < path.last:
         found.append(Arrow(origin, path.positions[here + 1], colors["Δ"]))
@@ -118,7 +118,7 @@ def _vectors(path: Trajectory, step: int, palette: Palette) -> Sequence[Arrow]:
 
 def vector_colors(palette: Palette) -> dict[str, Color]:
     """The vectors that `v` shows, each with its colour."""
-    return {"−∇f": palette.foreground, "momentum": palette.states["running"], "Δ": palette.accent}
+    return {"−∇f": palette.foreground, "m": palette.states["running"], "Δ": palette.accent}
 
 
 def _direction(origin: Floats, vector: Floats, length: float, color: Color) -> list[Arrow]:
