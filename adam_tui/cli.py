@@ -9,14 +9,14 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from adam_tui.cli_training import find_run, run_id_argument, runs_directory_of, runs_option, train
 from adam_tui.cli_training import runs as runs_commands
-from adam_tui.cli_training import runs_option, train
 from adam_tui.mistakes import OneLineErrors, said_in_one_line
 
 if TYPE_CHECKING:
@@ -162,18 +162,24 @@ def main(context: click.Context, /, mode: str, runs: Path | None, **flags: Any) 
         context.obj = runs or _settled_runs(context.invoked_subcommand)
         return
     scenario = scenario_of(**flags)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    in_a_browser = "TEXTUAL_DRIVER" in os.environ  # as `serve` starts it
+    if not in_a_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError(
             "this is not a terminal; for a picture use 'adam-tui plot', for numbers 'adam-tui path', "
             "to train 'adam-tui train'"
         )
+    _open_app(scenario, mode, runs)
+
+
+def _open_app(scenario: Scenario, mode: str, runs: Path | None, **selected: str) -> NoReturn:
+    """The app until it is left; `selected` may hold the id of the `run` to show."""
     from adam_tui.config import load
     from adam_tui.ui.app import AdamApp
     from adam_tui.ui.playground.state import PlaygroundState
 
     config = load()
     runs = runs or _unless_in_the_environment(config.runs)
-    app = AdamApp(PlaygroundState(scenario, playing=True), mode=mode, runs=runs, config=config)
+    app = AdamApp(PlaygroundState(scenario, playing=True), mode=mode, runs=runs, config=config, **selected)
     app.run()
     sys.exit(app.return_code or 0)
 
@@ -269,6 +275,55 @@ def _has_blocks(encoding: str | None) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+@runs_commands.command()
+@run_id_argument
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "jsonl"]),
+    help="Follow it in plain text, or as JSON lines; without this, and on a terminal, the app opens.",
+)
+@runs_option
+@click.pass_context
+def attach(context: click.Context, run_id: str, output_format: Any, runs: Path | None) -> int:
+    """Watch a run: in the app on a terminal, else event by event until it ends. Ctrl-C leaves it alone."""
+    run = find_run(context, run_id, runs)
+    if output_format or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        from adam_tui.training.headless import watch
+
+        return watch(run, output_format or "text", sys.stdout)
+    _open_app(scenario_of(None, None, (), None, None, 0.0, 0), "train", runs_directory_of(context, runs), run=run.id)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", metavar="NAME", show_default=True, help="Where to listen.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, metavar="N", show_default=True)
+@click.option("--url", metavar="URL", help="The address that browsers use, where it is another one.")
+@scenario_options
+@click.option("--mode", type=click.Choice(["playground", "train"]), default="playground", help="What it opens in.")
+@runs_option
+def serve(host: str, port: int, url: str | None, mode: str, runs: Path | None, **flags: Any) -> None:
+    """Show the app in a browser, to this machine only unless --host says otherwise."""
+    scenario = scenario_of(**flags)
+    try:
+        from adam_tui import browser
+    except ImportError:
+        raise click.UsageError(
+            "this needs one package more: pip install 'adam-tui[serve]' (in a checkout: pip install '.[serve]')"
+        ) from None
+    if not browser.is_loopback(host):
+        click.echo(
+            f"adam-tui: warning: whoever reaches {host}:{port} can use the app as you, without a password: "
+            "train, delete runs, write files here. Safer: leave --host away and use ssh -L 8000:localhost:8000",
+            err=True,
+        )
+    import shlex
+
+    where = ["--runs", str(runs.absolute())] if runs else []
+    command = [sys.executable, "-m", "adam_tui", "--mode", mode, *where, *scenario.to_flags()]
+    browser.serve(shlex.join(command), host, port, url)
 
 
 main.add_command(train)

@@ -23,6 +23,15 @@ runs_option = click.option(
 )
 
 
+format_option = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "jsonl"]),
+    default="text",
+    help="A progress bar (off a terminal a line an epoch), or the events as JSON lines.",
+)
+
+
 def _complete_training_optimizer(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
@@ -41,6 +50,12 @@ def _complete_run(context: click.Context, parameter: click.Parameter, incomplete
     ]
 
 
+def _complete_data(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from adam_tui.training.recipes import DATA_SETS
+
+    return [CompletionItem(name, help=each.title) for name, each in DATA_SETS.items() if name.startswith(incomplete)]
+
+
 @click.command()
 @click.option(
     "--optimizer",
@@ -57,42 +72,66 @@ def _complete_run(context: click.Context, parameter: click.Parameter, incomplete
 @click.option("--precision", metavar="NAME", help="auto, float32 or bfloat16.  [default: auto]")
 @click.option("--limit", type=int, metavar="N", help="Train on the first N images only, for a quick try.")
 @click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "jsonl"]),
-    default="text",
-    help="A progress bar (off a terminal a line an epoch), or the events as JSON lines.",
+    "--data",
+    metavar="NAME",
+    shell_complete=_complete_data,
+    help="mnist, fashion-mnist, kmnist or emnist-digits; all but mnist are downloaded once.  [default: mnist]",
 )
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    help="Where the data is already, in torchvision's layout (DIR/FashionMNIST/raw/…); nothing is downloaded.",
+)
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard's event files too, into the run's directory.")
+@click.option("--no-queue", is_flag=True, help="Start at once, even while another run trains on the same device.")
+@format_option
 @runs_option
 @click.pass_context
 def train(
-    context: click.Context, /, optimizer: str, lr: float | None, output_format: Any, runs: Path | None, **rest: Any
+    context: click.Context,
+    /,
+    optimizer: str,
+    lr: float | None,
+    data_dir: str | None,
+    tensorboard: bool,
+    no_queue: bool,
+    output_format: Any,
+    runs: Path | None,
+    **rest: Any,
 ) -> int:
-    """Train the network on MNIST without the app; the app can watch the run, and finds it later."""
+    """Train the network on MNIST without the app; the app can watch the run, and finds it later.
+
+    Ctrl-C and SIGTERM (Slurm's, too) finish the step, write a checkpoint and end; `adam-tui runs resume` goes on.
+    """
     from adam_tui.training import headless
-    from adam_tui.training.recipes import make_spec, parse_optimizer
+    from adam_tui.training.recipes import check_data_directory, make_spec, parse_optimizer
 
     with said_in_one_line():
+        if tensorboard:
+            _require_tensorboard()
+        if data_dir is not None:
+            data_dir = check_data_directory(data_dir)
         name, values = parse_optimizer(optimizer)
         if lr is not None:
             if "lr" in values:
                 raise ValueError(f"give the learning rate once: --lr, or lr in {optimizer!r}")
             values["lr"] = lr
-        spec = make_spec(name, values, **{key: value for key, value in rest.items() if value is not None})
-    return headless.train(spec, _runs_directory(context, runs), output_format, sys.stdout)
+        given = {key: value for key, value in rest.items() if value is not None}
+        spec = make_spec(name, values, **given, data_dir=data_dir, queue=not no_queue, tensorboard=tensorboard)
+    return headless.train(spec, runs_directory_of(context, runs), output_format, sys.stdout)
 
 
 @click.group(invoke_without_command=True)
 @runs_option
 @click.pass_context
 def runs(context: click.Context, runs: Path | None) -> None:
-    """List the training runs, or look at one and end it."""
+    """List the training runs; look at one, steer it, export it."""
     context.obj = runs or context.obj
     if context.invoked_subcommand is None:
         context.invoke(list_runs)
 
 
-run_id = click.argument("run_id", metavar="ID", shell_complete=_complete_run)
+run_id_argument = click.argument("run_id", metavar="ID", shell_complete=_complete_run)
 
 
 @runs.command("list")
@@ -100,67 +139,145 @@ run_id = click.argument("run_id", metavar="ID", shell_complete=_complete_run)
 @click.pass_context
 def list_runs(context: click.Context, runs: Path | None) -> None:
     """The runs, newest first."""
-    from adam_tui.training import headless, rundir
+    from adam_tui.training import listing, rundir
 
-    click.echo(headless.table(rundir.list_runs(_runs_directory(context, runs))))
+    click.echo(listing.table(rundir.list_runs(runs_directory_of(context, runs))))
 
 
 @runs.command()
-@run_id
+@run_id_argument
 @runs_option
 @click.pass_context
 def show(context: click.Context, run_id: str, runs: Path | None) -> None:
-    """What one run was asked, how it stands, and its epochs. The beginning of an ID is enough."""
-    from adam_tui.engine.knobs import format_number
-    from adam_tui.training import headless
+    """What one run was asked, how it stands, its epochs, its last error. The beginning of an ID is enough."""
+    from adam_tui.training import listing
 
-    run = _find_run(context, run_id, runs)
-    spec, status = run.spec(), run.status()
-    knobs = ", ".join(f"{name}={format_number(value)}" for name, value in spec.hyperparameters.items())
-    click.echo(f"{run.id} {status.state}" + (f": {status.reason}" if status.reason else ""))
-    click.echo(f"{spec.optimizer}: {knobs}")
-    click.echo(f"batch size {spec.batch_size}, seed {spec.seed}, device {spec.device}, precision {spec.precision}")
-    click.echo(f"step {status.step:,}, epoch {status.epoch} of {spec.epochs}")
-    click.echo(run.path)
-    for epoch in run.epochs():
-        click.echo(headless.epoch_line(epoch, spec.epochs))
+    click.echo(listing.describe(find_run(context, run_id, runs)))
 
 
 @runs.command()
-@run_id
+@run_id_argument
+@click.option("--now", is_flag=True, help="End at once, without a checkpoint of this moment.")
 @runs_option
 @click.pass_context
-def stop(context: click.Context, run_id: str, runs: Path | None) -> None:
+def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> None:
     """Ask a run to finish its step, write a checkpoint and end."""
-    run = _find_run(context, run_id, runs)
-    state = run.status()
-    if not state.alive:
-        raise click.UsageError(f"{run.id} is not running: it is {state.state}")
-    run.command("stop")
-    click.echo(f"{run.id} was asked to stop")
+    run = _find_run_at_work(context, run_id, runs)
+    run.command("kill" if now else "stop")
+    click.echo(f"{run.id} was asked to " + ("end at once" if now else "stop"))
 
 
 @runs.command()
-@run_id
+@run_id_argument
+@runs_option
+@click.pass_context
+def pause(context: click.Context, run_id: str, runs: Path | None) -> None:
+    """Ask a run to take no step until it is resumed; it keeps its device."""
+    run = _find_run_at_work(context, run_id, runs)
+    run.command("pause")
+    click.echo(f"{run.id} was asked to pause")
+
+
+@runs.command("set")
+@run_id_argument
+@click.argument("setting", metavar="KNOB=VALUE")
+@runs_option
+@click.pass_context
+def change(context: click.Context, run_id: str, setting: str, runs: Path | None) -> None:
+    """Change a hyperparameter of a run at its next step, such as lr=1e-4."""
+    from adam_tui.training.recipes import parse_optimizer
+
+    run = _find_run_at_work(context, run_id, runs)
+    with said_in_one_line():
+        _, values = parse_optimizer(f"{run.spec().optimizer}:{setting}")
+    for name, value in values.items():
+        run.command("set", name=name, value=value)
+        click.echo(f"{run.id} was asked to set {name} to {value:g}")
+
+
+@runs.command()
+@run_id_argument
+@click.option("--follow", is_flag=True, help="Train here to the end, as `train` does, and not in the background.")
+@format_option
+@runs_option
+@click.pass_context
+def resume(context: click.Context, run_id: str, follow: bool, output_format: Any, runs: Path | None) -> int:
+    """Go on with a run: one that is paused, or one that has ended or was lost, from its checkpoint."""
+    from adam_tui.training import headless, rundir
+
+    run = find_run(context, run_id, runs)
+    if run.status().state == "paused":
+        run.command("resume")
+        click.echo(f"{run.id} was asked to go on")
+        return 0
+    with said_in_one_line():
+        rundir.check_resume(run)
+    if follow:
+        return headless.follow(run, output_format, sys.stdout)
+    process = rundir.resume(run)
+    click.echo(f"{run.id} goes on in the background, process {process.pid}: adam-tui runs attach {run.id}")
+    return 0
+
+
+@runs.command()
+@run_id_argument
+@click.option(
+    "--what",
+    type=click.Choice(["steps", "epochs"]),
+    default="steps",
+    help="A row a step, or a row an epoch.  [default: steps]",
+)
+@click.option("--format", "output_format", type=click.Choice(["csv"]), default="csv", help="What is written to stdout.")
+@runs_option
+@click.pass_context
+def export(context: click.Context, run_id: str, what: Any, output_format: str, runs: Path | None) -> None:
+    """Write a run's numbers to stdout.
+
+    steps: step,loss. epochs: epoch,step,train_loss,test_loss,test_accuracy,seconds,samples_per_second. What a resumed
+    run did over stands once.
+    """
+    from adam_tui.training.export import write_csv
+
+    write_csv(find_run(context, run_id, runs), what, sys.stdout)
+
+
+@runs.command()
+@run_id_argument
 @runs_option
 @click.pass_context
 def rm(context: click.Context, run_id: str, runs: Path | None) -> None:
     """Delete a run that has ended, with its checkpoint."""
-    run = _find_run(context, run_id, runs)
+    run = find_run(context, run_id, runs)
     with said_in_one_line():
         run.delete()
     click.echo(f"{run.id} is deleted")
 
 
-def _runs_directory(context: click.Context, given: Path | None) -> Path:
+def _require_tensorboard() -> None:
+    from adam_tui.training.board import MISSING, is_installed
+
+    if not is_installed():
+        raise ValueError(MISSING)
+
+
+def runs_directory_of(context: click.Context, given: Path | None) -> Path:
     """Where the runs are: the command's own --runs, else one before the command, else as the environment says."""
     from adam_tui.training.rundir import runs_directory
 
     return runs_directory(given or context.obj)
 
 
-def _find_run(context: click.Context, run_id: str, runs: Path | None) -> Run:
+def _find_run_at_work(context: click.Context, run_id: str, runs: Path | None) -> Run:
+    run = find_run(context, run_id, runs)
+    state = run.status()
+    if not state.alive:
+        raise click.UsageError(f"{run.id} is not running: it is {state.state}")
+    return run
+
+
+def find_run(context: click.Context, run_id: str, runs: Path | None) -> Run:
+    """The run that an ID or the beginning of one names; UsageError with one line when there is none."""
     from adam_tui.training import rundir
 
     with said_in_one_line():
-        return rundir.find(_runs_directory(context, runs), run_id)
+        return rundir.find(runs_directory_of(context, runs), run_id)

@@ -1,16 +1,17 @@
 """Training without a screen: the same worker and the same run directory, told on a stream. No torch in this process.
 
 On a terminal a progress bar; piped, one plain line an epoch, or metrics.jsonl's own lines. Ctrl-C asks the worker to
-finish its step and write a checkpoint; a second Ctrl-C kills it.
+finish its step and write a checkpoint; a second Ctrl-C kills it. A run that somebody else started is only watched.
 """
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -18,9 +19,10 @@ import click
 
 from adam_tui.training import rundir
 from adam_tui.training.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
-from adam_tui.training.rundir import Follower, Run
+from adam_tui.training.rundir import Follower, Run, Status
 
 POLL_SECONDS = 0.1
+INTERRUPTED = 130  # the exit code that shells give for Ctrl-C
 LOG_LINES = 5  # of worker.log, when the worker dies without a word
 
 
@@ -38,21 +40,9 @@ def follow(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) ->
     follower = Follower(run)
     follower.skip()  # what an earlier process told
     worker = rundir.start_worker(run, detached=False)
-    end: Ended | None = None
     try:
         with _interrupts(run, worker) as asked:
-            while True:
-                gone = worker.poll() is not None  # before the last look, so that nothing is missed
-                lines = follower.poll_lines()
-                for line in lines:
-                    event = from_line(line)
-                    teller.tell(line, event)
-                    end = event if isinstance(event, Ended) else end
-                if gone and not lines:
-                    break
-                if not lines:
-                    teller.wait(asked)
-                    time.sleep(POLL_SECONDS)
+            end = _relay(follower, teller, lambda: worker.poll() is not None, asked)
     except BrokenPipeError:  # `| head`: nobody reads on, so nobody wants it trained
         run.command("stop")
         worker.wait()
@@ -60,6 +50,37 @@ def follow(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) ->
     finally:
         teller.close()
     return _judge(run, end)
+
+
+def watch(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) -> int:
+    """Tell somebody else's run from its beginning to its end, as it comes; the exit code. Ctrl-C only looks away."""
+    teller = _teller(run, output_format, stream)
+    try:
+        end = _relay(Follower(run), teller, lambda: not run.status().alive, [])
+    except KeyboardInterrupt:
+        click.echo(f"{run.id} goes on without being watched", err=True)
+        return INTERRUPTED
+    finally:
+        teller.close()
+    return _judge(run, end)
+
+
+def _relay(follower: Follower, teller: _Lines, is_over: Callable[[], bool], asked: list[int]) -> Ended | None:
+    """Tell every event until the process is gone and all is read; the end that it told, if it did."""
+    end: Ended | None = None
+    while True:
+        over = is_over()  # before the last look, so that nothing is missed
+        lines = follower.poll_lines()
+        for line in lines:
+            event = from_line(line)
+            teller.tell(line, event)
+            if isinstance(event, Started | Ended):
+                end = event if isinstance(event, Ended) else None
+        if over and not lines:
+            return end
+        if not lines:
+            teller.wait(asked)
+            time.sleep(POLL_SECONDS)
 
 
 def _judge(run: Run, end: Ended | None) -> int:
@@ -94,17 +115,19 @@ def _interrupts(run: Run, worker: subprocess.Popen[bytes]) -> Iterator[list[int]
             signal.signal(number, handler)
 
 
-def _teller(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) -> _Lines | _Plain | _Bar:
+def _teller(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) -> _Lines:
     if output_format == "jsonl":
-        return _Lines(stream)
+        return _Lines(run, stream)
     return _Bar(run, stream) if stream.isatty() else _Plain(run, stream)
 
 
 class _Lines:
     """metrics.jsonl as it comes."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
+    def __init__(self, run: Run, stream: TextIO) -> None:
+        self.run, self.stream = run, stream
+        self.begun = False  # whether the first step is near: before it there may be a queue or a download
+        self.noted = ""
 
     def tell(self, line: str, event: Event | None) -> None:
         """One line."""
@@ -113,7 +136,18 @@ class _Lines:
             self.stream.flush()
 
     def wait(self, asked: list[int]) -> None:
-        """Nothing new."""
+        """Nothing new: say once what it waits for, if it does."""
+        status = self.run.last_status()
+        if not self.begun and status is not None and status.state in ("queued", "starting") and status.reason:
+            self.note(status)
+
+    def note(self, status: Status) -> None:
+        """A queue or a download, each in one line and not again as it goes on."""
+        subject = " ".join(status.reason.split()[:2])
+        if subject != self.noted:
+            self.noted = subject
+            hint = " (--no-queue starts a run at once)" if status.state == "queued" else ""
+            click.echo(f"{self.run.id} {status.state}: {status.reason}{hint}", err=True)
 
     def close(self) -> None:
         """The end."""
@@ -123,13 +157,13 @@ class _Plain(_Lines):
     """One line an epoch, for a log file."""
 
     def __init__(self, run: Run, stream: TextIO) -> None:
-        super().__init__(stream)
-        self.run = run
+        super().__init__(run, stream)
         self.epochs = run.spec().epochs
 
     def tell(self, line: str, event: Event | None) -> None:
         """One event, when it is worth a line."""
         if isinstance(event, Started):
+            self.begun = True
             where = "starts" if event.step == 0 else f"continues at step {event.step}"
             self.say(f"{self.run.id} {where} on {event.device} in {event.precision}: {self.run.path}")
         elif isinstance(event, Epoch):
@@ -148,11 +182,12 @@ class _Bar(_Plain):
     def __init__(self, run: Run, stream: TextIO) -> None:
         super().__init__(run, stream)
         self.bar: Any = None
-        self.note = ""
+        self.item = ""
 
     def tell(self, line: str, event: Event | None) -> None:
         """One event: the bar moves, and steps aside for a line."""
         if isinstance(event, Started):
+            self._aside()
             super().tell(line, event)
             self._begin(event)
         elif isinstance(event, Steps) and self.bar:
@@ -168,7 +203,7 @@ class _Bar(_Plain):
         # Twelve cells wide, so that the whole line stays under 80 columns; click's own estimate of the time left
         # would count the steps of earlier processes as done in no time.
         self.bar = click.progressbar(
-            length=self.steps, file=self.stream, show_eta=False, width=12, item_show_func=lambda _: self.note
+            length=self.steps, file=self.stream, show_eta=False, width=12, item_show_func=lambda _: self.item
         )
         self.bar.__enter__()
         self.bar.update(event.step)
@@ -177,7 +212,7 @@ class _Bar(_Plain):
         epoch = min((event.step - 1) // self.start.steps_per_epoch + 1, self.epochs)
         speed = _rate(self.last, event) * self.start.spec.batch_size
         left = (self.steps - event.step) / max(_rate(self.start, event), 1e-9)
-        self.note = f"epoch {epoch}/{self.epochs}  loss {event.losses[-1]:.4f}  {speed:,.0f} img/s  {clock(left)} left"
+        self.item = f"epoch {epoch}/{self.epochs}  loss {event.losses[-1]:.4f}  {speed:,.0f} img/s  {clock(left)} left"
         self.bar.update(event.step - self.last.step)
         self.last = event
 
@@ -187,15 +222,25 @@ class _Bar(_Plain):
 
     def wait(self, asked: list[int]) -> None:
         """Nothing new: say at least that Ctrl-C was heard."""
-        note = "stopping after this step; Ctrl-C again kills"
-        if asked and self.bar and self.note != note:
-            self.note = note
+        super().wait(asked)
+        heard = "stopping after this step; Ctrl-C again kills"
+        if asked and self.bar and self.item != heard:
+            self.item = heard
             self._aside()
             self.bar.render_progress()
 
+    def note(self, status: Status) -> None:
+        """A queue or a download, on one line that changes as it goes on."""
+        text = f"{self.run.id} {status.state}: {status.reason}"
+        if text != self.noted:
+            self.noted = text
+            self._aside()
+            self.stream.write(text[: shutil.get_terminal_size().columns - 1])
+            self.stream.flush()
+
     def close(self) -> None:
         """Leave a clear line and the cursor visible."""
-        if self.bar:
+        if self.bar or self.noted:
             self._aside()
             self.stream.write("\x1b[?25h")
             self.stream.flush()
@@ -219,29 +264,3 @@ def epoch_line(event: Epoch, epochs: int) -> str:
     losses = f"train {event.train_loss:.4f}  test {event.test_loss:.4f}"
     pace = f"{event.seconds:.1f} s  {event.samples_per_second:,.0f} img/s"
     return f"epoch {number}  {losses}  accuracy {event.test_accuracy:.2%}  {pace}"
-
-
-def table(runs: Iterable[Run]) -> str:
-    """The runs in columns: id, state, optimizer, lr, epochs done/asked, best accuracy, started. No runs: one line."""
-    rows = [("id", "state", "optimizer", "lr", "epochs", "best", "started")]
-    for run in runs:
-        try:
-            spec = run.spec()
-        except ValueError:
-            rows.append((run.id, "broken", "–", "–", "–", "–", "–"))
-            continue
-        told = run.epochs()
-        best = f"{max(epoch.test_accuracy for epoch in told):.2%}" if told else "–"
-        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
-        lr = f"{spec.hyperparameters['lr']:g}"
-        done = told[-1].epoch if told else 0
-        rows.append((run.id, run.status().state, spec.optimizer, lr, f"{done}/{spec.epochs}", best, started))
-    if len(rows) == 1:
-        return "no runs yet"
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    numbers = {3, 4, 5}  # right-aligned
-    lines = []
-    for row in rows:
-        cells = [cell.rjust(widths[i]) if i in numbers else cell.ljust(widths[i]) for i, cell in enumerate(row)]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)

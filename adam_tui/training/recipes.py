@@ -12,6 +12,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from adam_tui.engine.knobs import Knob
@@ -183,6 +184,14 @@ def check_spec(spec: RunSpec) -> RunSpec:
     """The spec of a file that anyone may have edited, checked and filled in as `make_spec` does."""
     given = spec.to_json()
     return make_spec(given.pop("optimizer"), given.pop("hyperparameters"), **given)
+
+
+def check_data_directory(text: str) -> str:
+    """The absolute path of a folder that is there; ValueError with one line else. The worker looks into it."""
+    path = Path(text).expanduser()
+    if not path.is_dir():
+        raise ValueError(f"there is no folder {text}")
+    return str(path.absolute())
 
 
 def check_setting(optimizer: str, name: str, value: float) -> float:

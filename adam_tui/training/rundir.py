@@ -341,15 +341,22 @@ def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
 def resume(run: Run) -> subprocess.Popen[bytes]:
     """Continue a stopped, failed or lost run from its checkpoint, in its own directory; see `start_worker`.
 
-    metrics.jsonl gets a second `start`, whose step says which of the earlier lines no longer count. ValueError with
-    one line when there is nothing to continue.
+    metrics.jsonl gets a second `start`, whose step says which of the earlier lines no longer count. ValueError as
+    `check_resume`.
     """
-    state = run.status().state
-    if state == "finished":
-        raise ValueError(f"{run.id} is finished: there is nothing left to train")
-    if not run.status().alive and not run.checkpoint.exists():
-        raise ValueError(f"{run.id} has no checkpoint to continue from")
+    check_resume(run)
     return start_worker(run)
+
+
+def check_resume(run: Run) -> None:
+    """ValueError with one line when there is nothing that `resume` could continue."""
+    status = run.status()
+    if status.alive:
+        raise ValueError(f"{run.id} is {status.state} already")
+    if status.state == "finished":
+        raise ValueError(f"{run.id} is finished: there is nothing left to train")
+    if not run.checkpoint.exists():
+        raise ValueError(f"{run.id} has no checkpoint to continue from")
 
 
 def device_key(device: str) -> str:

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from adam_tui.training import headless, recipes, rundir
+from adam_tui.training import headless, listing, recipes, rundir
 from adam_tui.training.protocol import Ended, Epoch, RunSpec, Started, Steps, from_line, to_line
 from adam_tui.training.rundir import Run
 
@@ -122,9 +122,9 @@ def test_runs_are_listed_in_columns(tmp_path, monkeypatch):
     monkeypatch.setattr(rundir.secrets, "token_hex", lambda size: "00ff")
     run = rundir.create(recipes.make_spec("nesterov", {"lr": 0.05}, epochs=3), tmp_path)
     (run.path / "metrics.jsonl").write_text(to_line(EPOCH))
-    heading, line = headless.table([run]).splitlines()
+    heading, line = listing.table([run]).splitlines()
     assert heading.split() == ["id", "state", "optimizer", "lr", "epochs", "best", "started"]
     assert line.split()[:6] == ["nesterov-00ff", "starting", "nesterov", "0.05", "1/3", "98.38%"]
     assert heading.index("lr") + 2 == line.index("0.05") + 4
-    assert headless.table([]) == "no runs yet"
-    assert "broken" in headless.table([Run(tmp_path)])
+    assert listing.table([]) == "no runs yet"
+    assert "broken" in listing.table([Run(tmp_path)])
