@@ -140,15 +140,18 @@ def _read_scenario(file: Path) -> Scenario:
     return scenario
 
 
-@click.group(cls=OneLineErrors, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="adam-tui", prog_name="adam-tui", message="%(prog)s %(version)s")
-@scenario_options
-@click.option(
+mode_option = click.option(
     "--mode",
     type=click.Choice(["playground", "train", "learn"]),
     default="playground",
     help="The mode that it opens in.",
 )
+
+
+@click.group(cls=OneLineErrors, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="adam-tui", prog_name="adam-tui", message="%(prog)s %(version)s")
+@scenario_options
+@mode_option
 @runs_option
 @click.pass_context
 def main(context: click.Context, /, mode: str, runs: Path | None, **flags: Any) -> None:
@@ -299,10 +302,12 @@ def attach(context: click.Context, run_id: str, output_format: Any, runs: Path |
 
 @main.command()
 @click.option("--host", default="127.0.0.1", metavar="NAME", show_default=True, help="Where to listen.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, metavar="N", show_default=True)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8000, metavar="N", show_default=True, help="The port there."
+)
 @click.option("--url", metavar="URL", help="The address that browsers use, where it is another one.")
 @scenario_options
-@click.option("--mode", type=click.Choice(["playground", "train"]), default="playground", help="What it opens in.")
+@mode_option
 @runs_option
 def serve(host: str, port: int, url: str | None, mode: str, runs: Path | None, **flags: Any) -> None:
     """Show the app in a browser, to this machine only unless --host says otherwise."""
