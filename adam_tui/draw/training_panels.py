@@ -24,6 +24,7 @@ BEST = 7  # columns of "100.00%"
 NUMBER = 8  # columns of "0.0005", "5.12e+30"
 NOT_DRAWN = "○"  # the marker of a run whose curve is not on the charts
 STATE_GLYPH = {
+    "queued": "⋯",
     "starting": "…",
     "running": "▶",
     "paused": "‖",
@@ -81,10 +82,13 @@ class Guess:
 
 def state_color(state: str, palette: Palette) -> Color:
     """Green for a good end, red for a bad one, the accent for what waits, blue for what works."""
-    if state in ("failed", "diverged", "lost"):
+    word = state.partition(" ")[0]
+    if word in ("failed", "diverged", "lost"):
         return palette.states["diverged"]
-    known = {"running": palette.states["running"], "finished": palette.states["converged"], "paused": palette.accent}
-    return known.get(state, palette.faint)
+    if word in ("paused", "queued"):
+        return palette.accent
+    known = {"running": palette.states["running"], "finished": palette.states["converged"]}
+    return known.get(word, palette.faint)
 
 
 def runs_table(rows: Sequence[RunRow], chosen: int, width: int, height: int, palette: Palette) -> Cells:
@@ -114,7 +118,7 @@ def runs_table(rows: Sequence[RunRow], chosen: int, width: int, height: int, pal
             cells.put(line, 0, CHOSEN, palette.accent, bold=True)
         cells.put(line, 1, row.marker if row.drawn else NOT_DRAWN, color, bold=row.drawn)
         cells.put(line, 3, row.name[:NAME], color, bold=bold)
-        state = row.state[:STATE] if words else STATE_GLYPH.get(row.state, "?")
+        state = row.state[:STATE] if words else STATE_GLYPH.get(row.state.partition(" ")[0], "?")
         cells.put(line, at_state, state, state_color(row.state, palette), bold=bold)
         cells.put(line, at_epoch, f"{row.epoch:>{epochs}}", ink, bold=bold)
         cells.put(line, at_best, f"{row.best:>{BEST}}", ink, bold=bold)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from textual.command import Provider
 
     from adam_tui.engine.gallery import Exhibit
+    from adam_tui.engine.scenario import Lane
 
 # Exit status after a lost terminal, as a shell would report it.
 HANGUP_STATUS = 128 + 1
@@ -40,7 +41,8 @@ def _action_commands() -> type[Provider]:
 class AdamApp(App[None]):
     """adam-tui. `state` is what the playground opens with, `runs` where the training runs are kept.
 
-    `config` are the settings; what cannot be used of them is said in a notification.
+    `config` are the settings; what cannot be used of them is said in a notification. `run` is the id of a training run
+    to open with, in its mode.
     """
 
     TITLE = "adam-tui"
@@ -58,12 +60,14 @@ class AdamApp(App[None]):
         mode: str = "playground",
         runs: Path | None = None,
         config: Config | None = None,
+        run: str | None = None,
     ) -> None:
         self._config = config or Config()
         super().__init__()
         self._state = state
-        self._first_mode = mode
+        self._first_mode = mode if run is None else "train"
         self._runs = runs
+        self._run = run
         for theme in themes():
             self.register_theme(theme)
         self._problems = [self._config.problem] if self._config.problem else []
@@ -136,11 +140,20 @@ class AdamApp(App[None]):
         assert isinstance(playground, PlaygroundScreen)
         playground.dispatch(Open(tuple(exhibits), at))
 
+    def train_lane(self, lane: Lane) -> None:
+        """Ask whether to train the network with the optimizer of one of the playground's lanes."""
+        from adam_tui.ui.train.screen import TrainScreen
+
+        self.show_mode("train")
+        training = self._screens["train"]
+        assert isinstance(training, TrainScreen)
+        training.call_after_refresh(training.train_lane, lane)
+
     def _make(self, mode: str) -> ModeScreen:
         if mode == "train":
             from adam_tui.ui.train.screen import TrainScreen
 
-            training: ModeScreen = TrainScreen(self._runs)
+            training: ModeScreen = TrainScreen(self._runs, self._run)
             return training
         if mode == "learn":
             from adam_tui.ui.learn.screen import LearnScreen

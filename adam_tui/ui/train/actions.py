@@ -3,53 +3,110 @@
 from __future__ import annotations
 
 from adam_tui.ui.actions import Action, FooterKey
-from adam_tui.ui.train import state as s
+from adam_tui.ui.train import events as e
+from adam_tui.ui.train.state import TrainState
 
-RUN, RUNS, KNOBS, VIEW = "Training", "Runs", "Hyperparameters of the next run", "Curves"
+RUN, RUNS, KNOBS = "Training", "Runs", "Hyperparameters of the next run, or of the one at work"
+CURVES, MODEL = "Curves", "The model"
 
 ACTIONS: tuple[Action, ...] = (
     Action("start", "t", "Start training with these hyperparameters", RUN),
     Action("pause", "space", "Pause or resume the selected run", RUN),
     Action("stop", "x", "Stop the selected run", RUN),
+    Action("continue_run", "u", "Let a run that was stopped, failed or lost go on from its checkpoint", RUN),
+    Action("again", "T", "Start again with the selected run's settings", RUN),
+    Action("copy", "c", "Copy the selected run as command line, PyTorch code or JSON", RUN),
     Action("log_tail", "L", "Read the end of the run's worker.log", RUN),
-    Action("previous_run", "left_square_bracket", "Select the run above", RUNS, s.SelectRun(-1)),
-    Action("next_run", "right_square_bracket", "Select the run below", RUNS, s.SelectRun(1)),
+    Action("previous_run", "left_square_bracket", "Select the run above", RUNS, e.SelectRun(-1)),
+    Action("next_run", "right_square_bracket", "Select the run below", RUNS, e.SelectRun(1)),
+    Action("overlay", "a", "Take the selected run into the overlay, or out of it", RUNS, e.PickRun()),
+    Action("overlay_all", "A", "Draw the overlay, or only the selected run", RUNS, e.Toggle("overlay")),
+    Action("table", "tab", "All runs in a wide table, or the curves again", RUNS, e.Toggle("table")),
+    Action("sort", "s", "Sort the wide table by the next column", RUNS),
+    Action("reverse", "S", "Sort it the other way round", RUNS, e.Toggle("rising")),
+    Action("search", "slash", "Keep only the runs with these words in the wide table", RUNS),
     Action("delete", "d", "Delete the selected run", RUNS),
-    Action("next_optimizer", "o", "Next optimizer", KNOBS, s.CycleOptimizer(1)),
-    Action("previous_optimizer", "O", "Previous optimizer", KNOBS, s.CycleOptimizer(-1)),
-    Action("knob_up", "up", "Choose the hyperparameter above", KNOBS, s.ChooseKnob(-1)),
-    Action("knob_down", "down", "Choose the hyperparameter below", KNOBS, s.ChooseKnob(1)),
-    Action("turn_down", "left", "Turn it down one notch", KNOBS, s.Turn(-1)),
-    Action("turn_up", "right", "Turn it up one notch", KNOBS, s.Turn(1)),
-    Action("turn_down_coarse", "shift+left", "Turn it down a coarse notch", KNOBS, s.Turn(-1, coarse=True)),
-    Action("turn_up_coarse", "shift+right", "Turn it up a coarse notch", KNOBS, s.Turn(1, coarse=True)),
+    Action("next_optimizer", "o", "Next optimizer", KNOBS, e.CycleOptimizer(1)),
+    Action("previous_optimizer", "O", "Previous optimizer", KNOBS, e.CycleOptimizer(-1)),
+    Action("data", "D", "Next data set", KNOBS, e.CycleData()),
+    Action("live", "h", "Turn the next run's hyperparameters, or those of the selected run", KNOBS, e.Toggle("live")),
+    Action("knob_up", "up", "Choose the hyperparameter above", KNOBS, e.ChooseKnob(-1)),
+    Action("knob_down", "down", "Choose the hyperparameter below", KNOBS, e.ChooseKnob(1)),
+    Action("turn_down", "left", "Turn it down one notch; move the cursor", KNOBS, e.Turn(-1)),
+    Action("turn_up", "right", "Turn it up one notch; move the cursor", KNOBS, e.Turn(1)),
+    Action("turn_down_coarse", "shift+left", "Turn it down a coarse notch", KNOBS, e.Turn(-1, coarse=True)),
+    Action("turn_up_coarse", "shift+right", "Turn it up a coarse notch", KNOBS, e.Turn(1, coarse=True)),
     Action("type_value", "enter", "Type an exact value", KNOBS),
-    Action("default", "backspace", "Back to the default", KNOBS, s.ResetKnob()),
-    Action("overlay", "a", "Show the other runs' curves too, or only the selected one's", VIEW, s.Toggle("overlay")),
-    Action("log", "l", "Log or linear loss axis", VIEW, s.Toggle("log")),
-    Action("window", "w", "The recent part of the curves, or all of them", VIEW, s.Toggle("recent")),
-    Action("smoothing", "m", "Average the losses over more steps", VIEW, s.CycleSmoothing()),
+    Action("default", "backspace", "Back to the default, or to what the run began with", KNOBS, e.ResetKnob()),
+    Action("cursor", "i", "A cursor that reads values: arrows move it", CURVES),
+    Action("axis", "g", "Curves over steps, epochs or time", CURVES),
+    Action("zoom_in", "z", "Zoom in around the cursor", CURVES),
+    Action("zoom_out", "Z", "Zoom out", CURVES),
+    Action("earlier", "comma", "Look at an earlier part", CURVES),
+    Action("later", "full_stop", "Look at a later part", CURVES),
+    Action("reset_view", "0", "Show the whole curves", CURVES, e.Look(None)),
+    Action("first", "home", "Cursor to the first step", CURVES),
+    Action("last", "end", "Cursor to the last step", CURVES),
+    Action("log", "l", "Log or linear loss axis", CURVES, e.Toggle("log")),
+    Action("window", "w", "The recent part of the curves, or all of them", CURVES, e.Toggle("recent")),
+    Action("smoothing", "m", "Average the losses over more steps", CURVES, e.CycleSmoothing()),
+    Action("view", "v", "Digits, mistakes, confusions, filters, gradients", MODEL, e.CycleView()),
+    Action("previous_view", "V", "The same the other way round", MODEL, e.CycleView(-1)),
+    Action("close", "escape", "Put the cursor, the table or the view away", MODEL),
 )
 
 
-def footer(state: s.TrainState) -> list[FooterKey]:
+def footer(state: TrainState) -> list[FooterKey]:
     """The keys that matter now."""
     run = state.run
+    ends = [FooterKey("?", "keys", "help", 6), FooterKey("q", "quit", "quit", 20)]
+    if state.table:
+        return [
+            FooterKey("↑↓", "run", "next_run", 1),
+            FooterKey("s S", "sort", "sort", 2),
+            FooterKey("/", "search", "search", 3),
+            FooterKey("a", "overlay", "overlay", 4),
+            FooterKey("T", "again", "again", 7),
+            FooterKey("c", "copy", "copy", 8),
+            FooterKey("tab", "curves", "table", 5),
+            *ends,
+        ]
+    if state.cursor is not None:
+        return [
+            FooterKey("←→", "step", "turn_up", 1),
+            FooterKey("⇧←⇧→", "far", "turn_up_coarse", 3),
+            FooterKey("z Z", "zoom", "zoom_in", 4),
+            FooterKey("g", "axis", "axis", 7),
+            FooterKey("m", "smooth", "smoothing", 8),
+            FooterKey("[ ]", "run", "next_run", 5),
+            FooterKey("esc", "done", "close", 2),
+            *ends,
+        ]
     keys = [FooterKey("t", "start", "start", 1)]
     if run is not None and run.alive:
         keys += [
             FooterKey("space", "resume" if run.state == "paused" else "pause", "pause", 2),
             FooterKey("x", "stop", "stop", 3),
         ]
+    elif run is not None and run.resumable:
+        keys.append(FooterKey("u", "go on", "continue_run", 2))
     keys += [FooterKey("o", "optimizer", "next_optimizer", 4), FooterKey("↑↓ ←→", "tune", "turn_up", 5)]
-    if len(state.runs) > 1:
-        keys += [FooterKey("[ ]", "run", "next_run", 7), FooterKey("a", "overlay", "overlay", 8)]
     if run is not None:
+        if run.alive or state.live:
+            keys.append(FooterKey("h", "next run" if state.live else "this run", "live", 9))
+        if len(state.runs) > 1:
+            keys += [
+                FooterKey("[ ]", "run", "next_run", 7),
+                FooterKey("tab", "runs", "table", 10),
+                FooterKey("a", "overlay", "overlay", 13),
+            ]
         keys += [
-            FooterKey("l", "linear" if state.log else "log", "log", 9),
-            FooterKey("w", "all" if state.recent else "recent", "window", 10),
-            FooterKey("m", "smooth", "smoothing", 11),
+            FooterKey("v", "model", "view", 8),
+            FooterKey("i", "read", "cursor", 11),
+            FooterKey("z", "zoom", "zoom_in", 14),
+            FooterKey("l", "linear" if state.log else "log", "log", 15),
+            FooterKey("w", "all" if state.recent else "recent", "window", 16),
         ]
         if not run.alive:
             keys.append(FooterKey("d", "delete", "delete", 12))
-    return [*keys, FooterKey("?", "keys", "help", 6), FooterKey("q", "quit", "quit", 13)]
+    return [*keys, *ends]

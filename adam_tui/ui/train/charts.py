@@ -1,30 +1,24 @@
-"""The two charts of the training screen: which curves, over which steps, between which limits.
-
-Limits move in jumps, not with every step: a chart that is rescaled four times a second can neither be read nor sent
-over a slow line.
-"""
+"""The charts of the training screen: which curves, between which limits, with what written on them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.chart import ChartStyle, Mark, Series, chart
 from adam_tui.draw.palette import MARKERS, Palette, from_oklab, to_oklab
+from adam_tui.engine.knobs import format_number
+from adam_tui.training.protocol import Changed
+from adam_tui.ui.train import axes
+from adam_tui.ui.train.axes import Drawn, Histories, Limits, Scale, drawn_histories
 from adam_tui.ui.train.history import RunHistory
 from adam_tui.ui.train.state import RunView, TrainState
 
-Histories = Mapping[str, RunHistory]
-
-# Where the right edge stands while a run grows: it moves when the curve reaches it, by a half or so.
-EDGES = (1.0, 1.5, 2.5, 4.0, 6.0, 10.0)
-LEAST_STEPS = 150
-RECENT_EPOCHS = 2  # of losses; the accuracy, one point an epoch, shows more
 RECENT_ACCURACIES = 10
-RECENT_JUMPS = 8  # jumps in which the recent window moves by its own width
 # Above so many times its first loss a curve is on its way to infinity, and need not be seen whole.
 HIGHEST_RISE = 4.0
 # The log axis begins here or below: so far falls a loss within the first hundred steps.
@@ -36,11 +30,15 @@ DEEPEST_RAW = 3.0
 LOG_ENDS = (1.0, 2.0, 5.0, 10.0)
 LINEAR_TOPS = (1.0, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 RAW_SHARE = 0.35  # of the run's colour in the colour of its raw losses
-TEST_MARKER = "◇"
+TEST_MARKER, BEST_MARKER = "◇", "★"
 # Lower ends of the accuracy axis.
 FLOORS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99)
 HOPELESS = 0.5  # a run that never gets here does not decide where the axis begins
 EARLY = 0.1  # the share of epochs, the worst ones, that may fall below the axis
+# A knob that is turned in several notches, with no more than this share of the axis between them, gets one mark.
+ONE_TURN = 0.03
+AXIS_COLUMNS = 6  # labels of a log axis with its line: what the curves cannot have
+LEGEND_FROM = 10  # rows of the chart from which there is room for names
 
 
 def look(state: TrainState, run: RunView, palette: Palette) -> tuple[Color, str]:
@@ -49,10 +47,15 @@ def look(state: TrainState, run: RunView, palette: Palette) -> tuple[Color, str]
     return palette.lanes[slot], MARKERS[slot]
 
 
-def loss_title(state: TrainState) -> str:
-    """What the chart is, and of which steps."""
+def loss_title(state: TrainState, histories: Histories) -> str:
+    """What the chart is, over what, and of which part of it."""
+    drawn = drawn_histories(state, histories)
     title = "Train loss (log)" if state.log else "Train loss"
-    return f"{title} · last {RECENT_EPOCHS} epochs" if state.recent and state.drawn else title
+    if state.axis != "steps":
+        title += f" over {axes.scale_of(state, drawn).unit}"
+    if state.zoom is not None:
+        return f"{title} · zoomed, 0 shows all"
+    return f"{title} · last {axes.RECENT_EPOCHS} epochs" if state.recent and state.drawn else title
 
 
 def loss_legend(state: TrainState, histories: Histories, width: int) -> str:
@@ -66,41 +69,53 @@ def loss_legend(state: TrainState, histories: Histories, width: int) -> str:
 
 
 def loss(state: TrainState, histories: Histories, width: int, height: int, palette: Palette, empty: str) -> Cells:
-    """The losses of the drawn runs over their steps, the selected one bold, with its raw and its test losses."""
-    drawn = [(run, histories[run.id]) for run in state.drawn if run.id in histories]
-    steps = _step_limits(state, drawn)
+    """The losses of the drawn runs, the selected one bold, with its raw and its test losses, and the cursor."""
+    drawn = drawn_histories(state, histories)
+    scale = axes.scale_of(state, drawn)
+    shown = axes.limits(state, drawn, scale)
     series: list[Series] = []
     for run, history in reversed(drawn):
-        series += _loss_series(state, run, history, int(steps[0]) + 1, palette)
-    return chart(
+        series += _loss_series(state, run, history, scale, shown, palette)
+    cells = chart(
         series,
         width,
         height,
         chart_style(palette),
         log_y=state.log,
         y_limits=_loss_limits(series, [history for _, history in drawn], log=state.log),
-        x_limits=steps,
-        marks=_changes(histories.get(state.selected or ""), palette),
+        x_limits=shown,
+        marks=_marks(state, drawn, scale, shown, palette),
         empty_text=empty,
     )
+    if len(drawn) > 1 and height >= LEGEND_FROM and series:
+        _write_legend(cells, state, drawn, palette)
+    return cells
 
 
-def _loss_series(state: TrainState, run: RunView, history: RunHistory, first: int, palette: Palette) -> list[Series]:
-    color, _ = look(state, run, palette)
+def _loss_series(
+    state: TrainState, run: RunView, history: RunHistory, scale: Scale, shown: Limits, palette: Palette
+) -> list[Series]:
+    color, marker = look(state, run, palette)
     chosen = run.id == state.selected
+    first = max(scale.step(history, shown[0]), 0) + 1 if state.zoom or state.recent else 1
     found = []
     if chosen and state.span > 1:
         x, y = history.curve.points(1, first)
-        found.append(Series(x, y, faded(color, palette), faint=True))
+        found.append(Series(scale.of(history, x), y, faded(color, palette), faint=True))
     x, y = history.curve.points(state.span, first)
     if history.diverged_at is not None:
         x, y = np.append(x, history.diverged_at), np.append(y, math.nan)
+    x = scale.of(history, x)
     found.append(Series(x, y, color, bold=chosen, label=run.id))
+    known = np.flatnonzero(np.isfinite(y) & (x <= shown[1]))
+    if len(known):  # the run's marker at the end of its curve tells it from the others without colour
+        last = known[-1:]
+        found.append(Series(x[last], y[last], color, bold=True, marker=marker))
     epochs = [epoch for epoch in history.epochs if epoch.step >= first]
     if chosen and epochs:
-        x = np.array([epoch.step for epoch in epochs], np.float64)
+        steps = np.array([epoch.step for epoch in epochs], np.float64)
         y = np.array([epoch.test_loss for epoch in epochs])
-        found.append(Series(x, y, palette.foreground, bold=True, marker=TEST_MARKER))
+        found.append(Series(scale.of(history, steps), y, palette.foreground, bold=True, marker=TEST_MARKER))
     return found
 
 
@@ -110,34 +125,46 @@ def faded(color: Color, palette: Palette) -> Color:
     return r, g, b
 
 
-def _changes(history: RunHistory | None, palette: Palette) -> list[Mark]:
-    if history is None:
+def _marks(state: TrainState, drawn: Drawn, scale: Scale, shown: Limits, palette: Palette) -> list[Mark]:
+    """What was set on the way, where runs diverged, and the cursor."""
+    if not drawn:
         return []
-    return [Mark(change.step, f"{change.parameter} {change.value:g}", palette.faint) for change in history.changes]
+    run, history = drawn[0]
+    found = []
+    if state.cursor is not None:
+        found.append(Mark(scale.at(history, state.cursor), "", palette.accent))
+    width = shown[1] - shown[0]
+    for x, text in told_changes(run, history, scale, ONE_TURN * width):
+        found.append(Mark(x, text, palette.foreground))
+    if history.diverged_at is not None:
+        text = f"diverged at step {history.diverged_at:,}"
+        found.append(Mark(scale.at(history, history.diverged_at), text, palette.states["diverged"]))
+    return found
 
 
-def _step_limits(state: TrainState, drawn: Sequence[tuple[RunView, RunHistory]]) -> tuple[float, float]:
-    """The steps that the chart shows: all, or those of the last epochs of the selected run."""
-    history = drawn[0][1] if drawn else None
-    span = RECENT_EPOCHS * (history.steps_per_epoch or LEAST_STEPS) if history else 0
-    if state.recent and history and len(history.curve) > span:
-        jump = max(span / RECENT_JUMPS, 1.0)
-        edge = math.ceil(len(history.curve) / jump) * jump
-        return edge - span, edge
-    return 0.0, max((_edge(run, history) for run, history in drawn), default=0.0) or LEAST_STEPS
+def told_changes(run: RunView, history: RunHistory, scale: Scale, apart: float) -> list[tuple[float, str]]:
+    """Where hyperparameters changed, "lr 5e-4→2e-4"; turns of one knob that stand this near together are one change."""
+    now = dict(run.spec.hyperparameters)
+    found: list[tuple[float, Changed, float]] = []  # place, change, the value before
+    for change in history.changes:
+        x = scale.at(history, change.step)
+        before = now.get(change.parameter, math.nan)
+        now[change.parameter] = change.value
+        if found and found[-1][1].parameter == change.parameter and x - found[-1][0] <= apart:
+            before = found.pop()[2]
+        found.append((x, change, before))
+    return [(x, f"{c.parameter} {_short(before)}→{_short(c.value)}") for x, c, before in found]
 
 
-def _edge(run: RunView, history: RunHistory) -> float:
-    """Where one run's curve may end: at its last step when it is over, else some way ahead of it."""
-    steps = max(history.step, len(history.curve))
-    if not run.alive:
-        return float(steps)
-    decade = 10.0 ** math.floor(math.log10(max(steps, LEAST_STEPS)))
-    ahead = next(edge * decade for edge in EDGES if edge * decade >= max(steps, LEAST_STEPS))
-    return min(ahead, history.total_steps or ahead)
+def _short(value: float) -> str:
+    """5e-4 and not 0.0005: the shorter of the two, as a person says it."""
+    plain = format_number(value)
+    digits, _, exponent = f"{value:e}".partition("e")
+    scientific = f"{format_number(float(digits))}e{int(exponent)}" if math.isfinite(value) else plain
+    return scientific if len(scientific) < len(plain) else plain
 
 
-def _loss_limits(series: Sequence[Series], histories: Sequence[RunHistory], *, log: bool) -> tuple[float, float] | None:
+def _loss_limits(series: Sequence[Series], histories: Sequence[RunHistory], *, log: bool) -> Limits | None:
     """Round limits around the averages and the test losses; raw losses and diverging ones may leave them."""
     known = np.concatenate([s.y[np.isfinite(s.y) & (s.y > 0)] for s in series if not s.faint] or [np.empty(0)])
     if not len(known):
@@ -157,41 +184,99 @@ def _rounded(value: float, mantissas: Sequence[float], *, up: bool) -> float:
     return next(s for s in steps if s >= value * (1 - 1e-9)) if up else max(s for s in steps if s <= value * (1 + 1e-9))
 
 
+def _write_legend(cells: Cells, state: TrainState, drawn: Drawn, palette: Palette) -> None:
+    """The names of the runs in the upper right corner, where falling losses leave room; never over a curve."""
+    size = max(len(run.id) for run, _ in drawn) + 2
+    left = cells.width - size - 1
+    for row, (run, _) in enumerate(drawn[: cells.height // 3]):
+        if left > cells.width // 2 and (cells.glyph[row, left - 1 :] == ord(" ")).all():
+            color, marker = look(state, run, palette)
+            cells.put(row, left, f"{marker} {run.id}", color, bold=run.id == state.selected)
+
+
+def best_words(history: RunHistory | None) -> str:
+    """The best accuracy and where it was."""
+    best = history.best if history else None
+    return f"{BEST_MARKER} best {best.test_accuracy:.2%} at epoch {best.epoch}" if best else ""
+
+
+def accuracy_title(state: TrainState, histories: Histories) -> str:
+    """What the chart is, and over what."""
+    unit = axes.scale_of(state, drawn_histories(state, histories)).unit if state.axis == "time" else "epochs"
+    return f"Test accuracy over {unit}"
+
+
 def accuracy(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
-    """The test accuracy of the drawn runs over their epochs, each with its marker at the newest."""
-    drawn = [(run, histories[run.id]) for run in state.drawn if run.id in histories and histories[run.id].epochs]
-    last = max((history.epochs[-1].epoch for _, history in drawn), default=1)
-    planned = max((run.spec.epochs for run, _ in drawn if run.alive), default=last)
-    right = float(min(next((e for e in (5, 10, 15, 20, 30, 40, 50) if e >= last), math.ceil(last / 50) * 50), planned))
-    right = max(right, float(last), 2.0)
-    left = max(right - RECENT_ACCURACIES, 0.0) if state.recent else 0.0
+    """The test accuracy of the drawn runs over their epochs, each with its marker at the newest, and the best one."""
+    drawn = [(run, history) for run, history in drawn_histories(state, histories) if history.epochs]
+    scale = axes.scale_of(state, drawn) if state.axis == "time" else Scale("epochs", "epochs")
+    shown = _accuracy_limits(state, drawn, scale)
     series, values = [], []
     for run, history in reversed(drawn):
         color, marker = look(state, run, palette)
-        x = np.array([epoch.epoch for epoch in history.epochs], np.float64)
+        x = scale.of(history, np.array([epoch.step for epoch in history.epochs], np.float64))
         y = np.array([epoch.test_accuracy for epoch in history.epochs])
         bold = run.id == state.selected
         series += [Series(x, y, color, bold=bold), Series(x[-1:], y[-1:], color, bold=True, marker=marker)]
-        values.append(y[(x >= left) & np.isfinite(y)])
+        inside = (x >= shown[0]) & (x <= shown[1]) & np.isfinite(y)
+        values.append(y[inside])
+        best = history.best
+        if bold and best is not None and best is not history.epochs[-1]:
+            at = history.epochs.index(best)
+            series.append(Series(x[at : at + 1], y[at : at + 1], palette.accent, bold=True, marker=BEST_MARKER))
+    marks = []
+    if state.cursor is not None and drawn and drawn[0][0].id == state.selected:
+        marks.append(Mark(scale.at(drawn[0][1], state.cursor), "", palette.accent))
     return chart(
         series,
         width,
         height,
         chart_style(palette),
         y_limits=(_floor(values), 1.0),
-        x_limits=(left, right),
+        x_limits=shown,
+        marks=marks,
         percent=True,
         empty_text="comes after each epoch",
     )
 
 
-def _floor(runs: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]) -> float:
+def _accuracy_limits(state: TrainState, drawn: Drawn, scale: Scale) -> Limits:
+    if state.zoom is not None and drawn:
+        if state.axis != "steps":
+            return state.zoom
+        return scale.at(drawn[0][1], state.zoom[0]), scale.at(drawn[0][1], state.zoom[1])
+    if scale.axis == "time":
+        return axes.limits(state, drawn, scale)
+    last = max((history.epochs[-1].epoch for _, history in drawn), default=1)
+    planned = max((run.spec.epochs for run, _ in drawn if run.alive), default=last)
+    right = float(min(next((e for e in (5, 10, 15, 20, 30, 40, 50) if e >= last), math.ceil(last / 50) * 50), planned))
+    right = max(right, float(last), 2.0)
+    return max(right - RECENT_ACCURACIES, 0.0) if state.recent else 0.0, right
+
+
+def _floor(runs: Sequence[NDArray[np.float64]]) -> float:
     """Where the accuracy axis begins: below nearly all of what the runs that learn have reached."""
     hopeful = [y for y in runs if len(y) and y.max() >= HOPELESS] or [y for y in runs if len(y)]
     if not hopeful:
         return 0.0
     low = float(np.quantile(np.concatenate(hopeful), EARLY, method="lower"))
     return max(floor for floor in FLOORS if floor <= max(low, 0.0))
+
+
+def test_loss(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
+    """The test losses of the drawn runs over their epochs, each with its marker at the newest."""
+    drawn = [(run, history) for run, history in drawn_histories(state, histories) if history.epochs]
+    series = []
+    for run, history in reversed(drawn):
+        color, marker = look(state, run, palette)
+        x = np.array([epoch.epoch for epoch in history.epochs], np.float64)
+        y = np.array([epoch.test_loss for epoch in history.epochs])
+        series += [
+            Series(x, y, color, bold=run.id == state.selected),
+            Series(x[-1:], y[-1:], color, bold=True, marker=marker),
+        ]
+    zoomless = _accuracy_limits(state, drawn, Scale("epochs", "epochs")) if state.zoom is None else None
+    return chart(series, width, height, chart_style(palette), log_y=state.log, x_limits=zoomless)
 
 
 def chart_style(palette: Palette) -> ChartStyle:

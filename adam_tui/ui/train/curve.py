@@ -8,6 +8,7 @@ block of steps is kept, the blocks growing with the run: more than any terminal 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,25 +27,25 @@ ONE_BY_ONE = 4096
 
 
 class Growing:
-    """A float32 array that grows at its end: appending costs, on average, what it appends."""
+    """An array that grows at its end: appending costs, on average, what it appends. float32 unless told otherwise."""
 
-    def __init__(self) -> None:
-        self._buffer = np.empty(1024, np.float32)
+    def __init__(self, kind: type[np.floating] = np.float32) -> None:
+        self._buffer = np.empty(1024, kind)
         self._size = 0
 
     def __len__(self) -> int:
         return self._size
 
     @property
-    def values(self) -> Losses:
+    def values(self) -> NDArray[Any]:
         """(N,) view of what is there; it does not follow later changes."""
         return self._buffer[: self._size]
 
     def extend(self, values: NDArray[np.floating]) -> None:
-        """Append; a value beyond float32 becomes infinite."""
+        """Append; a value beyond the type becomes infinite."""
         size = self._size + len(values)
         if size > len(self._buffer):
-            larger = np.empty(max(size, 2 * len(self._buffer)), np.float32)
+            larger = np.empty(max(size, 2 * len(self._buffer)), self._buffer.dtype)
             larger[: self._size] = self.values
             self._buffer = larger
         with np.errstate(over="ignore"):
@@ -200,6 +201,14 @@ class LossCurve:
         if first > 1:
             return finite_points(values[first - 1 :], first - 1)
         return envelope.points(values)
+
+    def at(self, step: int, span: float = 1) -> float:
+        """The loss of one step, averaged over `span`; NaN where nothing is known."""
+        if not 1 <= step <= len(self):
+            return math.nan
+        self.points(span)
+        values = self.losses if span <= 1 else self._average.follow(self.losses)
+        return float(values[step - 1])
 
     def last(self) -> float:
         """The newest loss; NaN before there is one."""

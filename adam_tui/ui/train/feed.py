@@ -9,14 +9,15 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from adam_tui.training import rundir
-from adam_tui.training.protocol import ENDED, RunSpec
+from adam_tui.training.protocol import ENDED, Event, RunSpec, from_line
 from adam_tui.training.rundir import Follower, Run, Status
+from adam_tui.ui.train.evaluation import Evaluation, read_evaluation
 from adam_tui.ui.train.history import RunHistory
-from adam_tui.ui.train.state import RunView
+from adam_tui.ui.train.state import LOST, RunView
 
 # A poll starts no further chunk when it has taken so long: a key that is pressed meanwhile waits no longer.
 POLL_SECONDS = 0.02
@@ -30,7 +31,7 @@ class Feed:
     """Follows the runs in one directory.
 
     `histories` holds what is known of each run: of those that `poll` is asked to follow everything, of the others
-    only the epochs, so that a table of old runs costs little.
+    all but the losses, so that a table of old runs costs little.
     """
 
     def __init__(self, runs: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -42,6 +43,7 @@ class Feed:
         self._order: tuple[str, ...] = ()
         self._followers: dict[str, Follower] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._evaluations: dict[str, tuple[float, Evaluation | None]] = {}
         self._listed = -1  # the directory's time of change when it was last listed
         self._settled = 0.0  # when that list can be trusted
         self._looked = -ENDED_LOOK_SECONDS  # when the ended runs were last looked at
@@ -74,41 +76,32 @@ class Feed:
         self._known = {run.id: self._known.get(run.id, run) for run in found}
         self._order = tuple(self._known)
         for gone in self._views.keys() - self._known.keys():
-            for memory in (self._views, self._followers, self.histories):
+            for memory in (self._views, self._followers, self.histories, self._evaluations):
                 memory.pop(gone, None)
 
     def _look(self, id: str) -> None:
         run = self._known[id]
         before = self._views.get(id)
         status = run.status()
+        history = self.histories.get(id)
         if before is None:
             with contextlib.suppress(ValueError):  # deleted just now: the next listing leaves it out
-                self._views[id] = _view(id, run.spec(), run.started, status)
+                self._views[id] = _view(run, run.spec(), run.started, status, history)
         else:
-            self._views[id] = _view(id, before.spec, before.created, status)
+            self._views[id] = _view(run, before.spec, before.created, status, history)
 
     def poll(self, ids: Sequence[str]) -> tuple[set[str], bool]:
         """Read what is new of these runs, the first ones first: which have changed, and whether there is more."""
         began = self._clock()
         changed: set[str] = set()
-        for id in self._followers.keys() - set(ids):
-            # Its curve is not shown any more: its losses need no memory.
-            del self._followers[id]
-            self.histories[id] = _epochs_only(self._known[id])
-        for id in ids:
-            if id not in self._known:
-                continue
-            if id not in self._followers:
+        wanted = [id for id in ids if id in self._known]
+        for id in (*wanted, *(id for id in self._order if id not in wanted)):
+            whole = id in wanted
+            if id not in self._followers or self.histories[id].whole != whole:
                 self._followers[id] = Follower(self._known[id])
-                self.histories[id] = RunHistory()
-            while events := self._followers[id].poll():
-                self.histories[id].fold(events)
-                changed.add(id)
-                if self._clock() - began > POLL_SECONDS:
-                    return changed, True
-        for id in self._order:
-            if id not in self.histories:
-                self.histories[id] = _epochs_only(self._known[id])
+                self.histories[id] = RunHistory(whole=whole)
+            while lines := self._followers[id].poll_lines():
+                self.histories[id].fold(_events(lines, whole=whole))
                 changed.add(id)
                 if self._clock() - began > POLL_SECONDS:
                     return changed, True
@@ -121,9 +114,14 @@ class Feed:
         self._processes.append(rundir.start_worker(run))
         return run.id
 
-    def command(self, id: str, order: str) -> None:
-        """Ask the run's process to pause, resume, stop or kill. OSError when its directory cannot be written."""
-        self._known[id].command(order)
+    def resume(self, id: str) -> None:
+        """Let a run that ended early go on from its checkpoint. ValueError when it cannot, OSError as it comes."""
+        self._processes.append(rundir.resume(self._known[id]))
+        self._look(id)
+
+    def command(self, id: str, order: str, /, **values: object) -> None:
+        """Ask the run's process to pause, resume, stop, kill or set. OSError when its directory cannot be written."""
+        self._known[id].command(order, **values)
 
     def delete(self, id: str) -> None:
         """Remove the run's directory. ValueError while it runs, OSError as it comes."""
@@ -133,12 +131,46 @@ class Feed:
         """The last lines of what the process wrote to stderr."""
         return self._known[id].log_tail(lines) if id in self._known else ""
 
+    def evaluation(self, id: str | None) -> Evaluation | None:
+        """What the run's last evaluation left to look at; read when there is a new one."""
+        if id is None or id not in self._known:
+            return None
+        path = self._known[id].path / "evaluation.npz"
+        try:
+            written = path.stat().st_mtime
+        except OSError:
+            return None
+        if id not in self._evaluations or self._evaluations[id][0] != written:
+            self._evaluations[id] = (written, read_evaluation(path))
+        return self._evaluations[id][1]
 
-def _view(id: str, spec: RunSpec, created: float, status: Status) -> RunView:
-    return RunView(id, spec, created, status.state, status.reason, status.epoch, status.step)
+
+def _view(run: Run, spec: RunSpec, created: float, status: Status, history: RunHistory | None) -> RunView:
+    over = status.state in ENDED or status.state == LOST
+    return RunView(
+        run.id,
+        spec,
+        created,
+        status.state,
+        status.reason,
+        status.epoch,
+        status.step,
+        settings=history.settings(spec) if history else spec.hyperparameters,
+        ended=status.heartbeat or None if over else None,
+        resumable=over and run.can_resume(),
+        device=status.device,
+        came=status.came,
+        cpu_percent=status.cpu_percent,
+        memory_bytes=status.memory_bytes,
+        gpu_percent=status.gpu_percent,
+        gpu_memory_bytes=status.gpu_memory_bytes,
+    )
 
 
-def _epochs_only(run: Run) -> RunHistory:
-    history = RunHistory()
-    history.fold(run.epochs())
-    return history
+def _events(lines: Sequence[str], *, whole: bool) -> Iterator[Event]:
+    """The events of the lines; of the losses, which are nearly all of a run, only the last where they are not kept."""
+    losses = [i for i, line in enumerate(lines) if line.startswith('{"event":"steps"')]
+    unread = set() if whole else set(losses[:-1])
+    for i, line in enumerate(lines):
+        if i not in unread and (event := from_line(line)) is not None:
+            yield event

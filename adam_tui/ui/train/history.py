@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adam_tui.training.protocol import (
     Changed,
@@ -18,13 +19,17 @@ from adam_tui.training.protocol import (
     Ended,
     Epoch,
     Event,
+    Layers,
     Paused,
     Resumed,
+    RunSpec,
     Sample,
     Started,
     Steps,
 )
-from adam_tui.ui.train.curve import LossCurve
+from adam_tui.ui.train.curve import Growing, LossCurve
+
+Floats = NDArray[np.float64]
 
 # Steps a second are those of the last so many seconds of work: long enough to be calm, short enough to notice.
 RATE_SECONDS = 10.0
@@ -33,12 +38,50 @@ MOST_STEPS_LOST = 1_000_000
 MOST_CHANGES = 1000  # of hyperparameters, that are kept
 
 
-class RunHistory:
-    """The curves and numbers of one run. `now` arguments are in seconds since 1970, as the events' times."""
+class Clock:
+    """When a run was where: steps and seconds of work, to draw one over the other."""
 
     def __init__(self) -> None:
+        self._steps, self._seconds = Growing(np.float64), Growing(np.float64)
+
+    def tick(self, step: int, seconds: float) -> None:
+        """After so many seconds of work `step` steps were taken."""
+        if not len(self._steps) or step > self._steps.values[-1]:
+            self._steps.extend(np.array([step], np.float64))
+            self._seconds.extend(np.array([seconds]))
+
+    def cut(self, step: int) -> None:
+        """Forget what came after a step."""
+        size = int(np.searchsorted(self._steps.values, step, side="right"))
+        self._steps.cut(size)
+        self._seconds.cut(size)
+
+    def seconds(self, steps: Floats) -> Floats:
+        """(N,) seconds of work at these steps; what is not told yet goes on at the mean pace."""
+        if not len(self._steps):
+            return np.zeros(len(steps))
+        known, seconds = self._steps.values, self._seconds.values
+        inside = np.interp(steps, np.concatenate([[0.0], known]), np.concatenate([[0.0], seconds]))
+        beyond = np.maximum(steps - known[-1], 0.0) * (seconds[-1] / known[-1])
+        return np.asarray(inside + beyond)
+
+    def step(self, seconds: float) -> int:
+        """The step that was taken at a second of work, at most the last one."""
+        known, at = self._steps.values, self._seconds.values
+        return round(float(np.interp(seconds, np.concatenate([[0.0], at]), np.concatenate([[0.0], known]))))
+
+
+class RunHistory:
+    """The curves and numbers of one run. `now` arguments are in seconds since 1970, as the events' times.
+
+    With `whole` False the losses are not kept: a table of a hundred runs then costs little memory.
+    """
+
+    def __init__(self, *, whole: bool = True) -> None:
+        self.whole = whole
         self.curve = LossCurve()
         self.epochs: list[Epoch] = []
+        self.layers: list[Layers] = []  # one an epoch
         self.changes: list[Changed] = []
         self.started: Started | None = None
         self.sample: Sample | None = None
@@ -46,6 +89,8 @@ class RunHistory:
         self.end: Ended | None = None
         self.paused = False
         self.step = 0
+        self.last_loss = math.nan
+        self.clock = Clock()
         self.worked = 0.0  # seconds, pauses and the time between two processes left out
         self._last_time: float | None = None  # of the last event while it works; None while it does not
         self._recent: deque[tuple[float, int]] = deque()  # (seconds, steps) of the last stretches of work
@@ -70,6 +115,9 @@ class RunHistory:
                 self.epochs = [known for known in self.epochs if known.epoch < event.epoch]
                 self.epochs.append(event)
                 self.step = max(self.step, event.step)
+            case Layers():
+                self.layers = [known for known in self.layers if known.step < event.step]
+                self.layers.append(event)
             case Sample():
                 self.sample = event
             case Changed():
@@ -90,18 +138,24 @@ class RunHistory:
         self.started, self.end, self.diverged_at, self.paused = event, None, None, False
         self.step = event.step
         self.curve.cut(event.step)
+        self.clock.cut(event.step)
         self.epochs = [epoch for epoch in self.epochs if epoch.step <= event.step]
+        self.layers = [told for told in self.layers if told.step <= event.step]
         self.changes = [change for change in self.changes if change.step <= event.step]
         self._recent.clear()
         self._recent_seconds = 0.0
 
     def _take_steps(self, event: Steps, seconds: float) -> None:
         first = event.step - len(event.losses) + 1
-        if not event.losses or not 1 <= first <= len(self.curve) + 1 + MOST_STEPS_LOST:
+        known = len(self.curve) if self.whole else self.step
+        if not event.losses or not 1 <= first <= known + 1 + MOST_STEPS_LOST:
             return
         steps = event.step - self.step
         self.step = event.step
-        self.curve.put(first, np.array(event.losses, np.float64))
+        self.last_loss = event.losses[-1]
+        self.clock.tick(event.step, self.worked)
+        if self.whole:
+            self.curve.put(first, np.array(event.losses, np.float64))
         if seconds > 0 and steps > 0:
             self._recent.append((seconds, steps))
             self._recent_seconds += seconds
@@ -120,6 +174,14 @@ class RunHistory:
         """Steps of the whole run; None before the process has told."""
         per_epoch = self.steps_per_epoch
         return per_epoch * max(self.started.spec.epochs, 1) if self.started and per_epoch else None
+
+    def settings(self, spec: RunSpec) -> dict[str, float]:
+        """The hyperparameters as they are now: the spec's with what was set on the way."""
+        return {**spec.hyperparameters, **{change.parameter: change.value for change in self.changes}}
+
+    def epoch_at(self, step: int) -> Epoch | None:
+        """The last epoch that was over at a step."""
+        return next((epoch for epoch in reversed(self.epochs) if epoch.step <= step), None)
 
     @property
     def best(self) -> Epoch | None:

@@ -3,86 +3,33 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from adam_tui.draw import panels
 from adam_tui.draw import training_panels as drawings
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
+from adam_tui.draw.run_table import Reading, readings
 from adam_tui.draw.training_panels import Bar, Figure, Guess, RunRow
 from adam_tui.training.protocol import RunSpec
-from adam_tui.training.recipes import TRAINING_OPTIMIZERS
 from adam_tui.training.samples import sample_images
-from adam_tui.ui.train.charts import Histories, look
+from adam_tui.ui.train import charts, model_views, words
+from adam_tui.ui.train.axes import Histories, drawn_histories, scale_of
+from adam_tui.ui.train.charts import look
+from adam_tui.ui.train.evaluation import Evaluation
 from adam_tui.ui.train.history import RunHistory
-from adam_tui.ui.train.state import LOST, RunView, TrainState
+from adam_tui.ui.train.state import LOST, QUEUED, RunView, TrainState
+from adam_tui.ui.train.table import done
+from adam_tui.ui.train.words import state_words
 
-FRAME = 2  # rows of a panel's border
-FRAME_COLUMNS = 4  # columns of a panel's border and its padding
-FIXED_ROWS = 3  # the top line, the progress line, the footer
-STRIP_FROM = 30  # rows of a terminal from which the digits are pictures; below, one line of text
-LINE_FROM = 20
-BODY_WITH_STRIP = 19  # rows that pictures must leave to the charts
-ACCURACY_FROM = 18  # rows of the charts from which there are two
-LEAST_ACCURACY = 8
-LEAST, FEW = 5, 6  # rows of a table at the side, frame included
 PACE_FROM = 72  # columns of the progress line from which it tells the pace
 WORDS_FROM, NAME_FROM = 100, 80  # columns of a terminal from which the top line has room for them
 LOADING = "loading torch and the data…"
+TEST_LOSS_ROWS = 8
 FACTS = "a run learns 60,000 digits in a process of its own, and goes on when you quit"
 GALLERY_TITLE = "MNIST test digits"
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Rows of the panels, frames included; 0 is hidden. `line` is the digits as text."""
-
-    strip: int
-    line: int
-    loss: int
-    accuracy: int
-    runs: int
-    knobs: int
-    now: int
-
-
-def layout(state: TrainState, notes: int, width: int, height: int) -> Layout:
-    """Share a terminal of width × height among the panels; `notes` lines of text stand below the figures."""
-    strip = line = 0
-    if state.runs and height >= STRIP_FROM:
-        room = height - FIXED_ROWS - BODY_WITH_STRIP - FRAME
-        grid = drawings.digit_grid(10, width - FRAME_COLUMNS, room)
-        strip = grid.height + FRAME if grid else 0
-    elif state.runs and height >= LINE_FROM:
-        line = 1
-    body = height - FIXED_ROWS - strip - line
-    accuracy = max(LEAST_ACCURACY, round(body * 0.32)) if state.runs and body >= ACCURACY_FROM else 0
-    return Layout(strip, line, body - accuracy, accuracy, *_side(state, notes, body))
-
-
-def _side(state: TrainState, notes: int, rows: int) -> tuple[int, int, int]:
-    """Rows of the runs, the knobs and the figures: the least of each, then all in turn, more runs last."""
-    knobs_full = len(state.knobs) + FRAME
-    runs_full = len(state.runs) + 1 + FRAME if state.runs else 0
-    now_full = 3 + notes + FRAME if state.runs else 0
-    knobs, runs, now = min(knobs_full, LEAST), min(runs_full, LEAST), min(now_full, LEAST)
-    if knobs + runs + now > rows:
-        now = 0
-    spare = max(rows - knobs - runs - now, 0)
-    more = min(max(min(FEW, runs_full) - runs, 0), spare)
-    runs, spare = runs + more, spare - more
-    more = min(knobs_full - knobs, spare)
-    knobs, spare = knobs + more, spare - more
-    more = min(now_full - now, spare) if now else 0
-    now, spare = now + more, spare - more
-    return min(runs_full, runs + spare), knobs, now
-
-
-def state_word(run: RunView, history: RunHistory | None) -> str:
-    """The run's state, a divergence told apart from other failures."""
-    if run.state == "failed" and (run.reason.startswith("diverged") or (history and history.diverged_at is not None)):
-        return "diverged"
-    return run.state
 
 
 def runs(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
@@ -99,38 +46,59 @@ def runs(state: TrainState, histories: Histories, width: int, height: int, palet
                 marker,
                 color,
                 run.id,
-                state_word(run, history),
-                f"{_epochs_done(run, history)}/{run.spec.epochs}",
+                state_words(state, run, history),
+                f"{done(run, history)}/{run.spec.epochs}",
                 f"{best.test_accuracy:.2%}" if best else "–",
                 f"{run.spec.hyperparameters['lr']:g}",
-                loss_text(last),
+                words.loss_text(last),
                 run.id in drawn,
             )
         )
     return drawings.runs_table(rows, state.place, width, height, palette)
 
 
-def _epochs_done(run: RunView, history: RunHistory | None) -> int:
-    return max(run.epoch, history.epochs[-1].epoch if history and history.epochs else 0)
-
-
 def knobs_title(state: TrainState) -> str:
-    """Whose knobs they are: those of the run that `t` starts."""
-    return f"Next run · {state.recipe.title}"
+    """Whose knobs they are: those of the run that `t` starts, or of the one at work."""
+    if state.tuning is not None:
+        at_work = "" if state.tuning.alive else " (it is over)"
+        return f"This run{at_work} · {state.tuning.id}"
+    spec = state.spec()
+    return " · ".join(["Next run", state.recipe.title, *words.unusual(spec)])
+
+
+def knobs_subtitle(state: TrainState) -> str:
+    """What the arrow keys do to it."""
+    if state.tuning is None:
+        return "h this run's" if state.run is not None and state.run.alive else ""
+    return "from its next step on · h the next run's" if state.tuning.alive else "h the next run's"
 
 
 def knobs(state: TrainState, width: int, height: int, palette: Palette) -> Cells:
-    """What the next run would be."""
+    """What the next run would be, or what the run at work is."""
     table = [(knob, state.value(knob)) for knob in state.knobs]
-    return panels.knobs(table, state.knob, palette.accent, width, height, palette)
+    run = state.tuning
+    color = look(state, run, palette)[0] if run is not None else palette.accent
+    chosen = min(state.knob, len(state.knobs) - 1)
+    return panels.knobs(table, chosen, color, width, height, palette)
 
 
 def run_title(state: TrainState, histories: Histories, palette: Palette) -> str:
-    """The selected run with its marker and its state."""
+    """The selected run with its marker and its state; or what the cursor reads."""
     run = state.run
     if run is None:
         return ""
-    return f"{look(state, run, palette)[1]} {run.id} · {state_word(run, histories.get(run.id))}"
+    history = histories.get(run.id)
+    if state.cursor is not None and history is not None:
+        return f"At {_where(state, history)}"
+    return f"{look(state, run, palette)[1]} {run.id} · {state_words(state, run, history)}"
+
+
+def _where(state: TrainState, history: RunHistory) -> str:
+    """The cursor's place in steps, epochs and time."""
+    step = state.cursor or 0
+    seconds = float(history.clock.seconds(np.array([step], np.float64))[0])
+    epoch = f" · epoch {step / history.steps_per_epoch:.2f}" if history.steps_per_epoch else ""
+    return f"step {step:,}{epoch} · {words.duration(seconds)}"
 
 
 def notes(state: TrainState, histories: Histories, log: str, palette: Palette) -> list[tuple[str, Color]]:
@@ -140,23 +108,31 @@ def notes(state: TrainState, histories: Histories, log: str, palette: Palette) -
         return []
     history = histories.get(run.id)
     found: list[tuple[str, Color]] = []
-    word = state_word(run, history)
+    word = words.state_word(run, history)
     color = drawings.state_color(word, palette)
+    again = " · u goes on" if run.resumable else ""
     if word == "diverged":
-        at = history.diverged_at if history else None
-        found.append((f"diverged at step {at:,}" if at is not None else run.reason, color))
+        found.append((words.why(run, history), color))
     elif run.state in ("failed", LOST):
-        found.append((f"{run.state}: {run.reason or 'no reason given'}", color))
+        found.append((words.why(run, history) + again, color))
         found += [(text, palette.faint) for text in log.splitlines() if text.strip() and run.reason not in text]
     elif run.state == "starting":
         found.append((LOADING, palette.foreground))
+    elif run.state == QUEUED:
+        found.append((waiting(state, run), color))
     elif run.state == "paused":
         found.append(("paused: space goes on", color))
     elif run.state == "stopped":
-        found.append((f"stopped: {run.reason}", palette.faint))
+        found.append((words.why(run, history) + again, palette.faint))
     if history and history.started:
         found.append((f"{history.started.device} · {history.started.precision}", palette.faint))
     return found
+
+
+def waiting(state: TrainState, run: RunView) -> str:
+    """For what a queued run waits, and how many come before it."""
+    place = state.in_line(run)
+    return f"queued, number {place} in line" + (f": {run.reason}" if run.reason else "")
 
 
 def notes_height(about: list[tuple[str, Color]], width: int) -> int:
@@ -189,18 +165,86 @@ def now(
     last = history.epochs[-1].test_loss if history.epochs else math.nan
     step = max(history.step, run.step)
     elapsed = history.elapsed(seconds) if history.started or not run.alive else max(seconds - run.created, 0.0)
-    loss, test, taken = loss_text(history.curve.last()), loss_text(last), f"{step:,}"
+    loss, test, taken = words.loss_text(history.curve.last()), words.loss_text(last), f"{step:,}"
     reached = f"{best.test_accuracy:.2%}" if best else "–"
-    pace = speed(history.samples_per_second if run.state != "paused" else None)
+    pace = words.speed(history.samples_per_second if run.state != "paused" else None)
+    left = words.duration(history.seconds_left(seconds) if run.alive and run.state != "paused" else None)
+    label, used = words.machine(run)
     table = (
         Figure("loss", loss, "loss", loss),
         Figure("best", f"{reached} @ {best.epoch}" if best else "–", "best", reached),
         Figure("step", f"{taken}/{history.total_steps:,}" if history.total_steps else taken, "step", taken),
         Figure("test loss", test, "test", test),
         Figure("samples/s", pace, "imgs/s", pace),
-        Figure("elapsed", duration(elapsed), "time", duration(elapsed)),
+        Figure("elapsed", words.duration(elapsed), "time", words.duration(elapsed)),
+        Figure(label, used, label, used.partition("%")[0] + "%" if "%" in used else used),
+        Figure("ETA", left, "ETA", left),
     )
     return drawings.figures(table, about, width, height, palette)
+
+
+def reading_rows(state: TrainState, histories: Histories, palette: Palette) -> list[Reading]:
+    """What the cursor reads of every drawn run, at its own step where the cursor stands on the axis."""
+    drawn = drawn_histories(state, histories)
+    if state.cursor is None or not drawn:
+        return []
+    scale = scale_of(state, drawn)
+    x = scale.at(drawn[0][1], state.cursor)
+    rows = []
+    for i, (run, history) in enumerate(drawn):
+        step = state.cursor if i == 0 else scale.step(history, x)
+        epoch = history.epoch_at(step)
+        color, marker = look(state, run, palette)
+        inside = step <= len(history.curve)
+        rows.append(
+            Reading(
+                marker,
+                color,
+                run.id,
+                words.loss_text(history.curve.at(step)),
+                words.loss_text(history.curve.at(step, state.span)),
+                words.loss_text(epoch.test_loss) if epoch and inside else "–",
+                f"{epoch.test_accuracy:.2%}" if epoch and inside else "–",
+            )
+        )
+    return rows
+
+
+def reading(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
+    """The values under the cursor."""
+    return readings(reading_rows(state, histories, palette), width, height, palette)
+
+
+def _reading_line(state: TrainState, histories: Histories, palette: Palette) -> str:
+    """The selected run's values under the cursor, in one line."""
+    history = histories.get(state.selected or "")
+    rows = reading_rows(state, histories, palette)
+    if history is None or not rows:
+        return ""
+    first = rows[0]
+    return f"{_where(state, history)} · raw {first.raw} · mean {first.mean} · test {first.test} · {first.accuracy}"
+
+
+def extra_title(state: TrainState, histories: Histories) -> str:
+    """What the corner below the figures shows."""
+    history = histories.get(state.selected or "")
+    return "Last epoch's gradients and updates" if history and history.layers else "Test loss"
+
+
+def extra_rows(state: TrainState, histories: Histories) -> int:
+    """Rows that fill that corner well; 0 where there is nothing to show."""
+    history = histories.get(state.selected or "")
+    if history and history.layers:
+        return len(history.layers[-1].names) + 1
+    return TEST_LOSS_ROWS if history and history.epochs else 0
+
+
+def extra(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
+    """How far the weights move, where it is told; else the test losses."""
+    history = histories.get(state.selected or "")
+    if history and history.layers:
+        return model_views.layers_in_brief(history, width, height, palette)
+    return charts.test_loss(state, histories, width, height, palette)
 
 
 def progress(state: TrainState, histories: Histories, seconds: float, width: int, palette: Palette) -> Cells:
@@ -210,6 +254,10 @@ def progress(state: TrainState, histories: Histories, seconds: float, width: int
         return drawings.line(FACTS, palette.faint, width, palette)
     history = histories.get(run.id) or RunHistory()
     color, marker = look(state, run, palette)
+    if state.cursor is not None and (told := _reading_line(state, histories, palette)):
+        return drawings.line(told, palette.accent, width, palette)
+    if run.state == QUEUED:
+        return drawings.line(f"{marker} {run.id}: {waiting(state, run)}", color, width, palette)
     if run.state == "starting" or (run.alive and history.total_steps is None):
         return drawings.line(f"{marker} {run.id}: {LOADING}", color, width, palette)
     if not run.alive:
@@ -220,8 +268,8 @@ def progress(state: TrainState, histories: Histories, seconds: float, width: int
     batches = len(str(per_epoch))
     epochs = len(str(run.spec.epochs))
     share = history.step / total
-    left = "paused" if run.state == "paused" else f"ETA {duration(history.seconds_left(seconds)):>5}"
-    pace = speed(history.samples_per_second)
+    left = "paused" if run.state == "paused" else f"ETA {words.duration(history.seconds_left(seconds)):>5}"
+    pace = words.speed(history.samples_per_second)
     note = f"{left}  {pace:>6}/s" if run.state == "running" and width >= PACE_FROM else left
     bars = (
         Bar("epoch", f"{done + 1:>{epochs}}/{run.spec.epochs}", batch / per_epoch, f"{batch:>{batches}}/{per_epoch}"),
@@ -240,19 +288,14 @@ def invitation(state: TrainState) -> str:
 def outcome(run: RunView, history: RunHistory) -> str:
     """How a run ended, in one line."""
     best = history.best
-    word = state_word(run, history)
-    words = "diverged" if word == "diverged" else run.state
-    if word == "diverged" and history.diverged_at is not None:
-        words = f"diverged at step {history.diverged_at:,}"
-    elif run.state in ("failed", LOST):
-        words = f"{run.state}: {run.reason}"
     told = f" · best {best.test_accuracy:.2%} at epoch {best.epoch}" if best else ""
-    return f"{words} after {duration(history.elapsed(0.0))}{told}"
+    reason = words.why(run, history) if run.state != "stopped" else run.state
+    return f"{reason} after {words.duration(history.elapsed(0.0))}{told}"
 
 
-def guesses(state: TrainState, histories: Histories) -> list[Guess]:
-    """What the selected run takes the sample digits for."""
-    labels = sample_images()[1].tolist()
+def guesses(state: TrainState, histories: Histories, found: Evaluation | None = None) -> list[Guess]:
+    """What the selected run takes the sample images for."""
+    labels = _samples(state, found)[1]
     history = histories.get(state.selected or "")
     sample = history.sample if history else None
     if sample is None or len(sample.predictions) != len(labels) or len(sample.confidences) != len(labels):
@@ -260,12 +303,28 @@ def guesses(state: TrainState, histories: Histories) -> list[Guess]:
     return [Guess(*told) for told in zip(labels, sample.predictions, sample.confidences, strict=True)]
 
 
-def strip(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
-    """The sample digits in a row with what the selected run takes them for."""
+def _samples(state: TrainState, found: Evaluation | None) -> tuple[NDArray[np.uint8], list[int]]:
+    """The images that the samples are of: MNIST's are in the package, another data set's in its evaluation."""
+    if found is not None and len(found.sample_images):
+        return found.sample_images, found.sample_labels.tolist()
+    images, labels = sample_images()
+    if state.run is None or state.run.spec.data == RunSpec().data:
+        return images, labels.tolist()
+    return np.zeros_like(images), labels.tolist()
+
+
+def strip(
+    state: TrainState, histories: Histories, found: Evaluation | None, width: int, height: int, palette: Palette
+) -> Cells:
+    """A view of the model: by default the sample images in a row with what the selected run takes them for."""
+    if state.view != "digits":
+        history = histories.get(state.selected or "")
+        return model_views.draw(state.view, found, history, width, height, palette)
     grid = drawings.digit_grid(10, width, height)
     if grid is None:
         return Cells.blank(width, height, palette.foreground, palette.background)
-    return drawings.sample_digits(sample_images()[0], guesses(state, histories), grid, width, height, palette)
+    images, _ = _samples(state, found)
+    return drawings.sample_digits(images, guesses(state, histories, found), grid, width, height, palette)
 
 
 def line(state: TrainState, histories: Histories, width: int, palette: Palette) -> Cells:
@@ -303,42 +362,10 @@ def status_line(state: TrainState, histories: Histories, width: int, palette: Pa
         return ""
     history = histories.get(run.id)
     best = history.best if history else None
-    marker, word = look(state, run, palette)[1], state_word(run, history)
-    epochs = f"{_epochs_done(run, history)}/{run.spec.epochs}"
+    marker, word = look(state, run, palette)[1], words.state_word(run, history)
+    epochs = f"{done(run, history)}/{run.spec.epochs}"
     reached = [f"{best.test_accuracy:.2%}"] if best else []
     if width >= WORDS_FROM:
         return " · ".join([f"{marker} {run.id} {word}", epochs, *reached])
     glyph = drawings.STATE_GLYPH.get(word, "?")
     return " ".join([marker, run.id, glyph, epochs, *reached] if width >= NAME_FROM else [marker, glyph, epochs])
-
-
-def loss_text(value: float) -> str:
-    """A loss in at most eight columns: 0.0312, 12.3, 5.12e+30, nan."""
-    if not math.isfinite(value):
-        return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 100 else f"{value:.2e}"
-
-
-def speed(per_second: float | None) -> str:
-    """Images a second, three digits that count: 12,400."""
-    if per_second is None or not math.isfinite(per_second) or per_second <= 0:
-        return "–"
-    digits = max(math.floor(math.log10(per_second)) - 2, 0)
-    return f"{round(per_second, -digits):,.0f}"
-
-
-def duration(seconds: float | None) -> str:
-    """Time as 0:16, 3:51 or 1:02:03."""
-    if seconds is None or not math.isfinite(seconds):
-        return "–"
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
-
-
-def spec_line(spec: RunSpec) -> str:
-    """A run's settings in one line: its lr, and what else is not as it always is."""
-    recipe = TRAINING_OPTIMIZERS.get(spec.optimizer)
-    usual = recipe.defaults() if recipe else {}
-    told = [f"{k}={v:g}" for k, v in spec.hyperparameters.items() if k == "lr" or usual.get(k) != v]
-    return " ".join([spec.optimizer, *told, f"· batch {spec.batch_size} · {spec.epochs} epochs · seed {spec.seed}"])

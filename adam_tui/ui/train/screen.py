@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.containers import Horizontal, Vertical
@@ -20,16 +23,25 @@ from textual.widget import Widget
 
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
+from adam_tui.training.protocol import RunSpec
 from adam_tui.training.rundir import runs_directory
 from adam_tui.ui.actions import FooterKey
-from adam_tui.ui.dialogs import AskText, Choose, ShowText
 from adam_tui.ui.mode_screen import ModeScreen
-from adam_tui.ui.train import charts, picture
-from adam_tui.ui.train import state as s
+from adam_tui.ui.train import axes, charts, model_views, picture, table
+from adam_tui.ui.train import events as e
 from adam_tui.ui.train.actions import ACTIONS, footer
+from adam_tui.ui.train.axes import Limits, Scale
+from adam_tui.ui.train.evaluation import Evaluation
 from adam_tui.ui.train.feed import Feed
+from adam_tui.ui.train.history import RunHistory
+from adam_tui.ui.train.layout import layout
+from adam_tui.ui.train.state import LOST, TrainState
+from adam_tui.ui.train.update import update
 from adam_tui.ui.widgets.cell_view import CellView
 from adam_tui.ui.widgets.tabs_line import TabsLine
+
+if TYPE_CHECKING:
+    from adam_tui.engine.lane import Lane
 
 # Seconds between two looks at the files. A worker tells its losses four times a second.
 AT_WORK, AT_REST, READING = 0.25, 1.0, 0.01
@@ -37,17 +49,35 @@ AT_WORK, AT_REST, READING = 0.25, 1.0, 0.01
 SECONDS_PER_DRAWING = 0.15
 SECONDS_PER_NUMBERS = 0.45  # figures that change faster can only be looked at, not read
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
-LOG_LINES, LOG_LINES_SHOWN = 200, 2
+LOG_LINES_SHOWN = 2
 TITLE_MARGIN = 6  # columns of a frame that its title cannot have
-PANELS = ("loss", "accuracy", "runs", "knobs", "now", "strip", "line", "progress")
-CURVES = ("loss", "accuracy", "runs", "strip", "line")
-NUMBERS = ("now", "progress")
+# A key that is held down turns a knob many times: the run is told once it rests.
+SETTLED = 0.3
+FAR = 10  # cells that the cursor moves with shift
+FRAMED = ("loss", "accuracy", "runs", "knobs", "now", "extra", "strip", "table")
+PANELS = (*FRAMED, "line", "progress")
+CURVES = ("loss", "accuracy", "runs", "extra", "strip", "line")
+NUMBERS = ("now", "progress", "table")
+# In the wide table the arrows choose a run, and what they turn elsewhere cannot be seen.
+HIDDEN_BY_THE_TABLE = (e.Turn, e.ResetKnob, e.CycleOptimizer, e.CycleData)
+
+
+@dataclass(frozen=True, slots=True)
+class XAxis:
+    """The x axis of the loss chart as it is drawn: of which run, in which units, from where to where."""
+
+    history: RunHistory
+    scale: Scale
+    limits: Limits
+    whole: Limits
+    columns: int
 
 
 class TrainScreen(ModeScreen):
     """Curves on the left; runs, hyperparameters and figures on the right; digits and progress below.
 
-    `runs` is the directory of the runs (None: the usual one), `clock` tells seconds since 1970.
+    `runs` is the directory of the runs (None: the usual one), `selected` the run that it opens with, `clock` tells
+    seconds since 1970.
     """
 
     MODE = "train"
@@ -59,14 +89,21 @@ class TrainScreen(ModeScreen):
     ]
 
     # Not repainted as a whole: the panels repaint the cells that changed.
-    state: reactive[s.TrainState] = reactive(s.TrainState, init=False, repaint=False)
+    state: reactive[TrainState] = reactive(TrainState, init=False, repaint=False)
 
-    def __init__(self, runs: Path | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, runs: Path | None = None, selected: str | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
         super().__init__()
         self._clock = clock
-        self._feed = Feed(runs_directory(runs))
+        self.feed = Feed(runs_directory(runs))
         # Before the first drawing, so that the screen opens with what is there.
-        self.set_reactive(TrainScreen.state, s.update(s.TrainState(), s.RunsSeen(self._feed.views())))
+        there = update(TrainState(), e.RunsSeen(self.feed.views()))
+        self.set_reactive(TrainScreen.state, update(there, e.Select(selected)) if selected else there)
+        self._unknown = selected if selected not in (None, self.state.selected) else None
+        self._unsaid: dict[tuple[str, str], float] = {}  # run and knob: what it is to be told
+        self._said: dict[tuple[str, str], float] = {}  # and was told last
+        self._settling: Timer | None = None
         self._timer: Timer | None = None
         self._watching = True
         self._undrawn: set[str] = set()
@@ -75,13 +112,11 @@ class TrainScreen(ModeScreen):
 
     def body(self) -> Iterable[Widget]:
         """The charts, the panels beside them, the digits and the progress line."""
-        views = {name: CellView(id=f"train-{name}", classes="panel") for name in PANELS[:6]}
-        for name, title in (("accuracy", "Test accuracy"), ("runs", "Runs"), ("strip", "Digits")):
-            views[name].border_title = title
-        views["strip"].border_subtitle = "label → prediction · confidence"
+        views = {name: CellView(id=f"train-{name}", classes="panel") for name in FRAMED}
         left = Vertical(views["loss"], views["accuracy"], id="train-left")
-        right = Vertical(views["runs"], views["knobs"], views["now"], id="train-side")
+        right = Vertical(views["runs"], views["knobs"], views["now"], views["extra"], id="train-side")
         yield Horizontal(left, right, id="body")
+        yield views["table"]
         yield views["strip"]
         yield CellView(id="train-line")
         yield CellView(id="train-progress")
@@ -92,6 +127,8 @@ class TrainScreen(ModeScreen):
 
     def on_mount(self) -> None:
         """Look at the runs for the first time."""
+        if self._unknown:
+            self.notify(f"there is no run {self._unknown}", severity="warning", markup=False)
         self._dress()
         self._tick()
 
@@ -117,12 +154,12 @@ class TrainScreen(ModeScreen):
     def _tick(self) -> None:
         if not self._watching:  # a tick that was on its way when something else was shown
             return
-        self.dispatch(s.RunsSeen(self._feed.views()))
-        changed, more = self._feed.poll([run.id for run in self.state.drawn])
+        self.dispatch(e.RunsSeen(self.feed.views()))
+        changed, more = self.feed.poll([run.id for run in self.state.drawn])
         self._undrawn |= changed
         if not more or self._clock() - self._drawn_at >= SECONDS_PER_DRAWING:
             self._draw_news()
-        at_work = any(run.state in ("starting", "running") for run in self.state.runs)
+        at_work = any(run.state in ("queued", "starting", "running") for run in self.state.runs)
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(READING if more else AT_WORK if at_work else AT_REST, self._tick)
@@ -139,19 +176,105 @@ class TrainScreen(ModeScreen):
             self._counted_at = now
             self._draw(NUMBERS)
 
-    def dispatch(self, event: object) -> None:
-        """Take an event to the state."""
-        self.state = s.update(self.state, event)  # type: ignore[arg-type]
+    def look_again(self) -> None:
+        """Look at the files now: something was done to them."""
+        self._tick()
 
-    def watch_state(self, before: s.TrainState, after: s.TrainState) -> None:
-        """Draw what the change touches."""
+    def dispatch(self, event: object) -> None:
+        """Take an event to the state; what the arrow keys mean depends on what is shown."""
+        if self.state.table:
+            if isinstance(event, HIDDEN_BY_THE_TABLE):
+                return
+            if isinstance(event, e.SelectRun | e.ChooseKnob):
+                id = table.neighbour(self.state, self.feed.histories, self._clock(), event.by)
+                event = e.Select(id or "")
+        elif self.state.cursor is not None and isinstance(event, e.Turn):
+            shown = self.x_axis()
+            if shown is None:
+                return
+            cells = event.notches * (FAR if event.coarse else 1)
+            at, columns = self.state.cursor, shown.columns
+            event = e.PutCursor(axes.moved(shown.scale, shown.history, at, cells, shown.limits, columns))
+        elif isinstance(event, e.Turn | e.SetKnob | e.ResetKnob) and self.state.tuning and not self.state.tuning.alive:
+            self.notify(f"{self.state.tuning.id} is over: h turns the next run's")
+            return
+        self.state = update(self.state, event)  # type: ignore[arg-type]
+
+    def watch_state(self, before: TrainState, after: TrainState) -> None:
+        """Draw what the change touches, and tell a run at work what was turned."""
         if not self.is_mounted:
             return
+        if after.asked != before.asked:
+            self._tell_later(before, after)
         if after.drawn != before.drawn and self._timer is not None:
-            self._feed.poll([run.id for run in after.drawn])
+            self.feed.poll([run.id for run in after.drawn])
         self.refresh_footer()
         self._dress()
         self._draw(PANELS)
+
+    def _tell_later(self, before: TrainState, after: TrainState) -> None:
+        for id, values in after.asked.items():
+            for name, value in values.items():
+                if before.asked.get(id, {}).get(name) != value:
+                    self._unsaid[id, name] = value
+                    if self._settling is not None:
+                        self._settling.stop()
+                    self._settling = self.set_timer(SETTLED, self._tell)
+
+    def _tell(self) -> None:
+        """Tell the runs at work what was turned; not what is as it was."""
+        for (id, name), value in self._unsaid.items():
+            run = next((run for run in self.state.runs if run.id == id), None)
+            if run is not None and run.alive and (run.settings.get(name) != value or (id, name) in self._said):
+                self.command(id, "set", name=name, value=value)
+                self._said[id, name] = value
+        self._unsaid.clear()
+
+    # What the effects need.
+
+    def effect(self, name: str) -> Callable[[], None] | None:
+        """What a key does beyond the state."""
+        from adam_tui.ui.train.effects import EFFECTS
+
+        return partial(EFFECTS[name], self) if name in EFFECTS else None
+
+    def start_run(self, spec: RunSpec) -> None:
+        """Start a run and select it."""
+        try:
+            id = self.feed.start(spec)
+        except (OSError, ValueError) as error:
+            self.notify(f"cannot start: {error}", severity="error", markup=False)
+            return
+        self.dispatch(e.RunsSeen(self.feed.views()))
+        self.dispatch(e.Select(id))
+        self._tick()
+
+    def command(self, id: str, order: str, /, **values: object) -> None:
+        """Tell a run's process something."""
+        try:
+            self.feed.command(id, order, **values)
+        except (OSError, KeyError) as error:
+            self.notify(f"cannot reach {id}: {error}", severity="error", markup=False)
+
+    def train_lane(self, lane: Lane) -> None:
+        """Ask whether to train with the optimizer of one of the playground's lanes."""
+        from adam_tui.ui.train.effects import train_lane
+
+        train_lane(self, lane)
+
+    def selected_history(self) -> RunHistory | None:
+        """What the selected run has told."""
+        return self.feed.histories.get(self.state.selected or "")
+
+    def x_axis(self) -> XAxis | None:
+        """The x axis of the loss chart; None while there is no curve."""
+        state, drawn = self.state, axes.drawn_histories(self.state, self.feed.histories)
+        if not drawn or not len(drawn[0][1].curve):
+            return None
+        scale = axes.scale_of(state, drawn)
+        whole = axes.limits(replace(state, zoom=None, recent=False), drawn, scale)
+        columns = max(self._view("loss").content_region.width - charts.AXIS_COLUMNS, 2)
+        return XAxis(drawn[0][1], scale, axes.limits(state, drawn, scale), whole, columns)
 
     # Drawing.
 
@@ -162,25 +285,43 @@ class TrainScreen(ModeScreen):
 
     def _dress(self) -> None:
         """Titles and heights; and the words about the selected run, whose number of lines decides a height."""
-        state, histories = self.state, self._feed.histories
+        state, histories = self.state, self.feed.histories
         run = state.run
-        told = run is not None and run.state in ("failed", s.LOST)
-        log = self._feed.log(run.id, LOG_LINES_SHOWN) if run is not None and told else ""
+        told = run is not None and run.state in ("failed", LOST)
+        log = self.feed.log(run.id, LOG_LINES_SHOWN) if run is not None and told else ""
         self._about = picture.notes(state, histories, log, self._palette)
         self.query_one(TabsLine).status = picture.status_line(state, histories, self.size.width, self._palette)
         if run is None:
             self._title("loss", picture.GALLERY_TITLE)
         else:
             legend = charts.loss_legend(state, histories, self._view("loss").size.width - TITLE_MARGIN)
-            self._title("loss", charts.loss_title(state), legend)
-        self._title("knobs", picture.knobs_title(state))
+            self._title("loss", charts.loss_title(state, histories), legend)
+        self._title("accuracy", charts.accuracy_title(state, histories), charts.best_words(self.selected_history()))
+        self._title("runs", "Runs")
+        self._title("knobs", picture.knobs_title(state), picture.knobs_subtitle(state))
         self._title("now", picture.run_title(state, histories, self._palette))
+        self._title("extra", picture.extra_title(state, histories))
+        view, found = state.view, self._evaluation()
+        self._title("strip", model_views.title(view, found), model_views.HINTS[view])
+        if state.table:
+            shown = len(table.listed(state, histories, self._clock()))
+            self._title("table", table.title(state, shown), table.HINT)
         width, height = self.size
         if height:
-            notes = picture.notes_height(self._about, self._view("now").content_region.width)
-            rows = picture.layout(state, notes, width, height)
-            for name in PANELS[:-1]:
-                self._set_height(name, getattr(rows, name))
+            self._set_heights(width, height)
+
+    def _set_heights(self, width: int, height: int) -> None:
+        state, history, found = self.state, self.selected_history(), self._evaluation()
+        notes = picture.notes_height(self._about, self._view("now").content_region.width)
+        extra = picture.extra_rows(state, self.feed.histories)
+
+        def view_rows(columns: int, most: int) -> int:
+            return model_views.rows_wanted(state.view, found, history, columns, most)
+
+        rows = layout(state, notes, extra, view_rows, width, height)
+        self.query_one("#body").display = rows.body > 0
+        for name in PANELS[:-1]:
+            self._set_height(name, getattr(rows, name))
 
     def _set_height(self, name: str, rows: int) -> None:
         view = self._view(name)
@@ -188,6 +329,9 @@ class TrainScreen(ModeScreen):
             view.display = rows > 0
         if rows and (view.styles.height is None or view.styles.height.value != rows):
             view.styles.height = rows
+
+    def _evaluation(self) -> Evaluation | None:
+        return self.feed.evaluation(self.state.selected)
 
     def _title(self, name: str, title: str, subtitle: str = "") -> None:
         view = self._view(name)
@@ -205,7 +349,7 @@ class TrainScreen(ModeScreen):
                 view.show(self._cells(name, size.width, size.height))
 
     def _cells(self, name: str, width: int, height: int) -> Cells:
-        state, histories, palette = self.state, self._feed.histories, self._palette
+        state, histories, palette = self.state, self.feed.histories, self._palette
         match name:
             case "loss" if state.run is None:
                 return picture.gallery(state, width, height, palette)
@@ -217,10 +361,16 @@ class TrainScreen(ModeScreen):
                 return picture.runs(state, histories, width, height, palette)
             case "knobs":
                 return picture.knobs(state, width, height, palette)
+            case "now" if state.cursor is not None:
+                return picture.reading(state, histories, width, height, palette)
             case "now":
                 return picture.now(state, histories, self._about, self._clock(), width, height, palette)
+            case "extra":
+                return picture.extra(state, histories, width, height, palette)
             case "strip":
-                return picture.strip(state, histories, width, height, palette)
+                return picture.strip(state, histories, self._evaluation(), width, height, palette)
+            case "table":
+                return table.draw(state, histories, self._clock(), width, height, palette)
             case "line":
                 return picture.line(state, histories, width, palette)
             case _:
@@ -235,95 +385,3 @@ class TrainScreen(ModeScreen):
         """Share the rows anew once the layout is known."""
         super().on_resize(event)
         self.call_after_refresh(self._dress)
-
-    # Effects: what the keys do beyond the state.
-
-    def do_start(self) -> None:
-        """T: a new run with the hyperparameters that are shown."""
-        try:
-            id = self._feed.start(self.state.spec())
-        except (OSError, ValueError) as error:
-            self.notify(f"cannot start: {error}", severity="error", markup=False)
-            return
-        self.dispatch(s.RunsSeen(self._feed.views()))
-        self.dispatch(s.Select(id))
-        self._tick()
-
-    def do_pause(self) -> None:
-        """Space: pause the selected run, or let it go on."""
-        run = self._at_work()
-        if run is not None:
-            self._command(run.id, "resume" if run.state == "paused" else "pause")
-
-    def do_stop(self) -> None:
-        """X: ask how to stop the selected run."""
-        run = self._at_work()
-        if run is None:
-            return
-
-        def answered(order: str | None) -> None:
-            if order is not None:
-                self._command(run.id, order)
-
-        answers = (
-            ("s", "stop", "stop: finish this step, write a checkpoint, end"),
-            ("k", "kill", "kill: end at once, without a checkpoint"),
-        )
-        self.app.push_screen(Choose(f"Stop {run.id}?", picture.spec_line(run.spec), answers), answered)
-
-    def do_delete(self) -> None:
-        """D: ask, then remove the selected run's directory."""
-        run = self.state.run
-        if run is None:
-            self.notify("there is no run to delete")
-            return
-        if run.alive:
-            self.notify(f"{run.id} is {run.state}: x stops it first", severity="warning")
-            return
-
-        def answered(answer: str | None) -> None:
-            if answer is None:
-                return
-            try:
-                self._feed.delete(run.id)
-            except (OSError, ValueError) as error:
-                self.notify(f"cannot delete {run.id}: {error}", severity="error", markup=False)
-            self._tick()
-
-        text = f"{picture.spec_line(run.spec)}\nIts curves and its checkpoint are gone for good."
-        self.app.push_screen(Choose(f"Delete {run.id}?", text, (("y", "yes", "yes, delete it"),)), answered)
-
-    def do_log_tail(self) -> None:
-        """L: the end of worker.log."""
-        run = self.state.run
-        if run is not None:
-            text = self._feed.log(run.id, LOG_LINES) or "The process has written nothing here."
-            self.app.push_screen(ShowText(f"worker.log of {run.id}", text))
-
-    def do_type_value(self) -> None:
-        """Enter: type the chosen knob's value."""
-        knob = self.state.chosen_knob
-
-        def entered(text: str | None) -> None:
-            if text is not None:
-                self.dispatch(s.SetKnob(knob.parse(text)))
-
-        hint = f"{knob.meaning} · {knob.allowed()} · default {knob.format(knob.default)}"
-        value = knob.format(self.state.value(knob))
-        self.app.push_screen(AskText(f"{self.state.recipe.title} {knob.name}", value, hint, knob.parse), entered)
-
-    def _at_work(self) -> s.RunView | None:
-        """The selected run when it can be commanded; else say why not."""
-        run = self.state.run
-        if run is None:
-            self.notify("there is no run yet: t starts one")
-        elif not run.alive:
-            self.notify(f"{run.id} is over: {picture.state_word(run, self._feed.histories.get(run.id))}")
-            return None
-        return run
-
-    def _command(self, id: str, order: str) -> None:
-        try:
-            self._feed.command(id, order)
-        except (OSError, KeyError) as error:
-            self.notify(f"cannot reach {id}: {error}", severity="error", markup=False)

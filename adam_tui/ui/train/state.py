@@ -1,30 +1,44 @@
 """The training screen as a value: what is chosen for the next run, which runs there are, and what is shown of them.
 
-`update(state, event)` is the whole logic and touches nothing outside. Runs come and go on the disk; the screen tells
-the state which there are (`RunsSeen`), and starts, stops and deletes them itself, because those are effects.
+The screen turns keys into events (`events`), `update` makes the next state of them, and `picture` draws it. What the
+runs have told is not in here: it grows by megabytes and is only drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from adam_tui.draw.palette import MARKERS
 from adam_tui.engine.knobs import Knob
 from adam_tui.training.protocol import ENDED, RunSpec
 from adam_tui.training.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, Recipe, make_spec
 
+Axis = Literal["steps", "epochs", "time"]
+View = Literal["digits", "mistakes", "confusion", "filters", "layers"]
+
+AXES: tuple[Axis, ...] = ("steps", "epochs", "time")
+VIEWS: tuple[View, ...] = ("digits", "mistakes", "confusion", "filters", "layers")
 DEFAULT_OPTIMIZER = "adam"  # the article's
 # Steps that the bright curve is averaged over; 1 shows the losses as they are.
 SPANS = (1, 10, 30, 100, 300, 1000)
 DEFAULT_SPAN = SPANS.index(100)
 LOST = "lost"  # rundir's word for a process that is gone without an end
+QUEUED = "queued"
+# Adagrad reads it before its first step, never again: a run at work has no such knob.
+BEFORE_THE_FIRST_STEP = "initial_accumulator_value"
+MOST_DRAWN = len(MARKERS)  # curves at a time: more could not be told apart
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """One run as its directory tells. `state` is starting, running, paused, finished, stopped, failed or lost."""
+    """One run as its directory tells. `state` is a `protocol.State` or lost.
+
+    `settings` are the hyperparameters as they are now: those of the spec with what was set on the way. `ended` is in
+    seconds since 1970, None while a process is at work. `device` is what it waits for or holds, since `came`. Memory
+    is in bytes, a share of the machine in percent; None where nobody knows.
+    """
 
     id: str
     spec: RunSpec
@@ -33,11 +47,24 @@ class RunView:
     reason: str = ""
     epoch: int = 0
     step: int = 0
+    settings: Mapping[str, float] = field(default_factory=dict)
+    ended: float | None = None
+    resumable: bool = False
+    device: str = ""
+    came: float = 0.0
+    cpu_percent: float | None = None
+    memory_bytes: int | None = None
+    gpu_percent: float | None = None
+    gpu_memory_bytes: int | None = None
 
     @property
     def alive(self) -> bool:
-        """Whether a process is at work on it."""
+        """Whether a process is at work on it, or waits for its turn."""
         return self.state not in ENDED and self.state != LOST
+
+    def setting(self, knob: Knob) -> float:
+        """What a hyperparameter is now."""
+        return self.settings.get(knob.name, self.spec.hyperparameters.get(knob.name, knob.default))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,45 +72,79 @@ class TrainState:
     """Everything the training screen shows, apart from what the runs have told.
 
     `tuned` holds, for each optimizer, the values that are not its defaults; `run_values` the batch size, epochs and
-    seed. `runs` are newest first; `slots` gives each its colour and marker, which it keeps.
+    seed, `rest` what else the next run's RunSpec is to hold. With `live` the arrow keys turn the selected run instead
+    of the next one; `asked` holds, by run, what was turned and is not yet told as taken.
+
+    `runs` are newest first; `slots` gives each its colour and marker. With `overlay` the newest runs are drawn beside
+    the selected one, but for those that `picked` says in or out of it. `zoom` is the part of the x axis that is shown,
+    in the axis' units, `cursor` the step whose values are read.
     """
 
     optimizer: str = DEFAULT_OPTIMIZER
     tuned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     run_values: Mapping[str, float] = field(default_factory=lambda: {k: v.default for k, v in RUN_KNOBS.items()})
+    rest: Mapping[str, Any] = field(default_factory=dict)
     knob: int = 0
+    live: bool = False
+    asked: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     runs: tuple[RunView, ...] = ()
     slots: Mapping[str, int] = field(default_factory=dict)
     selected: str | None = None
     overlay: bool = True
+    picked: Mapping[str, bool] = field(default_factory=dict)
     log: bool = True
     recent: bool = False
     smoothing: int = DEFAULT_SPAN
+    axis: Axis = "steps"
+    zoom: tuple[float, float] | None = None
+    cursor: int | None = None
+    view: View = "digits"
+    table: bool = False
+    sort: str = "started"
+    rising: bool = False
+    search: str = ""
+
+    @property
+    def tuning(self) -> RunView | None:
+        """The run whose hyperparameters the arrow keys turn; None when they turn the next one's."""
+        return self.run if self.live else None
 
     @property
     def recipe(self) -> Recipe:
-        """The optimizer of the next run."""
-        return TRAINING_OPTIMIZERS[self.optimizer]
+        """The optimizer whose knobs are shown."""
+        run = self.tuning
+        known = run.spec.optimizer if run is not None else self.optimizer
+        return TRAINING_OPTIMIZERS.get(known) or TRAINING_OPTIMIZERS[self.optimizer]
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
-        """What can be turned: the optimizer's hyperparameters, then those of the run."""
+        """What can be turned: the optimizer's hyperparameters, then those of a run that has not begun."""
+        if self.tuning is not None:
+            return tuple(knob for knob in self.recipe.knobs if knob.name != BEFORE_THE_FIRST_STEP)
         return (*self.recipe.knobs, *RUN_KNOBS.values())
 
     @property
     def chosen_knob(self) -> Knob:
         """The one that the arrow keys turn."""
-        return self.knobs[self.knob]
+        return self.knobs[min(self.knob, len(self.knobs) - 1)]
 
     def value(self, knob: Knob) -> float:
-        """A knob's value for the next run."""
+        """A knob's value for the next run, or for the one at work."""
+        run = self.tuning
+        if run is not None:
+            return self.asked.get(run.id, {}).get(knob.name, run.setting(knob))
         if knob.name in RUN_KNOBS:
             return self.run_values[knob.name]
         return self.tuned.get(self.optimizer, {}).get(knob.name, knob.default)
 
+    def usual(self, knob: Knob) -> float:
+        """What backspace brings back: the default, or what the run at work began with."""
+        run = self.tuning
+        return knob.default if run is None else run.spec.hyperparameters.get(knob.name, knob.default)
+
     def spec(self) -> RunSpec:
         """What `t` would start."""
-        return make_spec(self.optimizer, self.tuned.get(self.optimizer, {}), **self.run_values)
+        return make_spec(self.optimizer, self.tuned.get(self.optimizer, {}), **self.run_values, **self.rest)
 
     @property
     def span(self) -> int:
@@ -102,160 +163,30 @@ class TrainState:
 
     @property
     def drawn(self) -> tuple[RunView, ...]:
-        """The runs whose curves are shown: the selected one, and with the overlay the newest of each other colour."""
+        """The runs whose curves are shown: the selected one first; with the overlay the picked and the newest ones.
+
+        No two of them have one colour.
+        """
         chosen = self.run
         if chosen is None:
             return ()
         taken, kept = {self.slots[chosen.id]}, [chosen]
-        for run in self.runs if self.overlay else ():
+        picked = [run for run in self.runs if self.picked.get(run.id)]
+        newest = [run for run in self.runs if run.id not in self.picked]
+        for run in (*picked, *newest) if self.overlay else ():
             if self.slots[run.id] not in taken:
                 taken.add(self.slots[run.id])
                 kept.append(run)
         return tuple(kept)
 
-
-@dataclass(frozen=True, slots=True)
-class CycleOptimizer:
-    """Choose the next optimizer, or the previous one; each keeps what was set."""
-
-    by: int
-
-
-@dataclass(frozen=True, slots=True)
-class ChooseKnob:
-    """Choose the knob below (1) or above (−1)."""
-
-    by: int
+    def in_line(self, run: RunView) -> int:
+        """A queued run's place in the line for its device, from 1; 0 for a run that does not wait."""
+        if run.state != QUEUED:
+            return 0
+        waiting = (other for other in self.runs if other.state == QUEUED and other.device == run.device)
+        return 1 + sum((other.came, other.id) < (run.came, run.id) for other in waiting)
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """Turn the chosen knob."""
-
-    notches: int
-    coarse: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SetKnob:
-    """Give the chosen knob an exact value; the knob must accept it."""
-
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class ResetKnob:
-    """Give the chosen knob its default."""
-
-
-@dataclass(frozen=True, slots=True)
-class SelectRun:
-    """Select the next run in the table, or the previous one."""
-
-    by: int
-
-
-@dataclass(frozen=True, slots=True)
-class Select:
-    """Select a run by its id, when there is one."""
-
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunsSeen:
-    """The runs that there are now, newest first."""
-
-    runs: tuple[RunView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Toggle:
-    """Turn one of the switches of the display."""
-
-    what: Literal["overlay", "log", "recent"]
-
-
-@dataclass(frozen=True, slots=True)
-class CycleSmoothing:
-    """Average over more steps; after the most, over none."""
-
-
-Event = (
-    CycleOptimizer | ChooseKnob | Turn | SetKnob | ResetKnob | SelectRun | Select | RunsSeen | Toggle | CycleSmoothing
-)
-
-
-def update(state: TrainState, event: Event) -> TrainState:
-    """What the training screen becomes when `event` happens."""
-    match event:
-        case CycleOptimizer(by):
-            return _with_optimizer(state, by)
-        case ChooseKnob(by):
-            return replace(state, knob=(state.knob + by) % len(state.knobs))
-        case Turn(notches, coarse):
-            return _set(state, state.chosen_knob.turn(state.value(state.chosen_knob), notches, coarse=coarse))
-        case SetKnob(value):
-            return _set(state, value)
-        case ResetKnob():
-            return _set(state, state.chosen_knob.default)
-        case SelectRun(by):
-            return replace(state, selected=state.runs[(state.place + by) % len(state.runs)].id) if state.runs else state
-        case Select(id):
-            return replace(state, selected=id) if any(run.id == id for run in state.runs) else state
-        case RunsSeen(runs):
-            return _with_runs(state, runs)
-        case Toggle(what):
-            return _toggled(state, what)
-        case CycleSmoothing():
-            return replace(state, smoothing=(state.smoothing + 1) % len(SPANS))
-
-
-def _toggled(state: TrainState, what: Literal["overlay", "log", "recent"]) -> TrainState:
-    match what:
-        case "overlay":
-            return replace(state, overlay=not state.overlay)
-        case "log":
-            return replace(state, log=not state.log)
-        case "recent":
-            return replace(state, recent=not state.recent)
-
-
-def _with_optimizer(state: TrainState, by: int) -> TrainState:
-    """The chosen knob stays the one of the same name where there is one."""
-    names = tuple(TRAINING_OPTIMIZERS)
-    knob = state.chosen_knob.name
-    after = replace(state, optimizer=names[(names.index(state.optimizer) + by) % len(names)], knob=0)
-    return replace(after, knob=next((i for i, k in enumerate(after.knobs) if k.name == knob), 0))
-
-
-def _set(state: TrainState, value: float) -> TrainState:
-    knob = state.chosen_knob
-    if knob.name in RUN_KNOBS:
-        return replace(state, run_values={**state.run_values, knob.name: value})
-    own = {name: v for name, v in state.tuned.get(state.optimizer, {}).items() if name != knob.name}
-    if value != knob.default:
-        own[knob.name] = value
-    return replace(state, tuned={**state.tuned, state.optimizer: own})
-
-
-def _with_runs(state: TrainState, runs: tuple[RunView, ...]) -> TrainState:
-    """Each new run gets a colour that the newest ones before it do not have; a selected run that is gone is replaced.
-
-    At first the newest run is selected, or the newest that is at work.
-    """
-    slots = {run.id: state.slots[run.id] for run in runs if run.id in state.slots}
-    newest: list[int] = []  # slots of the runs so far, oldest first
-    for run in reversed(runs):
-        if run.id not in slots:
-            recent = newest[-len(MARKERS) + 1 :]
-            slots[run.id] = next(slot for slot in range(len(MARKERS)) if slot not in recent)
-        newest.append(slots[run.id])
-    selected = state.selected
-    if not any(run.id == selected for run in runs):
-        if selected is None:
-            selected = next((run.id for run in runs if run.alive), runs[0].id if runs else None)
-        else:
-            selected = runs[min(state.place, len(runs) - 1)].id if runs else None
-    after = replace(state, runs=runs, slots=slots, selected=selected)
-    return state if after == state else after
+def with_knob(state: TrainState, name: str) -> TrainState:
+    """The knob of that name chosen, where there is one; else the first."""
+    return replace(state, knob=next((i for i, knob in enumerate(state.knobs) if knob.name == name), 0))
