@@ -7,12 +7,8 @@ one moved dot. The view is therefore cut into tiles side by side: a changed cell
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
-from rich.color import Color as RichColor
-from rich.segment import Segment
-from rich.style import Style
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.geometry import Region, Size
@@ -21,25 +17,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from adam_tui.draw.cells import Cells
+from adam_tui.ui.widgets.cell_strip import CellStrip, Row
 
 # Columns of a tile: half as wide saves a fifth of the bytes and doubles the widgets that each layout visits.
 TILE = 12
 _PACK = np.array((65536, 256, 1), np.int32)  # red, green, blue to one number
-
-
-_BOLD = Style(bold=True)
-
-
-@lru_cache(maxsize=8192)
-def _style(fg: int, bg: int, bold: bool) -> Style:
-    """The Rich style of two 24-bit colours; cached because Rich caches its escape codes in the object."""
-    style = Style.from_color(_color(fg), _color(bg))  # five times as quick as Style(color=…, bgcolor=…)
-    return style + _BOLD if bold else style
-
-
-@lru_cache(maxsize=8192)
-def _color(rgb: int) -> RichColor:
-    return RichColor.from_rgb(rgb >> 16, rgb >> 8 & 255, rgb & 255)
 
 
 class CellView(Horizontal):
@@ -73,7 +55,7 @@ class CellView(Horizontal):
         super().__init__(id=id, classes=classes)
         self._draw = draw
         self._cells: Cells | None = None
-        self._strips: dict[tuple[int, int], Strip] = {}  # by the tile's left column and the row
+        self._rows: dict[int, Row] = {}  # those that were asked for since they changed
         self._known_size = Size(0, 0)
 
     def compose(self) -> ComposeResult:
@@ -100,21 +82,21 @@ class CellView(Horizontal):
         """Show `cells` and repaint what differs from what was shown before."""
         before, self._cells = self._cells, cells
         if before is None or before.glyph.shape != cells.glyph.shape:
-            self._strips.clear()
+            self._rows.clear()
             for tile in self.children:
                 tile.refresh()
             return
         changed = cells.changed(before)
         if not changed.any():
             return
+        for row in np.flatnonzero(changed.any(axis=1)).tolist():
+            self._rows.pop(row, None)
         for tile in self.query_children(CellTile):
             part = changed[:, tile.left : tile.left + TILE]
             rows = np.flatnonzero(part.any(axis=1))
             if len(rows):
                 last = part.shape[1] - part[rows, ::-1].argmax(axis=1)
                 first = part[rows].argmax(axis=1)
-                for row in rows.tolist():
-                    self._strips.pop((tile.left, row), None)
                 tile.refresh(
                     *(Region(int(a), int(y), int(b - a), 1) for y, a, b in zip(rows, first, last, strict=True))
                 )
@@ -123,30 +105,20 @@ class CellView(Horizontal):
         """The cells of one tile's row."""
         cells = self._cells
         if self._draw is not None and (cells is None or (cells.width, cells.height) != self.size):
-            self._strips.clear()
+            self._rows.clear()
             cells = self._cells = self._draw(self.size)
-        kept = self._strips.get((left, row))
-        if kept is None or kept.cell_length != width:
-            kept = self._strips[left, row] = self._made_strip(cells, left, width, row)
-        return kept
-
-    def _made_strip(self, cells: Cells | None, left: int, width: int, row: int) -> Strip:
         if cells is None or row >= cells.height or left >= cells.width:
             return Strip.blank(width, self.rich_style)
         stop = min(left + width, cells.width)
-        glyph, bold = cells.glyph[row, left:stop], cells.bold[row, left:stop]
-        fg = cells.fg[row, left:stop].astype(np.int32) @ _PACK
-        bg = cells.bg[row, left:stop].astype(np.int32) @ _PACK
-        # A space has no ink: its foreground must not cut a run in two.
-        key = np.where(glyph == 32, -1, fg * 2 + bold)
-        edges = (np.flatnonzero((key[1:] != key[:-1]) | (bg[1:] != bg[:-1])) + 1).tolist()
-        inks, papers, bolds, text = fg.tolist(), bg.tolist(), bold.tolist(), cells.characters(row, left, stop)
-        segments = [
-            Segment("".join(text[a:b]), _style(inks[a], papers[a], bolds[a]))
-            for a, b in zip([0, *edges], [*edges, stop - left], strict=True)
-        ]
-        strip = Strip(segments, stop - left)
+        strip = CellStrip(self._row(cells, row), left, stop)
         return strip if stop - left == width else strip.extend_cell_length(width, self.rich_style)
+
+    def _row(self, cells: Cells, row: int) -> Row:
+        kept = self._rows.get(row)
+        if kept is None:
+            fg, bg = (ground[row].astype(np.int32) @ _PACK for ground in (cells.fg, cells.bg))
+            kept = self._rows[row] = Row(cells.characters(row), fg.tolist(), bg.tolist(), cells.bold[row].tolist())
+        return kept
 
 
 class CellTile(Widget):
