@@ -16,7 +16,8 @@ ALIKE = 0.98
 
 
 def words(svg):
-    return [(text.get("x"), text.get("y"), text.text) for text in ET.fromstring(svg).iter(TEXT)]
+    found = ((float(text.get("y")), float(text.get("x")), text.text) for text in ET.fromstring(svg).iter(TEXT))
+    return sorted(found)
 
 
 def shapes(svg):
