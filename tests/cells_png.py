@@ -68,7 +68,7 @@ def _glyph(draw, text, x, y, color, bold):
         draw.rectangle((x + left, y + top, x + right - 1, y + bottom - 1), fill=color)
     elif text in ARMS or text in HEAVY_ARMS:
         for arm in ARMS.get(text) or HEAVY_ARMS[text]:
-            draw.line((*_middle(x, y), *_end(arm, x, y)), fill=color, width=LINE if text in ARMS else HEAVY_LINE)
+            _straight(draw, _middle(x, y), _end(arm, x, y), color, LINE if text in ARMS else HEAVY_LINE)
     elif text in ROUND:
         (ax, ay), (bx, by) = (_end(arm, x, y) for arm in ROUND[text])
         mx, my = _middle(x, y)
@@ -76,21 +76,32 @@ def _glyph(draw, text, x, y, color, bold):
             ((1 - t) ** 2 * ax + 2 * t * (1 - t) * mx + t**2 * bx, (1 - t) ** 2 * ay + 2 * t * (1 - t) * my + t**2 * by)
             for t in np.linspace(0, 1, 9)
         ]
-        draw.line(curve, fill=color, width=LINE)
+        draw.line([(cx - 0.5, cy - 0.5) for cx, cy in curve], fill=color, width=LINE)
     elif text in DASHES:
         direction, count = DASHES[text]
         size, (mx, my) = W if direction == "h" else H, _middle(x, y)
         for i in range(count):
             a, b = (i + 0.25) * size / count, (i + 0.75) * size / count
-            draw.line((x + a, my, x + b, my) if direction == "h" else (mx, y + a, mx, y + b), fill=color, width=LINE)
+            ends = ((x + a, my), (x + b, my)) if direction == "h" else ((mx, y + a), (mx, y + b))
+            _straight(draw, *ends, color, LINE)
     elif text != " ":
         letter = code < 0x0530 or 0x2010 <= code < 0x2100
         font = _font(FONTS if letter else SIGNS, bold)
         draw.text((x + W / 2, y + BASELINE), text, fill=color, font=font, anchor="ms")
 
 
+def _straight(draw, start, end, color, width):
+    """A line along an axis as a rectangle: pillow's own lines lie a pixel higher one way than the other."""
+    (left, top), (right, bottom) = map(min, start, end), map(max, start, end)
+    before, after = width // 2, width - width // 2 - 1
+    if top == bottom:
+        draw.rectangle((left, top - before, right - 1, bottom + after), fill=color)
+    else:
+        draw.rectangle((left - before, top, right + after, bottom - 1), fill=color)
+
+
 def _middle(x, y):
-    return x + W / 2 - 1, y + H / 2 - 1
+    return x + W // 2 + 1, y + H // 2 - 1
 
 
 def _end(arm, x, y):
