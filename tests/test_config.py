@@ -3,10 +3,14 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from adam_tui import config
+from adam_tui.cli import main
 from adam_tui.config import Config
 from adam_tui.draw.palette import PALETTES
+from adam_tui.training.recipes import make_spec
+from adam_tui.training.rundir import create
 
 ALL = """
 theme = "nord"      # any of Textual's, or adam-dark, adam-light, adam-magma, adam-grey
@@ -111,3 +115,28 @@ def test_the_usual_place_is_the_users_configuration_directory(monkeypatch, tmp_p
 
 def test_every_palette_of_the_drawings_can_be_named():
     assert set(config.PALETTE_NAMES) == set(PALETTES)
+
+
+def command(*arguments, **environment):
+    return CliRunner().invoke(main, arguments, env={"ADAM_TUI_RUNS": None} | environment)
+
+
+def test_commands_look_for_runs_where_the_settings_say_unless_told_otherwise(file, tmp_path):
+    made = create(make_spec("adam", {}), tmp_path / "mine")
+    file.write_text(f'runs = "{tmp_path / "mine"}"')
+    assert made.id in command("runs", "list").output
+    assert made.id not in command("runs", "list", ADAM_TUI_RUNS=str(tmp_path / "other")).output
+    assert made.id not in command("runs", "list", "--runs", str(tmp_path / "other")).output
+
+
+def test_a_command_says_what_is_wrong_in_one_line_and_works(file, tmp_path):
+    file.write_text("fps = 1000")
+    result = command("runs", "list", "--runs", str(tmp_path))
+    assert result.exit_code == 0
+    assert result.stderr.startswith(f"adam-tui: {file}: fps is a whole number")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_picture_needs_no_settings(file):
+    file.write_text("fps = 1000")
+    assert command("plot", "--size", "40x12").stderr == ""
