@@ -9,7 +9,7 @@ from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.trajectory import trajectories
 from adam_tui.ui.app import AdamApp
-from adam_tui.ui.dialogs import AskText, Help, ShowText
+from adam_tui.ui.dialogs import AskText, Choose, Help, ShowText
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.widgets.cell_view import CellView
@@ -323,3 +323,15 @@ async def test_a_page_opens_its_scenario_though_the_playground_was_never_shown()
         await pilot.pause()
         assert app.screen.state.exhibit == list(GALLERY.values())[2]
         assert "▸● sgd" in panel(app, "lanes")
+
+
+async def test_the_bridge_asks_before_it_trains_with_the_lane(tmp_path):
+    app = AdamApp(PlaygroundState(), runs=tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("T")
+        await pilot.pause()
+        await pilot.pause()
+        assert isinstance(app.screen, Choose)
+        assert "lr 0.1 is 200 × the 0.0005" in str(app.screen.query("Label").first().render())
+        await pilot.press("escape")
+        assert list(tmp_path.iterdir()) == [], "nothing was started"

@@ -69,6 +69,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("undo", "u", "Undo", SCENARIO, e.Undo()),
     Action("redo", "ctrl+r", "Redo", SCENARIO, e.Redo()),
     Action("copy", "c", "Copy as command line, PyTorch code or JSON", SCENARIO),
+    Action("train", "T", "Train the network with this lane's optimizer", SCENARIO),
     Action("export", "e", "Export the picture, the numbers or a recording", SCENARIO),
 )
 

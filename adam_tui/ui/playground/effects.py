@@ -99,6 +99,11 @@ def _export(screen: PlaygroundScreen, kind: str) -> None:
         screen.app.call_from_thread(screen.app.notify, str(path), title="Saved")
 
 
+def train(screen: PlaygroundScreen) -> None:
+    """Shift+T: ask whether to train the network with the chosen lane's optimizer."""
+    screen.app.train_lane(screen.state.chosen_lane)  # type: ignore[attr-defined]
+
+
 def go_to(screen: PlaygroundScreen) -> None:
     """G: type the step to go to."""
     steps = screen.state.scenario.steps
@@ -170,6 +175,7 @@ EFFECTS: Mapping[str, Callable[[PlaygroundScreen], None]] = {
         next_exhibit,
         copy,
         export,
+        train,
         go_to,
         steps,
         type_start,
