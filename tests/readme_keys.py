@@ -29,7 +29,7 @@ def with_tables(text):
     """The README with the tables as they should be."""
     for mode, actions in TABLES.items():
         old = re.compile(rf"(?<=^### {mode}\n\n)\| for .*?(?=\n\n)", re.MULTILINE | re.DOTALL)
-        text, times = old.subn(lambda _, new=table(actions): new, text)
+        text, times = old.subn(table(actions).replace("\\", r"\\"), text)
         assert times == 1, f"no table below '### {mode}'"
     return text
 
