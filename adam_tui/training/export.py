@@ -23,13 +23,13 @@ def write_csv(run: Run, what: What, stream: TextIO) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     if what == "steps":
         writer.writerow(STEP_COLUMNS)
-        writer.writerows(_losses(run))
+        writer.writerows(losses(run))
     else:
         writer.writerow(EPOCH_COLUMNS)
         writer.writerows([getattr(epoch, name) for name in EPOCH_COLUMNS] for epoch in run.epochs())
 
 
-def _losses(run: Run) -> Iterator[tuple[int, float]]:
+def losses(run: Run) -> Iterator[tuple[int, float]]:
     """(step, loss), counted from 1; a step that a killed process did not come to tell is left out."""
     told: dict[int, float] = {}
     follower = Follower(run)

@@ -1,13 +1,16 @@
-"""The worker as a process of its own, on real digits: it is steered, signalled, killed and continued."""
+"""The training process on real digits: steered, signalled, killed, continued, and waiting for its turn."""
 
 import itertools
 import os
 import signal
 import time
 
+import numpy as np
 import pytest
+import torch
+from torchvision_files import lay_out
 
-from adam_tui.training import rundir
+from adam_tui.training import export, rundir
 from adam_tui.training.protocol import Steps, from_line
 from adam_tui.training.rundir import Follower
 
@@ -15,23 +18,24 @@ PATIENCE = 60.0  # a busy machine needs long to import torch
 
 
 class Watch:
-    """Follows a run until something is seen."""
+    """Follows a run event by event until something is seen."""
 
     def __init__(self, run):
-        self.follower, self.events = Follower(run), []
+        self.follower, self.pending, self.seen = Follower(run), [], []
 
     def until(self, name, count=1):
-        """The event of that name, the `count`th from now."""
+        """The event of that name, the `count`th from here on."""
         deadline = time.time() + PATIENCE
         while time.time() < deadline:
-            for event in self.follower.poll():
-                self.events.append(event)
-                if event.name == name:
-                    count -= 1
-            if count <= 0:
-                return next(event for event in reversed(self.events) if event.name == name)
+            while self.pending:
+                event = self.pending.pop(0)
+                self.seen.append(event.name)
+                count -= event.name == name
+                if not count:
+                    return event
+            self.pending = self.follower.poll()
             time.sleep(0.02)
-        raise AssertionError(f"no {name} after {PATIENCE} s: {[event.name for event in self.events]}")
+        raise AssertionError(f"no {name} after {PATIENCE} s: {self.seen}")
 
 
 def wait_for(state, run):
@@ -41,67 +45,158 @@ def wait_for(state, run):
     return run.status().state
 
 
-def test_a_run_lives_in_a_process_of_its_own_and_obeys_until_it_is_killed_and_continues(new_run):
-    run = new_run("sgd", epochs=100_000, limit=2000)
-    worker = rundir.start_worker(run)
+@pytest.fixture
+def start():
+    """Start runs, or continue them; whatever is left at the end is killed."""
+    processes = []
+
+    def begin(run, how=rundir.start_worker):
+        processes.append(how(run))
+        return processes[-1]
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_a_run_lives_in_a_process_of_its_own_and_obeys_until_it_is_killed_and_continues(new_run, start, few_digits):
+    run = new_run("sgd", epochs=100_000, limit=0, data_dir=few_digits)
+    worker = start(run)
     watch = Watch(run)
-    try:
-        assert run.status().state == "starting"
-        assert run.status().pid == worker.pid
-        assert os.getsid(worker.pid) == worker.pid  # closing this terminal does not reach it
-        watch.until("steps", 3)
-        assert wait_for("running", run) == "running"
-        with pytest.raises(ValueError, match="running already"):
-            rundir.start_worker(run)
+    assert run.status().state == "starting"
+    assert run.status().pid == worker.pid
+    assert os.getsid(worker.pid) == worker.pid  # closing this terminal does not reach it
+    watch.until("steps", 3)
+    assert wait_for("running", run) == "running"
+    with pytest.raises(ValueError, match="running already"):
+        start(run)
+    with pytest.raises(ValueError, match="is running already"):
+        start(run, rundir.resume)
 
-        run.command("pause")
-        paused = watch.until("pause")
-        assert wait_for("paused", run) == "paused"
-        time.sleep(0.5)
-        assert [event.name for event in watch.follower.poll()] == []
+    run.command("pause")
+    paused = watch.until("pause")
+    assert wait_for("paused", run) == "paused"
+    time.sleep(0.5)
+    assert watch.pending + watch.follower.poll() == []
 
-        run.command("set", name="lr", value=0.05)
-        change = watch.until("set")
-        assert (change.parameter, change.value, change.step) == ("lr", 0.05, paused.step)
-        run.command("resume")
-        assert watch.until("resume").step == paused.step
-        assert watch.until("steps").step > paused.step
+    run.command("set", name="lr", value=0.05)
+    change = watch.until("set")
+    assert (change.parameter, change.value, change.step) == ("lr", 0.05, paused.step)
+    run.command("resume")
+    assert watch.until("resume").step == paused.step
+    assert watch.until("steps").step > paused.step
 
-        os.kill(worker.pid, signal.SIGHUP)
-        watch.until("steps", 3)
-        os.kill(worker.pid, signal.SIGTERM)
-        end = watch.until("end")
-        assert worker.wait(PATIENCE) == 0
-        assert (end.state, end.reason) == ("stopped", "SIGTERM")
-        assert run.status().state == "stopped"
-        assert run.checkpoint.exists()
-        assert run.log_tail(9) == ""
+    os.kill(worker.pid, signal.SIGHUP)
+    watch.until("epoch", 2)
+    with np.load(run.evaluation, allow_pickle=False) as held:
+        assert held["confusion"].sum() == 500
+    status = run.status()
+    assert 0 < status.cpu_percent <= 100
+    assert status.memory_bytes is None or status.memory_bytes > 100e6  # it holds torch and the digits
+    os.kill(worker.pid, signal.SIGTERM)
+    end = watch.until("end")
+    assert worker.wait(PATIENCE) == 0
+    assert (end.state, end.reason) == ("stopped", "SIGTERM")
+    assert run.status().state == "stopped"
+    assert run.checkpoint.exists()
+    assert run.log_tail(9) == run.error_tail() == ""
 
-        run.command("stop")  # nobody is there: not for the next process
-        worker = rundir.start_worker(run)
-        start = watch.until("start")
-        assert start.step == end.step
-        assert watch.until("steps", 2).step > end.step
-        worker.kill()
-        worker.wait(PATIENCE)
-        assert run.status().state == "lost"
-        assert run.status().step >= end.step
-    finally:
-        worker.kill()
-        worker.wait()
-    steps = [event for event in map(from_line, (run.path / "metrics.jsonl").read_text().splitlines()) if event]
-    reported = [event for event in steps if isinstance(event, Steps)]
+    run.command("stop")  # nobody is there: not for the next process
+    worker = start(run, rundir.resume)
+    assert watch.until("start").step == end.step
+    assert watch.until("steps", 2).step > end.step
+    worker.kill()
+    worker.wait(PATIENCE)
+    assert (run.status().state, run.status().reason) == ("lost", "the process is gone")
+    assert run.status().step >= end.step
+    assert run.can_resume()
+    lines = (run.path / "metrics.jsonl").read_text().splitlines()
+    reported = [event for event in map(from_line, lines) if isinstance(event, Steps)]
     for before, after in itertools.pairwise(reported):
         assert after.step == before.step + len(after.losses)  # no loss is missing and none is told twice
 
 
-def test_a_torch_that_cannot_be_loaded_is_said(new_run, monkeypatch, tmp_path):
+def same(value, other):
+    """Whether two things that hold tensors are equal in every bit; seconds are a clock's."""
+    if isinstance(value, torch.Tensor):
+        return torch.equal(value, other)
+    if isinstance(value, dict):
+        return value.keys() == other.keys() and all(same(value[key], other[key]) for key in value.keys() - {"seconds"})
+    if isinstance(value, list | tuple):
+        return len(value) == len(other) and all(map(same, value, other))
+    return value == other
+
+
+def test_stopped_in_mid_epoch_then_killed_a_resumed_run_equals_the_one_that_nobody_touched(new_run, start, few_digits):
+    asked = {"limit": 0, "epochs": 8, "queue": False, "data_dir": few_digits}
+    whole, parted = new_run("adam", **asked), new_run("adam", **asked)
+    undisturbed, worker, watch = start(whole), start(parted), Watch(parted)
+    watch.until("steps", 2)
+    parted.command("stop")
+    stopped = watch.until("end").step
+    assert 0 < stopped < 8 * 63
+    assert worker.wait(PATIENCE) == 0
+    worker = start(parted, rundir.resume)
+    watch.until("checkpoint")
+    watch.until("steps")
+    worker.kill()
+    worker.wait(PATIENCE)
+    assert parted.status().state == "lost"
+    start(parted, rundir.resume)
+    assert watch.until("end").state == "finished"
+    assert undisturbed.wait(PATIENCE) == 0
+    assert list(export.losses(parted)) == list(export.losses(whole))
+    told = [
+        [(epoch.train_loss, epoch.test_loss, epoch.test_accuracy) for epoch in run.epochs()] for run in (whole, parted)
+    ]
+    assert told[0] == told[1]
+    assert same(*(torch.load(run.checkpoint, weights_only=True) for run in (whole, parted)))
+
+
+def test_runs_wait_for_their_device_in_the_order_of_their_coming(new_run, start, tmp_path):
+    fashion = lay_out(tmp_path / "server", "fashion-mnist")
+    long = {"epochs": 100_000, "limit": 0}
+    first = new_run("sgd", data="fashion-mnist", data_dir=str(fashion), **long)
+    second, third = new_run("adam", **long), new_run("lion", **long)
+    holder = start(first)
+    assert wait_for("running", first) == "running"
+    waiting = [start(run) for run in (second, third)]
+    for run in (second, third):
+        assert wait_for("queued", run) == "queued"
+        assert run.status().reason == f"waits for {first.id} on cpu"
+        assert not run.can_resume()
+
+    third.command("stop")
+    assert waiting[1].wait(PATIENCE) == 0
+    assert (third.status().state, third.status().reason) == ("stopped", "asked to stop")
+    assert Watch(third).until("end").step == 0
+    assert not third.checkpoint.exists()
+
+    second.command("set", name="lr", value=0.25)
+    time.sleep(1.2)  # a heartbeat
+    status = second.status()
+    assert status.state == "queued"
+    assert status.memory_bytes is None or status.memory_bytes < 60e6  # no torch yet
+    assert Watch(first).until("epoch").test_accuracy > 0.05
+    holder.kill()  # a crash frees the device
+    holder.wait()
+    watch = Watch(second)
+    assert watch.until("start").step == 0
+    change = watch.until("set")
+    assert (change.step, change.parameter, change.value) == (0, "lr", 0.25)
+    waiting[0].send_signal(signal.SIGTERM)
+    assert watch.until("end").reason == "SIGTERM"
+
+
+def test_a_torch_that_cannot_be_loaded_is_said(new_run, monkeypatch, tmp_path, start):
     (tmp_path / "torch.py").write_text("raise ImportError('no torch on this machine')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     run = new_run()
-    worker = rundir.start_worker(run)
-    assert worker.wait(PATIENCE) == 1
+    assert start(run).wait(PATIENCE) == 1
     assert run.status().state == "failed"
     assert run.status().reason == "cannot load the training: no torch on this machine"
     assert run.error_tail().startswith("Traceback")
     assert run.error_tail().endswith("ImportError: no torch on this machine")
+    with pytest.raises(ValueError, match="has no checkpoint"):
+        rundir.resume(run)

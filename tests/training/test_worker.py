@@ -1,11 +1,13 @@
 """Training in this process, on a few real digits: what is told, obeyed, repeated and continued."""
 
+import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from adam_tui.training import machine, process, worker
+from adam_tui.training import machine, process, samples, worker
 from adam_tui.training.journal import Journal
 from adam_tui.training.protocol import Ended, Steps
 from adam_tui.training.rundir import Follower, Run
@@ -90,20 +92,67 @@ def test_a_seed_repeats_every_loss_exactly_and_another_seed_does_not(new_run):
     assert losses(runs[0]) == losses(runs[1]) != losses(runs[2])
 
 
-@pytest.mark.parametrize(("optimizer", "stop"), [("adam", 3), ("adam", 8), ("adam", 0), ("rmsprop", 11), ("muon", 5)])
-def test_a_run_continued_from_its_checkpoint_is_the_same_run_bit_for_bit(new_run, optimizer, stop):
+def assert_same(value, other):
+    """Equal in every bit, whatever is nested in it."""
+    if isinstance(value, torch.Tensor):
+        assert torch.equal(value, other)
+    elif isinstance(value, dict):
+        assert value.keys() == other.keys()
+        for key in value.keys() - {"seconds"}:  # a clock's
+            assert_same(value[key], other[key])
+    elif isinstance(value, list | tuple):
+        assert len(value) == len(other)
+        for one, another in zip(value, other, strict=True):
+            assert_same(one, another)
+    else:
+        assert value == other
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "stops"),
+    [("adam", [3]), ("adam", [8]), ("adam", [0]), ("adam", [15]), ("momentum", [5, 4])]
+    + [(name, [11]) for name in ("rmsprop", "lion", "muon", "nadam", "radam", "adagrad", "adadelta", "amsgrad")],
+)
+def test_a_run_continued_from_its_checkpoint_is_the_same_run_bit_for_bit(new_run, optimizer, stops):
     whole, parted = new_run(optimizer), new_run(optimizer)
     train(whole)
-    assert train(parted, {stop: STOP}) == ("stopped", "asked to stop")
-    assert parted.status().step == stop
+    for stop in stops:  # steps of that process
+        assert train(parted, {stop: STOP}) == ("stopped", "asked to stop")
+    assert parted.status().step == sum(stops)
+    assert parted.can_resume()
     assert train(parted) == ("finished", "epoch 2 of 2 done")
+    assert not parted.can_resume()
     assert losses(parted) == losses(whole)
-    assert [event.step for event in only(parted, "start")] == [0, stop]
-    assert [event.train_loss for event in parted.epochs()] == [event.train_loss for event in whole.epochs()]
+    assert [event.step for event in only(parted, "start")] == [0, *itertools.accumulate(stops)]
+    for name in ("train_loss", "test_loss", "test_accuracy"):
+        assert [getattr(event, name) for event in parted.epochs()] == [getattr(event, name) for event in whole.epochs()]
+    for one, other in zip(only(parted, "layers"), only(whole, "layers"), strict=True):
+        assert (one.gradient_norm, one.update_ratio) == (other.gradient_norm, other.update_ratio)
     ends = [torch.load(run.checkpoint, weights_only=True) for run in (whole, parted)]
-    for name, weight in ends[0]["model"].items():
-        assert torch.equal(weight, ends[1]["model"][name])
-    assert torch.equal(ends[0]["sampler"], ends[1]["sampler"])
+    assert ends[0].keys() == {"model", "optimizer", "sampler", "rng", "progress", "layers"}
+    assert_same(*ends)
+
+
+def test_an_epoch_tells_how_its_layers_moved_and_shows_its_mistakes(new_run):
+    run = new_run("sgd", epochs=1)
+    assert train(run, {4: STOP})[0] == "stopped"
+    assert not run.evaluation.exists()
+    run = new_run("sgd", {"lr": 1e-4}, epochs=1)
+    train(run)
+    (layers,) = only(run, "layers")
+    assert layers.names == ("conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias", "linear.weight", "linear.bias")
+    weights = torch.load(run.checkpoint, weights_only=True)["model"]
+    for norm, ratio, weight in zip(layers.gradient_norm, layers.update_ratio, weights.values(), strict=True):
+        assert ratio * weight.norm().item() == pytest.approx(1e-4 * norm, rel=0.01)  # sgd's move is lr·g
+    (epoch,) = run.epochs()
+    with np.load(run.evaluation, allow_pickle=False) as held:
+        right = held["confusion"].trace() / held["confusion"].sum()
+        assert right == epoch.test_accuracy
+        assert len(held["worst_indices"]) == 20
+        assert (held["worst_labels"] != held["worst_predictions"]).all()
+        assert (np.diff(held["worst_confidences"]) <= 0).all()
+        assert held["sample_images"].tolist() == samples.sample_images()[0].tolist()
+        assert np.array_equal(held["filters"], weights["0.weight"].numpy()[:, 0])
 
 
 def test_an_order_to_kill_leaves_the_last_checkpoint_and_the_run_continues_from_there(new_run):
@@ -137,6 +186,17 @@ def test_a_hyperparameter_that_is_set_acts_from_that_step_on_and_survives_a_cont
     train(run)
     for name, weight in torch.load(run.checkpoint, weights_only=True)["model"].items():
         assert torch.equal(weight, weights[name])
+
+
+@pytest.mark.parametrize(("optimizer", "name", "value"), [("adam", "beta2", 0.5), ("muon", "momentum", 0.2)])
+def test_every_hyperparameter_can_be_set_and_changes_what_comes_after_and_only_that(new_run, optimizer, name, value):
+    plain, turned = new_run(optimizer, epochs=1), new_run(optimizer, epochs=1)
+    train(plain)
+    train(turned, {4: [{"command": "set", "name": name, "value": value}]})
+    # The fifth step is the first with it; the sixth loss the first that shows it.
+    assert losses(turned)[:5] == losses(plain)[:5]
+    assert losses(turned)[5] != losses(plain)[5]
+    assert [(event.step, event.parameter, event.value) for event in only(turned, "set")] == [(4, name, value)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""Small made-up data sets in torchvision's layout, and the archives that its servers would send."""
+
+import gzip
+import hashlib
+import io
+import struct
+import zipfile
+
+import numpy as np
+
+FOLDERS = {"fashion-mnist": "FashionMNIST", "kmnist": "KMNIST", "emnist-digits": "EMNIST"}
+
+
+def idx(array):
+    """An IDX file of bytes, as LeCun's page describes it."""
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+
+
+def pictures(count, seed=0):
+    """Images whose label shows: a bright bar in row 2 + 2·label, on noise. (count, 28, 28), (count,)."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 10
+    images = random.integers(0, 60, (count, 28, 28))
+    for image, label in zip(images, labels, strict=True):
+        image[2 + 2 * label : 4 + 2 * label, 4:24] = 250
+    return images, labels
+
+
+def files(name, train=200, test=50):
+    """The file names of a data set and their bytes."""
+    names = ("emnist-digits-train", "emnist-digits-test") if name == "emnist-digits" else ("train", "t10k")
+    found = {}
+    for part, count in zip(names, (train, test), strict=True):
+        images, labels = pictures(count, seed=count)
+        if name == "emnist-digits":  # mirrored along the diagonal, as NIST keeps them
+            images = images.transpose(0, 2, 1)
+        found[f"{part}-images-idx3-ubyte"] = idx(images)
+        found[f"{part}-labels-idx1-ubyte"] = idx(labels)
+    return found
+
+
+def lay_out(root, name, **sizes):
+    """Write a data set under `root` as torchvision leaves it there."""
+    raw = root / FOLDERS[name] / "raw"
+    raw.mkdir(parents=True)
+    for file, content in files(name, **sizes).items():
+        (raw / file).write_bytes(content)
+    return root
+
+
+def packed(name):
+    """What a server has: file names and their bytes; gzip files, or EMNIST's zip of them."""
+    zipped = {f"{file}.gz": gzip.compress(content, mtime=0) for file, content in files(name).items()}
+    if name != "emnist-digits":
+        return zipped
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        for file, content in zipped.items():
+            archive.writestr(f"gzip/{file}", content)
+        archive.writestr("gzip/emnist-letters-train-images-idx3-ubyte.gz", b"not wanted")
+    return {"gzip.zip": whole.getvalue()}
+
+
+def md5(content):
+    return hashlib.md5(content).hexdigest()

@@ -1,0 +1,50 @@
+import sys
+
+import pytest
+
+from adam_tui.training import board
+from adam_tui.training.protocol import Changed, Ended, Epoch, Layers, RunSpec, Started, Steps
+
+
+class Writer:
+    def __init__(self):
+        self.scalars, self.closed = {}, False
+
+    def add_scalar(self, tag, value, step, walltime):
+        self.scalars.setdefault(tag, []).append((step, value, walltime))
+
+    def flush(self):
+        pass
+
+    def close(self):
+        self.closed = True
+
+
+def test_every_number_of_a_run_becomes_a_scalar_at_its_step_and_time():
+    writer = Writer()
+    take = board.Board(writer).take
+    take(Started(1.0, 0, "adam-1", RunSpec(hyperparameters={"lr": 0.1}), "cpu", "float32", 1, 2, "2"))
+    take(Steps(2.0, 2, (0.5, 0.25)))
+    take(Changed(3.0, 2, "lr", 0.2))
+    take(Epoch(4.0, 2, 1, 0.4, 0.3, 0.9, 1.0, 100.0))
+    take(Layers(4.0, 2, ("a",), (7.0,), (1e-3,)))
+    take(Ended(5.0, 2, "finished", ""))
+    assert writer.scalars == {
+        "hyperparameters/lr": [(0, 0.1, 1.0), (2, 0.2, 3.0)],
+        "loss/step": [(1, 0.5, 2.0), (2, 0.25, 2.0)],
+        "loss/train": [(2, 0.4, 4.0)],
+        "loss/test": [(2, 0.3, 4.0)],
+        "accuracy/test": [(2, 0.9, 4.0)],
+        "speed/images a second": [(2, 100.0, 4.0)],
+        "gradient norm/a": [(2, 7.0, 4.0)],
+        "update ratio/a": [(2, 1e-3, 4.0)],
+    }
+    assert writer.closed
+
+
+def test_without_tensorboard_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    monkeypatch.setattr(sys, "path", [])
+    with pytest.raises(ValueError, match="pip install tensorboard"):
+        board.open_writer(tmp_path, 0)
+    assert list(tmp_path.iterdir()) == []
