@@ -220,7 +220,7 @@ def _draw_series(
 
 
 def _write_mark_texts(cells: Cells, frame: _Frame, x_axis: Axis, marks: Sequence[Mark]) -> None:
-    """Each mark's text beside its line, in the uppermost row where it covers nothing; left out when there is none."""
+    """Each mark's text beside its line, in the uppermost row where it covers at most another line; else left out."""
     for mark in marks:
         column = frame.column(x_axis, mark.x)
         if column is None or not mark.text:
@@ -231,7 +231,7 @@ def _write_mark_texts(cells: Cells, frame: _Frame, x_axis: Axis, marks: Sequence
             (row, start)
             for row in range(frame.rows)
             for start in sides
-            if (cells.glyph[row, start : start + size] == ord(" ")).all()
+            if np.isin(cells.glyph[row, start : start + size], (ord(" "), ord(MARK))).all()
         )
         place = next(free, None)
         if place is not None:

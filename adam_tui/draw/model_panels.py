@@ -16,10 +16,12 @@ from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.digits import UPPER_HALF
 from adam_tui.draw.palette import Palette, contrast, from_oklab, to_oklab
 from adam_tui.draw.panels import number
+from adam_tui.draw.training_panels import wrapped
 
 NO_COUNT = "·"
 WIDE_CELL, NARROW_CELL = 5, 4  # columns of a count
 LIST_FROM = 20  # columns beside the matrix from which the worst confusions are listed
+MOST_LISTED = 20
 DEEPEST = 0.75  # the strongest shade's share of the colour that it is mixed from
 # Shades grow with the square root: between 1 mistake and 40, ten should be seen.
 SHADE_POWER = 0.5
@@ -64,18 +66,27 @@ def confusion(counts: NDArray[np.int64], width: int, height: int, palette: Palet
             cells.put(i + 1, 2 + size * cell, f"{counts[i, i] / total:>{share_width}.1%}", palette.foreground)
     if width - grid >= LIST_FROM:
         _write_worst(cells, wrong, int(counts.sum()), grid + 3, palette)
+    elif height > size + 2:
+        told = [f"{label} → {prediction} {count} ×" for label, prediction, count in _worst(wrong)]
+        text = f"{int(wrong.sum()):,} wrong of {int(counts.sum()):,}: {', '.join(told)}"
+        for row, line in enumerate(wrapped(text, width)[: height - size - 2], start=size + 2):
+            cells.put(row, 0, line, palette.foreground)
     return cells
+
+
+def _worst(wrong: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    """Label, prediction and count of the pairs that are confused, most often first."""
+    order = np.argsort(-wrong, axis=None, kind="stable").tolist()
+    found = ((*divmod(index, len(wrong)), int(wrong.flat[index])) for index in order)
+    return [each for each in found if each[2]][:MOST_LISTED]
 
 
 def _write_worst(cells: Cells, wrong: NDArray[np.int64], total: int, left: int, palette: Palette) -> None:
     """The pairs that are confused most often, as "4 → 9  12 times"."""
     cells.put(0, left, f"{int(wrong.sum()):,} wrong of {total:,}", palette.foreground)
-    order = np.argsort(-wrong, axis=None, kind="stable")
-    for row, index in enumerate(order[: cells.height - 2].tolist(), start=2):
-        label, prediction = divmod(index, len(wrong))
-        if count := int(wrong[label, prediction]):
-            cells.put(row, left, f"{label} → {prediction}", palette.foreground)
-            cells.put(row, left + 6, f"{count:>4} ×", palette.states["diverged"], bold=True)
+    for row, (label, prediction, count) in enumerate(_worst(wrong)[: cells.height - 2], start=2):
+        cells.put(row, left, f"{label} → {prediction}", palette.foreground)
+        cells.put(row, left + 6, f"{count:>4} ×", palette.states["diverged"], bold=True)
 
 
 def _mixed(a: Color, b: Color, share: float) -> Color:

@@ -38,7 +38,7 @@ KEYS = ("name", "state", "settings", *(column.key for column in COLUMNS))
 
 @dataclass(frozen=True, slots=True)
 class WideRow:
-    """One run: `values` by column key, as texts."""
+    """One run: `values` by column key, as texts; `pin` says that it was taken into the overlay or out of it."""
 
     marker: str
     color: Color
@@ -47,6 +47,7 @@ class WideRow:
     settings: str
     values: dict[str, str]
     drawn: bool
+    pin: str = " "
 
 
 def shown_columns(width: int) -> tuple[Column, ...]:
@@ -75,7 +76,7 @@ def wide_table(
 
     heading("name", "run", 3, NAME, right=False)
     heading("state", "state", at_state, STATE, right=False)
-    heading("settings", "optimizer and what is not its default", at_settings, 0, right=False)
+    heading("settings", "settings that differ", at_settings, 0, right=False)
     cells.put(0, at_numbers, " " * (width - at_numbers), palette.faint)
     at = at_numbers
     for column in columns:
@@ -89,6 +90,7 @@ def wide_table(
         if bold:
             cells.put(line, 0, CHOSEN, palette.accent, bold=True)
         cells.put(line, 1, row.marker if row.drawn else NOT_DRAWN, color, bold=row.drawn)
+        cells.put(line, 2, row.pin, palette.faint)
         cells.put(line, 3, row.name[:NAME], color, bold=bold)
         cells.put(line, at_state, row.state[:STATE], state_color(row.state, palette), bold=bold)
         room = at_numbers - at_settings - 1
@@ -115,23 +117,20 @@ class Reading:
 
 
 def readings(rows: Sequence[Reading], width: int, height: int, palette: Palette) -> Cells:
-    """A row a run: raw loss, mean, test loss and accuracy; narrow tables leave the name, then the test loss out."""
+    """A row a run: raw loss, mean, test loss and accuracy; names are cut where there is little room."""
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    numbers = [("raw", 8), ("mean", 8), ("test", 8), ("accuracy", 8)]
-    names = width >= 2 + NAME + 4 * 9
-    if not names and width < 2 + 4 * 9:
-        numbers = [each for each in numbers if each[0] != "test"]
-    left = width - sum(size + 1 for _, size in numbers)
+    numbers = [("raw", 7), ("mean", 7), ("test", 7), ("accuracy", 9)]
+    left = width - sum(size for _, size in numbers)
     at = left
     for name, size in numbers:
-        cells.put(0, at, f"{name:>{size + 1}}", palette.faint)
-        at += size + 1
+        cells.put(0, at, f"{name:>{size}}", palette.faint)
+        at += size
     for line, row in enumerate(rows[: height - 1], start=1):
         cells.put(line, 0, row.marker, row.color, bold=True)
         cells.put(line, 2, row.name[: max(left - 2, 0)], row.color, bold=line == 1)
         texts = {"raw": row.raw, "mean": row.mean, "test": row.test, "accuracy": row.accuracy}
         at = left
         for name, size in numbers:
-            cells.put(line, at, f"{texts[name]:>{size + 1}}", palette.foreground, bold=line == 1)
-            at += size + 1
+            cells.put(line, at, f"{texts[name]:>{size}}", palette.foreground, bold=line == 1)
+            at += size
     return cells

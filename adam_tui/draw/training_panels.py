@@ -43,7 +43,10 @@ SHORTEST_BAR = 6
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run: `epoch` as in "3/50", `best` as in "98.94%"; `lr` and `loss` are for wide tables only."""
+    """One run: `epoch` as in "3/50", `best` as in "98.94%"; `lr` and `loss` are for wide tables only.
+
+    `pin` is a sign that a person took it into the overlay or out of it.
+    """
 
     marker: str
     color: Color
@@ -54,6 +57,7 @@ class RunRow:
     lr: str
     loss: str
     drawn: bool
+    pin: str = " "
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ def runs_table(rows: Sequence[RunRow], chosen: int, width: int, height: int, pal
         if bold:
             cells.put(line, 0, CHOSEN, palette.accent, bold=True)
         cells.put(line, 1, row.marker if row.drawn else NOT_DRAWN, color, bold=row.drawn)
+        cells.put(line, 2, row.pin, palette.faint)
         cells.put(line, 3, row.name[:NAME], color, bold=bold)
         state = row.state[:STATE] if words else STATE_GLYPH.get(row.state.partition(" ")[0], "?")
         cells.put(line, at_state, state, state_color(row.state, palette), bold=bold)

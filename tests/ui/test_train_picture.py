@@ -8,10 +8,12 @@ import pytest
 
 from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.training.protocol import Changed, Diverged, Epoch, RunSpec, Sample, Started, Steps
-from adam_tui.ui.train import charts, picture
-from adam_tui.ui.train import state as s
+from adam_tui.ui.train import charts, picture, words
+from adam_tui.ui.train import events as e
 from adam_tui.ui.train.history import RunHistory
-from adam_tui.ui.train.state import RunView, TrainState
+from adam_tui.ui.train.layout import FIXED_ROWS, FRAME, layout
+from adam_tui.ui.train.state import VIEWS, RunView, TrainState
+from adam_tui.ui.train.update import update
 
 SPEC = RunSpec(epochs=50)
 PER_EPOCH = 100
@@ -34,7 +36,7 @@ def trained(steps, accuracies=(), spec=SPEC, losses=None):
 def screen_of(state="running", reason="", **histories):
     """A state with these runs, the first one selected, and their histories."""
     views = tuple(RunView(id, SPEC, 0.0, state, reason) for id in histories)
-    return s.update(TrainState(), s.RunsSeen(views)), histories
+    return update(TrainState(), e.RunsSeen(views)), histories
 
 
 def joined(cells):
@@ -62,7 +64,7 @@ def test_other_runs_are_drawn_with_the_overlay_only():
     state, histories = screen_of(a=trained(300), b=trained(200, losses=np.full(200, 1.0)))
     other = DARK.lanes[state.slots["b"]]
     assert len(columns_of(charts.loss(state, histories, 70, 20, DARK, ""), other))
-    alone = s.update(state, s.Toggle("overlay"))
+    alone = update(state, e.Toggle("overlay"))
     assert not len(columns_of(charts.loss(alone, histories, 70, 20, DARK, ""), other))
 
 
@@ -83,8 +85,8 @@ def test_an_ended_run_takes_the_whole_width():
 
 def test_the_recent_window_shows_the_last_epochs_only():
     state, histories = screen_of(a=trained(1000))
-    recent = s.update(state, s.Toggle("recent"))
-    assert "last 2 epochs" in charts.loss_title(recent)
+    recent = update(state, e.Toggle("recent"))
+    assert "last 2 epochs" in charts.loss_title(recent, histories)
     labels = charts.loss(recent, histories, 70, 20, DARK, "").lines()[-1]
     assert "800" in labels
     assert "500" not in labels
@@ -97,7 +99,7 @@ def test_a_diverged_run_is_drawn_to_its_end_and_marked():
     state, histories = screen_of("failed", "diverged at step 100: the loss is not finite", a=history)
     cells = charts.loss(state, histories, 70, 20, DARK, "")
     assert "✕" in cells.lines()[0]
-    assert picture.state_word(state.runs[0], history) == "diverged"
+    assert words.state_word(state.runs[0], history) == "diverged"
     assert "diverged at step 100" in picture.notes(state, histories, "", DARK)[0][0]
     assert "diverged at step 100" in joined(picture.progress(state, histories, 9.0, 100, DARK))
 
@@ -113,7 +115,7 @@ def test_a_changed_learning_rate_is_marked():
     history = trained(100)
     history.fold([Changed(1.0, 50, "lr", 2e-4)])
     state, histories = screen_of(a=history)
-    assert "lr 0.0002" in joined(charts.loss(state, histories, 70, 20, DARK, ""))
+    assert "lr 5e-4→2e-4" in joined(charts.loss(state, histories, 70, 20, DARK, ""))
 
 
 @pytest.mark.parametrize(("accuracies", "low"), [([0.1, 0.11], "0%"), ([0.973, 0.983], "97%"), ([0.91, 0.94], "90%")])
@@ -187,7 +189,7 @@ def test_digits_tell_what_the_network_takes_them_for():
     state, histories = screen_of(a=history)
     assert all(guess.prediction is None for guess in picture.guesses(state, histories))
     history.fold([Sample(1.0, 50, tuple(range(10)), (0, 1, 2, 3, 4, 6, 6, 7, 8, 9), (0.75,) * 10)])
-    told = joined(picture.strip(state, histories, 116, 6, DARK))
+    told = joined(picture.strip(state, histories, None, 116, 6, DARK))
     assert "4→4  75%" in told
     assert "5→6✗ 75%" in told
     assert "5→6✗" in joined(picture.line(state, histories, 76, DARK))
@@ -200,25 +202,44 @@ def test_before_the_first_run_there_are_digits_and_one_line_on_what_to_do():
     assert [word for line in labels[:2] for word in line] == [str(digit) for digit in range(10)]
 
 
+@pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("runs", [0, 1, 3, 30])
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
-def test_the_layout_fills_every_terminal_and_overflows_none(width, runs):
-    state = s.update(TrainState(), s.RunsSeen(tuple(RunView(f"r{i}", SPEC, 0.0, "stopped") for i in range(runs))))
+def test_the_layout_fills_every_terminal_and_overflows_none(width, runs, view):
+    state = update(TrainState(), e.RunsSeen(tuple(RunView(f"r{i}", SPEC, 0.0, "stopped") for i in range(runs))))
+    state = replace(state, view=view)
     for height in range(18, 61):
-        rows = picture.layout(state, 2, width, height)
-        body = height - picture.FIXED_ROWS - rows.strip - rows.line
-        assert rows.loss + rows.accuracy == body
+        rows = layout(state, 2, 7, lambda columns, most: min(11, most), width, height)
+        body = height - FIXED_ROWS - rows.strip - rows.line
+        assert rows.body == body
+        assert rows.runs + rows.knobs + rows.now + rows.extra <= body
+        if view != "digits" and runs and height < 30:
+            assert body == 0, "the view of the model has the screen for itself"
+            continue
         assert rows.loss >= 8
-        assert rows.runs + rows.knobs + rows.now <= body
-        assert rows.knobs >= 5
-        assert (rows.runs >= 4) == (runs > 0)
-        assert rows.runs <= runs + 1 + picture.FRAME
-        if height >= 24 and runs:
+        assert rows.knobs >= 4
+        assert (rows.runs >= 3) == (runs > 0)
+        assert rows.runs <= runs + 1 + FRAME
+        assert rows.extra == 0 or rows.extra >= 5
+        if height >= 24 and runs and view == "digits":
             assert min(rows.accuracy, rows.now) >= 5
             assert rows.strip + rows.line >= 1
-        if height >= 40 and runs:
+        if height >= 40 and runs and view == "digits":
             assert min(rows.strip, rows.accuracy) >= 8
-            assert rows.now == 7
+            assert rows.now >= 8
+            assert rows.runs + rows.knobs + rows.now + rows.extra == body, "no empty corner"
+
+
+@pytest.mark.parametrize("runs", [1, 3, 30])
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_wide_table_leaves_room_for_curves_where_there_is_some(width, runs):
+    state = update(TrainState(), e.RunsSeen(tuple(RunView(f"r{i}", SPEC, 0.0, "stopped") for i in range(runs))))
+    for height in range(18, 61):
+        rows = layout(update(state, e.Toggle("table")), 2, 7, lambda columns, most: most, width, height)
+        assert rows.table + rows.body == height - FIXED_ROWS
+        assert rows.body == 0 or rows.loss >= 8
+        assert rows.now + rows.extra <= rows.body
+        assert rows.runs == rows.knobs == rows.strip == 0
 
 
 @pytest.mark.parametrize(
@@ -233,7 +254,7 @@ def test_the_top_line_tells_the_run_in_what_room_there_is(width, told):
 
 def test_the_top_line_prefers_a_run_at_work():
     views = (RunView("old", SPEC, 0.0, "stopped"), RunView("busy", SPEC, 0.0, "paused"))
-    state = s.update(s.update(TrainState(), s.RunsSeen(views)), s.Select("old"))
+    state = update(update(TrainState(), e.RunsSeen(views)), e.Select("old"))
     assert "busy paused" in picture.status_line(state, {}, 120, DARK)
 
 
@@ -241,12 +262,12 @@ def test_the_top_line_prefers_a_run_at_work():
     ("seconds", "text"), [(16, "0:16"), (231.9, "3:51"), (3723, "1:02:03"), (None, "–"), (math.inf, "–")]
 )
 def test_durations(seconds, text):
-    assert picture.duration(seconds) == text
+    assert words.duration(seconds) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(12_412.0, "12,400"), (95.2, "95"), (None, "–"), (0.0, "–")])
 def test_speeds(value, text):
-    assert picture.speed(value) == text
+    assert words.speed(value) == text
 
 
 @pytest.mark.parametrize(
@@ -261,10 +282,10 @@ def test_speeds(value, text):
     ],
 )
 def test_losses_have_at_most_eight_columns(value, text):
-    assert picture.loss_text(value) == text
+    assert words.loss_text(value) == text
     assert len(text) <= 8
 
 
 def test_a_question_about_a_run_names_what_is_special_about_it():
     spec = RunSpec("adam", {"lr": 0.01, "beta1": 0.8, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}, seed=3)
-    assert picture.spec_line(spec) == "adam lr=0.01 beta1=0.8 · batch 64 · 50 epochs · seed 3"
+    assert words.spec_line(spec) == "adam lr=0.01 beta1=0.8 · batch 64 · 50 epochs · seed 3"

@@ -38,6 +38,7 @@ def app(tmp_path, monkeypatch):
     monkeypatch.setattr(train_screen, "AT_WORK", 0.05)
     monkeypatch.setattr(train_screen, "AT_REST", 0.05)
     monkeypatch.setattr(train_screen, "SECONDS_PER_NUMBERS", 0.0)
+    monkeypatch.setattr(train_screen, "SECONDS_PER_CURVES", 0.0)
     return AdamApp(PlaygroundState(), mode="train", runs=tmp_path)
 
 
@@ -143,9 +144,13 @@ async def test_runs_are_selected_and_overlaid(app, made_run):
         assert "▸◆ sgd" in panel(app, "runs")
         await until(pilot, lambda: "diverged at step 3" in panel(app, "now"))
         both = app.screen.query_one("#train-loss", CellView).cells
-        await pilot.press("a")
+        await pilot.press("A")
         assert app.screen.query_one("#train-loss", CellView).cells.changed(both).any()
         assert " ○ momentum" in panel(app, "runs")
+        await pilot.press("A", "]", "a")
+        assert "▸●−momentum" in panel(app, "runs"), "out of the overlay, though it is seen while it is selected"
+        await pilot.press("[")
+        assert " ○−momentum" in panel(app, "runs")
 
 
 async def test_a_failure_says_why_and_opens_its_log(app, made_run):
@@ -242,4 +247,4 @@ async def test_a_real_run_draws_its_curve_and_digits_and_stops(app, tmp_path):
         finally:
             run.command("kill")
         assert run.checkpoint.exists()
-        await until(pilot, lambda: not app.screen._feed._processes, PATIENCE)  # it is gone before the test is
+        await until(pilot, lambda: not app.screen.feed._processes, PATIENCE)  # it is gone before the test is

@@ -5,8 +5,10 @@ import pytest
 from adam_tui.draw.palette import MARKERS
 from adam_tui.training.protocol import RunSpec
 from adam_tui.training.recipes import TRAINING_OPTIMIZERS
+from adam_tui.ui.train import events as e
 from adam_tui.ui.train import state as s
-from adam_tui.ui.train.state import RunView, TrainState, update
+from adam_tui.ui.train.state import RunView, TrainState
+from adam_tui.ui.train.update import update
 
 
 def after(state, *events):
@@ -17,7 +19,7 @@ def after(state, *events):
 
 def seen(*ids, state="finished"):
     """Runs as listed: newest first."""
-    return s.RunsSeen(tuple(RunView(id, RunSpec(), float(i), state) for i, id in enumerate(ids)))
+    return e.RunsSeen(tuple(RunView(id, RunSpec(), float(i), state) for i, id in enumerate(ids)))
 
 
 def test_the_first_run_would_be_the_articles():
@@ -26,44 +28,44 @@ def test_the_first_run_would_be_the_articles():
 
 
 def test_turned_and_typed_knobs_go_into_the_next_run():
-    state = after(TrainState(), s.Turn(1), s.ChooseKnob(1), s.SetKnob(0.8))
+    state = after(TrainState(), e.Turn(1), e.ChooseKnob(1), e.SetKnob(0.8))
     assert state.spec().hyperparameters["lr"] == 1e-3
     assert state.spec().hyperparameters["beta1"] == 0.8
-    assert after(state, s.ResetKnob()).spec().hyperparameters["beta1"] == 0.9
+    assert after(state, e.ResetKnob()).spec().hyperparameters["beta1"] == 0.9
 
 
 def test_the_run_has_knobs_too_after_the_optimizers():
     names = [knob.name for knob in TrainState().knobs]
     assert names[-3:] == ["batch_size", "epochs", "seed"]
-    state = after(TrainState(), s.ChooseKnob(-2), s.Turn(-1))
+    state = after(TrainState(), e.ChooseKnob(-2), e.Turn(-1))
     assert state.chosen_knob.name == "epochs"
     assert state.spec().epochs == 49
 
 
 def test_choosing_knobs_goes_round():
     state = TrainState()
-    assert after(state, *[s.ChooseKnob(1)] * len(state.knobs)) == state
+    assert after(state, *[e.ChooseKnob(1)] * len(state.knobs)) == state
 
 
 def test_every_optimizer_can_be_started_and_keeps_what_was_set():
-    state, names = after(TrainState(), s.SetKnob(0.123)), []
+    state, names = after(TrainState(), e.SetKnob(0.123)), []
     for _ in TRAINING_OPTIMIZERS:
-        state = update(state, s.CycleOptimizer(1))
+        state = update(state, e.CycleOptimizer(1))
         names.append(state.spec().optimizer)
     assert sorted(names) == sorted(TRAINING_OPTIMIZERS)
     assert state.spec().hyperparameters["lr"] == 0.123
-    assert after(state, s.CycleOptimizer(1)).spec().hyperparameters["lr"] != 0.123
+    assert after(state, e.CycleOptimizer(1)).spec().hyperparameters["lr"] != 0.123
 
 
 def test_the_chosen_knob_stays_where_the_next_optimizer_has_it():
-    state = after(TrainState(), s.ChooseKnob(-3))
+    state = after(TrainState(), e.ChooseKnob(-3))
     assert state.chosen_knob.name == "batch_size"
-    assert after(state, s.CycleOptimizer(-1)).chosen_knob.name == "batch_size"
+    assert after(state, e.CycleOptimizer(-1)).chosen_knob.name == "batch_size"
 
 
 def test_the_newest_run_at_work_is_selected_at_first():
     runs = (*seen("new").runs, *seen("busy", state="running").runs, *seen("old").runs)
-    assert update(TrainState(), s.RunsSeen(runs)).selected == "busy"
+    assert update(TrainState(), e.RunsSeen(runs)).selected == "busy"
     assert update(TrainState(), seen("new", "old")).selected == "new"
     assert update(TrainState(), seen()).selected is None
 
@@ -71,12 +73,12 @@ def test_the_newest_run_at_work_is_selected_at_first():
 def test_a_run_that_somebody_starts_elsewhere_does_not_take_the_selection():
     state = after(TrainState(), seen("mine"), seen("theirs", "mine"))
     assert state.selected == "mine"
-    assert after(state, s.SelectRun(-1)).selected == "theirs"
-    assert after(state, s.SelectRun(-1), s.SelectRun(-1)).selected == "mine"
+    assert after(state, e.SelectRun(-1)).selected == "theirs"
+    assert after(state, e.SelectRun(-1), e.SelectRun(-1)).selected == "mine"
 
 
 def test_after_a_deletion_the_neighbour_is_selected():
-    state = after(TrainState(), seen("c", "b", "a"), s.Select("b"), seen("c", "a"))
+    state = after(TrainState(), seen("c", "b", "a"), e.Select("b"), seen("c", "a"))
     assert state.selected == "a"
     assert after(state, seen("c")).selected == "c"
     assert after(state, seen()).selected is None
@@ -104,23 +106,23 @@ def test_the_newest_runs_differ_in_colour_and_only_those_are_drawn():
 
 def test_the_selected_run_is_always_drawn_and_the_others_with_the_overlay():
     ids = [f"r{i}" for i in range(20, 0, -1)]
-    state = after(TrainState(), seen(*ids), s.Select("r1"))
+    state = after(TrainState(), seen(*ids), e.Select("r1"))
     assert state.drawn[0].id == "r1"
     assert len({state.slots[run.id] for run in state.drawn}) == len(state.drawn)
-    assert [run.id for run in after(state, s.Toggle("overlay")).drawn] == ["r1"]
+    assert [run.id for run in after(state, e.Toggle("overlay")).drawn] == ["r1"]
 
 
 @pytest.mark.parametrize("what", ["overlay", "log", "recent"])
 def test_switches_switch_there_and_back(what):
-    once = after(TrainState(), s.Toggle(what))
+    once = after(TrainState(), e.Toggle(what))
     assert once != TrainState()
-    assert after(once, s.Toggle(what)) == TrainState()
+    assert after(once, e.Toggle(what)) == TrainState()
 
 
 def test_smoothing_goes_through_all_spans_and_begins_again():
     state, spans = TrainState(), []
     for _ in s.SPANS:
-        state = update(state, s.CycleSmoothing())
+        state = update(state, e.CycleSmoothing())
         spans.append(state.span)
     assert sorted(spans) == sorted(s.SPANS)
     assert state == TrainState()

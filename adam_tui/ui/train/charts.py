@@ -188,7 +188,7 @@ def _write_legend(cells: Cells, state: TrainState, drawn: Drawn, palette: Palett
     """The names of the runs in the upper right corner, where falling losses leave room; never over a curve."""
     size = max(len(run.id) for run, _ in drawn) + 2
     left = cells.width - size - 1
-    for row, (run, _) in enumerate(drawn[: cells.height // 3]):
+    for row, (run, _) in enumerate(drawn[: cells.height // 2]):
         if left > cells.width // 2 and (cells.glyph[row, left - 1 :] == ord(" ")).all():
             color, marker = look(state, run, palette)
             cells.put(row, left, f"{marker} {run.id}", color, bold=run.id == state.selected)
@@ -276,7 +276,8 @@ def test_loss(state: TrainState, histories: Histories, width: int, height: int, 
             Series(x[-1:], y[-1:], color, bold=True, marker=marker),
         ]
     zoomless = _accuracy_limits(state, drawn, Scale("epochs", "epochs")) if state.zoom is None else None
-    return chart(series, width, height, chart_style(palette), log_y=state.log, x_limits=zoomless)
+    style = chart_style(palette)
+    return chart(series, width, height, style, log_y=state.log, x_limits=zoomless, empty_text="comes after each epoch")
 
 
 def chart_style(palette: Palette) -> ChartStyle:

@@ -14,7 +14,10 @@ FIXED_ROWS = 3  # the top line, the progress line, the footer
 STRIP_FROM = 30  # rows of a terminal from which the digits are pictures; below, one line of text
 LINE_FROM = 20
 BODY_WITH_STRIP = 19  # rows that pictures of digits must leave to the charts
-BODY_WITH_VIEW = 12  # and the other views of the model, which were asked for
+BODY_WITH_VIEW = 19  # and the other views of the model
+BODY_WITH_FILTERS = 12  # but 32 filters need more, to be seen at all
+BODY_WITH_TABLE = 12  # rows of charts that are worth showing below the wide table
+TABLE_ROWS = 4  # of the wide table besides its runs: the heading and what is said below
 ACCURACY_FROM = 18  # rows of the charts from which there are two
 LEAST_ACCURACY = 8
 LEAST, FEW = 5, 6  # rows of a table at the side, frame included
@@ -52,12 +55,13 @@ def layout(
     """
     rows = height - FIXED_ROWS
     if state.table:
-        return Layout(table=rows)
+        return _with_table(state, notes, extra, rows)
     strip = line = 0
     if state.runs and state.view != "digits":
         if height < STRIP_FROM:
             return Layout(strip=rows)
-        strip = view_rows(width - FRAME_COLUMNS, rows - BODY_WITH_VIEW - FRAME) + FRAME
+        left = BODY_WITH_FILTERS if state.view == "filters" else min(BODY_WITH_VIEW, max(rows - 16, BODY_WITH_FILTERS))
+        strip = view_rows(width - FRAME_COLUMNS, rows - left - FRAME) + FRAME
     elif state.runs and height >= STRIP_FROM:
         grid = drawings.digit_grid(10, width - FRAME_COLUMNS, rows - BODY_WITH_STRIP - FRAME)
         strip = grid.height + FRAME if grid else 0
@@ -66,6 +70,18 @@ def layout(
     body = rows - strip - line
     accuracy = max(LEAST_ACCURACY, round(body * 0.32)) if state.runs and body >= ACCURACY_FROM else 0
     return Layout(strip, line, body - accuracy, accuracy, *_side(state, notes, extra, body))
+
+
+def _with_table(state: TrainState, notes: int, extra: int, rows: int) -> Layout:
+    """The wide table, and below it the curves of the runs that are picked in it, where there is room."""
+    table = len(state.runs) + TABLE_ROWS + FRAME
+    body = rows - table
+    if body < BODY_WITH_TABLE:
+        return Layout(table=rows)
+    now = min(FIGURE_ROWS + notes + FRAME, body)
+    corner = body - now if extra and body - now >= EXTRA_LEAST else 0
+    accuracy = max(LEAST_ACCURACY, round(body * 0.32)) if body >= ACCURACY_FROM else 0
+    return Layout(loss=body - accuracy, accuracy=accuracy, now=now, extra=corner, table=table)
 
 
 def _side(state: TrainState, notes: int, extra: int, rows: int) -> tuple[int, int, int, int]:
@@ -87,4 +103,6 @@ def _side(state: TrainState, notes: int, extra: int, rows: int) -> tuple[int, in
     spare -= corner
     more = min(runs_full - runs, spare)
     runs, spare = runs + more, spare - more
-    return runs, knobs, now, corner + spare if corner else 0
+    if corner:
+        return runs, knobs, now, corner + spare
+    return runs, knobs, now + spare if now else 0, 0  # a frame too tall looks better than a hole below it

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from adam_tui.draw import model_panels as drawings
-from adam_tui.draw.cells import Cells
+from adam_tui.draw.cells import Cells, stacked
 from adam_tui.draw.chart import ChartStyle, Series, chart
 from adam_tui.draw.model_panels import HEALTHY_RATIO, LayerRow
 from adam_tui.draw.palette import Palette
@@ -31,6 +31,7 @@ HINTS: dict[View, str] = {
 NOTHING = "comes with the evaluation after each epoch"
 MISTAKES = 20
 CURVE_FROM = 30  # columns beside the table of layers from which its curves are drawn
+LEAST_CURVE = 7  # rows below that table from which they are
 TABLE = 44  # columns of that table
 
 
@@ -106,11 +107,15 @@ def layer_rows(history: RunHistory, palette: Palette) -> list[LayerRow]:
 
 
 def layers_in_brief(history: RunHistory, width: int, height: int, palette: Palette) -> Cells:
-    """The table alone; of the biases, which say the least, only as many as there is room for."""
+    """The table, without the biases, which say the least, where it is short; below it the curves, where it is not."""
     rows = layer_rows(history, palette)
     if len(rows) > height - 1:
         rows = [row for row in rows if row.name.endswith("weight")]
-    return drawings.layers(rows, width, height, palette)
+    left = height - len(rows) - 2
+    if left < LEAST_CURVE or len(history.layers) < 2:
+        return drawings.layers(rows, width, height, palette)
+    table = drawings.layers(rows, width, len(rows) + 2, palette)
+    return stacked((table, ratio_curves(history, width, left, palette)))
 
 
 def layers(history: RunHistory, width: int, height: int, palette: Palette) -> Cells:
@@ -134,9 +139,12 @@ def ratio_curves(history: RunHistory, width: int, height: int, palette: Palette)
     last = max([2.0, *(each.step / per_epoch for each in told)])
     series = [Series(np.array([0.0, last]), np.full(2, HEALTHY_RATIO), palette.axis, faint=True)]
     for i in range(len(told[-1].names)):
-        known = [(each.step / per_epoch, each.update_ratio[i]) for each in told if len(each.update_ratio) > i]
-        x, y = np.array(known, np.float64).reshape(-1, 2).T
+        points = [(each.step / per_epoch, each.update_ratio[i]) for each in told if len(each.update_ratio) > i]
+        x, y = np.array(points, np.float64).reshape(-1, 2).T
         color, marker = palette.lane(i)
         series += [Series(x, y, color), Series(x[-1:], y[-1:], color, bold=True, marker=marker)]
     style = ChartStyle(background=palette.background, foreground=palette.foreground, faint=palette.axis)
-    return chart(series, width, height, style, log_y=True, x_limits=(0.0, last))
+    ratios = np.array([ratio for each in told for ratio in each.update_ratio])
+    known = ratios[np.isfinite(ratios) & (ratios > 0)]
+    low, high = (float(end) for end in (known.min(initial=HEALTHY_RATIO), known.max(initial=HEALTHY_RATIO)))
+    return chart(series, width, height, style, log_y=True, x_limits=(0.0, last), y_limits=(low / 2, high * 2))

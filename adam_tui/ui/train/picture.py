@@ -52,6 +52,7 @@ def runs(state: TrainState, histories: Histories, width: int, height: int, palet
                 f"{run.spec.hyperparameters['lr']:g}",
                 words.loss_text(last),
                 run.id in drawn,
+                state.pin(run),
             )
         )
     return drawings.runs_table(rows, state.place, width, height, palette)
@@ -60,7 +61,7 @@ def runs(state: TrainState, histories: Histories, width: int, height: int, palet
 def knobs_title(state: TrainState) -> str:
     """Whose knobs they are: those of the run that `t` starts, or of the one at work."""
     if state.tuning is not None:
-        at_work = "" if state.tuning.alive else " (it is over)"
+        at_work = "" if state.tuning.tunable else " (it waits)" if state.tuning.alive else " (it is over)"
         return f"This run{at_work} · {state.tuning.id}"
     spec = state.spec()
     return " · ".join(["Next run", state.recipe.title, *words.unusual(spec)])
@@ -70,7 +71,7 @@ def knobs_subtitle(state: TrainState) -> str:
     """What the arrow keys do to it."""
     if state.tuning is None:
         return "h this run's" if state.run is not None and state.run.alive else ""
-    return "from its next step on · h the next run's" if state.tuning.alive else "h the next run's"
+    return "at once · h the next run's" if state.tuning.tunable else "h the next run's"
 
 
 def knobs(state: TrainState, width: int, height: int, palette: Palette) -> Cells:
@@ -201,9 +202,9 @@ def reading_rows(state: TrainState, histories: Histories, palette: Palette) -> l
                 marker,
                 color,
                 run.id,
-                words.loss_text(history.curve.at(step)),
-                words.loss_text(history.curve.at(step, state.span)),
-                words.loss_text(epoch.test_loss) if epoch and inside else "–",
+                words.short_loss(history.curve.at(step)),
+                words.short_loss(history.curve.at(step, state.span)),
+                words.short_loss(epoch.test_loss) if epoch and inside else "–",
                 f"{epoch.test_accuracy:.2%}" if epoch and inside else "–",
             )
         )
@@ -236,7 +237,7 @@ def extra_rows(state: TrainState, histories: Histories) -> int:
     history = histories.get(state.selected or "")
     if history and history.layers:
         return len(history.layers[-1].names) + 1
-    return TEST_LOSS_ROWS if history and history.epochs else 0
+    return TEST_LOSS_ROWS if state.runs else 0
 
 
 def extra(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:

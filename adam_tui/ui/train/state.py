@@ -62,6 +62,11 @@ class RunView:
         """Whether a process is at work on it, or waits for its turn."""
         return self.state not in ENDED and self.state != LOST
 
+    @property
+    def tunable(self) -> bool:
+        """Whether its hyperparameters can be changed now: a run that waits for its turn hears no such order."""
+        return self.alive and self.state != QUEUED
+
     def setting(self, knob: Knob) -> float:
         """What a hyperparameter is now."""
         return self.settings.get(knob.name, self.spec.hyperparameters.get(knob.name, knob.default))
@@ -178,6 +183,10 @@ class TrainState:
                 taken.add(self.slots[run.id])
                 kept.append(run)
         return tuple(kept)
+
+    def pin(self, run: RunView) -> str:
+        """Whether a person took a run into the overlay (+) or out of it (−)."""
+        return " " if run.id not in self.picked else "+" if self.picked[run.id] else "−"
 
     def in_line(self, run: RunView) -> int:
         """A queued run's place in the line for its device, from 1; 0 for a run that does not wait."""

@@ -27,7 +27,7 @@ from adam_tui.ui.train.words import (
 )
 
 DETAIL = 3  # rows below the table that tell more of the selected run
-DETAIL_FROM = 12  # rows from which there is room for them
+LEAST_RUNS = 5  # rows of the table that they must leave
 
 HINT = "s sort · / search · enter open · tab curves"
 
@@ -122,7 +122,7 @@ def draw(state: TrainState, histories: Histories, now: float, width: int, height
     """The table, and below it all there is to say of the selected run."""
     shown = listed(state, histories, now)
     drawn = {run.id for run in state.drawn}
-    detail = DETAIL if height >= DETAIL_FROM else 0
+    detail = DETAIL if height >= min(len(shown), LEAST_RUNS) + 1 + DETAIL else 0
     rows = []
     for run in shown:
         history = _history(histories, run)
@@ -136,7 +136,9 @@ def draw(state: TrainState, histories: Histories, now: float, width: int, height
             "started": when(run.created, now),
         }
         words = state_words(state, run, history)
-        rows.append(WideRow(marker, color, run.id, words, settings_line(run.spec), values, run.id in drawn))
+        rows.append(
+            WideRow(marker, color, run.id, words, settings_line(run.spec), values, run.id in drawn, state.pin(run))
+        )
     chosen = next((i for i, run in enumerate(shown) if run.id == state.selected), -1)
     cells = wide_table(rows, chosen, state.sort, state.rising, width, height - detail, palette)
     if not detail:

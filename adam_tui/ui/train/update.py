@@ -14,7 +14,7 @@ from adam_tui.draw.palette import MARKERS
 from adam_tui.training.protocol import RunSpec
 from adam_tui.training.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train.state import MOST_DRAWN, SPANS, VIEWS, RunView, TrainState, with_knob
+from adam_tui.ui.train.state import MOST_DRAWN, QUEUED, SPANS, VIEWS, RunView, TrainState, with_knob
 
 # Columns of the table whose best value is the least one; all others begin with the greatest.
 BEST_LEAST = {"name", "state", "settings", "loss", "duration"}
@@ -102,7 +102,7 @@ def _with_data(state: TrainState) -> TrainState:
 def _set(state: TrainState, value: float) -> TrainState:
     knob, run = state.chosen_knob, state.tuning
     if run is not None:
-        if not run.alive:
+        if not run.tunable:
             return state
         asked = {**state.asked.get(run.id, {}), knob.name: value}
         return replace(state, asked={**state.asked, run.id: asked})
@@ -190,7 +190,8 @@ def _with_runs(state: TrainState, runs: tuple[RunView, ...]) -> TrainState:
     selected = state.selected
     if not any(run.id == selected for run in runs):
         if selected is None:
-            selected = next((run.id for run in runs if run.alive), runs[0].id if runs else None)
+            first = sorted(runs, key=lambda run: (not run.alive, run.state == QUEUED))  # stable: the newest of each
+            selected = first[0].id if runs else None
         else:
             selected = runs[min(state.place, len(runs) - 1)].id if runs else None
     asked = {}

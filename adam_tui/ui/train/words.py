@@ -75,6 +75,12 @@ def loss_text(value: float) -> str:
     return f"{value:.4f}" if 1e-3 <= abs(value) < 100 else f"{value:.2e}"
 
 
+def short_loss(value: float) -> str:
+    """A loss in at most six columns: 0.0312, 12.300, 5e+30."""
+    text = loss_text(value)
+    return text if len(text) <= 6 else f"{value:.3f}"[:6] if abs(value) >= 1 and abs(value) < 100 else f"{value:.0e}"
+
+
 def speed(per_second: float | None) -> str:
     """Images a second, three digits that count: 12,400."""
     if per_second is None or not math.isfinite(per_second) or per_second <= 0:
