@@ -2,7 +2,8 @@ import sys
 
 import pytest
 
-from adam_tui.training import board
+from adam_tui.training import board, worker
+from adam_tui.training.journal import Journal
 from adam_tui.training.protocol import Changed, Ended, Epoch, Layers, RunSpec, Started, Steps
 
 
@@ -48,3 +49,16 @@ def test_without_tensorboard_that_is_said(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="pip install tensorboard"):
         board.open_writer(tmp_path, 0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_writes_event_files_that_tensorboard_reads(new_run, few_digits):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run = new_run(epochs=1, limit=250, data_dir=few_digits, tensorboard=True)
+    with Journal(run) as journal:
+        assert worker.train(journal)[0] == "finished"
+    read = accumulator.EventAccumulator(str(run.path / "tensorboard"))
+    read.Reload()
+    (epoch,) = run.epochs()
+    (scalar,) = read.Scalars("loss/test")
+    assert (scalar.step, scalar.value) == (8, pytest.approx(epoch.test_loss, rel=1e-6))
+    assert [scalar.step for scalar in read.Scalars("loss/step")] == list(range(1, 9))

@@ -1,14 +1,19 @@
 """`adam-tui train` without a screen: what it prints, how it ends, what Ctrl-C does."""
 
+import dataclasses
 import io
+import os
 import re
 import signal
+import socket
+import threading
+import time
 
 import pytest
 
 from adam_tui.training import headless, listing, recipes, rundir
 from adam_tui.training.protocol import Ended, Epoch, RunSpec, Started, Steps, from_line, to_line
-from adam_tui.training.rundir import Run
+from adam_tui.training.rundir import Run, Status
 
 SPEC = RunSpec(epochs=3, batch_size=64)
 EPOCH = Epoch(8.0, 938, 1, 0.16786, 0.05169, 0.9838, 4.71, 14599.8)
@@ -116,6 +121,103 @@ def test_json_lines_are_the_very_lines_of_a_real_run_and_ctrl_c_stops_it_with_a_
 def test_a_second_ctrl_c_kills(tell, capsys):
     assert tell(TOLD[:2], CtrlC(2), "jsonl") == 1
     assert "killed" in capsys.readouterr().err
+
+
+@pytest.fixture
+def told(tmp_path):
+    """A run that a process told some events of."""
+
+    def make(events, state="finished", **values):
+        run = rundir.create(SPEC, tmp_path / "runs")
+        (run.path / "metrics.jsonl").write_text("".join(map(to_line, events)))
+        run.write_status(Status(state, os.getpid(), socket.gethostname(), time.time(), **values))
+        return run
+
+    return make
+
+
+def test_a_run_of_somebody_elses_is_told_from_its_beginning_to_its_end(told, capsys):
+    stopped = [Started(1.0, 0, "x", SPEC, "cpu", "float32", 1, 938, "2"), Ended(2.0, 5, "stopped", "asked to stop")]
+    stream = io.StringIO()
+    run = told([*stopped, *TOLD])
+    assert headless.watch(run, "jsonl", stream) == 0
+    assert stream.getvalue() == (run.path / "metrics.jsonl").read_text()
+    stream = io.StringIO()
+    assert headless.watch(run, "text", stream) == 0
+    assert stream.getvalue().splitlines()[-2:] == [
+        headless.epoch_line(EPOCH, 3),
+        f"{run.id} finished: epoch 3 of 3 done",
+    ]
+    assert capsys.readouterr().err == ""
+
+
+def test_watching_goes_on_until_the_run_ends_or_is_lost(told, capsys):
+    run = told(TOLD[:2], "running")
+
+    def go_on():
+        with open(run.path / "metrics.jsonl", "a") as file:
+            file.write(to_line(EPOCH))
+        run.write_status(dataclasses.replace(run.status(), heartbeat=0.0))  # no sign of life
+
+    later = threading.Timer(0.5, go_on)
+    later.start()
+    stream = io.StringIO()
+    assert headless.watch(run, "text", stream) == 1
+    later.join()
+    assert headless.epoch_line(EPOCH, 3) in stream.getvalue()
+    assert "gone without a word" in capsys.readouterr().err
+
+
+def test_ctrl_c_only_looks_away(told, capsys):
+    run = told(TOLD[:2], "running")
+    assert headless.watch(run, "jsonl", CtrlC(1)) == 130
+    assert f"{run.id} goes on" in capsys.readouterr().err
+    assert not (run.path / "control.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "said"),
+    [
+        ("queued", "waits for adam-1 on cpu", "queued: waits for adam-1 on cpu (--no-queue starts a run at once)\n"),
+        ("starting", "downloading KMNIST: a.gz, 1.0 of 9.0 MB", "starting: downloading KMNIST: a.gz, 1.0 of 9.0 MB\n"),
+    ],
+)
+def test_what_a_run_waits_for_is_said_once_and_on_a_terminal_as_it_goes(told, capsys, state, reason, said):
+    run = told([], state, reason=reason)
+    for stream in (io.StringIO(), Terminal()):
+        teller = headless._teller(run, "text", stream)
+        for _ in range(3):
+            teller.wait([])
+        teller.close()
+        if stream.isatty():
+            assert stream.getvalue().count(reason) == 1
+            assert stream.getvalue().endswith("\r\x1b[2K\x1b[?25h")
+        else:
+            assert stream.getvalue() == ""
+            assert capsys.readouterr().err == f"{run.id} {said}"
+
+
+def test_a_page_about_a_run_says_what_it_died_of_and_how_to_go_on(told):
+    run = told(TOLD[:3], "failed", reason="no room", step=700, epoch=1)
+    (run.path / "worker.log").write_text("older\nTraceback (most recent call last):\n  File x\nMemoryError: no room\n")
+    run.checkpoint.touch()
+    lines = listing.describe(run).splitlines()
+    assert lines[0] == f"{run.id} failed: no room"
+    assert "step 700, epoch 1 of 3" in lines
+    assert headless.epoch_line(EPOCH, 3) in lines
+    assert lines[-5:] == [
+        "the end of worker.log:",
+        "  Traceback (most recent call last):",
+        "  File x".rjust(10),
+        "  MemoryError: no room",
+        f"continue it: adam-tui runs resume {run.id}",
+    ]
+    run = told(
+        TOLD[:3], "running", cpu_percent=49.7, memory_bytes=800 << 20, gpu_percent=87.0, gpu_memory_bytes=5 << 30
+    )
+    page = listing.describe(run)
+    assert "CPU 50%, memory 800 MiB, GPU 87%, GPU memory 5,120 MiB" in page
+    assert "resume" not in page
 
 
 def test_runs_are_listed_in_columns(tmp_path, monkeypatch):

@@ -279,6 +279,47 @@ def test_the_end_of_the_log_is_there_to_read(run):
     assert run.log_tail(2) == "two\nthree"
 
 
+def test_the_last_error_is_the_last_traceback_or_message(run):
+    log = run.path / "worker.log"
+    assert run.error_tail() == ""
+    log.write_text(
+        "Traceback (most recent call last):\n  old\nKeyError\nTraceback (most recent call last):\n  new\nOSError\n"
+    )
+    assert run.error_tail() == "Traceback (most recent call last):\n  new\nOSError"
+    log.write_text("".join(f"line {i}\n" for i in range(99)))
+    assert run.error_tail(2) == "line 97\nline 98"
+
+
+@pytest.mark.parametrize(
+    ("state", "has_checkpoint", "refusal"),
+    [
+        ("stopped", True, None),
+        ("failed", True, None),
+        ("stopped", False, "no checkpoint"),
+        ("finished", True, "nothing left to train"),
+        ("running", True, "is running already"),
+        ("queued", True, "is queued already"),
+    ],
+)
+def test_only_what_has_ended_early_and_left_a_checkpoint_is_resumed(run, state, has_checkpoint, refusal):
+    run.write_status(status(state))
+    if has_checkpoint:
+        run.checkpoint.touch()
+    assert run.can_resume() == (refusal is None)
+    if refusal is None:
+        rundir.check_resume(run)
+    else:
+        with pytest.raises(ValueError, match=refusal):
+            rundir.resume(run)
+
+
+def test_a_run_that_waits_for_its_turn_is_alive_and_not_deleted(run):
+    run.write_status(status("queued"))
+    assert run.status().alive
+    with pytest.raises(ValueError, match="still running"):
+        run.delete()
+
+
 def test_a_run_at_work_is_not_deleted(run):
     run.write_status(status())
     with pytest.raises(ValueError, match="still running"):
