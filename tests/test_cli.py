@@ -4,8 +4,11 @@ import csv
 import io
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -283,11 +286,20 @@ MISTAKES = [
     ("train --device gpu", "device must be auto, cpu, cuda"),
     ("train --precision float64", "precision must be auto"),
     ("train --format csv", "'csv' is not one of"),
+    ("train --data mnits", "did you mean mnist?"),
+    ("train --data emnist-digits --limit 240001", "limit must be"),
+    ("train --data-dir /no/such/folder", "there is no folder /no/such/folder"),
     ("runs watch", "No such command 'watch'"),
     ("runs show", "Missing argument 'ID'"),
     ("runs show adam-0000", "no run 'adam-0000'"),
     ("runs stop adam-0000", "no run 'adam-0000'"),
     ("runs rm adam-0000", "no run 'adam-0000'"),
+    ("runs attach adam-0000", "no run 'adam-0000'"),
+    ("runs resume adam-0000", "no run 'adam-0000'"),
+    ("runs pause adam-0000", "no run 'adam-0000'"),
+    ("runs set adam-0000 lr=1", "no run 'adam-0000'"),
+    ("runs set adam-0000", "Missing argument 'KNOB=VALUE'"),
+    ("runs export adam-0000 --format json", "'json' is not"),
     ("runs rm ../../etc", "no run"),
 ]
 
@@ -349,6 +361,7 @@ class TestCompletion:
         assert self.complete("adam-tui path --surface ra") == ["ravine", "rastrigin"]
         assert self.complete("adam-tui --lane ad") == ["adagrad", "adadelta", "adam", "adamw", "adamax"]
         assert self.complete("adam-tui train --optimizer mu") == ["muon"]
+        assert self.complete("adam-tui train --data ") == ["mnist", "fashion-mnist", "kmnist", "emnist-digits"]
 
     def test_commands_and_runs_are_completed(self, tmp_path, monkeypatch):
         monkeypatch.setenv("ADAM_TUI_RUNS", str(tmp_path))
@@ -431,3 +444,106 @@ class TestRuns:
         assert run("runs", "stop", made.id, "--runs", str(tmp_path)).output == f"{made.id} was asked to stop\n"
         [order] = (Run(made.path).path / "control.jsonl").read_text().splitlines()
         assert json.loads(order)["command"] == "stop"
+
+    def test_each_order_is_written_where_the_process_reads_it(self, tmp_path):
+        made = create(make_spec("adam", {}), tmp_path)
+        where = ("--runs", str(tmp_path))
+        for words in (("pause",), ("set", "lr=1e-3,beta1=0.5"), ("stop", "--now"), ("stop",)):
+            result = run("runs", words[0], made.id, *words[1:], *where)
+            assert (result.exit_code, result.stderr) == (0, "")
+        made.write_status(Status("paused", os.getpid(), socket.gethostname(), time.time()))
+        assert run("runs", "resume", made.id, *where).output == f"{made.id} was asked to go on\n"
+        orders = [json.loads(line) for line in (made.path / "control.jsonl").read_text().splitlines()]
+        assert [order["command"] for order in orders] == ["pause", "set", "set", "kill", "stop", "resume"]
+        assert [(order["name"], order["value"]) for order in orders[1:3]] == [("lr", 1e-3), ("beta1", 0.5)]
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (("set", "lr=-1"), "lr must be"),
+            (("set", "rho=1"), "adam has no 'rho'"),
+            (("resume",), "is starting already"),
+        ],
+    )
+    def test_what_cannot_be_ordered_is_refused_before_it_is_written(self, tmp_path, words, said):
+        made = create(make_spec("adam", {}), tmp_path)
+        result = run("runs", words[0], made.id, *words[1:], "--runs", str(tmp_path))
+        assert result.exit_code == 2
+        assert said in result.stderr
+        assert not (made.path / "control.jsonl").exists()
+
+    def test_a_run_that_has_ended_takes_no_orders_and_one_that_is_finished_is_not_resumed(self, made, tmp_path):
+        for words in (("pause",), ("set", "lr=1"), ("stop", "--now")):
+            result = run("runs", words[0], made.id, *words[1:], "--runs", str(tmp_path))
+            assert (result.exit_code, result.stderr) == (2, f"adam-tui: {made.id} is not running: it is finished\n")
+        result = run("runs", "resume", made.id, "--runs", str(tmp_path))
+        assert (result.exit_code, result.stderr) == (
+            2,
+            f"adam-tui: {made.id} is finished: there is nothing left to train\n",
+        )
+
+    def test_tensorboard_must_be_installed_where_it_is_asked_for(self, monkeypatch, tmp_path):
+        monkeypatch.setattr("adam_tui.training.board.is_installed", lambda: False)
+        result = run("train", "--tensorboard", "--runs", str(tmp_path))
+        assert result.exit_code == 2
+        assert result.stderr.startswith("adam-tui: tensorboard is not installed")
+        assert list(tmp_path.iterdir()) == []
+
+
+def until(condition, patience=60.0):
+    """Wait for something that another process does."""
+    deadline = time.time() + patience
+    while not (found := condition()) and time.time() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def test_a_run_under_nohup_outlives_a_hangup_ends_on_sigterm_and_is_resumed_watched_and_exported(tmp_path):
+    where = ("--runs", str(tmp_path))
+    asked = ("--limit", "640", "--epochs", "100000", "--device", "cpu", "--format", "jsonl")
+    with open(tmp_path / "out", "w") as out:
+        command = ["nohup", sys.executable, "-m", "adam_tui", "train", *asked, *where]
+        training = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True, env=PLAIN)
+    try:
+        [made] = until(lambda: list_runs(tmp_path))
+        assert until(lambda: "steps" in (tmp_path / "out").read_text())
+        training.send_signal(signal.SIGHUP)
+        os.kill(made.status().pid, signal.SIGHUP)
+        seen = made.status().step
+        assert until(lambda: made.status().step > seen)
+        training.terminate()  # as Slurm does; the command tells its worker
+        assert training.wait(60) == 0
+        assert f"{made.id} stopped: SIGTERM" in training.stderr.read()
+        assert made.checkpoint.exists()
+        first = made.status().step
+        assert (tmp_path / "out").read_text() == (made.path / "metrics.jsonl").read_text()
+
+        done = program("runs", "resume", made.id, *where)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"{made.id} goes on in the background, process {made.status().pid}")
+        watching = subprocess.Popen(
+            [sys.executable, "-m", "adam_tui", "runs", "attach", made.id, *where],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=PLAIN,
+        )
+        assert until(lambda: made.status().state == "running" and made.status().step > first)
+        run("runs", "stop", made.id, *where)
+        out, err = watching.communicate(timeout=60)
+        assert watching.returncode == 0
+        assert f"{made.id} starts on cpu" in out
+        assert f"{made.id} continues at step {first} on cpu" in out
+        assert err == f"{made.id} stopped: asked to stop\n"
+    finally:
+        training.kill()
+        training.wait()
+        training.stderr.close()
+        if made.status().alive:
+            os.kill(made.status().pid, signal.SIGKILL)
+    last = made.status().step
+    steps = list(csv.DictReader(io.StringIO(run("runs", "export", made.id, *where).output)))
+    assert [int(row["step"]) for row in steps] == list(range(1, last + 1))
+    rows = csv.DictReader(io.StringIO(run("runs", "export", made.id, "--what", "epochs", *where).output))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, last // 10 + 1))
