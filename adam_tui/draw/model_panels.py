@@ -177,6 +177,8 @@ def ratio_word(ratio: float) -> str:
         return "diverges"
     if ratio > FAR * HEALTHY_RATIO:
         return "large"
+    if ratio == 0:
+        return "stands"
     return "small" if ratio < HEALTHY_RATIO / FAR else "fine"
 
 

@@ -228,22 +228,27 @@ def _reading_line(state: TrainState, histories: Histories, palette: Palette) -> 
 
 def extra_title(state: TrainState, histories: Histories) -> str:
     """What the corner below the figures shows."""
+    return "Last epoch's gradients and updates" if _moves(state, histories) else "Test loss"
+
+
+def _moves(state: TrainState, histories: Histories) -> RunHistory | None:
+    """The selected run's history where it tells how far the weights move, and the view of the model does not."""
     history = histories.get(state.selected or "")
-    return "Last epoch's gradients and updates" if history and history.layers else "Test loss"
+    return history if history and history.layers and state.view != "layers" else None
 
 
 def extra_rows(state: TrainState, histories: Histories) -> int:
     """Rows that fill that corner well; 0 where there is nothing to show."""
-    history = histories.get(state.selected or "")
-    if history and history.layers:
+    history = _moves(state, histories)
+    if history:
         return len(history.layers[-1].names) + 1
     return TEST_LOSS_ROWS if state.runs else 0
 
 
 def extra(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
     """How far the weights move, where it is told; else the test losses."""
-    history = histories.get(state.selected or "")
-    if history and history.layers:
+    history = _moves(state, histories)
+    if history:
         return model_views.layers_in_brief(history, width, height, palette)
     return charts.test_loss(state, histories, width, height, palette)
 

@@ -166,20 +166,32 @@ def _literal(knob: Knob, value: float) -> str:
 
 
 def _loop(spec: RunSpec) -> str:
-    body = "loss = functional.cross_entropy(network(images[batch]), labels[batch])\n"
-    test = "right = network(test_images).argmax(1) == test_labels\n"
+    scores = "network({})"
     if spec.precision == "bfloat16":
-        cast = "with torch.autocast(DEVICE.type, torch.bfloat16):\n"
-        body = f"{cast}    scores = network(images[batch])\n"
-        body += "loss = functional.cross_entropy(scores.float(), labels[batch])\n"
-        test = f"{cast}    right = network(test_images).argmax(1) == test_labels\n"
+        scores = "scores({})"
+    body = f"loss = functional.cross_entropy({scores.format('images[batch]')}, labels[batch])\n"
+    test = (
+        "right = 0\n"
+        "for some, wanted in zip(test_images.split(1000), test_labels.split(1000)):\n"
+        f"    right += ({scores.format('some')}.argmax(1) == wanted).sum().item()\n"
+    )
     return (
-        "order = torch.Generator().manual_seed(SEED)  # its own generator shuffles\n"
+        (AUTOCAST if spec.precision == "bfloat16" else "")
+        + "order = torch.Generator().manual_seed(SEED)  # a generator of its own shuffles\n"
         "for epoch in range(1, EPOCHS + 1):\n"
         "    for batch in torch.randperm(len(images), generator=order).to(DEVICE).split(BATCH):\n"
         + indent(body, " " * 8)
         + "        optimizer.zero_grad()\n        loss.backward()\n        optimizer.step()\n"
         "    with torch.no_grad():\n"
         + indent(test, " " * 8)
-        + '    print(f"epoch {epoch}: test accuracy {right.float().mean().item():.2%}")\n'
+        + '    print(f"epoch {epoch}: test accuracy {right / len(test_labels):.2%}")\n'
     )
+
+
+AUTOCAST = """\
+def scores(images):
+    with torch.autocast(DEVICE.type, torch.bfloat16):
+        return network(images).float()
+
+
+"""
