@@ -104,11 +104,11 @@ def train(
     Ctrl-C and SIGTERM (Slurm's, too) finish the step, write a checkpoint and end; `adam-tui runs resume` goes on.
     """
     from adam_tui.training import headless
-    from adam_tui.training.recipes import check_data_directory, make_spec, parse_optimizer
+    from adam_tui.training.recipes import check_data_directory, check_tensorboard, make_spec, parse_optimizer
 
     with said_in_one_line():
         if tensorboard:
-            _require_tensorboard()
+            check_tensorboard()
         if data_dir is not None:
             data_dir = check_data_directory(data_dir)
         name, values = parse_optimizer(optimizer)
@@ -251,13 +251,6 @@ def rm(context: click.Context, run_id: str, runs: Path | None) -> None:
     with said_in_one_line():
         run.delete()
     click.echo(f"{run.id} is deleted")
-
-
-def _require_tensorboard() -> None:
-    from adam_tui.training.board import MISSING, is_installed
-
-    if not is_installed():
-        raise ValueError(MISSING)
 
 
 def runs_directory_of(context: click.Context, given: Path | None) -> Path:

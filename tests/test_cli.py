@@ -483,7 +483,7 @@ class TestRuns:
         )
 
     def test_tensorboard_must_be_installed_where_it_is_asked_for(self, monkeypatch, tmp_path):
-        monkeypatch.setattr("adam_tui.training.board.is_installed", lambda: False)
+        monkeypatch.setitem(sys.modules, "tensorboard", None)
         result = run("train", "--tensorboard", "--runs", str(tmp_path))
         assert result.exit_code == 2
         assert result.stderr.startswith("adam-tui: tensorboard is not installed")

@@ -5,27 +5,16 @@ torch's SummaryWriter does the writing and needs the package tensorboard, which 
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 from adam_tui.training.protocol import Changed, Ended, Epoch, Event, Layers, Started, Steps
-
-MISSING = "tensorboard is not installed: pip install tensorboard, or leave --tensorboard out"
-
-
-def is_installed() -> bool:
-    """Whether the package tensorboard can be imported; it is not imported here."""
-    with contextlib.suppress(ValueError):
-        return importlib.util.find_spec("tensorboard") is not None
-    return True
+from adam_tui.training.recipes import check_tensorboard
 
 
 def open_writer(folder: Path, step: int) -> Any:
     """A SummaryWriter that takes back what was told of steps after `step`. ValueError without the package."""
-    if not is_installed():
-        raise ValueError(MISSING)
+    check_tensorboard()
     from torch.utils.tensorboard.writer import SummaryWriter
 
     return SummaryWriter(str(folder), purge_step=step + 1 if step else None)

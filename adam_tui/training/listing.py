@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from adam_tui.engine.knobs import format_number
 from adam_tui.training.headless import epoch_line
-from adam_tui.training.recipes import DATA_SETS
 from adam_tui.training.rundir import Run, Status
 
 
 def describe(run: Run) -> str:
     """What a run was asked, how it stands, its epochs; and what it died of, if it did. ValueError for a broken one."""
+    from adam_tui.engine.knobs import format_number
+    from adam_tui.training.recipes import DATA_SETS  # numpy, which the table does without
+
     spec, status = run.spec(), run.status()
     knobs = ", ".join(f"{name}={format_number(value)}" for name, value in spec.hyperparameters.items())
     data = DATA_SETS[spec.data].title if spec.data in DATA_SETS else spec.data

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib.util
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -192,6 +193,16 @@ def check_data_directory(text: str) -> str:
     if not path.is_dir():
         raise ValueError(f"there is no folder {text}")
     return str(path.absolute())
+
+
+def check_tensorboard() -> None:
+    """ValueError with one line when the package tensorboard cannot be found; it is not imported here."""
+    try:
+        found = importlib.util.find_spec("tensorboard")
+    except ValueError:  # something that is no package goes by that name
+        found = None
+    if found is None:
+        raise ValueError("tensorboard is not installed: pip install tensorboard, or leave --tensorboard out")
 
 
 def check_setting(optimizer: str, name: str, value: float) -> float:
