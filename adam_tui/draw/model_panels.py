@@ -104,31 +104,32 @@ def _ink(shade: Color, palette: Palette) -> Color:
 
 @dataclass(frozen=True, slots=True)
 class FilterGrid:
-    """How filters are laid out: `pixel` columns a weight, so many filters a row, in so many rows."""
+    """How filters are laid out: `pixel` columns a weight, so many filters a row, in so many rows of cells each."""
 
     pixel: int
     columns: int
     rows: int
+    gap: int  # rows of cells between them
     height: int
 
 
 def filter_grid(count: int, side: int, width: int, height: int) -> FilterGrid | None:
     """The largest pixels with which `count` filters of side × side weights fit; None when the smallest do not."""
-    for pixel in range(LARGEST_PIXEL, 0, -1):
+    for pixel, gap in (*((pixel, 1) for pixel in range(LARGEST_PIXEL, 0, -1)), (1, 0)):
         tall = -(-side * pixel // 2)
         columns = min((width + 2) // (side * pixel + 2), count)
         if columns < 1:
             continue
         rows = -(-count // columns)
-        if rows * (tall + 1) - 1 <= height:
-            return FilterGrid(pixel, -(-count // rows), rows, rows * (tall + 1) - 1)
+        if rows * (tall + gap) - gap <= height:
+            return FilterGrid(pixel, -(-count // rows), rows, gap, rows * (tall + gap) - gap)
     return None
 
 
 def filters(weights: NDArray[np.float64], width: int, height: int, palette: Palette) -> Cells:
     """The filters (F, h, w) as pictures: dark is negative, bright is positive, on one scale for all.
 
-    Between half blocks: one cell holds two weights, one above the other. Filters that do not fit are left out.
+    In half blocks: one cell holds two pixels, one above the other. Where not all fit, none is shown.
     """
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     side = weights.shape[1] if weights.ndim == 3 and len(weights) else 0
@@ -141,7 +142,7 @@ def filters(weights: NDArray[np.float64], width: int, height: int, palette: Pale
     colors = _signed(np.nan_to_num(weights / largest), palette)
     for index, picture in enumerate(colors):
         row, column = divmod(index, grid.columns)
-        top, left = row * (-(-span // 2) + 1), margin + column * (span + 2)
+        top, left = row * (-(-span // 2) + grid.gap), margin + column * (span + 2)
         large = picture.repeat(grid.pixel, axis=0).repeat(grid.pixel, axis=1)
         if len(large) % 2:
             below = np.broadcast_to(np.array(palette.background, np.uint8), (1, span, 3))

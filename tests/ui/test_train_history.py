@@ -2,9 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from adam_tui.training.protocol import Changed, Diverged, Ended, Epoch, Paused, Resumed, RunSpec, Started, Steps
+from adam_tui.training.protocol import Changed, Diverged, Ended, Epoch, Layers, Paused, Resumed, RunSpec, Started, Steps
 from adam_tui.ui.train.history import RunHistory
 
 SPEC = RunSpec(epochs=4, batch_size=64)
@@ -106,3 +107,38 @@ def test_a_damaged_line_changes_nothing(line):
     history = folded(started(), line)
     assert len(history.curve) == history.step == 0
     assert history.elapsed(1.0) == 1.0
+
+
+def test_a_clock_knows_when_a_run_was_where():
+    history = folded(started(), Steps(10.0, 10, (1.0,) * 10), Paused(10.0, 10), Resumed(100.0, 10))
+    history.fold([Steps(120.0, 20, (1.0,) * 10)])
+    np.testing.assert_allclose(history.clock.seconds(np.array([5.0, 10.0, 15.0, 20.0])), [5, 10, 20, 30])
+    assert history.clock.step(20.0) == 15
+    assert folded().clock.step(3.0) == 0
+
+
+def test_without_its_losses_a_history_still_knows_its_numbers():
+    history = RunHistory(whole=False)
+    history.fold([started(), Steps(1.0, 10, (9.0, *(0.5,) * 9)), epoch(1, 2.0, 0.97)])
+    assert len(history.curve) == 0
+    assert (history.step, history.last_loss, history.best.test_accuracy) == (10, 0.5, 0.97)
+
+
+def test_settings_follow_what_was_set_on_the_way():
+    history = folded(started(), Changed(1.0, 3, "lr", 0.1), Changed(2.0, 5, "lr", 0.2), Changed(3.0, 6, "beta1", 0.5))
+    assert history.settings(SPEC) == {"lr": 0.2, "beta1": 0.5}
+
+
+def test_layers_are_told_once_an_epoch_and_forgotten_with_it():
+    def layers(step):
+        return Layers(0.0, step, ("conv1.weight",), (0.5,), (1e-3,))
+
+    history = folded(started(), layers(10), layers(20), started(60.0, step=10))
+    assert [told.step for told in history.layers] == [10]
+
+
+def test_the_epoch_at_a_step_is_the_last_that_was_over():
+    history = folded(started(), epoch(1, 1.0), epoch(2, 2.0))
+    assert history.epoch_at(9) is None
+    assert history.epoch_at(10).epoch == history.epoch_at(19).epoch == 1
+    assert history.epoch_at(500).epoch == 2

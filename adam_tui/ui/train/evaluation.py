@@ -40,7 +40,7 @@ class Evaluation:
 def read_evaluation(path: Path) -> Evaluation | None:
     """The evaluation in a file; None when there is none that can be read. About 1 ms."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:  # np.load alone leaks a bad one
             found = Evaluation(
                 int(file["epoch"]),
                 _array(file["confusion"], np.int64, (CLASSES, CLASSES)),
