@@ -24,21 +24,11 @@ def text(cells):
 
 
 def test_all_columns_where_there_is_room():
-    lines = text(wide_table(ROWS, 0, "best", False, 104, 3, DARK))
-    assert (
-        lines
-        == [
-            "   run           state     settings that differ        "
-            "epochs   best▾     loss images/s duration      started".rjust(48),
-            "▸● adam-7f3a     running   adam lr=0.0005                3/50  98.94%   0.0312   12,400     3:51        07:42",
-            " ○−sgd-0b13      queued 2  sgd lr=100 seed=3                –       –        –        –        –            –",
-        ]
-        or len(lines) == 3
-    )
-    assert lines[1].startswith("▸● adam-7f3a     running   adam lr=0.0005")
-    assert lines[1].split()[-6:] == ["3/50", "98.94%", "0.0312", "12,400", "3:51", "07:42"]
-    assert lines[2].startswith(" ○−sgd-0b13      queued 2  sgd lr=100 seed=3")
-    assert len({len(line) for line in lines}) == 1, "numbers are right-aligned"
+    assert text(wide_table(ROWS, 0, "best", False, 104, 3, DARK)) == [
+        "   run           state     settings that differ   epochs   best▾     loss images/s duration      started",
+        "▸● adam-7f3a     running   adam lr=0.0005           3/50  98.94%   0.0312   12,400     3:51        07:42",
+        " ○−sgd-0b13      queued 2  sgd lr=100 seed=3           –       –        –        –        –            –",
+    ]
 
 
 def test_the_sorted_column_is_marked():
@@ -70,15 +60,10 @@ def test_the_values_under_the_cursor_stand_in_columns():
         Reading("◆", DARK.lanes[1], "momentum-5c60", "0.1229", "0.1300", "–", "–"),
     ]
     cells = readings(rows, 41, 4, DARK)
-    assert (
-        text(cells)
-        == [
-            "              raw   mean   test accuracy",
-            "● adam-7f3a   0.0312 0.0290 0.0341   98.94%",
-            "◆ momentum-   0.1229 0.1300      –        –",
-            "",
-        ]
-        or len(text(cells)) == 4
-    )
-    assert text(cells)[1].split() == ["●", "adam-7f3a", "0.0312", "0.0290", "0.0341", "98.94%"]
+    assert text(cells) == [
+        "               raw   mean   test accuracy",
+        "● adam-7f3a 0.0312 0.0290 0.0341   98.94%",
+        "◆ momentum- 0.1229 0.1300      –        –",
+        "",
+    ]
     assert cells.bold[1, 20:].any()
