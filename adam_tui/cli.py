@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -146,15 +147,19 @@ mode_option = click.option(
     default="playground",
     help="The mode that it opens in.",
 )
+fps_option = click.option(
+    "--fps", type=click.IntRange(1, 60), metavar="N", help="Frames a second at most.  [default: the settings', or 20]"
+)
 
 
 @click.group(cls=OneLineErrors, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="adam-tui", prog_name="adam-tui", message="%(prog)s %(version)s")
 @scenario_options
 @mode_option
+@fps_option
 @runs_option
 @click.pass_context
-def main(context: click.Context, /, mode: str, runs: Path | None, **flags: Any) -> None:
+def main(context: click.Context, /, mode: str, fps: int | None, runs: Path | None, **flags: Any) -> None:
     """A playground for optimizers, in the terminal.
 
     Without a command: the app, in the state that the flags describe. Adam and its relatives race over a contour plot;
@@ -171,19 +176,27 @@ def main(context: click.Context, /, mode: str, runs: Path | None, **flags: Any) 
             "this is not a terminal; for a picture use 'adam-tui plot', for numbers 'adam-tui path', "
             "to train 'adam-tui train'"
         )
-    _open_app(scenario, mode, runs)
+    _open_app(scenario, mode, runs, fps)
 
 
-def _open_app(scenario: Scenario, mode: str, runs: Path | None, **selected: str) -> NoReturn:
+def _open_app(scenario: Scenario, mode: str, runs: Path | None, fps: int | None = None, **selected: str) -> NoReturn:
     """The app until it is left; `selected` may hold the id of the `run` to show."""
+    import gc
+
+    gc.disable()  # until the first picture: a sixth of the way to it went into looking for garbage that is not there
     from adam_tui.config import load
     from adam_tui.ui.app import AdamApp
     from adam_tui.ui.playground.state import PlaygroundState
 
     config = load()
+    if fps is not None:
+        config = replace(config, fps=fps)
     runs = runs or _unless_in_the_environment(config.runs)
     app = AdamApp(PlaygroundState(scenario, playing=True), mode=mode, runs=runs, config=config, **selected)
-    app.run()
+    try:
+        app.run()
+    finally:
+        gc.enable()
     sys.exit(app.return_code or 0)
 
 

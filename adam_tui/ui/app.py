@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 # Exit status after a lost terminal, as a shell would report it.
 HANGUP_STATUS = 128 + 1
+STARTED_SECONDS = 1.0  # the first pictures are on the screen, on a slow machine too
 
 
 def _action_commands() -> type[Provider]:
@@ -36,6 +38,12 @@ def _action_commands() -> type[Provider]:
     from adam_tui.ui.palette_commands import ActionCommands
 
     return ActionCommands
+
+
+def _collect_garbage_again() -> None:
+    """What the start made is here to stay: never looked at again, collections stay short."""
+    gc.freeze()
+    gc.enable()
 
 
 class AdamApp(App[None]):
@@ -116,6 +124,8 @@ class AdamApp(App[None]):
                 except (NotImplementedError, ValueError, RuntimeError):
                     break  # no main thread, as in tests that run the app beside others
         self.show_mode(self._first_mode)
+        if not gc.isenabled():
+            self.set_timer(STARTED_SECONDS, _collect_garbage_again)
         for problem in self._problems:
             self.notify(problem, title="Settings", severity="warning", timeout=12, markup=False)
 

@@ -17,6 +17,7 @@ from pty_terminal import COMMAND, KEYS, Terminal
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+ANSWERED = 0.3  # seconds in which a key is answered whole
 QUIET = 0.35  # seconds without a byte: the answer to a key is whole
 FRAME = b"\x1b[?2026h"  # Textual begins every update of the screen with it, for terminals that know the mode
 QUESTION, ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
@@ -74,11 +75,11 @@ class Wire(Terminal):
         return got
 
     def key(self, key: str) -> tuple[float, bytes]:
-        """Press a key: the seconds to the first byte of the answer, and the whole answer."""
+        """Press a key while nothing moves: the seconds to the first byte of the answer, and what came in `ANSWERED`."""
         began = time.perf_counter()
         os.write(self.fd, KEYS.get(key, key).encode())
         first = self.take(5.0)
-        return time.perf_counter() - began, first + self.settle()
+        return time.perf_counter() - began, first + self.drain(ANSWERED)
 
     def processor(self) -> float:
         """Seconds of processor time so far, of all its threads."""

@@ -31,6 +31,8 @@ FRAMES_PER_SECOND = 20  # unless the settings say otherwise
 READINGS_PER_SECOND = 4
 SIDE_FRAME = 4  # columns of a panel's border and padding
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
+SIDE_COLUMNS = ((0, 31), (NARROW, 50), (WIDE, 62))  # how wide it is, as in adam.tcss
+SIDE_TILE = 22  # these panels change less often than the contour: fewer and wider tiles
 
 
 class PlaygroundScreen(ModeScreen):
@@ -65,15 +67,17 @@ class PlaygroundScreen(ModeScreen):
 
     def body(self) -> Iterable[Widget]:
         """The contour, the panels beside it, and the timeline."""
-        contour = CellView(partial(self._cells, "contour"), id="contour", classes="panel plot")
+        wide = self.app.size.width
+        beside = next(columns for least, columns in reversed(SIDE_COLUMNS) if wide >= least)
+        contour = CellView(partial(self._cells, "contour"), columns=wide - beside, id="contour", classes="panel plot")
         side = []
         for name, title in (("lanes", "Lanes"), ("knobs", ""), ("inspector", "Arithmetic"), ("loss", "Loss")):
-            view = CellView(partial(self._cells, name), id=name, classes="panel")
+            view = CellView(partial(self._cells, name), tile=SIDE_TILE, columns=beside, id=name, classes="panel")
             view.border_title = title
             side.append(view)
         yield Horizontal(contour, Vertical(*side, id="side"), id="body")
         yield Static(id="caption")
-        yield CellView(partial(self._cells, "timeline"), id="timeline")
+        yield CellView(partial(self._cells, "timeline"), tile=SIDE_TILE, id="timeline")
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter now."""
