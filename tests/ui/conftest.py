@@ -4,6 +4,7 @@ import os
 import socket
 import time
 
+import numpy as np
 import pytest
 
 from adam_tui.training import recipes, rundir
@@ -64,6 +65,25 @@ class MadeRun:
     def become(self, state, reason="", epoch=0):
         status = rundir.Status(state, os.getpid(), socket.gethostname(), time.time(), self.step, epoch, reason)
         self.run.write_status(status)
+
+    def evaluate(self, mistakes=12):
+        """What an evaluation leaves: a 4 is taken for a 9, twelve times."""
+        confusion = np.diag(np.full(10, 980))
+        confusion[4, 9] = mistakes
+        rng = np.random.default_rng(0)
+        np.savez(
+            self.run.path / "evaluation.npz",
+            epoch=2,
+            confusion=confusion,
+            worst_images=rng.integers(0, 255, (mistakes, 28, 28)).astype(np.uint8),
+            worst_indices=np.arange(mistakes),
+            worst_labels=np.full(mistakes, 4),
+            worst_predictions=np.full(mistakes, 9),
+            worst_confidences=np.full(mistakes, 0.98, np.float32),
+            filters=rng.normal(size=(32, 5, 5)).astype(np.float32),
+            sample_images=np.zeros((10, 28, 28), np.uint8),
+            sample_labels=np.arange(10),
+        )
 
     def orders(self):
         path = self.run.path / "control.jsonl"
