@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from pty_terminal import COMMAND, Terminal
 
 from adam_tui.cli import main
 from adam_tui.engine.optimizers import OPTIMIZERS
@@ -547,3 +548,16 @@ def test_a_run_under_nohup_outlives_a_hangup_ends_on_sigterm_and_is_resumed_watc
     assert [int(row["step"]) for row in steps] == list(range(1, last + 1))
     rows = csv.DictReader(io.StringIO(run("runs", "export", made.id, "--what", "epochs", *where).output))
     assert [int(row["epoch"]) for row in rows] == list(range(1, last // 10 + 1))
+
+
+def test_attach_on_a_terminal_opens_the_app_with_that_run_selected(tmp_path):
+    older, newer = (create(make_spec("adam", {}, seed=seed), tmp_path) for seed in (1, 2))
+    for made in (older, newer):
+        made.write_status(Status("stopped", 1, "host", time.time(), reason="asked to stop"))
+    with Terminal((*COMMAND, "runs", "attach", older.id, "--runs", str(tmp_path))) as terminal:
+        terminal.until(lambda: any("▸" in line and older.id in line for line in terminal.text().splitlines()))
+        terminal.press("q")
+        assert terminal.wait() == 0
+    with Terminal((*COMMAND, "runs", "attach", older.id, "--format", "text", "--runs", str(tmp_path))) as terminal:
+        terminal.until("gone without a word")  # no process ever told its end
+        assert terminal.wait() == 1

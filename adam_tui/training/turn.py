@@ -49,8 +49,7 @@ class Turn:
         journal.queue_for(self.key)
         said = ""
         while not self._take():
-            holder = self._holder()
-            reason = f"waits for {holder} on {self.key}" if holder else f"waits for its turn on {self.key}"
+            reason = f"waits for {self._holder()} on {self.key}"
             if reason != said:
                 said = reason
                 journal.become("queued", reason)
@@ -89,7 +88,8 @@ class Turn:
 
     def _holder(self) -> str:
         """Who wrote its name into the file last: the one that trains, unless the device was given up just now."""
-        return os.pread(self._lock, 200, 0).decode("utf-8", "replace")
+        name = os.pread(self._lock, 200, 0).decode("utf-8", "replace")
+        return name if name not in ("", self._journal.run.id) else "its turn"
 
 
 def _as_name(host: str) -> str:
