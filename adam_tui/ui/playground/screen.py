@@ -32,6 +32,7 @@ READINGS_PER_SECOND = 4
 SIDE_FRAME = 4  # columns of a panel's border and padding
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
 SIDE_COLUMNS = ((0, 31), (NARROW, 50), (WIDE, 62))  # how wide it is, as in adam.tcss
+LINES = 3  # rows above and below it: modes, timeline, keys
 SIDE_TILE = 22  # these panels change less often than the contour: fewer and wider tiles
 
 
@@ -67,9 +68,10 @@ class PlaygroundScreen(ModeScreen):
 
     def body(self) -> Iterable[Widget]:
         """The contour, the panels beside it, and the timeline."""
-        wide = self.app.size.width
-        beside = next(columns for least, columns in reversed(SIDE_COLUMNS) if wide >= least)
-        contour = CellView(partial(self._cells, "contour"), columns=wide - beside, id="contour", classes="panel plot")
+        beside = self._expected_side.width
+        contour = CellView(
+            partial(self._cells, "contour"), columns=self.app.size.width - beside, id="contour", classes="panel plot"
+        )
         side = []
         for name, title in (("lanes", "Lanes"), ("knobs", ""), ("inspector", "Arithmetic"), ("loss", "Loss")):
             view = CellView(partial(self._cells, name), tile=SIDE_TILE, columns=beside, id=name, classes="panel")
@@ -78,6 +80,13 @@ class PlaygroundScreen(ModeScreen):
         yield Horizontal(contour, Vertical(*side, id="side"), id="body")
         yield Static(id="caption")
         yield CellView(partial(self._cells, "timeline"), tile=SIDE_TILE, id="timeline")
+
+    @property
+    def _expected_side(self) -> Size:
+        """The right side's size before the first layout, so that the first is the last."""
+        size = self.app.size
+        columns = next(columns for least, columns in reversed(SIDE_COLUMNS) if size.width >= least)
+        return Size(columns, max(size.height - LINES, 0))
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter now."""
@@ -156,9 +165,9 @@ class PlaygroundScreen(ModeScreen):
         self._title("contour", name, self._legend())
         self._title("knobs", f"{self.palette.lane(self.state.lane)[1]} {lane.rule.title}")
         self._title("loss", picture.loss_title(self.state))
-        side = self.query_one("#side", Vertical)
-        if side.size.height:
-            heights = picture.side_heights(side.size.height, side.size.width - SIDE_FRAME, self.state)
+        size = self.query_one("#side", Vertical).size or self._expected_side
+        if size.height > 0:
+            heights = picture.side_heights(size.height, size.width - SIDE_FRAME, self.state)
             for panel in ("lanes", "knobs", "inspector", "loss"):
                 rows = getattr(heights, panel)
                 view = self.query_one(f"#{panel}", CellView)

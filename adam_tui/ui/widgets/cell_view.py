@@ -143,6 +143,8 @@ class CellTile(Widget):
         """The rows of this tile. A tile has no border, padding or style of its own, so it needs none of that work."""
         view = self.parent
         assert isinstance(view, CellView)
+        if self.app._batch_count:  # Textual paints the first screen twice, and throws this one away
+            return [Strip.blank(crop.width)] * crop.height
         strips = [view.strip(self.left, self.size.width, y) for y in crop.line_range]
         _, background = self.background_colors
         for line_filter in self.get_line_filters():
