@@ -1,0 +1,104 @@
+"""Leave and return, proved with real processes: a lost terminal, a second one, a killed run."""
+
+import os
+import signal
+import time
+
+import pytest
+from pty_terminal import COMMAND, Terminal
+
+from adam_tui.training import recipes, rundir
+from adam_tui.training.protocol import Changed, Started, Steps
+from adam_tui.training.rundir import Follower
+from adam_tui.ui.train.history import RunHistory
+
+PATIENCE = 90.0
+
+
+def opened(runs, *more, width=120, height=40):
+    return Terminal((*COMMAND, "--mode", "train", "--runs", str(runs), *more), width=width, height=height)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A real run at work, in a process of its own, that would take minutes; ended with the test."""
+    run = rundir.create(recipes.make_spec("adam", {}, epochs=500, limit=1280, device="cpu", queue=False), tmp_path)
+    process = rundir.start_worker(run)
+    yield run
+    run.command("kill")
+    try:
+        process.wait(PATIENCE)
+    finally:
+        process.kill()
+
+
+def told(run):
+    """Everything that the run has told so far, folded; and how many processes told it."""
+    history, events, follower = RunHistory(), [], Follower(run)
+    while more := follower.poll():
+        events += more
+    history.fold(events)
+    return history, events
+
+
+def at_work(terminal):
+    """Whether the progress line tells a run's epoch and when it ends."""
+    return any(line.startswith(" epoch") and "ETA" in line for line in terminal.screen.display)
+
+
+def test_a_lost_terminal_leaves_the_run_at_work_and_the_next_one_shows_it_whole(tmp_path):
+    run = None
+    try:
+        with opened(tmp_path) as first:
+            first.until("t trains a network")
+            first.press("t")
+            first.until(lambda: at_work(first), PATIENCE)
+            [run] = rundir.list_runs(tmp_path)
+            pid = run.status().pid
+            at_hang_up = told(run)[0].step
+            first.hang_up()
+            first.wait()
+        assert (run.status().state, run.status().pid) == ("running", pid)
+        with opened(tmp_path) as second:
+            second.until(lambda: at_work(second), PATIENCE)
+            assert run.id in second.text()
+            second.until(lambda: told(run)[0].step > at_hang_up, PATIENCE)
+            second.press("i", "home")
+            second.until("step 1 ·")
+            known, events = told(run)
+            second.until(f"raw {known.curve.losses[0]:.4f}")
+            assert sum(isinstance(event, Started) for event in events) == 1, "it never began anew"
+            losses = sum(len(event.losses) for event in events if isinstance(event, Steps))
+            assert losses == known.step == len(known.curve), "every step is there, once"
+            second.press("i", "h", "left")
+            second.until(lambda: any(isinstance(event, Changed) for event in told(run)[1]), PATIENCE)
+            second.until("lr 5e-4→2e-4")
+            second.press("q")
+            assert second.wait() == 0
+        assert (run.status().state, run.status().pid) == ("running", pid), "quitting leaves it at work too"
+    finally:
+        if run is not None:
+            run.command("kill")
+            end = time.monotonic() + PATIENCE
+            while run.status().alive and time.monotonic() < end:
+                time.sleep(0.05)
+    assert run.status().state == "stopped"
+
+
+def test_two_terminals_watch_and_command_one_run(run, tmp_path):
+    with opened(tmp_path) as one, opened(tmp_path, width=80, height=24) as two:
+        one.until(lambda: at_work(one), PATIENCE)
+        two.until(lambda: at_work(two), PATIENCE)
+        one.press("space")
+        two.until("paused", PATIENCE)
+        two.press("space")
+        one.until(lambda: at_work(one), PATIENCE)
+
+
+def test_a_process_that_is_killed_from_outside_is_lost_and_not_running(run, tmp_path):
+    with opened(tmp_path) as terminal:
+        terminal.until(lambda: at_work(terminal), PATIENCE)
+        os.kill(run.status().pid, signal.SIGKILL)
+        terminal.until("lost: the process is gone", PATIENCE)
+        terminal.press("x")
+        terminal.until("is over: lost")
