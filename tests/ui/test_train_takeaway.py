@@ -8,6 +8,7 @@ import shlex
 from dataclasses import replace
 
 import pytest
+import torch
 import torchvision
 from click.testing import CliRunner
 
@@ -74,6 +75,15 @@ def test_every_optimizers_script_is_python(optimizer, precision):
     compile(takeaway.to_pytorch(make_spec(optimizer, {}, precision=precision)), optimizer, "exec")
 
 
+@pytest.fixture
+def one_thread():
+    """Threads of two tests at once would wait for each other's cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def script_accuracies(spec, monkeypatch):
     """What the script prints, run here, with the embedded data in place of a download."""
     real = torchvision.datasets.MNIST
@@ -86,7 +96,7 @@ def script_accuracies(spec, monkeypatch):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
-def test_the_script_reaches_the_same_accuracy_as_the_run(optimizer, monkeypatch, tmp_path):
+def test_the_script_reaches_the_same_accuracy_as_the_run(optimizer, monkeypatch, tmp_path, one_thread):
     spec = make_spec(optimizer, {}, epochs=1, seed=5, device="cpu", precision="float32", limit=640)
     run = rundir.create(spec, tmp_path)
     with Journal(run) as journal:
