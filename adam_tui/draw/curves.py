@@ -190,7 +190,9 @@ def _clipped(line: Polyline) -> Polyline:
     visible = np.ones(len(end), np.bool_)
     for outward, room in ((-run, start_x), (run, 1 - start_x), (-rise, start_y), (rise, 1 - start_y)):
         # The side is crossed at this share of the segment: outwards where `outward` is positive, else inwards.
-        crossing = np.divide(room, outward, out=np.zeros_like(room), where=outward != 0)
+        # A segment of next to no length crosses it infinitely far away, in units of its length.
+        with np.errstate(over="ignore"):
+            crossing = np.divide(room, outward, out=np.zeros_like(room), where=outward != 0)
         enter = np.where(outward < 0, np.maximum(enter, crossing), enter)
         leave = np.where(outward > 0, np.minimum(leave, crossing), leave)
         visible &= (outward != 0) | (room >= 0)

@@ -104,3 +104,9 @@ def test_clipping_keeps_just_the_part_inside(case):
     for i in np.flatnonzero((middle > 1e-6) & (middle < 1 - 1e-6)):
         at = (i + 0.5) / axis.high
         assert any(line.x[j - 1] - 1e-9 <= at <= line.x[j] + 1e-9 for j in np.flatnonzero(line.joined))
+
+
+def test_a_segment_of_next_to_no_length_is_clipped_without_a_warning():
+    axis = Axis(0.0, 1.0)
+    line = polyline(samples(np.array([-5e-309, 0.0]), np.zeros(2), None), axis, axis, 10)
+    assert line.x.tolist()[-1:] == [0.0]
