@@ -22,7 +22,14 @@ QUIET = 0.35  # seconds without a byte: the answer to a key is whole
 FRAME = b"\x1b[?2026h"  # Textual begins every update of the screen with it, for terminals that know the mode
 QUESTION, ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
 CELLS = "▀".encode()  # only the contour has it
-BARE = "from textual.app import App\nfrom textual.widgets import Label\nclass A(App):\n    def compose(self): yield Label('bare-label')\nA().run()"
+BARE = """
+from textual.app import App
+from textual.widgets import Label
+class Bare(App):
+    def compose(self):
+        yield Label("bare-label")
+Bare().run()
+"""
 
 
 class Wire(Terminal):

@@ -1,0 +1,76 @@
+"""The engine beside torch.optim: a grid of configurations at once, and a race that a turned knob computes anew."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from statistics import median
+
+import numpy as np
+
+from adam_tui.draw.palette import DARK
+from adam_tui.engine import trajectory
+from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.engine.scenario import Lane, Scenario
+from adam_tui.engine.surfaces import surface
+from adam_tui.ui.playground import picture
+from adam_tui.ui.playground.state import PlaygroundState
+
+GRID, STEPS = (120, 80), 500  # learning rates × β1
+RACE = ("sgd", "adam", "rmsprop", "adagrad", "nadam")
+
+
+def grid() -> np.ndarray:
+    """9,600 configurations of Adam on Rosenbrock; the last points."""
+    plot, adam = surface("rosenbrock"), OPTIMIZERS["adam"]
+    values = {knob.name: knob.default for knob in adam.knobs} | {
+        "lr": np.logspace(-4, 0, GRID[0])[:, None],
+        "beta1": 1 - np.logspace(-3, 0, GRID[1])[None, :],
+    }
+    return trajectory.simulate(adam, values, plot.gradient, np.broadcast_to(plot.start, (*GRID, 2)), STEPS)
+
+
+def torch_configuration() -> None:
+    """One configuration of the same, in torch."""
+    import torch
+
+    x = torch.tensor(surface("rosenbrock").start, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.Adam([x], lr=0.01)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = (1 - x[0]) ** 2 + 100 * (x[1] - x[0] ** 2) ** 2
+        loss.backward()
+        optimizer.step()
+
+
+def seconds(work: Callable[[], object], rounds: int = 5) -> float:
+    """The median of some rounds, after one that does not count."""
+    work()
+    found = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - began)
+    return median(found)
+
+
+def race(step: int = 0) -> PlaygroundState:
+    """Five different lanes of 2,000 steps on Rosenbrock."""
+    lanes = tuple(Lane.parse(name) for name in RACE)
+    return PlaygroundState(Scenario(surface="rosenbrock", lanes=lanes, steps=2000), clock=float(step))
+
+
+def turned(state: PlaygroundState, all_lanes: bool = False) -> float:
+    """The seconds from a turned knob to the contour's cells; all lanes anew (as on a new surface) or the one turned."""
+    picture.contour(state, 72, 35, DARK)
+    rates = iter(np.linspace(0.011, 0.012, 50))
+
+    def turn() -> None:
+        sgd, adam, *others = state.scenario.lanes
+        if all_lanes:
+            trajectory._run.cache_clear()
+        lanes = (sgd, adam.replaced("lr", float(next(rates))), *others)
+        picture.contour(replace(state, scenario=replace(state.scenario, lanes=lanes)), 72, 35, DARK)
+
+    return seconds(turn)

@@ -1,0 +1,102 @@
+"""Prints every figure beside its goal: `python tests/bench/report.py [terminal] [engine] [training]`, all without one.
+
+Each figure is a count, or a ratio of two things measured in turns in this run. It takes about four minutes; another
+program on the same cores makes seconds longer and ratios wrong by a little.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench import engine_speed, terminal
+
+HERE = Path(__file__).parent
+Line = tuple[str, str, float, str, Callable[[float], bool]]  # number, what, figure, goal, whether it is met
+
+
+def at_most(limit: float) -> Callable[[float], bool]:
+    """Whether a figure is no larger."""
+    return lambda figure: figure <= limit
+
+
+def at_least(limit: float) -> Callable[[float], bool]:
+    """Whether a figure is no smaller."""
+    return lambda figure: figure >= limit
+
+
+def of_the_terminal() -> Iterator[Line]:
+    """Items 1 to 4 and 6: no training beside it."""
+    ours, least = terminal.start()
+    yield "1", "first contour, seconds", ours, "<= 0.4", at_most(0.4)
+    yield "1", "first contour / bare Textual app", ours / least, "<= 1.3", at_most(1.3)
+    race = terminal.race()
+    yield "1", "memory, MB", race["memory"] / 1e6, "<= 90", at_most(90)
+    yield "2", "race of five lanes, bytes a frame", race["bytes a frame"], "<= 1000", at_most(1000)
+    sent, core = terminal.still()
+    yield "2", "nothing moves, bytes in 10 s", sent, "= 0", at_most(0)
+    yield "2", "nothing moves, % of a core", 100 * core, "<= 0.5", at_most(0.5)
+    answers = terminal.answers()
+    yield "3", "a step, bytes", answers["step"], "<= 1500", at_most(1500)
+    yield "3", "a notch, bytes", answers["notch"], "<= 8000", at_most(8000)
+    yield "3", "a new surface, bytes, median", answers["surface"], "<= 30000", at_most(30_000)
+    yield "3", "a new surface, bytes, largest of 6", answers["largest surface"], "<= 30000", at_most(30_000)
+    yield "4", "five lanes, frames a second", race["frames a second"], "= 20", at_least(19)
+    yield "4", "five lanes, % of a core", 100 * race["core"], "<= 10", at_most(10)
+    yield "4", "a key to its first byte, p95, ms", 1000 * terminal.keys(), "<= 50", at_most(50)
+    yield "6", "a key on 20 kB/s, longest, ms", 1000 * terminal.slow_line(), "<= 200", at_most(200)
+    silent = terminal.slow_line(answers=False)
+    yield "6", "the same, terminal answers no questions", 1000 * silent, "<= 200", at_most(200)
+
+
+def of_the_engine() -> Iterator[Line]:
+    """Items 7 and 8."""
+    grid, one = engine_speed.seconds(engine_speed.grid), engine_speed.seconds(engine_speed.torch_configuration, 3)
+    count = engine_speed.GRID[0] * engine_speed.GRID[1]
+    yield "7", "9,600 configurations x 500 steps, seconds", grid, "<= 0.25", at_most(0.25)
+    yield "7", "a loop over torch.optim / the grid", one * count / grid, ">= 2000", at_least(2000)
+    turned = engine_speed.turned(engine_speed.race(60))
+    anew = engine_speed.turned(engine_speed.race(60), all_lanes=True)
+    yield "8", "a turned knob to its picture, ms", 1000 * turned, "<= 50", at_most(50)
+    yield "8", "all five lanes x 2,000 steps anew, ms", 1000 * anew, "<= 250", at_most(250)
+
+
+def of_the_training() -> Iterator[Line]:
+    """Items 4, 5, 9 and 11, with a run on the same cores."""
+    done = subprocess.run([sys.executable, HERE / "training_speed.py"], capture_output=True, text=True, check=True)
+    speed = json.loads(done.stdout)
+    yield "9", "automatic precision / the article's loop", speed["automatic"] / speed["article"], ">= 3", at_least(3)
+    yield "9", "float32 / the article's loop", speed["float32"] / speed["article"], ">= 2", at_least(2)
+    yield "11", "10,000 images tested, seconds", speed["test_seconds"], "<= 0.4", at_most(0.4)
+    live = terminal.in_training()
+    yield "4", "a key while a run trains, p95, ms", 1000 * live["key"], "<= 50", at_most(50)
+    yield "5", "the training screen, bytes a second", live["bytes a second"], "<= 4000", at_most(4000)
+    yield "11", "a run's speed with the app / without", live["speed"], ">= 0.97", at_least(0.97)
+
+
+PARTS = {"terminal": of_the_terminal, "engine": of_the_engine, "training": of_the_training}
+
+
+def main(asked: list[str]) -> int:
+    """Print the table as it comes; 2 for a part that there is not."""
+    if wrong := set(asked) - set(PARTS):
+        print(f"there is no part {wrong.pop()!r}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    print(f"{'item':>4}  {'figure':<42}{'here':>10}  {'goal':<9} met    load at the start {os.getloadavg()[0]:.1f}")
+    for part in asked or PARTS:
+        for item, what, figure, goal, met in PARTS[part]():
+            digits = 0 if figure >= 100 else 2
+            print(
+                f"{item:>4}  {what:<42}{figure:>10.{digits}f}  {goal:<9} {'yes' if met(figure) else 'no'}", flush=True
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,70 @@
+"""Our training step beside the article's loop, in turns in one process, so that a busy machine slows all alike.
+
+`python tests/bench/training_speed.py` prints images a second as JSON; `report` runs it in a process of its own, because
+torch would take the memory and the cores of what else is measured.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from bench import article_loop
+
+from adam_tui.training import machine, rundir, unpacking, worker
+from adam_tui.training.journal import Journal
+from adam_tui.training.protocol import RunSpec
+
+ROUNDS, STEPS, WARM_UP = 7, 30, 5
+
+
+def ours(training: worker.Training) -> Iterator[int]:
+    """Our worker's steps, with its look for orders between them and its report four times a second."""
+    digits, told = training.digits, time.perf_counter()
+    while True:
+        for index in torch.randperm(training.images).split(training.spec.batch_size):
+            training.obey()
+            training.pending.append(training.train_step(digits.train_images[index], digits.train_labels[index]))
+            if time.perf_counter() - told >= worker.REPORT_SECONDS:
+                torch.stack(training.pending).tolist()
+                training.pending.clear()
+                told = time.perf_counter()
+            yield len(index)
+
+
+def measured() -> dict[str, float]:
+    """Images a second of each loop, medians of rounds taken in turns, and the seconds that a test of 10,000 takes."""
+    with tempfile.TemporaryDirectory() as runs, unpacking.unpacked() as root:
+        journals = [Journal(rundir.create(RunSpec(precision=name), Path(runs))) for name in ("float32", "auto")]
+        trainings = [worker.Training(journal.run.spec(), journal) for journal in journals]
+        loops = {
+            "article": article_loop.steps(str(root)),
+            **{name: ours(training) for name, training in zip(("float32", "automatic"), trainings, strict=True)},
+        }
+        speeds: dict[str, list[float]] = {name: [] for name in loops}
+        for _ in range(ROUNDS):
+            for name, loop in loops.items():
+                sum(itertools.islice(loop, WARM_UP))
+                began = time.perf_counter()
+                images = sum(itertools.islice(loop, STEPS))
+                speeds[name].append(images / (time.perf_counter() - began))
+        tests = []
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            trainings[1].test()
+            tests.append(time.perf_counter() - began)
+        return {name: median(found) for name, found in speeds.items()} | {"test_seconds": median(tests)}
+
+
+if __name__ == "__main__":
+    machine.tune_process(torch.device("cpu"))
+    print(json.dumps(measured()))
