@@ -155,7 +155,7 @@ def test_every_screenshot_is_shown():
 
 
 def test_the_figures_are_those_of_the_training_process():
-    told = (ROOT / "adam_tui" / "training" / "worker.py").read_text(encoding="utf-8")
+    told = (ROOT / "adam_tui" / "training" / "trainer.py").read_text(encoding="utf-8")
     figures = section("What was measured")
     for figure in re.findall(r"\d[\d,.]*(?:%| images/s| s )", told.split("Measured")[1].split('"""')[0]):
         assert figure.strip() in figures, figure

@@ -317,7 +317,7 @@ def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
         obeyed = 0
     with open(run.path / "worker.log", "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "adam_tui.training.process", str(run.path.absolute()), "--when-told"],
+            [sys.executable, "-m", "adam_tui.training.worker", str(run.path.absolute()), "--when-told"],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

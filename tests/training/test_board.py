@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from adam_tui.training import board, worker
+from adam_tui.training import board, trainer
 from adam_tui.training.journal import Journal
 from adam_tui.training.protocol import Changed, Ended, Epoch, Layers, RunSpec, Started, Steps
 
@@ -55,7 +55,7 @@ def test_a_run_writes_event_files_that_tensorboard_reads(new_run, few_digits):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     run = new_run(epochs=1, limit=250, data_dir=few_digits, tensorboard=True)
     with Journal(run) as journal:
-        assert worker.train(journal)[0] == "finished"
+        assert trainer.train(journal)[0] == "finished"
     read = accumulator.EventAccumulator(str(run.path / "tensorboard"))
     read.Reload()
     (epoch,) = run.epochs()

@@ -9,7 +9,7 @@ import torch
 from torchvision.datasets import EMNIST, KMNIST, FashionMNIST
 from torchvision_files import FOLDERS, files, lay_out, md5, packed, pictures
 
-from adam_tui.training import data, download, worker
+from adam_tui.training import data, download, trainer
 from adam_tui.training.journal import Journal
 
 KINDS = {"fashion-mnist": FashionMNIST, "kmnist": KMNIST, "emnist-digits": EMNIST}
@@ -119,7 +119,7 @@ def test_without_a_network_a_run_fails_at_once_and_says_what_can_be_done(new_run
     run = new_run(data="fashion-mnist")
     began = time.monotonic()
     with Journal(run) as journal:
-        state, reason = worker.train(journal)
+        state, reason = trainer.train(journal)
     assert time.monotonic() - began < 5
     assert state == "failed"
     assert reason.startswith("cannot download FashionMNIST (127.0.0.1: Connection refused; ")
@@ -151,7 +151,7 @@ def test_a_download_can_be_stopped_and_shows_how_far_it_is(new_run, server, cach
                 run.command("stop")
 
     with Watched(run) as journal:
-        assert worker.train(journal) == ("stopped", "asked to stop")
+        assert trainer.train(journal) == ("stopped", "asked to stop")
     assert ("starting", "downloading FashionMNIST from 127.0.0.1") in reasons
     assert any(reason.endswith("of 0.1 MB") for _, reason in reasons)
     assert [path.name for path in (cache / "FashionMNIST" / "raw").iterdir()] == [".lock"]

@@ -18,8 +18,8 @@ from adam_tui.training.journal import Journal
 from adam_tui.training.protocol import Epoch, RunSpec
 from adam_tui.training.recipes import TRAINING_OPTIMIZERS, make_spec
 from adam_tui.training.rundir import Follower
+from adam_tui.training.trainer import train
 from adam_tui.training.unpacking import unpacked
-from adam_tui.training.worker import train
 from adam_tui.ui.train import takeaway
 
 UNUSUAL = make_spec(
