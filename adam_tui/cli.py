@@ -18,7 +18,7 @@ from click.shell_completion import CompletionItem
 
 from adam_tui.cli_training import find_run, run_id_argument, runs_directory_of, runs_option, train
 from adam_tui.cli_training import runs as runs_commands
-from adam_tui.mistakes import OneLineErrors, said_in_one_line
+from adam_tui.mistakes import OneLineErrors, logged, said_in_one_line, say
 
 if TYPE_CHECKING:
     from adam_tui.engine.scenario import Scenario
@@ -157,9 +157,20 @@ fps_option = click.option(
 @scenario_options
 @mode_option
 @fps_option
+@click.option("--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without braille and blocks.")
+@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal, to select text with.")
 @runs_option
 @click.pass_context
-def main(context: click.Context, /, mode: str, fps: int | None, runs: Path | None, **flags: Any) -> None:
+def main(
+    context: click.Context,
+    /,
+    mode: str,
+    fps: int | None,
+    ascii_only: bool,
+    no_mouse: bool,
+    runs: Path | None,
+    **flags: Any,
+) -> None:
     """A playground for optimizers, in the terminal.
 
     Without a command: the app, in the state that the flags describe. Adam and its relatives race over a contour plot;
@@ -176,11 +187,30 @@ def main(context: click.Context, /, mode: str, fps: int | None, runs: Path | Non
             "this is not a terminal; for a picture use 'adam-tui plot', for numbers 'adam-tui path', "
             "to train 'adam-tui train'"
         )
-    _open_app(scenario, mode, runs, fps)
+    if not in_a_browser:
+        _refuse_a_dumb_terminal()
+    _open_app(scenario, mode, runs, fps, mouse=not no_mouse, ascii=ascii_only)
 
 
-def _open_app(scenario: Scenario, mode: str, runs: Path | None, fps: int | None = None, **selected: str) -> NoReturn:
-    """The app until it is left; `selected` may hold the id of the `run` to show."""
+def _refuse_a_dumb_terminal() -> None:
+    """UsageError where the environment says that the terminal only prints, or nothing of it (not on Windows)."""
+    term = os.environ.get("TERM", "")
+    if term == "dumb" or (not term and os.name == "posix"):
+        said = "TERM=dumb: this terminal cannot show an app" if term else "TERM is not set"
+        raise click.UsageError(f"{said}; set TERM, such as xterm-256color, or use 'adam-tui plot' and 'adam-tui path'")
+
+
+def _open_app(
+    scenario: Scenario,
+    mode: str,
+    runs: Path | None,
+    fps: int | None = None,
+    *,
+    mouse: bool = True,
+    ascii: bool = False,
+    run: str | None = None,
+) -> NoReturn:
+    """The app until it is left; `run` is the id of one to show. A bug in it is one line on stderr, and a log."""
     import gc
 
     gc.disable()  # until the first picture: a sixth of the way to it went into looking for garbage that is not there
@@ -192,11 +222,13 @@ def _open_app(scenario: Scenario, mode: str, runs: Path | None, fps: int | None 
     if fps is not None:
         config = replace(config, fps=fps)
     runs = runs or _unless_in_the_environment(config.runs)
-    app = AdamApp(PlaygroundState(scenario, playing=True), mode=mode, runs=runs, config=config, **selected)
+    app = AdamApp(PlaygroundState(scenario, playing=True), mode=mode, runs=runs, config=config, run=run, ascii=ascii)
     try:
-        app.run()
+        app.run(mouse=mouse)
     finally:
         gc.enable()
+    if app.failure is not None:
+        say(logged(app.failure))
     sys.exit(app.return_code or 0)
 
 
@@ -310,6 +342,7 @@ def attach(context: click.Context, run_id: str, output_format: Any, runs: Path |
         from adam_tui.training.headless import watch
 
         return watch(run, output_format or "text", sys.stdout)
+    _refuse_a_dumb_terminal()
     _open_app(scenario_of(None, None, (), None, None, 0.0, 0), "train", runs_directory_of(context, runs), run=run.id)
 
 

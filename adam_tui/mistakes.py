@@ -8,7 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
+import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -21,7 +24,8 @@ class OneLineErrors(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command line and exit: 0, a command's own status, or `MISTAKE`."""
-        if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+        _open_closed_streams()
+        if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="replace")  # a locale without σ or █ is no reason to fail
         kwargs["standalone_mode"] = False
         try:
@@ -44,10 +48,45 @@ class OneLineErrors(click.Group):
             return 0
 
 
-def _fail(message: str) -> None:
+def say(message: str) -> None:
+    """Write a message to stderr as one line that no terminal takes for orders."""
     line = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
-    click.echo(f"adam-tui: {line}", err=True)
+    with contextlib.suppress(OSError):  # nowhere to say it: the status still does
+        click.echo(f"adam-tui: {line}", err=True)
+
+
+def _fail(message: str) -> None:
+    say(message)
     sys.exit(MISTAKE)
+
+
+def _open_closed_streams() -> None:
+    """Put something where stdin, stdout or stderr was closed (`>&-`): Python has None there.
+
+    A file opened next would get that number, and what is printed would land in it. What is written to a closed stdout
+    fails as it does for other programs, for the stand-in takes no bytes; stderr swallows them.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def logged(error: BaseException) -> str:
+    """Append a bug's traceback to the log file, its owner's alone; one line that says what it was and where to look."""
+    import platformdirs
+
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    file = Path(platformdirs.user_log_dir("adam-tui")) / "adam-tui.log"
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as log:
+            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{''.join(traceback.format_exception(error))}\n")
+    except OSError as failed:
+        return f"a bug ended it: {said}; {file} cannot be written: {failed.strerror}"
+    return f"a bug ended it: {said}; see {file}"
 
 
 def _abandon_output() -> None:

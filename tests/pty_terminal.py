@@ -33,7 +33,9 @@ class Terminal:
     def __init__(
         self, command: Sequence[str] = COMMAND, width: int = 120, height: int = 40, env: Mapping[str, str | None] = {}
     ) -> None:
-        environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | dict(env)
+        # COLUMNS and LINES would speak against the terminal's own size.
+        plain = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": None, "LINES": None}
+        environment: dict[str, str | None] = {**os.environ, **plain, **env}
         kept = {k: v for k, v in environment.items() if v is not None}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:

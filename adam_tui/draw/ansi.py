@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.draw.cells import Cells
+from adam_tui.draw.cells import CODE_POINT, Cells
 
 Depth = Literal["truecolor", "256", "16", "none"]
 Bytes = NDArray[np.uint8]
@@ -34,8 +34,9 @@ ANSI_16 = np.array(
     ]
 )
 BLACK, WHITE = 0, 15
+MIDDLE_GREY = 127  # the sixteen colours' own, as near to black as to white
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # Rec. 709
-SHADES, ASCII_SHADES = " ░▒▓", " .:-=+*#%@"
+SHADES, ASCII_SHADES = " ░▒▓", " .:-=%&@"  # without the likenesses of markers and paths, * + # o x
 FLAT = 1.0  # levels of luminance (of 255): a picture with less than this between its extremes has no shades to show
 ASCII_GLYPHS = str.maketrans(
     {
@@ -52,10 +53,24 @@ ASCII_GLYPHS = str.maketrans(
         **dict.fromkeys("◀←◂", "<"),
         **{chr(c): "*" for c in range(0x2801, 0x2900)},
         "·": ".",
+        **dict(zip("αβεησρλθμγ∇Δ", "abensrlOmyVd", strict=True)),
+        **dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True)),
+        **dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)),
+        **dict.fromkeys("▁▂▃", "_"),
+        **dict.fromkeys("▄▅▆", "="),
+        **dict.fromkeys("▇█░▒▓", "#"),
+        **dict.fromkeys("‘’", "'"),
+        **dict.fromkeys("“”", '"'),
+        "↑": "^",
+        "↓": "v",
+        "▀": "-",
+        "…": "~",
+        "√": "v",
+        "≤": "<",
+        "≥": ">",
+        "≈": "~",
         "✓": "v",
-        "‖": "|",
         "∞": "8",
-        "²": "2",
         "\u2800": " ",
     }
 )
@@ -101,7 +116,7 @@ def to_ansi(cells: Cells, depth: Depth, *, ascii: bool = False) -> str:
     drawn = replace(cells, glyph=glyph)
     lines = [drawn.characters(row) for row in range(drawn.height)]
     if ascii:
-        lines = [list(map(_ascii, line)) for line in lines]
+        lines = [list(map(to_ascii, line)) for line in lines]
     if depth == "none":
         return "\n".join(map("".join, lines))
     fg, bg = _color_codes(cells, glyph, depth)
@@ -111,9 +126,34 @@ def to_ansi(cells: Cells, depth: Depth, *, ascii: bool = False) -> str:
     )
 
 
-def _ascii(character: str) -> str:
+def to_ascii(character: str) -> str:
     """The likeness of a cell's character; without its combining mark."""
     return character[0].translate(ASCII_GLYPHS).encode("ascii", "replace").decode()
+
+
+def plain(cells: Cells, *, ascii: bool, few_colors: bool) -> Cells:
+    """The picture for a terminal that lacks something: the same cells, with other glyphs.
+
+    With `ascii` every glyph is ASCII, as in `to_ansi`. With `few_colors` (sixteen, or none) the bands of a contour,
+    which would fall onto one colour or two, are shades of grey on black, or on white where the picture is light.
+    """
+    light_paper = few_colors and bool((cells.bg @ LUMINANCE).mean() > 127)
+    ramp = ASCII_SHADES if ascii else SHADES
+    glyph = _shaded(cells, ramp[::-1] if light_paper else ramp)
+    if few_colors:
+        area = glyph != cells.glyph
+        area |= np.isin(cells.glyph, HALF_BLOCKS)
+        area |= np.isin(_packed(cells.bg), _packed(cells.bg[area]))
+        fg, bg = cells.fg.copy(), cells.bg.copy()
+        shade = area & (np.isin(glyph, list(map(ord, ramp))) & ((glyph != cells.glyph) | (glyph == SPACE)))
+        fg[shade] = MIDDLE_GREY
+        bg[area] = 255 if light_paper else 0
+        cells = replace(cells, fg=fg, bg=bg)
+    if ascii:
+        known, place = np.unique(glyph, return_inverse=True)
+        codes = [ord(to_ascii(chr(code & CODE_POINT))) for code in known.tolist()]
+        glyph = np.array(codes, np.uint32)[place].reshape(glyph.shape)
+    return replace(cells, glyph=glyph)
 
 
 def _shaded(cells: Cells, ramp: str) -> NDArray[np.uint32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +14,12 @@ from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
 
-from adam_tui.config import Config, remember_theme
+from adam_tui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.draw.palette import Palette
+from adam_tui.ui.line import Line, driver_of, is_remote
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
 from adam_tui.ui.own_keys import checked
+from adam_tui.ui.plain_terminal import PlainTerminal
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
@@ -28,8 +31,9 @@ if TYPE_CHECKING:
     from adam_tui.engine.gallery import Exhibit
     from adam_tui.engine.scenario import Lane
 
-# Exit status after a lost terminal, as a shell would report it.
-HANGUP_STATUS = 128 + 1
+# Signals that end the app with the terminal restored, and the exit status after each. The terminal is lost or on its
+# way after the first two; SIGINT comes from elsewhere, for ctrl+c is a key here.
+ENDING_SIGNALS = {"SIGHUP": 128 + 1, "SIGTERM": 128 + 1, "SIGINT": 128 + 2}
 STARTED_SECONDS = 1.0  # the first pictures are on the screen, on a slow machine too
 
 
@@ -50,7 +54,9 @@ class AdamApp(App[None]):
     """adam-tui. `state` is what the playground opens with, `runs` where the training runs are kept.
 
     `config` are the settings; what cannot be used of them is said in a notification. `run` is the id of a training run
-    to open with, in its mode.
+    to open with, in its mode. `ascii` is for fonts without braille and blocks.
+
+    A bug ends it with `failure` set, the terminal restored and nothing printed: that is for whoever ran it.
     """
 
     TITLE = "adam-tui"
@@ -59,6 +65,7 @@ class AdamApp(App[None]):
     BINDINGS = [
         *(action.binding() for action in SHARED_ACTIONS if action.name != "palette"),
         Binding("ctrl+p", "command_palette", "Search all actions", show=False, priority=True, id="palette"),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False),
     ]
     ENABLE_COMMAND_PALETTE = True
 
@@ -69,9 +76,18 @@ class AdamApp(App[None]):
         runs: Path | None = None,
         config: Config | None = None,
         run: str | None = None,
+        ascii: bool = False,
     ) -> None:
         self._config = config or Config()
-        super().__init__()
+        # Over SSH frames are dropped before keys have to wait, unless a rate was asked for.
+        adapts = is_remote(os.environ) and os.name == "posix" and self._config.fps == DEFAULT_FPS
+        self.line = Line() if adapts else None
+        super().__init__(driver_class=driver_of(self.line) if self.line is not None else None)
+        self.failure: Exception | None = None
+        few_colors = self.console.color_system == "standard"
+        self.terminal = PlainTerminal(ascii=ascii, few_colors=few_colors) if ascii or few_colors else None
+        if ascii and self.terminal is not None:
+            self._filters.append(self.terminal)
         self._state = state
         self._first_mode = mode if run is None else "train"
         self._runs = runs
@@ -117,10 +133,10 @@ class AdamApp(App[None]):
     def on_mount(self) -> None:
         """Show the first mode, and leave cleanly when the terminal is gone."""
         loop = asyncio.get_running_loop()
-        for name in ("SIGHUP", "SIGTERM"):
+        for name, status in ENDING_SIGNALS.items():
             if hasattr(signal, name):  # not on Windows
                 try:
-                    loop.add_signal_handler(getattr(signal, name), self._terminal_gone)
+                    loop.add_signal_handler(getattr(signal, name), self._end, status)
                 except (NotImplementedError, ValueError, RuntimeError):
                     break  # no main thread, as in tests that run the app beside others
         self.show_mode(self._first_mode)
@@ -129,9 +145,15 @@ class AdamApp(App[None]):
         for problem in self._problems:
             self.notify(problem, title="Settings", severity="warning", timeout=12, markup=False)
 
-    def _terminal_gone(self) -> None:
+    def _end(self, status: int) -> None:
         """Textual alone would die without its clean-up, or spin on a closed terminal."""
-        self.exit(return_code=HANGUP_STATUS)
+        self.exit(return_code=status)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual ends here on a bug. It would print pages of traceback; they belong into a file."""
+        super()._handle_exception(error)
+        self._exit_renderables.clear()
+        self.failure = self.failure or error
 
     def show_mode(self, mode: str) -> None:
         """Switch to a mode, which is made when it is first shown."""
@@ -169,7 +191,7 @@ class AdamApp(App[None]):
             from adam_tui.ui.learn.screen import LearnScreen
 
             return LearnScreen()
-        return PlaygroundScreen(self._state, frames_per_second=self._config.fps)
+        return PlaygroundScreen(self._state, frames_per_second=self._config.fps, line=self.line)
 
     def action_perform(self, name: str) -> None:
         """Do a shared action: the bindings of the table end here."""

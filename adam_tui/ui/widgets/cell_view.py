@@ -18,6 +18,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from adam_tui.draw.cells import Cells
+from adam_tui.ui.plain_terminal import PlainTerminal
 from adam_tui.ui.widgets.cell_strip import CellStrip, Row
 
 # Columns of a tile, where cells change one by one and often.
@@ -88,6 +89,7 @@ class CellView(Horizontal):
 
     def show(self, cells: Cells) -> None:
         """Show `cells` and repaint what differs from what was shown before."""
+        cells = self._fitted(cells)
         before, self._cells = self._cells, cells
         if before is None or before.glyph.shape != cells.glyph.shape:
             self._rows.clear()
@@ -114,12 +116,17 @@ class CellView(Horizontal):
         cells = self._cells
         if self._draw is not None and (cells is None or (cells.width, cells.height) != self.size):
             self._rows.clear()
-            cells = self._cells = self._draw(self.size)
+            cells = self._cells = self._fitted(self._draw(self.size))
         if cells is None or row >= cells.height or left >= cells.width:
             return Strip.blank(width, self.rich_style)
         stop = min(left + width, cells.width)
         strip = CellStrip(self._row(cells, row), left, stop)
         return strip if stop - left == width else strip.extend_cell_length(width, self.rich_style)
+
+    def _fitted(self, cells: Cells) -> Cells:
+        """The picture as the terminal can show it; see `PlainTerminal`."""
+        terminal = getattr(self.app, "terminal", None)
+        return cells if terminal is None else terminal.fitted(cells)
 
     def _row(self, cells: Cells, row: int) -> Row:
         kept = self._rows.get(row)
@@ -148,8 +155,8 @@ class CellTile(Widget):
         strips = [view.strip(self.left, self.size.width, y) for y in crop.line_range]
         _, background = self.background_colors
         for line_filter in self.get_line_filters():
-            if isinstance(line_filter, ANSIToTruecolor):
-                continue  # for the terminal's own sixteen colours, which no picture has
+            if isinstance(line_filter, ANSIToTruecolor | PlainTerminal):
+                continue  # the first is for the terminal's own colours, which no picture has; the other is done
             strips = [strip.apply_filter(line_filter, background) for strip in strips]
         if crop.column_span != (0, self.size.width):
             strips = [strip.crop(*crop.column_span) for strip in strips]

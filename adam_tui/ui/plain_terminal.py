@@ -1,0 +1,36 @@
+"""What a terminal with few colours, or a font with few characters, is shown instead."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+from adam_tui.draw.ansi import plain, to_ascii
+from adam_tui.draw.cells import Cells
+
+
+class PlainTerminal(LineFilter):
+    """Fits pictures to the terminal, and, as a filter of Textual's, all other text.
+
+    `ascii`: every character is ASCII. `few_colors`: bands are told apart by shades, not by colours.
+    """
+
+    def __init__(self, *, ascii: bool, few_colors: bool) -> None:
+        super().__init__(enabled=ascii)
+        self.ascii, self.few_colors = ascii, few_colors
+
+    def fitted(self, cells: Cells) -> Cells:
+        """The picture as this terminal can show it."""
+        return plain(cells, ascii=self.ascii, few_colors=self.few_colors)
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments in ASCII, each as wide as before."""
+        return [Segment(_ascii(text), style, control) for text, style, control in segments]
+
+
+def _ascii(text: str) -> str:
+    if text.isascii():
+        return text
+    return "".join(to_ascii(character) * cell_len(character) for character in text)
