@@ -6,7 +6,7 @@ import numpy as np
 import pyte
 import pytest
 
-from adam_tui.draw.ansi import color_depth, to_ansi, to_ansi16, to_xterm256
+from adam_tui.draw.ansi import ASCII_SHADES, color_depth, plain, to_ansi, to_ansi16, to_ascii, to_xterm256
 from adam_tui.draw.cells import Cells
 
 WHITE, BLACK, AMBER, NIGHT = (255, 255, 255), (0, 0, 0), (255, 215, 0), (0, 0, 95)
@@ -123,7 +123,7 @@ def test_a_terminal_shows_the_cells(depth):
 def test_half_blocks_become_shades():
     cells = halves([0, 255, 0, 120, 255], [0, 255, 255, 100, 200])
     assert to_ansi(cells, "none") == " ▓▒░▓"
-    assert to_ansi(cells, "none", ascii=True) == " @+=%"
+    assert to_ansi(cells, "none", ascii=True) == " @=-@"
 
 
 def test_shades_span_from_the_darkest_to_the_brightest_of_a_dim_picture():
@@ -191,3 +191,36 @@ def test_axes_and_states_have_ascii_likenesses():
     cells = Cells.blank(6, 1, (255, 255, 255), (0, 0, 0))
     cells.put(0, 0, "╶✓▴▾◂✦", (255, 0, 0))
     assert to_ansi(cells, "none", ascii=True) == "-v^v<*"
+
+
+class TestPlain:
+    @pytest.fixture
+    def picture(self):
+        cells = Cells.blank(6, 1, (200, 200, 200), (10, 10, 20))
+        for column, shade in enumerate((10, 45, 70)):
+            cells.put(0, column, "▀", (shade,) * 3, bg=(shade,) * 3)
+        cells.put(0, 3, "●", (255, 100, 100), bg=(70, 70, 70))
+        cells.put(0, 4, "⠙", (255, 100, 100), bg=(70, 70, 70))
+        return cells
+
+    def test_with_few_colours_bands_are_shades_of_grey_on_black_and_the_path_keeps_its_colour(self, picture):
+        drawn = plain(picture, ascii=False, few_colors=True)
+        assert drawn.lines() == [" ▒▓●⠙ "]
+        assert drawn.fg[0, 1].tolist() == drawn.fg[0, 2].tolist() == [127, 127, 127]
+        assert drawn.fg[0, 3].tolist() == [255, 100, 100]
+        assert drawn.bg[0, :5].max() == 0
+
+    def test_in_ascii_bands_head_and_path_are_told_apart_and_colours_stay(self, picture):
+        drawn = plain(picture, ascii=True, few_colors=False)
+        assert drawn.lines() == [" =@o* "]
+        assert (drawn.fg == picture.fg).all()
+        assert (drawn.bg == picture.bg).all()
+
+    def test_no_band_looks_like_a_marker_or_a_path(self):
+        assert not set(ASCII_SHADES) & set(map(to_ascii, "●◆▲■★▼○◇△□⣿⠁✛✕"))
+
+    def test_a_picture_without_bands_stays_as_it_is(self):
+        cells = Cells.blank(3, 1, (200, 200, 200), (10, 10, 20))
+        cells.put(0, 0, "m̂a", (1, 2, 3))
+        assert not plain(cells, ascii=False, few_colors=True).changed(cells).any()
+        assert plain(cells, ascii=True, few_colors=True).lines() == ["ma "]
