@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from adam_tui.mistakes import said_in_one_line
+from adam_tui.mistakes import harmless, said_in_one_line
 
 if TYPE_CHECKING:
     from adam_tui.training.rundir import Run
@@ -141,7 +141,7 @@ def list_runs(context: click.Context, runs: Path | None) -> None:
     """The runs, newest first."""
     from adam_tui.training import listing, rundir
 
-    click.echo(listing.table(rundir.list_runs(runs_directory_of(context, runs))))
+    click.echo(harmless(listing.table(rundir.list_runs(runs_directory_of(context, runs)))))
 
 
 @runs.command()
@@ -152,7 +152,7 @@ def show(context: click.Context, run_id: str, runs: Path | None) -> None:
     """What one run was asked, how it stands, its epochs, its last error. The beginning of an ID is enough."""
     from adam_tui.training import listing
 
-    click.echo(listing.describe(find_run(context, run_id, runs)))
+    click.echo(harmless(listing.describe(find_run(context, run_id, runs))))
 
 
 @runs.command()

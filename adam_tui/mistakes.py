@@ -48,9 +48,14 @@ class OneLineErrors(click.Group):
             return 0
 
 
+def harmless(text: str) -> str:
+    """The text with a question mark for all that a terminal might take for orders; lines stay lines."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+
+
 def say(message: str) -> None:
     """Write a message to stderr as one line that no terminal takes for orders."""
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
+    line = harmless(" ".join(message.split()))
     with contextlib.suppress(OSError):  # nowhere to say it: the status still does
         click.echo(f"adam-tui: {line}", err=True)
 
