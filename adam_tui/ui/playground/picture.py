@@ -244,7 +244,7 @@ def _log(state: PlaygroundState) -> bool:
         return False
     if _floor(state.surface) is not None:
         return True
-    return all(float(np.nanmin(path.losses)) > 0 for path in trajectories(state.scenario))
+    return not any((path.losses <= 0).any() for path in trajectories(state.scenario))
 
 
 def timeline(state: PlaygroundState, width: int, palette: Palette) -> Cells:
