@@ -20,21 +20,21 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench import article_loop
 
-from adam_tui.training import machine, rundir, unpacking, worker
+from adam_tui.training import machine, rundir, trainer, unpacking
 from adam_tui.training.journal import Journal
 from adam_tui.training.protocol import RunSpec
 
 ROUNDS, STEPS, WARM_UP = 7, 30, 5
 
 
-def ours(training: worker.Training) -> Iterator[int]:
+def ours(training: trainer.Training) -> Iterator[int]:
     """Our worker's steps, with its look for orders between them and its report four times a second."""
     digits, told = training.digits, time.perf_counter()
     while True:
         for index in torch.randperm(training.images).split(training.spec.batch_size):
             training.obey()
             training.pending.append(training.train_step(digits.train_images[index], digits.train_labels[index]))
-            if time.perf_counter() - told >= worker.REPORT_SECONDS:
+            if time.perf_counter() - told >= trainer.REPORT_SECONDS:
                 torch.stack(training.pending).tolist()
                 training.pending.clear()
                 told = time.perf_counter()
@@ -45,7 +45,7 @@ def measured() -> dict[str, float]:
     """Images a second of each loop, medians of rounds taken in turns, and the seconds that a test of 10,000 takes."""
     with tempfile.TemporaryDirectory() as runs, unpacking.unpacked() as root:
         journals = [Journal(rundir.create(RunSpec(precision=name), Path(runs))) for name in ("float32", "auto")]
-        trainings = [worker.Training(journal.run.spec(), journal) for journal in journals]
+        trainings = [trainer.Training(journal.run.spec(), journal) for journal in journals]
         loops = {
             "article": article_loop.steps(str(root)),
             **{name: ours(training) for name, training in zip(("float32", "automatic"), trainings, strict=True)},

@@ -18,6 +18,7 @@ from textual.widgets import Static
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import Palette
 from adam_tui.ui.actions import FooterKey
+from adam_tui.ui.line import Line
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground import picture
@@ -55,8 +56,10 @@ class PlaygroundScreen(ModeScreen):
         state: PlaygroundState,
         clock: Callable[[], float] = time.monotonic,
         frames_per_second: int = FRAMES_PER_SECOND,
+        line: Line | None = None,
     ) -> None:
         super().__init__()
+        self._line = line
         self.set_reactive(PlaygroundScreen.state, state)
         self._clock = clock
         self._last_tick = 0.0
@@ -130,10 +133,14 @@ class PlaygroundScreen(ModeScreen):
         self.state = update(self.state, event)  # type: ignore[arg-type]
 
     def _tick(self) -> None:
+        if self._line is not None and self._line.behind():
+            return  # the next frame makes up for the time
         now = self._clock()
         elapsed, self._last_tick = now - self._last_tick, now
         self._frame += 1
         self.dispatch(e.Tick(elapsed))
+        if self._line is not None:
+            self.call_after_refresh(self._line.sent)
 
     def watch_state(self, before: PlaygroundState, after: PlaygroundState) -> None:
         """Draw what the change touches."""
