@@ -80,9 +80,8 @@ class AdamApp(App[None]):
     ) -> None:
         self._config = config or Config()
         # Over SSH frames are dropped before keys have to wait, unless a rate was asked for.
-        adapts = is_remote(os.environ) and os.name == "posix" and self._config.fps == DEFAULT_FPS
-        self.line = Line() if adapts else None
-        super().__init__(driver_class=driver_of(self.line) if self.line is not None else None)
+        self.line = Line() if is_remote(os.environ) and self._config.fps == DEFAULT_FPS else None
+        super().__init__(driver_class=driver_of(self.line))
         self.failure: Exception | None = None
         few_colors = self.console.color_system == "standard"
         self.terminal = PlainTerminal(ascii=ascii, few_colors=few_colors) if ascii or few_colors else None
@@ -139,7 +138,6 @@ class AdamApp(App[None]):
                     loop.add_signal_handler(getattr(signal, name), self._end, status)
                 except (NotImplementedError, ValueError, RuntimeError):
                     break  # no main thread, as in tests that run the app beside others
-        self.show_mode(self._first_mode)
         if not gc.isenabled():
             self.set_timer(STARTED_SECONDS, _collect_garbage_again)
         for problem in self._problems:
@@ -155,15 +153,26 @@ class AdamApp(App[None]):
         self._exit_renderables.clear()
         self.failure = self.failure or error
 
+    def get_default_screen(self) -> Screen[Any]:
+        """The first mode: with no blank screen below it, it is painted once at the start and not three times."""
+        return self._kept(self._first_mode)
+
     def show_mode(self, mode: str) -> None:
-        """Switch to a mode, which is made when it is first shown."""
+        """Switch to a mode, which is made when it is first shown. The first one stays below the others."""
+        wanted, first = self._kept(mode), self.screen_stack[0]
+        if wanted is first:
+            while self.screen is not first:
+                self.pop_screen()
+        elif self.screen is first:
+            self.push_screen(mode)
+        elif self.screen is not wanted:
+            self.switch_screen(mode)
+
+    def _kept(self, mode: str) -> Screen[Any]:
         if mode not in self._screens:
             self._screens[mode] = self._make(mode)
             self.install_screen(self._screens[mode], mode)
-        if len(self.screen_stack) == 1:
-            self.push_screen(mode)
-        elif self.screen is not self._screens[mode]:
-            self.switch_screen(mode)
+        return self._screens[mode]
 
     def open_exhibits(self, exhibits: Sequence[Exhibit], at: int = 0) -> None:
         """Show a named scenario in the playground, with its caption and the others one key away."""

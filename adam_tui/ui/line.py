@@ -8,6 +8,8 @@ is judged by the writes that had to wait: they tell how fast it is read, and fro
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -75,39 +77,57 @@ class Line:
         return max(self._ahead - self._rate * (now - self._since), 0.0)
 
 
-class TimedFile:
-    """The terminal's file, each write timed."""
+class TerminalFile:
+    """The terminal's file: what is written to a terminal that is gone is lost, and nothing waits for it.
 
-    def __init__(self, file: IO[str], line: Line) -> None:
+    Textual's writing thread would end with the first error, and the app then hang on its full queue when it ends.
+    """
+
+    def __init__(self, file: IO[str], line: Line | None) -> None:
         self._file, self._line = file, line
 
     def write(self, text: str) -> int:
-        """Write in chunks and tell the line about each."""
+        """Write it; with a line in chunks, each timed."""
+        with contextlib.suppress(OSError):
+            if self._line is None:
+                self._file.write(text)
+            else:
+                self._write_timed(text, self._line)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand over what is left."""
+        with contextlib.suppress(OSError):
+            self._file.flush()
+
+    def _write_timed(self, text: str, line: Line) -> None:
         for first in range(0, len(text), CHUNK):
             chunk = text[first : first + CHUNK]
             began = time.monotonic()
             self._file.write(chunk)
             self._file.flush()
-            self._line.wrote(len(chunk.encode("utf-8", "replace")), time.monotonic() - began)
-        return len(text)
+            line.wrote(len(chunk.encode("utf-8", "replace")), time.monotonic() - began)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
 
 def is_remote(environ: Mapping[str, str]) -> bool:
-    """Whether the terminal is at the other end of an SSH connection, on a pty of ours."""
-    return bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY")) and "TEXTUAL_DRIVER" not in environ
+    """Whether the terminal is at the other end of an SSH connection."""
+    return bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
 
 
-def driver_of(line: Line) -> type[Driver]:
-    """Textual's driver for a terminal, telling `line` about its writes."""
+def driver_of(line: Line | None) -> type[Driver] | None:
+    """Textual's driver, with a `TerminalFile`; None where the terminal is no pty of ours (Windows, a browser)."""
+    if os.name != "posix" or "TEXTUAL_DRIVER" in os.environ:
+        return None
     from textual.drivers.linux_driver import LinuxDriver
 
-    class TimedDriver(LinuxDriver):
+    class TerminalDriver(LinuxDriver):
         def __init__(self, *arguments: Any, **settings: Any) -> None:
             super().__init__(*arguments, **settings)
-            self._file = TimedFile(self._file, line)  # type: ignore[assignment, arg-type]
-            line.ask = self.write
+            self._file = TerminalFile(self._file, line)  # type: ignore[assignment, arg-type]
+            if line is not None:
+                line.ask = self.write
 
-    return TimedDriver
+    return TerminalDriver
