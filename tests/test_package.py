@@ -82,7 +82,7 @@ def test_it_names_its_licence_and_what_it_needs(wheel):
     assert metadata(wheel, "licenses/adam_tui/data/mnist/README.md") == wheel.read(f"{DATA}/README.md").decode()
     needed = {re.match(r"[\w-]+", line)[0] for line in told.get_all("Requires-Dist") if "extra ==" not in line}
     assert needed == {"textual", "numpy", "plotext", "torch", "torchvision", "platformdirs", "click", "contourpy"}
-    assert set(told.get_all("Provides-Extra")) == {"test", "gpu", "serve"}
+    assert set(told.get_all("Provides-Extra")) == {"test", "gpu", "serve", "tensorboard"}
 
 
 def test_it_runs_from_where_it_is_unpacked(wheel, tmp_path):
