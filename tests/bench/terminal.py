@@ -22,6 +22,7 @@ FPS = 20
 FIVE_LANES = ("--surface", "rosenbrock", "--steps", "2000", *(f"--lane={name}" for name in RACE))
 SLOW = 20_000  # bytes a second of the slow line
 SLICE = 0.01  # seconds between its reads
+SETTLED = 14.0  # seconds after which the start, four paintings of the screen, has gone over the slow line
 
 
 class SlowLine(Terminal):
@@ -128,7 +129,7 @@ def slow_line(presses: int = 8, answers: bool = True) -> float:
             return time.perf_counter() - began
 
         read_until("/s", 20)
-        end = time.perf_counter() + 6
+        end = time.perf_counter() + SETTLED
         while time.perf_counter() < end:
             read_slowly()
         waits, speeds = [], ("80/s", "40/s")
