@@ -6,10 +6,13 @@ pictures; tests/test_screenshots.py fails when those in the repository are no lo
 
 import asyncio
 import lzma
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}  # whatever terminal this is run in
 
 from rich.color import Color
 
