@@ -138,6 +138,7 @@ class AdamApp(App[None]):
                     loop.add_signal_handler(getattr(signal, name), self._end, status)
                 except (NotImplementedError, ValueError, RuntimeError):
                     break  # no main thread, as in tests that run the app beside others
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())  # the terminal was another's meanwhile
         if not gc.isenabled():
             self.set_timer(STARTED_SECONDS, _collect_garbage_again)
         for problem in self._problems:
