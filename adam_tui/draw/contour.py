@@ -67,7 +67,8 @@ def choose_levels(values: Floats, n: int = 16) -> Floats:
     even = (height / height[last]) ** (1 / _exponent(radius, height)) * radius[last]
     place = (even + radius) / 2
     levels = np.interp(np.linspace(place[0], place[last], n + 2)[1:-1], place, v)
-    rising = np.append(True, levels[1:] > levels[:-1])  # not np.unique, which loads numpy.ma: 16 ms before the first picture
+    # Not np.unique, which loads numpy.ma: 16 ms before the first picture.
+    rising = np.append(True, levels[1:] > levels[:-1])
     return np.asarray(levels[rising & (levels > v[0]) & (levels <= v[-1])])
 
 

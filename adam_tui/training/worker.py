@@ -1,7 +1,7 @@
 """The training process from its first instruction to its exit: `python -m adam_tui.training.worker RUNDIR`.
 
 It speaks and listens from the start, waits for its turn, and only then loads torch. Apart from `trainer`, which
-holds the training itself and imports torch, so that a waiting run stays small and a torch that cannot be loaded is said.
+holds the training itself and imports torch: a waiting run stays small, and a torch that cannot be loaded is said.
 """
 
 from __future__ import annotations
