@@ -215,16 +215,20 @@ def _open_app(
 
     gc.disable()  # until the first picture: a sixth of the way to it went into looking for garbage that is not there
     from adam_tui.config import load
-    from adam_tui.ui.app import AdamApp
+    from adam_tui.ui.first_picture import first_picture
     from adam_tui.ui.playground.state import PlaygroundState
 
     config = load()
     if fps is not None:
         config = replace(config, fps=fps)
     runs = runs or _unless_in_the_environment(config.runs)
-    app = AdamApp(PlaygroundState(scenario, playing=True), mode=mode, runs=runs, config=config, run=run, ascii=ascii)
+    state = PlaygroundState(scenario, playing=True)
     try:
-        app.run(mouse=mouse)
+        with first_picture(state, config, mode if run is None else "train", ascii=ascii) as taken:
+            from adam_tui.ui.app import AdamApp
+
+            app = AdamApp(state, mode=mode, runs=runs, config=config, run=run, ascii=ascii, taken=taken)
+            app.run(mouse=mouse)
     finally:
         gc.enable()
     if app.failure is not None:

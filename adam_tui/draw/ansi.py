@@ -78,12 +78,17 @@ ASCII_GLYPHS = str.maketrans(
 
 def color_depth(environ: Mapping[str, str], isatty: bool) -> Depth:
     """The colours that the output takes: none off a terminal, with NO_COLOR (no-color.org), or with TERM=dumb."""
-    term = environ.get("TERM", "")
-    if not isatty or environ.get("NO_COLOR") or term in ("", "dumb"):
+    if not isatty or environ.get("NO_COLOR") or environ.get("TERM", "") in ("", "dumb"):
         return "none"
+    return terminal_depth(environ)
+
+
+def terminal_depth(environ: Mapping[str, str]) -> Depth:
+    """The colours that the terminal knows, whether they are wanted or not."""
+    term = environ.get("TERM", "").lower()
     if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") or term.endswith("-direct"):
         return "truecolor"
-    return "256" if "256color" in term else "16"
+    return "256" if "256color" in term or term.endswith("-kitty") else "16"
 
 
 def to_xterm256(rgb: Bytes) -> Bytes:
@@ -203,10 +208,10 @@ def _styled(line: list[str], fg: list[int], bg: list[int], bold: list[bool], dep
                 codes.append("1" if strong else "22")
                 now_bold = strong
             if f != now_fg:
-                codes.append(_code(f, 38, depth))
+                codes.append(sgr(f, 38, depth))
                 now_fg = f
         if b != now_bg:
-            codes.append(_code(b, 48, depth))
+            codes.append(sgr(b, 48, depth))
             now_bg = b
         if codes:
             pieces.append(f"\x1b[{';'.join(codes)}m")
@@ -214,7 +219,7 @@ def _styled(line: list[str], fg: list[int], bg: list[int], bold: list[bool], dep
     return "".join(pieces) + (RESET if pieces else "")
 
 
-def _code(color: int, ground: int, depth: Depth) -> str:
+def sgr(color: int, ground: int, depth: Depth) -> str:
     """The SGR parameters of a colour (ECMA-48); `ground` is 38 for the foreground, 48 for the background."""
     if depth == "truecolor":
         return f"{ground};2;{color >> 16};{color >> 8 & 255};{color & 255}"

@@ -12,11 +12,11 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from adam_tui.ui.actions import Action, FooterKey
+from adam_tui.ui.layout import MIN_HEIGHT, MIN_WIDTH
 from adam_tui.ui.own_keys import relabelled, with_keys
 from adam_tui.ui.widgets.key_line import KeyLine
 from adam_tui.ui.widgets.tabs_line import TabsLine
 
-MIN_WIDTH, MIN_HEIGHT = 60, 18
 MODES: tuple[tuple[str, str, str], ...] = (
     ("1", "playground", "Playground"),
     ("2", "train", "Train"),
