@@ -98,21 +98,18 @@ def bands(values: Floats, levels: Floats) -> NDArray[np.int64]:
 def calmed(bands: NDArray[np.int64]) -> NDArray[np.int64]:
     """The bands without the bumps of one pixel that edges have where a level just reaches the middle of a pixel.
 
-    A bump has its own band on one side and one other band on the other three. Pairs and single pixels stay, for they
-    may be a basin; so does what has no value, and a line one pixel wide.
+    A bump stands on three pixels of its own band, and its other three sides are of one other band. So basins of a few
+    pixels, lines one pixel wide and what has no value stay.
     """
     if min(bands.shape) < 2:
         return bands
-    around = np.pad(bands, 1, mode="edge")
-    up, down, left, right = around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]
-    sides = ((up, down, left, right), (down, up, left, right), (left, right, up, down), (right, left, up, down))
-    bumps = [(own == bands) & (a == b) & (b == c) & (a != bands) & (a >= 0) & (bands >= 0) for own, a, b, c in sides]
-    calm = bands.copy()
-    for bump, opposite, (down_by, right_by), (_, other, _, _) in zip(
-        bumps, (bumps[1], bumps[0], bumps[3], bumps[2]), ((1, 0), (-1, 0), (0, 1), (0, -1)), sides, strict=True
-    ):
-        paired = np.roll(opposite, (down_by, right_by), (0, 1))  # its own band is a bump too, towards this one
-        np.copyto(calm, other, where=bump & ~paired)
+    calm, around = bands.copy(), np.pad(bands, 1, mode="edge")
+    for turns in range(4):
+        here, turned = np.rot90(around, turns), np.rot90(calm, turns)  # views: the second is written to
+        own, other = here[1:-1, 1:-1], here[:-2, 1:-1]
+        foot = (here[2:, :-2] == own) & (here[2:, 1:-1] == own) & (here[2:, 2:] == own)
+        bump = foot & (other != own) & (here[1:-1, :-2] == other) & (here[1:-1, 2:] == other)
+        np.copyto(turned, other, where=bump & (own >= 0) & (other >= 0))
     return calm
 
 
