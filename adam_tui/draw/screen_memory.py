@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from adam_tui.draw.ansi import Depth
 from adam_tui.draw.cells import Cells
-from adam_tui.draw.spelling import DEFAULT, RESET, SPACE, Pen, alike, look, looks, spelled
+from adam_tui.draw.spelling import DEFAULT, RESET, Pen, alike, look, looks, spelled
 
 # Going to another column takes four characters or more, so a shorter gap is written over.
 GAP = 3
@@ -32,7 +32,7 @@ class ScreenMemory:
     def resize(self, width: int, height: int) -> None:
         """Another size: nothing is known of what it shows, nor what it should show."""
         self.width, self.height = width, height
-        self._text = [[SPACE] * width for _ in range(height)]
+        self._text: list[list[str | None]] = [[None] * width for _ in range(height)]  # None: nobody has said
         self._looks = [[_PLAIN] * width for _ in range(height)]
         self._newest: list[Span] = []
         self._older: list[Span] = []
@@ -58,17 +58,20 @@ class ScreenMemory:
         end = min(column + len(text), self.width)
         if not (0 <= row < self.height and 0 <= column < end):
             return
-        count = end - column
-        wanted, wanted_looks = self._text[row], self._looks[row]
-        wanted[column:end], wanted_looks[column:end] = text[:count], looks[:count]
-        if wanted[column:end] == self._shown[row][column:end] and (
-            wanted_looks[column:end] == self._shown_looks[row][column:end]
-        ):
+        # What is wanted already is there, or waits for its turn, which does not come sooner for being said again.
+        wanted, wanted_looks, first = self._text[row], self._looks[row], column
+        while first < end and wanted[first] == text[first - column] and wanted_looks[first] == looks[first - column]:
+            first += 1
+        if first == end:
             return
-        if self._newest and self._newest[-1][0] == row and self._newest[-1][2] == column:
+        while wanted[end - 1] == text[end - 1 - column] and wanted_looks[end - 1] == looks[end - 1 - column]:
+            end -= 1
+        part = slice(first - column, end - column)
+        wanted[first:end], wanted_looks[first:end] = text[part], looks[part]
+        if self._newest and self._newest[-1][0] == row and self._newest[-1][2] == first:
             self._newest[-1] = row, self._newest[-1][1], end
         else:
-            self._newest.append((row, column, end))
+            self._newest.append((row, first, end))
 
     def put_cells(self, row: int, column: int, cells: Cells) -> None:
         """The terminal should show this picture with its top left cell at (row, column)."""
@@ -100,7 +103,7 @@ class ScreenMemory:
         pieces = []
         for start, stop in self._differing(row, first, end):
             pieces.append(self._moved(row, start))
-            text, seen = self._text[row][start:stop], self._looks[row][start:stop]
+            text, seen = [cell or "" for cell in self._text[row][start:stop]], self._looks[row][start:stop]
             if self._pen is None:
                 self._pen = Pen()
                 pieces.append(RESET)
@@ -123,7 +126,8 @@ class ScreenMemory:
             return [(first, end)]
         found: list[tuple[int, int]] = []
         for i in range(first, end):
-            if shown[i] is not None and alike(text[i], seen[i], shown[i], shown_looks[i]):
+            wanted = text[i]
+            if wanted is None or alike(wanted, seen[i], shown[i], shown_looks[i]):
                 continue
             if found and i - found[-1][1] <= GAP:
                 found[-1] = found[-1][0], i + 1

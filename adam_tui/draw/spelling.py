@@ -24,7 +24,7 @@ COLOR_BITS = 26
 COLOR = (1 << COLOR_BITS) - 1
 ENTRY, DEFAULT = 1 << 24, 1 << 25
 BOLD, DIM, ITALIC, UNDERLINE, BLINK, REVERSE, STRIKE = (1 << bit for bit in range(7))
-# How each is put on, how it is taken off, and whether it is seen on a blank.
+# How each is put on, how it is taken off, and whether it is seen on a blank (reversed, a blank has the ink's colour).
 _ATTRIBUTES = (
     (BOLD, "1", "22", False),
     (DIM, "2", "22", False),
@@ -69,9 +69,10 @@ def alike(text: str, look: int, other_text: str | None, other_look: int) -> bool
     """Whether two cells are seen as the same: the ink of a blank is not."""
     if text != other_text:
         return False
-    if look == other_look:
-        return True
-    return text == SPACE and not ((look ^ other_look) >> COLOR_BITS & (COLOR | _SEEN_ON_A_BLANK << COLOR_BITS))
+    if look == other_look or text != SPACE:
+        return look == other_look
+    paper_and_more = COLOR | _SEEN_ON_A_BLANK << COLOR_BITS
+    return not ((look ^ other_look) >> COLOR_BITS & paper_and_more or look >> 2 * COLOR_BITS & REVERSE)
 
 
 def spelled(text: Sequence[str], looks: Sequence[int], depth: Depth, pen: Pen) -> tuple[str, Pen]:
@@ -88,8 +89,9 @@ def spelled(text: Sequence[str], looks: Sequence[int], depth: Depth, pen: Pen) -
         else:
             while stop < end and looks[stop] == seen and text[stop] not in HALVES:
                 stop += 1
-            word = "".join(text[first:stop])
-            ways = [_written(way, word, parts(seen), depth, blank=not word.strip(SPACE)) for way in ways]
+            word, wanted = "".join(text[first:stop]), parts(seen)
+            blank = not word.strip(SPACE) and not wanted.attributes & REVERSE
+            ways = [_written(way, word, wanted, depth, blank=blank) for way in ways]
             if len(ways) > 1 and ways[0][1] == ways[1][1]:
                 ways = [min(ways, key=_length)]
         first = stop

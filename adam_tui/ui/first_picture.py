@@ -42,12 +42,12 @@ from adam_tui.ui.terminal import (
 class TakenTerminal:
     """A terminal that shows the first picture.
 
-    `attributes` are its settings from before (termios). `in_use` is True while the app has it and gives it back itself.
+    `attributes` are its settings from before (termios). `is_left` is True once the app has given it back.
     """
 
     memory: ScreenMemory
     attributes: list[Any]
-    in_use: bool = False
+    is_left: bool = False
 
 
 @contextlib.contextmanager
@@ -96,7 +96,7 @@ def _taken(memory: ScreenMemory) -> Iterator[TakenTerminal]:
         out.flush()
         yield taken
     finally:
-        if not taken.in_use:
+        if not taken.is_left:
             with contextlib.suppress(OSError, termios.error):  # it may be gone
                 out.write(RESET + OWN_SCREEN + SHOW_CURSOR)
                 out.flush()

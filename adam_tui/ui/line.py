@@ -38,7 +38,10 @@ class _Question(NamedTuple):
 
 
 class Line:
-    """The line's state; one for an app."""
+    """The line's state; one for an app.
+
+    Three threads tell it things: the app's asks for room and sends, another writes, and a third hears the answers.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -75,9 +78,10 @@ class Line:
 
     def answered(self) -> None:
         """The terminal has answered the oldest question."""
-        if not self._asked:
+        try:
+            question = self._asked.popleft()
+        except IndexError:  # given up, or never asked
             return
-        question = self._asked.popleft()
         self._talks, self._taken = True, question.sent
         delay, on_the_way = self._clock() - question.when, question.sent - question.taken
         self._fastest = delay if on_the_way <= ALONE else min(self._fastest, delay)

@@ -45,6 +45,10 @@ class ModeScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The top line, the body, the footer, and the word on a tiny terminal."""
+        width = self.app.size.width
+        # Textual sets it with the first resize only: the first layout would be thrown away.
+        fitting = [name for least, name in self.HORIZONTAL_BREAKPOINTS or () if width >= least]
+        self.add_class(*fitting[-1:])
         yield TabsLine(MODES, self.MODE)
         yield from self.body()
         yield KeyLine(self._footer())

@@ -60,8 +60,7 @@ class PaintedApp(App[None]):
 
     def send(self) -> None:
         """Send what the terminal does not show yet, or as much of it as the line has room for."""
-        assert self.painter is not None
-        if self._driver is None or not self._running or self._batch_count:
+        if self.painter is None or self._driver is None or not self._running or self._batch_count:
             return
         at = self.screen.outer_size.clamp_offset(self.cursor_position)
         # Textual puts the cursor, which is not seen, where something is typed: input methods open their window there.
@@ -74,13 +73,6 @@ class PaintedApp(App[None]):
     def _send_later(self) -> None:
         self._sending = None
         self.send()
-
-    def answered(self) -> None:
-        """The terminal has answered the painter's oldest question."""
-        assert self.painter is not None
-        self.painter.heard()
-        if self.painter.behind:
-            self.send()
 
     def repaint(self) -> None:
         """Send all of the screen: something else may have written on it."""

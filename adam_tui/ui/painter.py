@@ -68,11 +68,6 @@ class Painter:
         text = self.memory.changes(room, cursor) if room > 0 else ""
         return text + self.question(len(text.encode())) if text else ""
 
-    def heard(self) -> None:
-        """The terminal has answered the oldest question."""
-        if self.line is not None:
-            self.line.answered()
-
     def question(self, before: int = 0) -> str:
         """A question for the line, behind so many bytes that are sent with it."""
         assert self.line is not None

@@ -65,9 +65,9 @@ class TerminalDriver(LinuxDriver):
         super().__init__(app, **settings)
         assert app.painter is not None
         assert sys.__stdout__ is not None
-        self._painter = app.painter
+        self._painter, self._line = app.painter, app.painter.line
         # stdout, which the command line has seen to be a terminal; Textual's own choice, stderr, may be a file.
-        self._file = TerminalFile(sys.__stdout__, app.painter.line)  # type: ignore[assignment]
+        self._file = TerminalFile(sys.__stdout__, self._line)  # type: ignore[assignment]
         self._taken = app.taken
         self._started = False
 
@@ -76,13 +76,13 @@ class TerminalDriver(LinuxDriver):
         super().start_application_mode()  # type: ignore[no-untyped-call]
         if self._taken is not None:
             self.attrs_before = self._taken.attributes  # not those that the early picture has set
-            self._taken.in_use = True
+            self._taken.is_left = False
         if self._started:
             self._painter.memory.forget()
         self._started = True
         self._repaint_when_resized()
-        if self._painter.line is not None:
-            self.write(self._painter.question())
+        if self._line is not None:
+            self.write(self._painter.question())  # the answer, with nothing before it, tells how far away it is
 
     def stop_application_mode(self) -> None:
         """Give it back, once it has no more to say."""
@@ -90,7 +90,7 @@ class TerminalDriver(LinuxDriver):
         self.write(RESET)
         super().stop_application_mode()
         if self._taken is not None:
-            self._taken.in_use = False
+            self._taken.is_left = True
 
     def write(self, data: str) -> None:
         """Write data, but for the order that would clear an early picture."""
@@ -98,9 +98,11 @@ class TerminalDriver(LinuxDriver):
             super().write(data)
 
     def process_message(self, message: Message) -> None:
-        """Called in the thread that reads: answers are the painter's, all else is the app's."""
-        if isinstance(message, CursorPosition) and self._painter.line is not None:
-            self._loop.call_soon_threadsafe(self._app.answered)  # type: ignore[attr-defined]
+        """Called in the thread that reads: answers are the line's, all else is the app's."""
+        if isinstance(message, CursorPosition) and self._line is not None:
+            self._line.answered()
+            if self._painter.behind:
+                self._loop.call_soon_threadsafe(self._app.send)  # type: ignore[attr-defined]
         else:
             super().process_message(message)
 
@@ -118,6 +120,6 @@ class TerminalDriver(LinuxDriver):
         signal.signal(signal.SIGWINCH, handler)
 
     def _wait_for_answers(self) -> None:
-        line, end = self._painter.line, time.monotonic() + ANSWERS_WAITED_FOR
-        while line is not None and line.unanswered and time.monotonic() < end:
+        end = time.monotonic() + ANSWERS_WAITED_FOR
+        while self._line is not None and self._line.unanswered and time.monotonic() < end:
             time.sleep(0.01)
