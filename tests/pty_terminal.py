@@ -71,11 +71,15 @@ class Terminal:
                 break
             if not data:
                 break
-            self.answer(data)
             came += len(data)
-            self.raw += data
-            self._stream.feed(UNKNOWN.sub(b"", data))
+            self.show(data)
         return came
+
+    def show(self, data: bytes) -> None:
+        """Take what was read: answer it, keep it, draw it."""
+        self.answer(data)
+        self.raw += data
+        self._stream.feed(UNKNOWN.sub(b"", data))
 
     def answer(self, data: bytes) -> None:
         """Answer what a terminal is asked: whether it knows synchronized output, and where its cursor is."""

@@ -5,7 +5,7 @@ each piece of a picture the terminal is asked where its cursor is, which every t
 answers tells how long a key's answer would wait. What has no room waits in the `ScreenMemory`, where a newer picture
 takes its place: pictures are dropped, keys are not.
 
-A terminal that answers nothing is taken for a slow one: it gets `PACE` bytes a second, fewer when writes have to wait.
+A terminal that answers nothing is taken for a slow one, and gets `PACE` bytes a second.
 """
 
 from __future__ import annotations
@@ -24,10 +24,6 @@ LOST = 10.0  # seconds after which no answer comes any more
 FIRST = 8192  # bytes that are sent before anything is known of the line
 LEAST, MOST = 1024, 1 << 20  # bytes on their way, at least and at most
 PACE = 16_000.0  # bytes a second for a terminal that answers nothing
-CHUNK = 2048  # characters written at once, so that a wait is seen while it lasts
-STALLED = 0.02  # seconds for one of them: the buffer is full
-BUFFER = 20_480  # bytes that a pty holds (measured on Linux 6)
-CREEP = 1.002  # the pace grows by this much with each write that does not wait, to find out when the line got better
 RECHECK = 0.02  # seconds until room is looked for again where no answer tells of it
 
 
@@ -40,7 +36,7 @@ class _Question(NamedTuple):
 class Line:
     """The line's state; one for an app.
 
-    Three threads tell it things: the app's asks for room and sends, another writes, and a third hears the answers.
+    Two threads tell it things: the app's asks for room and sends, the other one hears the answers.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -50,7 +46,6 @@ class Line:
         self._talks = False
         self._fastest = SLOWEST
         self._window = FIRST
-        self._pace = PACE
         self._ahead, self._since = 0.0, clock()  # bytes that lay before the next one by the pace, and when
 
     @property
@@ -66,7 +61,7 @@ class Line:
             self._talks = False
         if self._talks:  # in halves: then an answer comes while there is still something on its way
             return min(self._window - (self._sent - self._taken), max(self._window // 2, LEAST))
-        allowed = FIRST if self._sent < LEAST else self._pace * PATIENCE
+        allowed = FIRST if self._sent < LEAST else PACE * PATIENCE
         return int(allowed - self._waiting(now))
 
     def sent(self, count: int) -> None:
@@ -91,13 +86,5 @@ class Line:
         elif waited < CALM and on_the_way > self._window // 4:
             self._window = min(2 * self._window, MOST)
 
-    def wrote(self, count: int, seconds: float) -> None:
-        """So many bytes were taken from us, which took so long; told by the thread that writes."""
-        if seconds > STALLED:
-            self._pace = min(count / seconds, self._pace)
-            self._ahead, self._since = float(BUFFER), self._clock()
-        else:
-            self._pace = min(self._pace * CREEP, PACE)
-
     def _waiting(self, now: float) -> float:
-        return max(self._ahead - self._pace * (now - self._since), 0.0)
+        return max(self._ahead - PACE * (now - self._since), 0.0)

@@ -12,7 +12,6 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.events import CursorPosition
 
 from adam_tui.draw.spelling import RESET
-from adam_tui.ui.line import CHUNK, Line
 from adam_tui.ui.terminal import OTHER_SCREEN
 
 if TYPE_CHECKING:
@@ -29,30 +28,19 @@ class TerminalFile:
     Textual's writing thread would end with the first error, and the app then hang on its full queue when it ends.
     """
 
-    def __init__(self, file: IO[str], line: Line | None) -> None:
-        self._file, self._line = file, line
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
 
     def write(self, text: str) -> int:
-        """Write it; with a line in chunks, each timed."""
+        """Write it."""
         with contextlib.suppress(OSError):
-            if self._line is None:
-                self._file.write(text)
-            else:
-                self._write_timed(text, self._line)
+            self._file.write(text)
         return len(text)
 
     def flush(self) -> None:
         """Hand over what is left."""
         with contextlib.suppress(OSError):
             self._file.flush()
-
-    def _write_timed(self, text: str, line: Line) -> None:
-        for first in range(0, len(text), CHUNK):
-            chunk = text[first : first + CHUNK]
-            began = time.monotonic()
-            self._file.write(chunk)
-            self._file.flush()
-            line.wrote(len(chunk.encode("utf-8", "replace")), time.monotonic() - began)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
@@ -67,7 +55,7 @@ class TerminalDriver(LinuxDriver):
         assert sys.__stdout__ is not None
         self._painter, self._line = app.painter, app.painter.line
         # stdout, which the command line has seen to be a terminal; Textual's own choice, stderr, may be a file.
-        self._file = TerminalFile(sys.__stdout__, self._line)  # type: ignore[assignment]
+        self._file = TerminalFile(sys.__stdout__)  # type: ignore[assignment]
         self._taken = app.taken
         self._started = False
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adam_tui.ui.line import BUFFER, FIRST, LEAST, LOST, PACE, PATIENCE, Line
+from adam_tui.ui.line import FIRST, LEAST, LOST, PACE, PATIENCE, Line
 
 
 class Wire:
@@ -82,19 +82,6 @@ def test_a_terminal_that_answers_nothing_is_sent_what_a_slow_one_takes(rate):
     wire.run(FIRST / PACE, 10**9)
     assert wire.run(5, 10**9) <= 2 * PATIENCE
     assert 10**9 - wire.left == pytest.approx(5 * PACE, rel=0.1)
-
-
-def test_writes_that_wait_tell_of_a_terminal_slower_still():
-    wire = Wire(5000, answers=False)
-    wire.send(FIRST)
-    wire.line.wrote(2000, 0.4)
-    assert wire.line.room() <= 0
-    wire.now += BUFFER / 5000
-    assert 0 < wire.line.room() <= 5000 * PATIENCE
-    for _ in range(2000):
-        wire.line.wrote(100, 0.0)
-    wire.now += 1
-    assert wire.line.room() == pytest.approx(PACE * PATIENCE, rel=0.01), "it is tried again whether that is still so"
 
 
 def test_a_terminal_that_stops_to_answer_is_one_that_answers_nothing():

@@ -1,10 +1,9 @@
-"""What is written to the terminal arrives, is timed, or is lost with it."""
+"""What is written to a terminal that is gone is lost with it, and what the environment says of a terminal is read."""
 
 import io
 
 import pytest
 
-from adam_tui.ui.line import CHUNK, Line
 from adam_tui.ui.terminal import is_remote, terminal_depth
 from adam_tui.ui.terminal_driver import TerminalFile
 
@@ -17,20 +16,10 @@ class Gone(io.StringIO):
         raise OSError("the terminal is gone")
 
 
-@pytest.mark.parametrize("line", [None, Line()], ids=["near", "far"])
-def test_a_terminal_that_is_gone_takes_everything(line):
-    file = TerminalFile(Gone(), line)
+def test_a_terminal_that_is_gone_takes_everything():
+    file = TerminalFile(Gone())
     assert file.write("abc") == 3
     file.flush()
-
-
-def test_over_a_line_it_is_written_in_chunks_and_each_is_timed():
-    told, line, written = [], Line(), io.StringIO()
-    line.wrote = lambda count, seconds: told.append(count)
-    text = "▀" * (CHUNK + 10)
-    TerminalFile(written, line).write(text)
-    assert written.getvalue() == text
-    assert told == [3 * CHUNK, 30]
 
 
 def test_ssh_is_told_by_its_variables():
