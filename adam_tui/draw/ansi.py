@@ -25,12 +25,13 @@ HALF_BLOCKS = tuple(map(ord, "▀▄█"))
 CUBE_LEVELS = np.array([0, 95, 135, 175, 215, 255])
 CUBE_BORDERS = (CUBE_LEVELS[1:] + CUBE_LEVELS[:-1]) / 2
 FIRST_CUBE, FIRST_GREY, GREYS, DARKEST_GREY, GREY_STEP = 16, 232, 24, 8, 10
-# xterm's first sixteen. Every terminal shows its own; the order is what counts.
+# The first sixteen as the VGA had them. Every terminal shows its own, few a darker grey for the ninth: so what is
+# nearer to it than to white is meant to be faint, and text in a middle grey is not.
 ANSI_16 = np.array(
     [
-        *((0, 0, 0), (205, 0, 0), (0, 205, 0), (205, 205, 0), (0, 0, 238), (205, 0, 205), (0, 205, 205)),
-        *((229, 229, 229), (127, 127, 127), (255, 0, 0), (0, 255, 0), (255, 255, 0), (92, 92, 255)),
-        *((255, 0, 255), (0, 255, 255), (255, 255, 255)),
+        *((0, 0, 0), (170, 0, 0), (0, 170, 0), (170, 85, 0), (0, 0, 170), (170, 0, 170), (0, 170, 170)),
+        *((170, 170, 170), (85, 85, 85), (255, 85, 85), (85, 255, 85), (255, 255, 85), (85, 85, 255)),
+        *((255, 85, 255), (85, 255, 255), (255, 255, 255)),
     ]
 )
 BLACK, WHITE = 0, 15

@@ -17,7 +17,7 @@ from adam_tui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.draw.palette import Palette
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
 from adam_tui.ui.own_keys import checked
-from adam_tui.ui.own_themes import DEFAULT_THEME, wanted_theme
+from adam_tui.ui.own_themes import DEFAULT_THEME, bands_of, wanted_theme
 from adam_tui.ui.painted_app import PaintedApp
 from adam_tui.ui.plain_terminal import PlainTerminal
 from adam_tui.ui.playground.events import Open
@@ -105,7 +105,8 @@ class AdamApp(PaintedApp):
     @property
     def palette(self) -> Palette:
         """The drawings' palette that goes with the theme."""
-        return palette_of(self.current_theme, self._config.palette)
+        theme = self.current_theme
+        return palette_of(theme, bands_of(self._config, theme.name, terminal_depth(os.environ)))
 
     def get_css_variables(self) -> dict[str, str]:
         """Textual's, with the drawings' colours where frames and faint text are meant."""

@@ -24,7 +24,7 @@ from adam_tui.draw.palette import Palette
 from adam_tui.draw.screen_memory import ScreenMemory
 from adam_tui.draw.spelling import RESET
 from adam_tui.ui.layout import MIN_HEIGHT, MIN_WIDTH, contour_region
-from adam_tui.ui.own_themes import own_palette, wanted_theme, with_pictures
+from adam_tui.ui.own_themes import bands_of, own_palette, wanted_theme, with_pictures
 from adam_tui.ui.playground.picture import contour
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.terminal import (
@@ -76,8 +76,9 @@ def first_picture(state: PlaygroundState, config: Config, mode: str, *, ascii: b
 def _palette(config: Config, environ: Mapping[str, str]) -> Palette | None:
     if os.name != "posix" or "TEXTUAL_DRIVER" in environ or "NO_COLOR" in environ or is_remote(environ):
         return None
-    own = own_palette(wanted_theme(config))
-    return own and with_pictures(own, config.palette)
+    theme = wanted_theme(config)
+    own = own_palette(theme)
+    return own and with_pictures(own, bands_of(config, theme, terminal_depth(environ)))
 
 
 @contextlib.contextmanager

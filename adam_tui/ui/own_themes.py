@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adam_tui.config import Config
-from adam_tui.draw.palette import DARK, PALETTES, Palette
+from adam_tui.draw.ansi import Depth
+from adam_tui.draw.palette import DARK, GREY, PALETTES, Palette
 
 PREFIX = "adam-"
 DEFAULT_THEME = PREFIX + DARK.name
@@ -19,6 +20,14 @@ def wanted_theme(config: Config) -> str:
 def own_palette(theme: str) -> Palette | None:
     """The palette of a theme of ours."""
     return PALETTES.get(theme.removeprefix(PREFIX)) if theme.startswith(PREFIX) else None
+
+
+def bands_of(config: Config, theme: str, depth: Depth) -> str:
+    """The name of the palette whose bands and lanes are drawn; empty for the theme's own.
+
+    Among 256 colours there is hardly a dark blue, but a dark grey for nearly every band.
+    """
+    return config.palette or (GREY.name if depth == "256" and theme == DEFAULT_THEME else "")
 
 
 def with_pictures(frame: Palette, name: str) -> Palette:

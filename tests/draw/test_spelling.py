@@ -102,7 +102,7 @@ def test_of_all_ways_to_draw_the_halves_the_shortest_is_found(halves):
         assert found <= length
 
 
-@pytest.mark.parametrize(("depth", "code"), [("truecolor", "38;2;255;0;0"), ("256", "38;5;196"), ("16", "91")])
+@pytest.mark.parametrize(("depth", "code"), [("truecolor", "38;2;255;0;0"), ("256", "38;5;196"), ("16", "31")])
 def test_a_terminal_with_fewer_colours_gets_the_nearest(depth, code):
     assert f"[{code};" in write([("x", look(0xFF0000, 0))], depth)[0]
 
