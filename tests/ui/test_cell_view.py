@@ -93,8 +93,8 @@ async def test_runs_of_one_colour_are_one_segment():
         view.show(cells)
         await pilot.pause()
         sheet = view.query_one(CellSheet)
-        assert len(list(sheet.strip(0))) == 1
+        assert len(list(sheet.strip(0, 12))) == 1
         cells = cells.copy()
         cells.bg[0, 6:] = np.array((9, 9, 9))
         view.show(cells)
-        assert len(list(sheet.strip(0))) == 2
+        assert len(list(sheet.strip(0, 12))) == 2

@@ -116,9 +116,9 @@ class CellSheet(Widget):
             self._strips[row] = None
         return changed
 
-    def strip(self, row: int) -> Strip:
-        """The cells of a row, filled up to the sheet's width where the picture is smaller."""
-        cells, width = self.cells, self.size.width
+    def strip(self, row: int, width: int) -> Strip:
+        """The cells of a row, filled up to the width where the picture is smaller."""
+        cells = self.cells
         if cells is None or row >= cells.height:
             return Strip.blank(width, self.rich_style)
         kept = self._strips[row]
@@ -132,12 +132,13 @@ class CellSheet(Widget):
         if self.app._batch_count:  # Textual paints the first screen twice, and throws this one away
             return [Strip.blank(crop.width)] * crop.height
         assert isinstance(self.parent, CellView)
-        self.parent.draw_for(self.size)
-        strips = [self.strip(y) for y in crop.line_range]
+        size = self.size
+        self.parent.draw_for(size)
+        strips = [self.strip(y, size.width) for y in crop.line_range]
         for line_filter in self.get_line_filters():
             if not isinstance(line_filter, ANSIToTruecolor | PlainTerminal):
                 # The first is for the terminal's own colours, which no picture has; the other one is done.
                 strips = [strip.apply_filter(line_filter, self.background_colors[1]) for strip in strips]
-        if crop.column_span != (0, self.size.width):
+        if crop.column_span != (0, size.width):
             strips = [strip.crop(*crop.column_span) for strip in strips]
         return strips
