@@ -68,6 +68,22 @@ def test_a_lost_connection_ends_it():
         t.wait()
 
 
+def test_what_another_program_wrote_is_painted_over_when_asked_and_after_a_resize_and_back():
+    with Terminal(width=100, height=30) as t:
+        t.until("/400")
+        t.press("space", "end")
+        t.until("400/400")
+        t.until(lambda: t.read(0.3) == 0)
+        seen = t.text().replace("▄", "▀")  # the halves of a cell may be drawn either way
+        t.screen.reset()
+        t.press("\x0c")
+        t.until(lambda: t.text().replace("▄", "▀") == seen)
+        t.screen.reset()
+        t.resize(101, 30)
+        t.resize(100, 30)
+        t.until(lambda: t.text().replace("▄", "▀") == seen)
+
+
 class FarAway(Terminal):
     """A terminal whose answers take a while, as over SSH."""
 

@@ -236,6 +236,10 @@ class AdamApp(PaintedApp):
         """ctrl+p."""
         self.action_command_palette()
 
+    def do_repaint(self) -> None:
+        """Ctrl+l: when something else has written on the terminal."""
+        self.repaint()
+
     def do_quit(self) -> None:
         """Q: training goes on without us."""
         self.exit()

@@ -27,6 +27,7 @@ SHARED_ACTIONS: tuple[Action, ...] = (
     *(Action(f"mode_{name}", key, f"Go to {title}", "Everywhere") for key, name, title in MODES),
     Action("help", "question_mark,f1", "Show the keys", "Everywhere", footer=2, short="keys"),
     Action("palette", "ctrl+p", "Search all actions", "Everywhere"),
+    Action("repaint", "ctrl+l", "Paint the screen anew", "Everywhere"),
     Action("quit", "q", "Quit; runs in training go on", "Everywhere", footer=9, short="quit"),
 )
 
