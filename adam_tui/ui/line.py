@@ -21,7 +21,7 @@ CALM = 0.03  # seconds of them at which the line plainly takes more
 SLOWEST = 0.5  # seconds: an answer takes longer only where something lies before it
 ALONE = 512  # bytes: the answer behind a piece so small, alone on its way, tells how far away the terminal is
 LOST = 10.0  # seconds after which no answer comes any more
-FIRST = 8192  # bytes that are sent before anything is known of the line
+FIRST = 4096  # bytes that are sent before anything is known of the line: 0.2 s of a line of 20 kB a second
 LEAST, MOST = 1024, 1 << 20  # bytes on their way, at least and at most
 PACE = 16_000.0  # bytes a second for a terminal that answers nothing
 RECHECK = 0.02  # seconds until room is looked for again where no answer tells of it
@@ -45,7 +45,7 @@ class Line:
         self._sent = self._taken = 0  # bytes; the second up to the newest answer
         self._talks = False
         self._fastest = SLOWEST
-        self._window = FIRST
+        self._window, self._changed = FIRST, 0  # bytes that may be on their way; bytes sent when that was last changed
         self._ahead, self._since = 0.0, clock()  # bytes that lay before the next one by the pace, and when
 
     @property
@@ -81,10 +81,15 @@ class Line:
         delay, on_the_way = self._clock() - question.when, question.sent - question.taken
         self._fastest = delay if on_the_way <= ALONE else min(self._fastest, delay)
         waited = delay - self._fastest
+        if question.sent <= self._changed:  # it was on its way before the window was last changed: nothing new
+            return
         if waited > PATIENCE:  # the line itself is what takes the time: so this is how fast it is
             self._window = max(int(on_the_way / delay * (self._fastest + PATIENCE)), LEAST)
         elif waited < CALM and on_the_way > self._window // 4:
             self._window = min(2 * self._window, MOST)
+        else:
+            return
+        self._changed = self._sent
 
     def _waiting(self, now: float) -> float:
         return max(self._ahead - PACE * (now - self._since), 0.0)

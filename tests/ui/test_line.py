@@ -47,10 +47,8 @@ class Wire:
 def test_on_a_slow_line_that_answers_a_key_never_waits_long_after_the_start(rate, away):
     wire = Wire(rate, away)
     wire.send(4)  # the driver's question
-    assert wire.run(1.5, 10**9) <= FIRST / rate + PATIENCE
-    assert wire.run(3, 10**9) <= max(2 * PATIENCE, (LEAST + rate * PATIENCE) / rate)
-    before, wire.left = wire.ahead, 0
-    assert before > 0 or away > 0.1, "and it is not left idle"
+    assert wire.run(1.5, 10**9) <= max(FIRST / rate, 0.2) + 0.01, "before anything is known"
+    assert wire.run(3, 10**9) <= max(LEAST / rate, PATIENCE) + 0.02, "and then"
 
 
 def test_a_slow_line_is_used():
@@ -64,7 +62,7 @@ def test_on_a_quick_line_a_screen_is_there_after_a_few_ways_to_it(away):
     wire = Wire(10_000_000, away)
     wire.send(4)
     wire.run(1, 0)
-    wire.run(3 * away + 0.02, 30_000)
+    wire.run(2.1 * away + 0.02, 25_000)
     assert wire.left == 0
 
 
