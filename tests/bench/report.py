@@ -66,14 +66,10 @@ def of_the_terminal() -> Iterator[Line]:
     yield "4", "a key to its first byte, p95, ms", 1000 * terminal.keys(), "<= 50", at_most(50)
     for answers in (True, False):
         line = terminal.slow_line(answers=answers)
-        yield (
-            "6",
-            f"20 kB/s, {'answers' if answers else 'no answers'}: screen readable, seconds",
-            line["readable"],
-            "",
-            None,
-        )
+        name = f"20 kB/s{'' if answers else ', no answers'}: the screen can be read, seconds"
+        yield "6", name, line["readable"], "", None
         yield "6", "a key from then on, longest, ms", 1000 * line["wait"], "<= 200", at_most(200)
+        yield "6", "a key before, in the middle of the start, ms", 1000 * line["early"], "", None
 
 
 def of_the_engine() -> Iterator[Line]:

@@ -23,6 +23,7 @@ from adam_tui.engine.surfaces import SURFACES
 FIVE_LANES = ("--surface", "rosenbrock", "--steps", "2000", *(f"--lane={name}" for name in RACE))
 SLOW = 20_000  # bytes a second of the slow line
 SLICE = 0.01  # seconds between its reads
+IN_THE_MIDDLE = 5000  # bytes of the start that have come when the first key is pressed
 ROW_OF_TIME = -2  # the row of the screen that holds the step and the speed
 
 
@@ -163,17 +164,22 @@ class SlowLine(Terminal):
 def slow_line(presses: int = 12, answers: bool = True) -> dict[str, float]:
     """Five lanes race over a line of 20 kB/s: seconds until the screen can be read, and the longest wait of a key then.
 
-    The first keys are pressed one after the other as soon as it can be read, the others with a second between them.
+    `early` is the wait of a key that is pressed in the middle of the start: all that is seen of its answer then is the
+    8 of 80/s. Later keys are pressed one after the other as soon as the screen can be read, then one a second.
     """
     with SlowLine((*COMMAND, *FIVE_LANES), answers) as terminal:
+        while len(terminal.raw) < IN_THE_MIDDLE:
+            terminal.read_on()
+        os.write(terminal.fd, b"+")
+        early = terminal.seconds_until("8")
         terminal.seconds_until("/s")
         readable = time.perf_counter() - terminal.born
-        waits, speeds = [], ("80/s", "40/s")
+        waits, speeds = [], ("40/s", "80/s")
         for press in range(presses):
-            os.write(terminal.fd, b"+-"[press % 2 : press % 2 + 1])
+            os.write(terminal.fd, b"-+"[press % 2 : press % 2 + 1])
             waits.append(terminal.seconds_until(speeds[press % 2]))
             terminal.read_for(0.1 if press < presses // 2 else 1.0)
-        return {"readable": readable, "wait": max(waits)}
+        return {"early": early, "readable": readable, "wait": max(waits)}
 
 
 def in_training(seconds: float = 20.0) -> dict[str, float]:
