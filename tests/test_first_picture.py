@@ -122,6 +122,12 @@ def test_while_it_is_stopped_the_shell_has_its_echo_back():
         assert termios.tcgetattr(t.fd) == before
 
 
+def test_a_bug_in_the_picture_is_left_to_the_app_and_its_log(monkeypatch):
+    monkeypatch.setattr("adam_tui.ui.first_picture.contour", lambda *_: 1 / 0)
+    with first_picture(PlaygroundState(), Config(), "playground", ascii=False) as taken:
+        assert taken is None
+
+
 @pytest.mark.parametrize(
     ("env", "config", "mode", "size"),
     [

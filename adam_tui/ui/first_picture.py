@@ -16,7 +16,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from adam_tui.config import Config
 from adam_tui.draw.ansi import plain
@@ -37,17 +37,19 @@ from adam_tui.ui.terminal import (
     terminal_depth,
 )
 
+Holder = Literal["picture", "app", "nobody"]
+
 
 @dataclass(eq=False)
 class TakenTerminal:
-    """A terminal that shows the first picture.
+    """A terminal that shows the first picture, and who has to give it back: while the app holds it, the app.
 
-    `attributes` are its settings from before (termios). `is_left` is True once the app has given it back.
+    `attributes` are its settings from before (termios).
     """
 
     memory: ScreenMemory
     attributes: list[Any]
-    is_left: bool = False
+    holder: Holder = "picture"
 
 
 @contextlib.contextmanager
@@ -64,7 +66,11 @@ def first_picture(state: PlaygroundState, config: Config, mode: str, *, ascii: b
         return
     memory = ScreenMemory(width, height, terminal_depth(os.environ))
     row, column, columns, rows = contour_region(width, height)
-    cells = contour(state, columns, rows, palette)
+    try:
+        cells = contour(state, columns, rows, palette)
+    except Exception:  # a bug that the app will meet too, and it has a log for it
+        yield None
+        return
     few_colors = memory.depth == "16"
     if ascii or few_colors:
         cells = plain(cells, ascii=ascii, few_colors=few_colors)
@@ -90,18 +96,30 @@ def _taken(memory: ScreenMemory) -> Iterator[TakenTerminal]:
     assert sys.__stdout__ is not None
     keys, out = sys.__stdin__.fileno(), sys.__stdout__
     taken = TakenTerminal(memory, termios.tcgetattr(keys))
-    before = {name: signal.signal(getattr(signal, name), _end) for name in ("SIGHUP", "SIGTERM")}
+
+    def give_back() -> None:
+        with contextlib.suppress(OSError, termios.error):  # it may be gone
+            os.write(out.fileno(), f"{RESET}{OWN_SCREEN}{SHOW_CURSOR}".encode())  # `out` may be writing just now
+            termios.tcsetattr(keys, termios.TCSANOW, taken.attributes)
+        taken.holder = "nobody"
+
+    def end(number: int, frame: object) -> None:
+        status = ENDING_SIGNALS[signal.Signals(number).name]
+        if taken.holder == "app":
+            sys.exit(status)  # by way of all that gives it back
+        # Not by an exception: out of an import it may come as another one.
+        give_back()
+        os._exit(status)
+
+    before = {name: signal.signal(getattr(signal, name), end) for name in ENDING_SIGNALS}
     try:
         termios.tcsetattr(keys, termios.TCSANOW, _without_echo(termios.tcgetattr(keys)))
         out.write(OTHER_SCREEN + HIDE_CURSOR + memory.changes())
         out.flush()
         yield taken
     finally:
-        if not taken.is_left:
-            with contextlib.suppress(OSError, termios.error):  # it may be gone
-                out.write(RESET + OWN_SCREEN + SHOW_CURSOR)
-                out.flush()
-                termios.tcsetattr(keys, termios.TCSANOW, taken.attributes)
+        if taken.holder != "nobody":
+            give_back()
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)
 
@@ -116,8 +134,3 @@ def _without_echo(attributes: list[Any]) -> list[Any]:
     characters[termios.VMIN] = 1
     characters[termios.VSUSP] = characters[termios.VQUIT] = b"\0"
     return [iflag, oflag, cflag, lflag, *speeds, characters]
-
-
-def _end(number: int, frame: object) -> None:
-    """A signal that ends the program: by way of all that gives the terminal back."""
-    sys.exit(ENDING_SIGNALS[signal.Signals(number).name])

@@ -64,7 +64,7 @@ class TerminalDriver(LinuxDriver):
         super().start_application_mode()  # type: ignore[no-untyped-call]
         if self._taken is not None:
             self.attrs_before = self._taken.attributes  # not those that the early picture has set
-            self._taken.is_left = False
+            self._taken.holder = "app"
         if self._started:
             self._painter.memory.forget()
         self._started = True
@@ -78,7 +78,7 @@ class TerminalDriver(LinuxDriver):
         self.write(RESET)
         super().stop_application_mode()
         if self._taken is not None:
-            self._taken.is_left = True
+            self._taken.holder = "nobody"
 
     def write(self, data: str) -> None:
         """Write data, but for the order that would clear an early picture."""
