@@ -104,7 +104,7 @@ def test_however_it_ends_the_terminal_is_as_it_was(tmp_path, end):
                 os.write(t.fd, b"\x03")
             else:
                 os.kill(t.pid, getattr(signal, end))
-        assert t.wait() == {"q": 0, "a bug": 1, "ctrl+c": 130, "SIGTERM": 129, "SIGHUP": 129}[end]
+        assert t.wait() == {"q": 0, "a bug": 1, "ctrl+c": 130, "SIGTERM": 143, "SIGHUP": 129}[end]
         t.read(0.2)
         assert termios.tcgetattr(t.fd) == before
         assert t.raw.count(b"\x1b[?1049h") == t.raw.count(b"\x1b[?1049l") == 1

@@ -9,9 +9,9 @@ from adam_tui.draw import ansi
 OTHER_SCREEN, OWN_SCREEN = "\x1b[?1049h", "\x1b[?1049l"  # xterm's private modes (DECSET)
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
-# Signals that end the app with the terminal restored, and the exit status after each. The terminal is lost or on its
-# way after the first two; SIGINT comes from elsewhere, for ctrl+c is a key here.
-ENDING_SIGNALS = {"SIGHUP": 128 + 1, "SIGTERM": 128 + 1, "SIGINT": 128 + 2}
+# Signals that end the app with the terminal restored, and the exit status of each: what a shell reports of a program
+# that they killed. SIGINT comes from elsewhere, for ctrl+c is a key in the app.
+ENDING_SIGNALS = {"SIGHUP": 128 + 1, "SIGINT": 128 + 2, "SIGTERM": 128 + 15}
 
 _ASKED_FOR: Mapping[str, ansi.Depth] = {"truecolor": "truecolor", "256": "256", "standard": "16"}
 
