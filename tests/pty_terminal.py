@@ -87,8 +87,8 @@ class Terminal:
             os.write(self.fd, b"\x1b[?2026;2$y" if b"?" in question else b"\x1b[1;1R")
 
     def text(self) -> str:
-        """The screen as text."""
-        return "\n".join(self.screen.display)
+        """The screen as text; the halves of a cell, which may be drawn either way, always as ▀."""
+        return "\n".join(self.screen.display).replace("▄", "▀")
 
     def until(self, condition: str | Callable[[], bool], seconds: float = 15) -> None:
         """Read until the text is on the screen, or the condition holds; AssertionError with the screen otherwise."""

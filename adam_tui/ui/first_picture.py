@@ -113,6 +113,9 @@ def _taken(memory: ScreenMemory) -> Iterator[TakenTerminal]:
 
     before = {name: signal.signal(getattr(signal, name), end) for name in ENDING_SIGNALS}
     try:
+        os.set_blocking(
+            out.fileno(), True
+        )  # another program may have left it impatient: it would lose what it cannot take
         termios.tcsetattr(keys, termios.TCSANOW, _without_echo(termios.tcgetattr(keys)))
         out.write(OTHER_SCREEN + HIDE_CURSOR + memory.changes())
         out.flush()
