@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import termios
-import time
 
 import pyte
 import pytest
@@ -112,14 +111,6 @@ def test_however_it_ends_the_terminal_is_as_it_was(tmp_path, end):
         assert t.raw.rindex(b"\x1b[?25h") > t.raw.rindex(b"\x1b[?25l")
         assert t.raw.rindex(b"\x1b[m") > t.raw.rindex("▀".encode())
         assert (b"RuntimeError" in t.raw) == (end == "a bug")
-
-
-def test_a_terminal_that_another_program_made_impatient_gets_all_of_it():
-    script = "import os; os.set_blocking(1, False); os.execv({0!r}, [{0!r}])".format(*COMMAND)
-    with Terminal((sys.executable, "-c", script), width=200, height=55) as t:
-        time.sleep(0.5)  # more has been drawn than a terminal holds
-        t.until("Lanes")
-        assert sum("▀" in line for line in t.text().splitlines()) > 40
 
 
 def test_while_it_is_stopped_the_shell_has_its_echo_back():
