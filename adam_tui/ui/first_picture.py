@@ -113,9 +113,7 @@ def _taken(memory: ScreenMemory) -> Iterator[TakenTerminal]:
 
     before = {name: signal.signal(getattr(signal, name), end) for name in ENDING_SIGNALS}
     try:
-        os.set_blocking(
-            out.fileno(), True
-        )  # another program may have left it impatient: it would lose what it cannot take
+        os.set_blocking(out.fileno(), True)  # left impatient by another program, it might lose the rest
         termios.tcsetattr(keys, termios.TCSANOW, _without_echo(termios.tcgetattr(keys)))
         out.write(OTHER_SCREEN + HIDE_CURSOR + memory.changes())
         out.flush()
