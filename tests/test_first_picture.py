@@ -15,7 +15,7 @@ from adam_tui.ui.layout import contour_region
 from adam_tui.ui.playground.state import PlaygroundState
 
 APP_BEGINS = b"\x1b[?1004h"  # the first that Textual's driver sends where there is no mouse
-STILL = ("--start", "0,0", "--no-mouse")  # a race that begins where it ends: its contour never changes
+STILL = ("--start", "0,0", "--steps", "1", "--no-mouse")  # it begins where it ends: its contour never changes
 # Runs the command line; what `at_import` does happens when the app would be imported, after the first picture.
 HELD = """
 import importlib.abc, sys, time
