@@ -28,7 +28,7 @@ def folded(*events):
 def test_losses_are_numbered_by_their_steps():
     history = folded(started(), Steps(1.0, 2, (2.3, 2.2)), Steps(2.0, 3, (2.1,)))
     assert history.step == 3
-    assert history.curve.losses.tolist() == pytest.approx([2.3, 2.2, 2.1])
+    assert history.curve.losses(1, 3).tolist() == pytest.approx([2.3, 2.2, 2.1])
 
 
 def test_the_best_epoch_is_the_first_with_the_best_accuracy():
@@ -66,10 +66,10 @@ def test_a_run_taken_up_from_its_checkpoint_forgets_what_it_will_repeat():
         started(60.0, step=10),
     )
     assert len(history.curve) == history.step == 10
-    assert [told.epoch for told in history.epochs] == [1]
+    assert history.epochs.numbers.tolist() == [1]
     assert history.changes == []
     history.fold([Steps(61.0, 12, (7.0, 7.0))])
-    assert history.curve.losses.tolist() == [*range(10), 7, 7]
+    assert history.curve.losses(1, 12).tolist() == [*range(10), 7, 7]
 
 
 def test_the_time_left_counts_steps_and_the_tests_after_each_epoch():
@@ -139,6 +139,6 @@ def test_layers_are_told_once_an_epoch_and_forgotten_with_it():
 
 def test_the_epoch_at_a_step_is_the_last_that_was_over():
     history = folded(started(), epoch(1, 1.0), epoch(2, 2.0))
-    assert history.epoch_at(9) is None
-    assert history.epoch_at(10).epoch == history.epoch_at(19).epoch == 1
-    assert history.epoch_at(500).epoch == 2
+    assert history.epochs.at(9) is None
+    assert history.epochs.at(10).epoch == history.epochs.at(19).epoch == 1
+    assert history.epochs.at(500).epoch == 2

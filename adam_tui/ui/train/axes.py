@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_tui.draw.curves import DOTS_ACROSS
 from adam_tui.ui.train.history import RunHistory
 from adam_tui.ui.train.state import Axis, RunView, TrainState
 
@@ -65,6 +66,26 @@ class Scale:
                 return history.clock.step(x * self.seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a run that is within an axis' limits: its steps, and how many lie between two dots of the chart."""
+
+    first: int
+    last: int
+    closest: float
+
+
+def part_of(history: RunHistory, scale: Scale, shown: Limits, columns: int) -> Part:
+    """The steps of a run that are drawn in so many columns, with a neighbour on either side."""
+    end = scale.at(history, len(history.curve))
+    low, high = max(shown[0], 0.0), min(shown[1], end)
+    first, last = scale.step(history, low), scale.step(history, high)
+    dots = DOTS_ACROSS * columns * max(high - low, 0.0) / (shown[1] - shown[0])
+    closest = max(last - first, 0) / max(dots, 1.0)
+    around = math.ceil(2 * closest) + 1
+    return Part(max(first - around, 1), min(last + around, len(history.curve)), closest)
+
+
 def drawn_histories(state: TrainState, histories: Histories) -> list[tuple[RunView, RunHistory]]:
     """The runs whose curves are shown with what they told, the selected one first."""
     return [(run, histories[run.id]) for run in state.drawn if run.id in histories]
@@ -106,6 +127,13 @@ def _edge(run: RunView, history: RunHistory, scale: Scale) -> float:
         return ahead(max(last, LEAST_SECONDS / scale.seconds))
     steps = ahead(max(history.step, len(history.curve), LEAST_STEPS))
     return scale.at(history, min(steps, history.total_steps or steps))
+
+
+def cursor_step(state: TrainState, drawn: Drawn, run: RunView, history: RunHistory, scale: Scale) -> int:
+    """The step of a drawn run that the cursor reads: its own where the cursor stands on the axis."""
+    if state.cursor is None or run.id == drawn[0][0].id:
+        return state.cursor or 0
+    return scale.step(history, scale.at(drawn[0][1], state.cursor))
 
 
 def ahead(value: float) -> float:

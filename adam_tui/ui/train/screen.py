@@ -43,23 +43,23 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 if TYPE_CHECKING:
     from adam_tui.engine.lane import Lane
 
-# Seconds between two looks at the files. A worker tells its losses four times a second.
-AT_WORK, AT_REST, READING = 0.25, 1.0, 0.01
+# Seconds between two looks at the files. A worker tells its losses four times a second; a curve that grows twice a
+# second moves as smoothly as one needs, and costs half the bytes and half the time.
+AT_WORK, AT_REST, READING = 0.5, 1.0, 0.01
 # While a long run is read for the first time, the curve grows on the screen in steps that can be seen.
 SECONDS_PER_DRAWING = 0.15
 SECONDS_PER_NUMBERS = 0.45  # figures that change faster can only be looked at, not read
-# A curve that grows twice a second moves as smoothly as one needs, and costs half the bytes of four times a second:
-# the columns that are new are sent with one movement of the cursor a row.
 SECONDS_PER_CURVES = 0.45
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
 LOG_LINES_SHOWN = 2
-TITLE_MARGIN = 6  # columns of a frame that its title cannot have
 # A key that is held down turns a knob many times: the run is told once it rests.
 SETTLED = 0.3
 FAR = 10  # cells that the cursor moves with shift
 FRAMED = ("loss", "accuracy", "runs", "knobs", "now", "extra", "strip", "table")
 PANELS = (*FRAMED, "line", "progress")
 CURVES = ("loss", "accuracy", "runs", "extra", "strip", "line")
+# What is to be drawn when losses, or predictions for the samples, are all that is new.
+OF_LOSSES, OF_SAMPLES = ("loss", "runs"), ("strip", "line")
 NUMBERS = ("now", "progress", "table")
 TOLD = ("runs", "knobs", "now", "progress", "table")
 # In the wide table the arrows choose a run, and what they turn elsewhere cannot be seen.
@@ -173,9 +173,14 @@ class TrainScreen(ModeScreen):
         now = self._clock()
         self._drawn_at = now
         if self._undrawn:
+            histories = [self.feed.histories[id] for id in self._undrawn if id in self.feed.histories]
+            news = {each for history in histories for each in history.take_news()}
             self._undrawn.clear()
-            self._dress()
-            self._draw(CURVES)
+            if "more" in news:
+                self._dress()
+                self._draw(CURVES)
+            else:
+                self._draw((*OF_LOSSES, *OF_SAMPLES) if "sample" in news else OF_LOSSES)
         if now - self._counted_at >= SECONDS_PER_NUMBERS:
             self._counted_at = now
             self._draw(NUMBERS)
@@ -281,7 +286,7 @@ class TrainScreen(ModeScreen):
             return None
         scale = axes.scale_of(state, drawn)
         whole = axes.limits(replace(state, zoom=None, recent=False), drawn, scale)
-        columns = max(self._view("loss").content_region.width - charts.AXIS_COLUMNS, 2)
+        columns = charts.plot_columns(self._view("loss").content_region.width)
         return XAxis(drawn[0][1], scale, axes.limits(state, drawn, scale), whole, columns)
 
     # Drawing.
@@ -299,11 +304,6 @@ class TrainScreen(ModeScreen):
         log = self.feed.log(run.id, LOG_LINES_SHOWN) if run is not None and told else ""
         self._about = picture.notes(state, histories, log, self._palette)
         self.query_one(TabsLine).status = picture.status_line(state, histories, self.size.width, self._palette)
-        if run is None:
-            self._title("loss", picture.GALLERY_TITLE)
-        else:
-            legend = charts.loss_legend(state, histories, self._view("loss").size.width - TITLE_MARGIN)
-            self._title("loss", charts.loss_title(state, histories), legend)
         self._title("accuracy", charts.accuracy_title(state, histories), charts.best_words(self.selected_history()))
         self._title("runs", "Runs")
         self._title("knobs", picture.knobs_title(state), picture.knobs_subtitle(state))
@@ -355,6 +355,17 @@ class TrainScreen(ModeScreen):
             size = view.content_region.size if view.is_mounted else Size(0, 0)
             if view.display and size.width > 0 and size.height > 0:
                 view.show(self._cells(name, size.width, size.height))
+                if name == "loss":
+                    self._title_loss(size.width)
+
+    def _title_loss(self, width: int) -> None:
+        """The loss chart's title and legend, which go with its limits; and what it needs of the files to be exact."""
+        state, histories = self.state, self.feed.histories
+        if state.run is None:
+            self._title("loss", picture.GALLERY_TITLE)
+            return
+        self._title("loss", charts.loss_title(state, histories), charts.loss_legend(state, histories, width))
+        self.feed.closer = charts.closer_looks(state, histories, width)
 
     def _cells(self, name: str, width: int, height: int) -> Cells:
         state, histories, palette = self.state, self.feed.histories, self._palette
@@ -370,7 +381,7 @@ class TrainScreen(ModeScreen):
             case "knobs":
                 return picture.knobs(state, width, height, palette)
             case "now" if state.cursor is not None:
-                return picture.reading(state, histories, width, height, palette)
+                return picture.reading(state, histories, self._span(), width, height, palette)
             case "now":
                 return picture.now(state, histories, self._about, self._clock(), width, height, palette)
             case "extra":
@@ -382,7 +393,11 @@ class TrainScreen(ModeScreen):
             case "line":
                 return picture.line(state, histories, width, palette)
             case _:
-                return picture.progress(state, histories, self._clock(), width, palette)
+                return picture.progress(state, histories, self._clock(), width, palette, span=self._span())
+
+    def _span(self) -> int:
+        """Over how many steps the curve is averaged."""
+        return charts.drawn_span(self.state, self.feed.histories, self._view("loss").content_region.width)
 
     @on(CellView.Resized)
     def _view_resized(self, event: CellView.Resized) -> None:
