@@ -120,7 +120,8 @@ def polyline(samples: Samples, x_axis: Axis, y_axis: Axis, columns: int, *, calm
 def scattered(samples: Samples, x_axis: Axis, y_axis: Axis, columns: int) -> Polyline:
     """Single points, at most two to each column of dots: the first value there, and the greatest, so no peak is lost.
 
-    The first does not move when more values come; what lies outside of the axes is left out.
+    The first does not move when more values come. What is above the axes stands on their upper edge, what lies outside
+    of them otherwise is left out.
     """
     x, y = samples.x, samples.y
     if len(x):
@@ -130,7 +131,7 @@ def scattered(samples: Samples, x_axis: Axis, y_axis: Axis, columns: int) -> Pol
         y = np.concatenate([y[starts], np.maximum.reduceat(y, starts)])
         if y_axis.log:
             x, y = x[y >= SMALLEST], y[y >= SMALLEST]
-        y = y_axis.place(y)
+        y = np.minimum(y_axis.place(y), 1.0)
         inside = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
         x, y = x[inside], y[inside]
     return Polyline(x, y, np.zeros(len(x), np.bool_))

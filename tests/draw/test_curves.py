@@ -73,14 +73,15 @@ def test_single_points_are_the_first_and_the_greatest_of_each_column_of_dots_and
     assert (settled == dotted(more, 10, 8)[:, :4]).all(), "no dot moves when more values come"
 
 
-def test_single_points_outside_of_the_axes_are_left_out():
+def test_single_points_below_and_beside_the_axes_are_left_out_and_those_above_stand_on_the_edge():
     points = scattered(
         samples(np.arange(6.0), np.array([1.0, 0.0, 5.0, -3.0, 200.0, 2.0]), None),
         Axis(1, 5),
         Axis(0.1, 100, log=True),
         20,
     )
-    assert len(np.unique(points.x)) == 2, "2 and 5: one is left of the axis, two are not positive, one is too large"
+    assert np.unique(points.x).tolist() == [0.25, 0.75, 1.0], "one is left of the axis, two are not positive"
+    assert points.y.max() == 1
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(1, 1), (39, 12)])

@@ -18,7 +18,7 @@ from adam_tui.ui.train.axes import Drawn, Histories, Limits, Scale, drawn_histor
 from adam_tui.ui.train.history import RunHistory
 from adam_tui.ui.train.state import RunView, TrainState
 
-RECENT_ACCURACIES = 10
+RECENT_ACCURACIES, RECENT_JUMP = 10, 2  # epochs that are shown, and by which they move on
 # Above so many times its first loss a curve is on its way to infinity, and need not be seen whole.
 HIGHEST_RISE = 4.0
 # The log axis begins here or below: so far falls a loss within the first hundred steps.
@@ -317,9 +317,11 @@ def _accuracy_limits(state: TrainState, drawn: Drawn, scale: Scale) -> Limits:
         return axes.limits(state, drawn, scale)
     last = max((history.epochs[-1].epoch for _, history in drawn), default=1)
     planned = max((run.spec.epochs for run, _ in drawn if run.alive), default=last)
+    if state.recent and last > RECENT_ACCURACIES:
+        edge = float(math.ceil(last / RECENT_JUMP) * RECENT_JUMP)
+        return edge - RECENT_ACCURACIES, edge
     right = float(min(next((e for e in (5, 10, 15, 20, 30, 40, 50) if e >= last), math.ceil(last / 50) * 50), planned))
-    right = max(right, float(last), 2.0)
-    return max(right - RECENT_ACCURACIES, 0.0) if state.recent else 0.0, right
+    return 0.0, max(right, float(last), 2.0)
 
 
 def _floor(runs: Sequence[NDArray[np.float64]]) -> float:

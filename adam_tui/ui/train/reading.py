@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 # A line of finite losses; whatever else holds some is left to `from_line`.
 LOSSES = re.compile(rb'\{"event":"steps","time":([0-9.]+),"step":([0-9]{1,15}),"losses":\[([-+.0-9e,]+)\]\}')
-LOSSES_BEGIN = b'{"event":"steps"'
+LOSSES_BEGIN, SAMPLE_BEGIN = b'{"event":"steps"', b'{"event":"sample"'
 # Bytes from one known place in the file to the next, at first, and places at most: then every second one goes.
 FIRST_APART, MOST_PLACES = 1 << 16, 4096
 SLICE = 1 << 18  # bytes that are read again at once: about 4 ms
@@ -147,12 +147,18 @@ def _without_most_losses(lines: Sequence[bytes]) -> list[bytes]:
 
 
 def told(lines: Sequence[bytes], places: Places | None = None, offset: int = 0) -> Iterator[Told]:
-    """The events of lines that begin at `offset`, in their order; consecutive steps as one. Torn lines are left out."""
+    """The events of lines that begin at `offset`, in their order; consecutive steps as one.
+
+    Torn lines are left out, and of the samples, which are told every second, all but the last.
+    """
+    last_sample = next((i for i in range(len(lines) - 1, -1, -1) if lines[i].startswith(SAMPLE_BEGIN)), -1)
     waiting: list[tuple[bytes, bytes, bytes]] = []
-    for line in lines:
+    for i, line in enumerate(lines):
         if found := LOSSES.fullmatch(line):
             waiting.append(found.groups())  # type: ignore[arg-type]
-        else:
+            if places is not None:
+                places.note(int(found[2]) - found[3].count(b","), offset)
+        elif i == last_sample or not line.startswith(SAMPLE_BEGIN):
             yield from _joined(waiting)
             waiting.clear()
             event = from_line(line.decode("utf-8", "replace"))
@@ -160,8 +166,6 @@ def told(lines: Sequence[bytes], places: Places | None = None, offset: int = 0) 
                 yield event
             if places is not None and isinstance(event, Started):
                 places.cut(event.step)
-        if places is not None and found:
-            places.note(int(found[2]) - found[3].count(b","), offset)
         offset += len(line) + 1
     yield from _joined(waiting)
 

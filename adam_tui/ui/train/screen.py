@@ -7,8 +7,8 @@ rarely else; closing it, or losing its terminal, changes nothing for a run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 
 # Seconds between two looks at the files. A worker tells its losses four times a second; a curve that grows twice a
 # second moves as smoothly as one needs, and costs half the bytes and half the time.
-AT_WORK, AT_REST, READING = 0.5, 1.0, 0.01
+AT_WORK, AT_REST, READING = 0.5, 1.0, 0.001
 # While a long run is read for the first time, the curve grows on the screen in steps that can be seen.
-SECONDS_PER_DRAWING = 0.15
+SECONDS_PER_DRAWING = 0.25
 SECONDS_PER_NUMBERS = 0.45  # figures that change faster can only be looked at, not read
 SECONDS_PER_CURVES = 0.45
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
@@ -62,6 +62,20 @@ CURVES = ("loss", "accuracy", "runs", "extra", "strip", "line")
 OF_LOSSES, OF_SAMPLES = ("loss", "runs"), ("strip", "line")
 NUMBERS = ("now", "progress", "table")
 TOLD = ("runs", "knobs", "now", "progress", "table")
+# The panels that show something of a part of the state; all of them where nothing is said. What a run at work says of
+# itself every second needs no new curves: those come with its losses.
+SHOWN_IN: Mapping[str, Sequence[str]] = {
+    "runs": TOLD,
+    "slots": TOLD,
+    "asked": TOLD,
+    **dict.fromkeys(("knob", "optimizer", "tuned", "run_values", "rest"), ("knobs", "loss")),
+    "cursor": ("loss", "accuracy", "now", "progress"),
+    "smoothing": ("loss", "now", "progress"),
+    **dict.fromkeys(("zoom", "recent", "axis"), ("loss", "accuracy", "extra", "now", "progress")),
+    "log": ("loss", "extra"),
+    "view": ("strip", "extra"),
+    **dict.fromkeys(("sort", "rising", "search"), ("table",)),
+}
 # In the wide table the arrows choose a run, and what they turn elsewhere cannot be seen.
 HIDDEN_BY_THE_TABLE = (e.Turn, e.ResetKnob, e.CycleOptimizer, e.CycleData)
 
@@ -221,9 +235,7 @@ class TrainScreen(ModeScreen):
             self._undrawn |= self.feed.poll(drawn)[0]
         self.refresh_footer()
         self._dress()
-        # What a run at work says of itself every second has no need of new curves; those come with its losses.
-        told = replace(before, runs=after.runs, slots=after.slots, asked=after.asked) == after
-        self._draw(TOLD if told and [run.id for run in before.runs] == [run.id for run in after.runs] else PANELS)
+        self._draw(_touched(before, after))
 
     def _tell_later(self, before: TrainState, after: TrainState) -> None:
         for id, values in after.asked.items():
@@ -408,3 +420,12 @@ class TrainScreen(ModeScreen):
         """Share the rows anew once the layout is known."""
         super().on_resize(event)
         self.call_after_refresh(self._dress)
+
+
+def _touched(before: TrainState, after: TrainState) -> Iterable[str]:
+    """The panels that what has changed is seen in."""
+    if [(run.id, run.state) for run in before.runs] != [(run.id, run.state) for run in after.runs]:
+        return PANELS
+    changed = [field.name for field in fields(after) if getattr(before, field.name) != getattr(after, field.name)]
+    panels = {panel for name in changed for panel in SHOWN_IN.get(name, PANELS)}
+    return [panel for panel in PANELS if panel in panels]
