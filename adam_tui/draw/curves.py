@@ -92,8 +92,8 @@ def value_range(samples: Samples, window: Limits, *, log: bool) -> Limits | None
 def polyline(samples: Samples, x_axis: Axis, y_axis: Axis, columns: int, *, calm: bool = False) -> Polyline:
     """The curve with at most two points to each column of dots: the least and the greatest value there.
 
-    A `calm` one, of values that are averages already, has one: the last value there. On a log axis, values below the
-    axis, zero and less among them, run along its lower edge.
+    A `calm` one, of values that are averages already, has one: the last value there, but that it begins with the first.
+    On a log axis, values below the axis, zero and less among them, run along its lower edge.
     """
     x, y = samples.x, samples.y
     if not len(x):
@@ -105,7 +105,9 @@ def polyline(samples: Samples, x_axis: Axis, y_axis: Axis, columns: int, *, calm
     joined[0, 0] = False
     if calm:
         column_y = np.stack([y[ends], y[ends]], axis=1)
-        distinct = np.broadcast_to([True, False], column_y.shape)
+        column_y[0, 0] = y[0]
+        distinct = np.zeros(column_y.shape, np.bool_)
+        distinct[:, 0] = distinct[0, 1] = True
     else:
         least, greatest = np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
         rising = y[ends] >= y[starts]

@@ -53,12 +53,12 @@ def test_a_million_points_become_two_for_each_column_of_dots_at_most():
     assert line.y.max() == pytest.approx((y.max() + 10) / 20)
 
 
-def test_a_calm_curve_is_the_last_value_of_each_column_of_dots():
+def test_a_calm_curve_is_the_first_value_and_then_the_last_of_each_column_of_dots():
     y = np.random.default_rng(0).uniform(-9, 9, size=8000)
     line = polyline(samples(np.arange(8000.0), y, None), Axis(0, 7999), Axis(-10, 10), 10, calm=True)
-    assert len(line.y) == 20
-    assert line.y[-1] == pytest.approx((y[-1] + 10) / 20)
-    assert line.joined.tolist() == [False, *[True] * 19]
+    assert len(line.y) == 1 + 20
+    assert line.y[[0, -1]].tolist() == pytest.approx(((y[[0, -1]] + 10) / 20).tolist())
+    assert line.joined.tolist() == [False, *[True] * 20]
 
 
 def test_single_points_are_the_first_and_the_greatest_of_each_column_of_dots_and_stay_where_they_are():

@@ -127,11 +127,27 @@ def test_single_steps_are_dots_that_stay_while_the_curve_grows_and_their_peaks_a
 
 
 def test_of_many_epochs_the_test_losses_are_a_line_with_a_marker_at_the_newest():
-    few, many = (screen_of("finished", a=trained(3000, [0.9] * epochs)) for epochs in (5, 29))
+    few, many = (screen_of("finished", a=trained(100 * epochs, [0.9] * epochs)) for epochs in (5, 29))
     assert joined(charts.loss(*few, 70, 20, DARK, "")).count(charts.TEST_MARKER) == 5
     cells = charts.loss(*many, 70, 20, DARK, "")
     assert joined(cells).count(charts.TEST_MARKER) == 1
     assert len(columns_of(cells, DARK.foreground)) > 50
+
+
+def test_the_names_of_the_runs_stand_together_in_a_corner_that_is_empty():
+    for losses, rows in ((np.geomspace(2.0, 0.01, 300), [0, 1]), (np.full(300, 2.0), [16, 17])):
+        state, histories = screen_of("finished", a=trained(300, losses=losses), b=trained(300, losses=losses))
+        lines = charts.loss(state, histories, 70, 20, DARK, "").lines()
+        assert [row for row, line in enumerate(lines) if {"a", "b"} & set(line)] == rows
+
+
+def test_the_line_of_what_the_cursor_reads_leaves_out_of_its_place_what_has_no_room():
+    state, histories = screen_of(a=trained(300, [0.9, 0.95]))
+    state = update(state, e.PutCursor(250))
+    wide, narrow = (joined(picture.progress(state, histories, 9.0, width, DARK, span=100)) for width in (100, 60))
+    assert "step 250 · epoch 2.50 · 0:02 · raw" in wide
+    assert "step 250 · raw" in narrow
+    assert "95.00%" in narrow
 
 
 def test_the_cursor_says_so_while_it_knows_no_more_than_the_mean_around_a_step(monkeypatch):

@@ -35,14 +35,14 @@ LOG_ENDS = (1.0, 2.0, 5.0, 10.0)
 LINEAR_TOPS = (1.0, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 RAW_SHARE = 0.45  # of the run's colour in the colour of its single steps
 TEST_MARKER, BEST_MARKER = "◇", "★"
-COLUMNS_A_TEST = 4  # from which each test loss gets its marker; else only the newest
+COLUMNS_A_TEST = 4  # between two test losses, from which each gets its marker; else only the newest
 # Lower ends of the accuracy axis.
 FLOORS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99)
 HOPELESS = 0.5  # a run that never gets here does not decide where the axis begins
-EARLY = 0.1  # the share of epochs, the worst ones, that may fall below the axis
+EARLY = 0.1  # the share of epochs, the first ones, that may fall below the axis
 # A knob that is turned in several notches, with no more than this share of the axis between them, gets one mark.
 ONE_TURN = 0.03
-AXIS_COLUMNS = 6  # labels of a log axis with its line: what the curves cannot have
+AXIS_COLUMNS, AXIS_ROWS = 6, 2  # labels of a log axis with its line, and those below: what the curves cannot have
 TITLE_MARGIN = 4  # columns of a chart that its frame's title cannot have
 LEGEND_FROM = 10  # rows of the chart from which there is room for names
 
@@ -158,7 +158,8 @@ def _test_series(history: RunHistory, scale: Scale, shown: Limits, columns: int,
     """The test losses: a line, and a marker at each where there is room for that."""
     x, y = scale.of(history, history.epochs.steps), history.epochs.test_losses
     inside = np.flatnonzero((x >= shown[0]) & (x <= shown[1]) & np.isfinite(y))
-    marked = inside if len(inside) * COLUMNS_A_TEST <= columns else inside[-1:]
+    apart = np.diff(x[inside]).mean() / (shown[1] - shown[0]) * columns if len(inside) > 1 else COLUMNS_A_TEST
+    marked = inside if apart >= COLUMNS_A_TEST else inside[-1:]
     return [
         Series(x, y, palette.foreground),
         Series(x[marked], y[marked], palette.foreground, bold=True, marker=TEST_MARKER),
@@ -254,13 +255,18 @@ def _rounded(value: float, mantissas: Sequence[float], *, up: bool) -> float:
 
 
 def _write_legend(cells: Cells, state: TrainState, drawn: Drawn, palette: Palette) -> None:
-    """The names of the runs in the upper right corner, where falling losses leave room; never over a curve."""
-    size = max(len(run.id) for run, _ in drawn) + 2
-    left = cells.width - size - 1
-    for row, (run, _) in enumerate(drawn[: cells.height // 2]):
-        if left > cells.width // 2 and (cells.glyph[row, left - 1 :] == ord(" ")).all():
-            color, marker = look(state, run, palette)
-            cells.put(row, left, f"{marker} {run.id}", color, bold=run.id == state.selected)
+    """The names of the runs in the first corner that is empty, where there is one: they are never over a curve."""
+    size, rows = max(len(run.id) for run, _ in drawn) + 4, len(drawn)
+    left, top = AXIS_COLUMNS + 1, cells.height - AXIS_ROWS - rows
+    right = cells.width - size
+    if right <= cells.width // 2 or top <= cells.height // 2:
+        return
+    for row, column in ((0, right), (top, left), (top, right), (0, left)):
+        if (cells.glyph[row : row + rows, column : column + size] == ord(" ")).all():
+            for i, (run, _) in enumerate(drawn):
+                color, marker = look(state, run, palette)
+                cells.put(row + i, column + 1, f"{marker} {run.id}", color, bold=run.id == state.selected)
+            return
 
 
 def best_words(history: RunHistory | None) -> str:
@@ -325,11 +331,9 @@ def _accuracy_limits(state: TrainState, drawn: Drawn, scale: Scale) -> Limits:
 
 
 def _floor(runs: Sequence[NDArray[np.float64]]) -> float:
-    """Where the accuracy axis begins: below nearly all of what the runs that learn have reached."""
+    """Where the accuracy axis begins: below all that the runs that learn have reached, but for their first epochs."""
     hopeful = [y for y in runs if len(y) and y.max() >= HOPELESS] or [y for y in runs if len(y)]
-    if not hopeful:
-        return 0.0
-    low = float(np.quantile(np.concatenate(hopeful), EARLY, method="lower"))
+    low = min((float(y[int(EARLY * len(y)) :].min()) for y in hopeful), default=0.0)
     return max(floor for floor in FLOORS if floor <= max(low, 0.0))
 
 

@@ -90,16 +90,16 @@ def run_title(state: TrainState, histories: Histories, palette: Palette) -> str:
         return ""
     history = histories.get(run.id)
     if state.cursor is not None and history is not None:
-        return f"At {_where(state, history)}"
+        return f"At {' · '.join(_where(state, history))}"
     return f"{look(state, run, palette)[1]} {run.id} · {state_words(state, run, history)}"
 
 
-def _where(state: TrainState, history: RunHistory) -> str:
+def _where(state: TrainState, history: RunHistory) -> list[str]:
     """The cursor's place in steps, epochs and time."""
     step = state.cursor or 0
     seconds = float(history.clock.seconds(np.array([step], np.float64))[0])
-    epoch = f" · epoch {step / history.steps_per_epoch:.2f}" if history.steps_per_epoch else ""
-    return f"step {step:,}{epoch} · {words.duration(seconds)}"
+    epoch = [f"epoch {step / history.steps_per_epoch:.2f}"] if history.steps_per_epoch else []
+    return [f"step {step:,}", *epoch, words.duration(seconds)]
 
 
 def notes(state: TrainState, histories: Histories, log: str, palette: Palette) -> list[tuple[str, Color]]:
@@ -223,14 +223,17 @@ def reading(state: TrainState, histories: Histories, span: int, width: int, heig
     return readings(reading_rows(state, histories, span, palette), width, height, palette)
 
 
-def _reading_line(state: TrainState, histories: Histories, span: int, palette: Palette) -> str:
-    """The selected run's values under the cursor, in one line."""
+def _reading_line(state: TrainState, histories: Histories, span: int, width: int, palette: Palette) -> str:
+    """The selected run's values under the cursor, in one line; of its place as much as there is room for."""
     history = histories.get(state.selected or "")
     rows = reading_rows(state, histories, span, palette)
     if history is None or not rows:
         return ""
     first = rows[0]
-    return f"{_where(state, history)} · raw {first.raw} · mean {first.mean} · test {first.test} · {first.accuracy}"
+    values = f"raw {first.raw} · mean {first.mean} · test {first.test} · {first.accuracy}"
+    places = _where(state, history)
+    kept = next((n for n in range(len(places), 1, -1) if len(" · ".join([*places[:n], values])) < width - 1), 1)
+    return " · ".join([*places[:kept], values])
 
 
 def extra_title(state: TrainState, histories: Histories) -> str:
@@ -272,7 +275,7 @@ def progress(
         return drawings.line(FACTS, palette.faint, width, palette)
     history = histories.get(run.id) or RunHistory()
     color, marker = look(state, run, palette)
-    if state.cursor is not None and (told := _reading_line(state, histories, span, palette)):
+    if state.cursor is not None and (told := _reading_line(state, histories, span, width, palette)):
         return drawings.line(told, palette.accent, width, palette)
     if run.state == QUEUED:
         return drawings.line(f"{marker} {run.id}: {waiting(state, run)}", color, width, palette)
