@@ -1,5 +1,6 @@
 """Following run directories: what is there, what is new, what is asked, in small pieces."""
 
+import os
 import time
 
 import numpy as np
@@ -152,6 +153,25 @@ def test_a_look_at_many_runs_at_rest_is_cheap(tmp_path, made_run):
         feed.views()
         assert feed.poll(ids) == (set(), False)
     assert (time.perf_counter() - began) / 20 < 0.02
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux lists the open files so")
+def test_whatever_is_looked_at_no_file_stays_open(tmp_path, made_run, monkeypatch):
+    monkeypatch.setattr(curves, "RECENT", 64)
+    runs = [made_run().start().train(20) for _ in range(5)]
+    runs[0].evaluate()
+    feed = Feed(tmp_path)
+    before = os.listdir("/proc/self/fd")
+    for made in runs * 3:
+        feed.views()
+        poll_all(feed, [made.id])
+        feed.closer = {made.id: [(1, 20)]}
+        made.steps([0.5] * 10)
+        poll_all(feed, [made.id])
+        feed.evaluation(made.id)
+        feed.log(made.id, 3)
+        feed.command(made.id, "pause")
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_orders_reach_the_run(tmp_path, made_run):

@@ -24,9 +24,10 @@ HIGHEST_RISE = 4.0
 # The log axis begins here or below: so far falls a loss within the first hundred steps.
 FIRST_LOW = 0.1
 LOWEST_LOSS = 1e-6
-# Raw losses scatter over decades: so far below the lowest average they are shown. A share of the raw ones themselves
-# would be nearer to the data, but goes up and down, and with it the whole chart.
-DEEPEST_RAW = 3.0
+# Single steps scatter over decades: so far below the lowest average they are shown. A share of them would be nearer to
+# the data, but goes up and down, and with it the whole chart. Above the averages they scatter less, and matter more: of
+# those a share decides, and the others stand on the upper edge.
+DEEPEST_RAW, SEEN_RAW = 3.0, 0.9
 # Steps between two dots up to which the average is over as many steps as were chosen. Where a dot stands for more, it
 # is over more, in proportion: the line stays as calm as it was. By a round factor, so that it can be said.
 CALM = 25.0
@@ -233,18 +234,22 @@ def _loss_limits(
     series: Sequence[Series], histories: Sequence[RunHistory], shown: Limits, *, log: bool
 ) -> Limits | None:
     """Round limits around the averages and the test losses; single steps and diverging ones may leave them."""
-    lines = [s for s in series if not s.faint]
-    inside = [s.y[(s.x >= shown[0]) & (s.x <= shown[1])] for s in lines]
-    known = np.concatenate([np.empty(0), *inside])
-    known = known[np.isfinite(known) & (known > 0)]
+    known, raw = (_within([s for s in series if s.faint == faint], shown) for faint in (False, True))
     if not len(known):
         return None
+    highest = max(float(known.max()), float(np.quantile(raw, SEEN_RAW)) if len(raw) else 0.0)
     starts = [history.curve.first for history in histories if math.isfinite(history.curve.first)]
-    top = min(float(known.max()), HIGHEST_RISE * max([*starts, math.log(10)]))
+    top = min(highest, HIGHEST_RISE * max([*starts, math.log(10)]))
     low = min(max(float(known.min()) / DEEPEST_RAW, LOWEST_LOSS), FIRST_LOW, top / 2)
     if not log:
         return 0.0, _rounded(top, LINEAR_TOPS, up=True)
     return _rounded(low, LOG_ENDS, up=False), _rounded(top, LOG_ENDS, up=True)
+
+
+def _within(series: Sequence[Series], shown: Limits) -> NDArray[np.float64]:
+    """(N,) their values within these limits of x, as far as a log axis can show them."""
+    inside = np.concatenate([np.empty(0), *(s.y[(s.x >= shown[0]) & (s.x <= shown[1])] for s in series)])
+    return np.asarray(inside[np.isfinite(inside) & (inside > 0)])
 
 
 def _rounded(value: float, mantissas: Sequence[float], *, up: bool) -> float:

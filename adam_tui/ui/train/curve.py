@@ -20,17 +20,17 @@ Floats = NDArray[np.float64]
 Losses = NDArray[np.float32]
 Points = tuple[Floats, Floats]
 
-# Newest losses that are kept one by one, at least; twice as many at most. A multiple of every block's width.
-RECENT = 1 << 17
-# Blocks at most: of 17 million steps, a day's on two cores, each is 1,024 wide, and a look at single steps needs no
-# more than 5 MB of the file.
-MOST_BLOCKS = 1 << 15
+# Newest losses that are kept one by one, at least; twice as many at most. So many are all of a run of 50 epochs. A
+# multiple of every block's width.
+RECENT = 1 << 16
+# Blocks at most: of 17 million steps, a day's on two cores, each is 2,048 wide.
+MOST_BLOCKS = 1 << 14
 FIRST_WIDTH = 8  # steps of a block at first
 BLOCKS_A_DOT = 2  # blocks within a dot's width from which nobody sees that they are blocks
 LEAD = 6  # spans of an average before its first point: what lies further back weighs 6e-6
 LONGEST_LEAD = 1 << 15  # steps; the blocks before them make the rest
 PARTS_KEPT = 3  # parts that were read again
-MOST_AGAIN = 1 << 19  # steps of such a part, 2 MB of them
+MOST_AGAIN = 1 << 18  # steps of such a part: 1 MB of them, 4 MB of the file
 LEAST_AROUND = 2048  # steps that are read with the one that was asked for: a person looks at its neighbours next
 SPANS_KEPT = 2
 # The rows of what is kept of blocks.

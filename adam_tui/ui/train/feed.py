@@ -26,7 +26,7 @@ POLL_SECONDS = 0.02
 SETTLING_SECONDS = 3.0
 # An ended run may be taken up again by somebody else.
 ENDED_LOOK_SECONDS = 2.0
-# Runs whose losses are kept, 3 MB each at most: those on the screen, and as many again that were there before.
+# Runs whose losses are kept, 2 MB each at most: those on the screen, and as many again that were there before.
 MOST_WHOLE = 16
 
 Steps = tuple[int, int]  # from the first to the last
@@ -108,7 +108,7 @@ class Feed:
             while closer := self._unread(id):
                 losses = self._readers[id].look(*closer)
                 if losses is not None:
-                    self.histories[id].curve.put_again(closer[0], losses)
+                    self.histories[id].put_again(closer[0], losses)
                     changed.add(id)
                 if self._clock() - began > POLL_SECONDS:
                     return changed, True

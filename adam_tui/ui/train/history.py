@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adam_tui.training.protocol import (
     Changed,
@@ -37,7 +38,7 @@ RATE_SECONDS = 10.0
 # Lines that are lost leave a gap of a few hundred steps; a larger one is a damaged line, not a run.
 MOST_STEPS_LOST = 1_000_000
 MOST_CHANGES = 1000  # of hyperparameters, that are kept
-MOST_LAYERS = 512  # epochs of which is kept how far the weights moved; then every second one goes
+MOST_LAYERS = 256  # epochs of which is kept how far the weights moved; then every second one goes
 MOST_STRETCHES = 400  # pieces of work that the pace is of, where they are very short
 
 
@@ -81,6 +82,11 @@ class RunHistory:
             elif math.isfinite(event.time):
                 self._take(event)
                 self._news.add(NEWS.get(type(event), "more"))
+
+    def put_again(self, first: int, losses: NDArray[np.float32]) -> None:
+        """Losses of long ago, from step `first` on, were read again."""
+        self.curve.put_again(first, losses)
+        self._news.add("losses")
 
     def take_news(self) -> set[News]:
         """What has become known since the last call: losses, what the samples are taken for, or more than that."""

@@ -27,8 +27,6 @@ LOSSES_BEGIN, SAMPLE_BEGIN = b'{"event":"steps"', b'{"event":"sample"'
 # Bytes from one known place in the file to the next, at first, and places at most: then every second one goes.
 FIRST_APART, MOST_PLACES = 1 << 16, 4096
 SLICE = 1 << 18  # bytes that are read again at once: about 4 ms
-# Steps that are read again at most, 2 MB of them: more than anybody can look at one by one.
-MOST_STEPS = 1 << 19
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -105,13 +103,13 @@ class Reader:
 
 
 class Look:
-    """A few steps of long ago being read again: NaN where none is told. They are at most `MOST_STEPS`."""
+    """A few steps of long ago being read again: NaN where none is told."""
 
     def __init__(self, first: int, last: int, start: int, stop: int) -> None:
         self.first, self.last = first, last
         self._offset, self._stop = start, stop
         self._size = SLICE
-        self._losses = np.full(min(last - first + 1, MOST_STEPS), np.nan, np.float32)
+        self._losses = np.full(last - first + 1, np.nan, np.float32)
 
     def go_on(self, file: Follower) -> NDArray[np.float32] | None:
         """Read one slice more; the losses when it was the last one."""

@@ -175,28 +175,35 @@ class TrainScreen(ModeScreen):
         self.dispatch(e.RunsSeen(self.feed.views()))
         changed, more = self.feed.poll([run.id for run in self.state.drawn])
         self._undrawn |= changed
-        if self._clock() - self._drawn_at >= (SECONDS_PER_DRAWING if more else SECONDS_PER_CURVES):
+        now = time.monotonic()  # the day's clock may be set
+        due = self._drawn_at + (SECONDS_PER_DRAWING if more else SECONDS_PER_CURVES)
+        if self._undrawn and now >= due:
+            self._drawn_at = now
             self._draw_news()
-        at_work = any(run.state in ("queued", "starting", "running") for run in self.state.runs)
-        if self._timer is not None:
-            self._timer.stop()
-        self._timer = self.set_timer(READING if more else AT_WORK if at_work else AT_REST, self._tick)
-
-    def _draw_news(self) -> None:
-        """Draw what the new events touch; the figures of a run at work change with time too."""
-        now = self._clock()
-        self._drawn_at = now
-        if self._undrawn:
-            histories = [self.feed.histories[id] for id in self._undrawn if id in self.feed.histories]
-            news = {each for history in histories for each in history.take_news()}
-            self._undrawn.clear()
-            if "more" in news:
-                self._dress()
-                self._draw(CURVES)
-            else:
-                self._draw((*OF_LOSSES, *OF_SAMPLES) if "sample" in news else OF_LOSSES)
         if now - self._counted_at >= SECONDS_PER_NUMBERS:
             self._counted_at = now
+            self._draw(NUMBERS)
+        at_work = any(run.state in ("queued", "starting", "running") for run in self.state.runs)
+        pause = READING if more else AT_WORK if at_work else AT_REST
+        self._look_after(min(pause, max(due - now, READING)) if self._undrawn else pause)
+
+    def _look_after(self, seconds: float) -> None:
+        """Look at the files next when so many seconds have passed."""
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(seconds, self._tick)
+
+    def _draw_news(self) -> None:
+        """Draw what the new events touch."""
+        histories = [self.feed.histories[id] for id in self._undrawn if id in self.feed.histories]
+        news = {each for history in histories for each in history.take_news()}
+        self._undrawn.clear()
+        if "more" in news:
+            self._dress()
+            self._draw(CURVES)
+        else:
+            self._draw((*OF_LOSSES, *OF_SAMPLES) if "sample" in news else OF_LOSSES)
+        if self.state.cursor is not None:  # what it reads may have been read again just now
             self._draw(NUMBERS)
 
     def look_again(self) -> None:
@@ -377,7 +384,11 @@ class TrainScreen(ModeScreen):
             self._title("loss", picture.GALLERY_TITLE)
             return
         self._title("loss", charts.loss_title(state, histories), charts.loss_legend(state, histories, width))
-        self.feed.closer = charts.closer_looks(state, histories, width)
+        closer = charts.closer_looks(state, histories, width)
+        if closer != self.feed.closer:
+            self.feed.closer = closer
+            if closer and self._timer is not None:
+                self._look_after(READING)
 
     def _cells(self, name: str, width: int, height: int) -> Cells:
         state, histories, palette = self.state, self.feed.histories, self._palette
