@@ -54,6 +54,20 @@ def test_the_time_between_two_processes_is_not_time_at_work():
     assert history.end is None
 
 
+def test_the_time_for_which_a_lost_process_was_gone_is_not_time_at_work_either():
+    history = folded(started(0.0), Steps(10.0, 5, (1.0,) * 5))
+    history.fold([started(1000.0, step=5), Steps(1010.0, 10, (1.0,) * 5)])
+    assert history.elapsed(now=1010.0) == 20.0
+
+
+def test_losses_that_were_left_out_do_not_fool_the_pace():
+    history = RunHistory(whole=False)
+    history.fold([started(), Steps(5.0, 50, (1.0,) * 50), epoch(5, 99.9), Steps(100.0, 1000, (1.0,) * 10)])
+    assert history.steps_per_second is None, "950 steps were not told of, and nobody knows in which time"
+    history.fold([Steps(101.0, 1010, (1.0,) * 10)])
+    assert history.steps_per_second == 10
+
+
 def test_a_run_taken_up_from_its_checkpoint_forgets_what_it_will_repeat():
     history = folded(
         started(),
@@ -127,6 +141,22 @@ def test_without_its_losses_a_history_still_knows_its_numbers():
 def test_settings_follow_what_was_set_on_the_way():
     history = folded(started(), Changed(1.0, 3, "lr", 0.1), Changed(2.0, 5, "lr", 0.2), Changed(3.0, 6, "beta1", 0.5))
     assert history.settings(SPEC) == {"lr": 0.2, "beta1": 0.5}
+
+
+def test_a_setting_is_known_however_often_others_changed_since():
+    changes = [Changed(1.0, step, "lr", step / 1000) for step in range(3000)]
+    history = folded(started(), Changed(0.5, 0, "beta1", 0.5), *changes)
+    assert len(history.changes) <= 1000
+    assert history.settings(SPEC) == {"lr": 2.999, "beta1": 0.5}
+
+
+def test_of_a_hundred_thousand_epochs_a_few_hundred_tell_how_the_weights_moved():
+    history = folded(started())
+    history.fold(Layers(float(i), i, ("conv1.weight",), (0.5,), (1e-3,)) for i in range(1, 5001))
+    assert 100 < len(history.layers) <= 256
+    steps = [told.step for told in history.layers]
+    assert steps == sorted(steps)
+    assert (steps[0], steps[-1]) == (1, 5000)
 
 
 def test_layers_are_told_once_an_epoch_and_forgotten_with_it():

@@ -226,6 +226,23 @@ def test_progress_tells_epoch_batch_and_the_time_left():
     assert "6,400/s" in told
 
 
+def test_the_time_of_a_lost_run_stands_still():
+    state, histories = screen_of("lost", "the process is gone", a=trained(250))
+    assert "elapsed        0:02" in joined(picture.now(state, histories, [], 5000.0, 41, 5, DARK))
+
+
+def test_a_run_in_no_time_at_all_can_be_drawn_over_time():
+    history = RunHistory()
+    history.fold([Started(5.0, 0, "r", SPEC, "cpu", "float32", 62346, 100, "2.9.0"), Steps(5.0, 500, (1.0,) * 500)])
+    history.fold([Epoch(5.0, 100, 1, 0.1, 0.05, 0.9, 1.0, 6400.0)])
+    for alive in ("running", "stopped"):
+        state, histories = screen_of(alive, a=history)
+        for event in (e.ShowAxis("time"), e.Toggle("recent"), e.PutCursor(3)):
+            state = update(state, event)
+            assert charts.loss(state, histories, 70, 20, DARK, "").width == 70
+            assert charts.closer_looks(state, histories, 70) == {}
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "words"),
     [

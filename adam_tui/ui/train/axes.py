@@ -80,7 +80,8 @@ def part_of(history: RunHistory, scale: Scale, shown: Limits, columns: int) -> P
     end = scale.at(history, len(history.curve))
     low, high = max(shown[0], 0.0), min(shown[1], end)
     first, last = scale.step(history, low), scale.step(history, high)
-    dots = DOTS_ACROSS * columns * max(high - low, 0.0) / (shown[1] - shown[0])
+    width = shown[1] - shown[0]
+    dots = DOTS_ACROSS * columns * max(high - low, 0.0) / width if width > 0 else 0.0
     closest = max(last - first, 0) / max(dots, 1.0)
     around = math.ceil(2 * closest) + 1
     return Part(max(first - around, 1), min(last + around, len(history.curve)), closest)

@@ -159,8 +159,8 @@ def _test_series(history: RunHistory, scale: Scale, shown: Limits, columns: int,
     """The test losses: a line, and a marker at each where there is room for that."""
     x, y = scale.of(history, history.epochs.steps), history.epochs.test_losses
     inside = np.flatnonzero((x >= shown[0]) & (x <= shown[1]) & np.isfinite(y))
-    apart = np.diff(x[inside]).mean() / (shown[1] - shown[0]) * columns if len(inside) > 1 else COLUMNS_A_TEST
-    marked = inside if apart >= COLUMNS_A_TEST else inside[-1:]
+    apart = (shown[1] - shown[0]) / columns * COLUMNS_A_TEST
+    marked = inside if len(inside) < 2 or np.diff(x[inside]).mean() >= apart else inside[-1:]
     return [
         Series(x, y, palette.foreground),
         Series(x[marked], y[marked], palette.foreground, bold=True, marker=TEST_MARKER),
