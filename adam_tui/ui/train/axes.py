@@ -55,15 +55,19 @@ class Scale:
         """Where one step stands."""
         return float(self.of(history, np.array([step], np.float64))[0])
 
-    def step(self, history: RunHistory, x: float) -> int:
-        """The step of a run nearest to a place on the axis."""
+    def steps(self, history: RunHistory, x: float) -> float:
+        """How many steps a run had taken at a place on the axis."""
         match self.axis:
             case "steps":
-                return round(x)
+                return x
             case "epochs":
-                return round(x * (history.steps_per_epoch or 1))
+                return x * (history.steps_per_epoch or 1)
             case "time":
-                return history.clock.step(x * self.seconds)
+                return float(history.clock.step(x * self.seconds))
+
+    def step(self, history: RunHistory, x: float) -> int:
+        """The step of a run nearest to a place on the axis."""
+        return round(self.steps(history, x))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,12 @@ def part_of(history: RunHistory, scale: Scale, shown: Limits, columns: int) -> P
     """The steps of a run that are drawn in so many columns, with a neighbour on either side."""
     end = scale.at(history, len(history.curve))
     low, high = max(shown[0], 0.0), min(shown[1], end)
-    first, last = scale.step(history, low), scale.step(history, high)
+    first, last = scale.steps(history, low), scale.steps(history, high)
     width = shown[1] - shown[0]
     dots = DOTS_ACROSS * columns * max(high - low, 0.0) / width if width > 0 else 0.0
-    closest = max(last - first, 0) / max(dots, 1.0)
+    closest = max(last - first, 0.0) / dots if dots > 0 else 0.0
     around = math.ceil(2 * closest) + 1
-    return Part(max(first - around, 1), min(last + around, len(history.curve)), closest)
+    return Part(max(round(first) - around, 1), min(round(last) + around, len(history.curve)), closest)
 
 
 def drawn_histories(state: TrainState, histories: Histories) -> list[tuple[RunView, RunHistory]]:

@@ -34,6 +34,8 @@ CALM = 25.0
 FACTORS = (1.0, 2.0, 5.0, 10.0)
 LOG_ENDS = (1.0, 2.0, 5.0, 10.0)
 LINEAR_TOPS = (1.0, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+# Steps between two dots from which they are drawn as dots; below, a line shows better how they follow each other.
+SINGLE = 1.5
 RAW_SHARE = 0.45  # of the run's colour in the colour of its single steps
 TEST_MARKER, BEST_MARKER = "◇", "★"
 COLUMNS_A_TEST = 4  # between two test losses, from which each gets its marker; else only the newest
@@ -100,7 +102,7 @@ def loss_legend(state: TrainState, histories: Histories, width: int) -> str:
     scale = axes.scale_of(state, drawn)
     part = axes.part_of(drawn[0][1], scale, axes.limits(state, drawn, scale), plot_columns(width))
     mean = f"mean of {drawn_span(state, histories, width):,}"
-    long = " · ".join(["dots single steps" if part.closest > 1 else "faint every step", f"line {mean}", *test])
+    long = " · ".join(["dots single steps" if part.closest > SINGLE else "faint every step", f"line {mean}", *test])
     return long if len(long) <= width - TITLE_MARGIN else " · ".join([mean, *test])
 
 
@@ -140,8 +142,8 @@ def _loss_series(
     found = []
     if chosen and span > 1:
         x, y = history.curve.samples(part.first, part.last, part.closest)
-        apart = part.closest > 1  # else there is a dot for each step, and a line shows best how they follow each other
-        found.append(Series(scale.of(history, x), y, faded(color, palette), faint=True, dots=apart))
+        dots = part.closest > SINGLE
+        found.append(Series(scale.of(history, x), y, faded(color, palette), faint=True, dots=dots))
     if span > 1:
         x, y = history.curve.averaged(span, part.first, part.last, part.closest)
     else:
