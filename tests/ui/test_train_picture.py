@@ -131,7 +131,7 @@ def test_of_many_epochs_the_test_losses_are_a_line_with_a_marker_at_the_newest()
     assert joined(charts.loss(*few, 70, 20, DARK, "")).count(charts.TEST_MARKER) == 5
     cells = charts.loss(*many, 70, 20, DARK, "")
     assert joined(cells).count(charts.TEST_MARKER) == 1
-    assert len(columns_of(cells, DARK.foreground)) > 50
+    assert len(columns_of(cells, DARK.faint)) > 50
 
 
 def test_the_names_of_the_runs_stand_together_in_a_corner_that_is_empty():

@@ -158,13 +158,13 @@ def _loss_series(
 
 
 def _test_series(history: RunHistory, scale: Scale, shown: Limits, columns: int, palette: Palette) -> list[Series]:
-    """The test losses: a line, and a marker at each where there is room for that."""
+    """The test losses: a line of no run's colour, and a marker at each where there is room for that."""
     x, y = scale.of(history, history.epochs.steps), history.epochs.test_losses
     inside = np.flatnonzero((x >= shown[0]) & (x <= shown[1]) & np.isfinite(y))
     apart = (shown[1] - shown[0]) / columns * COLUMNS_A_TEST
     marked = inside if len(inside) < 2 or np.diff(x[inside]).mean() >= apart else inside[-1:]
     return [
-        Series(x, y, palette.foreground),
+        Series(x, y, palette.faint),
         Series(x[marked], y[marked], palette.foreground, bold=True, marker=TEST_MARKER),
     ]
 
