@@ -112,7 +112,6 @@ class LossCurve:
     """
 
     def __init__(self) -> None:
-        self.version = 0  # counts the changes
         self.first = math.nan  # the loss of the first step
         self._recent = Growing()
         self._before = 0  # steps before those of `_recent`
@@ -145,7 +144,6 @@ class LossCurve:
             self._before += RECENT
             self._single = max(self._single, self._before)
         self._recent.extend(losses)
-        self.version += 1
 
     def _fill_blocks(self) -> None:
         """Make the blocks that the newest losses fill."""
@@ -171,7 +169,6 @@ class LossCurve:
         """Forget the steps after number `steps`."""
         if steps >= len(self):
             return
-        self.version += 1
         self._forget_averages()
         self._again = [(first, losses[: steps + 1 - first]) for first, losses in self._again if first <= steps]
         self._blocks.cut(steps)
@@ -187,7 +184,6 @@ class LossCurve:
 
     def put_again(self, first: int, losses: Losses) -> None:
         """Take the losses of long ago, from step `first` on, that were `wanted`."""
-        self.version += 1
         self._again = [*self._again[1 - PARTS_KEPT :], (first, losses[: max(len(self) + 1 - first, 0)])]
 
     def losses(self, first: int, last: int) -> Losses | None:
