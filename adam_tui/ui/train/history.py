@@ -37,6 +37,7 @@ from adam_tui.ui.train.reading import Losses, Told
 RATE_SECONDS = 10.0
 # Lines that are lost leave a gap of a few hundred steps; a larger one is a damaged line, not a run.
 MOST_STEPS_LOST = 1_000_000
+LONGEST_SILENCE = 120.0  # seconds between two events of a process at work
 MOST_CHANGES = 1000  # of hyperparameters, that are kept
 MOST_LAYERS = 256  # epochs of which is kept how far the weights moved; then every second one goes
 MOST_STRETCHES = 400  # pieces of work that the pace is of, where they are very short
@@ -127,10 +128,20 @@ class RunHistory:
     def _work(self, times: Floats) -> Floats:
         """Something was told at these times (N,): the seconds of work (N,) before each."""
         before = float(times[0]) if self._last_time is None else self._last_time
-        latest = np.maximum.accumulate(np.concatenate([[before], times]))  # clocks are set back now and then
-        seconds = np.diff(latest)
-        self.worked += float(latest[-1] - latest[0])
-        self._last_time = float(latest[-1])
+        latest = np.maximum.accumulate(np.concatenate([[before], times]))
+        if (np.abs(times - latest[:-1]) < LONGEST_SILENCE).all():
+            seconds, self._last_time = np.diff(latest), float(latest[-1])
+        else:
+            seconds = np.array([self._work_until(time) for time in times.tolist()])
+        self.worked += float(seconds.sum())
+        return seconds
+
+    def _work_until(self, time: float) -> float:
+        seconds = 0.0
+        if self._last_time is None or abs(time - self._last_time) >= LONGEST_SILENCE:
+            self._last_time = time  # no step takes so long: the machine slept, or its clock was set
+        elif time > self._last_time:
+            seconds, self._last_time = time - self._last_time, time
         return seconds
 
     def _take_up(self, event: Started) -> None:
@@ -230,14 +241,18 @@ class RunHistory:
 
     def elapsed(self, now: float) -> float:
         """Seconds of work so far, pauses left out."""
-        return self.worked + (max(now - self._last_time, 0.0) if self._last_time is not None else 0.0)
+        return self.worked + self._since(now)
+
+    def _since(self, now: float) -> float:
+        """Seconds of work since the last event; none when the clocks of the two cannot be compared."""
+        seconds = now - self._last_time if self._last_time is not None else 0.0
+        return seconds if 0.0 < seconds < LONGEST_SILENCE else 0.0
 
     def seconds_left(self, now: float) -> float | None:
         """Seconds to the end of the run: the steps that are left, and the tests after each epoch; None if unknown."""
         pace, total, per_epoch = self.steps_per_second, self.total_steps, self.steps_per_epoch
         if self.end is not None or self.started is None or pace is None or total is None or per_epoch is None:
             return None
-        spoken = max(now - self._last_time, 0.0) if self._last_time is not None else 0.0
         left = (total - self.step) / pace
         if self.epochs:
             last = self.epochs[-1]
@@ -245,4 +260,4 @@ class RunHistory:
             training = per_epoch * self.started.spec.batch_size / max(last.samples_per_second, 1e-9)
             testing = min(max(last.seconds - training, 0.0), last.seconds)
             left += (self.started.spec.epochs - len(self.epochs)) * testing
-        return max(left - spoken, 0.0)
+        return max(left - self._since(now), 0.0)
