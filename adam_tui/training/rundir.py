@@ -278,15 +278,19 @@ class Follower:
 
     def poll_lines(self) -> list[str]:
         """The new lines as they stand in the file, without their newlines; torn lines of a killed process too."""
+        return [line.decode("utf-8", "replace") for line in self.poll_bytes()[1]]
+
+    def poll_bytes(self) -> tuple[int, list[bytes]]:
+        """The same in bytes, and where in the file the first of them begins."""
         try:
             now = os.stat(self._path)
         except OSError:
             self._inode = -1  # should it come back, it is another file, even with the same number
-            return []
+            return self._offset, []
         if now.st_ino != self._inode or now.st_size < self._seen:
             self._inode, self._offset, self._seen = now.st_ino, 0, 0
         if now.st_size == self._seen:
-            return []
+            return self._offset, []
         chunk, size = b"", POLL_BYTES
         try:
             with open(self._path, "rb") as file:
@@ -294,12 +298,26 @@ class Follower:
                 while b"\n" not in chunk and (more := file.read(size)):
                     chunk += more
         except OSError:
-            return []
-        whole = chunk.rfind(b"\n") + 1
+            return self._offset, []
+        first, whole = self._offset, chunk.rfind(b"\n") + 1
         # Everything read to the end: look again when the file grows. Else: at once.
         self._seen = self._offset + (len(chunk) if len(chunk) < POLL_BYTES else whole)
         self._offset += whole
-        return chunk[:whole].decode("utf-8", "replace").split("\n")[:-1]
+        return first, chunk[:whole].split(b"\n")[:-1]
+
+    @property
+    def offset(self) -> int:
+        """How many bytes of the file were given."""
+        return self._offset
+
+    def read_again(self, offset: int, size: int) -> list[bytes]:
+        """The whole lines within `size` bytes from `offset`, where one begins; none when there are none."""
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(offset)
+                return file.read(max(size, 0)).split(b"\n")[:-1]
+        except OSError:
+            return []
 
 
 def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:

@@ -183,23 +183,28 @@ def slow_line(presses: int = 12, answers: bool = True) -> dict[str, float]:
 
 
 def in_training(seconds: float = 20.0) -> dict[str, float]:
-    """A run with the app watching it: bytes a second, p95 of a key, and the run's speed with the app and without."""
+    """A run with the app watching it: bytes a second, p95 of a key, and the run's speed with the app and without.
+
+    "core" is the app's share of a core meanwhile.
+    """
     with tempfile.TemporaryDirectory() as runs, _training(runs) as images:
         images(8)
         alone = images(seconds)
         with app("--mode", "train", "--runs", runs) as terminal:
             terminal.drain(4)
-            sent = 0
+            sent, before = 0, terminal.processor()
             began, first = time.perf_counter(), images.count()
             while time.perf_counter() - began < seconds:
                 sent += len(terminal.take(0.1))
             watched = (images.count() - first) / (time.perf_counter() - began)
+            core = (terminal.processor() - before) / (time.perf_counter() - began)
         again = images(seconds)
         waited = keys(40)
     return {
         "bytes a second": sent / seconds,
         "key": waited,
         "speed": watched / ((alone + again) / 2),
+        "core": core,
     }
 
 

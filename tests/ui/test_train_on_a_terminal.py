@@ -66,7 +66,7 @@ def test_a_lost_terminal_leaves_the_run_at_work_and_the_next_one_shows_it_whole(
             second.press("i", "home")
             second.until("step 1 ·")
             known, events = told(run)
-            second.until(f"raw {known.curve.losses[0]:.4f}")
+            second.until(f"raw {known.curve.first:.4f}")
             assert sum(isinstance(event, Started) for event in events) == 1, "it never began anew"
             losses = sum(len(event.losses) for event in events if isinstance(event, Steps))
             assert losses == known.step == len(known.curve), "every step is there, once"
