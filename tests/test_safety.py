@@ -10,7 +10,8 @@ from click.testing import CliRunner
 import adam_tui
 from adam_tui.cli import main
 from adam_tui.training.recipes import make_spec
-from adam_tui.training.rundir import Run, Status, create
+from adam_tui.training.rundir import Run, create
+from adam_tui.training.status import Status
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
 

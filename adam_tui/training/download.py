@@ -7,7 +7,6 @@ a server gets ten seconds, every mirror one try, and only the files that are rea
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gzip
 import hashlib
 import http.client
@@ -23,6 +22,8 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from torchvision.datasets import EMNIST, MNIST
+
+from adam_tui.training import system
 
 SILENCE_SECONDS = 10.0  # a server that says nothing for so long is given up
 TELL_SECONDS = 0.25
@@ -79,13 +80,12 @@ def _alone(raw: Path, progress: Callable[[str], None]) -> Iterator[None]:
     with open(raw / ".lock", "w") as lock:
         while True:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                progress("waiting for another run's download")
-                time.sleep(TELL_SECONDS)
+                if system.lock(lock.fileno()):
+                    break
             except OSError:  # no locks here: at worst both fetch it, each file still appears whole
                 break
+            progress("waiting for another run's download")
+            time.sleep(TELL_SECONDS)
         yield
 
 

@@ -19,7 +19,8 @@ import click
 
 from adam_tui.training import rundir
 from adam_tui.training.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
-from adam_tui.training.rundir import Follower, Run, Status
+from adam_tui.training.rundir import Follower, Run
+from adam_tui.training.status import Status
 
 POLL_SECONDS = 0.1
 INTERRUPTED = 130  # the exit code that shells give for Ctrl-C
@@ -126,7 +127,6 @@ class _Lines:
 
     def __init__(self, run: Run, stream: TextIO) -> None:
         self.run, self.stream = run, stream
-        self.begun = False  # whether the first step is near: before it there may be a queue or a download
         self.noted = ""
 
     def tell(self, line: str, event: Event | None) -> None:
@@ -136,13 +136,13 @@ class _Lines:
             self.stream.flush()
 
     def wait(self, asked: list[int]) -> None:
-        """Nothing new: say once what it waits for, if it does."""
-        status = self.run.last_status()
-        if not self.begun and status is not None and status.state in ("queued", "starting") and status.reason:
+        """Nothing new: say once what it waits for, if it does, or what is wrong with it."""
+        status = self.run.status()
+        if status.alive and status.reason:
             self.note(status)
 
     def note(self, status: Status) -> None:
-        """A queue or a download, each in one line and not again as it goes on."""
+        """A queue, a download or a trouble, each in one line and not again as it goes on."""
         subject = " ".join(status.reason.split()[:2])
         if subject != self.noted:
             self.noted = subject
@@ -163,7 +163,6 @@ class _Plain(_Lines):
     def tell(self, line: str, event: Event | None) -> None:
         """One event, when it is worth a line."""
         if isinstance(event, Started):
-            self.begun = True
             where = "starts" if event.step == 0 else f"continues at step {event.step}"
             self.say(f"{self.run.id} {where} on {event.device} in {event.precision}: {self.run.path}")
         elif isinstance(event, Epoch):
@@ -230,7 +229,11 @@ class _Bar(_Plain):
             self.bar.render_progress()
 
     def note(self, status: Status) -> None:
-        """A queue or a download, on one line that changes as it goes on."""
+        """A queue or a download, on one line that changes as it goes on; a trouble on one that stays."""
+        if status.state not in ("queued", "starting"):
+            self._aside()
+            super().note(status)
+            return
         text = f"{self.run.id} {status.state}: {status.reason}"
         if text != self.noted:
             self.noted = text

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable
 
 from adam_tui.training.headless import epoch_line
-from adam_tui.training.rundir import Run, Status
+from adam_tui.training.rundir import Run
+from adam_tui.training.status import Status
 
 
 def describe(run: Run) -> str:

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
+from adam_tui.training import system
+
 # MD5 of each file as torchvision keeps it, the values of data/mnist/README.md.
 CHECKSUMS = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -89,7 +91,7 @@ def _unpack_file(name: str, checksum: str, target: Path) -> None:
         if not _is_whole(Path(temporary), checksum):
             raise ValueError(f"{source} in the package is damaged: install adam-tui again")
         os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep others from a shared cache
-        os.replace(temporary, target)
+        system.replace(Path(temporary), target)
     finally:
         Path(temporary).unlink(missing_ok=True)
 

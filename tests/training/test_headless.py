@@ -13,7 +13,8 @@ import pytest
 
 from adam_tui.training import headless, listing, recipes, rundir
 from adam_tui.training.protocol import Ended, Epoch, RunSpec, Started, Steps, from_line, to_line
-from adam_tui.training.rundir import Run, Status
+from adam_tui.training.rundir import Run
+from adam_tui.training.status import Status
 
 SPEC = RunSpec(epochs=3, batch_size=64)
 EPOCH = Epoch(8.0, 938, 1, 0.16786, 0.05169, 0.9838, 4.71, 14599.8)
@@ -157,7 +158,7 @@ def test_watching_goes_on_until_the_run_ends_or_is_lost(told, capsys):
     def go_on():
         with open(run.path / "metrics.jsonl", "a") as file:
             file.write(to_line(EPOCH))
-        run.write_status(dataclasses.replace(run.status(), heartbeat=0.0))  # no sign of life
+        run.write_status(dataclasses.replace(run.status(), pid=0))  # no such process
 
     later = threading.Timer(0.5, go_on)
     later.start()

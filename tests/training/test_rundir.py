@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adam_tui.training import rundir
-from adam_tui.training.protocol import Epoch, Paused, RunSpec, Started, Steps, to_line
-from adam_tui.training.rundir import Follower, Run, Status
+from adam_tui.training import rundir, system
+from adam_tui.training import status as judging
+from adam_tui.training.protocol import Ended, Epoch, Paused, RunSpec, Started, Steps, to_line
+from adam_tui.training.rundir import Follower, Run
+from adam_tui.training.status import Status
 
 
 @pytest.fixture
@@ -138,8 +140,9 @@ def test_a_zombie_is_gone(run):
 def test_a_run_on_another_host_is_judged_by_its_heartbeat(run, gone):
     run.write_status(status(pid=gone, host="elsewhere"))
     assert run.status().state == "running"
-    run.write_status(status(pid=gone, host="elsewhere", heartbeat=time.time() - rundir.STALE_SECONDS - 1))
-    assert run.status().state == "lost"
+    run.write_status(status(pid=gone, host="elsewhere", heartbeat=time.time() - judging.STALE_SECONDS - 1))
+    found = Run(run.path).status()
+    assert (found.state, found.reason) == ("lost", "no sign of life from elsewhere")
 
 
 def test_a_run_that_ended_stays_ended(run, gone):
@@ -148,24 +151,26 @@ def test_a_run_that_ended_stays_ended(run, gone):
 
 
 def test_a_process_that_never_spoke_is_lost_after_a_while(run, monkeypatch):
-    later = time.time() + rundir.STALE_SECONDS + 1
+    later = time.time() + judging.STALE_SECONDS + 1
     monkeypatch.setattr(rundir.time, "time", lambda: later)
     assert run.status().state == "lost"
 
 
-def test_a_status_that_is_no_status_is_no_crash(run):
-    for text in ("", "{", "[]", "3", '{"pid": 1}'):
-        (run.path / "status.json").write_text(text)
-        assert run.status().state == "starting"
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"pid": 1}', '{"state": "running", "pid": "1"}', "[" * 100_000])
+def test_of_a_damaged_status_what_the_process_told_last_is_believed(run, text):
+    (run.path / "status.json").write_text(text)
+    assert (run.status().state, run.status().reason) == ("lost", "status.json is damaged")
+    append(run, to_line(Ended(5.0, 7, "finished", "all done")))
+    assert (run.status().state, run.status().reason, run.status().step) == ("finished", "all done", 7)
 
 
 def test_a_reader_never_sees_half_a_file(run):
     script = (
-        "import sys; from pathlib import Path; from adam_tui.training.rundir import write_atomically\n"
+        "import sys; from pathlib import Path; from adam_tui.training.system import write_atomically\n"
         "for i in range(400): write_atomically(Path(sys.argv[1]), f'{i % 10}' * 100_000)"
     )
     path = run.path / "status.json"
-    rundir.write_atomically(path, "x" * 100_000)
+    system.write_atomically(path, "x" * 100_000)
     writer = subprocess.Popen([sys.executable, "-c", script, str(path)])
     seen = set()
     while writer.poll() is None:

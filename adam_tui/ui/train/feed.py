@@ -14,7 +14,8 @@ from pathlib import Path
 
 from adam_tui.training import rundir
 from adam_tui.training.protocol import ENDED, Event, RunSpec, from_line
-from adam_tui.training.rundir import Follower, Run, Status
+from adam_tui.training.rundir import Follower, Run
+from adam_tui.training.status import Status
 from adam_tui.ui.train.evaluation import Evaluation, read_evaluation
 from adam_tui.ui.train.history import RunHistory
 from adam_tui.ui.train.state import LOST, RunView
