@@ -19,8 +19,7 @@ import click
 
 from adam_tui.training import rundir
 from adam_tui.training.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
-from adam_tui.training.rundir import Follower, Run
-from adam_tui.training.status import Status
+from adam_tui.training.rundir import Follower, Run, Status
 
 POLL_SECONDS = 0.1
 INTERRUPTED = 130  # the exit code that shells give for Ctrl-C

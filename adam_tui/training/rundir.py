@@ -26,19 +26,15 @@ from pathlib import Path
 from typing import Any
 
 from adam_tui.training import system
-from adam_tui.training.devices import device_key
+from adam_tui.training.devices import SHARED_CORES, device_key
 from adam_tui.training.protocol import Ended, Epoch, Event, RunSpec, Started, from_line, parse_json, to_line
-from adam_tui.training.status import STALE_SECONDS, Status, judged, read_status
+from adam_tui.training.status import STALE_SECONDS, Beats, judged, moment, of_damaged, read_status, written
+from adam_tui.training.status import Status as Status
 
 # What one `Follower.poll` reads at most: about 30 ms of parsing, so that an old run opens without a hitch.
 POLL_BYTES = 1 << 20
 MOST_JSON = 1 << 20  # bytes of a spec.json or status.json; a larger one is damaged
 LONGEST_END = 4096  # bytes of metrics.jsonl's last line, when it tells the end
-YEAR_3000 = 32_503_680_000.0  # Windows' calendar ends there
-# Read by OpenMP (libgomp) when torch is loaded. Its threads wait for each other by spinning, for milliseconds unless
-# told less, also where something else needs the core: two runs at once on 2 cores then did 290 images/s each, with
-# this 2,150. A run alone keeps its speed (14,300 and 13,700); without any spinning it would lose 40%.
-SHARED_CORES = {"GOMP_SPINCOUNT": "5000"}
 
 
 def runs_directory(override: str | os.PathLike[str] | None = None) -> Path:
@@ -56,8 +52,7 @@ class Run:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._beat: float | None = None  # the last heartbeat that was seen, and when by the steady clock
-        self._beat_at = 0.0
+        self._beats = Beats()
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -107,39 +102,23 @@ class Run:
             problem = f"{path} is not JSON"
         else:
             try:
-                return RunSpec.from_json(data), _moment(data.get("created"))
+                return RunSpec.from_json(data), moment(data.get("created"))
             except ValueError as error:
                 problem = f"{path} is {error}"
         for event in self._told("start"):
             if isinstance(event, Started):
-                return event.spec, _moment(event.time)
+                return event.spec, moment(event.time)
         raise ValueError(problem)
 
     def status(self) -> Status:
         """The run's state now. Before the process has said anything: starting, then lost when it never does."""
         written = self.last_status()
         if written is not None:
-            return judged(written, self._silence(written))
+            return judged(written, self._beats.silence(written))
         if (self.path / "status.json").exists():
-            return self._told_status()
+            return of_damaged(self._tail("metrics.jsonl", LONGEST_END))
         age = abs(time.time() - self.started)  # what was begun in the future was not: a clock was set back
         return Status("starting" if age < STALE_SECONDS else "lost", reason="" if age < STALE_SECONDS else NEVER)
-
-    def _silence(self, written: Status) -> float:
-        """Seconds since the last beat: by this process's steady clock once it has seen one come."""
-        now = time.monotonic()
-        if written.heartbeat != self._beat:
-            first, self._beat = self._beat is None, written.heartbeat
-            self._beat_at = now - (max(time.time() - written.heartbeat, 0.0) if first else 0.0)
-        return now - self._beat_at
-
-    def _told_status(self) -> Status:
-        """With a status.json that cannot be read, which a beat would replace: how the last process ended, if it did."""
-        tail = self._tail("metrics.jsonl", LONGEST_END)
-        last = from_line(tail[-1]) if tail else None
-        if isinstance(last, Ended):
-            return Status(last.state, step=last.step, reason=last.reason)
-        return Status("lost", step=last.step if last else 0, reason="status.json is damaged")
 
     def last_status(self) -> Status | None:
         """What the process wrote last, taken at its word; None before it has written anything, or for a damaged one."""
@@ -150,7 +129,7 @@ class Run:
 
     def write_status(self, status: Status) -> None:
         """Replace status.json in one move: a reader sees the old one or the new one, never a half."""
-        path, text = self.path / "status.json", json.dumps(dataclasses.asdict(status)) + "\n"
+        path, text = self.path / "status.json", written(status)
         try:
             system.write_atomically(path, text)
         except OSError as error:
@@ -221,9 +200,14 @@ class Run:
         """Whether `resume` would continue it: no process is at work, it is not finished, and it has a checkpoint."""
         return self.status().state in ("stopped", "failed", "lost") and self.has_checkpoint
 
+    @property
+    def target(self) -> str:
+        """Where the run points to when it is a link to a directory; "" when it is none."""
+        return os.readlink(self.path) if self.path.is_symlink() else ""
+
     def delete(self) -> None:
         """Remove the directory, or of a link to one the link. ValueError while a process is at work on it."""
-        if self.path.is_symlink():
+        if self.target:
             self.path.unlink()
             return
         if self.status().alive or self._is_held():
@@ -241,12 +225,6 @@ NEVER = "the process never started"
 TRACEBACK = "Traceback (most recent call last)"
 
 
-def _moment(seconds: object) -> float:
-    """A time that the calendars of all systems know; 0 for anything else."""
-    known = isinstance(seconds, int | float) and 0 <= seconds < YEAR_3000
-    return float(seconds) if known else 0.0  # type: ignore[arg-type]
-
-
 @contextlib.contextmanager
 def held(run: Run) -> Iterator[int | None]:
     """Hold the run as its process does: metrics.jsonl, opened to append, or None while a process has it.
@@ -262,10 +240,7 @@ def held(run: Run) -> Iterator[int | None]:
 
 def create(spec: RunSpec, runs: Path) -> Run:
     """Make the directory of a new run, 0700, with its spec.json; the id is short and unused. OSError as it comes."""
-    for folder in (*reversed(runs.parents), runs):
-        with contextlib.suppress(FileExistsError):
-            if not folder.is_dir():
-                folder.mkdir(mode=0o700)
+    system.make_private(runs)
     while True:
         path = runs / f"{spec.optimizer}-{secrets.token_hex(2)}"
         try:
@@ -293,7 +268,8 @@ def list_runs(runs: Path) -> list[Run]:
 
 def broken_runs(runs: Path) -> list[Run]:
     """The directories with a spec.json of which nothing tells what was asked."""
-    return [run for run in _directories(runs) if (run.path / "spec.json").exists() and not _is_readable(run)]
+    whole = {run.id for run in list_runs(runs)}
+    return [run for run in _directories(runs) if run.id not in whole and (run.path / "spec.json").exists()]
 
 
 def _directories(runs: Path) -> list[Run]:
@@ -302,14 +278,6 @@ def _directories(runs: Path) -> list[Run]:
             return [Run(entry.path) for entry in entries if entry.is_dir()]
     except OSError:
         return []
-
-
-def _is_readable(run: Run) -> bool:
-    try:
-        run.spec()
-    except ValueError:
-        return False
-    return True
 
 
 def find(runs: Path, id: str) -> Run:

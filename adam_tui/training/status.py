@@ -7,18 +7,22 @@ another host only the beats tell.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import socket
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adam_tui.training import system
-from adam_tui.training.protocol import ENDED, parse_json
+from adam_tui.training.protocol import ENDED, Ended, from_line, parse_json
 
 # The worker beats once a second; a shared file system may show that half a minute late (NFS caches attributes).
 STALE_SECONDS = 60.0
 # On the same host nothing is late; the interpreter is held up for seconds while it loads torch from a slow disk.
 SILENT_SECONDS = 10.0
+YEAR_3000 = 32_503_680_000.0  # Windows' calendar ends there
 GONE = "the process is gone"
 
 
@@ -29,7 +33,8 @@ class Status:
     `state` is a `protocol.State` or "lost"; `heartbeat` is in seconds since 1970; `epoch` counts finished epochs;
     `control` is how many bytes of control.jsonl the process has obeyed. `reason` is how it ended, or what is wrong with
     one at work. `device` is what it waits for or holds (see `turn`; "" for a run that does not queue), since `came`.
-    `born` tells the process from a later one of the same `pid`, see `system.process_born`.
+    `born` tells the process from a later one of the same `pid`, see `system.process_born`. `silent` is said of one
+    that is there and does not beat, with its `reason`; it is never written.
 
     What the machine does for it, None where it is not known: `cpu_percent` is the process's share of all cores (0 to
     100), `memory_bytes` its memory; `gpu_percent` and `gpu_memory_bytes` are those of the whole GPU.
@@ -50,6 +55,7 @@ class Status:
     memory_bytes: int | None = None
     gpu_percent: float | None = None
     gpu_memory_bytes: int | None = None
+    silent: bool = False
 
     @property
     def alive(self) -> bool:
@@ -57,9 +63,21 @@ class Status:
         return self.state not in ENDED and self.state != "lost"
 
     @property
+    def word(self) -> str:
+        """The state as a list of runs tells it."""
+        return "silent" if self.silent else self.state
+
+    @property
     def here(self) -> bool:
         """Whether its process is on this host."""
         return self.host == socket.gethostname()
+
+
+def written(status: Status) -> str:
+    """The text of status.json."""
+    body = dataclasses.asdict(status)
+    del body["silent"]
+    return json.dumps(body) + "\n"
 
 
 def read_status(text: str) -> Status:
@@ -67,6 +85,7 @@ def read_status(text: str) -> Status:
     data = parse_json(text)
     if not isinstance(data, dict):
         raise ValueError("not a status")
+    data.pop("silent", None)
     known = {f.name: _checked(str(f.type), data[f.name]) for f in dataclasses.fields(Status) if f.name in data}
     if "state" not in known:
         raise ValueError("a status without a state")
@@ -86,15 +105,50 @@ def _checked(kind: str, value: Any) -> Any:
     raise ValueError(f"{value!r:.50} in a status")
 
 
-def judged(written: Status, silence: float) -> Status:
+def of_damaged(tail: Sequence[str]) -> Status:
+    """For a status.json that cannot be read, which a beat would replace: how the last process ended, if it did.
+
+    `tail` is what metrics.jsonl ends with.
+    """
+    last = from_line(tail[-1]) if tail else None
+    if isinstance(last, Ended):
+        return Status(last.state, step=last.step, reason=last.reason)
+    return Status("lost", step=last.step if last else 0, reason="status.json is damaged")
+
+
+def moment(seconds: object) -> float:
+    """A time that the calendars of all systems know; 0 for anything else."""
+    return float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < YEAR_3000 else 0.0
+
+
+class Beats:
+    """How long a process has been silent: by the steady clock of whoever watches, once it has seen a beat come.
+
+    So neither a clock that is set nor two hosts whose clocks differ make a run look dead for good.
+    """
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+        self._came = 0.0
+
+    def silence(self, told: Status) -> float:
+        """Seconds since the last beat."""
+        now = time.monotonic()
+        if told.heartbeat != self._last:
+            before = max(time.time() - told.heartbeat, 0.0) if self._last is None else 0.0
+            self._last, self._came = told.heartbeat, now - before
+        return now - self._came
+
+
+def judged(told: Status, silence: float) -> Status:
     """What is to be believed when the process has not beaten for so many seconds."""
-    if not written.alive:
-        return written
-    if written.here:
-        if not system.process_runs(written.pid, written.born):
-            return dataclasses.replace(written, state="lost", reason=GONE)
+    if not told.alive:
+        return told
+    if told.here:
+        if not system.process_runs(told.pid, told.born):
+            return dataclasses.replace(told, state="lost", reason=GONE)
         if silence > SILENT_SECONDS:
-            return dataclasses.replace(written, reason=f"no sign of life for {int(silence)} s")
+            return dataclasses.replace(told, silent=True, reason=f"no sign of life for {int(silence)} s")
     elif silence > STALE_SECONDS:
-        return dataclasses.replace(written, state="lost", reason=f"no sign of life from {written.host}")
-    return written
+        return dataclasses.replace(told, state="lost", reason=f"no sign of life from {told.host}")
+    return told

@@ -69,6 +69,13 @@ def unlock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
+def make_private(folder: Path) -> None:
+    """Make a directory and those above it, as far as they are missing; their owner's alone, whatever the umask."""
+    for each in (*reversed(folder.parents), folder):
+        if not each.is_dir():
+            each.mkdir(mode=0o700, exist_ok=True)
+
+
 def open_private(path: Path, flags: int) -> int:
     """`os.open` of a file that, if it is made now, is its owner's alone. Never waits, as a FIFO in its place would."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0), 0o600)

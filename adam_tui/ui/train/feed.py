@@ -14,8 +14,7 @@ from pathlib import Path
 
 from adam_tui.training import rundir
 from adam_tui.training.protocol import ENDED, Event, RunSpec, from_line
-from adam_tui.training.rundir import Follower, Run
-from adam_tui.training.status import Status
+from adam_tui.training.rundir import Follower, Run, Status
 from adam_tui.ui.train.evaluation import Evaluation, read_evaluation
 from adam_tui.ui.train.history import RunHistory
 from adam_tui.ui.train.state import LOST, RunView
@@ -120,6 +119,12 @@ class Feed:
         self._processes.append(rundir.resume(self._known[id]))
         self._look(id)
 
+    def kill(self, id: str) -> None:
+        """End the run's process by force, if it is still there. ValueError with one line when that cannot be done."""
+        if id in self._known:
+            rundir.kill(self._known[id])
+            self._look(id)
+
     def command(self, id: str, order: str, /, **values: object) -> None:
         """Ask the run's process to pause, resume, stop, kill or set. OSError when its directory cannot be written."""
         self._known[id].command(order, **values)
@@ -127,6 +132,10 @@ class Feed:
     def delete(self, id: str) -> None:
         """Remove the run's directory. ValueError while it runs, OSError as it comes."""
         self._known[id].delete()
+
+    def target(self, id: str) -> str:
+        """Where a run that is a link points to; "" for one that is none."""
+        return self._known[id].target if id in self._known else ""
 
     def log(self, id: str, lines: int) -> str:
         """The last lines of what the process wrote to stderr."""
@@ -165,6 +174,7 @@ def _view(run: Run, spec: RunSpec, created: float, status: Status, history: RunH
         memory_bytes=status.memory_bytes,
         gpu_percent=status.gpu_percent,
         gpu_memory_bytes=status.gpu_memory_bytes,
+        silent=status.silent,
     )
 
 

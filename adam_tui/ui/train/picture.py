@@ -117,13 +117,17 @@ def notes(state: TrainState, histories: Histories, log: str, palette: Palette) -
     elif run.state in ("failed", LOST):
         found.append((words.why(run, history) + again, color))
         found += [(text, palette.faint) for text in log.splitlines() if text.strip() and run.reason not in text]
+    elif run.silent:
+        found.append((f"{run.reason} · x, then k, kills it", color))
     elif run.state == "starting":
-        found.append((LOADING, palette.foreground))
+        found.append((run.reason or LOADING, palette.foreground))
     elif run.state == QUEUED:
         found.append((waiting(state, run), color))
     elif run.state == "paused":
         found.append(("paused: space goes on", color))
-    elif run.state == "stopped":
+    if run.state in ("running", "paused") and run.reason and not run.silent:
+        found.append((run.reason, drawings.state_color("failed", palette)))
+    if run.state == "stopped":
         found.append((words.why(run, history) + again, palette.faint))
     if history and history.started:
         found.append((f"{history.started.device} · {history.started.precision}", palette.faint))

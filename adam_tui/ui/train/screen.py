@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Size
 from textual.reactive import reactive
@@ -23,11 +24,12 @@ from textual.widget import Widget
 
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
+from adam_tui.plain import harmless
 from adam_tui.training.protocol import RunSpec
 from adam_tui.training.rundir import runs_directory
 from adam_tui.ui.actions import FooterKey
 from adam_tui.ui.mode_screen import ModeScreen
-from adam_tui.ui.train import axes, charts, model_views, picture, table
+from adam_tui.ui.train import axes, charts, model_views, picture, table, words
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.actions import ACTIONS, footer
 from adam_tui.ui.train.axes import Limits, Scale
@@ -113,6 +115,7 @@ class TrainScreen(ModeScreen):
         self._undrawn: set[str] = set()
         self._drawn_at = self._counted_at = 0.0
         self._about: list[tuple[str, Color]] = []  # notes on the selected run
+        self._titles: dict[str, tuple[str, str]] = {}  # of the panels, below them too
 
     def body(self) -> Iterable[Widget]:
         """The charts, the panels beside them, the digits and the progress line."""
@@ -132,7 +135,7 @@ class TrainScreen(ModeScreen):
     def on_mount(self) -> None:
         """Look at the runs for the first time."""
         if self._unknown:
-            self.notify(f"there is no run {self._unknown}", severity="warning", markup=False)
+            self.notify(f"there is no run {self._unknown}", severity="warning")
         self._dress()
         self._tick()
 
@@ -251,7 +254,7 @@ class TrainScreen(ModeScreen):
         try:
             id = self.feed.start(spec)
         except (OSError, ValueError) as error:
-            self.notify(f"cannot start: {error}", severity="error", markup=False)
+            self.notify(f"cannot start: {words.problem(error)}", severity="error")
             return
         self.dispatch(e.RunsSeen(self.feed.views()))
         self.dispatch(e.Select(id))
@@ -261,8 +264,10 @@ class TrainScreen(ModeScreen):
         """Tell a run's process something."""
         try:
             self.feed.command(id, order, **values)
-        except (OSError, KeyError) as error:
-            self.notify(f"cannot reach {id}: {error}", severity="error", markup=False)
+        except KeyError:
+            self.notify(f"{id} is gone", severity="error")
+        except OSError as error:
+            self.notify(f"cannot reach {id}: {words.problem(error)}", severity="error")
 
     def train_lane(self, lane: Lane) -> None:
         """Ask whether to train with the optimizer of one of the playground's lanes."""
@@ -342,9 +347,11 @@ class TrainScreen(ModeScreen):
         return self.feed.evaluation(self.state.selected)
 
     def _title(self, name: str, title: str, subtitle: str = "") -> None:
-        view = self._view(name)
-        if (str(view.border_title or ""), str(view.border_subtitle or "")) != (title, subtitle):
-            view.border_title, view.border_subtitle = title, subtitle
+        if self._titles.get(name) != (title, subtitle):
+            self._titles[name] = title, subtitle
+            view = self._view(name)
+            # Content, for a title that is text would be taken for markup.
+            view.border_title, view.border_subtitle = (Content(harmless(text)) for text in (title, subtitle))
 
     def _view(self, name: str) -> CellView:
         return self.query_one(f"#train-{name}", CellView)
