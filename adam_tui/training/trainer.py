@@ -141,6 +141,8 @@ class Training:
             )
         )
         self.journal.become("running")
+        if not self.sound:  # so that from the first step on there is something to continue from
+            self.save()
 
     # The loop.
 
