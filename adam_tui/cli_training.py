@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -180,7 +181,8 @@ def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> N
     if not now:
         _ask(run, "stop", "stop")
         return
-    run.command("kill")
+    with contextlib.suppress(OSError):  # it can be killed where nothing can be written
+        run.command("kill")
     if not _wait_for(lambda: not run.status().alive):
         with said_in_one_line():
             rundir.kill(run)

@@ -50,7 +50,7 @@ class Journal:
         self._device = ""
         self._state: State = "starting"
         self._reason = ""
-        self._troubles: dict[str, str] = {}  # what cannot be done now, in words
+        self._troubles: dict[str, tuple[str, str]] = {}  # by subject: the cause, and what it does, in words
         self._asked: list[dict[str, Any]] = []  # by signals
         self._kept: list[dict[str, Any]] = []  # for the training to come
         self._next_look = 0.0
@@ -67,7 +67,7 @@ class Journal:
         self.step, self.epoch = (before.step, before.epoch) if before else (0, 0)
         self._metrics = system.open_private(run.path / "metrics.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT)
         with contextlib.suppress(OSError):  # a file system without locks (some NFS): rundir.start_worker has looked
-            if not system.lock(self._metrics):
+            if not system.lock(self._metrics, system.PATIENCE):
                 os.close(self._metrics)
                 raise ValueError(f"another process is training {run.id}")
         system.clear_parts(run.path)
@@ -97,7 +97,7 @@ class Journal:
                 listener(event)
             except Exception as error:  # whoever listens besides is no reason to end
                 self.listeners.remove(listener)
-                self.trouble("listener", f"TensorBoard gets no more: {error}")
+                self.trouble("listener", "TensorBoard gets no more", error)
 
     def _write(self, line: bytes = b"") -> None:
         """Write a line, after those that could not be written before."""
@@ -110,7 +110,7 @@ class Journal:
                 while self._unwritten:  # a nearly full disk takes a part, then refuses
                     del self._unwritten[: os.write(self._metrics, self._unwritten)]
             except OSError as error:
-                self.trouble("metrics", f"cannot write metrics.jsonl ({error.strerror}): it trains on and tries again")
+                self.trouble("metrics", "metrics.jsonl waits to be written", error)
             else:
                 self.trouble("metrics")
 
@@ -119,14 +119,25 @@ class Journal:
         with contextlib.suppress(OSError):
             os.fsync(self._metrics)
 
-    def trouble(self, subject: str, words: str = "") -> None:
-        """Something does not work but the training: said in status.json while it lasts, and once in worker.log."""
-        if self._troubles.get(subject, "") != words:
+    def trouble(self, subject: str, words: str = "", error: Exception | None = None) -> None:
+        """Something does not work but the training: said in status.json while it lasts, and once in worker.log.
+
+        Without words it works again.
+        """
+        cause = str(getattr(error, "strerror", None) or error or "")
+        if self._troubles.get(subject, ("", "")) != (cause, words):
             if words:
-                note(words)
-                self._troubles[subject] = words
+                note(f"{cause}: {words}" if cause else words)
+                self._troubles[subject] = cause, words
             else:
                 del self._troubles[subject]
+
+    def _troubles_in_words(self) -> str:
+        """What goes wrong, each cause once: "No space left on device: metrics.jsonl waits to be written"."""
+        causes: dict[str, list[str]] = {}
+        for cause, words in tuple(self._troubles.values()):
+            causes.setdefault(cause, []).append(words)
+        return "; ".join(f"{cause}: {', '.join(words)}".removeprefix(": ") for cause, words in causes.items())
 
     def end(self, state: State, reason: str) -> None:
         """Tell the end of the run and become it; what cannot be told is in worker.log at least."""
@@ -221,7 +232,7 @@ class Journal:
 
     def _write_status(self) -> None:
         with self._lock, contextlib.suppress(OSError):  # a deleted directory must not end the beat
-            troubles = () if self._state in ENDED else tuple(self._troubles.values())
+            troubles = "" if self._state in ENDED else self._troubles_in_words()
             status = Status(
                 self._state,
                 os.getpid(),
@@ -229,7 +240,7 @@ class Journal:
                 time.time(),
                 self.step,
                 self.epoch,
-                "; ".join(filter(None, (self._reason, *troubles))),
+                "; ".join(filter(None, (self._reason, troubles))),
                 self._obeyed,
                 self._device,
                 self.came,

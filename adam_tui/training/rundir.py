@@ -114,11 +114,18 @@ class Run:
         """The run's state now. Before the process has said anything: starting, then lost when it never does."""
         written = self.last_status()
         if written is not None:
-            return judged(written, self._beats.silence(written))
+            return judged(written, self._beats.silence(written.heartbeat, self._told_at()))
         if (self.path / "status.json").exists():
             return of_damaged(self._tail("metrics.jsonl", LONGEST_END))
         age = abs(time.time() - self.started)  # what was begun in the future was not: a clock was set back
         return Status("starting" if age < STALE_SECONDS else "lost", reason="" if age < STALE_SECONDS else NEVER)
+
+    def _told_at(self) -> float:
+        """When metrics.jsonl grew last: a process may be able to tell, and not to beat."""
+        try:
+            return (self.path / "metrics.jsonl").stat().st_mtime
+        except OSError:
+            return 0.0
 
     def last_status(self) -> Status | None:
         """What the process wrote last, taken at its word; None before it has written anything, or for a damaged one."""
@@ -233,7 +240,7 @@ def held(run: Run) -> Iterator[int | None]:
     """
     metrics = system.open_private(run.path / "metrics.jsonl", os.O_RDWR | os.O_APPEND)
     try:
-        yield metrics if system.lock(metrics) else None
+        yield metrics if system.lock(metrics, system.PATIENCE) else None
     finally:
         os.close(metrics)
 

@@ -128,15 +128,15 @@ class Beats:
     """
 
     def __init__(self) -> None:
-        self._last: float | None = None
+        self._last: tuple[float, ...] = ()
         self._came = 0.0
 
-    def silence(self, told: Status) -> float:
-        """Seconds since the last beat."""
+    def silence(self, *signs: float) -> float:
+        """Seconds since one of the signs of life, each told as when it came last in seconds since 1970, changed."""
         now = time.monotonic()
-        if told.heartbeat != self._last:
-            before = max(time.time() - told.heartbeat, 0.0) if self._last is None else 0.0
-            self._last, self._came = told.heartbeat, now - before
+        if signs != self._last:
+            before = 0.0 if self._last else max(time.time() - max(signs), 0.0)
+            self._last, self._came = signs, now - before
         return now - self._came
 
 

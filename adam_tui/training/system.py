@@ -14,8 +14,9 @@ import stat
 import subprocess
 import sys
 import time
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 # What a system says when there is no room: a full disk, a quota, a limit of the process.
 NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -24,17 +25,27 @@ LOCKED_BYTE = 0x7FFF_FFF0
 # Windows refuses to replace a file while somebody has it open; ours are open for a moment only.
 REPLACE_TRIES, REPLACE_PAUSE = 50, 0.01
 STILL_ACTIVE, QUERY_LIMITED_INFORMATION, INVALID_PARAMETER = 259, 0x1000, 87  # winbase.h, winnt.h, winerror.h
-PATIENCE = 1.0  # seconds that a killed process gets to be gone
+PATIENCE = 1.0  # seconds that a killed process gets to be gone, and its locks
 
 
 # Files.
 
 
-def lock(descriptor: int) -> bool:
+def lock(descriptor: int, patience: float = 0.0) -> bool:
     """Lock a file until it is closed or the process dies; False while another process has it.
 
-    OSError on a file system that has no locks.
+    `patience` is how long to wait for it, in seconds: of a process that was killed, a thread may still have it for a
+    moment when the process itself is seen to be gone. OSError on a file system that has no locks.
     """
+    end = time.monotonic() + patience
+    while not _lock_at_once(descriptor):
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _lock_at_once(descriptor: int) -> bool:
     if sys.platform == "win32":
         import msvcrt
 
@@ -81,7 +92,7 @@ def open_private(path: Path, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0), 0o600)
 
 
-def open_regular(path: Path) -> IO[bytes]:
+def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading. OSError as it comes, and for a directory, a FIFO, a device."""
     descriptor = open_private(path, os.O_RDONLY)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -140,6 +151,9 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = False,
         if older is not None:
             _keep_as(path, older)
         replace(part, path)
+    except OSError as error:
+        error.filename = str(path)  # a full disk does not say which
+        raise
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

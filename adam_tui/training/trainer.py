@@ -95,7 +95,8 @@ class Training:
         self.sampled = -SAMPLE_SECONDS  # when the sample digits were last told: the first time soon
         self.ending: tuple[State, str] | None = None
         self.keep = True  # whether an order to end wants a checkpoint
-        self.sound, self.kept = False, 0  # whether checkpoint.pt is known to be whole, and its step
+        self.sound = False  # whether checkpoint.pt is known to be whole
+        self.kept: int | None = None  # its step
         self.unsaved = ""  # why there is no newer one
         if journal.run.has_checkpoint:
             self.restore()
@@ -120,7 +121,7 @@ class Training:
                 self.end_epoch()
         if self.ending:
             if self.ending[0] == "stopped" and self.keep and not self.save():
-                return "stopped", f"{self.ending[1]}; {self.unsaved}"
+                return "stopped", f"{self.ending[1]}, but {self.unsaved}"
             return self.ending
         done = f"epoch {spec.epochs} of {spec.epochs} done"
         # A finished run is never resumed: without its last checkpoint what it has learned would be gone.
@@ -219,7 +220,7 @@ class Training:
         try:
             evaluation.write(path, judged, self.digits, filters, self.progress.epoch)
         except OSError as error:
-            self.journal.trouble("evaluation", f"cannot write {path.name} ({error.strerror})")
+            self.journal.trouble("evaluation", f"{path.name} is of an earlier epoch", error)
         else:
             self.journal.trouble("evaluation")
 
@@ -342,9 +343,9 @@ class Training:
             older = run.older_checkpoint if self.sound else None  # a damaged one must not take the place of a good one
             system.write_atomically(run.checkpoint, packed.getvalue(), durable=True, older=older)
         except OSError as error:
-            last = f"the last one is of step {self.kept}" if self.kept else "there is none yet"
-            self.unsaved = f"its checkpoint cannot be written ({error.strerror}): {last}"
-            self.journal.trouble("checkpoint", self.unsaved)
+            last = "there is no checkpoint" if self.kept is None else f"the last checkpoint is of step {self.kept}"
+            self.unsaved = f"{last} ({error.strerror})"
+            self.journal.trouble("checkpoint", last, error)
             return False
         self.sound, self.kept, self.unsaved = True, self.progress.step, ""
         self.journal.trouble("checkpoint")
@@ -393,6 +394,8 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, MemoryError) or "can't allocate memory" in text:
         asked = re.search(r"allocate (\d+) bytes", text)
         return "out of memory, a smaller batch needs less" + (f": {int(asked[1]) / 1e6:,.0f} MB more" if asked else "")
+    if "could not create a primitive" in text:  # oneDNN's word for it, and for little else
+        return f"out of memory, it seems: {text[:200]}"
     return text[:300] if text else type(error).__name__
 
 

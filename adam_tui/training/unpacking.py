@@ -75,7 +75,7 @@ def unpack(root: Path) -> None:
 
 def _is_whole(path: Path, checksum: str) -> bool:
     try:
-        with open(path, "rb") as file:
+        with system.open_regular(path) as file:
             return hashlib.file_digest(file, _md5).hexdigest() == checksum
     except FileNotFoundError:
         return False

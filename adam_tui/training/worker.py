@@ -62,7 +62,9 @@ def _train(journal: Journal) -> State:
         from adam_tui.training import machine, trainer  # torch: seconds
     except Exception as error:
         note_error()
-        journal.end("failed", f"cannot load the training: {' '.join(str(error).split()) or type(error).__name__}")
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        hint = " (out of memory?)" if "failed to map segment" in said[-1] else ""
+        journal.end("failed", f"cannot load the training: {said[-1][:300]}{hint}")  # numpy's advice is a page
         return "failed"
     return trainer.train(journal, machine.tune_process)[0]
 

@@ -6,8 +6,8 @@ Each round: the run trains (the real program on the real digits, in a process of
 pseudo-terminal. SIGKILL hits the process at a random moment. Then are measured: how long until the app says that the
 run is lost; whether `adam-tui runs list` says so; whether every line of metrics.jsonl can be read; which processes are
 left. `u` in the app continues the run; what is lost are the steps, and the seconds, since the checkpoint that it takes
-up. In the end every run is let finish, and its losses, accuracies and weights are compared, bit for bit, with those of a
-run of the same settings that nobody touched.
+up. In the end every run is let finish, and its losses, accuracies and weights are compared, bit for bit, with those of
+a run of the same settings that nobody touched.
 """
 
 from __future__ import annotations
