@@ -235,7 +235,8 @@ def resume(context: click.Context, run_id: str, follow: bool, output_format: Any
     if follow:
         return headless.follow(run, output_format, sys.stdout)
     process = rundir.resume(run)
-    click.echo(f"{run.id} goes on in the background, process {process.pid}: adam-tui runs attach {run.id}")
+    said = f"{run.id} goes on in the background, process {process.pid}: adam-tui runs attach {run.id}"
+    click.echo(harmless(said))
     return 0
 
 

@@ -17,12 +17,14 @@ from typing import Any, Literal, TextIO
 
 import click
 
+from adam_tui.plain import harmless
 from adam_tui.training import rundir
 from adam_tui.training.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
 from adam_tui.training.rundir import Follower, Run, Status
 
 POLL_SECONDS = 0.1
 INTERRUPTED = 130  # the exit code that shells give for Ctrl-C
+LONGEST_SILENCE = 120.0  # seconds between two reports; a clock that jumps makes more of them
 LOG_LINES = 5  # of worker.log, when the worker dies without a word
 
 
@@ -58,7 +60,7 @@ def watch(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) -> 
     try:
         end = _relay(Follower(run), teller, lambda: not run.status().alive, [])
     except KeyboardInterrupt:
-        click.echo(f"{run.id} goes on without being watched", err=True)
+        _tell(f"{run.id} goes on without being watched")
         return INTERRUPTED
     finally:
         teller.close()
@@ -86,13 +88,18 @@ def _relay(follower: Follower, teller: _Lines, is_over: Callable[[], bool], aske
 def _judge(run: Run, end: Ended | None) -> int:
     """Say how it ended where it did not simply finish; the exit code."""
     if end is None:
-        click.echo(f"{run.id}: the training process is gone without a word; see {run.path / 'worker.log'}", err=True)
+        _tell(f"{run.id}: the training process is gone without a word; see {run.path / 'worker.log'}")
         if tail := run.log_tail(LOG_LINES):
-            click.echo(tail, err=True)
+            _tell(tail)
         return 1
     if end.state != "finished":
-        click.echo(f"{run.id} {end.state}: {end.reason}", err=True)
+        _tell(f"{run.id} {end.state}: {end.reason}")
     return 1 if end.state == "failed" else 0
+
+
+def _tell(text: str) -> None:
+    """What a person must know beside the results."""
+    click.echo(harmless(text), err=True)
 
 
 @contextlib.contextmanager
@@ -131,7 +138,7 @@ class _Lines:
     def tell(self, line: str, event: Event | None) -> None:
         """One line."""
         if event is not None:  # a torn line of a killed process is nobody's
-            self.stream.write(line + "\n")
+            self.stream.write((harmless(line) if self.stream.isatty() else line) + "\n")
             self.stream.flush()
 
     def wait(self, asked: list[int]) -> None:
@@ -146,7 +153,7 @@ class _Lines:
         if subject != self.noted:
             self.noted = subject
             hint = " (--no-queue starts a run at once)" if status.state == "queued" else ""
-            click.echo(f"{self.run.id} {status.state}: {status.reason}{hint}", err=True)
+            _tell(f"{self.run.id} {status.state}: {status.reason}{hint}")
 
     def close(self) -> None:
         """The end."""
@@ -171,7 +178,7 @@ class _Plain(_Lines):
 
     def say(self, text: str) -> None:
         """One line on the stream."""
-        click.echo(text, file=self.stream)
+        click.echo(harmless(text), file=self.stream)
 
 
 class _Bar(_Plain):
@@ -197,6 +204,7 @@ class _Bar(_Plain):
     def _begin(self, event: Started) -> None:
         self.start = event
         self.last: Event = event
+        self.worked = 0.0
         self.steps = event.steps_per_epoch * self.epochs
         # Twelve cells wide, so that the whole line stays under 80 columns; click's own estimate of the time left
         # would count the steps of earlier processes as done in no time.
@@ -208,8 +216,12 @@ class _Bar(_Plain):
 
     def _move(self, event: Steps) -> None:
         epoch = min((event.step - 1) // self.start.steps_per_epoch + 1, self.epochs)
-        speed = _rate(self.last, event) * self.start.spec.batch_size
-        left = (self.steps - event.step) / max(_rate(self.start, event), 1e-9)
+        seconds = event.time - self.last.time
+        if not 0 < seconds < LONGEST_SILENCE:  # a clock was set: as long as at the pace so far
+            seconds = (event.step - self.last.step) * self.worked / max(self.last.step - self.start.step, 1)
+        self.worked += seconds
+        speed = (event.step - self.last.step) / max(seconds, 1e-3) * self.start.spec.batch_size
+        left = (self.steps - event.step) * self.worked / max(event.step - self.start.step, 1)
         self.item = f"epoch {epoch}/{self.epochs}  loss {event.losses[-1]:.4f}  {speed:,.0f} img/s  {clock(left)} left"
         self.bar.update(event.step - self.last.step)
         self.last = event
@@ -233,7 +245,7 @@ class _Bar(_Plain):
             self._aside()
             super().note(status)
             return
-        text = f"{self.run.id} {status.state}: {status.reason}"
+        text = harmless(f"{self.run.id} {status.state}: {status.reason}")
         if text != self.noted:
             self.noted = text
             self._aside()
@@ -246,11 +258,6 @@ class _Bar(_Plain):
             self._aside()
             self.stream.write("\x1b[?25h")
             self.stream.flush()
-
-
-def _rate(before: Event, now: Event) -> float:
-    """Steps a second between two events."""
-    return (now.step - before.step) / max(now.time - before.time, 1e-3)
 
 
 def clock(seconds: float) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adam_tui.training.protocol import Changed, Diverged, Ended, Epoch, Layers, Paused, Resumed, RunSpec, Started, Steps
-from adam_tui.ui.train.history import RunHistory
+from adam_tui.ui.train.history import LONGEST_SILENCE, RunHistory
 
 SPEC = RunSpec(epochs=4, batch_size=64)
 
@@ -107,6 +107,22 @@ def test_a_damaged_line_changes_nothing(line):
     history = folded(started(), line)
     assert len(history.curve) == history.step == 0
     assert history.elapsed(1.0) == 1.0
+
+
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
+def test_a_clock_that_is_set_by_a_day_leaves_elapsed_time_pace_and_time_left_as_they_are(jump):
+    steady, set_ = folded(started()), folded(started())
+    for t in range(1, 31):
+        steady.fold([Steps(float(t), 4 * t, (1.0,) * 4)])
+        set_.fold([Steps(t + (jump if t > 10 else 0.0), 4 * t, (1.0,) * 4)])
+    now = 30.5
+    assert steady.elapsed(now) == 30.5
+    assert set_.elapsed(now + jump) == pytest.approx(29.5)  # the second of the jump is not known
+    assert set_.steps_per_second == steady.steps_per_second == 4.0
+    assert set_.seconds_left(now + jump) == steady.seconds_left(now)
+    for wrong in (now, now + 2 * jump):  # who watches has another clock
+        assert 29.0 <= set_.elapsed(wrong) <= 29.0 + LONGEST_SILENCE
+        assert 0.0 <= set_.seconds_left(wrong) <= steady.seconds_left(now) + 1.0
 
 
 def test_a_clock_knows_when_a_run_was_where():

@@ -35,6 +35,7 @@ Floats = NDArray[np.float64]
 RATE_SECONDS = 10.0
 # Lines that are lost leave a gap of a few hundred steps; a larger one is a damaged line, not a run.
 MOST_STEPS_LOST = 1_000_000
+LONGEST_SILENCE = 120.0  # seconds between two events of a process at work
 MOST_CHANGES = 1000  # of hyperparameters, that are kept
 
 
@@ -103,9 +104,11 @@ class RunHistory:
                 self._take(event)
 
     def _take(self, event: Event) -> None:
-        seconds = max(event.time - self._last_time, 0.0) if self._last_time is not None else 0.0
+        seconds = self._since(event.time)
+        if seconds >= LONGEST_SILENCE:  # no step takes so long: the machine slept, or its clock was set
+            seconds = 0.0
         self.worked += seconds
-        self._last_time = max(event.time, self._last_time or event.time)  # clocks are set back now and then
+        self._last_time = event.time
         match event:
             case Started():
                 self._take_up(event)
@@ -206,14 +209,17 @@ class RunHistory:
 
     def elapsed(self, now: float) -> float:
         """Seconds of work so far, pauses left out."""
-        return self.worked + (max(now - self._last_time, 0.0) if self._last_time is not None else 0.0)
+        return self.worked + self._since(now)
+
+    def _since(self, now: float) -> float:
+        """Seconds of work since the last event; bounded, for clocks are set forward and back."""
+        return min(max(now - self._last_time, 0.0), LONGEST_SILENCE) if self._last_time is not None else 0.0
 
     def seconds_left(self, now: float) -> float | None:
         """Seconds to the end of the run: the steps that are left, and the tests after each epoch; None if unknown."""
         pace, total, per_epoch = self.steps_per_second, self.total_steps, self.steps_per_epoch
         if self.end is not None or self.started is None or pace is None or total is None or per_epoch is None:
             return None
-        spoken = max(now - self._last_time, 0.0) if self._last_time is not None else 0.0
         left = (total - self.step) / pace
         if self.epochs:
             last = self.epochs[-1]
@@ -221,4 +227,4 @@ class RunHistory:
             training = per_epoch * self.started.spec.batch_size / max(last.samples_per_second, 1e-9)
             testing = min(max(last.seconds - training, 0.0), last.seconds)
             left += (self.started.spec.epochs - len(self.epochs)) * testing
-        return max(left - spoken, 0.0)
+        return max(left - self._since(now), 0.0)
