@@ -102,17 +102,22 @@ class Journal:
     def _write(self, line: bytes = b"") -> None:
         """Write a line, after those that could not be written before."""
         with self._writing:
+            if self._unwritten:
+                self._write_kept()
             if len(self._unwritten) + len(line) <= MOST_UNWRITTEN:
                 self._unwritten += line
+                self._write_kept()
             elif "lost" not in self._troubles:
                 self.trouble("lost", f"what happened from step {self.step} on could not be kept")
-            try:
-                while self._unwritten:  # a nearly full disk takes a part, then refuses
-                    del self._unwritten[: os.write(self._metrics, self._unwritten)]
-            except OSError as error:
-                self.trouble("metrics", "metrics.jsonl waits to be written", error)
-            else:
-                self.trouble("metrics")
+
+    def _write_kept(self) -> None:
+        try:
+            while self._unwritten:  # a nearly full disk takes a part, then refuses
+                del self._unwritten[: os.write(self._metrics, self._unwritten)]
+        except OSError as error:
+            self.trouble("metrics", "metrics.jsonl waits to be written", error)
+        else:
+            self.trouble("metrics")
 
     def sync(self) -> None:
         """What was told is on the disk when this returns, as far as it can be written."""
