@@ -170,11 +170,15 @@ def continued(run):
     return state
 
 
-def rounds(times, seed, folder, app_every=50):
+def rounds(times, seed, folder, app_every=20, seconds=1e9):
     """Damage and look, so many times; the failures as (round, how, traceback), and a count of the outcomes."""
     templates = make_runs(folder / "templates")
     chance, failures, outcomes = random.Random(seed), [], collections.Counter()
+    end = time.monotonic() + seconds
     for number in range(times):
+        if time.monotonic() > end:
+            break
+        outcomes["rounds"] += 1
         runs = folder / "runs"
         shutil.rmtree(runs, ignore_errors=True)
         template = chance.choice(templates)
@@ -203,11 +207,12 @@ def rounds(times, seed, folder, app_every=50):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=2000)
+    parser.add_argument("--minutes", type=float, default=1e9, help="no longer than that")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     os.environ["ADAM_TUI_CONFIG"] = os.devnull
     with tempfile.TemporaryDirectory(prefix="adam-tui-damage-") as place:
-        found, counts = rounds(asked.times, asked.seed, Path(place))
-    print(f"{asked.times} rounds, {len(found)} failures", dict(counts))
+        found, counts = rounds(asked.times, asked.seed, Path(place), seconds=60 * asked.minutes)
+    print(f"{len(found)} failures", dict(counts))
     sys.exit(bool(found))

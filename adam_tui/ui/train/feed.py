@@ -133,6 +133,16 @@ class Feed:
         """Remove the run's directory. ValueError while it runs, OSError as it comes."""
         self._known[id].delete()
 
+    def unreadable(self) -> list[str]:
+        """What is wrong with the runs that cannot be shown, a line each."""
+        problems = []
+        for run in rundir.broken_runs(self.runs):
+            try:
+                run.spec()
+            except ValueError as error:
+                problems.append(str(error))
+        return problems
+
     def target(self, id: str) -> str:
         """Where a run that is a link points to; "" for one that is none."""
         return self._known[id].target if id in self._known else ""

@@ -136,6 +136,8 @@ class TrainScreen(ModeScreen):
         """Look at the runs for the first time."""
         if self._unknown:
             self.notify(f"there is no run {self._unknown}", severity="warning")
+        for problem in self.feed.unreadable():
+            self.notify(problem, severity="warning")
         self._dress()
         self._tick()
 
