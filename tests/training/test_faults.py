@@ -160,6 +160,8 @@ def test_a_damaged_checkpoint_never_takes_the_place_of_a_good_one(stopped, refus
     assert train(stopped, {2: STOP})[0] == "stopped"
     assert step_of(stopped.older_checkpoint) == 8
     refuse(False)
+    assert train(stopped, {0: [{"command": "kill"}]})[0] == "stopped"
+    assert (step_of(stopped.older_checkpoint), step_of(stopped.checkpoint)) == (8, 8)
     assert train(stopped, {2: STOP})[0] == "stopped"
     assert (step_of(stopped.older_checkpoint), step_of(stopped.checkpoint)) == (8, 10)
     assert train(stopped, {1: STOP})[0] == "stopped"

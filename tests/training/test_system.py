@@ -86,6 +86,14 @@ def test_killed_at_any_call_while_a_file_is_replaced_a_whole_one_stands_and_what
     assert (0, b"newn", b"last") in seen
 
 
+def test_two_names_of_one_file_as_a_killed_process_leaves_them_leave_no_third(tmp_path):
+    (tmp_path / "new").write_text("1")
+    os.link(tmp_path / "new", tmp_path / "old")
+    system.write_atomically(tmp_path / "new", "2", older=tmp_path / "old")
+    assert ((tmp_path / "new").read_text(), (tmp_path / "old").read_text()) == ("2", "1")
+    assert left(tmp_path) == ["new", "old"]
+
+
 def test_without_hard_links_the_older_one_is_kept_too(tmp_path, monkeypatch):
     def refuse(source, target):
         raise OSError(errno.EPERM, "no links here")
