@@ -21,6 +21,7 @@ from adam_tui.plain import harmless
 from adam_tui.training import rundir
 from adam_tui.training.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
 from adam_tui.training.rundir import Follower, Run, Status
+from adam_tui.training.status import WITHOUT_A_WORD
 
 POLL_SECONDS = 0.1
 INTERRUPTED = 130  # the exit code that shells give for Ctrl-C
@@ -46,12 +47,12 @@ def follow(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) ->
         with _interrupts(run, worker) as asked:
             end = _relay(follower, teller, lambda: worker.poll() is not None, asked)
     except BrokenPipeError:  # `| head`: nobody reads on, so nobody wants it trained
-        run.command("stop")
+        _stop(run, worker, "nobody reads on")
         worker.wait()
         raise
     finally:
         teller.close()
-    return _judge(run, end)
+    return _judge(run, end, worker.poll())
 
 
 def watch(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) -> int:
@@ -85,12 +86,15 @@ def _relay(follower: Follower, teller: _Lines, is_over: Callable[[], bool], aske
             time.sleep(POLL_SECONDS)
 
 
-def _judge(run: Run, end: Ended | None) -> int:
-    """Say how it ended where it did not simply finish; the exit code."""
+def _judge(run: Run, end: Ended | None, status: int | None = None) -> int:
+    """Say how it ended where it did not simply finish; the exit code. `status` is the worker's, if it is known."""
     if end is None:
-        _tell(f"{run.id}: the training process is gone without a word; see {run.path / 'worker.log'}")
+        killed = f" (by signal {-status})" if status is not None and status < 0 else ""
+        _tell(f"{run.id}: the training process is gone without a word{killed}; see {run.path / 'worker.log'}")
         if tail := run.log_tail(LOG_LINES):
             _tell(tail)
+        else:
+            _tell(WITHOUT_A_WORD)
         return 1
     if end.state != "finished":
         _tell(f"{run.id} {end.state}: {end.reason}")
@@ -102,6 +106,14 @@ def _tell(text: str) -> None:
     click.echo(harmless(text), err=True)
 
 
+def _stop(run: Run, worker: subprocess.Popen[bytes], reason: str) -> None:
+    """Ask for a stop with a checkpoint; by signal where nothing can be written."""
+    try:
+        run.command("stop", reason=reason)
+    except OSError:
+        worker.terminate()
+
+
 @contextlib.contextmanager
 def _interrupts(run: Run, worker: subprocess.Popen[bytes]) -> Iterator[list[int]]:
     """Turn Ctrl-C and SIGTERM into a stop with a checkpoint, the second one into a kill; yields those that came."""
@@ -110,7 +122,7 @@ def _interrupts(run: Run, worker: subprocess.Popen[bytes]) -> Iterator[list[int]
     def interrupt(number: int, frame: Any) -> None:
         asked.append(number)
         if len(asked) == 1:
-            run.command("stop", reason=signal.Signals(number).name)
+            _stop(run, worker, signal.Signals(number).name)
         else:
             worker.kill()
 

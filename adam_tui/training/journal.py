@@ -208,7 +208,7 @@ class Journal:
                 read = file.read(min(size - self._obeyed, MOST_READ))
         except OSError:
             # No order has ever been given; or the directory was deleted under us, and nobody can watch or stop us.
-            return [] if self.run.path.is_dir() else [{"command": "kill"}]
+            return [] if os.path.isdir(self.run.path) else [{"command": "kill"}]
         whole, end, _ = read.rpartition(b"\n")
         if not end:
             if len(read) < MOST_READ:  # a line that is still being written

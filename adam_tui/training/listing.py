@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from adam_tui.training.headless import epoch_line
 from adam_tui.training.rundir import Run, Status
+from adam_tui.training.status import GONE, WITHOUT_A_WORD
 
 
 def describe(run: Run) -> str:
@@ -30,6 +31,8 @@ def describe(run: Run) -> str:
     lines += [epoch_line(epoch, spec.epochs) for epoch in run.epochs()]
     if status.state in ("failed", "lost") and (tail := run.error_tail()):
         lines += ["the end of worker.log:", *(f"  {line}" for line in tail.splitlines())]
+    elif status.reason == GONE:
+        lines.append(WITHOUT_A_WORD)
     if run.can_resume():
         lines.append(f"continue it: adam-tui runs resume {run.id}")
     return "\n".join(lines)

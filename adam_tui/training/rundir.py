@@ -115,7 +115,7 @@ class Run:
         written = self.last_status()
         if written is not None:
             return judged(written, self._beats.silence(written.heartbeat, self._told_at()))
-        if (self.path / "status.json").exists():
+        if os.path.exists(self.path / "status.json"):
             return of_damaged(self._tail("metrics.jsonl", LONGEST_END))
         age = abs(time.time() - self.started)  # what was begun in the future was not: a clock was set back
         return Status("starting" if age < STALE_SECONDS else "lost", reason="" if age < STALE_SECONDS else NEVER)
@@ -201,7 +201,7 @@ class Run:
     @property
     def has_checkpoint(self) -> bool:
         """Whether there is something to continue from."""
-        return self.checkpoint.exists() or self.older_checkpoint.exists()
+        return os.path.exists(self.checkpoint) or os.path.exists(self.older_checkpoint)
 
     def can_resume(self) -> bool:
         """Whether `resume` would continue it: no process is at work, it is not finished, and it has a checkpoint."""
@@ -210,7 +210,7 @@ class Run:
     @property
     def target(self) -> str:
         """Where the run points to when it is a link to a directory; "" when it is none."""
-        return os.readlink(self.path) if self.path.is_symlink() else ""
+        return os.readlink(self.path) if os.path.islink(self.path) else ""
 
     def delete(self) -> None:
         """Remove the directory, or of a link to one the link. ValueError while a process is at work on it."""
@@ -276,7 +276,7 @@ def list_runs(runs: Path) -> list[Run]:
 def broken_runs(runs: Path) -> list[Run]:
     """The directories with a spec.json of which nothing tells what was asked."""
     whole = {run.id for run in list_runs(runs)}
-    return [run for run in _directories(runs) if run.id not in whole and (run.path / "spec.json").exists()]
+    return [run for run in _directories(runs) if run.id not in whole and os.path.lexists(run.path / "spec.json")]
 
 
 def _directories(runs: Path) -> list[Run]:

@@ -24,6 +24,7 @@ STALE_SECONDS = 60.0
 SILENT_SECONDS = 10.0
 YEAR_3000 = 32_503_680_000.0  # Windows' calendar ends there
 GONE = "the process is gone"
+WITHOUT_A_WORD = "it was killed from outside, or by the system for want of memory"
 
 
 @dataclass(frozen=True, slots=True)

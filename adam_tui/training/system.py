@@ -25,6 +25,7 @@ LOCKED_BYTE = 0x7FFF_FFF0
 # Windows refuses to replace a file while somebody has it open; ours are open for a moment only.
 REPLACE_TRIES, REPLACE_PAUSE = 50, 0.01
 STILL_ACTIVE, QUERY_LIMITED_INFORMATION, INVALID_PARAMETER = 259, 0x1000, 87  # winbase.h, winnt.h, winerror.h
+OLD_SECONDS = 3600.0
 PATIENCE = 1.0  # seconds that a killed process gets to be gone, and its locks
 
 
@@ -157,6 +158,14 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = False,
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def clear_old(folder: Path) -> None:
+    """Remove what was left half written an hour ago, in a folder that processes of several hosts may share."""
+    with contextlib.suppress(OSError):
+        for part in folder.glob(".*.part"):
+            if time.time() - part.stat().st_mtime > OLD_SECONDS:
+                part.unlink(missing_ok=True)
 
 
 def _keep_as(path: Path, older: Path) -> None:

@@ -389,6 +389,8 @@ class Training:
 def in_words(error: BaseException) -> str:
     """What went wrong in one line; for want of memory in plain words, for torch's are a page."""
     text = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     if isinstance(error, torch.OutOfMemoryError):
         return f"out of GPU memory, a smaller batch needs less: {text[:200]}"
     if isinstance(error, MemoryError) or "can't allocate memory" in text:

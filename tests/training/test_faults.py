@@ -287,9 +287,10 @@ def test_a_run_whose_directory_is_deleted_ends_by_itself(new_run):
             "out of GPU memory, a smaller batch needs less: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has",
         ),
         (RuntimeError(), "RuntimeError"),
+        (OSError(errno.EIO, "Input/output error", "/data/x"), "Input/output error: /data/x"),
     ],
 )
-def test_want_of_memory_is_said_in_plain_words_and_the_run_can_go_on(new_run, monkeypatch, error, said, capsys):
+def test_what_ends_a_run_is_said_in_plain_words_and_the_run_can_go_on(new_run, monkeypatch, error, said, capsys):
     run = new_run()
     step, count = trainer.Training.train_step, iter(range(100))
 

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import errno
 import itertools
@@ -8,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -79,6 +81,33 @@ def test_a_new_run_keeps_what_was_asked_and_is_starting(run):
     assert other.id.startswith("lion-")
     assert other.status().state == "starting"
     assert abs(other.started - time.time()) < 60
+
+
+@contextlib.contextmanager
+def without_rights():
+    """Root may read everything: for a moment this process is nobody's."""
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(os.getuid())
+
+
+def test_a_run_that_somebody_else_keeps_to_himself_is_passed_over():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        theirs, mine = (rundir.create(RunSpec(), Path(folder)) for _ in range(2))
+        os.chmod(theirs.path, 0)
+        mine.path.chmod(0o755)
+        for path in mine.path.iterdir():
+            path.chmod(0o644)
+        with without_rights():
+            assert [run.id for run in rundir.list_runs(Path(folder))] == [mine.id]
+            assert rundir.broken_runs(Path(folder)) == []
+            assert not theirs.can_resume()
+            assert theirs.log_tail(3) == ""
+            assert theirs.epochs() == []
 
 
 def test_ids_are_never_given_twice(tmp_path, monkeypatch):

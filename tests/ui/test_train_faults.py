@@ -99,6 +99,15 @@ async def test_a_process_that_cannot_be_killed_from_here_is_named(app, made_run,
         await until(pilot, lambda: f"{made.id} is at work on elsewhere: end process 4321 there" in said(app))
 
 
+async def test_of_a_process_that_is_gone_without_a_word_it_is_said_who_may_have_ended_it(app, made_run):
+    made = made_run().start()
+    made.run.write_status(Status("running", 0, judging.socket.gethostname(), time.time()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "lost: the process is gone" in panel(app, "now"))
+        text = " ".join(panel(app, "now").split())
+        assert "killed from outside, or by the system for want of memory" in text
+
+
 @pytest.mark.parametrize("state", ["running", "paused", "starting"])
 async def test_what_is_wrong_with_a_run_at_work_is_said_beside_its_numbers(app, made_run, state):
     made = made_run().start().train(1)

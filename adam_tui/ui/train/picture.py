@@ -15,6 +15,7 @@ from adam_tui.draw.run_table import Reading, readings
 from adam_tui.draw.training_panels import Bar, Figure, Guess, RunRow
 from adam_tui.training.protocol import RunSpec
 from adam_tui.training.samples import sample_images
+from adam_tui.training.status import GONE, WITHOUT_A_WORD
 from adam_tui.ui.train import charts, model_views, words
 from adam_tui.ui.train.axes import Histories, drawn_histories, scale_of
 from adam_tui.ui.train.charts import look
@@ -116,6 +117,7 @@ def notes(state: TrainState, histories: Histories, log: str, palette: Palette) -
         found.append((words.why(run, history), color))
     elif run.state in ("failed", LOST):
         found.append((words.why(run, history) + again, color))
+        log = log or (WITHOUT_A_WORD if run.reason == GONE else "")
         found += [(text, palette.faint) for text in log.splitlines() if text.strip() and run.reason not in text]
     elif run.silent:
         found.append((f"{run.reason} · x, then k, kills it", color))
