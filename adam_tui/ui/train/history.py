@@ -104,11 +104,12 @@ class RunHistory:
                 self._take(event)
 
     def _take(self, event: Event) -> None:
-        seconds = self._since(event.time)
-        if seconds >= LONGEST_SILENCE:  # no step takes so long: the machine slept, or its clock was set
-            seconds = 0.0
+        seconds = 0.0
+        if self._last_time is None or abs(event.time - self._last_time) >= LONGEST_SILENCE:
+            self._last_time = event.time  # no step takes so long: the machine slept, or its clock was set
+        elif event.time > self._last_time:
+            seconds, self._last_time = event.time - self._last_time, event.time
         self.worked += seconds
-        self._last_time = event.time
         match event:
             case Started():
                 self._take_up(event)
