@@ -250,6 +250,7 @@ class Journal:
                 self._device,
                 self.came,
                 self._born,
+                time.monotonic(),
                 **self._figures,
             )
             self.run.write_status(status)

@@ -380,7 +380,9 @@ def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
     assert process.stdin is not None
     now, born = time.time(), system.process_born(process.pid)
     try:
-        run.write_status(dataclasses.replace(status, pid=process.pid, born=born, heartbeat=now, came=now))
+        run.write_status(
+            dataclasses.replace(status, pid=process.pid, born=born, ticks=time.monotonic(), heartbeat=now, came=now)
+        )
     except BaseException:
         process.kill()
         process.wait()

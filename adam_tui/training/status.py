@@ -34,8 +34,9 @@ class Status:
     `state` is a `protocol.State` or "lost"; `heartbeat` is in seconds since 1970; `epoch` counts finished epochs;
     `control` is how many bytes of control.jsonl the process has obeyed. `reason` is how it ended, or what is wrong with
     one at work. `device` is what it waits for or holds (see `turn`; "" for a run that does not queue), since `came`.
-    `born` tells the process from a later one of the same `pid`, see `system.process_born`. `silent` is said of one
-    that is there and does not beat, with its `reason`; it is never written.
+    `born` tells the process from a later one of the same `pid`, see `system.process_born`. `ticks` is the heartbeat by
+    its host's steady clock, which nobody sets. `silent` is said of a process that is there and does not beat, with its
+    `reason`; it is never written.
 
     What the machine does for it, None where it is not known: `cpu_percent` is the process's share of all cores (0 to
     100), `memory_bytes` its memory; `gpu_percent` and `gpu_memory_bytes` are those of the whole GPU.
@@ -52,6 +53,7 @@ class Status:
     device: str = ""
     came: float = 0.0
     born: str = ""
+    ticks: float = 0.0
     cpu_percent: float | None = None
     memory_bytes: int | None = None
     gpu_percent: float | None = None
@@ -148,6 +150,9 @@ def judged(told: Status, silence: float) -> Status:
     if told.here:
         if not system.process_runs(told.pid, told.born):
             return dataclasses.replace(told, state="lost", reason=GONE)
+        steady = time.monotonic() - told.ticks
+        if told.ticks and steady >= 0.0:  # one clock for all processes of a host, on all the systems that we know
+            silence = min(silence, steady)
         if silence > SILENT_SECONDS:
             return dataclasses.replace(told, silent=True, reason=f"no sign of life for {int(silence)} s")
     elif silence > STALE_SECONDS:

@@ -200,6 +200,16 @@ def test_a_process_that_cannot_beat_but_tells_its_losses_is_not_silent(run):
 
 
 @pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
+def test_who_looks_once_with_a_clock_of_his_own_sees_a_process_of_this_host_at_work_or_silent_as_it_is(run, jump):
+    heartbeat = time.time() + jump
+    run.write_status(status(heartbeat=heartbeat, ticks=time.monotonic() - 3.0))
+    assert Run(run.path).status().word == "running"
+    if jump < 0:  # a heartbeat of tomorrow is first believed
+        run.write_status(status(heartbeat=heartbeat, ticks=time.monotonic() - 100.0))
+        assert Run(run.path).status().reason == "no sign of life for 100 s"
+
+
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
 @pytest.mark.parametrize("host", [socket.gethostname(), "elsewhere"])
 def test_a_clock_that_is_set_declares_nobody_lost_for_good(run, monkeypatch, jump, host):
     now, steady = [1e9], [500.0]

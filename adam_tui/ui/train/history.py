@@ -213,8 +213,9 @@ class RunHistory:
         return self.worked + self._since(now)
 
     def _since(self, now: float) -> float:
-        """Seconds of work since the last event; bounded, for clocks are set forward and back."""
-        return min(max(now - self._last_time, 0.0), LONGEST_SILENCE) if self._last_time is not None else 0.0
+        """Seconds of work since the last event; none when the clocks of the two cannot be compared."""
+        seconds = now - self._last_time if self._last_time is not None else 0.0
+        return seconds if 0.0 < seconds < LONGEST_SILENCE else 0.0
 
     def seconds_left(self, now: float) -> float | None:
         """Seconds to the end of the run: the steps that are left, and the tests after each epoch; None if unknown."""
