@@ -181,11 +181,12 @@ def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> N
     if not now:
         _ask(run, "stop", "stop")
         return
+    asked = run.last_status()
     with contextlib.suppress(OSError):  # it can be killed where nothing can be written
         run.command("kill")
-    if not _wait_for(lambda: not run.status().alive):
+    if not _wait_for(lambda: not run.status().alive) and asked is not None:
         with said_in_one_line():
-            rundir.kill(run)
+            rundir.kill(run, asked)
     status = run.status()
     click.echo(harmless(f"{run.id} is {status.state}: {status.reason}"))
 

@@ -413,13 +413,14 @@ def check_resume(run: Run) -> None:
         raise ValueError(f"{run.id} has no checkpoint to continue from")
 
 
-def kill(run: Run) -> None:
+def kill(run: Run, asked: Status) -> None:
     """End a process that does not hear, by force, and write down for it that the run was stopped.
 
-    Nothing is done for a run that has ended. ValueError with one line when its process cannot be ended from here.
+    `asked` is its status when it was asked: what has ended since, and a process that has continued the run since, are
+    left alone. ValueError with one line when it cannot be ended from here.
     """
     status = run.last_status()
-    if status is None or not run.status().alive:
+    if status is None or not run.status().alive or (status.pid, status.born) != (asked.pid, asked.born):
         return
     if not status.here:
         raise ValueError(f"{run.id} is at work on {status.host}: end process {status.pid} there")

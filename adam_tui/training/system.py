@@ -237,8 +237,9 @@ def process_born(pid: int) -> str:
     if sys.platform == "linux":
         return _linux_birth(pid) or ""
     command = ["ps", "-o", "lstart=", "-p", str(pid)]  # POSIX has no call for it
-    with contextlib.suppress(OSError):
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=5).stdout.strip()
+    same = os.environ | {"LC_ALL": "C", "TZ": "UTC"}  # words for whoever asks
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        return subprocess.run(command, capture_output=True, text=True, env=same, timeout=5).stdout.strip()
     return ""
 
 

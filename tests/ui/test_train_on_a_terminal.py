@@ -31,7 +31,7 @@ def run(tmp_path):
     process.kill()
     process.wait()
     with contextlib.suppress(ValueError):  # another process may have taken it up
-        rundir.kill(run)
+        rundir.kill(run, run.last_status())
 
 
 def told(run):

@@ -17,6 +17,7 @@ from adam_tui.ui.train.takeaway import COPIES, copy_text
 
 if TYPE_CHECKING:
     from adam_tui.engine.lane import Lane
+    from adam_tui.training.rundir import Status
     from adam_tui.ui.train.screen import TrainScreen
 
 LOG_LINES = 200
@@ -43,10 +44,11 @@ def stop(screen: TrainScreen) -> None:
         return
 
     def answered(order: str | None) -> None:
+        asked = screen.feed.process(run.id)
         if order is not None:
             screen.command(run.id, order)
-        if order == "kill":
-            screen.set_timer(KILL_SECONDS, lambda: _kill(screen, run.id))
+        if order == "kill" and asked is not None:
+            screen.set_timer(KILL_SECONDS, lambda: _kill(screen, run.id, asked))
 
     answers = (
         ("s", "stop", "stop: finish this step, write a checkpoint, end"),
@@ -58,10 +60,10 @@ def stop(screen: TrainScreen) -> None:
     screen.app.push_screen(Choose(f"Stop {run.id}?", text, answers), answered)
 
 
-def _kill(screen: TrainScreen, id: str) -> None:
+def _kill(screen: TrainScreen, id: str, asked: Status) -> None:
     """End by force what did not end when it was told to."""
     try:
-        screen.feed.kill(id)
+        screen.feed.kill(id, asked)
     except (OSError, ValueError) as error:
         screen.notify(words.problem(error), severity="error")
     screen.look_again()

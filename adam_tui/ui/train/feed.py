@@ -119,10 +119,14 @@ class Feed:
         self._processes.append(rundir.resume(self._known[id]))
         self._look(id)
 
-    def kill(self, id: str) -> None:
-        """End the run's process by force, if it is still there. ValueError with one line when that cannot be done."""
+    def process(self, id: str) -> Status | None:
+        """What the run's process said last; None for none."""
+        return self._known[id].last_status() if id in self._known else None
+
+    def kill(self, id: str, asked: Status) -> None:
+        """End the process that said so by force, if it is there. ValueError with one line when that cannot be done."""
         if id in self._known:
-            rundir.kill(self._known[id])
+            rundir.kill(self._known[id], asked)
             self._look(id)
 
     def command(self, id: str, order: str, /, **values: object) -> None:
