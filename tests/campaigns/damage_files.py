@@ -14,6 +14,7 @@ import asyncio
 import collections
 import contextlib
 import faulthandler
+import functools
 import hashlib
 import io
 import os
@@ -45,7 +46,8 @@ from adam_tui.ui.train.state import TrainState
 from adam_tui.ui.train.update import update
 
 FILES = ("spec.json", "metrics.jsonl", "status.json", "control.jsonl", "checkpoint.pt", "evaluation.npz", "worker.log")
-MOST_SECONDS = 20
+MOST_SECONDS = 20  # of a round, on a busy machine too
+APP_EVERY = 20  # rounds
 
 
 class Deaf(Journal):
@@ -65,16 +67,6 @@ def train(run):
 
 def make_runs(folder):
     """A run that finished, and one that was stopped in the middle: the templates."""
-    few = None
-    load = data.load
-
-    def quick(*arguments, **options):
-        nonlocal few
-        if few is None:
-            few = load(*arguments, **options)
-        return few
-
-    data.load = quick
     asked = {"limit": 200, "batch_size": 25, "epochs": 3, "device": "cpu", "precision": "float32"}
     finished = rundir.create(recipes.make_spec("adam", {}, **asked), folder)
     assert train(finished)[0] == "finished"
@@ -170,37 +162,47 @@ def continued(run):
     return state
 
 
-def rounds(times, seed, folder, app_every=20, seconds=1e9):
-    """Damage and look, so many times; the failures as (round, how, traceback), and a count of the outcomes."""
+def one_round(chance, templates, runs, outcomes, name, app=False):
+    """Copy a run, damage this file of it, and maybe another, and look at it with everything."""
+    shutil.rmtree(runs, ignore_errors=True)
+    template = chance.choice(templates)
+    run = Run(runs / template.id)
+    shutil.copytree(template.path, run.path)
+    others = [chance.choice(FILES)] if chance.random() < 0.3 else []
+    how = [damage(chance, run.path / each) for each in (name, *others)]
+    outcomes[name] += 1
+    try:
+        before = fingerprints(run)
+        with contextlib.redirect_stderr(io.StringIO()):
+            on_the_command_line(run)
+            on_the_screen(run)
+            if app:
+                asyncio.run(in_the_app(run))
+            after = fingerprints(run)
+            assert before == after, f"looking at it changed {before.items() ^ after.items()}"
+            outcomes[continued(run)] += 1
+    except Exception as error:
+        error.add_note(f"damaged: {how}")
+        raise
+
+
+def rounds(times, seed, folder, seconds):
+    """So many rounds, or as many as there is time for; the failures, and a count of what was damaged and came of it."""
     templates = make_runs(folder / "templates")
-    chance, failures, outcomes = random.Random(seed), [], collections.Counter()
+    chance, failures, outcomes = random.Random(seed), 0, collections.Counter()
     end = time.monotonic() + seconds
     for number in range(times):
         if time.monotonic() > end:
             break
-        outcomes["rounds"] += 1
-        runs = folder / "runs"
-        shutil.rmtree(runs, ignore_errors=True)
-        template = chance.choice(templates)
-        run = Run(runs / template.id)
-        shutil.copytree(template.path, run.path)
-        how = [damage(chance, run.path / chance.choice(FILES)) for _ in range(chance.choice([1, 1, 2]))]
         faulthandler.dump_traceback_later(MOST_SECONDS, exit=True)
+        outcomes["rounds"] += 1
         try:
-            before = fingerprints(run)
-            with contextlib.redirect_stderr(io.StringIO()):
-                on_the_command_line(run)
-                on_the_screen(run)
-                if number % app_every == 0:
-                    asyncio.run(in_the_app(run))
-                after = fingerprints(run)
-                assert before == after, f"looking at it changed {before.items() ^ after.items()}"
-                outcomes[continued(run)] += 1
+            name = FILES[number % len(FILES)]
+            one_round(chance, templates, folder / "runs", outcomes, name, app=number % APP_EVERY == 0)
         except Exception:
-            failures.append((number, how, traceback.format_exc()))
-            print(number, how, traceback.format_exc(limit=-3), flush=True)
+            failures += 1
+            traceback.print_exc(limit=-3)
         faulthandler.cancel_dump_traceback_later()
-        outcomes[how[0].partition(": ")[0]] += 1
     return failures, outcomes
 
 
@@ -211,8 +213,9 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    data.load = functools.cache(data.load)
     os.environ["ADAM_TUI_CONFIG"] = os.devnull
     with tempfile.TemporaryDirectory(prefix="adam-tui-damage-") as place:
-        found, counts = rounds(asked.times, asked.seed, Path(place), seconds=60 * asked.minutes)
-    print(f"{len(found)} failures", dict(counts))
-    sys.exit(bool(found))
+        failed, counts = rounds(asked.times, asked.seed, Path(place), 60 * asked.minutes)
+    print(f"{failed} failures", dict(counts))
+    sys.exit(bool(failed))

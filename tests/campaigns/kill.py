@@ -36,6 +36,7 @@ from adam_tui.training import export, recipes, rundir
 from adam_tui.training.protocol import Checkpointed, Started, Steps, from_line
 
 PATIENCE = 900.0  # a busy machine needs long to finish
+LOST = "lost: the process is gone"
 APP = [sys.executable, "-m", "adam_tui"]
 
 
@@ -96,13 +97,12 @@ def processes(run):
 EVER: set[int] = set()  # every process that was started
 
 
-def wait_for(condition, what):
-    """Wait until it comes true."""
+def wait_for(condition, what, terminal):
+    """Wait until it comes true; whatever the app writes meanwhile is read."""
     end = time.monotonic() + PATIENCE
-    while not (met := condition()):
+    while not condition():
         assert time.monotonic() < end, what
-        time.sleep(0.01)
-    return met
+        terminal.read(0.02)
 
 
 def told_by(run, before):
@@ -114,17 +114,18 @@ def told_by(run, before):
 
 def kill(run, terminal, kind, starts, chance):
     """One round: the kill, what is seen of it, and what is lost. `starts` were told before this process."""
+    terminal.until(lambda: LOST not in terminal.text(), 20)
     if chance.random() < 0.15:  # while it loads torch, the data, the checkpoint
-        time.sleep(chance.uniform(0.0, 3.0))
+        terminal.read(chance.uniform(0.0, 3.0))
     else:
-        wait_for(lambda: any(isinstance(event, Steps) for event in told_by(run, starts)), "it never trains")
-        time.sleep(chance.uniform(0.0, kind.most))
+        wait_for(lambda: any(isinstance(event, Steps) for event in told_by(run, starts)), "it never trains", terminal)
+        terminal.read(chance.uniform(0.0, kind.most))
     status = run.last_status()
     if not status.alive:
         return None  # it has finished meanwhile
     os.kill(status.pid, signal.SIGKILL)
     began, clock = time.monotonic(), time.time()
-    terminal.until("lost: the process is gone", 20)
+    terminal.until(LOST, 20)
     result = Round(kind.name, status.state, time.monotonic() - began)
     listed = subprocess.run([*APP, "runs", "list", "--runs", str(run.path.parent)], capture_output=True, text=True)
     row = next(line for line in listed.stdout.splitlines() if line.startswith(run.id))
@@ -144,7 +145,7 @@ def kill(run, terminal, kind, starts, chance):
         kept = [event.time for event in told if isinstance(event, Checkpointed) and event.step == saved]
         result.seconds = max(clock - (kept[-1] if kept else told[0].time), 0.0)
     terminal.press("u")
-    wait_for(lambda: run.last_status().alive and run.last_status().pid != status.pid, "it is not continued")
+    wait_for(lambda: run.last_status().alive and run.last_status().pid != status.pid, "it is not continued", terminal)
     EVER.add(run.last_status().pid)
     return result
 
@@ -186,7 +187,6 @@ def campaign(kind, times, chance):
     with ended_at_last(folder), Terminal([*APP, "--mode", "train", "--runs", str(folder)]) as terminal:
 
         def finished(run):
-            terminal.read(0.1)
             assert run.status().state in ("starting", "running", "finished"), run.status()
             return run.status().state == "finished"
 
@@ -206,9 +206,9 @@ def campaign(kind, times, chance):
             if not result.resumed:
                 killed.pop().delete()
         for run in killed:
-            wait_for(partial(finished, run), "it is not finished")
+            wait_for(partial(finished, run), "it is not finished", terminal)
         rundir.start_worker(untouched)
-        wait_for(partial(finished, untouched), "it is not finished")
+        wait_for(partial(finished, untouched), "it is not finished", terminal)
         found = [compare(run, untouched) for run in killed]
         terminal.press("q")
         terminal.wait()
