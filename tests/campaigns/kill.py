@@ -217,7 +217,7 @@ def campaign(kind, times, chance):
 
 def table(rounds):
     """In words and columns."""
-    lines = [f"{'':16}{'kills':>6}{'seen after':>18}{'steps lost':>18}{'seconds lost':>18}{'torn':>6}{'left':>6}"]
+    lines = [f"{'':16}{'kills':>6}{'seen after':>22}{'steps lost':>22}{'seconds lost':>22}{'torn':>6}{'left':>6}"]
     for name in [*dict.fromkeys(each.kind for each in rounds), "all"]:
         some = [each for each in rounds if name in (each.kind, "all")]
 
@@ -225,8 +225,8 @@ def table(rounds):
             return f"{form.format(statistics.median(values))}, at most {form.format(max(values))}"
 
         lines.append(
-            f"{name:16}{len(some):>6}{most([e.seen for e in some], '{:.2f}'):>18}"
-            f"{most([e.steps for e in some], '{:.0f}'):>18}{most([e.seconds for e in some], '{:.1f}'):>18}"
+            f"{name:16}{len(some):>6}{most([e.seen for e in some], '{:.2f}'):>22}"
+            f"{most([e.steps for e in some], '{:.0f}'):>22}{most([e.seconds for e in some], '{:.1f}'):>22}"
             f"{max(e.torn for e in some):>6}{max(e.left for e in some):>6}"
         )
     unresumed = [each for each in rounds if not each.resumed]
