@@ -20,6 +20,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -350,9 +351,8 @@ class Follower:
 def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
     """Start the run's training process, or continue it from its checkpoint; its output goes to worker.log.
 
-    `detached` gives it a session of its own, so that it outlives this process and its terminal. Whoever starts it
-    should poll the returned Popen now and then, or a zombie stays. ValueError when a process is at work already,
-    OSError as it comes.
+    `detached` gives it a session of its own, so that it outlives this process and its terminal; once it has ended, no
+    zombie stays. ValueError when a process is at work already, OSError as it comes.
     """
     before = run.last_status()
     if before is not None and run.status().alive:
@@ -389,6 +389,8 @@ def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
         raise
     finally:
         process.stdin.close()  # the end of its input tells it that it may
+    if detached:  # whoever started it may look elsewhere for hours
+        threading.Thread(target=process.wait, name=f"waits for {run.id}", daemon=True).start()
     return process
 
 

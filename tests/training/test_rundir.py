@@ -510,6 +510,25 @@ def test_a_process_that_has_continued_the_run_since_is_not_killed_for_the_one_th
     assert deaf.poll() is None
 
 
+def gone_without_a_zombie(pid):
+    """Whether nobody has this number any more, soon."""
+    deadline = time.time() + 60
+    while time.time() < deadline:
+        try:
+            os.kill(pid, 0)  # a zombie still has it
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_process_that_has_ended_leaves_no_zombie_though_nobody_looks(run):
+    (run.path / "metrics.jsonl").touch()
+    with rundir.held(run):  # so it ends soon
+        pid = rundir.start_worker(run).pid
+        assert gone_without_a_zombie(pid)
+
+
 def full_disk(*arguments, **options):
     raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -7,7 +7,6 @@ All reading and writing of files behind the screen is here, in small pieces, so 
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -42,7 +41,6 @@ class Feed:
         self._views: dict[str, RunView] = {}
         self._order: tuple[str, ...] = ()
         self._followers: dict[str, Follower] = {}
-        self._processes: list[subprocess.Popen[bytes]] = []
         self._evaluations: dict[str, tuple[float, Evaluation | None]] = {}
         self._listed = -1  # the directory's time of change when it was last listed
         self._settled = 0.0  # when that list can be trusted
@@ -50,7 +48,6 @@ class Feed:
 
     def views(self) -> tuple[RunView, ...]:
         """The runs, newest first, each with its state now. Cheap: a stat, and a small file a run at work."""
-        self._processes = [process for process in self._processes if process.poll() is None]
         self._list()
         now = self._clock()
         everything = now - self._looked >= ENDED_LOOK_SECONDS
@@ -111,12 +108,12 @@ class Feed:
         """Start a run in a process of its own and tell its id. OSError when its directory cannot be written."""
         run = rundir.create(spec, self.runs)
         self._listed = -1
-        self._processes.append(rundir.start_worker(run))
+        rundir.start_worker(run)
         return run.id
 
     def resume(self, id: str) -> None:
         """Let a run that ended early go on from its checkpoint. ValueError when it cannot, OSError as it comes."""
-        self._processes.append(rundir.resume(self._known[id]))
+        rundir.resume(self._known[id])
         self._look(id)
 
     def process(self, id: str) -> Status | None:
