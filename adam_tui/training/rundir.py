@@ -114,6 +114,8 @@ class Run:
     def status(self) -> Status:
         """The run's state now. Before the process has said anything: starting, then lost when it never does."""
         written = self.last_status()
+        if written is not None and not written.alive:
+            return written
         if written is not None:
             return judged(written, self._beats.silence(written.heartbeat, self._told_at()))
         if os.path.exists(self.path / "status.json"):
@@ -204,9 +206,9 @@ class Run:
         """Whether there is something to continue from."""
         return os.path.exists(self.checkpoint) or os.path.exists(self.older_checkpoint)
 
-    def can_resume(self) -> bool:
+    def can_resume(self, status: Status | None = None) -> bool:
         """Whether `resume` would continue it: no process is at work, it is not finished, and it has a checkpoint."""
-        return self.status().state in ("stopped", "failed", "lost") and self.has_checkpoint
+        return (status or self.status()).state in ("stopped", "failed", "lost") and self.has_checkpoint
 
     @property
     def target(self) -> str:

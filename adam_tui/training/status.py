@@ -76,11 +76,13 @@ class Status:
         return self.host == socket.gethostname()
 
 
+# What is written: the names and their types, in words.
+FIELDS = tuple((field.name, str(field.type)) for field in dataclasses.fields(Status) if field.name != "silent")
+
+
 def written(status: Status) -> str:
     """The text of status.json."""
-    body = dataclasses.asdict(status)
-    del body["silent"]
-    return json.dumps(body) + "\n"
+    return json.dumps({name: getattr(status, name) for name, _ in FIELDS}) + "\n"
 
 
 def read_status(text: str) -> Status:
@@ -88,8 +90,7 @@ def read_status(text: str) -> Status:
     data = parse_json(text)
     if not isinstance(data, dict):
         raise ValueError("not a status")
-    data.pop("silent", None)
-    known = {f.name: _checked(str(f.type), data[f.name]) for f in dataclasses.fields(Status) if f.name in data}
+    known = {name: _checked(kind, data[name]) for name, kind in FIELDS if name in data}
     if "state" not in known:
         raise ValueError("a status without a state")
     return Status(**known)

@@ -104,11 +104,19 @@ def open_regular(path: Path) -> BufferedReader:
 
 def read_regular(path: Path, most: int) -> bytes:
     """What is in a file of at most so many bytes. OSError as `open_regular`, and for a larger one."""
-    with open_regular(path) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise OSError(errno.EFBIG, "it is too large", str(path))
-    return content
+    descriptor = open_private(path, os.O_RDONLY)
+    try:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        if about.st_size > most:
+            raise OSError(errno.EFBIG, "it is too large", str(path))
+        pieces = []
+        while piece := os.read(descriptor, most):
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
 
 
 def end_torn_line(descriptor: int) -> None:

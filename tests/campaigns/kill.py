@@ -53,7 +53,7 @@ class Kind:
 # Few images with epochs of less than a second; all of them; batches of one, with an epoch of more than 30 seconds.
 KINDS = [
     Kind("short", {"limit": 2000, "batch_size": 32, "epochs": 20}, 0.6, 2.0),
-    Kind("all", {"batch_size": 64, "epochs": 1}, 0.34, 5.0),
+    Kind("all", {"batch_size": 64, "epochs": 1}, 0.34, 15.0),
     Kind("one", {"batch_size": 1, "epochs": 1, "limit": 40_000}, 0.06, 45.0),
 ]
 

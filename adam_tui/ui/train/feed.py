@@ -178,7 +178,7 @@ def _view(run: Run, spec: RunSpec, created: float, status: Status, history: RunH
         status.step,
         settings=history.settings(spec) if history else spec.hyperparameters,
         ended=status.heartbeat or None if over else None,
-        resumable=over and run.can_resume(),
+        resumable=over and run.can_resume(status),
         device=status.device,
         came=status.came,
         cpu_percent=status.cpu_percent,

@@ -136,10 +136,13 @@ class TrainScreen(ModeScreen):
         """Look at the runs for the first time."""
         if self._unknown:
             self.notify(f"there is no run {self._unknown}", severity="warning")
-        for problem in self.feed.unreadable():
-            self.notify(problem, severity="warning")
+        self.set_timer(SETTLED, self._say_what_cannot_be_read)
         self._dress()
         self._tick()
+
+    def _say_what_cannot_be_read(self) -> None:
+        for problem in self.feed.unreadable():
+            self.notify(problem, severity="warning")
 
     def on_screen_suspend(self) -> None:
         """Something else is shown: nobody needs the files."""
