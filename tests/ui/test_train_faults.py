@@ -124,7 +124,7 @@ async def test_a_run_that_cannot_be_read_is_said_in_one_line_and_the_others_are_
     (broken.path / "spec.json").write_bytes(b"\0\0\0\0")
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: made.id in panel(app, "runs"))
-        assert said(app) == [f"{broken.path / 'spec.json'} is not JSON"]
+        await until(pilot, lambda: said(app) == [f"{broken.path / 'spec.json'} is not JSON"])
         assert broken.id not in panel(app, "runs")
 
 
