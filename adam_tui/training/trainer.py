@@ -313,7 +313,7 @@ class Training:
         try:
             value = check_setting(self.spec.optimizer, str(name), float(value))
             optim.set_hyperparameter(self.optimizer, str(name), value)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             note(f"cannot set {name} to {value}: {error}")
             return
         self.report()  # the losses before the change are told before it

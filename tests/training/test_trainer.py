@@ -200,7 +200,12 @@ def test_every_hyperparameter_can_be_set_and_changes_what_comes_after_and_only_t
 
 
 @pytest.mark.parametrize(
-    "order", [{"name": "lr", "value": -1}, {"name": "lr", "value": "x"}, {"name": "tempo", "value": 1}, {}]
+    "order",
+    [
+        *({"name": "lr", "value": value} for value in (-1, "x", None, [], 10**400, float("nan"))),
+        *({"name": name, "value": 1} for name in ("tempo", "\ud800", ["lr"], {})),
+        {},
+    ],
 )
 def test_an_order_that_makes_no_sense_is_noted_and_passed_over(new_run, capsys, order):
     run = new_run(epochs=1)
