@@ -259,7 +259,7 @@ class Journal:
 def note(text: str) -> None:
     """A line for worker.log, which may be on the full disk too."""
     with contextlib.suppress(OSError, ValueError):
-        print(text, file=sys.stderr, flush=True)
+        print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr, flush=True)
 
 
 def note_error() -> None:
