@@ -175,7 +175,7 @@ def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> N
 
     With --now a process on this host that does not hear is killed.
     """
-    from adam_tui.training import rundir
+    from adam_tui.training import force
 
     run = _find_run_at_work(context, run_id, runs)
     if not now:
@@ -186,7 +186,7 @@ def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> N
         run.command("kill")
     if not _wait_for(lambda: not run.status().alive) and asked is not None:
         with said_in_one_line():
-            rundir.kill(run, asked)
+            force.kill(run, asked)
     status = run.status()
     click.echo(harmless(f"{run.id} is {status.state}: {status.reason}"))
 

@@ -9,7 +9,7 @@ import random
 
 import pytest
 from campaigns import damage_files
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adam_tui.training.protocol import Event, RunSpec, from_line
@@ -43,6 +43,7 @@ def test_damaged_files_are_no_traceback_no_hang_and_nothing_good_is_changed(tmp_
     assert outcomes["finished"] > 5, "many a run goes on all the same"
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.sampled_from(["start", "steps", "epoch", "layers", "sample", "set", "end", 3, None, []]), OBJECTS)
 def test_a_line_is_an_event_or_none_whatever_it_holds(name, body):
     event = from_line(json.dumps(body | {"event": name, "time": body.get("time", 1.0), "step": body.get("step", 1)}))
@@ -50,11 +51,13 @@ def test_a_line_is_an_event_or_none_whatever_it_holds(name, body):
     assert event is None or abs(event.step) <= 1 << 53
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.text())
 def test_noise_is_no_event(text):
     assert from_line(text) is None
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(OBJECTS)
 def test_a_status_is_one_that_can_be_reckoned_with_or_none(body):
     try:
@@ -66,6 +69,7 @@ def test_a_status_is_one_that_can_be_reckoned_with_or_none(body):
     assert all(isinstance(text, str) for text in (status.state, status.reason, status.host, status.born, status.device))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(OBJECTS)
 def test_a_specification_is_one_or_a_value_error(body):
     try:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adam_tui.training import rundir, system
+from adam_tui.training import force, rundir, system
 from adam_tui.training import status as judging
 from adam_tui.training.journal import Journal
 from adam_tui.training.protocol import Ended, Epoch, Paused, RunSpec, Started, Steps, from_line, to_line
@@ -482,14 +482,14 @@ def test_a_process_that_hangs_is_killed_and_its_run_is_stopped_and_says_so(run, 
     os.kill(deaf.pid, signal.SIGSTOP)
     append(run, '{"torn')
     reached, asked = run.command("stop"), run.last_status()
-    rundir.kill(run, asked)
+    force.kill(run, asked)
     assert deaf.wait(20) == -signal.SIGKILL
     found = run.status()
     assert (found.state, found.reason, found.step) == ("stopped", "killed, for it did not answer", 5)
     assert found.control == reached, "what it was asked is not for the next process"
     last = (run.path / "metrics.jsonl").read_text().splitlines()[-1]
     assert from_line(last).reason == "killed, for it did not answer"
-    rundir.kill(run, asked)  # nothing is left to do
+    force.kill(run, asked)  # nothing is left to do
     assert run.status() == found
 
 
@@ -497,16 +497,16 @@ def test_what_may_be_another_process_is_not_killed(run, deaf):
     mine = run.last_status()
     run.write_status(dataclasses.replace(mine, born=""))
     with pytest.raises(ValueError, match=f"{run.id} cannot be killed: process {deaf.pid} may be another one by now"):
-        rundir.kill(run, run.last_status())
+        force.kill(run, run.last_status())
     run.write_status(dataclasses.replace(mine, host="elsewhere"))
     with pytest.raises(ValueError, match=f"is at work on elsewhere: end process {deaf.pid} there"):
-        rundir.kill(run, run.last_status())
+        force.kill(run, run.last_status())
     assert deaf.poll() is None
 
 
 def test_a_process_that_has_continued_the_run_since_is_not_killed_for_the_one_that_was_asked(run, deaf):
-    rundir.kill(run, dataclasses.replace(run.last_status(), pid=deaf.pid - 1))
-    rundir.kill(run, dataclasses.replace(run.last_status(), born="12"))
+    force.kill(run, dataclasses.replace(run.last_status(), pid=deaf.pid - 1))
+    force.kill(run, dataclasses.replace(run.last_status(), born="12"))
     assert deaf.poll() is None
 
 

@@ -171,3 +171,4 @@ def test_an_error_of_the_system_is_told_without_its_number_and_its_long_path():
     assert problem(OSError(errno.EROFS, "Read-only file system", "/a/b/c")) == "Read-only file system (c)"
     assert problem(OSError(errno.EIO, "Input/output error")) == "Input/output error"
     assert problem(ValueError("it is so")) == "it is so"
+    assert problem(KeyError("adam-1")) == "it is gone"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pty_terminal import COMMAND, Terminal
 
-from adam_tui.training import recipes, rundir
+from adam_tui.training import force, recipes, rundir
 from adam_tui.training.protocol import Changed, Started, Steps
 from adam_tui.training.rundir import Follower
 from adam_tui.ui.train.history import RunHistory
@@ -31,7 +31,7 @@ def run(tmp_path):
     process.kill()
     process.wait()
     with contextlib.suppress(ValueError):  # another process may have taken it up
-        rundir.kill(run, run.last_status())
+        force.kill(run, run.last_status())
 
 
 def told(run):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from adam_tui.training import rundir
+from adam_tui.training import force, rundir
 from adam_tui.training.protocol import ENDED, Event, RunSpec, from_line
 from adam_tui.training.rundir import Follower, Run, Status
 from adam_tui.ui.train.evaluation import Evaluation, read_evaluation
@@ -123,7 +123,7 @@ class Feed:
     def kill(self, id: str, asked: Status) -> None:
         """End the process that said so by force, if it is there. ValueError with one line when that cannot be done."""
         if id in self._known:
-            rundir.kill(self._known[id], asked)
+            force.kill(self._known[id], asked)
             self._look(id)
 
     def command(self, id: str, order: str, /, **values: object) -> None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Size
 from textual.reactive import reactive
@@ -24,7 +23,6 @@ from textual.widget import Widget
 
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
-from adam_tui.plain import harmless
 from adam_tui.training.protocol import RunSpec
 from adam_tui.training.rundir import runs_directory
 from adam_tui.ui.actions import FooterKey
@@ -115,7 +113,6 @@ class TrainScreen(ModeScreen):
         self._undrawn: set[str] = set()
         self._drawn_at = self._counted_at = 0.0
         self._about: list[tuple[str, Color]] = []  # notes on the selected run
-        self._titles: dict[str, tuple[str, str]] = {}  # of the panels, below them too
 
     def body(self) -> Iterable[Widget]:
         """The charts, the panels beside them, the digits and the progress line."""
@@ -269,9 +266,7 @@ class TrainScreen(ModeScreen):
         """Tell a run's process something."""
         try:
             self.feed.command(id, order, **values)
-        except KeyError:
-            self.notify(f"{id} is gone", severity="error")
-        except OSError as error:
+        except (OSError, KeyError) as error:
             self.notify(f"cannot reach {id}: {words.problem(error)}", severity="error")
 
     def train_lane(self, lane: Lane) -> None:
@@ -352,11 +347,7 @@ class TrainScreen(ModeScreen):
         return self.feed.evaluation(self.state.selected)
 
     def _title(self, name: str, title: str, subtitle: str = "") -> None:
-        if self._titles.get(name) != (title, subtitle):
-            self._titles[name] = title, subtitle
-            view = self._view(name)
-            # Content, for a title that is text would be taken for markup.
-            view.border_title, view.border_subtitle = (Content(harmless(text)) for text in (title, subtitle))
+        self._view(name).entitle(title, subtitle)
 
     def _view(self, name: str) -> CellView:
         return self.query_one(f"#train-{name}", CellView)

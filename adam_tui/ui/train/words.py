@@ -44,7 +44,7 @@ def problem(error: Exception) -> str:
     """What went wrong, without a number and a path as long as a line: "No space left on device (metrics.jsonl)"."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror + (f" ({PurePath(str(error.filename)).name})" if error.filename else "")
-    return str(error)
+    return "it is gone" if isinstance(error, KeyError) else str(error)
 
 
 def changed_settings(spec: RunSpec, settings: dict[str, float] | None = None) -> list[str]:

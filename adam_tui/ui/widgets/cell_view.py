@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.filter import ANSIToTruecolor
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -18,6 +19,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from adam_tui.draw.cells import Cells
+from adam_tui.plain import harmless
 from adam_tui.ui.plain_terminal import PlainTerminal
 from adam_tui.ui.widgets.cell_strip import CellStrip, Row
 
@@ -67,6 +69,7 @@ class CellView(Horizontal):
         self._cells: Cells | None = None
         self._rows: dict[int, Row] = {}  # those that were asked for since they changed
         self._known_size = Size(0, 0)
+        self._titles = ("", "")
 
     def compose(self) -> ComposeResult:
         """Enough tiles for as many columns as are expected; those outside the view are clipped away."""
@@ -81,6 +84,12 @@ class CellView(Horizontal):
         if self.size != self._known_size:
             self._known_size = self.size
             self.post_message(self.Resized(self))
+
+    def entitle(self, title: str, subtitle: str = "") -> None:
+        """Put these words into the frame, as they stand: text alone would be taken for markup."""
+        if (title, subtitle) != self._titles:
+            self._titles = title, subtitle
+            self.border_title, self.border_subtitle = Content(harmless(title)), Content(harmless(subtitle))
 
     @property
     def cells(self) -> Cells | None:
