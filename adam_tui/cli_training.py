@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from adam_tui.training.rundir import Run
 
 
+PLAIN_ID = re.compile(r"[\w.-]+")  # a shell puts what is completed into its line as it is, `;` and `$` too
 PATIENCE = 2.0  # seconds that a process gets to answer: it looks for orders every 0.1 s once it trains
 
 
@@ -53,7 +55,7 @@ def _complete_run(context: click.Context, parameter: click.Parameter, incomplete
     return [
         CompletionItem(run.id)
         for run in list_runs(runs_directory(context.params.get("runs")))
-        if run.id.startswith(incomplete)
+        if run.id.startswith(incomplete) and PLAIN_ID.fullmatch(run.id)
     ]
 
 

@@ -159,6 +159,15 @@ def test_a_date_that_no_calendar_has_is_no_crash(runs, run):
         assert len(runs("list").stdout.splitlines()) == 2
 
 
+def test_no_name_of_a_directory_is_completed_that_a_shell_would_take_for_orders(run, tmp_path):
+    for name in ("adam;reboot", "adam$(reboot)", "adam`x`", "adam x", "adam\nx", "adam\x1b[2J"):
+        other = tmp_path / name
+        other.mkdir()
+        (other / "spec.json").write_bytes((run.path / "spec.json").read_bytes())
+    context = type("Context", (), {"params": {"runs": tmp_path}})()
+    assert [item.value for item in cli_training._complete_run(context, None, "adam")] == [run.id]
+
+
 def test_deleting_a_link_says_that_only_the_link_is_gone(runs, run, tmp_path, tmp_path_factory):
     there = tmp_path_factory.mktemp("elsewhere") / "run"
     run.write_status(Status("finished"))

@@ -19,8 +19,8 @@ from adam_tui.training.protocol import ENDED, Ended, from_line, parse_json
 
 # The worker beats once a second; a shared file system may show that half a minute late (NFS caches attributes).
 STALE_SECONDS = 60.0
-# On the same host nothing is late; the interpreter is held up for seconds while it loads torch from a slow disk.
-SILENT_SECONDS = 10.0
+# On the same host nothing is late; but nothing beats while the interpreter loads torch, from a slow disk maybe.
+SILENT_SECONDS, LOADING_SECONDS = 10.0, 30.0
 YEAR_3000 = 32_503_680_000.0  # Windows' calendar ends there
 GONE = "the process is gone"
 WITHOUT_A_WORD = "it was killed from outside, or by the system for want of memory"
@@ -153,7 +153,7 @@ def judged(told: Status, silence: float) -> Status:
         steady = time.monotonic() - told.ticks
         if told.ticks and steady >= 0.0:  # one clock for all processes of a host, on all the systems that we know
             silence = min(silence, steady)
-        if silence > SILENT_SECONDS:
+        if silence > (LOADING_SECONDS if told.state == "starting" else SILENT_SECONDS):
             return dataclasses.replace(told, silent=True, reason=f"no sign of life for {int(silence)} s")
     elif silence > STALE_SECONDS:
         return dataclasses.replace(told, state="lost", reason=f"no sign of life from {told.host}")

@@ -189,8 +189,10 @@ def test_a_process_that_is_there_and_does_not_beat_is_silent_and_not_lost(run):
         found = Run(run.path).status()
         assert (found.state, found.word, found.alive) == (state, "silent", True)
         assert found.reason == "no sign of life for 1000 s"
-    run.write_status(status(heartbeat=time.time() - judging.SILENT_SECONDS + 2))
-    assert Run(run.path).status().word == "running"
+    for state, seconds in (("running", judging.SILENT_SECONDS), ("starting", judging.LOADING_SECONDS)):
+        for more, word in ((-2, state), (2, "silent")):
+            run.write_status(status(state, heartbeat=time.time() - seconds - more))
+            assert Run(run.path).status().word == word
 
 
 def test_a_process_that_cannot_beat_but_tells_its_losses_is_not_silent(run):
