@@ -105,6 +105,17 @@ def wait_for(condition, what, terminal):
         terminal.read(0.02)
 
 
+def select(terminal, run):
+    """Choose the run in the app; the keys go round."""
+
+    def chosen():
+        return any("▸" in line and run.id in line for line in terminal.screen.display)
+
+    while not chosen():
+        terminal.press("[")
+        terminal.read(0.2)
+
+
 def told_by(run, before):
     """What this process told since there were so many starts: nothing, or from its own start on."""
     known = events(run)[0]
@@ -195,7 +206,7 @@ def campaign(kind, times, chance):
                 killed.append(rundir.create(spec, folder))
                 EVER.add(rundir.start_worker(killed[-1]).pid)
                 terminal.until(killed[-1].id, 20)
-                terminal.press(*"[" * 20)  # select the newest
+                select(terminal, killed[-1])
             run = killed[-1]
             starts = sum(isinstance(event, Started) for event in events(run)[0])
             result = kill(run, terminal, kind, starts, chance)
