@@ -1,6 +1,6 @@
 """Kills the training process at random moments, in front of the real app, and counts what is lost.
 
-    python tests/campaigns/kill.py --times 50 [--kind short --kind all --kind one]
+    python tests/campaigns/kill.py --times 50 [--kind short --kind all --kind one] [--slow-disk]
 
 Each round: the run trains (the real program on the real digits, in a process of its own) and the app shows it on a
 pseudo-terminal. SIGKILL hits the process at a random moment. Then are measured: how long until the app says that the
@@ -8,6 +8,8 @@ run is lost; whether `adam-tui runs list` says so; whether every line of metrics
 left. `u` in the app continues the run; what is lost are the steps, and the seconds, since the checkpoint that it takes
 up. In the end every run is let finish, and its losses, accuracies and weights are compared, bit for bit, with those of
 a run of the same settings that nobody touched.
+
+With --slow-disk every call that replaces a file takes its time, so that many a kill hits a checkpoint half written.
 """
 
 from __future__ import annotations
@@ -189,6 +191,19 @@ def ended_at_last(folder):
         shutil.rmtree(folder)
 
 
+# What Python runs first in every process.
+SLOW_DISK = """
+import os, time
+for name in ("fsync", "link", "replace", "unlink"):
+    def slow(*arguments, call=getattr(os, name), **options):
+        time.sleep(0.05)
+        result = call(*arguments, **options)
+        time.sleep(0.05)
+        return result
+    setattr(os, name, slow)
+"""
+
+
 def campaign(kind, times, chance):
     """The rounds of one kind, and for each of its runs what in the end differs from one that nobody touched."""
     folder = Path(tempfile.mkdtemp(prefix="adam-tui-kill-"))
@@ -250,8 +265,13 @@ if __name__ == "__main__":
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--kind", choices=[kind.name for kind in KINDS], action="append", help="only some of them")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--slow-disk", action="store_true")
     asked = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "ADAM_TUI_CONFIG": os.devnull}  # the same sums, however busy the machine is
+    if asked.slow_disk:
+        first = Path(tempfile.mkdtemp(prefix="adam-tui-kill-"))
+        (first / "sitecustomize.py").write_text(SLOW_DISK)
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(first), os.environ.get("PYTHONPATH", "")])
     every = []
     for kind in KINDS:
         if not asked.kind or kind.name in asked.kind:
