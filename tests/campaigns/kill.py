@@ -269,9 +269,9 @@ if __name__ == "__main__":
     asked = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "ADAM_TUI_CONFIG": os.devnull}  # the same sums, however busy the machine is
     if asked.slow_disk:
-        first = Path(tempfile.mkdtemp(prefix="adam-tui-kill-"))
-        (first / "sitecustomize.py").write_text(SLOW_DISK)
-        os.environ["PYTHONPATH"] = os.pathsep.join([str(first), os.environ.get("PYTHONPATH", "")])
+        first = tempfile.TemporaryDirectory(prefix="adam-tui-kill-")  # gone when this program ends
+        Path(first.name, "sitecustomize.py").write_text(SLOW_DISK)
+        os.environ["PYTHONPATH"] = os.pathsep.join([first.name, os.environ.get("PYTHONPATH", "")])
     every = []
     for kind in KINDS:
         if not asked.kind or kind.name in asked.kind:
