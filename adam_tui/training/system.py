@@ -83,9 +83,14 @@ def unlock(descriptor: int) -> None:
 
 def make_private(folder: Path) -> None:
     """Make a directory and those above it, as far as they are missing; their owner's alone, whatever the umask."""
-    for each in (*reversed(folder.parents), folder):
-        if not each.is_dir():
-            each.mkdir(mode=0o700, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700)
+    except FileNotFoundError:
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
 
 
 def open_private(path: Path, flags: int) -> int:

@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 RATE_SECONDS = 10.0
 # Lines that are lost leave a gap of a few hundred steps; a larger one is a damaged line, not a run.
 MOST_STEPS_LOST = 1_000_000
-LONGEST_SILENCE = 120.0  # seconds between two events of a process at work
+LONGEST_SILENCE = 120.0  # seconds between two events of a process at work, and one more a step
 MOST_CHANGES = 1000  # of hyperparameters, that are kept
 
 
@@ -104,8 +104,8 @@ class RunHistory:
                 self._take(event)
 
     def _take(self, event: Event) -> None:
-        seconds = 0.0
-        if self._last_time is None or abs(event.time - self._last_time) >= LONGEST_SILENCE:
+        seconds, longest = 0.0, LONGEST_SILENCE + (len(event.losses) if isinstance(event, Steps) else 0)
+        if self._last_time is None or abs(event.time - self._last_time) >= longest:
             self._last_time = event.time  # no step takes so long: the machine slept, or its clock was set
         elif event.time > self._last_time:
             seconds, self._last_time = event.time - self._last_time, event.time
