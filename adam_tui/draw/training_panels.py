@@ -27,6 +27,7 @@ STATE_GLYPH = {
     "queued": "⋯",
     "starting": "…",
     "running": "▶",
+    "silent": "!",
     "paused": "‖",
     "finished": "✓",
     "stopped": "■",
@@ -87,7 +88,7 @@ class Guess:
 def state_color(state: str, palette: Palette) -> Color:
     """Green for a good end, red for a bad one, the accent for what waits, blue for what works."""
     word = state.partition(" ")[0]
-    if word in ("failed", "diverged", "lost"):
+    if word in ("failed", "diverged", "lost", "silent"):
         return palette.states["diverged"]
     if word in ("paused", "queued"):
         return palette.accent

@@ -15,6 +15,7 @@ from textual.screen import Screen
 
 from adam_tui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.draw.palette import Palette
+from adam_tui.plain import harmless
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
 from adam_tui.ui.own_keys import checked
 from adam_tui.ui.own_themes import DEFAULT_THEME, bands_of, wanted_theme
@@ -122,11 +123,11 @@ class AdamApp(PaintedApp):
         try:
             remember_theme(name)
         except OSError as error:
-            self.notify(
-                f"the theme cannot be remembered: {error.filename}: {error.strerror}",
-                severity="warning",
-                markup=False,
-            )
+            self.notify(f"the theme cannot be remembered: {error.filename}: {error.strerror}", severity="warning")
+
+    def notify(self, message: str, **options: Any) -> None:
+        """Textual's; the message is shown as it stands, for names and errors may hold markup and worse."""
+        super().notify(harmless(message), **options | {"markup": False})
 
     def on_mount(self) -> None:
         """Show the first mode, and leave cleanly when the terminal is gone."""
@@ -141,7 +142,7 @@ class AdamApp(PaintedApp):
         if not gc.isenabled():
             self.set_timer(STARTED_SECONDS, _collect_garbage_again)
         for problem in self._problems:
-            self.notify(problem, title="Settings", severity="warning", timeout=12, markup=False)
+            self.notify(problem, title="Settings", severity="warning", timeout=12)
 
     def _end(self, status: int) -> None:
         """Textual alone would die without its clean-up, or spin on a closed terminal."""

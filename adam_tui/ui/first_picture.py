@@ -92,6 +92,7 @@ def _taken(memory: ScreenMemory) -> Iterator[TakenTerminal]:
     """Show what the memory has, in a terminal that echoes nothing, until the end of the block."""
     import termios
 
+    assert sys.platform != "win32"  # where there is no first picture
     assert sys.__stdin__ is not None
     assert sys.__stdout__ is not None
     keys, out = sys.__stdin__.fileno(), sys.__stdout__
@@ -129,6 +130,7 @@ def _without_echo(attributes: list[Any]) -> list[Any]:
     """The terminal's settings as the app wants them, but that ctrl+c still ends us."""
     import termios
 
+    assert sys.platform != "win32"
     iflag, oflag, cflag, lflag, *speeds, characters = attributes
     iflag &= ~(termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR)
     lflag &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN)

@@ -96,6 +96,7 @@ class TerminalDriver(LinuxDriver):
 
     def _repaint_when_resized(self) -> None:
         """Paint all anew when the terminal had another size for a moment: what it shows then is anybody's guess."""
+        assert sys.platform != "win32"  # where Textual has another driver
         resized = signal.getsignal(signal.SIGWINCH)
 
         def handler(number: int, frame: Any) -> None:

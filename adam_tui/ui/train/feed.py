@@ -7,12 +7,11 @@ All reading and writing of files behind the screen is here, in small pieces, so 
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from adam_tui.training import rundir
+from adam_tui.training import force, rundir
 from adam_tui.training.protocol import ENDED, RunSpec
 from adam_tui.training.rundir import Run, Status
 from adam_tui.ui.train.evaluation import Evaluation, read_evaluation
@@ -50,7 +49,6 @@ class Feed:
         self._order: tuple[str, ...] = ()
         self._readers: dict[str, Reader] = {}
         self._whole: list[str] = []  # runs whose losses are kept, the latest looked at last
-        self._processes: list[subprocess.Popen[bytes]] = []
         self._evaluations: dict[str, tuple[float, Evaluation | None]] = {}
         self._listed = -1  # the directory's time of change when it was last listed
         self._settled = 0.0  # when that list can be trusted
@@ -58,7 +56,6 @@ class Feed:
 
     def views(self) -> tuple[RunView, ...]:
         """The runs, newest first, each with its state now. Cheap: a stat, and a small file a run at work."""
-        self._processes = [process for process in self._processes if process.poll() is None]
         self._list()
         now = self._clock()
         everything = now - self._looked >= ENDED_LOOK_SECONDS
@@ -150,13 +147,23 @@ class Feed:
         """Start a run in a process of its own and tell its id. OSError when its directory cannot be written."""
         run = rundir.create(spec, self.runs)
         self._listed = -1
-        self._processes.append(rundir.start_worker(run))
+        rundir.start_worker(run)
         return run.id
 
     def resume(self, id: str) -> None:
         """Let a run that ended early go on from its checkpoint. ValueError when it cannot, OSError as it comes."""
-        self._processes.append(rundir.resume(self._known[id]))
+        rundir.resume(self._known[id])
         self._look(id)
+
+    def process(self, id: str) -> Status | None:
+        """What the run's process said last; None for none."""
+        return self._known[id].last_status() if id in self._known else None
+
+    def kill(self, id: str, asked: Status) -> None:
+        """End the process that said so by force, if it is there. ValueError with one line when that cannot be done."""
+        if id in self._known:
+            force.kill(self._known[id], asked)
+            self._look(id)
 
     def command(self, id: str, order: str, /, **values: object) -> None:
         """Ask the run's process to pause, resume, stop, kill or set. OSError when its directory cannot be written."""
@@ -165,6 +172,20 @@ class Feed:
     def delete(self, id: str) -> None:
         """Remove the run's directory. ValueError while it runs, OSError as it comes."""
         self._known[id].delete()
+
+    def unreadable(self) -> list[str]:
+        """What is wrong with the runs that cannot be shown, a line each."""
+        problems = []
+        for run in rundir.broken_runs(self.runs):
+            try:
+                run.spec()
+            except ValueError as error:
+                problems.append(str(error))
+        return problems
+
+    def target(self, id: str) -> str:
+        """Where a run that is a link points to; "" for one that is none."""
+        return self._known[id].target if id in self._known else ""
 
     def log(self, id: str, lines: int) -> str:
         """The last lines of what the process wrote to stderr."""
@@ -196,11 +217,12 @@ def _view(run: Run, spec: RunSpec, created: float, status: Status, history: RunH
         status.step,
         settings=history.settings(spec) if history else spec.hyperparameters,
         ended=status.heartbeat or None if over else None,
-        resumable=over and run.can_resume(),
+        resumable=over and run.can_resume(status),
         device=status.device,
         came=status.came,
         cpu_percent=status.cpu_percent,
         memory_bytes=status.memory_bytes,
         gpu_percent=status.gpu_percent,
         gpu_memory_bytes=status.gpu_memory_bytes,
+        silent=status.silent,
     )

@@ -37,7 +37,7 @@ from adam_tui.ui.train.reading import Losses, Told
 RATE_SECONDS = 10.0
 # Lines that are lost leave a gap of a few hundred steps; a larger one is a damaged line, not a run.
 MOST_STEPS_LOST = 1_000_000
-LONGEST_SILENCE = 120.0  # seconds between two events of a process at work
+LONGEST_SILENCE = 120.0  # seconds between two events of a process at work, and one more a step that is told
 MOST_CHANGES = 1000  # of hyperparameters, that are kept
 MOST_LAYERS = 256  # epochs of which is kept how far the weights moved; then every second one goes
 MOST_STRETCHES = 400  # pieces of work that the pace is of, where they are very short
@@ -101,7 +101,7 @@ class RunHistory:
             return
         if isinstance(event, Started):  # whatever happened to the process before this one was no work
             self._last_time = None
-        self._work(np.array([event.time]))
+        self._work(np.array([event.time]), np.zeros(1))
         match event:
             case Started():
                 self._take_up(event)
@@ -125,20 +125,22 @@ class RunHistory:
             case Checkpointed():
                 pass
 
-    def _work(self, times: Floats) -> Floats:
-        """Something was told at these times (N,): the seconds of work (N,) before each."""
+    def _work(self, times: Floats, steps: Floats) -> Floats:
+        """Something was told at these times (N,) of so many steps (N,) each: the seconds of work (N,) before each."""
         before = float(times[0]) if self._last_time is None else self._last_time
         latest = np.maximum.accumulate(np.concatenate([[before], times]))
-        if (np.abs(times - latest[:-1]) < LONGEST_SILENCE).all():
+        longest = LONGEST_SILENCE + np.maximum(steps, 0.0)
+        if (np.abs(times - latest[:-1]) < longest).all():
             seconds, self._last_time = np.diff(latest), float(latest[-1])
         else:
-            seconds = np.array([self._work_until(time) for time in times.tolist()])
+            told = zip(times.tolist(), longest.tolist(), strict=True)
+            seconds = np.array([self._work_until(time, silence) for time, silence in told])
         self.worked += float(seconds.sum())
         return seconds
 
-    def _work_until(self, time: float) -> float:
+    def _work_until(self, time: float, longest: float) -> float:
         seconds = 0.0
-        if self._last_time is None or abs(time - self._last_time) >= LONGEST_SILENCE:
+        if self._last_time is None or abs(time - self._last_time) >= longest:
             self._last_time = time  # no step takes so long: the machine slept, or its clock was set
         elif time > self._last_time:
             seconds, self._last_time = time - self._last_time, time
@@ -174,11 +176,12 @@ class RunHistory:
 
     def _take_losses(self, event: Losses) -> None:
         worked = self.worked
-        seconds = self._work(event.times)
+        steps = np.diff(event.steps, prepend=event.first - 1)
+        seconds = self._work(event.times, steps)
         known = len(self.curve) if self.whole else self.step
         if not len(event.losses) or not 1 <= event.first <= known + 1 + MOST_STEPS_LOST:
             return
-        stretches = list(zip(seconds.tolist(), np.diff(event.steps, prepend=event.first - 1).tolist(), strict=True))
+        stretches = list(zip(seconds.tolist(), steps.tolist(), strict=True))
         if event.first != self.step + 1:  # how long these took is known, but not from when on
             self._forget_the_pace()
             del stretches[0]

@@ -15,6 +15,7 @@ from adam_tui.draw.run_table import Reading, readings
 from adam_tui.draw.training_panels import Bar, Figure, Guess, RunRow
 from adam_tui.training.protocol import RunSpec
 from adam_tui.training.samples import sample_images
+from adam_tui.training.status import GONE, WITHOUT_A_WORD
 from adam_tui.ui.train import charts, model_views, words
 from adam_tui.ui.train.axes import Histories, cursor_step, drawn_histories, scale_of
 from adam_tui.ui.train.charts import look
@@ -116,14 +117,19 @@ def notes(state: TrainState, histories: Histories, log: str, palette: Palette) -
         found.append((words.why(run, history), color))
     elif run.state in ("failed", LOST):
         found.append((words.why(run, history) + again, color))
+        log = log or (WITHOUT_A_WORD if run.reason == GONE else "")
         found += [(text, palette.faint) for text in log.splitlines() if text.strip() and run.reason not in text]
+    elif run.silent:
+        found.append((f"{run.reason} · x, then k, kills it", color))
     elif run.state == "starting":
-        found.append((LOADING, palette.foreground))
+        found.append((run.reason or LOADING, palette.foreground))
     elif run.state == QUEUED:
         found.append((waiting(state, run), color))
     elif run.state == "paused":
         found.append(("paused: space goes on", color))
-    elif run.state == "stopped":
+    if run.state in ("running", "paused") and run.reason and not run.silent:
+        found.append((run.reason, drawings.state_color("failed", palette)))
+    if run.state == "stopped":
         found.append((words.why(run, history) + again, palette.faint))
     if history and history.started:
         found.append((f"{history.started.device} · {history.started.precision}", palette.faint))

@@ -27,7 +27,7 @@ from adam_tui.training.protocol import RunSpec
 from adam_tui.training.rundir import runs_directory
 from adam_tui.ui.actions import FooterKey
 from adam_tui.ui.mode_screen import ModeScreen
-from adam_tui.ui.train import axes, charts, model_views, picture, table
+from adam_tui.ui.train import axes, charts, model_views, picture, table, words
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.actions import ACTIONS, footer
 from adam_tui.ui.train.axes import Limits, Scale
@@ -146,9 +146,14 @@ class TrainScreen(ModeScreen):
     def on_mount(self) -> None:
         """Look at the runs for the first time."""
         if self._unknown:
-            self.notify(f"there is no run {self._unknown}", severity="warning", markup=False)
+            self.notify(f"there is no run {self._unknown}", severity="warning")
+        self.set_timer(SETTLED, self._say_what_cannot_be_read)
         self._dress()
         self._tick()
+
+    def _say_what_cannot_be_read(self) -> None:
+        for problem in self.feed.unreadable():
+            self.notify(problem, severity="warning")
 
     def on_screen_suspend(self) -> None:
         """Something else is shown: nobody needs the files."""
@@ -275,7 +280,7 @@ class TrainScreen(ModeScreen):
         try:
             id = self.feed.start(spec)
         except (OSError, ValueError) as error:
-            self.notify(f"cannot start: {error}", severity="error", markup=False)
+            self.notify(f"cannot start: {words.problem(error)}", severity="error")
             return
         self.dispatch(e.RunsSeen(self.feed.views()))
         self.dispatch(e.Select(id))
@@ -286,7 +291,7 @@ class TrainScreen(ModeScreen):
         try:
             self.feed.command(id, order, **values)
         except (OSError, KeyError) as error:
-            self.notify(f"cannot reach {id}: {error}", severity="error", markup=False)
+            self.notify(f"cannot reach {id}: {words.problem(error)}", severity="error")
 
     def train_lane(self, lane: Lane) -> None:
         """Ask whether to train with the optimizer of one of the playground's lanes."""
@@ -361,9 +366,7 @@ class TrainScreen(ModeScreen):
         return self.feed.evaluation(self.state.selected)
 
     def _title(self, name: str, title: str, subtitle: str = "") -> None:
-        view = self._view(name)
-        if (str(view.border_title or ""), str(view.border_subtitle or "")) != (title, subtitle):
-            view.border_title, view.border_subtitle = title, subtitle
+        self._view(name).entitle(title, subtitle)
 
     def _view(self, name: str) -> CellView:
         return self.query_one(f"#train-{name}", CellView)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from textual.app import ComposeResult
+from textual.content import Content
 from textual.filter import ANSIToTruecolor
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -15,6 +16,7 @@ from textual.widget import Widget
 
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.spelling import looks
+from adam_tui.plain import harmless
 from adam_tui.ui.plain_terminal import PlainTerminal
 from adam_tui.ui.widgets.cell_strip import CellStrip, Row
 
@@ -50,6 +52,7 @@ class CellView(Widget):
         self._draw = draw
         self._sheet = CellSheet()
         self._known_size = Size(0, 0)
+        self._titles = ("", "")
 
     def compose(self) -> ComposeResult:
         """The sheet inside the frame."""
@@ -60,6 +63,12 @@ class CellView(Widget):
         if self.size != self._known_size:
             self._known_size = self.size
             self.post_message(self.Resized(self))
+
+    def entitle(self, title: str, subtitle: str = "") -> None:
+        """Put these words into the frame, as they stand: text alone would be taken for markup."""
+        if (title, subtitle) != self._titles:
+            self._titles = title, subtitle
+            self.border_title, self.border_subtitle = Content(harmless(title)), Content(harmless(subtitle))
 
     @property
     def cells(self) -> Cells | None:
