@@ -1,4 +1,4 @@
-"""Run directories written by hand, as a training process would have left them or is leaving them."""
+"""Run directories written by hand, as a training process would have left them or is leaving them, and the app there."""
 
 import os
 import socket
@@ -9,6 +9,9 @@ import pytest
 
 from adam_tui.training import recipes, rundir
 from adam_tui.training.protocol import Diverged, Ended, Epoch, Sample, Started, Steps, to_line
+from adam_tui.ui.app import AdamApp
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.train import screen as train_screen
 
 STEPS_PER_EPOCH = 10
 
@@ -94,3 +97,19 @@ class MadeRun:
 def made_run(tmp_path):
     """Make a run in `tmp_path`."""
     return lambda *names, **values: MadeRun(tmp_path, *names, **values)
+
+
+@pytest.fixture
+def training_app(tmp_path, monkeypatch):
+    """The app in the training mode, on the runs in `tmp_path`, which it looks at all the time."""
+    monkeypatch.setattr(train_screen, "AT_WORK", 0.05)
+    monkeypatch.setattr(train_screen, "AT_REST", 0.05)
+    monkeypatch.setattr(train_screen, "SECONDS_PER_NUMBERS", 0.0)
+    monkeypatch.setattr(train_screen, "SECONDS_PER_CURVES", 0.0)
+    return AdamApp(PlaygroundState(), mode="train", runs=tmp_path)
+
+
+@pytest.fixture
+def no_process(monkeypatch):
+    """A start makes the directory; the process is left to the test."""
+    monkeypatch.setattr(rundir, "start_worker", lambda run: type("Process", (), {"poll": lambda self: None})())
