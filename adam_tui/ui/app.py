@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding
+from textual.events import Event, Key, Paste
 from textual.screen import Screen
 
 from adam_tui.config import DEFAULT_FPS, Config, remember_theme
@@ -24,6 +25,7 @@ from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.theme import DEFAULT_THEME, PREFIX, css_variables, palette_of, themes
+from adam_tui.ui.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -103,6 +105,16 @@ class AdamApp(App[None]):
         self._problems += problems
         self.set_keymap(self.keys)
         self._screens: dict[str, Screen[Any]] = {}
+        self._ahead = TypeAhead(self, super().on_event)
+
+    async def on_event(self, event: Event) -> None:
+        """Keys and pastes one after the other, see `type_ahead`; of a paste only what can be seen."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            if isinstance(event, Paste):
+                event.text = "".join(filter(str.isprintable, " ".join(event.text.split())))
+            await self._ahead.take(event)
+        else:
+            await super().on_event(event)
 
     @property
     def palette(self) -> Palette:
@@ -202,6 +214,13 @@ class AdamApp(App[None]):
 
             return LearnScreen()
         return PlaygroundScreen(self._state, frames_per_second=self._config.fps, line=self.line)
+
+    def action_command_palette(self) -> None:
+        """ctrl+p: every action by its words."""
+        from adam_tui.ui.palette_commands import Palette
+
+        if not Palette.is_open(self):  # type: ignore[arg-type]
+            self.push_screen(Palette(id="--command-palette"))
 
     def action_perform(self, name: str) -> None:
         """Do a shared action: the bindings of the table end here."""
