@@ -1,11 +1,9 @@
-"""The application: which modes there are, which colours they have, and how it ends when the terminal goes away."""
+"""The application: which modes there are, which colours they have, and what becomes of a bug."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,6 +12,7 @@ from textual.app import App
 from textual.binding import Binding
 from textual.events import Event, Key, Paste
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from adam_tui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.draw.palette import Palette
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from adam_tui.engine.gallery import Exhibit
     from adam_tui.engine.scenario import Lane
 
-# Signals that end the app with the terminal restored, and the exit status after each. The terminal is lost or on its
-# way after the first two; SIGINT comes from elsewhere, for ctrl+c is a key here.
-ENDING_SIGNALS = {"SIGHUP": 128 + 1, "SIGTERM": 128 + 1, "SIGINT": 128 + 2}
 STARTED_SECONDS = 1.0  # the first pictures are on the screen, on a slow machine too
 
 
@@ -84,7 +80,7 @@ class AdamApp(App[None]):
         # Over SSH frames are dropped before keys have to wait, unless a rate was asked for.
         self.line = Line() if is_remote(os.environ) and self._config.fps == DEFAULT_FPS else None
         super().__init__(driver_class=driver_of(self.line))
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         few_colors = self.console.color_system == "standard"
         self.terminal = PlainTerminal(ascii=ascii, few_colors=few_colors) if ascii or few_colors else None
         if ascii and self.terminal is not None:
@@ -142,29 +138,25 @@ class AdamApp(App[None]):
             )
 
     def on_mount(self) -> None:
-        """Show the first mode, and leave cleanly when the terminal is gone."""
-        loop = asyncio.get_running_loop()
-        for name, status in ENDING_SIGNALS.items():
-            if hasattr(signal, name):  # not on Windows
-                try:
-                    loop.add_signal_handler(getattr(signal, name), self._end, status)
-                except (NotImplementedError, ValueError, RuntimeError):
-                    break  # no main thread, as in tests that run the app beside others
+        """What there is to do and to say once the first mode is shown."""
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())  # the terminal was another's meanwhile
         if not gc.isenabled():
             self.set_timer(STARTED_SECONDS, _collect_garbage_again)
         for problem in self._problems:
             self.notify(problem, title="Settings", severity="warning", timeout=12, markup=False)
 
-    def _end(self, status: int) -> None:
-        """Textual alone would die without its clean-up, or spin on a closed terminal."""
-        self.exit(return_code=status)
-
     def _handle_exception(self, error: Exception) -> None:
-        """Textual ends here on a bug. It would print pages of traceback; they belong into a file."""
+        """Textual ends here on a bug. It would print pages of traceback; they belong into a file.
+
+        What breaks after it was told to end is none: half of it may not be there yet, or not any more.
+        """
+        ending, status = self._exit, self._return_code
         super()._handle_exception(error)
         self._exit_renderables.clear()
-        self.failure = self.failure or error
+        if ending:
+            self._return_code = status
+        else:
+            self.failure = self.failure or (error.error if isinstance(error, WorkerFailed) else error)
 
     def get_default_screen(self) -> Screen[Any]:
         """The first mode: with no blank screen below it, it is painted once at the start and not three times."""

@@ -121,9 +121,9 @@ def driver_of(line: Line | None) -> type[Driver] | None:
     """Textual's driver, with a `TerminalFile`; None where the terminal is no pty of ours (Windows, a browser)."""
     if os.name != "posix" or "TEXTUAL_DRIVER" in os.environ:
         return None
-    from textual.drivers.linux_driver import LinuxDriver
+    from adam_tui.ui.sturdy_driver import SturdyDriver
 
-    class TerminalDriver(LinuxDriver):
+    class TerminalDriver(SturdyDriver):
         def __init__(self, *arguments: Any, **settings: Any) -> None:
             super().__init__(*arguments, **settings)
             self._file = TerminalFile(self._file, line)  # type: ignore[assignment, arg-type]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.events import Resize
 from textual.screen import Screen
 from textual.widget import Widget
@@ -101,6 +102,10 @@ class ModeScreen(Screen[None]):
     def dispatch(self, event: object) -> None:
         """Take an event to the screen's state; a subclass with a state has its own."""
         raise LookupError(f"{type(self).__name__} has no state for {event!r}")
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """A mode is left for another one, never closed: of two quick clicks on a window's answer this is the second."""
+        return AwaitComplete()
 
     def on_resize(self, event: Resize) -> None:
         """Below the smallest usable size, say which size is needed instead of drawing a ruin."""

@@ -1,12 +1,18 @@
 """Keys that come faster than they are answered are lost by nobody and reach whom they are meant for."""
 
-import pytest
-from textual.events import Key, Paste
-from textual.keys import _character_to_key
+import importlib
+import pkgutil
 
+import pytest
+from textual.events import Key, MouseDown, MouseUp, Paste
+from textual.geometry import Offset
+from textual.keys import _character_to_key
+from textual.screen import ModalScreen
+
+import adam_tui.ui
 from adam_tui.training import rundir
 from adam_tui.ui.app import AdamApp
-from adam_tui.ui.dialogs import AskText, Pick
+from adam_tui.ui.dialogs import AskText, Choose, Pick, Window
 from adam_tui.ui.learn.screen import LearnScreen
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground.screen import PlaygroundScreen
@@ -18,6 +24,13 @@ def sent_at_once(app, *keys):
     for key in keys:
         single = len(key) == 1
         app.post_message(Key(_character_to_key(key) if single else key, key if single else None))
+
+
+def clicked_at_once(app, place, times):
+    for _ in range(times):
+        for event in (MouseDown, MouseUp):
+            button = {"button": 1, "shift": False, "meta": False, "ctrl": False}
+            app.post_message(event(None, *place, 0, 0, screen_x=place.x, screen_y=place.y, **button))
 
 
 async def answered(pilot):
@@ -32,7 +45,7 @@ def app():
 
 async def test_what_is_typed_behind_f_is_the_function(app):
     async with app.run_test(size=(120, 40)) as pilot:
-        sent_at_once(app, "F", *"x^4 + y^4", "enter", "G", *"77", "enter", ".")
+        sent_at_once(app, "F", *"x^4 + y^4", "enter", "G", *"77", "enter", "home", ".")
         await answered(pilot)
         state = app.screen.state
         assert state.scenario.function == "x^4 + y^4"
@@ -75,15 +88,33 @@ async def test_a_key_that_is_held_down_closes_one_window_and_no_mode(app, made_r
         assert app.screen.MODE == "train"
 
 
-async def test_a_double_click_on_a_choice_closes_its_window_and_no_mode(app):
+async def test_a_double_click_closes_one_window_and_no_mode(app):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("3", "enter")
         assert isinstance(app.screen, Pick)
-        picked = app.screen
-        picked.dismiss("adam")
-        picked.dismiss("adam")  # as the second click comes before the window is gone
+        clicked_at_once(app, app.screen.query_one("OptionList").region.offset + Offset(4, 2), 2)
         await answered(pilot)
         assert isinstance(app.screen, LearnScreen)
+        await pilot.press("1", "c")
+        assert isinstance(app.screen, Choose)
+        clicked_at_once(app, app.screen.query("Label").last().region.offset + Offset(8, 0), 3)  # "esc cancel"
+        await answered(pilot)
+        assert isinstance(app.screen, PlaygroundScreen)
+        assert app.screen_stack[-1] is app.screen
+
+
+def test_every_window_closes_once():
+    for module in pkgutil.walk_packages(adam_tui.ui.__path__, "adam_tui.ui."):
+        importlib.import_module(module.name)
+    ours = [each for each in subclasses_of(ModalScreen) if each.__module__.startswith("adam_tui.")]
+    assert len(ours) > 4
+    assert all(issubclass(each, Window) for each in ours)
+
+
+def subclasses_of(kind):
+    for each in kind.__subclasses__():
+        yield each
+        yield from subclasses_of(each)
 
 
 async def test_a_double_enter_in_the_palette_does_it_once(app):
