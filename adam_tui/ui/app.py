@@ -19,7 +19,7 @@ from adam_tui.draw.palette import Palette
 from adam_tui.ui.line import Line, driver_of, is_remote
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
 from adam_tui.ui.own_keys import checked
-from adam_tui.ui.plain_terminal import PlainTerminal
+from adam_tui.ui.plain_terminal import PlainTerminal, is_console
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
@@ -82,9 +82,10 @@ class AdamApp(App[None]):
         super().__init__(driver_class=driver_of(self.line))
         self.failure: BaseException | None = None
         few_colors = self.console.color_system == "standard"
-        self.terminal = PlainTerminal(ascii=ascii, few_colors=few_colors) if ascii or few_colors else None
-        if ascii and self.terminal is not None:
-            self._filters.append(self.terminal)
+        terminal = PlainTerminal(ascii=ascii, few_colors=few_colors, console=is_console(os.environ))
+        self.terminal = terminal if terminal.enabled or few_colors else None
+        if terminal.enabled:
+            self._filters.append(terminal)
         self._state = state
         self._first_mode = mode if run is None else "train"
         self._runs = runs

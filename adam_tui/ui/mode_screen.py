@@ -87,8 +87,10 @@ class ModeScreen(Screen[None]):
         """Draw everything anew, in the colours of another theme; a subclass with pictures has its own."""
 
     def action_perform(self, name: str) -> None:
-        """Do what the table says under this name."""
-        action = next(a for a in (*self.ACTIONS, *SHARED_ACTIONS) if a.name == name)
+        """Do what the table says under this name; of two quick clicks, the second may be meant for the mode before."""
+        action = next((a for a in (*self.ACTIONS, *SHARED_ACTIONS) if a.name == name), None)
+        if action is None:
+            return
         if action.event is not None:
             self.dispatch(action.event)
         else:

@@ -103,6 +103,16 @@ async def test_a_double_click_closes_one_window_and_no_mode(app):
         assert app.screen_stack[-1] is app.screen
 
 
+async def test_a_double_click_on_try_it_opens_the_playground_and_no_more(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3", "right", "right", "right")
+        await answered(pilot)
+        assert "Try it" in str(app.screen.query_one("#learn-line").render())
+        clicked_at_once(app, app.screen.query_one("#learn-line").region.offset + Offset(5, 0), 2)
+        await answered(pilot)
+        assert isinstance(app.screen, PlaygroundScreen)
+
+
 def test_every_window_closes_once():
     for module in pkgutil.walk_packages(adam_tui.ui.__path__, "adam_tui.ui."):
         importlib.import_module(module.name)
