@@ -110,6 +110,9 @@ class Session:
         for path in (self.runs, self.exports):
             path.mkdir(parents=True, exist_ok=True)
         self._undo.enter_context(contextlib.chdir(self.exports))
+        before = os.environ.get("ADAM_TUI_CONFIG")
+        os.environ["ADAM_TUI_CONFIG"] = str(self.runs.parent / "config.toml")  # a theme that is chosen is remembered
+        self._undo.callback(_set_environment, "ADAM_TUI_CONFIG", before)
         for name, value in (("AT_WORK", 0.02), ("AT_REST", 0.05), ("SETTLED", 0.05)):
             self._patch(train_screen, name, value)
         for name in ("SECONDS_PER_NUMBERS", "SECONDS_PER_CURVES"):
@@ -167,10 +170,12 @@ class Session:
                     busy = True
                     await asyncio.sleep(0.002)
                 quiet = 0 if busy else quiet + 1
-            seen = (*self.app._background_screens, self.app.screen)
-            left = any(screen._layout_required or screen._dirty_widgets or screen._callbacks for screen in seen)
-            painted = 0 if left else painted + 1
-            for screen in seen:
+            below, top = self.app._background_screens, self.app.screen
+            waiting = [
+                each for each in (*below, top) if each._layout_required or each._dirty_widgets or each._callbacks
+            ]
+            painted = 0 if waiting else painted + 1
+            for screen in (*(each for each in waiting if each is not top), top):
                 screen._on_timer_update()  # what Textual does 60 times a second
         self.calm = painted >= 2
         if not self.calm:
@@ -343,6 +348,13 @@ class Session:
             os.kill(pid, signal.SIGKILL)
 
     _real_start = staticmethod(rundir.start_worker)
+
+
+def _set_environment(name, value):
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 HAPPENINGS = [

@@ -146,7 +146,6 @@ def main():
     for mode in modes:
         for seed in asked.seed or [0]:
             with tempfile.TemporaryDirectory(prefix="adam-tui-keys-") as folder:
-                os.environ |= {"ADAM_TUI_CONFIG": f"{folder}/config.toml", "ADAM_TUI_RUNS": f"{folder}/runs"}
                 told = asyncio.run(campaign(mode, seed, asked.events, Path(folder), asked.real, replay))
             print(told.line(), flush=True)
             if told.failure is not None:
