@@ -307,7 +307,7 @@ class Session:
                     made.end("stopped")
                     (path / "checkpoint.pt").write_bytes(b"state")
                 case "fail":
-                    made.end("failed", "[red]a reason\x1b[31m with orders")
+                    made.end("failed", "[red]a reason with orders")
                     (path / "worker.log").write_bytes(b"Traceback\n\xff\x1b[2J [b]RuntimeError: x\n")
                 case "delete":
                     shutil.rmtree(path)

@@ -57,13 +57,15 @@ class Cells:
         """Write `text` from (row, column) to the right; what falls outside the rectangle is left out."""
         if not 0 <= row < self.height:
             return
-        for i, glyph in enumerate(_glyphs(text), start=column):
-            if 0 <= i < self.width:
-                self.glyph[row, i] = glyph
-                self.fg[row, i] = fg
-                self.bold[row, i] = bold
-                if bg is not None:
-                    self.bg[row, i] = bg
+        glyphs = _glyphs(text)
+        first, end = max(column, 0), min(column + len(glyphs), self.width)
+        if first >= end:
+            return
+        self.glyph[row, first:end] = glyphs[first - column : end - column]
+        self.fg[row, first:end] = fg
+        self.bold[row, first:end] = bold
+        if bg is not None:
+            self.bg[row, first:end] = bg
 
     def text(self, row: int, start: int = 0, stop: int | None = None) -> str:
         """The characters of a row from column `start` to `stop`, with their combining marks."""

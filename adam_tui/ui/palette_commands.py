@@ -7,7 +7,7 @@ from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from adam_tui.ui.actions import Action
 from adam_tui.ui.dialogs import Window
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
-from adam_tui.ui.theme import PREFIX
+from adam_tui.ui.own_themes import PREFIX
 
 
 class Palette(CommandPalette, Window[None]):

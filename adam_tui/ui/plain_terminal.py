@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
@@ -37,8 +35,3 @@ class PlainTerminal(LineFilter):
             return text
         likeness = to_ascii if self.ascii else to_console
         return "".join(likeness(character) * cell_len(character) for character in text)
-
-
-def is_console(environ: Mapping[str, str]) -> bool:
-    """Whether it is Linux's own console, without a window system: its font has 256 or 512 characters."""
-    return environ.get("TERM", "").startswith("linux")

@@ -20,12 +20,12 @@ from typing import Any
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
-# Signals that end the app with the terminal restored, and the exit status of each: what a shell reports of a program
-# that they killed. SIGINT and SIGQUIT come from elsewhere, for ctrl+c and ctrl+\ are keys here.
-ENDING_SIGNALS = {"SIGHUP": 128 + 1, "SIGINT": 128 + 2, "SIGQUIT": 128 + 3, "SIGTERM": 128 + 15}
+from adam_tui.draw.spelling import RESET
+from adam_tui.ui.terminal import ENDING_SIGNALS, OWN_SCREEN, SHOW_CURSOR
+
 # What `stop_application_mode` writes, for a terminal that did not take it: mouse, pastes and focus are not reported any
 # more, lines are wrapped, keys are plain, the shell's screen and the cursor are back.
-RESTORED = "\x1b[?1000;1003;1015;1006;2004;1004;2048l\x1b[?7h\x1b[<u\x1b[?1049l\x1b[?25h\x1b[0m"
+RESTORED = f"{RESET}\x1b[?1000;1003;1015;1006;2004;1004;2048l\x1b[?7h\x1b[<u{OWN_SCREEN}{SHOW_CURSOR}"
 PATIENCE = 0.3  # seconds that the last pictures may take when it ends
 GLANCE = 0.05  # seconds between two looks at whether the terminal takes them
 READ_BYTES = 4096
@@ -56,6 +56,11 @@ class SturdyDriver(LinuxDriver):
     def _end(self, status: int) -> None:
         with contextlib.suppress(RuntimeError):  # it has ended already
             self._loop.call_soon_threadsafe(partial(self._app.exit, return_code=status))
+
+    @property
+    def in_a_hurry(self) -> bool:
+        """Whether it ends now, and nothing is to be waited for."""
+        return self._hurrying
 
     def _hurry(self) -> None:
         """See to it that a terminal which takes nothing more holds nobody up."""
