@@ -200,7 +200,7 @@ def pictures_fill_their_panels(screen: ModeScreen):
             continue
         cells = view.cells
         assert cells is not None, f"{view.id} has no picture"
-        assert (cells.width, cells.height) == size, (view.id, cells.glyph.shape, size, view._known_size, view.size, screen.app.size, screen.app.screen_stack, screen._layout_required, screen._callbacks)
+        assert (cells.width, cells.height) == size, (view.id, cells.glyph.shape, size)
         assert cells.fg.shape == cells.bg.shape == (size.height, size.width, 3)
         for line in cells.lines():
             assert line_is_printable(line), (view.id, line)

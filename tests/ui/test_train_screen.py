@@ -113,6 +113,19 @@ async def test_the_terminal_may_change_its_size(app, made_run):
         await until(pilot, lambda: app.screen.query_one("#train-strip").display)
 
 
+async def test_what_was_hidden_while_the_terminal_changed_its_size_is_drawn_in_the_new_one(app, made_run):
+    made_run().start().train(2).end("stopped")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "92.00%" in panel(app, "runs"))
+        await pilot.press("v")
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("escape")
+        await pilot.pause()
+        for view in app.screen.query(CellView):
+            if view.content_region.area:
+                assert (view.cells.width, view.cells.height) == view.content_region.size, view.id
+
+
 async def test_the_app_opens_with_a_run(made_run, tmp_path):
     first = made_run().start().train(1).end("stopped")
     made_run("lion").start().train(1)
