@@ -137,7 +137,7 @@ def test_the_surface_to_copy_is_one():
 
 def test_the_page_to_copy_is_one():
     [source] = blocks("markdown")
-    page = read_page("helps", source)
+    page = read_page("helps", source, {})
     assert (page.section, len(page.tries)) == ("Ideas", 2)
     assert source.count("\n") < LONGEST_RECIPE
 

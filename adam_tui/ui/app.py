@@ -16,9 +16,10 @@ from textual.screen import Screen
 
 from adam_tui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.draw.palette import Palette
+from adam_tui.ui.actions import key_names
 from adam_tui.ui.line import Line, driver_of, is_remote
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
-from adam_tui.ui.own_keys import checked
+from adam_tui.ui.own_keys import checked, with_keys
 from adam_tui.ui.plain_terminal import PlainTerminal
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
@@ -93,15 +94,16 @@ class AdamApp(App[None]):
         self._run = run
         for theme in themes():
             self.register_theme(theme)
+        self.keys, problems = checked(self._config.keys, SHARED_ACTIONS)
+        self.set_keymap(self.keys)
         self._problems = [self._config.problem] if self._config.problem else []
         wanted = self._config.theme or PREFIX + (self._config.palette or DEFAULT_THEME.removeprefix(PREFIX))
         if wanted not in self.available_themes:
-            self._problems.append(f"no theme is called {wanted!r}: ctrl+p lists them")
+            palette = key_names(with_keys(SHARED_ACTIONS, self.keys))["palette"]
+            self._problems.append(f"no theme is called {wanted!r}: {palette} lists them")
             wanted = DEFAULT_THEME
         self.theme = wanted
-        self.keys, problems = checked(self._config.keys, SHARED_ACTIONS)
         self._problems += problems
-        self.set_keymap(self.keys)
         self._screens: dict[str, Screen[Any]] = {}
 
     @property
@@ -200,7 +202,7 @@ class AdamApp(App[None]):
         if mode == "learn":
             from adam_tui.ui.learn.screen import LearnScreen
 
-            return LearnScreen()
+            return LearnScreen(self.keys)
         return PlaygroundScreen(self._state, frames_per_second=self._config.fps, line=self.line)
 
     def action_perform(self, name: str) -> None:

@@ -14,6 +14,7 @@ from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.trajectory import start_of, trajectories
 from adam_tui.training.recipes import TRAINING_OPTIMIZERS
 from adam_tui.ui.learn.pages import TOUR, WIDEST, Page, pages, read_page, scenario_of, sources
+from adam_tui.ui.own_keys import all_key_names
 
 _numbers = runpy.run_path(str(Path(__file__).with_name("learn_numbers.py")))
 NUMBERS, variance = _numbers["NUMBERS"], _numbers["variance"]
@@ -34,6 +35,7 @@ MARKS = [
     for name, source in sources().items()
     for text, mark in COMPUTED.findall(source)
 ]
+KEYS = all_key_names({})
 TRIES = {f"{page.name}:{each.name}": each for page in pages() for each in page.tries}
 
 
@@ -59,7 +61,7 @@ def running_text(source: str) -> str:
     own = [line.split("|") for line in head.splitlines() if "|" in line]
     text = re.split(r"^## (?:Sources|Paper)$", text, flags=re.MULTILINE)[0]
     text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    text = re.sub(r"`[^`]*`|^#.*|^\d+\.|\*\*\d\*\*", "", text, flags=re.MULTILINE)  # a bold digit is a key
+    text = re.sub(r"`[^`]*`|^#.*|^\d+\.", "", text, flags=re.MULTILINE)
     return "\n".join((text, *(words for parts in own for words in parts[:2])))
 
 
@@ -215,6 +217,7 @@ def test_flags_mean_on_a_page_what_they_mean_on_the_command_line(flags: str) -> 
     [
         ("title: A\nsection: B", "no line ---"),
         ("title: A\nsection: B\nauthor: C\n---\n", "what is author"),
+        ("title: A\nsection: B\n---\nPress {key:plya}.", "no action is called plya"),
         ("title: A\nsection: B\ntry: x | y. | --surface bowl\n---\n", "--lane"),
         ("title: A\nsection: B\ntry: x | y. | --lane nobody\n---\n", "lane"),
         ("title: A\nsection: B\ntry: x | y. | --lane adam --stepss 3\n---\n", "stepss"),
@@ -222,5 +225,5 @@ def test_flags_mean_on_a_page_what_they_mean_on_the_command_line(flags: str) -> 
 )
 def test_a_page_that_is_wrong_is_refused_in_one_line(head: str, said: str) -> None:
     with pytest.raises(ValueError, match=said) as error:
-        read_page("test", head)
+        read_page("test", head, KEYS)
     assert "\n" not in str(error.value)

@@ -10,9 +10,10 @@ lines of `key: value`, then a line `---`:
     try: Twice as far | What is seen. | --surface bowl --lane adagrad:lr=0.2      or the page's own
 
 A number in the text that the engine can compute is marked, `0.25<!--=name-->`, and recomputed by the test of the
-pages; one that is quoted from a paper names it, `0.95<!--@Brown 2020-->`. The marks are taken out here.
+pages; one that is quoted from a paper names it, `0.95<!--@Brown 2020-->`. The marks are taken out here. A key is not
+written but asked for by its action, `{key:play}`, and filled in here as it is set.
 
-No Textual here, and nothing is read before `pages()` is called.
+No widgets here, and nothing is read before `pages()` is called.
 """
 
 from __future__ import annotations
@@ -25,18 +26,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import NoReturn
 
 from adam_tui.engine.gallery import GALLERY, Exhibit
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start
+from adam_tui.ui.own_keys import all_key_names
 
 FOLDER = "pages"
 TOUR = "tour"  # the page whose scenarios are the guided tour
 # What a code block may hold: an 80-column terminal less margins and scroll bar.
 WIDEST = 74
 MARK = re.compile(r"<!--[=@][^>]*-->")
+KEY = re.compile(r"\{key:(\w+)\}")
+_PUNCTUATION, _ESCAPED = re.compile(r"([!-/:-@\[-`{-~])"), r"\\\1"  # as Markdown wants it
 _ORDER = re.compile(r"^\d+-")
 
 
@@ -51,10 +56,15 @@ class Page:
     tries: tuple[Exhibit, ...]
 
 
-@lru_cache(maxsize=1)
-def pages() -> tuple[Page, ...]:
-    """All pages in their order; read once."""
-    return tuple(read_page(name, source) for name, source in sources().items())
+def pages(keys: Mapping[str, str] = MappingProxyType({})) -> tuple[Page, ...]:
+    """All pages in their order, read once; `keys` are those that a person set, by action."""
+    return _read(tuple(sorted(keys.items())))
+
+
+@lru_cache(maxsize=2)
+def _read(keys: tuple[tuple[str, str], ...]) -> tuple[Page, ...]:
+    names = all_key_names(dict(keys))
+    return tuple(read_page(name, source, names) for name, source in sources().items())
 
 
 def sources() -> dict[str, str]:
@@ -67,11 +77,15 @@ def sources() -> dict[str, str]:
     }
 
 
-def read_page(name: str, source: str) -> Page:
-    """The page that a file describes; ValueError with one line when it cannot be."""
+def read_page(name: str, source: str, keys: Mapping[str, str]) -> Page:
+    """The page that a file describes, with the keys' names by action; ValueError with one line when it cannot be."""
     head, rule, text = MARK.sub("", source).partition("\n---\n")
     if not rule:
         raise ValueError(f"page {name}: no line --- after the title")
+    if nameless := [action for action in KEY.findall(source) if action not in keys]:
+        raise ValueError(f"page {name}: no action is called {nameless[0]}")
+    head = KEY.sub(lambda mark: keys[mark[1]], head)
+    text = KEY.sub(lambda mark: f"**{_PUNCTUATION.sub(_ESCAPED, keys[mark[1]])}**", text)
     fields: dict[str, list[str]] = {}
     for line in head.splitlines():
         key, _, value = line.partition(":")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from textual import on
 from textual.containers import Center, Horizontal, VerticalScroll
@@ -37,9 +38,9 @@ class LearnScreen(ModeScreen):
     ACTIONS = ACTIONS
     HORIZONTAL_BREAKPOINTS = [(0, "-alone"), (WITH_CONTENTS, "-with-contents")]
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__()
-        self._pages = pages()
+        self._pages = pages(keys)
         self._at = 0
         self._scrolled: dict[str, float] = {}  # how far down each page was left
         self._tried: dict[str, int] = {}  # how many of a page's scenarios have been opened
@@ -94,7 +95,8 @@ class LearnScreen(ModeScreen):
             count = f" {tried % len(tries) + 1} of {len(tries)}" if len(tries) > 1 else ""
             parts = [
                 Content.from_markup(
-                    " [b $accent]t[/] [@click=screen.perform('try_it')]Try it$count:[/] [b $foreground]$title[/]",
+                    " [b $accent]$key[/] [@click=screen.perform('try_it')]Try it$count:[/] [b $foreground]$title[/]",
+                    key=self.key_names["try_it"],
                     count=count,
                     title=tries[tried % len(tries)].title,
                 )
@@ -124,11 +126,11 @@ class LearnScreen(ModeScreen):
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
-    def do_line_down(self) -> None:
+    def do_scroll_down(self) -> None:
         """Down."""
         self.query_one(Leaf).scroll_relative(y=1, animate=False)
 
-    def do_line_up(self) -> None:
+    def do_scroll_up(self) -> None:
         """Up."""
         self.query_one(Leaf).scroll_relative(y=-1, animate=False)
 

@@ -78,22 +78,22 @@ def footer(state: PlaygroundState) -> list[FooterKey]:
     """The keys that matter now."""
     if state.crosshair is not None:
         return [
-            FooterKey("←↑↓→", "move", "turn_up", 1),
-            FooterKey("⇧←⇧→", "far", "turn_up_coarse", 4),
-            FooterKey("enter", "start here", "type_value", 2),
-            FooterKey("esc", "cancel", "cancel", 3),
+            FooterKey("{turn_down}{knob_up}{knob_down}{turn_up}", "move", "turn_up", 1),
+            FooterKey("{turn_down_coarse}{turn_up_coarse}", "far", "turn_up_coarse", 4),
+            FooterKey("{type_value}", "start here", "type_value", 2),
+            FooterKey("{cancel}", "cancel", "cancel", 3),
         ]
     return [
-        FooterKey("space", "pause" if state.playing else "play", "play", 1),
-        FooterKey(", .", "step", "forward", 6),
-        FooterKey("o", "optimizer", "next_optimizer", 3),
-        FooterKey("↑↓ ←→", "tune", "turn_up", 4),
-        FooterKey("s", "surface", "next_surface", 5),
-        FooterKey("a x", "lanes", "add_lane", 7),
-        FooterKey("[ ]", "select", "next_lane", 10),
-        FooterKey("p", "start", "place", 8),
-        FooterKey("r", "replay", "restart", 9),
-        FooterKey("z", "zoom", "zoom_in", 11),
-        FooterKey("?", "keys", "help", 2),
-        FooterKey("q", "quit", "quit", 12),
+        FooterKey("{play}", "pause" if state.playing else "play", "play", 1),
+        FooterKey("{back} {forward}", "step", "forward", 6),
+        FooterKey("{next_optimizer}", "optimizer", "next_optimizer", 3),
+        FooterKey("{knob_up}{knob_down} {turn_down}{turn_up}", "tune", "turn_up", 4),
+        FooterKey("{next_surface}", "surface", "next_surface", 5),
+        FooterKey("{add_lane} {remove_lane}", "lanes", "add_lane", 7),
+        FooterKey("{previous_lane} {next_lane}", "select", "next_lane", 10),
+        FooterKey("{place}", "start", "place", 8),
+        FooterKey("{restart}", "replay", "restart", 9),
+        FooterKey("{zoom_in}", "zoom", "zoom_in", 11),
+        FooterKey("{help}", "keys", "help", 2),
+        FooterKey("{quit}", "quit", "quit", 12),
     ]

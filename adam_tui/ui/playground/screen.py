@@ -196,7 +196,8 @@ class PlaygroundScreen(ModeScreen):
         caption.display = exhibit is not None
         if exhibit is not None:
             place = f"{self.state.stop + 1}/{len(self.state.tour)}"
-            more = "  M next · m all · 3 Learn · esc close" if len(self.state.tour) > 1 else "  3 Learn · esc close"
+            others = "{next_exhibit} next · {gallery} all · " if len(self.state.tour) > 1 else ""
+            more = self.named(f"  {others}{{mode_learn}} Learn · {{cancel}} close")
             caption.update(
                 Content.assemble(
                     (f"{place} {exhibit.title}", "bold $accent"), f"  {exhibit.sentence}", (more, "$text-muted")

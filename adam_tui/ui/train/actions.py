@@ -59,54 +59,57 @@ ACTIONS: tuple[Action, ...] = (
 def footer(state: TrainState) -> list[FooterKey]:
     """The keys that matter now."""
     run = state.run
-    ends = [FooterKey("?", "keys", "help", 6), FooterKey("q", "quit", "quit", 20)]
+    ends = [FooterKey("{help}", "keys", "help", 6), FooterKey("{quit}", "quit", "quit", 20)]
     if state.table:
         return [
-            FooterKey("↑↓", "run", "next_run", 1),
-            FooterKey("s S", "sort", "sort", 2),
-            FooterKey("/", "search", "search", 3),
-            FooterKey("a", "overlay", "overlay", 4),
-            FooterKey("T", "again", "again", 7),
-            FooterKey("c", "copy", "copy", 8),
-            FooterKey("tab", "curves", "table", 5),
+            FooterKey("{knob_up}{knob_down}", "run", "next_run", 1),
+            FooterKey("{sort} {reverse}", "sort", "sort", 2),
+            FooterKey("{search}", "search", "search", 3),
+            FooterKey("{overlay}", "overlay", "overlay", 4),
+            FooterKey("{again}", "again", "again", 7),
+            FooterKey("{copy}", "copy", "copy", 8),
+            FooterKey("{table}", "curves", "table", 5),
             *ends,
         ]
     if state.cursor is not None:
         return [
-            FooterKey("←→", "step", "turn_up", 1),
-            FooterKey("⇧←⇧→", "far", "turn_up_coarse", 3),
-            FooterKey("z Z", "zoom", "zoom_in", 4),
-            FooterKey("g", "axis", "axis", 7),
-            FooterKey("m", "smooth", "smoothing", 8),
-            FooterKey("[ ]", "run", "next_run", 5),
-            FooterKey("esc", "done", "close", 2),
+            FooterKey("{turn_down}{turn_up}", "step", "turn_up", 1),
+            FooterKey("{turn_down_coarse}{turn_up_coarse}", "far", "turn_up_coarse", 3),
+            FooterKey("{zoom_in} {zoom_out}", "zoom", "zoom_in", 4),
+            FooterKey("{axis}", "axis", "axis", 7),
+            FooterKey("{smoothing}", "smooth", "smoothing", 8),
+            FooterKey("{previous_run} {next_run}", "run", "next_run", 5),
+            FooterKey("{close}", "done", "close", 2),
             *ends,
         ]
-    keys = [FooterKey("t", "start", "start", 1)]
+    keys = [FooterKey("{start}", "start", "start", 1)]
     if run is not None and run.alive:
         keys += [
-            FooterKey("space", "resume" if run.state == "paused" else "pause", "pause", 2),
-            FooterKey("x", "stop", "stop", 3),
+            FooterKey("{pause}", "resume" if run.state == "paused" else "pause", "pause", 2),
+            FooterKey("{stop}", "stop", "stop", 3),
         ]
     elif run is not None and run.resumable:
-        keys.append(FooterKey("u", "go on", "continue_run", 2))
-    keys += [FooterKey("o", "optimizer", "next_optimizer", 4), FooterKey("↑↓ ←→", "tune", "turn_up", 5)]
+        keys.append(FooterKey("{continue_run}", "go on", "continue_run", 2))
+    keys += [
+        FooterKey("{next_optimizer}", "optimizer", "next_optimizer", 4),
+        FooterKey("{knob_up}{knob_down} {turn_down}{turn_up}", "tune", "turn_up", 5),
+    ]
     if run is not None:
         if run.alive or state.live:
-            keys.append(FooterKey("h", "next run" if state.live else "this run", "live", 9))
+            keys.append(FooterKey("{live}", "next run" if state.live else "this run", "live", 9))
         if len(state.runs) > 1:
             keys += [
-                FooterKey("[ ]", "run", "next_run", 7),
-                FooterKey("tab", "runs", "table", 10),
-                FooterKey("a", "overlay", "overlay", 13),
+                FooterKey("{previous_run} {next_run}", "run", "next_run", 7),
+                FooterKey("{table}", "runs", "table", 10),
+                FooterKey("{overlay}", "overlay", "overlay", 13),
             ]
         keys += [
-            FooterKey("v", "model", "view", 8),
-            FooterKey("i", "read", "cursor", 11),
-            FooterKey("z", "zoom", "zoom_in", 14),
-            FooterKey("l", "linear" if state.log else "log", "log", 15),
-            FooterKey("w", "all" if state.recent else "recent", "window", 16),
+            FooterKey("{view}", "model", "view", 8),
+            FooterKey("{cursor}", "read", "cursor", 11),
+            FooterKey("{zoom_in}", "zoom", "zoom_in", 14),
+            FooterKey("{log}", "linear" if state.log else "log", "log", 15),
+            FooterKey("{window}", "all" if state.recent else "recent", "window", 16),
         ]
         if not run.alive:
-            keys.append(FooterKey("d", "delete", "delete", 12))
+            keys.append(FooterKey("{delete}", "delete", "delete", 12))
     return [*keys, *ends]

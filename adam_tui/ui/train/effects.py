@@ -109,7 +109,9 @@ def delete(screen: TrainScreen) -> None:
     if run is None:
         return
     if run.alive:
-        screen.notify(f"{run.id} is {run.state}: x stops it first", severity="warning")
+        screen.notify(
+            f"{run.id} is {run.state}: {screen.key_names['stop']} stops it first", severity="warning", markup=False
+        )
         return
 
     def answered(answer: str | None) -> None:
@@ -261,7 +263,7 @@ def train_lane(screen: TrainScreen, lane: Lane) -> None:
 def _selected(screen: TrainScreen) -> RunView | None:
     run = screen.state.run
     if run is None:
-        screen.notify("there is no run yet: t starts one")
+        screen.notify(f"there is no run yet: {screen.key_names['start']} starts one", markup=False)
     return run
 
 
@@ -270,7 +272,8 @@ def _at_work(screen: TrainScreen) -> RunView | None:
     run = _selected(screen)
     if run is not None and not run.alive:
         word = words.state_word(run, screen.selected_history())
-        screen.notify(f"{run.id} is over: {word}" + (", u lets it go on" if run.resumable else ""))
+        again = f", {screen.key_names['continue_run']} lets it go on" if run.resumable else ""
+        screen.notify(f"{run.id} is over: {word}{again}", markup=False)
         return None
     return run
 

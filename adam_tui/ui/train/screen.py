@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Size
 from textual.reactive import reactive
@@ -201,7 +202,7 @@ class TrainScreen(ModeScreen):
             event = e.PutCursor(axes.moved(shown.scale, shown.history, at, cells, shown.limits, columns))
         elif isinstance(event, e.Turn | e.SetKnob | e.ResetKnob) and (run := self.state.tuning) and not run.tunable:
             word = "waits for its turn" if run.alive else "is over"
-            self.notify(f"{run.id} {word}: h turns the next run's")
+            self.notify(f"{run.id} {word}: {self.key_names['live']} turns the next run's", markup=False)
             return
         self.state = update(self.state, event)  # type: ignore[arg-type]
 
@@ -297,7 +298,7 @@ class TrainScreen(ModeScreen):
         run = state.run
         told = run is not None and run.state in ("failed", LOST)
         log = self.feed.log(run.id, LOG_LINES_SHOWN) if run is not None and told else ""
-        self._about = picture.notes(state, histories, log, self._palette)
+        self._about = picture.notes(state, histories, log, self._palette, self.key_names)
         self.query_one(TabsLine).status = picture.status_line(state, histories, self.size.width, self._palette)
         if run is None:
             self._title("loss", picture.GALLERY_TITLE)
@@ -306,14 +307,14 @@ class TrainScreen(ModeScreen):
             self._title("loss", charts.loss_title(state, histories), legend)
         self._title("accuracy", charts.accuracy_title(state, histories), charts.best_words(self.selected_history()))
         self._title("runs", "Runs")
-        self._title("knobs", picture.knobs_title(state), picture.knobs_subtitle(state))
+        self._title("knobs", picture.knobs_title(state), self.named(picture.knobs_subtitle(state)))
         self._title("now", picture.run_title(state, histories, self._palette))
         self._title("extra", picture.extra_title(state, histories))
         view, found = state.view, self._evaluation()
         self._title("strip", model_views.title(view, found), model_views.HINTS[view])
         if state.table:
             shown = len(table.listed(state, histories, self._clock()))
-            self._title("table", table.title(state, shown), table.HINT)
+            self._title("table", table.title(state, shown), self.named(table.HINT))
         width, height = self.size
         if height:
             self._set_heights(width, height)
@@ -342,9 +343,9 @@ class TrainScreen(ModeScreen):
         return self.feed.evaluation(self.state.selected)
 
     def _title(self, name: str, title: str, subtitle: str = "") -> None:
-        view = self._view(name)
-        if (str(view.border_title or ""), str(view.border_subtitle or "")) != (title, subtitle):
-            view.border_title, view.border_subtitle = title, subtitle
+        view, plain = self._view(name), (Content(title), Content(subtitle))  # as it is: a search may hold brackets
+        if (view.border_title or "", view.border_subtitle or "") != (plain[0].markup, plain[1].markup):
+            view.border_title, view.border_subtitle = plain
 
     def _view(self, name: str) -> CellView:
         return self.query_one(f"#train-{name}", CellView)
@@ -360,7 +361,7 @@ class TrainScreen(ModeScreen):
         state, histories, palette = self.state, self.feed.histories, self._palette
         match name:
             case "loss" if state.run is None:
-                return picture.gallery(state, width, height, palette)
+                return picture.gallery(state, self.key_names["start"], width, height, palette)
             case "loss":
                 return charts.loss(state, histories, width, height, palette, picture.nothing_yet(state))
             case "accuracy":
