@@ -1,23 +1,25 @@
 """What a person has settled once: `config.toml` in the user's configuration directory, and the theme chosen last.
 
 The file is the person's own and is never written. A theme chosen in the app goes into `theme.json` beside it, and
-holds until the file names another one. A file that cannot be used is one sentence, and the defaults.
+holds until the file names another one; which hints were tried goes into `hints.json`. A file that cannot be used is one
+sentence, and the defaults.
 
 Standard library only; where the directory is, platformdirs is asked when it is needed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 VARIABLE = "ADAM_TUI_CONFIG"  # another file than the usual one
-CHOSEN = "theme.json"
+CHOSEN, TRIED = "theme.json", "hints.json"
 DEFAULT_FPS, MOST_FPS = 20, 60
 PALETTE_NAMES = ("dark", "light", "magma", "grey")
 
@@ -26,7 +28,7 @@ PALETTE_NAMES = ("dark", "light", "magma", "grey")
 class Config:
     """The settings. An empty `theme` or `palette` is the default; `keys` are Textual's key names by action.
 
-    `problem` is one sentence when a file is there and cannot be used.
+    `tried` are the hints that were tried or put away. `problem` is one sentence when a file cannot be used.
     """
 
     theme: str = ""
@@ -34,6 +36,8 @@ class Config:
     keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     fps: int = DEFAULT_FPS
     runs: Path | None = None
+    hints: bool = True
+    tried: frozenset[str] = frozenset()
     problem: str = ""
 
 
@@ -58,6 +62,7 @@ def load() -> Config:
         config = Config(problem=f"{path}: {error.strerror or error}; the defaults are used")
     except ValueError as error:
         config = Config(problem=f"{path}: {error}; the defaults are used")
+    config = replace(config, tried=_tried(path.with_name(TRIED)))
     chosen = _chosen(path.with_name(CHOSEN))
     # The file's word counts again once it is another one than at the time of the choice.
     if chosen.get("theme") and chosen.get("instead_of") == config.theme:
@@ -73,7 +78,7 @@ def parse(text: str) -> Config:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(" ".join(str(error).split())) from None
-    known = ("theme", "palette", "keys", "fps", "runs")
+    known = ("theme", "palette", "keys", "fps", "runs", "hints")
     if unknown := [name for name in data if name not in known]:
         raise ValueError(f"there is no setting {unknown[0]!r}; there are {', '.join(known)}")
     palette = _text(data, "palette")
@@ -86,12 +91,16 @@ def parse(text: str) -> Config:
     if not isinstance(keys, dict) or not all(isinstance(key, str) and key for key in keys.values()):
         raise ValueError('keys is a table such as [keys] and below it play = "space"')
     runs = _text(data, "runs")
+    hints = data.get("hints", True)
+    if type(hints) is not bool:
+        raise ValueError(f"hints is true or false, not {hints!r}")
     return Config(
         theme=_text(data, "theme"),
         palette=palette,
         keys=MappingProxyType(keys),
         fps=fps,
         runs=Path(runs).expanduser() if runs else None,
+        hints=hints,
     )
 
 
@@ -105,6 +114,24 @@ def remember_theme(theme: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     chosen = json.dumps({"theme": theme, "instead_of": instead_of})
     path.with_name(CHOSEN).write_text(chosen + "\n", encoding="utf-8")
+
+
+def remember_hints(tried: Iterable[str]) -> None:
+    """Show these no more. Where that cannot be written they come again: no reason to say anything."""
+    path = config_file().with_name(TRIED)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"tried": sorted({*tried, *_tried(path)})}) + "\n", encoding="utf-8")
+
+
+def _tried(path: Path) -> frozenset[str]:
+    """The hints that were tried; none when that cannot be read."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return frozenset()
+    names = data.get("tried") if isinstance(data, dict) else None
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:

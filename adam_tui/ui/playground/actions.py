@@ -49,7 +49,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_surface", "s", "Next surface", SURFACE, e.CycleSurface(1)),
     Action("previous_surface", "S", "Previous surface", SURFACE, e.CycleSurface(-1)),
     Action("place", "p", "Place the start with a crosshair", SURFACE, e.Place()),
-    Action("cancel", "escape", "Put the crosshair or the caption away", SURFACE),
+    Action("cancel", "escape", "Put the crosshair, the caption or the hints away", SURFACE),
     Action("type_start", "P", "Type the start", SURFACE),
     Action("random_start", "R", "Random start", SURFACE),
     Action("function", "F", "Type your own function f(x, y)", SURFACE),

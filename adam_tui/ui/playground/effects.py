@@ -37,8 +37,11 @@ def type_value(screen: PlaygroundScreen) -> None:
 
 
 def cancel(screen: PlaygroundScreen) -> None:
-    """Esc: put the crosshair away, or the caption."""
-    screen.dispatch(e.CancelPlace() if screen.state.crosshair is not None else e.CloseCaption())
+    """Esc: put away the crosshair, else the caption, else the hints."""
+    state = screen.state
+    screen.dispatch(
+        e.CancelPlace() if state.crosshair is not None else e.CloseCaption() if state.tour else e.EndHints()
+    )
 
 
 def gallery(screen: PlaygroundScreen) -> None:

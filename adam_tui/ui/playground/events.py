@@ -136,6 +136,17 @@ class CloseCaption(Signal):
     """Take the caption away; the scenario stays."""
 
 
+@dataclass(frozen=True)
+class Used:
+    """An action of the table was used: what proposed to try it is done."""
+
+    action: str
+
+
+class EndHints(Signal):
+    """Propose nothing any more."""
+
+
 class ToggleFork(Signal):
     """Let a turned knob fork the path at the shown step, or replay it from its start."""
 
@@ -243,6 +254,8 @@ Event = (
     | Open
     | NextExhibit
     | CloseCaption
+    | Used
+    | EndHints
     | ToggleFork
     | Undo
     | Redo

@@ -15,7 +15,8 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
-from adam_tui.draw.cells import Cells
+from adam_tui.config import remember_hints
+from adam_tui.draw.cells import Cells, columns
 from adam_tui.draw.palette import Palette
 from adam_tui.ui.actions import FooterKey
 from adam_tui.ui.line import Line
@@ -23,6 +24,7 @@ from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground import picture
 from adam_tui.ui.playground.actions import ACTIONS, footer
+from adam_tui.ui.playground.hints import hint
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
 from adam_tui.ui.widgets.cell_view import CellView
@@ -88,8 +90,8 @@ class PlaygroundScreen(ModeScreen):
     def _expected_side(self) -> Size:
         """The right side's size before the first layout, so that the first is the last."""
         size = self.app.size
-        columns = next(columns for least, columns in reversed(SIDE_COLUMNS) if size.width >= least)
-        return Size(columns, max(size.height - LINES, 0))
+        width = next(columns for least, columns in reversed(SIDE_COLUMNS) if size.width >= least)
+        return Size(width, max(size.height - LINES - bool(self.state.hints), 0))
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter now."""
@@ -154,8 +156,10 @@ class PlaygroundScreen(ModeScreen):
         only_time = before.playing and after.playing and before.scenario == after.scenario
         if not only_time:
             self._dress()
-        if before.exhibit != after.exhibit:
+        if (before.exhibit, hint(before)) != (after.exhibit, hint(after)):
             self._caption()
+        if after.hints != before.hints:
+            remember_hints(set(before.hints) - set(after.hints))
         self._draw(("contour", "timeline"))
         if not (only_time and self._frame % self._frames_per_reading):
             self._draw(("lanes", "knobs", "inspector", "loss"))
@@ -190,10 +194,17 @@ class PlaygroundScreen(ModeScreen):
             signs += [f"[rgb({r},{g},{b})]→ {name}[/]" for name, (r, g, b) in colors]
         return " · ".join(signs)
 
+    def action_perform(self, name: str) -> None:
+        """Do it; then what proposed to try it is done."""
+        super().action_perform(name)
+        self.dispatch(e.Used(name))
+
     def _caption(self) -> None:
-        """The sentence of a named scenario, while there is one."""
+        """The sentence of a named scenario, while there is one; else what one may try next."""
         caption, exhibit = self.query_one("#caption", Static), self.state.exhibit
-        caption.display = exhibit is not None
+        proposed, way_out = map(self.named, hint(self.state))
+        caption.display = exhibit is not None or bool(proposed)
+        caption.set_class(exhibit is None, "-hint")
         if exhibit is not None:
             place = f"{self.state.stop + 1}/{len(self.state.tour)}"
             others = "{next_exhibit} next · {gallery} all · " if len(self.state.tour) > 1 else ""
@@ -203,6 +214,11 @@ class PlaygroundScreen(ModeScreen):
                     (f"{place} {exhibit.title}", "bold $accent"), f"  {exhibit.sentence}", (more, "$text-muted")
                 )
             )
+        elif proposed:
+            key, _, words = proposed.partition(" ")
+            room = self.size.width - 2 - columns(proposed)
+            right = f"{way_out:>{room}}" if columns(way_out) < room else ""
+            caption.update(Content.assemble((key, "bold $accent"), f" {words}", (right, "$text-muted")))
         self.call_after_refresh(self._dress)
 
     def _title(self, panel: str, title: str, subtitle: str = "") -> None:
@@ -229,7 +245,7 @@ class PlaygroundScreen(ModeScreen):
     def on_resize(self, event: Resize) -> None:
         """Share the rows anew once the layout is known."""
         super().on_resize(event)
-        self.call_after_refresh(self._dress)
+        self._caption()
 
     def on_click(self, event: Click) -> None:
         """Start from where the plot was clicked."""

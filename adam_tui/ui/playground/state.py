@@ -78,9 +78,8 @@ class PlaygroundState:
 
     `window` None is the surface's own bounds; `crosshair` is a point while a start is being placed. With `fork` a
     turned knob changes the path from the shown step on, and `ghosts` keeps for each lane the one it left, or None.
-    `tour` are
-    named scenarios that were opened together, `stop` the one shown, and `pause_at` where to pause for it. `past` and
-    `future` are for undo and redo.
+    `tour` are named scenarios that were opened together, `stop` the one shown, and `pause_at` where to pause for it.
+    `hints` are the names of those that are left, the first one shown. `past` and `future` are for undo and redo.
     """
 
     scenario: Scenario = field(default_factory=Scenario)
@@ -100,6 +99,7 @@ class PlaygroundState:
     tour: tuple[Exhibit, ...] = ()
     stop: int = 0
     pause_at: int | None = None
+    hints: tuple[str, ...] = ()
     past: tuple[Scenario, ...] = ()
     future: tuple[Scenario, ...] = ()
 

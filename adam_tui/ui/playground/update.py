@@ -23,6 +23,7 @@ from adam_tui.ui.playground.events import (
     CycleSurface,
     CycleWarmup,
     DuplicateLane,
+    EndHints,
     Event,
     LineUp,
     NextExhibit,
@@ -47,8 +48,10 @@ from adam_tui.ui.playground.events import (
     ToggleFork,
     TogglePlay,
     Undo,
+    Used,
     Zoom,
 )
+from adam_tui.ui.playground.hints import without
 from adam_tui.ui.playground.state import FILLS, SPEEDS, PlaygroundState, Switch
 
 if TYPE_CHECKING:
@@ -128,6 +131,11 @@ def _happened(state: PlaygroundState, event: Event) -> PlaygroundState:
             return _opened(state, state.tour, (state.stop + 1) % len(state.tour)) if state.tour else state
         case CloseCaption():
             return replace(state, tour=(), stop=0)
+        case Used(action):
+            # While a start is placed the arrows and enter mean something else.
+            return state if state.crosshair is not None else replace(state, hints=without(state.hints, action))
+        case EndHints():
+            return replace(state, hints=())
         case ToggleFork():
             return replace(state, fork=not state.fork)
         case Undo():
@@ -188,6 +196,7 @@ def _opened(state: PlaygroundState, exhibits: tuple[Exhibit, ...], at: int) -> P
         tour=exhibits,
         stop=at,
         pause_at=exhibit.look_at,
+        hints=state.hints,
         past=state.past,
     )
 
