@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from adam_tui.engine.gallery import Exhibit
     from adam_tui.engine.scenario import Lane
+    from adam_tui.ui.caption import Finale
 
 # Signals that end the app with the terminal restored, and the exit status after each. The terminal is lost or on its
 # way after the first two; SIGINT comes from elsewhere, for ctrl+c is a key here.
@@ -177,12 +178,34 @@ class AdamApp(App[None]):
             self.install_screen(self._screens[mode], mode)
         return self._screens[mode]
 
-    def open_exhibits(self, exhibits: Sequence[Exhibit], at: int = 0) -> None:
-        """Show a named scenario in the playground, with its caption and the others one key away."""
-        self.show_mode("playground")
-        playground = self._screens["playground"]
+    def open_exhibits(self, exhibits: Sequence[Exhibit], at: int = 0, finale: Finale | None = None) -> None:
+        """Show a named scenario in the playground, with its caption and the others one key away.
+
+        The stop after the last one is the finale, in the training mode.
+        """
+        if at < len(exhibits):
+            self.show_mode("playground")
+        playground = self._kept("playground")
         assert isinstance(playground, PlaygroundScreen)
-        playground.dispatch(Open(tuple(exhibits), at))
+        playground.dispatch(Open(tuple(exhibits), at, finale))
+        if at == len(exhibits):
+            self.show_finale()
+
+    def show_finale(self) -> None:
+        """The tour's last stop: the training mode, with a line on what to do there."""
+        from adam_tui.ui.train.events import Teach
+
+        tour = self.tour
+        self.show_mode("train")
+        training = self._screens["train"]
+        assert isinstance(training, ModeScreen)
+        training.dispatch(Teach(f"{tour.stop + 1}/{tour.stops}", tour.finale))
+
+    @property
+    def tour(self) -> PlaygroundState:
+        """The playground's state: which scenarios are open in it, and which of them is shown."""
+        playground = self._screens.get("playground")
+        return playground.state if isinstance(playground, PlaygroundScreen) else self._state
 
     def train_lane(self, lane: Lane) -> None:
         """Ask whether to train the network with the optimizer of one of the playground's lanes."""

@@ -18,7 +18,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("contents", "enter", "Contents: go to any page", PAGES),
     Action("try_it", "t", "Open this page's next scenario in the playground", TRY),
     Action("pick_try", "T", "Choose among this page's scenarios", TRY),
-    Action("tour", "g", "Guided tour: from one step to training a network", TRY),
+    Action("tour", "g", "Guided tour, from one step to training a network; goes on where it was left", TRY),
 )
 
 

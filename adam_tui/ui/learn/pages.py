@@ -8,6 +8,7 @@ lines of `key: value`, then a line `---`:
     optimizer: adagrad            its rule, knobs and paper take the places of {rule}, {knobs} and {paper}
     try: adagrad-slows            a scenario of the gallery
     try: Twice as far | What is seen. | --surface bowl --lane adagrad:lr=0.2      or the page's own
+    train: Yourself | What to do.  what comes after them, in the training mode
 
 A number in the text that the engine can compute is marked, `0.25<!--=name-->`, and recomputed by the test of the
 pages; one that is quoted from a paper names it, `0.95<!--@Brown 2020-->`. The marks are taken out here. A key is not
@@ -33,6 +34,7 @@ from adam_tui.engine.gallery import GALLERY, Exhibit
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start
+from adam_tui.ui.caption import Finale
 from adam_tui.ui.own_keys import all_key_names
 
 FOLDER = "pages"
@@ -47,13 +49,22 @@ _ORDER = re.compile(r"^\d+-")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page. `name` is the file's without its number, `text` is Markdown without the title."""
+    """One page. `name` is the file's without its number, `text` is Markdown without the title.
+
+    `tries` are scenarios for the playground; after the last of them `finale` is to be tried in the training mode.
+    """
 
     name: str
     title: str
     section: str
     text: str
     tries: tuple[Exhibit, ...]
+    finale: Finale | None = None
+
+    @property
+    def stops(self) -> tuple[Exhibit | Finale, ...]:
+        """All that can be tried, in order."""
+        return (*self.tries, self.finale) if self.finale else self.tries
 
 
 def pages(keys: Mapping[str, str] = MappingProxyType({})) -> tuple[Page, ...]:
@@ -90,14 +101,15 @@ def read_page(name: str, source: str, keys: Mapping[str, str]) -> Page:
     for line in head.splitlines():
         key, _, value = line.partition(":")
         fields.setdefault(key.strip(), []).append(value.strip())
-    if unknown := set(fields) - {"title", "section", "optimizer", "try"}:
+    if unknown := set(fields) - {"title", "section", "optimizer", "try", "train"}:
         raise ValueError(f"page {name}: what is {', '.join(sorted(unknown))}?")
     title = fields["title"][0]
     tries = tuple(_exhibit(name, title, n, line) for n, line in enumerate(fields.get("try", ()), 1))
     text = text.strip()
     if "optimizer" in fields:
         text = _filled(text, fields["optimizer"][0])
-    return Page(name, title, fields["section"][0], text, tries)
+    finale = Finale(*(part.strip() for part in fields["train"][0].split("|"))) if "train" in fields else None
+    return Page(name, title, fields["section"][0], text, tries, finale)
 
 
 def _exhibit(page: str, title: str, number: int, line: str) -> Exhibit:

@@ -40,7 +40,7 @@ def cancel(screen: PlaygroundScreen) -> None:
     """Esc: put away the crosshair, else the caption, else the hints."""
     state = screen.state
     screen.dispatch(
-        e.CancelPlace() if state.crosshair is not None else e.CloseCaption() if state.tour else e.EndHints()
+        e.CancelPlace() if state.crosshair is not None else e.CloseCaption() if state.exhibit else e.EndHints()
     )
 
 
@@ -58,8 +58,10 @@ def gallery(screen: PlaygroundScreen) -> None:
 
 
 def next_exhibit(screen: PlaygroundScreen) -> None:
-    """Shift+M: the next such scenario, or the first."""
+    """Shift+M: the next such scenario, or the first; after the last one of the tour its finale."""
     screen.dispatch(e.NextExhibit() if screen.state.tour else e.Open(tuple(GALLERY.values())))
+    if screen.state.tour and screen.state.exhibit is None:
+        screen.app.show_finale()  # type: ignore[attr-defined]
 
 
 def copy(screen: PlaygroundScreen) -> None:

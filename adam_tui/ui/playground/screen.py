@@ -19,6 +19,7 @@ from adam_tui.config import remember_hints
 from adam_tui.draw.cells import Cells, columns
 from adam_tui.draw.palette import Palette
 from adam_tui.ui.actions import FooterKey
+from adam_tui.ui.caption import caption
 from adam_tui.ui.line import Line
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import events as e
@@ -201,24 +202,21 @@ class PlaygroundScreen(ModeScreen):
 
     def _caption(self) -> None:
         """The sentence of a named scenario, while there is one; else what one may try next."""
-        caption, exhibit = self.query_one("#caption", Static), self.state.exhibit
+        foot, exhibit = self.query_one("#caption", Static), self.state.exhibit
         proposed, way_out = map(self.named, hint(self.state))
-        caption.display = exhibit is not None or bool(proposed)
-        caption.set_class(exhibit is None, "-hint")
+        foot.display = exhibit is not None or bool(proposed)
+        foot.set_class(exhibit is None, "-hint")
         if exhibit is not None:
-            place = f"{self.state.stop + 1}/{len(self.state.tour)}"
-            others = "{next_exhibit} next · {gallery} all · " if len(self.state.tour) > 1 else ""
-            more = self.named(f"  {others}{{mode_learn}} Learn · {{cancel}} close")
-            caption.update(
-                Content.assemble(
-                    (f"{place} {exhibit.title}", "bold $accent"), f"  {exhibit.sentence}", (more, "$text-muted")
-                )
-            )
+            stops = self.state.stops
+            others = "{next_exhibit} next · {gallery} all · " if stops > 1 else ""
+            keys = self.named(others + "{mode_learn} Learn · {cancel} close")
+            place = f"{self.state.stop + 1}/{stops}"
+            foot.update(caption(place, exhibit.title, exhibit.sentence, keys))
         elif proposed:
             key, _, words = proposed.partition(" ")
             room = self.size.width - 2 - columns(proposed)
             right = f"{way_out:>{room}}" if columns(way_out) < room else ""
-            caption.update(Content.assemble((key, "bold $accent"), f" {words}", (right, "$text-muted")))
+            foot.update(Content.assemble((key, "bold $accent"), f" {words}", (right, "$text-muted")))
         self.call_after_refresh(self._dress)
 
     def _title(self, panel: str, title: str, subtitle: str = "") -> None:

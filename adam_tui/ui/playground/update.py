@@ -56,6 +56,7 @@ from adam_tui.ui.playground.state import FILLS, SPEEDS, PlaygroundState, Switch
 
 if TYPE_CHECKING:
     from adam_tui.engine.gallery import Exhibit
+    from adam_tui.ui.caption import Finale
 
 T = TypeVar("T")
 ZOOM = 0.7
@@ -125,12 +126,12 @@ def _happened(state: PlaygroundState, event: Event) -> PlaygroundState:
             return replace(state, scenario=replace(state.scenario, seed=state.scenario.seed + 1))
         case SetFunction(text):
             return _on_surface(state, replace(state.scenario, function=text, start=None))
-        case Open(exhibits, at):
-            return _opened(state, exhibits, at)
+        case Open(exhibits, at, finale):
+            return _opened(state, exhibits, at, finale)
         case NextExhibit():
-            return _opened(state, state.tour, (state.stop + 1) % len(state.tour)) if state.tour else state
+            return _opened(state, state.tour, (state.stop + 1) % state.stops, state.finale) if state.tour else state
         case CloseCaption():
-            return replace(state, tour=(), stop=0)
+            return replace(state, tour=(), stop=0, finale=None)
         case Used(action):
             # While a start is placed the arrows and enter mean something else.
             return state if state.crosshair is not None else replace(state, hints=without(state.hints, action))
@@ -185,7 +186,9 @@ def _next(choices: tuple[T, ...], current: T, by: int) -> T:
     return choices[(place + by) % len(choices)]
 
 
-def _opened(state: PlaygroundState, exhibits: tuple[Exhibit, ...], at: int) -> PlaygroundState:
+def _opened(state: PlaygroundState, exhibits: tuple[Exhibit, ...], at: int, finale: Finale | None) -> PlaygroundState:
+    if at == len(exhibits):
+        return replace(state, tour=exhibits, stop=at, finale=finale)
     exhibit = exhibits[at]
     return PlaygroundState(
         exhibit.scenario,
@@ -195,6 +198,7 @@ def _opened(state: PlaygroundState, exhibits: tuple[Exhibit, ...], at: int) -> P
         inspector=state.inspector,
         tour=exhibits,
         stop=at,
+        finale=finale,
         pause_at=exhibit.look_at,
         hints=state.hints,
         past=state.past,
@@ -277,7 +281,16 @@ def _on_surface(state: PlaygroundState, scenario: Scenario) -> PlaygroundState:
     )
     scenario = replace(scenario, lanes=lanes)
     return replace(
-        state, scenario=scenario, window=None, crosshair=None, ghosts=(), tour=(), stop=0, clock=0.0, playing=True
+        state,
+        scenario=scenario,
+        window=None,
+        crosshair=None,
+        ghosts=(),
+        tour=(),
+        stop=0,
+        finale=None,
+        clock=0.0,
+        playing=True,
     )
 
 

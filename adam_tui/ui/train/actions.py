@@ -52,7 +52,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("smoothing", "m", "Average the losses over more steps", CURVES, e.CycleSmoothing()),
     Action("view", "v", "Digits, mistakes, confusions, filters, gradients", MODEL, e.CycleView()),
     Action("previous_view", "V", "The same the other way round", MODEL, e.CycleView(-1)),
-    Action("close", "escape", "Put the cursor, the table or the view away", MODEL),
+    Action("close", "escape", "Put the cursor, the table, the view or the caption away", MODEL),
 )
 
 

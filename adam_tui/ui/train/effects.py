@@ -225,7 +225,7 @@ def _pan(screen: TrainScreen, share: float) -> None:
 
 
 def close(screen: TrainScreen) -> None:
-    """Esc: put away what was opened last: the table, the cursor, the zoom, a view of the model."""
+    """Esc: put away what was opened last: the table, the cursor, the zoom, a view of the model, what to do."""
     state = screen.state
     if state.table:
         screen.dispatch(e.Search("") if state.search else e.Toggle("table"))
@@ -235,6 +235,8 @@ def close(screen: TrainScreen) -> None:
         screen.dispatch(e.Look(None))
     elif state.live:
         screen.dispatch(e.Toggle("live"))
+    elif state.lesson is not None and state.view == "digits":
+        screen.dispatch(e.Teach())
     else:
         while screen.state.view != "digits":
             screen.dispatch(e.CycleView())

@@ -21,12 +21,14 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widget import Widget
+from textual.widgets import Static
 
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
 from adam_tui.training.protocol import RunSpec
 from adam_tui.training.rundir import runs_directory
 from adam_tui.ui.actions import FooterKey
+from adam_tui.ui.caption import caption
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.train import axes, charts, model_views, picture, table
 from adam_tui.ui.train import events as e
@@ -55,6 +57,7 @@ SECONDS_PER_CURVES = 0.45
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
 LOG_LINES_SHOWN = 2
 TITLE_MARGIN = 6  # columns of a frame that its title cannot have
+CAPTION_MARGIN = 2  # columns beside the words of a caption
 # A key that is held down turns a knob many times: the run is told once it rests.
 SETTLED = 0.3
 FAR = 10  # cells that the cursor moves with shift
@@ -123,6 +126,7 @@ class TrainScreen(ModeScreen):
         yield views["table"]
         yield Horizontal(left, right, id="body")
         yield views["strip"]
+        yield Static(id="train-caption")
         yield CellView(id="train-line")
         yield CellView(id="train-progress")
 
@@ -317,7 +321,7 @@ class TrainScreen(ModeScreen):
             self._title("table", table.title(state, shown), self.named(table.HINT))
         width, height = self.size
         if height:
-            self._set_heights(width, height)
+            self._set_heights(width, height - self._show_lesson(width))
 
     def _set_heights(self, width: int, height: int) -> None:
         state, history, found = self.state, self.selected_history(), self._evaluation()
@@ -331,6 +335,17 @@ class TrainScreen(ModeScreen):
         self.query_one("#body").display = rows.body > 0
         for name in PANELS[:-1]:
             self._set_height(name, getattr(rows, name))
+
+    def _show_lesson(self, width: int) -> int:
+        """What is to be done at the tour's last stop, and how many rows it takes."""
+        foot, lesson = self.query_one("#train-caption", Static), self.state.lesson
+        foot.display = lesson is not None
+        if lesson is None:
+            return 0
+        place, finale = lesson
+        words = caption(place, *finale, self.named("{mode_learn} Learn · {close} close"))
+        foot.update(words)
+        return len(words.wrap(width - CAPTION_MARGIN))
 
     def _set_height(self, name: str, rows: int) -> None:
         view = self._view(name)
