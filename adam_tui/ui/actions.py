@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from textual.binding import Binding
 
@@ -111,6 +111,21 @@ class FooterKey:
     word: str
     action: str
     rank: int
+
+
+class KeyRow(NamedTuple):
+    """A line of the help: keys, or a text with marks for them, and what they do."""
+
+    keys: str
+    words: str
+
+
+class KeyGroup(NamedTuple):
+    """Keys that belong together; `now` when they are those of what one is at, which then come first."""
+
+    title: str
+    rows: tuple[KeyRow, ...]
+    now: bool = False
 
 
 def fitting(keys: list[FooterKey], width: int) -> list[FooterKey]:

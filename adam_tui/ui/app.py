@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 from textual.binding import Binding
@@ -27,8 +27,6 @@ from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.theme import DEFAULT_THEME, PREFIX, css_variables, palette_of, themes
 
 if TYPE_CHECKING:
-    from textual.command import Provider
-
     from adam_tui.engine.gallery import Exhibit
     from adam_tui.engine.scenario import Lane
     from adam_tui.ui.caption import Finale
@@ -37,13 +35,6 @@ if TYPE_CHECKING:
 # way after the first two; SIGINT comes from elsewhere, for ctrl+c is a key here.
 ENDING_SIGNALS = {"SIGHUP": 128 + 1, "SIGTERM": 128 + 1, "SIGINT": 128 + 2}
 STARTED_SECONDS = 1.0  # the first pictures are on the screen, on a slow machine too
-
-
-def _action_commands() -> type[Provider]:
-    """The palette's source, loaded when the palette is first opened."""
-    from adam_tui.ui.palette_commands import ActionCommands
-
-    return ActionCommands
 
 
 def _collect_garbage_again() -> None:
@@ -63,13 +54,11 @@ class AdamApp(App[None]):
 
     TITLE = "adam-tui"
     CSS_PATH = "adam.tcss"
-    COMMANDS: ClassVar[set[Any]] = {_action_commands}
     BINDINGS = [
-        *(action.binding() for action in SHARED_ACTIONS if action.name != "palette"),
-        Binding("ctrl+p", "command_palette", "Search all actions", show=False, priority=True, id="palette"),
+        *(action.binding() for action in SHARED_ACTIONS),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False),
     ]
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False  # ours is in the look of the rest, and knows more words
 
     def __init__(
         self,
@@ -251,14 +240,17 @@ class AdamApp(App[None]):
 
     def do_help(self) -> None:
         """?."""
-        from adam_tui.ui.dialogs import Help
+        from adam_tui.ui.help import Help
 
-        actions = self.screen.actions if isinstance(self.screen, ModeScreen) else SHARED_ACTIONS
-        self.push_screen(Help("Keys", actions))
+        assert isinstance(self.screen, ModeScreen)
+        self.push_screen(Help(self.screen))
 
     def do_palette(self) -> None:
         """ctrl+p."""
-        self.action_command_palette()
+        from adam_tui.ui.command_palette import CommandPalette, entries
+
+        assert isinstance(self.screen, ModeScreen)
+        self.push_screen(CommandPalette(entries(self, self.screen)), lambda entry: entry.act() if entry else None)
 
     def do_quit(self) -> None:
         """Q: training goes on without us."""

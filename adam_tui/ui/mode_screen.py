@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from adam_tui.ui.actions import Action, FooterKey, key_names, with_keys_named
+from adam_tui.ui.actions import Action, FooterKey, KeyGroup, key_names, with_keys_named
 from adam_tui.ui.own_keys import with_keys
 from adam_tui.ui.widgets.key_line import KeyLine
 from adam_tui.ui.widgets.tabs_line import TabsLine
@@ -56,6 +56,10 @@ class ModeScreen(Screen[None]):
     def body(self) -> Iterable[Widget]:
         """What lies between the top line and the footer."""
         return ()
+
+    def keys_of_now(self) -> KeyGroup | None:
+        """The keys of what one is at, such as placing a start, with marks; None while nothing else is going on."""
+        return None
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The footer: every action that has a rank."""

@@ -46,7 +46,9 @@ async def test_the_footer_and_the_help_show_the_keys_as_they_are_set():
         assert "f2 keys" in footer(app)
         await pilot.press("f2")
         text = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
-        assert ";  One step forward" in text
+        assert "; ,  One step forward / back" in text
+        await pilot.press("f2")
+        assert app.screen.MODE == "playground", "the key that opened it closes it"
 
 
 async def test_a_shared_key_and_the_palette_can_be_set():

@@ -82,9 +82,7 @@ async def test_another_theme_redraws_every_picture_at_once():
 async def test_a_theme_is_chosen_from_the_palette_and_remembered(settings):
     app = AdamApp(PlaygroundState(), config=config.load())
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("ctrl+p", *"theme: nord", "down")
-        await pilot.pause(0.5)
-        await pilot.press("enter")
+        await pilot.press("ctrl+p", *"theme: nord", "enter")
         await pilot.pause()
         assert app.theme == "nord"
     assert config.load().theme == "nord"

@@ -16,9 +16,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_page", "right,n", "Next page", PAGES),
     Action("previous_page", "left,p", "Previous page", PAGES),
     Action("contents", "enter", "Contents: go to any page", PAGES),
-    Action("try_it", "t", "Open this page's next scenario in the playground", TRY),
+    Action("try_it", "t", "Try this page's next scenario", TRY),
     Action("pick_try", "T", "Choose among this page's scenarios", TRY),
-    Action("tour", "g", "Guided tour, from one step to training a network; goes on where it was left", TRY),
+    Action("tour", "g", "Guided tour; goes on where it was left", TRY),
 )
 
 

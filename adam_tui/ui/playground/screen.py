@@ -18,13 +18,13 @@ from textual.widgets import Static
 from adam_tui.config import remember_hints
 from adam_tui.draw.cells import Cells, columns
 from adam_tui.draw.palette import Palette
-from adam_tui.ui.actions import FooterKey
+from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import caption
 from adam_tui.ui.line import Line
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground import picture
-from adam_tui.ui.playground.actions import ACTIONS, footer
+from adam_tui.ui.playground.actions import ACTIONS, footer, keys_of_now
 from adam_tui.ui.playground.hints import hint
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
@@ -93,6 +93,10 @@ class PlaygroundScreen(ModeScreen):
         size = self.app.size
         width = next(columns for least, columns in reversed(SIDE_COLUMNS) if size.width >= least)
         return Size(width, max(size.height - LINES - bool(self.state.hints), 0))
+
+    def keys_of_now(self) -> KeyGroup | None:
+        """Those of placing a start, or of a scenario with a caption."""
+        return keys_of_now(self.state)
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter now."""

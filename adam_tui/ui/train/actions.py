@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adam_tui.ui.actions import Action, FooterKey
+from adam_tui.ui.actions import Action, FooterKey, KeyGroup, KeyRow
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.state import TrainState
 
@@ -13,23 +13,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("start", "t", "Start training with these hyperparameters", RUN),
     Action("pause", "space", "Pause or resume the selected run", RUN),
     Action("stop", "x", "Stop the selected run", RUN),
-    Action("continue_run", "u", "Let a run that was stopped, failed or lost go on from its checkpoint", RUN),
+    Action("continue_run", "u", "Let an ended run go on from its checkpoint", RUN),
     Action("again", "T", "Start again with the selected run's settings", RUN),
-    Action("copy", "c", "Copy the selected run as command line, PyTorch code or JSON", RUN),
+    Action("copy", "c", "Copy as command line, PyTorch code or JSON", RUN),
     Action("log_tail", "L", "Read the end of the run's worker.log", RUN),
     Action("previous_run", "left_square_bracket", "Select the run above", RUNS, e.SelectRun(-1)),
     Action("next_run", "right_square_bracket", "Select the run below", RUNS, e.SelectRun(1)),
-    Action("overlay", "a", "Take the selected run into the overlay, or out of it", RUNS, e.PickRun()),
+    Action("overlay", "a", "Take the run into the overlay, or out of it", RUNS, e.PickRun()),
     Action("overlay_all", "A", "Draw the overlay, or only the selected run", RUNS, e.Toggle("overlay")),
-    Action("table", "tab", "All runs in a wide table, or the curves again", RUNS, e.Toggle("table")),
+    Action("table", "tab", "All runs in a wide table, or the curves", RUNS, e.Toggle("table")),
     Action("sort", "s", "Sort the wide table by the next column", RUNS),
     Action("reverse", "S", "Sort it the other way round", RUNS, e.Toggle("rising")),
-    Action("search", "slash", "Keep only the runs with these words in the wide table", RUNS),
+    Action("search", "slash", "Keep only the runs with certain words", RUNS),
     Action("delete", "d", "Delete the selected run", RUNS),
     Action("next_optimizer", "o", "Next optimizer", KNOBS, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer", KNOBS, e.CycleOptimizer(-1)),
     Action("data", "D", "Next data set", KNOBS, e.CycleData()),
-    Action("live", "h", "Turn the next run's hyperparameters, or those of the selected run", KNOBS, e.Toggle("live")),
+    Action("live", "h", "Turn the next run's, or the selected run's", KNOBS, e.Toggle("live")),
     Action("knob_up", "up", "Choose the hyperparameter above", KNOBS, e.ChooseKnob(-1)),
     Action("knob_down", "down", "Choose the hyperparameter below", KNOBS, e.ChooseKnob(1)),
     Action("turn_down", "left", "Turn it down one notch; move the cursor", KNOBS, e.Turn(-1)),
@@ -37,23 +37,65 @@ ACTIONS: tuple[Action, ...] = (
     Action("turn_down_coarse", "shift+left", "Turn it down a coarse notch", KNOBS, e.Turn(-1, coarse=True)),
     Action("turn_up_coarse", "shift+right", "Turn it up a coarse notch", KNOBS, e.Turn(1, coarse=True)),
     Action("type_value", "enter", "Type an exact value", KNOBS),
-    Action("default", "backspace", "Back to the default, or to what the run began with", KNOBS, e.ResetKnob()),
+    Action("default", "backspace", "Back to the default or the first value", KNOBS, e.ResetKnob()),
     Action("cursor", "i", "A cursor that reads values: arrows move it", CURVES),
     Action("axis", "g", "Curves over steps, epochs or time", CURVES),
     Action("zoom_in", "z", "Zoom in around the cursor", CURVES),
     Action("zoom_out", "Z", "Zoom out", CURVES),
-    Action("earlier", "comma", "Look at an earlier part", CURVES),
-    Action("later", "full_stop", "Look at a later part", CURVES),
+    Action("earlier", "comma", "Look at earlier steps", CURVES),
+    Action("later", "full_stop", "Look at later steps", CURVES),
     Action("reset_view", "0", "Show the whole curves", CURVES, e.Look(None)),
     Action("first", "home", "Cursor to the first step", CURVES),
     Action("last", "end", "Cursor to the last step", CURVES),
     Action("log", "l", "Log or linear loss axis", CURVES, e.Toggle("log")),
-    Action("window", "w", "The recent part of the curves, or all of them", CURVES, e.Toggle("recent")),
+    Action("window", "w", "The recent part of the curves, or all", CURVES, e.Toggle("recent")),
     Action("smoothing", "m", "Average the losses over more steps", CURVES, e.CycleSmoothing()),
     Action("view", "v", "Digits, mistakes, confusions, filters, gradients", MODEL, e.CycleView()),
     Action("previous_view", "V", "The same the other way round", MODEL, e.CycleView(-1)),
-    Action("close", "escape", "Put the cursor, the table, the view or the caption away", MODEL),
+    Action("close", "escape", "Put away cursor, table, view or caption", MODEL),
 )
+
+
+TABLE = KeyGroup(
+    "Now: the wide table",
+    (
+        KeyRow("{knob_up}{knob_down}", "Choose the run above or below"),
+        KeyRow("{type_value}", "Look at its curves"),
+        KeyRow("{sort} {reverse}", "Sort by the next column; the other way round"),
+        KeyRow("{search}", "Keep only the runs with these words"),
+        KeyRow("{overlay}", "Take it into the overlay, or out of it"),
+        KeyRow("{table} {close}", "Back to the curves"),
+    ),
+)
+READING = KeyGroup(
+    "Now: reading with the cursor",
+    (
+        KeyRow("{turn_down}{turn_up}", "Move it by a cell"),
+        KeyRow("{turn_down_coarse}{turn_up_coarse}", "Move it far"),
+        KeyRow("{first} {last}", "To the first step; to the last"),
+        KeyRow("{zoom_in} {zoom_out}", "Zoom in or out around it"),
+        KeyRow("{previous_run} {next_run}", "Read another run"),
+        KeyRow("{close}", "Put it away"),
+    ),
+)
+TUNING = KeyGroup(
+    "Now: turning a run at work",
+    (
+        KeyRow("{knob_up}{knob_down}", "Choose a hyperparameter"),
+        KeyRow("{turn_down}{turn_up}", "Turn it: the run takes it at once"),
+        KeyRow("{default}", "Back to what the run began with"),
+        KeyRow("{live}", "Turn the next run's instead"),
+    ),
+)
+
+
+def keys_of_now(state: TrainState) -> KeyGroup | None:
+    """The keys that mean something else now."""
+    if state.table:
+        return TABLE
+    if state.cursor is not None:
+        return READING
+    return TUNING if state.tuning is not None and state.tuning.tunable else None
 
 
 def footer(state: TrainState) -> list[FooterKey]:

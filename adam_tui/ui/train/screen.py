@@ -27,12 +27,12 @@ from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
 from adam_tui.training.protocol import RunSpec
 from adam_tui.training.rundir import runs_directory
-from adam_tui.ui.actions import FooterKey
+from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import caption
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.train import axes, charts, model_views, picture, table
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train.actions import ACTIONS, footer
+from adam_tui.ui.train.actions import ACTIONS, footer, keys_of_now
 from adam_tui.ui.train.axes import Limits, Scale
 from adam_tui.ui.train.evaluation import Evaluation
 from adam_tui.ui.train.feed import Feed
@@ -129,6 +129,10 @@ class TrainScreen(ModeScreen):
         yield Static(id="train-caption")
         yield CellView(id="train-line")
         yield CellView(id="train-progress")
+
+    def keys_of_now(self) -> KeyGroup | None:
+        """Those of the wide table, of the cursor, or of a run at work."""
+        return keys_of_now(self.state)
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter now."""
