@@ -107,6 +107,8 @@ def parse(text: str) -> Config:
 def remember_theme(theme: str) -> None:
     """Open with this theme from now on. OSError when it cannot be written."""
     path = config_file()
+    if _is_no_file(path):
+        return
     try:
         instead_of = parse(path.read_text(encoding="utf-8")).theme
     except (OSError, ValueError):
@@ -118,10 +120,17 @@ def remember_theme(theme: str) -> None:
 
 def remember_hints(tried: Iterable[str]) -> None:
     """Show these no more. Where that cannot be written they come again: no reason to say anything."""
+    if _is_no_file(config_file()):
+        return
     path = config_file().with_name(TRIED)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"tried": sorted({*tried, *_tried(path)})}) + "\n", encoding="utf-8")
+
+
+def _is_no_file(path: Path) -> bool:
+    """Whether the settings are something like /dev/null, beside which nothing is to be kept."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _tried(path: Path) -> frozenset[str]:

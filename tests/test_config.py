@@ -1,5 +1,6 @@
 """The settings file: what it may say, what is said of a mistake in it, and how a chosen theme is remembered."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,12 @@ def test_a_command_says_what_is_wrong_in_one_line_and_works(file, tmp_path):
 def test_a_picture_needs_no_settings(file):
     file.write_text("fps = 1000")
     assert command("plot", "--size", "40x12").stderr == ""
+
+
+def test_beside_a_device_such_as_dev_null_nothing_is_kept(tmp_path, monkeypatch):
+    pipe = tmp_path / "null"
+    os.mkfifo(pipe)
+    monkeypatch.setenv(config.VARIABLE, str(pipe))
+    config.remember_theme("nord")
+    config.remember_hints(["turn"])
+    assert list(tmp_path.iterdir()) == [pipe]
