@@ -124,9 +124,9 @@ def band_colors(palette: Palette, n: int) -> NDArray[np.uint8]:
     return _band_colors(palette.stops, n)
 
 
-# Told apart by people who see red, green or blue badly too: in each simulation (Machado et al. 2009) any two of the first
-# six differ by a CIEDE2000 of 10 at least, any two of all by 9.5. Found by a search of all xterm colours that keep
-# LANE_CONTRAST; the first one is the accent.
+# Told apart by people who see red, green or blue badly too: in each simulation (Machado et al. 2009) any two of the
+# first six differ by a CIEDE2000 of 10 at least, any two of all by 9.5. Found by a search of all xterm colours that
+# keep LANE_CONTRAST; the first one is the accent.
 _DARK_LANES: tuple[Color, ...] = (
     (255, 215, 95),  # 221 gold
     (135, 175, 255),  # 111 blue
