@@ -40,6 +40,7 @@ class LearnScreen(ModeScreen):
         super().__init__()
         self._pages = pages(keys)
         self._at = 0
+        self._turning = False
         self._scrolled: dict[str, float] = {}  # how far down each page was left
         self._tried: dict[str, int] = {}  # how many of a page's scenarios have been opened
 
@@ -112,15 +113,25 @@ class LearnScreen(ModeScreen):
         self._scrolled[self.page.name] = leaf.scroll_y
         self._at = at
         self._dress()  # the answer to the key, at once; the page takes 50 to 100 ms to lay out
-        self.run_worker(self._turn, exclusive=True, group="page")  # type: ignore[arg-type]
+        if not self._turning:
+            self._turning = True
+            self.run_worker(self._turn, group="page")  # type: ignore[arg-type]
 
     async def _turn(self) -> None:
-        leaf, page = self.query_one(Leaf), self.page
-        with self.app.batch_update():
-            await self.query_one(Markdown).update(_markdown(page))
-            leaf.scroll_to(y=0, animate=False)
-        if self._scrolled.get(page.name):
-            self.call_after_refresh(leaf.scroll_to, y=self._scrolled[page.name], animate=False)
+        """Lay out the page that was asked for last.
+
+        One after the other and never one broken off: a cancelled update takes the loops of its widgets with it, and
+        the app's own in the end.
+        """
+        leaf, turned = self.query_one(Leaf), None
+        while turned is not self.page:
+            turned = self.page
+            with self.app.batch_update():
+                await self.query_one(Markdown).update(_markdown(turned))
+                leaf.scroll_to(y=0, animate=False)
+        self._turning = False
+        if self._scrolled.get(self.page.name):
+            self.call_after_refresh(leaf.scroll_to, y=self._scrolled[self.page.name], animate=False)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
