@@ -215,8 +215,12 @@ async def test_a_fork_keeps_the_old_path_as_a_ghost(app):
 
 async def test_a_named_scenario_opens_with_its_sentence_and_the_next_one_key_away(app):
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("m", "down", "enter")
         first, second = list(GALLERY.values())[1:3]
+        await pilot.press("m", "down")
+        await pilot.pause()
+        told = str(app.screen.query_one(".hint").render())
+        assert told == f"{first.sentence}\n{first.source}"
+        await pilot.press("enter")
         caption = app.screen.query_one("#caption")
         assert app.screen.state.scenario == first.scenario
         assert first.sentence in str(caption.render())

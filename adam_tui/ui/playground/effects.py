@@ -47,7 +47,7 @@ def cancel(screen: PlaygroundScreen) -> None:
 def gallery(screen: PlaygroundScreen) -> None:
     """M: pick a scenario that shows a known effect."""
     exhibits = tuple(GALLERY.values())
-    items = [(exhibit.name, exhibit.title, exhibit.sentence) for exhibit in exhibits]
+    items = [(each.name, each.title, f"{each.sentence}\n{each.source}") for each in exhibits]
     last = screen.state.exhibit.name if screen.state.exhibit else ""
 
     def picked(name: str | None) -> None:
