@@ -235,9 +235,7 @@ class LearnScreen(ModeScreen):
 
 
 def _markdown(page: Page) -> str:
-    # Textual draws a link as plain text: emphasised, it gets the style sheet's colour and line.
-    text = re.sub(r"\[([^\]*]+)\]\(", r"[*\1*](", page.text)
-    return f"# {page.title}\n\n{text}\n"
+    return f"# {page.title}\n\n{page.text}\n"
 
 
 def _first_words(page: Page) -> str:
