@@ -24,7 +24,7 @@ from adam_tui.ui.plain_terminal import PlainTerminal
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
-from adam_tui.ui.theme import DEFAULT_THEME, PREFIX, css_variables, palette_of, themes
+from adam_tui.ui.theme import DEFAULT_THEME, NO_LINE, PREFIX, css_variables, palette_of, themes
 
 if TYPE_CHECKING:
     from adam_tui.engine.gallery import Exhibit
@@ -106,7 +106,7 @@ class AdamApp(App[None]):
         variables, theme = super().get_css_variables(), self.current_theme
         own = css_variables(palette_of(theme))
         if theme.ansi:  # the terminal's own colours: they have no numbers to change
-            own = {"frame": "ansi_bright_black", "faint": "ansi_default"}
+            own = {"frame": "ansi_bright_black", "faint": "ansi_default", "link-style": NO_LINE}
         return variables | own
 
     def choose_theme(self, name: str) -> None:

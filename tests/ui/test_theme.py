@@ -149,3 +149,13 @@ def written(cells):
             pair = tuple(cells.fg[row, column].tolist()), tuple(cells.bg[row, column].tolist())
             found[pair] = found.get(pair, "") + text
     return found
+
+
+@pytest.mark.parametrize("name", ["adam-dark", "nord", "ansi-dark"])
+async def test_the_words_of_keys_and_modes_have_no_line_under_them(name):
+    app = AdamApp(PlaygroundState())
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.theme = name
+        await pilot.pause()
+        strips = app.screen._compositor.render_strips()
+        assert [s.text for strip in strips for s in strip if s.style and s.style.underline] == []
