@@ -45,7 +45,7 @@ def config_file() -> Path:
     """Where the settings are, whether the file is there or not."""
     given = os.environ.get(VARIABLE)
     if given:
-        return Path(given).expanduser()
+        return _home_in(given)
     import platformdirs
 
     return Path(platformdirs.user_config_dir("adam-tui")) / "config.toml"
@@ -55,7 +55,7 @@ def load() -> Config:
     """The settings as they are now; never raises."""
     path = config_file()
     try:
-        config = parse(path.read_text(encoding="utf-8"))
+        config = parse(_text_of(path))
     except FileNotFoundError:
         config = Config()
     except OSError as error:
@@ -78,6 +78,8 @@ def parse(text: str) -> Config:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(" ".join(str(error).split())) from None
+    except RecursionError:
+        raise ValueError("brackets within brackets without end") from None
     known = ("theme", "palette", "keys", "fps", "runs", "hints")
     if unknown := [name for name in data if name not in known]:
         raise ValueError(f"there is no setting {unknown[0]!r}; there are {', '.join(known)}")
@@ -91,6 +93,8 @@ def parse(text: str) -> Config:
     if not isinstance(keys, dict) or not all(isinstance(key, str) and key for key in keys.values()):
         raise ValueError('keys is a table such as [keys] and below it play = "space"')
     runs = _text(data, "runs")
+    if "\0" in runs:
+        raise ValueError(f"runs is a directory, not {runs!r}")
     hints = data.get("hints", True)
     if type(hints) is not bool:
         raise ValueError(f"hints is true or false, not {hints!r}")
@@ -99,7 +103,7 @@ def parse(text: str) -> Config:
         palette=palette,
         keys=MappingProxyType(keys),
         fps=fps,
-        runs=Path(runs).expanduser() if runs else None,
+        runs=_home_in(runs) if runs else None,
         hints=hints,
     )
 
@@ -110,7 +114,7 @@ def remember_theme(theme: str) -> None:
     if _is_no_file(path):
         return
     try:
-        instead_of = parse(path.read_text(encoding="utf-8")).theme
+        instead_of = parse(_text_of(path)).theme
     except (OSError, ValueError):
         instead_of = ""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,6 +145,22 @@ def _tried(path: Path) -> frozenset[str]:
         return frozenset()
     names = data.get("tried") if isinstance(data, dict) else None
     return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
+
+
+def _text_of(path: Path) -> str:
+    """What is in the settings file, which an editor may have begun with a byte order mark. OSError, ValueError."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("this is not text in UTF-8") from None
+
+
+def _home_in(path: str) -> Path:
+    """The path with the home directory for ~; as it is where nobody has that name."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:

@@ -106,7 +106,8 @@ class AdamApp(App[None]):
         variables, theme = super().get_css_variables(), self.current_theme
         own = css_variables(palette_of(theme))
         if theme.ansi:  # the terminal's own colours: they have no numbers to change
-            own = {"frame": "ansi_bright_black", "faint": "ansi_default", "link-style": NO_LINE}
+            own = {"frame": "ansi_bright_black", "faint": "ansi_default"}
+            own |= {"link-color": "ansi_default", "link-style": NO_LINE}
         return variables | own
 
     def choose_theme(self, name: str) -> None:

@@ -24,6 +24,7 @@ def checked(keys: Mapping[str, str], shared: Sequence[Action]) -> tuple[dict[str
     usable, problems = {}, []
     for name, given in keys.items():
         parts = [_character_to_key(key) if len(key) == 1 else key for key in map(str.strip, given.split(","))]
+        parts = list(dict.fromkeys(parts))
         if name not in known:
             problems.append(f"keys: no action is called {name!r}")
         elif wrong := [key for key in parts if not _is_key(key)]:

@@ -79,6 +79,10 @@ def test_a_key_that_cannot_be_is_said_and_the_old_one_stays(keys, said):
     assert said in problems[0]
 
 
+def test_a_key_that_is_given_twice_for_one_action_counts_once():
+    assert checked({"quit": "q,q"}, SHARED_ACTIONS) == ({"quit": "q"}, [])
+
+
 def test_no_mode_has_two_actions_on_one_key():
     assert checked({"play": "space"}, SHARED_ACTIONS) == ({"play": "space"}, [])
 
