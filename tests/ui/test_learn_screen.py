@@ -206,7 +206,7 @@ async def test_the_contents_lead_to_any_page(app):
 
 
 async def test_the_contents_stand_beside_the_page_where_there_is_room(app):
-    async with app.run_test(size=WIDE) as pilot:
+    async with app.run_test(size=(120, len(pages()) + 20)) as pilot:
         await opened(app, pilot)
         await pilot.press("right")
         await settle(app, pilot)

@@ -15,6 +15,7 @@ from adam_tui.engine.gallery import GALLERY
 from adam_tui.engine.knobs import format_number
 from adam_tui.engine.scenario import MAX_STEPS, parse_start
 from adam_tui.engine.trajectory import start_of, surface_of
+from adam_tui.training.recipes import TRAINING_OPTIMIZERS
 from adam_tui.ui.dialogs import AskText, Choose, Pick, ShowText
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.takeaway import COPIES, EXPORTS, copy_text, file_stem, save, write_new
@@ -69,7 +70,11 @@ def copy(screen: PlaygroundScreen) -> None:
 
     def chosen(kind: str | None) -> None:
         if kind is not None:
-            text = copy_text(kind, screen.state)
+            try:
+                text = copy_text(kind, screen.state)
+            except ValueError as error:
+                screen.notify(str(error), severity="warning", markup=False)
+                return
             screen.app.copy_to_clipboard(text)
             words = next(words for _, each, words in COPIES if each == kind)
             screen.app.push_screen(ShowText(f"Copied: {words}", text, from_end=False))
@@ -106,7 +111,11 @@ def _export(screen: PlaygroundScreen, kind: str) -> None:
 
 def train(screen: PlaygroundScreen) -> None:
     """Shift+T: ask whether to train the network with the chosen lane's optimizer."""
-    screen.app.train_lane(screen.state.chosen_lane)  # type: ignore[attr-defined]
+    lane = screen.state.chosen_lane
+    if lane.optimizer in TRAINING_OPTIMIZERS:
+        screen.app.train_lane(lane)  # type: ignore[attr-defined]
+    else:
+        screen.notify(f"{lane.rule.title} is for the playground only", severity="warning", markup=False)
 
 
 def go_to(screen: PlaygroundScreen) -> None:

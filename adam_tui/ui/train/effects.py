@@ -258,7 +258,7 @@ def train_lane(screen: TrainScreen, lane: Lane) -> None:
     if usual != spec:
         answers.append(("l", "usual", f"train with lr {usual.hyperparameters['lr']:g}, the rest as it is"))
     answers.append(("k", "adopt", "take them for the next run, to change one first"))
-    text = "\n".join([words.spec_line(spec), "", *(f"· {remark}" for remark in remarks), ""])
+    text = "\n".join([words.spec_line(spec), "", *(f"· {screen.named(remark)}" for remark in remarks), ""])
     screen.app.push_screen(Choose("Train the network with this lane's optimizer?", text, answers), answered)
 
 
