@@ -83,7 +83,7 @@ async def test_in_the_playground(size):
         assert named_as_before(app) == set()
 
 
-@pytest.mark.parametrize("keys", [(), ("place",), ("next_exhibit",)])
+@pytest.mark.parametrize("keys", [("place",), ("next_exhibit",)])
 async def test_in_the_help_and_the_palette(keys):
     app = app_with(PlaygroundState())
     async with app.run_test(size=(120, 40)) as pilot:

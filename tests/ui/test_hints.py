@@ -82,7 +82,7 @@ def test_every_hint_names_actions_that_are_there_and_fits_80_columns_beside_the_
 # --- in the app -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 18)])
+@pytest.mark.parametrize("size", [(80, 24), (60, 18)])
 async def test_each_goes_away_once_its_key_was_used_and_then_the_line_is_gone(size, settings):
     app = AdamApp(NEW)
     async with app.run_test(size=size) as pilot:

@@ -9,7 +9,8 @@ from adam_tui.engine.lane import Lane
 from adam_tui.training import rundir
 from adam_tui.training.protocol import Changed, Layers
 from adam_tui.ui.app import AdamApp
-from adam_tui.ui.dialogs import AskText, Choose, Help, ShowText
+from adam_tui.ui.dialogs import AskText, Choose, ShowText
+from adam_tui.ui.help import Help
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.train import screen as train_screen
