@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import socket
 
 from aiohttp import web
 from textual_serve.server import Server
 
+ELSEWHERE = re.compile(r"<link\s[^>]*href=.https://fonts\.[^>]*>")  # there are fonts to fall back on
 EVERYWHERE = ("0.0.0.0", "::", "")
 
 
@@ -44,6 +46,13 @@ class OwnPagesOnly(Server):
     async def on_startup(self, app: web.Application) -> None:
         """One line, in place of a banner."""
         self.console.print(f"adam-tui is at {self.public_url}  (ctrl+c ends it)", highlight=False)
+
+    async def handle_index(self, request: web.Request) -> web.Response:
+        """Our page, without the font that it would fetch elsewhere: a machine without a network waits for it."""
+        page = await super().handle_index(request)
+        assert isinstance(page, web.Response)
+        page.text = ELSEWHERE.sub("", page.text or "")
+        return page
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """Open an app for our own page; 403 for any other."""

@@ -191,7 +191,8 @@ def main(
             )
         if not in_a_browser:
             _refuse_a_dumb_terminal()
-        _open_app(scenario, mode, runs, fps, mouse=not no_mouse, ascii=ascii_only)
+        # Whoever describes a race knows what he wants; anybody else may be new here.
+        _open_app(scenario, mode, runs, fps, mouse=not no_mouse, ascii=ascii_only, hints=not any(flags.values()))
 
 
 @contextlib.contextmanager
@@ -223,17 +224,22 @@ def _open_app(
     mouse: bool = True,
     ascii: bool = False,
     run: str | None = None,
+    hints: bool = False,
 ) -> NoReturn:
-    """The app until it is left; `run` is the id of one to show. A bug in it is one line on stderr, and a log."""
+    """The app until it is left; `run` is the id of one to show, `hints` proposes what to try.
+
+    A bug in it is one line on stderr, and a log.
+    """
     from adam_tui.config import load
     from adam_tui.ui.first_picture import first_picture
+    from adam_tui.ui.playground.hints import untried
     from adam_tui.ui.playground.state import PlaygroundState
 
     config = load()
     if fps is not None:
         config = replace(config, fps=fps)
     runs = runs or _unless_in_the_environment(config.runs)
-    state = PlaygroundState(scenario, playing=True)
+    state = PlaygroundState(scenario, playing=True, hints=untried(config.tried) if hints and config.hints else ())
     with first_picture(state, config, mode if run is None else "train", ascii=ascii) as taken:
         from adam_tui.ui.app import AdamApp
 
@@ -387,7 +393,15 @@ def serve(host: str, port: int, url: str | None, mode: str, runs: Path | None, *
     import shlex
 
     where = ["--runs", str(runs.absolute())] if runs else []
-    command = [sys.executable, "-m", "adam_tui", "--mode", mode, *where, *scenario.to_flags()]
+    command = [
+        sys.executable,
+        "-m",
+        "adam_tui",
+        "--mode",
+        mode,
+        *where,
+        *(scenario.to_flags() if any(flags.values()) else ()),
+    ]
     browser.serve(shlex.join(command), host, port, url)
 
 

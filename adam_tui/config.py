@@ -1,23 +1,25 @@
 """What a person has settled once: `config.toml` in the user's configuration directory, and the theme chosen last.
 
 The file is the person's own and is never written. A theme chosen in the app goes into `theme.json` beside it, and
-holds until the file names another one. A file that cannot be used is one sentence, and the defaults.
+holds until the file names another one; which hints were tried goes into `hints.json`. A file that cannot be used is one
+sentence, and the defaults.
 
 Standard library only; where the directory is, platformdirs is asked when it is needed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 VARIABLE = "ADAM_TUI_CONFIG"  # another file than the usual one
-CHOSEN = "theme.json"
+CHOSEN, TRIED = "theme.json", "hints.json"
 DEFAULT_FPS, MOST_FPS = 20, 60
 PALETTE_NAMES = ("dark", "light", "magma", "grey")
 
@@ -26,7 +28,7 @@ PALETTE_NAMES = ("dark", "light", "magma", "grey")
 class Config:
     """The settings. An empty `theme` or `palette` is the default; `keys` are Textual's key names by action.
 
-    `problem` is one sentence when a file is there and cannot be used.
+    `tried` are the hints that were tried or put away. `problem` is one sentence when a file cannot be used.
     """
 
     theme: str = ""
@@ -34,6 +36,8 @@ class Config:
     keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     fps: int = DEFAULT_FPS
     runs: Path | None = None
+    hints: bool = True
+    tried: frozenset[str] = frozenset()
     problem: str = ""
 
 
@@ -41,7 +45,7 @@ def config_file() -> Path:
     """Where the settings are, whether the file is there or not."""
     given = os.environ.get(VARIABLE)
     if given:
-        return Path(given).expanduser()
+        return _home_in(given)
     import platformdirs
 
     return Path(platformdirs.user_config_dir("adam-tui")) / "config.toml"
@@ -51,13 +55,14 @@ def load() -> Config:
     """The settings as they are now; never raises."""
     path = config_file()
     try:
-        config = parse(path.read_text(encoding="utf-8"))
+        config = parse(_text_of(path))
     except FileNotFoundError:
         config = Config()
     except OSError as error:
         config = Config(problem=f"{path}: {error.strerror or error}; the defaults are used")
     except ValueError as error:
         config = Config(problem=f"{path}: {error}; the defaults are used")
+    config = replace(config, tried=_tried(path.with_name(TRIED)))
     chosen = _chosen(path.with_name(CHOSEN))
     # The file's word counts again once it is another one than at the time of the choice.
     if chosen.get("theme") and chosen.get("instead_of") == config.theme:
@@ -73,7 +78,9 @@ def parse(text: str) -> Config:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(" ".join(str(error).split())) from None
-    known = ("theme", "palette", "keys", "fps", "runs")
+    except RecursionError:
+        raise ValueError("brackets within brackets without end") from None
+    known = ("theme", "palette", "keys", "fps", "runs", "hints")
     if unknown := [name for name in data if name not in known]:
         raise ValueError(f"there is no setting {unknown[0]!r}; there are {', '.join(known)}")
     palette = _text(data, "palette")
@@ -86,25 +93,74 @@ def parse(text: str) -> Config:
     if not isinstance(keys, dict) or not all(isinstance(key, str) and key for key in keys.values()):
         raise ValueError('keys is a table such as [keys] and below it play = "space"')
     runs = _text(data, "runs")
+    if "\0" in runs:
+        raise ValueError(f"runs is a directory, not {runs!r}")
+    hints = data.get("hints", True)
+    if type(hints) is not bool:
+        raise ValueError(f"hints is true or false, not {hints!r}")
     return Config(
         theme=_text(data, "theme"),
         palette=palette,
         keys=MappingProxyType(keys),
         fps=fps,
-        runs=Path(runs).expanduser() if runs else None,
+        runs=_home_in(runs) if runs else None,
+        hints=hints,
     )
 
 
 def remember_theme(theme: str) -> None:
     """Open with this theme from now on. OSError when it cannot be written."""
     path = config_file()
+    if _is_no_file(path):
+        return
     try:
-        instead_of = parse(path.read_text(encoding="utf-8")).theme
+        instead_of = parse(_text_of(path)).theme
     except (OSError, ValueError):
         instead_of = ""
     path.parent.mkdir(parents=True, exist_ok=True)
     chosen = json.dumps({"theme": theme, "instead_of": instead_of})
     path.with_name(CHOSEN).write_text(chosen + "\n", encoding="utf-8")
+
+
+def remember_hints(tried: Iterable[str]) -> None:
+    """Show these no more. Where that cannot be written they come again: no reason to say anything."""
+    if _is_no_file(config_file()):
+        return
+    path = config_file().with_name(TRIED)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"tried": sorted({*tried, *_tried(path)})}) + "\n", encoding="utf-8")
+
+
+def _is_no_file(path: Path) -> bool:
+    """Whether the settings are something like /dev/null, beside which nothing is to be kept."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _tried(path: Path) -> frozenset[str]:
+    """The hints that were tried; none when that cannot be read."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return frozenset()
+    names = data.get("tried") if isinstance(data, dict) else None
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
+
+
+def _text_of(path: Path) -> str:
+    """What is in the settings file, which an editor may have begun with a byte order mark. OSError, ValueError."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("this is not text in UTF-8") from None
+
+
+def _home_in(path: str) -> Path:
+    """The path with the home directory for ~; as it is where nobody has that name."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:

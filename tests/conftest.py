@@ -14,3 +14,5 @@ os.environ.pop("NO_COLOR", None)
 _settings = tempfile.TemporaryDirectory()
 atexit.register(_settings.cleanup)
 os.environ["ADAM_TUI_CONFIG"] = os.path.join(_settings.name, "config.toml")
+with open(os.environ["ADAM_TUI_CONFIG"], "w", encoding="utf-8") as file:
+    file.write("hints = false\n")  # which of them are left depends on what was pressed before

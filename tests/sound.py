@@ -161,7 +161,7 @@ def training_is_sound(state: TrainState):
 def histories_are_of_runs(screen: TrainScreen):
     """What is kept of runs that are gone is gone as well."""
     feed = screen.feed
-    for memory in (feed.histories, feed._followers, feed._evaluations, feed._views):
+    for memory in (feed.histories, feed._readers, feed._evaluations, feed._views):
         assert set(memory) <= set(feed._known)
 
 

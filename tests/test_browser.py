@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -103,6 +104,10 @@ async def test_its_page_shows_the_app_and_another_sites_page_is_turned_away(serv
             with contextlib.suppress(aiohttp.ClientConnectionError):
                 async with session.get(server) as page:
                     assert page.status == 200
+                    text = await page.text()
+                    assert "/static/css/xterm.css" in text
+                    fetched = re.findall(r'(?:href|src)="(https?://[^"]*)"', text)
+                    assert all(address.startswith(server) for address in fetched), "nothing from elsewhere"
                     break
             assert time.monotonic() < end
             await asyncio.sleep(0.05)

@@ -1,5 +1,6 @@
 """The settings file: what it may say, what is said of a mistake in it, and how a chosen theme is remembered."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,17 @@ def test_a_file_may_settle_everything(file):
         ("keys = 'p'", "keys is a table"),
         ("[keys]\nplay = 1", "keys is a table"),
         ("runs = []", "runs is a text in quotes, not []"),
+        ("runs = 'a\\u0000b'".replace("'", '"'), "runs is a directory"),
+        ("hints = 'no'", "hints is true or false, not 'no'"),
+        ("fps = 2.5", "fps is a whole number from 1 to 60, not 2.5"),
+        ("fps = nan", "fps is a whole number from 1 to 60, not nan"),
+        ("fps = 1979-05-27", "fps is a whole number"),
+        ("[theme]\nname = 'nord'", "theme is a text in quotes"),
+        ("[keys.play]\nx = 'y'", "keys is a table"),
+        ("theme = 'a'\ntheme = 'b'", "Cannot overwrite a value"),
+        ("theme = 'nord' fps = 3", "line 1"),
+        ("theme = '", "at end of document"),
+        ("x = " + "[" * 3000, "brackets within brackets"),
     ],
 )
 def test_a_mistake_is_one_line_with_the_file_and_then_the_defaults(file, text, said):
@@ -72,10 +84,24 @@ def test_a_mistake_is_one_line_with_the_file_and_then_the_defaults(file, text, s
 
 def test_bytes_that_are_no_text_and_a_directory_are_said_too(file):
     file.write_bytes(b"\xff\xfe")
-    assert "the defaults are used" in config.load().problem
+    assert config.load().problem == f"{file}: this is not text in UTF-8; the defaults are used"
     file.unlink()
     file.mkdir()
     assert "the defaults are used" in config.load().problem
+
+
+def test_what_other_systems_editors_add_is_no_mistake(file):
+    file.write_bytes(b"\xef\xbb\xbftheme = 'nord'\r\nfps = 10\r\n")
+    assert (config.load().theme, config.load().fps) == ("nord", 10)
+    config.remember_theme("dracula")
+    assert config.load().theme == "dracula"
+
+
+def test_a_home_that_nobody_has_is_a_path_like_any_other(file, monkeypatch):
+    file.write_text('runs = "~nobody-has-this-name/runs"')
+    assert config.load().runs == Path("~nobody-has-this-name/runs")
+    monkeypatch.setenv(config.VARIABLE, "~nobody-has-this-name/config.toml")
+    assert config.load() == Config()
 
 
 def test_a_chosen_theme_is_kept_and_the_file_is_left_alone(file):
@@ -140,3 +166,12 @@ def test_a_command_says_what_is_wrong_in_one_line_and_works(file, tmp_path):
 def test_a_picture_needs_no_settings(file):
     file.write_text("fps = 1000")
     assert command("plot", "--size", "40x12").stderr == ""
+
+
+def test_beside_a_device_such_as_dev_null_nothing_is_kept(tmp_path, monkeypatch):
+    pipe = tmp_path / "null"
+    os.mkfifo(pipe)
+    monkeypatch.setenv(config.VARIABLE, str(pipe))
+    config.remember_theme("nord")
+    config.remember_hints(["turn"])
+    assert list(tmp_path.iterdir()) == [pipe]

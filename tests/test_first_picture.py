@@ -35,7 +35,7 @@ def contours(size, pieces):
     """The contour's cells on a terminal of that size after each piece that was sent; the ink of a blank is not seen."""
     screen = pyte.Screen(*size)
     stream = pyte.ByteStream(screen)
-    row, column, width, height = contour_region(*size)
+    row, column, width, height = contour_region(*size, hinted=False)
     for piece in pieces:
         stream.feed(piece)
         cells = (screen.buffer[y][x] for y in range(row, row + height) for x in range(column, column + width))

@@ -106,3 +106,13 @@ def test_the_flags_decide_what_it_opens_with():
         t.until("lion")
         t.until("/77")
         t.until("0.3")
+
+
+def test_a_key_that_is_held_down_turns_page_after_page_to_the_last():
+    with Terminal((*COMMAND, "--mode", "learn")) as t:
+        t.until("A tour in ten stops")
+        t.press(*["right"] * 32)
+        t.until("29/29")
+        t.until("ln(10)")
+        t.press("q")
+        assert t.wait() == 0

@@ -16,10 +16,15 @@ from adam_tui import browser, config
 from adam_tui.cli import main
 from adam_tui.engine import classic_rules, surfaces
 from adam_tui.engine.optimizers import OPTIMIZERS, expand
+from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.surfaces import SURFACES
+from adam_tui.engine.trajectory import trajectories
 from adam_tui.ui.learn.pages import read_page
 from adam_tui.ui.mode_screen import SHARED_ACTIONS
 from adam_tui.ui.own_keys import checked
+from adam_tui.ui.playground import events
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.playground.update import update
 from adam_tui.ui.theme import themes
 
 ROOT = Path(__file__).parents[1]
@@ -67,6 +72,17 @@ def test_the_examples_show_every_command():
     assert set(main.commands) <= {word for example in EXAMPLES for word in example.split()}
 
 
+def test_what_the_first_minute_shows_is_so():
+    slow, fast = (trajectories(Scenario(lanes=(Lane.parse(f"adam:lr={lr}"),)))[0] for lr in (0.1, 0.5))
+    assert round(fast.positions[:, 0].max() / slow.positions[:, 0].max()) == 9
+    assert "nine times as far" in section("A tour")
+    state = update(update(PlaygroundState(), events.Arrow(1, 0)), events.Arrow(1, 0))
+    assert state.chosen_lane["lr"] == 0.5
+    assert update(state, events.CycleSurface(1)).surface.name == "ravine"
+    along, across = np.linalg.eigvalsh(SURFACES["ravine"].hessian(np.zeros(2)))
+    assert across / along == 50
+
+
 def test_the_first_two_lines_are_those_of_a_fresh_machine():
     install, tests = blocks("console", section("Install and start"))
     assert install == "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/adam-tui\n"
@@ -81,6 +97,7 @@ def test_the_settings_can_be_copied():
         "palette",
         "fps",
         "runs",
+        "hints",
     }
     assert checked(settings.keys, SHARED_ACTIONS) == (dict(settings.keys), [])
     assert all(theme.name.removeprefix("adam-") in section("Settings") for theme in themes())
@@ -137,7 +154,7 @@ def test_the_surface_to_copy_is_one():
 
 def test_the_page_to_copy_is_one():
     [source] = blocks("markdown")
-    page = read_page("helps", source)
+    page = read_page("helps", source, {})
     assert (page.section, len(page.tries)) == ("Ideas", 2)
     assert source.count("\n") < LONGEST_RECIPE
 

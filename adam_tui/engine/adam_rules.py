@@ -399,7 +399,7 @@ LION = Optimizer(
     title="Lion",
     knobs=(
         lr_knob(1e-4),
-        beta1_knob(),
+        beta1_knob(meaning="share of m in the direction of a step, against the newest g"),
         beta2_knob(0.99, "memory of the direction: m keeps about 1/(1−β2) steps"),
         weight_decay_knob(0.0, DECOUPLED),
     ),

@@ -33,13 +33,16 @@ def to_pytorch(scenario: Scenario) -> str:
     """A Python script that runs the race in PyTorch, in float64, and prints each lane's last point and loss.
 
     They equal those of `trajectories` to rounding; a lane that diverges is followed as far as there. ValueError with
-    one line when the scenario's function is no formula.
+    one line when the scenario's function is no formula, or an optimizer or a surface is not written for PyTorch.
     """
+    by_hand = dict.fromkeys(lane.optimizer for lane in scenario.lanes if _by_hand(lane, scenario.steps))
+    surfaces = [scenario.surface] if scenario.function is None else []
+    if unwritten := [*(name for name in by_hand if name not in BY_HAND), *(s for s in surfaces if s not in LOSSES)]:
+        raise ValueError(f"there is no PyTorch code for {unwritten[0]}")
     calls = [
         _call(label, lane, path, scenario.steps)
         for label, lane, path in zip(scenario.labels(), scenario.lanes, trajectories(scenario), strict=True)
     ]
-    by_hand = dict.fromkeys(lane.optimizer for lane in scenario.lanes if _by_hand(lane, scenario.steps))
     blocks = [_setting(scenario), _loss(scenario), *(BY_HAND[name][1] for name in by_hand), _race(scenario)]
     code = "\n\n".join(blocks) + "\n\n" + "\n".join(calls) + "\n"
     imports = [f"import {name}" for name in ("math", "numpy", "torch") if f"{name}." in code]

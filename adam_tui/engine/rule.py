@@ -90,9 +90,9 @@ def decay_knob(name: str, symbol: str, default: float, meaning: str, *, one: boo
     return Knob(name, symbol, default, "beta", meaning, high=1.0, high_excluded=not one)
 
 
-def beta1_knob(default: float = 0.9) -> Knob:
+def beta1_knob(default: float = 0.9, meaning: str = "memory of the direction: m keeps about 1/(1−β1) steps") -> Knob:
     """The decay rate of the averaged gradient."""
-    return decay_knob("beta1", "β1", default, "memory of the direction: m keeps about 1/(1−β1) steps")
+    return decay_knob("beta1", "β1", default, meaning)
 
 
 def beta2_knob(default: float = 0.999, meaning: str = "memory of the scale: v keeps about 1/(1−β2) steps") -> Knob:

@@ -83,7 +83,9 @@ def _recipe(name: str, title: str, knobs: Iterable[Knob]) -> Recipe:
 
 
 TRAINING_OPTIMIZERS: dict[str, Recipe] = {
-    optimizer.name: _recipe(optimizer.name, optimizer.title, optimizer.knobs) for optimizer in OPTIMIZERS.values()
+    optimizer.name: _recipe(optimizer.name, optimizer.title, optimizer.knobs)
+    for optimizer in OPTIMIZERS.values()
+    if optimizer.name in TRAINING_LR  # the playground may have one that no training process can build
 } | {"muon": _recipe("muon", "Muon", MUON_KNOBS)}
 
 RUN_KNOBS: dict[str, Knob] = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from textual.binding import Binding
 
@@ -35,6 +37,8 @@ _SHOWN = {
     "escape": "esc",
     "f1": "F1",
 }
+_MARK, _MARKS = re.compile(r"\{(\w+)\}"), re.compile(r"(?:\{\w+\})+")
+_WORD = re.compile(r"\w\w")  # "tab" and "f2", but not "⇧←"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,24 @@ def shown(keys: str) -> str:
     return " ".join(_SHOWN.get(key) or _sign(key) for key in keys.split(","))
 
 
+def key_names(actions: Iterable[Action]) -> dict[str, str]:
+    """Each action's first key as a person reads it, by the action's name: whatever names a key in a text asks here."""
+    return {action.name: shown(action.keys.split(",")[0]) for action in actions}
+
+
+def with_keys_named(text: str, names: Mapping[str, str]) -> str:
+    """A text with keys in the places of its marks: "{play} plays" becomes "space plays".
+
+    Marks may stand close together, as {knob_up}{knob_down}: signs then stay so, ↑↓, and words get a gap.
+    """
+
+    def keys(marks: re.Match[str]) -> str:
+        found = [names[name] for name in _MARK.findall(marks[0])]
+        return (" " if any(map(_WORD.search, found)) else "").join(found)
+
+    return _MARKS.sub(keys, text)
+
+
 def _sign(key: str) -> str:
     """The sign of a key that Textual calls by its Unicode name, semicolon; any other name as it is."""
     try:
@@ -80,12 +102,30 @@ def _sign(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FooterKey:
-    """What the footer shows for one or several actions that belong together: ", ." step."""
+    """What the footer shows for one or several actions that belong together: ", ." step.
+
+    `keys` is a text with marks, "{back} {forward}", until `with_keys_named` has filled it.
+    """
 
     keys: str
     word: str
     action: str
     rank: int
+
+
+class KeyRow(NamedTuple):
+    """A line of the help: keys, or a text with marks for them, and what they do."""
+
+    keys: str
+    words: str
+
+
+class KeyGroup(NamedTuple):
+    """Keys that belong together; `now` when they are those of what one is at, which then come first."""
+
+    title: str
+    rows: tuple[KeyRow, ...]
+    now: bool = False
 
 
 def fitting(keys: list[FooterKey], width: int) -> list[FooterKey]:

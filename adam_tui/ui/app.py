@@ -6,7 +6,7 @@ import gc
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from textual.binding import Binding
 from textual.events import Event, Key, Paste
@@ -16,8 +16,9 @@ from textual.worker import WorkerFailed
 from adam_tui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.draw.palette import Palette
 from adam_tui.plain import harmless
+from adam_tui.ui.actions import key_names
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
-from adam_tui.ui.own_keys import checked
+from adam_tui.ui.own_keys import checked, with_keys
 from adam_tui.ui.own_themes import DEFAULT_THEME, bands_of, wanted_theme
 from adam_tui.ui.painted_app import PaintedApp
 from adam_tui.ui.plain_terminal import PlainTerminal
@@ -25,24 +26,16 @@ from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.terminal import is_console, terminal_depth
-from adam_tui.ui.theme import css_variables, palette_of, themes
+from adam_tui.ui.theme import NO_LINE, css_variables, palette_of, themes
 from adam_tui.ui.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
-    from textual.command import Provider
-
     from adam_tui.engine.gallery import Exhibit
     from adam_tui.engine.scenario import Lane
+    from adam_tui.ui.caption import Finale
     from adam_tui.ui.first_picture import TakenTerminal
 
 STARTED_SECONDS = 1.0  # the first pictures are on the screen, on a slow machine too
-
-
-def _action_commands() -> type[Provider]:
-    """The palette's source, loaded when the palette is first opened."""
-    from adam_tui.ui.palette_commands import ActionCommands
-
-    return ActionCommands
 
 
 def _collect_garbage_again() -> None:
@@ -62,13 +55,11 @@ class AdamApp(PaintedApp):
 
     TITLE = "adam-tui"
     CSS_PATH = "adam.tcss"
-    COMMANDS: ClassVar[set[Any]] = {_action_commands}
     BINDINGS = [
-        *(action.binding() for action in SHARED_ACTIONS if action.name != "palette"),
-        Binding("ctrl+p", "command_palette", "Search all actions", show=False, priority=True, id="palette"),
+        *(action.binding() for action in SHARED_ACTIONS),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False),
     ]
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False  # ours is in the look of the rest, and knows more words
 
     def __init__(
         self,
@@ -94,15 +85,16 @@ class AdamApp(PaintedApp):
         self._run = run
         for theme in themes():
             self.register_theme(theme)
+        self.keys, problems = checked(self._config.keys, SHARED_ACTIONS)
+        self.set_keymap(self.keys)
         self._problems = [self._config.problem] if self._config.problem else []
         wanted = wanted_theme(self._config)
         if wanted not in self.available_themes:
-            self._problems.append(f"no theme is called {wanted!r}: ctrl+p lists them")
+            palette = key_names(with_keys(SHARED_ACTIONS, self.keys))["palette"]
+            self._problems.append(f"no theme is called {wanted!r}: {palette} lists them")
             wanted = DEFAULT_THEME
         self.theme = wanted
-        self.keys, problems = checked(self._config.keys, SHARED_ACTIONS)
         self._problems += problems
-        self.set_keymap(self.keys)
         self._screens: dict[str, Screen[Any]] = {}
         self._ahead = TypeAhead(self, super().on_event)
 
@@ -127,6 +119,7 @@ class AdamApp(PaintedApp):
         own = css_variables(palette_of(theme))
         if theme.ansi:  # the terminal's own colours: they have no numbers to change
             own = {"frame": "ansi_bright_black", "faint": "ansi_default"}
+            own |= {"link-color": "ansi_default", "link-style": NO_LINE}
         return variables | own
 
     def choose_theme(self, name: str) -> None:
@@ -183,12 +176,34 @@ class AdamApp(PaintedApp):
             self.install_screen(self._screens[mode], mode)
         return self._screens[mode]
 
-    def open_exhibits(self, exhibits: Sequence[Exhibit], at: int = 0) -> None:
-        """Show a named scenario in the playground, with its caption and the others one key away."""
-        self.show_mode("playground")
-        playground = self._screens["playground"]
+    def open_exhibits(self, exhibits: Sequence[Exhibit], at: int = 0, finale: Finale | None = None) -> None:
+        """Show a named scenario in the playground, with its caption and the others one key away.
+
+        The stop after the last one is the finale, in the training mode.
+        """
+        if at < len(exhibits):
+            self.show_mode("playground")
+        playground = self._kept("playground")
         assert isinstance(playground, PlaygroundScreen)
-        playground.dispatch(Open(tuple(exhibits), at))
+        playground.dispatch(Open(tuple(exhibits), at, finale))
+        if at == len(exhibits):
+            self.show_finale()
+
+    def show_finale(self) -> None:
+        """The tour's last stop: the training mode, with a line on what to do there."""
+        from adam_tui.ui.train.events import Teach
+
+        tour = self.tour
+        self.show_mode("train")
+        training = self._screens["train"]
+        assert isinstance(training, ModeScreen)
+        training.dispatch(Teach(f"{tour.stop + 1}/{tour.stops}", tour.finale))
+
+    @property
+    def tour(self) -> PlaygroundState:
+        """The playground's state: which scenarios are open in it, and which of them is shown."""
+        playground = self._screens.get("playground")
+        return playground.state if isinstance(playground, PlaygroundScreen) else self._state
 
     def train_lane(self, lane: Lane) -> None:
         """Ask whether to train the network with the optimizer of one of the playground's lanes."""
@@ -208,17 +223,10 @@ class AdamApp(PaintedApp):
         if mode == "learn":
             from adam_tui.ui.learn.screen import LearnScreen
 
-            return LearnScreen()
+            return LearnScreen(self.keys)
         fps = self._config.fps  # one that was asked for is kept even where the line is slow
         behind = (lambda: self.is_behind) if fps == DEFAULT_FPS else (lambda: False)
         return PlaygroundScreen(self._state, frames_per_second=fps, behind=behind)
-
-    def action_command_palette(self) -> None:
-        """ctrl+p: every action by its words."""
-        from adam_tui.ui.palette_commands import Palette
-
-        if not Palette.is_open(self):  # type: ignore[arg-type]
-            self.push_screen(Palette(id="--command-palette"))
 
     def action_perform(self, name: str) -> None:
         """Do a shared action: the bindings of the table end here."""
@@ -243,14 +251,17 @@ class AdamApp(PaintedApp):
 
     def do_help(self) -> None:
         """?."""
-        from adam_tui.ui.dialogs import Help
+        from adam_tui.ui.help import Help
 
-        actions = self.screen.actions if isinstance(self.screen, ModeScreen) else SHARED_ACTIONS
-        self.push_screen(Help("Keys", actions))
+        assert isinstance(self.screen, ModeScreen)
+        self.push_screen(Help(self.screen))
 
     def do_palette(self) -> None:
         """ctrl+p."""
-        self.action_command_palette()
+        from adam_tui.ui.command_palette import CommandPalette, entries
+
+        assert isinstance(self.screen, ModeScreen)
+        self.push_screen(CommandPalette(entries(self, self.screen)), lambda entry: entry.act() if entry else None)
 
     def do_repaint(self) -> None:
         """Ctrl+l: when something else has written on the terminal."""

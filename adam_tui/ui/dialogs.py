@@ -1,4 +1,4 @@
-"""The few windows that open over a mode: a value to type, a question to answer, the keys to read."""
+"""The few windows that open over a mode: a value to type, a question to answer, one of many to pick, a text to read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from adam_tui.plain import harmless
-from adam_tui.ui.actions import Action
 
 
 class Window(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
@@ -156,32 +155,3 @@ class Pick(Window[str | None]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Close with it."""
         self.dismiss(event.option_id)
-
-
-class Help(Window[None]):
-    """The keys, by purpose."""
-
-    BINDINGS = [
-        Binding(key, "dismiss(None)", "Close", show=False) for key in ("escape", "question_mark", "f1", "q", "enter")
-    ]
-
-    def __init__(self, title: str, actions: Sequence[Action]) -> None:
-        super().__init__()
-        self._title = title
-        self._actions = tuple(actions)
-
-    def compose(self) -> ComposeResult:
-        """A heading a group, a line an action."""
-        with VerticalScroll(classes="dialog help") as frame:
-            frame.border_title = Content(harmless(self._title))
-            frame.border_subtitle = "↑↓ scroll · esc close"
-            for group in dict.fromkeys(action.group for action in self._actions):
-                yield Static(group, classes="group")
-                for action in self._actions:
-                    if action.group == group:
-                        keys = f"{action.shown_keys:>14}"
-                        yield Static(Content.from_markup("[b $accent]$keys[/]  $title", keys=keys, title=action.title))
-
-    def on_mount(self) -> None:
-        """Let the arrow keys scroll at once."""
-        self.query_one(VerticalScroll).focus()

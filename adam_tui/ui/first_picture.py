@@ -25,6 +25,7 @@ from adam_tui.draw.screen_memory import ScreenMemory
 from adam_tui.draw.spelling import RESET
 from adam_tui.ui.layout import MIN_HEIGHT, MIN_WIDTH, contour_region
 from adam_tui.ui.own_themes import bands_of, own_palette, wanted_theme, with_pictures
+from adam_tui.ui.playground.hints import hint
 from adam_tui.ui.playground.picture import contour
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.terminal import (
@@ -66,7 +67,7 @@ def first_picture(state: PlaygroundState, config: Config, mode: str, *, ascii: b
         yield None
         return
     memory = ScreenMemory(width, height, terminal_depth(os.environ))
-    row, column, columns, rows = contour_region(width, height)
+    row, column, columns, rows = contour_region(width, height, hinted=bool(hint(state)[0]))
     try:
         cells = contour(state, columns, rows, palette)
     except Exception:  # a bug that the app will meet too, and it has a log for it

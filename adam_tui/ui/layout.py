@@ -9,13 +9,13 @@ LINES = 3  # rows above and below it: modes, timeline, keys
 FRAME = 1  # cells around the contour
 
 
-def side_size(width: int, height: int) -> tuple[int, int]:
-    """Columns and rows of the playground's right side."""
+def side_size(width: int, height: int, *, hinted: bool) -> tuple[int, int]:
+    """Columns and rows of the playground's right side; a hint takes one row."""
     columns = next(columns for least, columns in reversed(SIDE_COLUMNS) if width >= least)
-    return columns, max(height - LINES, 0)
+    return columns, max(height - LINES - hinted, 0)
 
 
-def contour_region(width: int, height: int) -> tuple[int, int, int, int]:
+def contour_region(width: int, height: int, *, hinted: bool) -> tuple[int, int, int, int]:
     """Row, column, width and height of the contour inside its frame, in a terminal of that size."""
-    columns, rows = side_size(width, height)
+    columns, rows = side_size(width, height, hinted=hinted)
     return 1 + FRAME, FRAME, width - columns - 2 * FRAME, rows - 2 * FRAME

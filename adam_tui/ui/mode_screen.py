@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,9 +14,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from adam_tui.ui.actions import Action, FooterKey
+from adam_tui.ui.actions import Action, FooterKey, KeyGroup, key_names, with_keys_named
 from adam_tui.ui.layout import MIN_HEIGHT, MIN_WIDTH
-from adam_tui.ui.own_keys import relabelled, with_keys
+from adam_tui.ui.own_keys import with_keys
 from adam_tui.ui.widgets.key_line import KeyLine
 from adam_tui.ui.widgets.tabs_line import TabsLine
 
@@ -51,7 +53,8 @@ class ModeScreen(Screen[None]):
         # Textual sets it with the first resize only: the first layout would be thrown away.
         fitting = [name for least, name in self.HORIZONTAL_BREAKPOINTS or () if width >= least]
         self.add_class(*fitting[-1:])
-        yield TabsLine(MODES, self.MODE)
+        modes = [(self.key_names[f"mode_{name}"], name, title) for _, name, title in MODES]
+        yield TabsLine(modes, self.MODE)
         yield from self.body()
         yield KeyLine(self._footer())
         yield Static(id="too-small")
@@ -60,10 +63,14 @@ class ModeScreen(Screen[None]):
         """What lies between the top line and the footer."""
         return ()
 
+    def keys_of_now(self) -> KeyGroup | None:
+        """The keys of what one is at, such as placing a start, with marks; None while nothing else is going on."""
+        return None
+
     def footer_keys(self) -> Sequence[FooterKey]:
         """The footer: every action that has a rank."""
         return [
-            FooterKey(action.shown_keys, action.short, action.name, action.footer)
+            FooterKey(f"{{{action.name}}}", action.short, action.name, action.footer)
             for action in (*self.ACTIONS, *SHARED_ACTIONS)
             if action.footer
         ]
@@ -77,12 +84,21 @@ class ModeScreen(Screen[None]):
         """All that can be done here, with the keys as they are set."""
         return with_keys((*self.ACTIONS, *SHARED_ACTIONS), self._keys)
 
+    @cached_property
+    def key_names(self) -> Mapping[str, str]:
+        """What the key of each action here is called: every text that names a key takes it from here."""
+        return key_names(self.actions)
+
+    def named(self, text: str) -> str:
+        """A text with the keys in the places of its marks."""
+        return with_keys_named(text, self.key_names)
+
     @property
     def _keys(self) -> Mapping[str, str]:
         return self.app.keys  # type: ignore[attr-defined, no-any-return]
 
     def _footer(self) -> list[FooterKey]:
-        return relabelled(self.footer_keys(), (*self.ACTIONS, *SHARED_ACTIONS), self._keys)
+        return [replace(key, keys=self.named(key.keys)) for key in self.footer_keys()]
 
     def on_mount(self) -> None:
         """Follow the theme."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from textual.keys import Keys, _character_to_key
 
-from adam_tui.ui.actions import Action, FooterKey, shown
+from adam_tui.ui.actions import Action, key_names, shown
 
 # What every mode has is not in the modes' own tables.
 Tables = Mapping[str, Sequence[Action]]
@@ -19,18 +19,19 @@ def checked(keys: Mapping[str, str], shared: Sequence[Action]) -> tuple[dict[str
     """The keys that can be used, by action, in Textual's long names; and one sentence for each that cannot."""
     if not keys:
         return {}, []
-    tables = _tables()
-    known = {action.name for table in (*tables.values(), shared) for action in table}
+    own = tables()
+    known = {action.name for table in (*own.values(), shared) for action in table}
     usable, problems = {}, []
     for name, given in keys.items():
         parts = [_character_to_key(key) if len(key) == 1 else key for key in map(str.strip, given.split(","))]
+        parts = list(dict.fromkeys(parts))
         if name not in known:
             problems.append(f"keys: no action is called {name!r}")
         elif wrong := [key for key in parts if not _is_key(key)]:
             problems.append(f"keys: {name} = {given!r}: no key is called {wrong[0]!r}")
         else:
             usable[name] = ",".join(parts)
-    for mode, table in tables.items():
+    for mode, table in own.items():
         actions = with_keys((*table, *shared), usable)
         often = Counter(key for action in actions for key in action.keys.split(","))
         for key in (key for key, count in often.items() if count > 1):
@@ -46,24 +47,11 @@ def with_keys(actions: Iterable[Action], keys: Mapping[str, str]) -> tuple[Actio
     return tuple(replace(action, keys=keys[action.name]) if action.name in keys else action for action in actions)
 
 
-def relabelled(footer: Sequence[FooterKey], actions: Sequence[Action], keys: Mapping[str, str]) -> list[FooterKey]:
-    """The footer with the keys that were set; `actions` is the table as it comes."""
-    new = {_first(action.keys): _first(keys[action.name]) for action in actions if action.name in keys}
-    if not new:
-        return list(footer)
-    return [replace(each, keys=" ".join(_renamed(part, new) for part in each.keys.split(" "))) for each in footer]
+def all_key_names(keys: Mapping[str, str]) -> dict[str, str]:
+    """The key of every action of every mode, for texts that speak of other modes than their own."""
+    from adam_tui.ui.mode_screen import SHARED_ACTIONS
 
-
-def _first(keys: str) -> str:
-    """The first of an action's keys as a person reads it."""
-    return shown(keys.split(",")[0])
-
-
-def _renamed(part: str, new: Mapping[str, str]) -> str:
-    """A key, or keys set close together such as ↑↓."""
-    if part in new:
-        return new[part]
-    return "".join(new.get(character, character) for character in part) if not part.isalnum() else part
+    return key_names(with_keys((*(action for table in tables().values() for action in table), *SHARED_ACTIONS), keys))
 
 
 def _is_key(key: str) -> bool:
@@ -71,7 +59,8 @@ def _is_key(key: str) -> bool:
     return key in _NAMED or base in _NAMED or len(base) == 1 or base.replace("_", "").isalpha()
 
 
-def _tables() -> dict[str, Sequence[Action]]:
+def tables() -> dict[str, Sequence[Action]]:
+    """Each mode's own table, by the mode's title. Loads all of them."""
     from adam_tui.ui.learn.actions import ACTIONS as LEARN
     from adam_tui.ui.playground.actions import ACTIONS as PLAYGROUND
     from adam_tui.ui.train.actions import ACTIONS as TRAIN

@@ -21,6 +21,7 @@ from adam_tui.ui.own_themes import PREFIX, own_palette, with_pictures
 READABLE, VISIBLE, COMFORTABLE = 4.5, 3.0, 6.0
 STEPS_AWAY = 20  # from a colour to white or black
 FAINT, AXIS, BORDER = 0.65, 0.5, 0.25  # how much of the foreground is in them
+NO_LINE = "none"  # under what a click does something with: the keys' words and the contents would all be underlined
 PANEL = 0.28  # how much of the border: a ground that is seen to be another, with text on it that is read as well
 
 
@@ -47,6 +48,8 @@ def css_variables(palette: Palette) -> dict[str, str]:
         "foreground": _hex(palette.foreground),
         "accent": _hex(palette.accent),
         "panel": _hex(_mixed(palette.border, palette.background, PANEL)),
+        "link-color": _hex(palette.foreground),
+        "link-style": NO_LINE,
     }
 
 

@@ -37,10 +37,12 @@ from adam_tui.draw.palette import DARK
 from adam_tui.training import data, recipes, rundir, trainer
 from adam_tui.training.journal import Journal
 from adam_tui.training.rundir import Run
+from adam_tui.ui.actions import key_names
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import model_views, picture, table
+from adam_tui.ui.train.actions import ACTIONS
 from adam_tui.ui.train.feed import Feed
 from adam_tui.ui.train.state import TrainState
 from adam_tui.ui.train.update import update
@@ -117,7 +119,7 @@ def on_the_screen(run):
     found, now = feed.evaluation(state.selected), time.time()
     log = feed.log(state.selected, 3) if state.selected else ""
     for width, height in ((40, 12), (118, 20)):
-        about = picture.notes(state, feed.histories, log, DARK)
+        about = picture.notes(state, feed.histories, log, DARK, key_names(ACTIONS))
         pictures = [
             picture.runs(state, feed.histories, width, height, DARK),
             picture.now(state, feed.histories, about, now, width, height, DARK),

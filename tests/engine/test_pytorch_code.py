@@ -15,6 +15,7 @@ import torch
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.pytorch_code import to_pytorch
 from adam_tui.engine.pytorch_formula import formula
+from adam_tui.engine.pytorch_sources import BY_HAND
 from adam_tui.engine.scenario import Lane, Scenario, suggested_lane
 from adam_tui.engine.surfaces import SURFACES, surface
 from adam_tui.engine.trajectory import trajectories
@@ -59,7 +60,9 @@ BEFORE_CHAOS = 20
 
 @pytest.mark.parametrize("place", SURFACES)
 def test_every_optimizer_ends_where_the_engine_does(place):
-    lanes = [suggested_lane(name, surface(place)) for name in OPTIMIZERS]
+    lanes = [
+        suggested_lane(name, surface(place)) for name in OPTIMIZERS if OPTIMIZERS[name].torch_name or name in BY_HAND
+    ]
     chaotic = [lane for lane in lanes if (lane.optimizer, place) in CHAOTIC]
     calm = [lane for lane in lanes if lane not in chaotic]
     for some, steps in ((calm[:7], STEPS), (calm[7:], STEPS), (chaotic, BEFORE_CHAOS)):
@@ -235,3 +238,13 @@ def test_it_runs_as_pasted(tmp_path):
     )
     assert [name for name, *_ in LINE.findall(done.stdout)] == ["adam", "lion", "adamw"]
     assert printed(to_pytorch(scenario)) == {n: tuple(map(float, v)) for n, *v in LINE.findall(done.stdout)}
+
+
+def test_what_is_not_written_for_pytorch_is_said_in_one_line(monkeypatch):
+    monkeypatch.setattr("adam_tui.engine.pytorch_code.BY_HAND", {})
+    with pytest.raises(ValueError, match=r"^there is no PyTorch code for lion$"):
+        to_pytorch(Scenario(lanes=(Lane.of("lion"),)))
+    monkeypatch.setattr("adam_tui.engine.pytorch_code.LOSSES", {})
+    with pytest.raises(ValueError, match=r"^there is no PyTorch code for beale$"):
+        to_pytorch(Scenario("beale"))
+    assert "x ** 2" in to_pytorch(Scenario(function="x**2 + y**2")).replace("x**2", "x ** 2")

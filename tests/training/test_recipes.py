@@ -2,11 +2,20 @@ import pytest
 
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.training.protocol import RunSpec
-from adam_tui.training.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec, make_spec, parse_optimizer
+from adam_tui.training.recipes import (
+    RUN_KNOBS,
+    TRAINING_LR,
+    TRAINING_OPTIMIZERS,
+    check_spec,
+    make_spec,
+    parse_optimizer,
+)
 
 
 def test_training_offers_the_engines_optimizers_and_muon_without_what_only_the_playground_can_turn():
-    assert list(TRAINING_OPTIMIZERS) == [*OPTIMIZERS, "muon"]
+    offered = [name for name in OPTIMIZERS if name in TRAINING_LR]
+    assert list(TRAINING_OPTIMIZERS) == [*offered, "muon"]
+    assert {name for name, rule in OPTIMIZERS.items() if rule.torch_name} | {"lion"} <= set(offered)
     names = {knob.name for knob in TRAINING_OPTIMIZERS["adam"].knobs}
     assert names == {"lr", "beta1", "beta2", "eps", "weight_decay"}
 

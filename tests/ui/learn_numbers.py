@@ -108,6 +108,7 @@ def memory(beta: float) -> float:
 SPEC = RunSpec()
 ADAM, SGD = "adam:lr=0.1", "sgd:lr=0.1"
 
+numbers("tour", ln10=lambda: math.log(10), parameters=lambda: sum(layers()))
 numbers(
     "optimization",
     parameters=lambda: sum(layers()),

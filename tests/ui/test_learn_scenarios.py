@@ -35,12 +35,6 @@ def passes(path: Trajectory) -> bool:
     return bool(path.positions[:, 0].max() > 0.01)
 
 
-@claim("tour-9")
-def _(sgd, momentum, adam):
-    assert np.hypot(*(adam.positions[-1] - 1)) < 0.1
-    assert np.hypot(*(sgd.positions[-1] - 1)) > 2
-
-
 @claim("optimization-1")
 def _(adam):
     assert adam.positions[0].tolist() == [-3.5, 2.5]

@@ -50,7 +50,7 @@ async def test_it_opens_on_the_tour_with_what_to_press(app, size):
         text = seen(app)
         assert "3 Learn" in text
         assert pages()[0].title in text
-        assert "Try it 1 of 9: One step of gradient descent" in text
+        assert "Try it 1 of 10: One step of gradient descent" in text
         assert "g tour" in text
 
 
@@ -118,9 +118,9 @@ async def test_trying_opens_exactly_the_scenario_and_3_comes_back_to_the_same_li
         assert isinstance(app.screen, LearnScreen)
         assert app.screen.page is page
         assert app.screen.query_one(Leaf).scroll_y == 3
-        assert f"Try it 2 of {len(page.tries)}: {page.tries[1].title}" in seen(app)
+        assert f"Try it 3 of {len(page.tries)}: {page.tries[2].title}" in seen(app), "two were seen"
         await pilot.press("t")
-        assert app.screen.state.scenario == page.tries[1].scenario
+        assert app.screen.state.scenario == page.tries[2].scenario
 
 
 async def test_one_of_several_scenarios_is_picked(app):
@@ -140,14 +140,58 @@ async def test_the_tour_starts_anywhere_and_ends_in_training(tmp_path):
         await opened(app, pilot)
         await pilot.press("right", "right", "g")
         await pilot.pause()
-        for stop in tour.tries:
+        for number, stop in enumerate(tour.tries, 1):
             assert app.screen.state.scenario == stop.scenario
+            assert f"{number}/10 {stop.title}" in seen(app)
             await pilot.press("M")
-        await pilot.press("3", "left", "left")
-        await settle(app, pilot)
+            await pilot.pause()
+        assert app.screen.MODE == "train"
+        assert "10/10 Train the network yourself  t starts a run." in seen(app)
+        assert "3 Learn · esc close" in seen(app)
+        await pilot.press("escape")
+        assert "10/10" not in seen(app)
+
+
+async def test_the_last_stop_is_one_to_try_like_the_others(tmp_path):
+    app = AdamApp(PlaygroundState(), runs=tmp_path)
+    async with app.run_test(size=(60, 18)) as pilot:
+        await opened(app, pilot)
         await pilot.press("T", "end", "enter")
         await pilot.pause()
         assert app.screen.MODE == "train"
+        assert "10/10" in seen(app)
+        assert "t starts a run" in " ".join(seen(app).split())
+        await pilot.press("1", "M")
+        assert app.screen.state.stop == 0, "and then the first again"
+
+
+async def test_whoever_comes_back_from_the_tour_goes_on_where_he_was(tmp_path):
+    app = AdamApp(PlaygroundState(), runs=tmp_path)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(app, pilot)
+        await pilot.press("g", "M", "M", "M", "3")
+        await settle(app, pilot)
+        assert "Try it 5 of 10: Where the slope vanishes" in seen(app)
+        await pilot.press("right", "g")
+        await pilot.pause()
+        assert app.screen.state.stop == 4
+        await pilot.press("M", "M", "M", "M", "M", "3")
+        await settle(app, pilot)
+        await pilot.press("left")
+        await settle(app, pilot)
+        assert "Try it 1 of 10: One step" in seen(app), "all was seen"
+
+
+async def test_the_training_screen_makes_room_for_the_words_of_the_tour(tmp_path):
+    tour = next(page for page in pages() if page.name == TOUR)
+    for size in ((120, 40), (80, 24), (60, 18)):
+        async with AdamApp(PlaygroundState(), runs=tmp_path).run_test(size=size) as pilot:
+            pilot.app.open_exhibits(tour.tries, len(tour.tries), tour.finale)
+            await pilot.pause()
+            await pilot.pause()
+            foot, progress = (pilot.app.screen.query_one(f"#train-{name}") for name in ("caption", "progress"))
+            assert foot.region.bottom == progress.region.y, "whole, above the last line"
+            assert progress.region.bottom == size[1] - 1, "and the keys are where they were"
 
 
 async def test_the_contents_lead_to_any_page(app):
@@ -162,7 +206,7 @@ async def test_the_contents_lead_to_any_page(app):
 
 
 async def test_the_contents_stand_beside_the_page_where_there_is_room(app):
-    async with app.run_test(size=WIDE) as pilot:
+    async with app.run_test(size=(120, len(pages()) + 20)) as pilot:
         await opened(app, pilot)
         await pilot.press("right")
         await settle(app, pilot)
@@ -185,6 +229,22 @@ async def test_a_link_opens_its_page_and_an_address_is_copied(app):
         markdown.post_message(Markdown.LinkClicked(markdown, "https://arxiv.org/abs/1412.6980"))
         await pilot.pause()
         assert app.clipboard == "https://arxiv.org/abs/1412.6980"
+
+
+@pytest.mark.parametrize("theme", ["adam-dark", "adam-light", "nord"])
+async def test_a_link_has_the_accent_and_code_a_ground_of_its_own(app, theme):
+    async with app.run_test(size=WIDE) as pilot:
+        app.theme = theme
+        await opened(app, pilot)
+        app.screen.action_go("descent")
+        await settle(app, pilot)
+        styles = {}
+        for strip in app.screen._compositor.render_strips():
+            styles |= {segment.text.strip(): segment.style for segment in strip}
+        accent, ground = app.palette.accent, app.palette.background
+        assert tuple(styles["remember the direction"].color.triplet) == accent
+        assert styles["remember the direction"].underline
+        assert tuple(styles["lr = 0.1"].bgcolor.triplet) != ground
 
 
 @pytest.mark.parametrize("theme", ["adam-dark", "adam-light"])

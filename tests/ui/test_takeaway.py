@@ -17,16 +17,21 @@ from hypothesis import strategies as st
 from adam_tui import cli
 from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.engine.pytorch_sources import BY_HAND
 from adam_tui.engine.scenario import Change, Lane, Scenario, race
 from adam_tui.engine.schedules import KINDS, Schedule
 from adam_tui.engine.surfaces import SURFACES, surface
 from adam_tui.engine.trajectory import trajectories
+from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground import picture, takeaway
 from adam_tui.ui.playground.state import SPEEDS, PlaygroundState
 from adam_tui.ui.playground.takeaway import COPIES, EXPORTS, copy_text, recording, save
 
 FIVE = race(["adam", "sgd", "momentum", "rmsprop", "lion"], surface("bowl"))
 RACE = PlaygroundState(Scenario(lanes=FIVE, steps=120), clock=60)
+
+
+WRITTEN = sorted(name for name, rule in OPTIMIZERS.items() if rule.torch_name or name in BY_HAND)
 
 
 # ---- text that restores the race ----
@@ -36,7 +41,7 @@ coordinates = st.floats(-1e9, 1e9)
 
 @st.composite
 def lanes(draw):
-    rule = OPTIMIZERS[draw(st.sampled_from(sorted(OPTIMIZERS)))]
+    rule = OPTIMIZERS[draw(st.sampled_from(WRITTEN))]
     numbers = {
         "flag": st.sampled_from([0.0, 1.0]),
         "beta": st.floats(0.001, 0.999),
@@ -217,3 +222,15 @@ def test_a_directory_that_is_not_there_is_an_os_error(tmp_path):
         save("csv", RACE, tmp_path / "missing", DARK)
     with pytest.raises(NotADirectoryError):
         save("csv", RACE, Path(__file__), DARK)
+
+
+async def test_a_race_that_cannot_be_written_or_trained_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("adam_tui.engine.pytorch_code.BY_HAND", {})
+    monkeypatch.setattr("adam_tui.ui.playground.effects.TRAINING_OPTIMIZERS", {})
+    app = AdamApp(PlaygroundState(Scenario(lanes=race(["lion"], surface("bowl")))), runs=tmp_path)
+    async with app.run_test() as pilot:
+        await pilot.press("c", "p", "T")
+        await pilot.pause()
+        said = [note.message for note in app._notifications]
+        assert said == ["there is no PyTorch code for lion", "Lion is for the playground only"]
+        assert app.screen.MODE == "playground"

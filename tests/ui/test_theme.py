@@ -96,9 +96,7 @@ async def test_another_theme_redraws_every_picture_at_once():
 async def test_a_theme_is_chosen_from_the_palette_and_remembered(settings):
     app = AdamApp(PlaygroundState(), config=config.load())
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("ctrl+p", *"theme: nord", "down")
-        await pilot.pause(0.5)
-        await pilot.press("enter")
+        await pilot.press("ctrl+p", *"theme: nord", "enter")
         await pilot.pause()
         assert app.theme == "nord"
     assert config.load().theme == "nord"
@@ -165,3 +163,13 @@ def written(cells):
             pair = tuple(cells.fg[row, column].tolist()), tuple(cells.bg[row, column].tolist())
             found[pair] = found.get(pair, "") + text
     return found
+
+
+@pytest.mark.parametrize("name", ["adam-dark", "nord", "ansi-dark"])
+async def test_the_words_of_keys_and_modes_have_no_line_under_them(name):
+    app = AdamApp(PlaygroundState())
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.theme = name
+        await pilot.pause()
+        strips = app.screen._compositor.render_strips()
+        assert [s.text for strip in strips for s in strip if s.style and s.style.underline] == []

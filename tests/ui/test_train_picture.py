@@ -8,9 +8,11 @@ import pytest
 
 from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.training.protocol import Changed, Diverged, Epoch, RunSpec, Sample, Started, Steps
+from adam_tui.ui.actions import key_names
 from adam_tui.ui.train import charts, picture, words
 from adam_tui.ui.train import curve as curves
 from adam_tui.ui.train import events as e
+from adam_tui.ui.train.actions import ACTIONS
 from adam_tui.ui.train.history import RunHistory
 from adam_tui.ui.train.layout import FIXED_ROWS, FRAME, layout
 from adam_tui.ui.train.state import VIEWS, RunView, TrainState
@@ -18,6 +20,7 @@ from adam_tui.ui.train.update import update
 
 SPEC = RunSpec(epochs=50)
 PER_EPOCH = 100
+KEYS = key_names(ACTIONS)
 
 
 def trained(steps, accuracies=(), spec=SPEC, losses=None):
@@ -170,7 +173,7 @@ def test_a_diverged_run_is_drawn_to_its_end_and_marked():
     cells = charts.loss(state, histories, 70, 20, DARK, "")
     assert "✕" in cells.lines()[0]
     assert words.state_word(state.runs[0], history) == "diverged"
-    assert "diverged at step 100" in picture.notes(state, histories, "", DARK)[0][0]
+    assert "diverged at step 100" in picture.notes(state, histories, "", DARK, KEYS)[0][0]
     assert "diverged at step 100" in joined(picture.progress(state, histories, 9.0, 100, DARK))
 
 
@@ -206,7 +209,7 @@ def test_before_the_first_epoch_the_accuracy_says_when_it_comes():
 
 def test_the_figures_of_a_run():
     state, histories = screen_of(a=trained(250, [0.9, 0.9794]))
-    about = picture.notes(state, histories, "", DARK)
+    about = picture.notes(state, histories, "", DARK, KEYS)
     told = joined(picture.now(state, histories, about, 65.0, 41, 5, DARK))
     assert "97.94% @ 2" in told
     assert "250/5,000" in told
@@ -260,7 +263,7 @@ def test_the_progress_line_says_how_a_run_stands(state, reason, words):
 
 def test_a_failure_shows_its_reason_and_the_end_of_the_log():
     state, histories = screen_of("failed", "no cuda here", a=RunHistory())
-    about = picture.notes(state, histories, "Traceback\nValueError: no cuda here", DARK)
+    about = picture.notes(state, histories, "Traceback\nValueError: no cuda here", DARK, KEYS)
     assert [text for text, _ in about] == ["failed: no cuda here", "Traceback"], "the reason is not said twice"
 
 
@@ -283,7 +286,7 @@ def test_digits_tell_what_the_network_takes_them_for():
 
 
 def test_before_the_first_run_there_are_digits_and_one_line_on_what_to_do():
-    cells = picture.gallery(TrainState(), 72, 34, DARK)
+    cells = picture.gallery(TrainState(), "t", 72, 34, DARK)
     assert "t trains a network with Adam, lr 0.0005, 50 epochs" in joined(cells)
     labels = [line.split() for line in cells.lines() if line.strip() and "▀" not in line]
     assert [word for line in labels[:2] for word in line] == [str(digit) for digit in range(10)]

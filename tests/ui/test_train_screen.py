@@ -4,7 +4,8 @@ import pytest
 from training_pilot import SIZES, panel, until
 
 from adam_tui.ui.app import AdamApp
-from adam_tui.ui.dialogs import AskText, Help
+from adam_tui.ui.dialogs import AskText
+from adam_tui.ui.help import Help
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.train import screen as train_screen
@@ -148,3 +149,13 @@ async def test_two_terminals_watch_the_same_run(made_run, tmp_path):
         made.steps([0.5] * 10).epoch(2, 0.975)
         await until(first, lambda: "97.50%" in panel(one, "now"))
         await until(second, lambda: "97.50%" in panel(two, "now"))
+
+
+async def test_words_in_brackets_are_searched_for_as_they_are(app, made_run):
+    made_run().start().train(1)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.screen.state.run is not None)
+        await pilot.press("/", *"[/] [red", "enter")
+        await pilot.pause()
+        title = app.screen.query_one("#train-table").border_title
+        assert "“[/] [red”" in title.replace("\\", "")

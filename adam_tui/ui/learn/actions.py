@@ -7,8 +7,8 @@ from adam_tui.ui.actions import Action, FooterKey
 READ, PAGES, TRY = "Reading", "Pages", "Trying it"
 
 ACTIONS: tuple[Action, ...] = (
-    Action("line_down", "down,j", "A line down", READ),
-    Action("line_up", "up,k", "A line up", READ),
+    Action("scroll_down", "down,j", "A line down", READ),
+    Action("scroll_up", "up,k", "A line up", READ),
     Action("screen_down", "pagedown,space", "A screenful down", READ),
     Action("screen_up", "pageup,b", "A screenful up", READ),
     Action("top", "home", "Top of the page", READ),
@@ -16,23 +16,26 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_page", "right,n", "Next page", PAGES),
     Action("previous_page", "left,p", "Previous page", PAGES),
     Action("contents", "enter", "Contents: go to any page", PAGES),
-    Action("try_it", "t", "Open this page's next scenario in the playground", TRY),
+    Action("try_it", "t", "Try this page's next scenario", TRY),
     Action("pick_try", "T", "Choose among this page's scenarios", TRY),
-    Action("tour", "g", "Guided tour: from one step to training a network", TRY),
+    Action("tour", "g", "Guided tour; goes on where it was left", TRY),
 )
 
 
 def footer(tries: int) -> list[FooterKey]:
     """The keys that matter on a page with so many scenarios to try."""
-    keys = [FooterKey("↑↓", "scroll", "line_down", 3), FooterKey("← →", "page", "next_page", 1)]
+    keys = [
+        FooterKey("{scroll_up}{scroll_down}", "scroll", "scroll_down", 3),
+        FooterKey("{previous_page} {next_page}", "page", "next_page", 1),
+    ]
     if tries:
-        keys.append(FooterKey("t", "try it", "try_it", 2))
+        keys.append(FooterKey("{try_it}", "try it", "try_it", 2))
     if tries > 1:
-        keys.append(FooterKey("T", "which", "pick_try", 8))
+        keys.append(FooterKey("{pick_try}", "which", "pick_try", 8))
     return [
         *keys,
-        FooterKey("enter", "contents", "contents", 4),
-        FooterKey("g", "tour", "tour", 5),
-        FooterKey("?", "keys", "help", 6),
-        FooterKey("q", "quit", "quit", 7),
+        FooterKey("{contents}", "contents", "contents", 4),
+        FooterKey("{tour}", "tour", "tour", 5),
+        FooterKey("{help}", "keys", "help", 6),
+        FooterKey("{quit}", "quit", "quit", 7),
     ]

@@ -8,11 +8,13 @@ lines of `key: value`, then a line `---`:
     optimizer: adagrad            its rule, knobs and paper take the places of {rule}, {knobs} and {paper}
     try: adagrad-slows            a scenario of the gallery
     try: Twice as far | What is seen. | --surface bowl --lane adagrad:lr=0.2      or the page's own
+    train: Yourself | What to do.  what comes after them, in the training mode
 
 A number in the text that the engine can compute is marked, `0.25<!--=name-->`, and recomputed by the test of the
-pages; one that is quoted from a paper names it, `0.95<!--@Brown 2020-->`. The marks are taken out here.
+pages; one that is quoted from a paper names it, `0.95<!--@Brown 2020-->`. The marks are taken out here. A key is not
+written but asked for by its action, `{key:play}`, and filled in here as it is set.
 
-No Textual here, and nothing is read before `pages()` is called.
+No widgets here, and nothing is read before `pages()` is called.
 """
 
 from __future__ import annotations
@@ -25,36 +27,55 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import NoReturn
 
 from adam_tui.engine.gallery import GALLERY, Exhibit
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start
+from adam_tui.ui.caption import Finale
+from adam_tui.ui.own_keys import all_key_names
 
 FOLDER = "pages"
 TOUR = "tour"  # the page whose scenarios are the guided tour
 # What a code block may hold: an 80-column terminal less margins and scroll bar.
 WIDEST = 74
 MARK = re.compile(r"<!--[=@][^>]*-->")
+KEY = re.compile(r"\{key:(\w+)\}")
+_PUNCTUATION, _ESCAPED = re.compile(r"([!-/:-@\[-`{-~])"), r"\\\1"  # as Markdown wants it
 _ORDER = re.compile(r"^\d+-")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page. `name` is the file's without its number, `text` is Markdown without the title."""
+    """One page. `name` is the file's without its number, `text` is Markdown without the title.
+
+    `tries` are scenarios for the playground; after the last of them `finale` is to be tried in the training mode.
+    """
 
     name: str
     title: str
     section: str
     text: str
     tries: tuple[Exhibit, ...]
+    finale: Finale | None = None
+
+    @property
+    def stops(self) -> tuple[Exhibit | Finale, ...]:
+        """All that can be tried, in order."""
+        return (*self.tries, self.finale) if self.finale else self.tries
 
 
-@lru_cache(maxsize=1)
-def pages() -> tuple[Page, ...]:
-    """All pages in their order; read once."""
-    return tuple(read_page(name, source) for name, source in sources().items())
+def pages(keys: Mapping[str, str] = MappingProxyType({})) -> tuple[Page, ...]:
+    """All pages in their order, read once; `keys` are those that a person set, by action."""
+    return _read(tuple(sorted(keys.items())))
+
+
+@lru_cache(maxsize=2)
+def _read(keys: tuple[tuple[str, str], ...]) -> tuple[Page, ...]:
+    names = all_key_names(dict(keys))
+    return tuple(read_page(name, source, names) for name, source in sources().items())
 
 
 def sources() -> dict[str, str]:
@@ -67,23 +88,28 @@ def sources() -> dict[str, str]:
     }
 
 
-def read_page(name: str, source: str) -> Page:
-    """The page that a file describes; ValueError with one line when it cannot be."""
+def read_page(name: str, source: str, keys: Mapping[str, str]) -> Page:
+    """The page that a file describes, with the keys' names by action; ValueError with one line when it cannot be."""
     head, rule, text = MARK.sub("", source).partition("\n---\n")
     if not rule:
         raise ValueError(f"page {name}: no line --- after the title")
+    if nameless := [action for action in KEY.findall(source) if action not in keys]:
+        raise ValueError(f"page {name}: no action is called {nameless[0]}")
+    head = KEY.sub(lambda mark: keys[mark[1]], head)
+    text = KEY.sub(lambda mark: f"**{_PUNCTUATION.sub(_ESCAPED, keys[mark[1]])}**", text)
     fields: dict[str, list[str]] = {}
     for line in head.splitlines():
         key, _, value = line.partition(":")
         fields.setdefault(key.strip(), []).append(value.strip())
-    if unknown := set(fields) - {"title", "section", "optimizer", "try"}:
+    if unknown := set(fields) - {"title", "section", "optimizer", "try", "train"}:
         raise ValueError(f"page {name}: what is {', '.join(sorted(unknown))}?")
     title = fields["title"][0]
     tries = tuple(_exhibit(name, title, n, line) for n, line in enumerate(fields.get("try", ()), 1))
     text = text.strip()
     if "optimizer" in fields:
         text = _filled(text, fields["optimizer"][0])
-    return Page(name, title, fields["section"][0], text, tries)
+    finale = Finale(*(part.strip() for part in fields["train"][0].split("|"))) if "train" in fields else None
+    return Page(name, title, fields["section"][0], text, tries, finale)
 
 
 def _exhibit(page: str, title: str, number: int, line: str) -> Exhibit:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from textual import on
 from textual.containers import Center, Horizontal, VerticalScroll
@@ -22,8 +23,6 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 
 # From this width on the contents stand beside the page.
 WITH_CONTENTS = 110
-# The tour ends where a picture cannot show more: in the training mode.
-TRAIN = "train"
 
 
 class Leaf(VerticalScroll, can_focus=False):
@@ -37,10 +36,11 @@ class LearnScreen(ModeScreen):
     ACTIONS = ACTIONS
     HORIZONTAL_BREAKPOINTS = [(0, "-alone"), (WITH_CONTENTS, "-with-contents")]
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__()
-        self._pages = pages()
+        self._pages = pages(keys)
         self._at = 0
+        self._turning = False
         self._scrolled: dict[str, float] = {}  # how far down each page was left
         self._tried: dict[str, int] = {}  # how many of a page's scenarios have been opened
 
@@ -60,7 +60,7 @@ class LearnScreen(ModeScreen):
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter on this page."""
-        return footer(len(self.page.tries))
+        return footer(len(self.page.stops))
 
     def on_mount(self) -> None:
         """Follow the reader."""
@@ -88,15 +88,16 @@ class LearnScreen(ModeScreen):
     def _say(self) -> None:
         """The line below the page: the next scenario to try, and how much of the page is left."""
         leaf, line = self.query_one(Leaf), self.query_one("#learn-line", Static)
-        tries, tried = self.page.tries, self._tried.get(self.page.name, 0)
+        stops, at = self.page.stops, self._next_stop(self.page)
         parts = [Content(" ")]
-        if tries:
-            count = f" {tried % len(tries) + 1} of {len(tries)}" if len(tries) > 1 else ""
+        if stops:
+            count = f" {at + 1} of {len(stops)}" if len(stops) > 1 else ""
             parts = [
                 Content.from_markup(
-                    " [b $accent]t[/] [@click=screen.perform('try_it')]Try it$count:[/] [b $foreground]$title[/]",
+                    " [b $accent]$key[/] [@click=screen.perform('try_it')]Try it$count:[/] [b $foreground]$title[/]",
+                    key=self.key_names["try_it"],
                     count=count,
-                    title=tries[tried % len(tries)].title,
+                    title=stops[at].title,
                 )
             ]
         left = Content("").join(parts)
@@ -112,23 +113,33 @@ class LearnScreen(ModeScreen):
         self._scrolled[self.page.name] = leaf.scroll_y
         self._at = at
         self._dress()  # the answer to the key, at once; the page takes 50 to 100 ms to lay out
-        self.run_worker(self._turn, exclusive=True, group="page")  # type: ignore[arg-type]
+        if not self._turning:
+            self._turning = True
+            self.run_worker(self._turn, group="page")  # type: ignore[arg-type]
 
     async def _turn(self) -> None:
-        leaf, page = self.query_one(Leaf), self.page
-        with self.app.batch_update():
-            await self.query_one(Markdown).update(_markdown(page))
-            leaf.scroll_to(y=0, animate=False)
-        if self._scrolled.get(page.name):
-            self.call_after_refresh(leaf.scroll_to, y=self._scrolled[page.name], animate=False)
+        """Lay out the page that was asked for last.
+
+        One after the other and never one broken off: a cancelled update takes the loops of its widgets with it, and
+        the app's own in the end.
+        """
+        leaf, turned = self.query_one(Leaf), None
+        while turned is not self.page:
+            turned = self.page
+            with self.app.batch_update():
+                await self.query_one(Markdown).update(_markdown(turned))
+                leaf.scroll_to(y=0, animate=False)
+        self._turning = False
+        if self._scrolled.get(self.page.name):
+            self.call_after_refresh(leaf.scroll_to, y=self._scrolled[self.page.name], animate=False)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
-    def do_line_down(self) -> None:
+    def do_scroll_down(self) -> None:
         """Down."""
         self.query_one(Leaf).scroll_relative(y=1, animate=False)
 
-    def do_line_up(self) -> None:
+    def do_scroll_up(self) -> None:
         """Up."""
         self.query_one(Leaf).scroll_relative(y=-1, animate=False)
 
@@ -184,40 +195,47 @@ class LearnScreen(ModeScreen):
 
     def do_try_it(self) -> None:
         """T: this page's scenarios one after the other."""
-        if self.page.tries:
-            self._try(self.page, self._tried.get(self.page.name, 0) % len(self.page.tries))
+        if self.page.stops:
+            self._try(self.page, self._next_stop(self.page))
 
     def do_pick_try(self) -> None:
         """Shift+T: choose."""
         page = self.page
-        items = [(str(i), each.title, each.sentence) for i, each in enumerate(page.tries)]
-        if page.name == TOUR:
-            items.append((TRAIN, "Train the network yourself", "The training mode: press t there."))
+        items = [(str(i), each.title, each.sentence) for i, each in enumerate(page.stops)]
         if items:
-            chosen = str(self._tried.get(page.name, 0) % len(page.tries))
+            chosen = str(self._next_stop(page))
             self.app.push_screen(Pick("Try it", items, chosen), lambda value: self._picked(page, value))
 
     def _picked(self, page: Page, value: str | None) -> None:
-        if value == TRAIN:
-            self.app.show_mode(TRAIN)  # type: ignore[attr-defined]
-        elif value is not None:
+        if value is not None:
             self._try(page, int(value))
 
     def do_tour(self) -> None:
-        """G: from the first stop."""
-        self._try(next(page for page in self._pages if page.name == TOUR), 0)
+        """G: from the first stop, or from where it was left."""
+        tour = next(page for page in self._pages if page.name == TOUR)
+        self._try(tour, self._next_stop(tour))
 
     def _try(self, page: Page, at: int) -> None:
         """Show a scenario in the playground; the page's others are one key further there."""
         self._tried[page.name] = at + 1
         self._say()
-        self.app.open_exhibits(page.tries, at)  # type: ignore[attr-defined]
+        self.app.open_exhibits(page.tries, at, page.finale)  # type: ignore[attr-defined]
+
+    def _next_stop(self, page: Page) -> int:
+        """The one after the last that was seen; after all of them the first."""
+        return self._tried.get(page.name, 0) % len(page.stops) if page.stops else 0
+
+    def on_screen_resume(self) -> None:
+        """Back from the playground: the reader may have gone on there from stop to stop."""
+        seen = self.app.tour  # type: ignore[attr-defined]
+        for page in self._pages:
+            if page.tries and page.tries == seen.tour:
+                self._tried[page.name] = seen.stop + 1
+                self._say()
 
 
 def _markdown(page: Page) -> str:
-    # Textual draws a link as plain text: emphasised, it gets the style sheet's colour and line.
-    text = re.sub(r"\[([^\]*]+)\]\(", r"[*\1*](", page.text)
-    return f"# {page.title}\n\n{text}\n"
+    return f"# {page.title}\n\n{page.text}\n"
 
 
 def _first_words(page: Page) -> str:

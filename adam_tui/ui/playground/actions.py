@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adam_tui.engine.scenario import MAX_STEPS
-from adam_tui.ui.actions import Action, FooterKey
+from adam_tui.ui.actions import Action, FooterKey, KeyGroup, KeyRow
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.state import PlaygroundState
 
@@ -25,7 +25,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("restart", "r", "Rewind and play", TIME, e.Restart()),
     Action("go_to", "g", "Go to a step by its number", TIME),
     Action("steps", "G", "Set the number of steps", TIME),
-    Action("fork", "k", "A turned knob forks the path here, or replays it", TIME, e.ToggleFork()),
+    Action("fork", "k", "Knobs fork the path here, or replay it", TIME, e.ToggleFork()),
     Action("next_optimizer", "o", "Next optimizer in this lane", LANES, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer in this lane", LANES, e.CycleOptimizer(-1)),
     Action("add_lane", "a", "Add a lane with another optimizer", LANES, e.AddLane()),
@@ -43,13 +43,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("type_value", "enter", "Type an exact value", KNOBS),
     Action("default", "backspace", "Back to torch.optim's default", KNOBS, e.ResetKnob()),
     Action("schedule", "d", "Next learning-rate schedule", KNOBS, e.CycleSchedule()),
-    Action("warmup", "w", "Longer warm-up of the learning rate, or none", KNOBS, e.CycleWarmup()),
+    Action("warmup", "w", "Longer warm-up of the rate, or none", KNOBS, e.CycleWarmup()),
     Action("noise", "n", "Stronger noise on the gradients, or none", KNOBS, e.CycleNoise()),
     Action("reseed", "N", "Draw the noise anew", KNOBS, e.Reseed()),
     Action("next_surface", "s", "Next surface", SURFACE, e.CycleSurface(1)),
     Action("previous_surface", "S", "Previous surface", SURFACE, e.CycleSurface(-1)),
     Action("place", "p", "Place the start with a crosshair", SURFACE, e.Place()),
-    Action("cancel", "escape", "Put the crosshair or the caption away", SURFACE),
+    Action("cancel", "escape", "Put away crosshair, caption or hints", SURFACE),
     Action("type_start", "P", "Type the start", SURFACE),
     Action("random_start", "R", "Random start", SURFACE),
     Action("function", "F", "Type your own function f(x, y)", SURFACE),
@@ -70,30 +70,57 @@ ACTIONS: tuple[Action, ...] = (
     Action("redo", "ctrl+r", "Redo", SCENARIO, e.Redo()),
     Action("copy", "c", "Copy as command line, PyTorch code or JSON", SCENARIO),
     Action("train", "T", "Train the network with this lane's optimizer", SCENARIO),
-    Action("export", "e", "Export the picture, the numbers or a recording", SCENARIO),
+    Action("export", "e", "Export a picture, numbers or a recording", SCENARIO),
 )
+
+
+PLACING = KeyGroup(
+    "Now: placing the start",
+    (
+        KeyRow("{turn_down}{knob_up}{knob_down}{turn_up}", "Move the crosshair"),
+        KeyRow("{turn_down_coarse}{turn_up_coarse}", "Move it far left or right"),
+        KeyRow("{type_value}", "Start from here"),
+        KeyRow("{zoom_in} {zoom_out}", "Zoom in or out around it"),
+        KeyRow("{cancel}", "Put it away"),
+    ),
+)
+TOURING = KeyGroup(
+    "Now: a scenario with its caption",
+    (
+        KeyRow("{next_exhibit}", "Go on to the next one"),
+        KeyRow("{gallery}", "Choose one of all"),
+        KeyRow("{undo}", "Undo what you changed in it"),
+        KeyRow("{mode_learn}", "Back to where you were in Learn"),
+        KeyRow("{cancel}", "Put the caption away"),
+    ),
+)
+
+
+def keys_of_now(state: PlaygroundState) -> KeyGroup | None:
+    """The keys that mean something else now, or matter most."""
+    return PLACING if state.crosshair is not None else TOURING if state.exhibit else None
 
 
 def footer(state: PlaygroundState) -> list[FooterKey]:
     """The keys that matter now."""
     if state.crosshair is not None:
         return [
-            FooterKey("←↑↓→", "move", "turn_up", 1),
-            FooterKey("⇧←⇧→", "far", "turn_up_coarse", 4),
-            FooterKey("enter", "start here", "type_value", 2),
-            FooterKey("esc", "cancel", "cancel", 3),
+            FooterKey("{turn_down}{knob_up}{knob_down}{turn_up}", "move", "turn_up", 1),
+            FooterKey("{turn_down_coarse}{turn_up_coarse}", "far", "turn_up_coarse", 4),
+            FooterKey("{type_value}", "start here", "type_value", 2),
+            FooterKey("{cancel}", "cancel", "cancel", 3),
         ]
     return [
-        FooterKey("space", "pause" if state.playing else "play", "play", 1),
-        FooterKey(", .", "step", "forward", 6),
-        FooterKey("o", "optimizer", "next_optimizer", 3),
-        FooterKey("↑↓ ←→", "tune", "turn_up", 4),
-        FooterKey("s", "surface", "next_surface", 5),
-        FooterKey("a x", "lanes", "add_lane", 7),
-        FooterKey("[ ]", "select", "next_lane", 10),
-        FooterKey("p", "start", "place", 8),
-        FooterKey("r", "replay", "restart", 9),
-        FooterKey("z", "zoom", "zoom_in", 11),
-        FooterKey("?", "keys", "help", 2),
-        FooterKey("q", "quit", "quit", 12),
+        FooterKey("{play}", "pause" if state.playing else "play", "play", 1),
+        FooterKey("{back} {forward}", "step", "forward", 6),
+        FooterKey("{next_optimizer}", "optimizer", "next_optimizer", 3),
+        FooterKey("{knob_up}{knob_down} {turn_down}{turn_up}", "tune", "turn_up", 4),
+        FooterKey("{next_surface}", "surface", "next_surface", 5),
+        FooterKey("{add_lane} {remove_lane}", "lanes", "add_lane", 7),
+        FooterKey("{previous_lane} {next_lane}", "select", "next_lane", 10),
+        FooterKey("{place}", "start", "place", 8),
+        FooterKey("{restart}", "replay", "restart", 9),
+        FooterKey("{zoom_in}", "zoom", "zoom_in", 11),
+        FooterKey("{help}", "keys", "help", 2),
+        FooterKey("{quit}", "quit", "quit", 12),
     ]

@@ -15,6 +15,7 @@ from adam_tui.engine.gallery import GALLERY
 from adam_tui.engine.knobs import format_number
 from adam_tui.engine.scenario import MAX_STEPS, parse_start
 from adam_tui.engine.trajectory import start_of, surface_of
+from adam_tui.training.recipes import TRAINING_OPTIMIZERS
 from adam_tui.ui.dialogs import AskText, Choose, Pick, ShowText
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.takeaway import COPIES, EXPORTS, copy_text, file_stem, save, write_new
@@ -37,14 +38,17 @@ def type_value(screen: PlaygroundScreen) -> None:
 
 
 def cancel(screen: PlaygroundScreen) -> None:
-    """Esc: put the crosshair away, or the caption."""
-    screen.dispatch(e.CancelPlace() if screen.state.crosshair is not None else e.CloseCaption())
+    """Esc: put away the crosshair, else the caption, else the hints."""
+    state = screen.state
+    screen.dispatch(
+        e.CancelPlace() if state.crosshair is not None else e.CloseCaption() if state.exhibit else e.EndHints()
+    )
 
 
 def gallery(screen: PlaygroundScreen) -> None:
     """M: pick a scenario that shows a known effect."""
     exhibits = tuple(GALLERY.values())
-    items = [(exhibit.name, exhibit.title, exhibit.sentence) for exhibit in exhibits]
+    items = [(each.name, each.title, f"{each.sentence}\n{each.source}") for each in exhibits]
     last = screen.state.exhibit.name if screen.state.exhibit else ""
 
     def picked(name: str | None) -> None:
@@ -55,8 +59,10 @@ def gallery(screen: PlaygroundScreen) -> None:
 
 
 def next_exhibit(screen: PlaygroundScreen) -> None:
-    """Shift+M: the next such scenario, or the first."""
+    """Shift+M: the next such scenario, or the first; after the last one of the tour its finale."""
     screen.dispatch(e.NextExhibit() if screen.state.tour else e.Open(tuple(GALLERY.values())))
+    if screen.state.tour and screen.state.exhibit is None:
+        screen.app.show_finale()  # type: ignore[attr-defined]
 
 
 def copy(screen: PlaygroundScreen) -> None:
@@ -64,7 +70,11 @@ def copy(screen: PlaygroundScreen) -> None:
 
     def chosen(kind: str | None) -> None:
         if kind is not None:
-            text = copy_text(kind, screen.state)
+            try:
+                text = copy_text(kind, screen.state)
+            except ValueError as error:
+                screen.notify(str(error), severity="warning", markup=False)
+                return
             screen.app.copy_to_clipboard(text)
             words = next(words for _, each, words in COPIES if each == kind)
             screen.app.push_screen(ShowText(f"Copied: {words}", text, from_end=False))
@@ -101,7 +111,11 @@ def _export(screen: PlaygroundScreen, kind: str) -> None:
 
 def train(screen: PlaygroundScreen) -> None:
     """Shift+T: ask whether to train the network with the chosen lane's optimizer."""
-    screen.app.train_lane(screen.state.chosen_lane)  # type: ignore[attr-defined]
+    lane = screen.state.chosen_lane
+    if lane.optimizer in TRAINING_OPTIMIZERS:
+        screen.app.train_lane(lane)  # type: ignore[attr-defined]
+    else:
+        screen.notify(f"{lane.rule.title} is for the playground only", severity="warning", markup=False)
 
 
 def go_to(screen: PlaygroundScreen) -> None:

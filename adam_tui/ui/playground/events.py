@@ -9,6 +9,7 @@ from adam_tui.ui.playground.state import Switch
 
 if TYPE_CHECKING:
     from adam_tui.engine.gallery import Exhibit
+    from adam_tui.ui.caption import Finale
 
 
 class Signal:
@@ -122,18 +123,33 @@ class SetFunction:
 
 @dataclass(frozen=True)
 class Open:
-    """Show one of several named scenarios from its first step, with its sentence as a caption."""
+    """Show one of several named scenarios from its first step, with its sentence as a caption.
+
+    With a finale there is one stop more, which leaves the playground as it is.
+    """
 
     exhibits: tuple[Exhibit, ...]
     at: int = 0
+    finale: Finale | None = None
 
 
 class NextExhibit(Signal):
-    """Show the next of the named scenarios that were opened together; after the last one the first."""
+    """Show the next of the stops that were opened together; after the last one the first."""
 
 
 class CloseCaption(Signal):
     """Take the caption away; the scenario stays."""
+
+
+@dataclass(frozen=True)
+class Used:
+    """An action of the table was used: what proposed to try it is done."""
+
+    action: str
+
+
+class EndHints(Signal):
+    """Propose nothing any more."""
 
 
 class ToggleFork(Signal):
@@ -243,6 +259,8 @@ Event = (
     | Open
     | NextExhibit
     | CloseCaption
+    | Used
+    | EndHints
     | ToggleFork
     | Undo
     | Redo

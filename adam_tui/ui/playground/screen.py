@@ -15,14 +15,17 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
-from adam_tui.draw.cells import Cells
+from adam_tui.config import remember_hints
+from adam_tui.draw.cells import Cells, columns
 from adam_tui.draw.palette import Palette
-from adam_tui.ui.actions import FooterKey
+from adam_tui.ui.actions import FooterKey, KeyGroup
+from adam_tui.ui.caption import caption
 from adam_tui.ui.layout import NARROW, WIDE, side_size
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground import picture
-from adam_tui.ui.playground.actions import ACTIONS, footer
+from adam_tui.ui.playground.actions import ACTIONS, footer, keys_of_now
+from adam_tui.ui.playground.hints import hint
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
 from adam_tui.ui.widgets.cell_view import CellView
@@ -76,6 +79,10 @@ class PlaygroundScreen(ModeScreen):
         yield Horizontal(contour, Vertical(*side, id="side"), id="body")
         yield Static(id="caption")
         yield CellView(partial(self._cells, "timeline"), id="timeline")
+
+    def keys_of_now(self) -> KeyGroup | None:
+        """Those of placing a start, or of a scenario with a caption."""
+        return keys_of_now(self.state)
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter now."""
@@ -138,8 +145,10 @@ class PlaygroundScreen(ModeScreen):
         only_time = before.playing and after.playing and before.scenario == after.scenario
         if not only_time:
             self._dress()
-        if before.exhibit != after.exhibit:
+        if (before.exhibit, hint(before)) != (after.exhibit, hint(after)):
             self._caption()
+        if after.hints != before.hints:
+            remember_hints(set(before.hints) - set(after.hints))
         self._draw(("contour", "timeline"))
         if not (only_time and self._frame % self._frames_per_reading):
             self._draw(("lanes", "knobs", "inspector", "loss"))
@@ -157,7 +166,9 @@ class PlaygroundScreen(ModeScreen):
         self._title("knobs", f"{self.palette.lane(self.state.lane)[1]} {lane.rule.title}")
         self._title("loss", picture.loss_title(self.state))
         # before the first layout the size that it will have, so that the first is the last
-        size = self.query_one("#side", Vertical).size or Size(*side_size(*self.app.size))
+        size = self.query_one("#side", Vertical).size or Size(
+            *side_size(*self.app.size, hinted=bool(hint(self.state)[0]))
+        )
         if size.height > 0:
             heights = picture.side_heights(size.height, size.width - SIDE_FRAME, self.state)
             for panel in ("lanes", "knobs", "inspector", "loss"):
@@ -175,18 +186,28 @@ class PlaygroundScreen(ModeScreen):
             signs += [f"[rgb({r},{g},{b})]→ {name}[/]" for name, (r, g, b) in colors]
         return " · ".join(signs)
 
+    def action_perform(self, name: str) -> None:
+        """Do it; then what proposed to try it is done."""
+        super().action_perform(name)
+        self.dispatch(e.Used(name))
+
     def _caption(self) -> None:
-        """The sentence of a named scenario, while there is one."""
-        caption, exhibit = self.query_one("#caption", Static), self.state.exhibit
-        caption.display = exhibit is not None
+        """The sentence of a named scenario, while there is one; else what one may try next."""
+        foot, exhibit = self.query_one("#caption", Static), self.state.exhibit
+        proposed, way_out = map(self.named, hint(self.state))
+        foot.display = exhibit is not None or bool(proposed)
+        foot.set_class(exhibit is None, "-hint")
         if exhibit is not None:
-            place = f"{self.state.stop + 1}/{len(self.state.tour)}"
-            more = "  M next · m all · 3 Learn · esc close" if len(self.state.tour) > 1 else "  3 Learn · esc close"
-            caption.update(
-                Content.assemble(
-                    (f"{place} {exhibit.title}", "bold $accent"), f"  {exhibit.sentence}", (more, "$text-muted")
-                )
-            )
+            stops = self.state.stops
+            others = "{next_exhibit} next · {gallery} all · " if stops > 1 else ""
+            keys = self.named(others + "{mode_learn} Learn · {cancel} close")
+            place = f"{self.state.stop + 1}/{stops}"
+            foot.update(caption(place, exhibit.title, exhibit.sentence, keys))
+        elif proposed:
+            key, _, words = proposed.partition(" ")
+            room = self.size.width - 2 - columns(proposed)
+            right = f"{way_out:>{room}}" if columns(way_out) < room else ""
+            foot.update(Content.assemble((key, "bold $accent"), f" {words}", (right, "$text-muted")))
         self.call_after_refresh(self._dress)
 
     def _title(self, panel: str, title: str, subtitle: str = "") -> None:
@@ -213,7 +234,7 @@ class PlaygroundScreen(ModeScreen):
     def on_resize(self, event: Resize) -> None:
         """Share the rows anew once the layout is known."""
         super().on_resize(event)
-        self.call_after_refresh(self._dress)
+        self._caption()
 
     def on_click(self, event: Click) -> None:
         """Start from where the plot was clicked."""

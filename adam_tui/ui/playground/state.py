@@ -17,6 +17,7 @@ from adam_tui.engine.trajectory import plotted_surface
 
 if TYPE_CHECKING:
     from adam_tui.engine.gallery import Exhibit
+    from adam_tui.ui.caption import Finale
 
 
 Fill = Literal["filled", "lines", "both"]
@@ -78,9 +79,9 @@ class PlaygroundState:
 
     `window` None is the surface's own bounds; `crosshair` is a point while a start is being placed. With `fork` a
     turned knob changes the path from the shown step on, and `ghosts` keeps for each lane the one it left, or None.
-    `tour` are
-    named scenarios that were opened together, `stop` the one shown, and `pause_at` where to pause for it. `past` and
-    `future` are for undo and redo.
+    `tour` are named scenarios that were opened together, `stop` the one shown, and `pause_at` where to pause for it;
+    where there is a `finale`, it is the stop after them.
+    `hints` are the names of those that are left, the first one shown. `past` and `future` are for undo and redo.
     """
 
     scenario: Scenario = field(default_factory=Scenario)
@@ -99,7 +100,9 @@ class PlaygroundState:
     ghosts: tuple[Lane | None, ...] = ()
     tour: tuple[Exhibit, ...] = ()
     stop: int = 0
+    finale: Finale | None = None
     pause_at: int | None = None
+    hints: tuple[str, ...] = ()
     past: tuple[Scenario, ...] = ()
     future: tuple[Scenario, ...] = ()
 
@@ -136,7 +139,12 @@ class PlaygroundState:
     @property
     def exhibit(self) -> Exhibit | None:
         """The named scenario that was opened last, while its caption is shown."""
-        return self.tour[self.stop] if self.tour else None
+        return self.tour[self.stop] if self.stop < len(self.tour) else None
+
+    @property
+    def stops(self) -> int:
+        """How many stops the tour has."""
+        return len(self.tour) + (self.finale is not None)
 
     def value(self, knob: Knob) -> float:
         """The chosen lane's value of a knob at the shown step."""

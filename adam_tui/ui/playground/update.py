@@ -23,6 +23,7 @@ from adam_tui.ui.playground.events import (
     CycleSurface,
     CycleWarmup,
     DuplicateLane,
+    EndHints,
     Event,
     LineUp,
     NextExhibit,
@@ -47,12 +48,15 @@ from adam_tui.ui.playground.events import (
     ToggleFork,
     TogglePlay,
     Undo,
+    Used,
     Zoom,
 )
+from adam_tui.ui.playground.hints import without
 from adam_tui.ui.playground.state import FILLS, SPEEDS, PlaygroundState, Switch, Window
 
 if TYPE_CHECKING:
     from adam_tui.engine.gallery import Exhibit
+    from adam_tui.ui.caption import Finale
 
 T = TypeVar("T")
 ZOOM = 0.7
@@ -123,12 +127,17 @@ def _happened(state: PlaygroundState, event: Event) -> PlaygroundState:
             return replace(state, scenario=replace(state.scenario, seed=state.scenario.seed + 1))
         case SetFunction(text):
             return _on_surface(state, replace(state.scenario, function=text, start=None))
-        case Open(exhibits, at):
-            return _opened(state, exhibits, at)
+        case Open(exhibits, at, finale):
+            return _opened(state, exhibits, at, finale)
         case NextExhibit():
-            return _opened(state, state.tour, (state.stop + 1) % len(state.tour)) if state.tour else state
+            return _opened(state, state.tour, (state.stop + 1) % state.stops, state.finale) if state.tour else state
         case CloseCaption():
-            return replace(state, tour=(), stop=0)
+            return replace(state, tour=(), stop=0, finale=None)
+        case Used(action):
+            # While a start is placed the arrows and enter mean something else.
+            return state if state.crosshair is not None else replace(state, hints=without(state.hints, action))
+        case EndHints():
+            return replace(state, hints=())
         case ToggleFork():
             return replace(state, fork=not state.fork)
         case Undo():
@@ -178,7 +187,9 @@ def _next(choices: tuple[T, ...], current: T, by: int) -> T:
     return choices[(place + by) % len(choices)]
 
 
-def _opened(state: PlaygroundState, exhibits: tuple[Exhibit, ...], at: int) -> PlaygroundState:
+def _opened(state: PlaygroundState, exhibits: tuple[Exhibit, ...], at: int, finale: Finale | None) -> PlaygroundState:
+    if at == len(exhibits):
+        return replace(state, tour=exhibits, stop=at, finale=finale)
     exhibit = exhibits[at]
     return PlaygroundState(
         exhibit.scenario,
@@ -188,7 +199,9 @@ def _opened(state: PlaygroundState, exhibits: tuple[Exhibit, ...], at: int) -> P
         inspector=state.inspector,
         tour=exhibits,
         stop=at,
+        finale=finale,
         pause_at=exhibit.look_at,
+        hints=state.hints,
         past=state.past,
     )
 
@@ -269,7 +282,16 @@ def _on_surface(state: PlaygroundState, scenario: Scenario) -> PlaygroundState:
     )
     scenario = replace(scenario, lanes=lanes)
     return replace(
-        state, scenario=scenario, window=None, crosshair=None, ghosts=(), tour=(), stop=0, clock=0.0, playing=True
+        state,
+        scenario=scenario,
+        window=None,
+        crosshair=None,
+        ghosts=(),
+        tour=(),
+        stop=0,
+        finale=None,
+        clock=0.0,
+        playing=True,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adam_tui.ui.actions import Action, FooterKey
+from adam_tui.ui.actions import Action, FooterKey, KeyGroup, KeyRow
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.state import TrainState
 
@@ -13,23 +13,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("start", "t", "Start training with these hyperparameters", RUN),
     Action("pause", "space", "Pause or resume the selected run", RUN),
     Action("stop", "x", "Stop the selected run", RUN),
-    Action("continue_run", "u", "Let a run that was stopped, failed or lost go on from its checkpoint", RUN),
+    Action("continue_run", "u", "Let an ended run go on from its checkpoint", RUN),
     Action("again", "T", "Start again with the selected run's settings", RUN),
-    Action("copy", "c", "Copy the selected run as command line, PyTorch code or JSON", RUN),
+    Action("copy", "c", "Copy as command line, PyTorch code or JSON", RUN),
     Action("log_tail", "L", "Read the end of the run's worker.log", RUN),
     Action("previous_run", "left_square_bracket", "Select the run above", RUNS, e.SelectRun(-1)),
     Action("next_run", "right_square_bracket", "Select the run below", RUNS, e.SelectRun(1)),
-    Action("overlay", "a", "Take the selected run into the overlay, or out of it", RUNS, e.PickRun()),
+    Action("overlay", "a", "Take the run into the overlay, or out of it", RUNS, e.PickRun()),
     Action("overlay_all", "A", "Draw the overlay, or only the selected run", RUNS, e.Toggle("overlay")),
-    Action("table", "tab", "All runs in a wide table, or the curves again", RUNS, e.Toggle("table")),
+    Action("table", "tab", "All runs in a wide table, or the curves", RUNS, e.Toggle("table")),
     Action("sort", "s", "Sort the wide table by the next column", RUNS),
     Action("reverse", "S", "Sort it the other way round", RUNS, e.Toggle("rising")),
-    Action("search", "slash", "Keep only the runs with these words in the wide table", RUNS),
+    Action("search", "slash", "Keep only the runs with certain words", RUNS),
     Action("delete", "d", "Delete the selected run", RUNS),
     Action("next_optimizer", "o", "Next optimizer", KNOBS, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer", KNOBS, e.CycleOptimizer(-1)),
     Action("data", "D", "Next data set", KNOBS, e.CycleData()),
-    Action("live", "h", "Turn the next run's hyperparameters, or those of the selected run", KNOBS, e.Toggle("live")),
+    Action("live", "h", "Turn the next run's, or the selected run's", KNOBS, e.Toggle("live")),
     Action("knob_up", "up", "Choose the hyperparameter above", KNOBS, e.ChooseKnob(-1)),
     Action("knob_down", "down", "Choose the hyperparameter below", KNOBS, e.ChooseKnob(1)),
     Action("turn_down", "left", "Turn it down one notch; move the cursor", KNOBS, e.Turn(-1)),
@@ -37,76 +37,121 @@ ACTIONS: tuple[Action, ...] = (
     Action("turn_down_coarse", "shift+left", "Turn it down a coarse notch", KNOBS, e.Turn(-1, coarse=True)),
     Action("turn_up_coarse", "shift+right", "Turn it up a coarse notch", KNOBS, e.Turn(1, coarse=True)),
     Action("type_value", "enter", "Type an exact value", KNOBS),
-    Action("default", "backspace", "Back to the default, or to what the run began with", KNOBS, e.ResetKnob()),
+    Action("default", "backspace", "Back to the default or the first value", KNOBS, e.ResetKnob()),
     Action("cursor", "i", "A cursor that reads values: arrows move it", CURVES),
     Action("axis", "g", "Curves over steps, epochs or time", CURVES),
     Action("zoom_in", "z", "Zoom in around the cursor", CURVES),
     Action("zoom_out", "Z", "Zoom out", CURVES),
-    Action("earlier", "comma", "Look at an earlier part", CURVES),
-    Action("later", "full_stop", "Look at a later part", CURVES),
+    Action("earlier", "comma", "Look at earlier steps", CURVES),
+    Action("later", "full_stop", "Look at later steps", CURVES),
     Action("reset_view", "0", "Show the whole curves", CURVES, e.Look(None)),
     Action("first", "home", "Cursor to the first step", CURVES),
     Action("last", "end", "Cursor to the last step", CURVES),
     Action("log", "l", "Log or linear loss axis", CURVES, e.Toggle("log")),
-    Action("window", "w", "The recent part of the curves, or all of them", CURVES, e.Toggle("recent")),
+    Action("window", "w", "The recent part of the curves, or all", CURVES, e.Toggle("recent")),
     Action("smoothing", "m", "Average the losses over more steps", CURVES, e.CycleSmoothing()),
     Action("view", "v", "Digits, mistakes, confusions, filters, gradients", MODEL, e.CycleView()),
     Action("previous_view", "V", "The same the other way round", MODEL, e.CycleView(-1)),
-    Action("close", "escape", "Put the cursor, the table or the view away", MODEL),
+    Action("close", "escape", "Put away cursor, table, view or caption", MODEL),
 )
+
+
+TABLE = KeyGroup(
+    "Now: the wide table",
+    (
+        KeyRow("{knob_up}{knob_down}", "Choose the run above or below"),
+        KeyRow("{type_value}", "Look at its curves"),
+        KeyRow("{sort} {reverse}", "Sort by the next column; the other way round"),
+        KeyRow("{search}", "Keep only the runs with these words"),
+        KeyRow("{overlay}", "Take it into the overlay, or out of it"),
+        KeyRow("{table} {close}", "Back to the curves"),
+    ),
+)
+READING = KeyGroup(
+    "Now: reading with the cursor",
+    (
+        KeyRow("{turn_down}{turn_up}", "Move it by a cell"),
+        KeyRow("{turn_down_coarse}{turn_up_coarse}", "Move it far"),
+        KeyRow("{first} {last}", "To the first step; to the last"),
+        KeyRow("{zoom_in} {zoom_out}", "Zoom in or out around it"),
+        KeyRow("{previous_run} {next_run}", "Read another run"),
+        KeyRow("{close}", "Put it away"),
+    ),
+)
+TUNING = KeyGroup(
+    "Now: turning a run at work",
+    (
+        KeyRow("{knob_up}{knob_down}", "Choose a hyperparameter"),
+        KeyRow("{turn_down}{turn_up}", "Turn it: the run takes it at once"),
+        KeyRow("{default}", "Back to what the run began with"),
+        KeyRow("{live}", "Turn the next run's instead"),
+    ),
+)
+
+
+def keys_of_now(state: TrainState) -> KeyGroup | None:
+    """The keys that mean something else now."""
+    if state.table:
+        return TABLE
+    if state.cursor is not None:
+        return READING
+    return TUNING if state.tuning is not None and state.tuning.tunable else None
 
 
 def footer(state: TrainState) -> list[FooterKey]:
     """The keys that matter now."""
     run = state.run
-    ends = [FooterKey("?", "keys", "help", 6), FooterKey("q", "quit", "quit", 20)]
+    ends = [FooterKey("{help}", "keys", "help", 6), FooterKey("{quit}", "quit", "quit", 20)]
     if state.table:
         return [
-            FooterKey("↑↓", "run", "next_run", 1),
-            FooterKey("s S", "sort", "sort", 2),
-            FooterKey("/", "search", "search", 3),
-            FooterKey("a", "overlay", "overlay", 4),
-            FooterKey("T", "again", "again", 7),
-            FooterKey("c", "copy", "copy", 8),
-            FooterKey("tab", "curves", "table", 5),
+            FooterKey("{knob_up}{knob_down}", "run", "next_run", 1),
+            FooterKey("{sort} {reverse}", "sort", "sort", 2),
+            FooterKey("{search}", "search", "search", 3),
+            FooterKey("{overlay}", "overlay", "overlay", 4),
+            FooterKey("{again}", "again", "again", 7),
+            FooterKey("{copy}", "copy", "copy", 8),
+            FooterKey("{table}", "curves", "table", 5),
             *ends,
         ]
     if state.cursor is not None:
         return [
-            FooterKey("←→", "step", "turn_up", 1),
-            FooterKey("⇧←⇧→", "far", "turn_up_coarse", 3),
-            FooterKey("z Z", "zoom", "zoom_in", 4),
-            FooterKey("g", "axis", "axis", 7),
-            FooterKey("m", "smooth", "smoothing", 8),
-            FooterKey("[ ]", "run", "next_run", 5),
-            FooterKey("esc", "done", "close", 2),
+            FooterKey("{turn_down}{turn_up}", "step", "turn_up", 1),
+            FooterKey("{turn_down_coarse}{turn_up_coarse}", "far", "turn_up_coarse", 3),
+            FooterKey("{zoom_in} {zoom_out}", "zoom", "zoom_in", 4),
+            FooterKey("{axis}", "axis", "axis", 7),
+            FooterKey("{smoothing}", "smooth", "smoothing", 8),
+            FooterKey("{previous_run} {next_run}", "run", "next_run", 5),
+            FooterKey("{close}", "done", "close", 2),
             *ends,
         ]
-    keys = [FooterKey("t", "start", "start", 1)]
+    keys = [FooterKey("{start}", "start", "start", 1)]
     if run is not None and run.alive:
         keys += [
-            FooterKey("space", "resume" if run.state == "paused" else "pause", "pause", 2),
-            FooterKey("x", "stop", "stop", 3),
+            FooterKey("{pause}", "resume" if run.state == "paused" else "pause", "pause", 2),
+            FooterKey("{stop}", "stop", "stop", 3),
         ]
     elif run is not None and run.resumable:
-        keys.append(FooterKey("u", "go on", "continue_run", 2))
-    keys += [FooterKey("o", "optimizer", "next_optimizer", 4), FooterKey("↑↓ ←→", "tune", "turn_up", 5)]
+        keys.append(FooterKey("{continue_run}", "go on", "continue_run", 2))
+    keys += [
+        FooterKey("{next_optimizer}", "optimizer", "next_optimizer", 4),
+        FooterKey("{knob_up}{knob_down} {turn_down}{turn_up}", "tune", "turn_up", 5),
+    ]
     if run is not None:
         if run.alive or state.live:
-            keys.append(FooterKey("h", "next run" if state.live else "this run", "live", 9))
+            keys.append(FooterKey("{live}", "next run" if state.live else "this run", "live", 9))
         if len(state.runs) > 1:
             keys += [
-                FooterKey("[ ]", "run", "next_run", 7),
-                FooterKey("tab", "runs", "table", 10),
-                FooterKey("a", "overlay", "overlay", 13),
+                FooterKey("{previous_run} {next_run}", "run", "next_run", 7),
+                FooterKey("{table}", "runs", "table", 10),
+                FooterKey("{overlay}", "overlay", "overlay", 13),
             ]
         keys += [
-            FooterKey("v", "model", "view", 8),
-            FooterKey("i", "read", "cursor", 11),
-            FooterKey("z", "zoom", "zoom_in", 14),
-            FooterKey("l", "linear" if state.log else "log", "log", 15),
-            FooterKey("w", "all" if state.recent else "recent", "window", 16),
+            FooterKey("{view}", "model", "view", 8),
+            FooterKey("{cursor}", "read", "cursor", 11),
+            FooterKey("{zoom_in}", "zoom", "zoom_in", 14),
+            FooterKey("{log}", "linear" if state.log else "log", "log", 15),
+            FooterKey("{window}", "all" if state.recent else "recent", "window", 16),
         ]
         if not run.alive:
-            keys.append(FooterKey("d", "delete", "delete", 12))
+            keys.append(FooterKey("{delete}", "delete", "delete", 12))
     return [*keys, *ends]

@@ -27,7 +27,9 @@ def spec_for(lane: Lane) -> tuple[RunSpec, tuple[str, ...]]:
     if dict(lane.values).get("bias_correction", 1.0) == 0.0:
         remarks.append("bias_correction is on: torch.optim cannot leave it out")
     if lane.schedule != CONSTANT:
-        remarks.append("the schedule stays behind: the network trains with a constant lr, which h changes on the way")
+        remarks.append(
+            "the schedule stays behind: the network trains with a constant lr, which {live} changes on the way"
+        )
     if lane.changes:
         what = ", ".join(dict.fromkeys(change.name for change in lane.changes))
         remarks.append(f"what changes on the way ({what}) stays behind: the run begins with the first values")

@@ -126,7 +126,9 @@ def delete(screen: TrainScreen) -> None:
     if run is None:
         return
     if run.alive:
-        screen.notify(f"{run.id} is {run.state}: x stops it first", severity="warning")
+        screen.notify(
+            f"{run.id} is {run.state}: {screen.key_names['stop']} stops it first", severity="warning", markup=False
+        )
         return
 
     def answered(answer: str | None) -> None:
@@ -243,7 +245,7 @@ def _pan(screen: TrainScreen, share: float) -> None:
 
 
 def close(screen: TrainScreen) -> None:
-    """Esc: put away what was opened last: the table, the cursor, the zoom, a view of the model."""
+    """Esc: put away what was opened last: the table, the cursor, the zoom, a view of the model, what to do."""
     state = screen.state
     if state.table:
         screen.dispatch(e.Search("") if state.search else e.Toggle("table"))
@@ -253,6 +255,8 @@ def close(screen: TrainScreen) -> None:
         screen.dispatch(e.Look(None))
     elif state.live:
         screen.dispatch(e.Toggle("live"))
+    elif state.lesson is not None and state.view == "digits":
+        screen.dispatch(e.Teach())
     else:
         while screen.state.view != "digits":
             screen.dispatch(e.CycleView())
@@ -274,14 +278,14 @@ def train_lane(screen: TrainScreen, lane: Lane) -> None:
     if usual != spec:
         answers.append(("l", "usual", f"train with lr {usual.hyperparameters['lr']:g}, the rest as it is"))
     answers.append(("k", "adopt", "take them for the next run, to change one first"))
-    text = "\n".join([words.spec_line(spec), "", *(f"· {remark}" for remark in remarks), ""])
+    text = "\n".join([words.spec_line(spec), "", *(f"· {screen.named(remark)}" for remark in remarks), ""])
     screen.app.push_screen(Choose("Train the network with this lane's optimizer?", text, answers), answered)
 
 
 def _selected(screen: TrainScreen) -> RunView | None:
     run = screen.state.run
     if run is None:
-        screen.notify("there is no run yet: t starts one")
+        screen.notify(f"there is no run yet: {screen.key_names['start']} starts one", markup=False)
     return run
 
 
@@ -290,7 +294,8 @@ def _at_work(screen: TrainScreen) -> RunView | None:
     run = _selected(screen)
     if run is not None and not run.alive:
         word = words.state_word(run, screen.selected_history())
-        screen.notify(f"{run.id} is over: {word}" + (", u lets it go on" if run.resumable else ""))
+        again = f", {screen.key_names['continue_run']} lets it go on" if run.resumable else ""
+        screen.notify(f"{run.id} is over: {word}{again}", markup=False)
         return None
     return run
 

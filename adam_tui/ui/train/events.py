@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adam_tui.training.protocol import RunSpec
+from adam_tui.ui.caption import Finale
 from adam_tui.ui.train.state import Axis, RunView
 
 Switch = Literal["overlay", "log", "recent", "live", "table", "rising"]
@@ -48,6 +49,14 @@ class SetKnob:
 @dataclass(frozen=True, slots=True)
 class ResetKnob:
     """Give the chosen knob its default; of a run at work, what it began with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Teach:
+    """Say what is to be done here at the tour's last stop; say nothing any more."""
+
+    place: str = ""
+    finale: Finale | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ def runs(state: TrainState, histories: Histories, width: int, height: int, palet
 
 
 def knobs_title(state: TrainState) -> str:
-    """Whose knobs they are: those of the run that `t` starts, or of the one at work."""
+    """Whose knobs they are: those of the run that is started next, or of the one at work."""
     if state.tuning is not None:
         at_work = "" if state.tuning.tunable else " (it waits)" if state.tuning.alive else " (it is over)"
         return f"This run{at_work} · {state.tuning.id}"
@@ -69,10 +70,10 @@ def knobs_title(state: TrainState) -> str:
 
 
 def knobs_subtitle(state: TrainState) -> str:
-    """What the arrow keys do to it."""
+    """What the arrow keys do to it, with marks for the keys."""
     if state.tuning is None:
-        return "h this run's" if state.run is not None and state.run.alive else ""
-    return "at once · h the next run's" if state.tuning.tunable else "h the next run's"
+        return "{live} this run's" if state.run is not None and state.run.alive else ""
+    return "at once · {live} the next run's" if state.tuning.tunable else "{live} the next run's"
 
 
 def knobs(state: TrainState, width: int, height: int, palette: Palette) -> Cells:
@@ -103,7 +104,9 @@ def _where(state: TrainState, history: RunHistory) -> list[str]:
     return [f"step {step:,}", *epoch, words.duration(seconds)]
 
 
-def notes(state: TrainState, histories: Histories, log: str, palette: Palette) -> list[tuple[str, Color]]:
+def notes(
+    state: TrainState, histories: Histories, log: str, palette: Palette, keys: Mapping[str, str]
+) -> list[tuple[str, Color]]:
     """What is to be said about the selected run: why it ended, that it loads, on what it runs."""
     run = state.run
     if run is None:
@@ -112,7 +115,7 @@ def notes(state: TrainState, histories: Histories, log: str, palette: Palette) -
     found: list[tuple[str, Color]] = []
     word = words.state_word(run, history)
     color = drawings.state_color(word, palette)
-    again = " · u goes on" if run.resumable else ""
+    again = f" · {keys['continue_run']} goes on" if run.resumable else ""
     if word == "diverged":
         found.append((words.why(run, history), color))
     elif run.state in ("failed", LOST):
@@ -126,7 +129,7 @@ def notes(state: TrainState, histories: Histories, log: str, palette: Palette) -
     elif run.state == QUEUED:
         found.append((waiting(state, run), color))
     elif run.state == "paused":
-        found.append(("paused: space goes on", color))
+        found.append((f"paused: {keys['pause']} goes on", color))
     if run.state in ("running", "paused") and run.reason and not run.silent:
         found.append((run.reason, drawings.state_color("failed", palette)))
     if run.state == "stopped":
@@ -306,10 +309,10 @@ def progress(
 
 
 def invitation(state: TrainState) -> str:
-    """What `t` does, in one line."""
+    """What the key that starts a run does, in words that follow the key."""
     spec = state.spec()
     epochs = f"{spec.epochs} epoch{'s' * (spec.epochs != 1)}"
-    return f"t trains a network with {state.recipe.title}, lr {spec.hyperparameters['lr']:g}, {epochs}"
+    return f"trains a network with {state.recipe.title}, lr {spec.hyperparameters['lr']:g}, {epochs}"
 
 
 def outcome(run: RunView, history: RunHistory) -> str:
@@ -359,10 +362,10 @@ def line(state: TrainState, histories: Histories, width: int, palette: Palette) 
     return drawings.digit_line(guesses(state, histories), width, palette)
 
 
-def gallery(state: TrainState, width: int, height: int, palette: Palette) -> Cells:
-    """Before the first run: the digits in two rows or more, and what `t` does."""
+def gallery(state: TrainState, key: str, width: int, height: int, palette: Palette) -> Cells:
+    """Before the first run: the digits in two rows or more, and what the key that starts one does."""
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    text = drawings.wrapped(invitation(state), width - 2)
+    text = drawings.wrapped(f"{key} {invitation(state)}", width - 2)
     room = height - len(text) - 3
     grids = (drawings.digit_grid(10, width - 2, room, rows=rows) for rows in (2, 5, 1))
     grid = max((grid for grid in grids if grid), key=lambda grid: (grid.columns * grid.rows, grid.side), default=None)
@@ -376,7 +379,7 @@ def gallery(state: TrainState, width: int, height: int, palette: Palette) -> Cel
     for i, told in enumerate(text):
         cells.put(top + i, (width - len(told)) // 2, told, palette.foreground)
         if i == 0:
-            cells.put(top, (width - len(told)) // 2, told[0], palette.accent, bold=True)
+            cells.put(top, (width - len(told)) // 2, key, palette.accent, bold=True)
     return cells
 
 

@@ -20,16 +20,18 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widget import Widget
+from textual.widgets import Static
 
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
 from adam_tui.training.protocol import RunSpec
 from adam_tui.training.rundir import runs_directory
-from adam_tui.ui.actions import FooterKey
+from adam_tui.ui.actions import FooterKey, KeyGroup
+from adam_tui.ui.caption import caption
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.train import axes, charts, model_views, picture, table, words
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train.actions import ACTIONS, footer
+from adam_tui.ui.train.actions import ACTIONS, footer, keys_of_now
 from adam_tui.ui.train.axes import Limits, Scale
 from adam_tui.ui.train.evaluation import Evaluation
 from adam_tui.ui.train.feed import Feed
@@ -52,6 +54,7 @@ SECONDS_PER_NUMBERS = 0.45  # figures that change faster can only be looked at, 
 SECONDS_PER_CURVES = 0.45
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
 LOG_LINES_SHOWN = 2
+CAPTION_MARGIN = 2  # columns beside the words of a caption
 # A key that is held down turns a knob many times: the run is told once it rests.
 SETTLED = 0.3
 FAR = 10  # cells that the cursor moves with shift
@@ -141,8 +144,13 @@ class TrainScreen(ModeScreen):
         yield views["table"]
         yield Horizontal(left, right, id="body")
         yield views["strip"]
+        yield Static(id="train-caption")
         yield views["line"]
         yield views["progress"]
+
+    def keys_of_now(self) -> KeyGroup | None:
+        """Those of the wide table, of the cursor, or of a run at work."""
+        return keys_of_now(self.state)
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter now."""
@@ -237,7 +245,7 @@ class TrainScreen(ModeScreen):
             event = e.PutCursor(axes.moved(shown.scale, shown.history, at, cells, shown.limits, columns))
         elif isinstance(event, e.Turn | e.SetKnob | e.ResetKnob) and (run := self.state.tuning) and not run.tunable:
             word = "waits for its turn" if run.alive else "is over"
-            self.notify(f"{run.id} {word}: h turns the next run's")
+            self.notify(f"{run.id} {word}: {self.key_names['live']} turns the next run's", markup=False)
             return
         self.state = update(self.state, event)  # type: ignore[arg-type]
 
@@ -331,21 +339,21 @@ class TrainScreen(ModeScreen):
         run = state.run
         told = run is not None and run.state in ("failed", LOST)
         log = self.feed.log(run.id, LOG_LINES_SHOWN) if run is not None and told else ""
-        self._about = picture.notes(state, histories, log, self._palette)
+        self._about = picture.notes(state, histories, log, self._palette, self.key_names)
         self.query_one(TabsLine).status = picture.status_line(state, histories, self.size.width, self._palette)
         self._title("accuracy", charts.accuracy_title(state, histories), charts.best_words(self.selected_history()))
         self._title("runs", "Runs")
-        self._title("knobs", picture.knobs_title(state), picture.knobs_subtitle(state))
+        self._title("knobs", picture.knobs_title(state), self.named(picture.knobs_subtitle(state)))
         self._title("now", picture.run_title(state, histories, self._palette))
         self._title("extra", picture.extra_title(state, histories))
         view, found = state.view, self._evaluation()
         self._title("strip", model_views.title(view, found), model_views.HINTS[view])
         if state.table:
             shown = len(table.listed(state, histories, self._clock()))
-            self._title("table", table.title(state, shown), table.HINT)
+            self._title("table", table.title(state, shown), self.named(table.HINT))
         width, height = self.size
         if height:
-            self._set_heights(width, height)
+            self._set_heights(width, height - self._show_lesson(width))
 
     def _set_heights(self, width: int, height: int) -> None:
         state, history, found = self.state, self.selected_history(), self._evaluation()
@@ -359,6 +367,17 @@ class TrainScreen(ModeScreen):
         self.query_one("#body").display = rows.body > 0
         for name in PANELS[:-1]:
             self._set_height(name, getattr(rows, name))
+
+    def _show_lesson(self, width: int) -> int:
+        """What is to be done at the tour's last stop, and how many rows it takes."""
+        foot, lesson = self.query_one("#train-caption", Static), self.state.lesson
+        foot.display = lesson is not None
+        if lesson is None:
+            return 0
+        place, finale = lesson
+        words = caption(place, *finale, self.named("{mode_learn} Learn · {close} close"))
+        foot.update(words)
+        return len(words.wrap(width - CAPTION_MARGIN))
 
     def _set_height(self, name: str, rows: int) -> None:
         view = self._view(name)
@@ -406,7 +425,7 @@ class TrainScreen(ModeScreen):
         state, histories, palette = self.state, self.feed.histories, self._palette
         match name:
             case "loss" if state.run is None:
-                return picture.gallery(state, width, height, palette)
+                return picture.gallery(state, self.key_names["start"], width, height, palette)
             case "loss":
                 return charts.loss(state, histories, width, height, palette, picture.nothing_yet(state))
             case "accuracy":

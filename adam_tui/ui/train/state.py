@@ -14,6 +14,7 @@ from adam_tui.draw.palette import MARKERS
 from adam_tui.engine.knobs import Knob
 from adam_tui.training.protocol import ENDED, RunSpec
 from adam_tui.training.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, Recipe, make_spec
+from adam_tui.ui.caption import Finale
 
 Axis = Literal["steps", "epochs", "time"]
 View = Literal["digits", "mistakes", "confusion", "filters", "layers"]
@@ -83,7 +84,8 @@ class TrainState:
 
     `runs` are newest first; `slots` gives each its colour and marker. With `overlay` the newest runs are drawn beside
     the selected one, but for those that `picked` says in or out of it. `zoom` is the part of the x axis that is shown,
-    in the axis' units, `cursor` the step whose values are read.
+    in the axis' units, `cursor` the step whose values are read. `lesson` is what is to be done at a stop of the tour,
+    with its place in it.
     """
 
     optimizer: str = DEFAULT_OPTIMIZER
@@ -109,6 +111,7 @@ class TrainState:
     sort: str = "started"
     rising: bool = False
     search: str = ""
+    lesson: tuple[str, Finale] | None = None
 
     @property
     def tuning(self) -> RunView | None:

@@ -29,7 +29,7 @@ from adam_tui.ui.train.words import (
 DETAIL = 3  # rows below the table that tell more of the selected run
 LEAST_RUNS = 5  # rows of the table that they must leave
 
-HINT = "s sort · / search · enter open · tab curves"
+HINT = "{sort} sort · {search} search · {type_value} open · {table} curves"  # with marks for the keys
 
 Sortable = float | str
 

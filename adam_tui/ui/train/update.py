@@ -35,6 +35,8 @@ def update(state: TrainState, event: e.Event) -> TrainState:
             return _set(state, value)
         case e.ResetKnob():
             return _set(state, state.usual(state.chosen_knob))
+        case e.Teach(place, finale):
+            return replace(state, lesson=(place, finale) if finale else None)
         case e.Adopt(spec):
             return _adopted(state, spec)
         case e.SelectRun(by):

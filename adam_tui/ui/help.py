@@ -1,0 +1,161 @@
+"""The keys by purpose, as many columns of them as fit: those of what one is at first, then those of the mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations, pairwise
+from textwrap import wrap
+from typing import NamedTuple
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from adam_tui.ui.actions import Action, KeyGroup, KeyRow
+from adam_tui.ui.dialogs import Window
+from adam_tui.ui.mode_screen import MODES, ModeScreen
+
+MOST_COLUMNS = 4
+GAP, BETWEEN = 3, 2  # columns between two columns of keys, and between a key and its words
+FEWEST_WORDS = 30  # columns that words need where there is more than one column of keys
+AROUND, ABOVE = 6, 2  # columns and rows that the window's frame, padding and scroll bar take
+
+
+def by_purpose(actions: Iterable[Action]) -> list[KeyGroup]:
+    """The actions by their group, in order; those that differ in one word share a line: "Zoom in / out"."""
+    groups: dict[str, list[list[Action]]] = {}
+    for action in actions:
+        rows = groups.setdefault(action.group, [])
+        if rows and _differ_in(rows[-1][0].title, action.title) is not None and _same_place(rows[-1], action):
+            rows[-1].append(action)
+        else:
+            rows.append([action])
+    return [KeyGroup(name, tuple(map(_row, rows))) for name, rows in groups.items()]
+
+
+def _differ_in(title: str, other: str) -> int | None:
+    """The place of the one word in which two titles differ."""
+    a, b = title.split(" "), other.split(" ")
+    places = [i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y]
+    return places[0] if len(a) == len(b) > 1 and len(places) == 1 else None
+
+
+def _same_place(row: Sequence[Action], action: Action) -> bool:
+    """Whether an action differs from all of a row in the same word."""
+    return len({_differ_in(a.title, b.title) for a, b in combinations((*row, action), 2)}) == 1
+
+
+def _row(actions: Sequence[Action]) -> KeyRow:
+    first = actions[0]
+    several = any("," in action.keys for action in actions)
+    keys = (" / " if several else " ").join(action.shown_keys for action in actions)
+    if len(actions) == 1:
+        return KeyRow(keys, first.title)
+    words, at = first.title.split(" "), _differ_in(first.title, actions[1].title) or 0
+    ways = [action.title.split(" ")[at] for action in actions]
+    words[at] = " / ".join([ways[0], *(way.lower() if at == 0 else way for way in ways[1:])])
+    return KeyRow(keys, " ".join(words))
+
+
+class Column(NamedTuple):
+    """Some of the groups, one below the other; the words of a key in so many columns, then in a further line."""
+
+    groups: tuple[KeyGroup, ...]
+    words: int
+
+    @property
+    def keys(self) -> int:
+        """Columns of the keys."""
+        return max(len(row.keys) for group in self.groups for row in group.rows)
+
+    def lines(self) -> list[tuple[KeyGroup | None, str, str]]:
+        """What stands in each row: a group's title, or a key and words, or nothing."""
+        found: list[tuple[KeyGroup | None, str, str]] = []
+        for group in self.groups:
+            found += [(None, "", "")] * bool(found) + [(group, "", "")]
+            for row in group.rows:
+                first, *rest = wrap(row.words, self.words)
+                found += [(None, row.keys, first), *((None, "", more) for more in rest)]
+        return found
+
+
+def in_columns(groups: Sequence[KeyGroup], width: int, height: int) -> list[Column]:
+    """The groups in their order, in as few columns as show all of them; in as many as fit where none does."""
+    found: list[Column] = []
+    for count in range(1, min(MOST_COLUMNS, len(groups)) + 1):
+        words = (width - GAP * (count - 1)) // count - BETWEEN - Column(tuple(groups), 0).keys
+        if words < FEWEST_WORDS and count > 1:
+            break
+        cuts = ((0, *between, len(groups)) for between in combinations(range(1, len(groups)), count - 1))
+        ways = ([Column(tuple(groups[a:b]), max(words, 1)) for a, b in pairwise(cut)] for cut in cuts)
+        found = min(ways, key=_height)
+        if _height(found) <= height:
+            break
+    return found
+
+
+def _height(columns: Iterable[Column]) -> int:
+    return max(len(column.lines()) for column in columns)
+
+
+class Help(Window[None]):
+    """The keys of a mode, in as many columns as the terminal has room for."""
+
+    BINDINGS = [Binding(key, "dismiss(None)", "Close", show=False) for key in ("escape", "enter", "q")]
+
+    def __init__(self, mode: ModeScreen) -> None:
+        super().__init__()
+        self._title = f"Keys · {next(title for _, name, title in MODES if name == mode.MODE)}"
+        self._groups = [*_of_now(mode), *by_purpose(mode.actions)]
+        self._more = mode.named("{palette} finds all by words")
+        for key in next(action.keys for action in mode.actions if action.name == "help").split(","):
+            self._bindings.bind(key, "dismiss(None)", "Close", show=False)
+
+    def compose(self) -> ComposeResult:
+        """A frame that scrolls where it must."""
+        self._laid_out = self.app.size
+        statics = [Static() for _ in range(MOST_COLUMNS)]
+        with VerticalScroll(classes="dialog help") as frame:
+            frame.border_title = self._title
+            self._lay_out(frame, statics)
+            yield Horizontal(*statics)
+
+    def on_mount(self) -> None:
+        """Let the arrow keys scroll at once."""
+        self.query_one(VerticalScroll).focus()
+
+    def on_resize(self) -> None:
+        """Lay the groups out anew in another terminal."""
+        if self.app.size != self._laid_out:
+            self._laid_out = self.app.size
+            self._lay_out(self.query_one(VerticalScroll), list(self.query(Static)))
+
+    def _lay_out(self, frame: VerticalScroll, statics: Sequence[Static]) -> None:
+        width, height = self._laid_out
+        found = in_columns(self._groups, width - AROUND, height - ABOVE)
+        for i, static in enumerate(statics):
+            static.display = i < len(found)
+            static.styles.margin = (0, 0, 0, GAP if i else 0)
+            if i < len(found):
+                static.update(_drawn(found[i]))
+        scroll = [] if _height(found) <= height - ABOVE else ["↑↓ scroll"]
+        frame.border_subtitle = " · ".join([*scroll, self._more, "esc close"])
+
+
+def _of_now(mode: ModeScreen) -> list[KeyGroup]:
+    now = mode.keys_of_now()
+    if now is None:
+        return []
+    return [KeyGroup(now.title, tuple(KeyRow(mode.named(row.keys), row.words) for row in now.rows), now=True)]
+
+
+def _drawn(column: Column) -> Content:
+    keys, gap = column.keys, " " * BETWEEN
+    return Content("\n").join(
+        Content.styled(group.title, "bold $accent" if group.now else "$text-muted")
+        if group
+        else Content.assemble((f"{key:>{keys}}", "bold $accent"), gap, words)
+        for group, key, words in column.lines()
+    )
