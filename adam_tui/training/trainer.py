@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adam_tui.training import board, data, evaluation, machine, model, optim
+from adam_tui.training import board, byhand, data, evaluation, machine, model, optim
 from adam_tui.training.journal import Journal
 from adam_tui.training.layers import LayerWatch
 from adam_tui.training.protocol import (
@@ -85,6 +85,8 @@ class Training:
         torch.manual_seed(spec.seed)
         self.network = model.build(self.device)
         self.optimizer = optim.build(spec.optimizer, self.network, spec.hyperparameters)
+        on_cpu = self.device.type == "cpu"
+        self.gradients = byhand.Gradients(self.network, self.precision) if on_cpu else self.by_autograd
         self.sampler = torch.Generator().manual_seed(spec.seed)
         self.epoch_start = self.sampler.get_state()  # from it the epoch's order is drawn again
         self.layers = LayerWatch(self.network)
@@ -148,7 +150,7 @@ class Training:
                 break
             if measured := self.layers.wants(progress.batch, self.batches):
                 self.layers.before_step()
-            self.pending.append(self.train_step(digits.train_images[index], digits.train_labels[index]))
+            self.pending.append(self.train_step(*digits.batch(index)))
             if measured:
                 self.layers.after_step()
             progress.batch += 1
@@ -165,10 +167,15 @@ class Training:
 
     def train_step(self, images: Tensor, labels: Tensor) -> Tensor:
         """One step; the loss (a scalar, mean over the batch) stays on the device, so a GPU is never waited for."""
+        loss = self.gradients(images, labels)
+        self.optimizer.step()
+        return loss
+
+    def by_autograd(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The loss of a batch; its gradients are in the weights' `grad`."""
         loss = functional.cross_entropy(self.scores(images), labels)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
         return loss.detach()
 
     def scores(self, images: Tensor) -> Tensor:

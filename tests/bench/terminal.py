@@ -6,8 +6,6 @@ import contextlib
 import json
 import os
 import random
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +15,9 @@ from statistics import median, quantiles
 from bench.engine_speed import RACE
 from bench.wire import CELLS, FRAME, Wire, app, bare
 from pty_terminal import COMMAND, KEYS, UNKNOWN, Terminal
+
+from adam_tui.training import rundir
+from adam_tui.training.recipes import make_spec
 
 FPS = 20
 FIVE_LANES = ("--surface", "rosenbrock", "--steps", "2000", *(f"--lane={name}" for name in RACE))
@@ -184,8 +185,9 @@ class _Images:
 
 @contextlib.contextmanager
 def _training(runs: str) -> Iterator[_Images]:
-    command = [*COMMAND, "train", "--runs", runs, "--format", "jsonl", "--no-queue"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr)
+    """A run with the defaults, in a session of its own as the app starts it."""
+    run = rundir.create(make_spec("adam", {}, epochs=500, queue=False), Path(runs))
+    process = rundir.start_worker(run)
     try:
         images = _Images(runs)
         while not images.count():

@@ -33,7 +33,7 @@ def ours(training: trainer.Training) -> Iterator[int]:
     while True:
         for index in torch.randperm(training.images).split(training.spec.batch_size):
             training.obey()
-            training.pending.append(training.train_step(digits.train_images[index], digits.train_labels[index]))
+            training.pending.append(training.train_step(*digits.batch(index)))
             if time.perf_counter() - told >= trainer.REPORT_SECONDS:
                 torch.stack(training.pending).tolist()
                 training.pending.clear()
