@@ -5,9 +5,10 @@ A mistake is one line on stderr and exit status 2; a training run that failed is
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -180,16 +181,29 @@ def main(
         _refuse_flags_before(context, context.invoked_subcommand)
         context.obj = runs or _settled_runs(context.invoked_subcommand)
         return
-    scenario = scenario_of(**flags)
-    in_a_browser = "TEXTUAL_DRIVER" in os.environ  # as `serve` starts it
-    if not in_a_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise click.UsageError(
-            "this is not a terminal; for a picture use 'adam-tui plot', for numbers 'adam-tui path', "
-            "to train 'adam-tui train'"
-        )
-    if not in_a_browser:
-        _refuse_a_dumb_terminal()
-    _open_app(scenario, mode, runs, fps, mouse=not no_mouse, ascii=ascii_only)
+    with _no_search_for_garbage():
+        scenario = scenario_of(**flags)
+        in_a_browser = "TEXTUAL_DRIVER" in os.environ  # as `serve` starts it
+        if not in_a_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise click.UsageError(
+                "this is not a terminal; for a picture use 'adam-tui plot', for numbers 'adam-tui path', "
+                "to train 'adam-tui train'"
+            )
+        if not in_a_browser:
+            _refuse_a_dumb_terminal()
+        _open_app(scenario, mode, runs, fps, mouse=not no_mouse, ascii=ascii_only)
+
+
+@contextlib.contextmanager
+def _no_search_for_garbage() -> Iterator[None]:
+    """Until the app begins it again: a sixth of the way to its screen went into looking for what is not there yet."""
+    import gc
+
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _refuse_a_dumb_terminal() -> None:
@@ -211,22 +225,20 @@ def _open_app(
     run: str | None = None,
 ) -> NoReturn:
     """The app until it is left; `run` is the id of one to show. A bug in it is one line on stderr, and a log."""
-    import gc
-
-    gc.disable()  # until the first picture: a sixth of the way to it went into looking for garbage that is not there
     from adam_tui.config import load
-    from adam_tui.ui.app import AdamApp
+    from adam_tui.ui.first_picture import first_picture
     from adam_tui.ui.playground.state import PlaygroundState
 
     config = load()
     if fps is not None:
         config = replace(config, fps=fps)
     runs = runs or _unless_in_the_environment(config.runs)
-    app = AdamApp(PlaygroundState(scenario, playing=True), mode=mode, runs=runs, config=config, run=run, ascii=ascii)
-    try:
+    state = PlaygroundState(scenario, playing=True)
+    with first_picture(state, config, mode if run is None else "train", ascii=ascii) as taken:
+        from adam_tui.ui.app import AdamApp
+
+        app = AdamApp(state, mode=mode, runs=runs, config=config, run=run, ascii=ascii, taken=taken)
         app.run(mouse=mouse)
-    finally:
-        gc.enable()
     if app.failure is not None:
         say(logged(app.failure))
     sys.exit(app.return_code or 0)
@@ -343,7 +355,9 @@ def attach(context: click.Context, run_id: str, output_format: Any, runs: Path |
 
         return watch(run, output_format or "text", sys.stdout)
     _refuse_a_dumb_terminal()
-    _open_app(scenario_of(None, None, (), None, None, 0.0, 0), "train", runs_directory_of(context, runs), run=run.id)
+    with _no_search_for_garbage():
+        scenario = scenario_of(None, None, (), None, None, 0.0, 0)
+        _open_app(scenario, "train", runs_directory_of(context, runs), run=run.id)
 
 
 @main.command()

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from adam_tui.mistakes import harmless, said_in_one_line
+from adam_tui.mistakes import said_in_one_line
+from adam_tui.plain import harmless
 
 if TYPE_CHECKING:
     from adam_tui.training.rundir import Run
+
+
+PLAIN_ID = re.compile(r"[\w.-]+")  # a shell puts what is completed into its line as it is, `;` and `$` too
+PATIENCE = 2.0  # seconds that a process gets to answer: it looks for orders every 0.1 s once it trains
 
 
 runs_option = click.option(
@@ -46,7 +55,7 @@ def _complete_run(context: click.Context, parameter: click.Parameter, incomplete
     return [
         CompletionItem(run.id)
         for run in list_runs(runs_directory(context.params.get("runs")))
-        if run.id.startswith(incomplete)
+        if run.id.startswith(incomplete) and PLAIN_ID.fullmatch(run.id)
     ]
 
 
@@ -138,10 +147,11 @@ run_id_argument = click.argument("run_id", metavar="ID", shell_complete=_complet
 @runs_option
 @click.pass_context
 def list_runs(context: click.Context, runs: Path | None) -> None:
-    """The runs, newest first."""
+    """The runs, newest first; at the end those that cannot be read."""
     from adam_tui.training import listing, rundir
 
-    click.echo(harmless(listing.table(rundir.list_runs(runs_directory_of(context, runs)))))
+    folder = runs_directory_of(context, runs)
+    click.echo(harmless(listing.table(rundir.list_runs(folder) + rundir.broken_runs(folder))))
 
 
 @runs.command()
@@ -152,7 +162,9 @@ def show(context: click.Context, run_id: str, runs: Path | None) -> None:
     """What one run was asked, how it stands, its epochs, its last error. The beginning of an ID is enough."""
     from adam_tui.training import listing
 
-    click.echo(harmless(listing.describe(find_run(context, run_id, runs))))
+    run = find_run(context, run_id, runs)
+    with said_in_one_line():
+        click.echo(harmless(listing.describe(run)))
 
 
 @runs.command()
@@ -161,10 +173,24 @@ def show(context: click.Context, run_id: str, runs: Path | None) -> None:
 @runs_option
 @click.pass_context
 def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> None:
-    """Ask a run to finish its step, write a checkpoint and end."""
+    """Ask a run to finish its step, write a checkpoint and end.
+
+    With --now a process on this host that does not hear is killed.
+    """
+    from adam_tui.training import force
+
     run = _find_run_at_work(context, run_id, runs)
-    run.command("kill" if now else "stop")
-    click.echo(f"{run.id} was asked to " + ("end at once" if now else "stop"))
+    if not now:
+        _ask(run, "stop", "stop")
+        return
+    asked = run.last_status()
+    with contextlib.suppress(OSError):  # it can be killed where nothing can be written
+        run.command("kill")
+    if not _wait_for(lambda: not run.status().alive) and asked is not None:
+        with said_in_one_line():
+            force.kill(run, asked)
+    status = run.status()
+    click.echo(harmless(f"{run.id} is {status.state}: {status.reason}"))
 
 
 @runs.command()
@@ -174,8 +200,7 @@ def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> N
 def pause(context: click.Context, run_id: str, runs: Path | None) -> None:
     """Ask a run to take no step until it is resumed; it keeps its device."""
     run = _find_run_at_work(context, run_id, runs)
-    run.command("pause")
-    click.echo(f"{run.id} was asked to pause")
+    _ask(run, "pause", "pause")
 
 
 @runs.command("set")
@@ -191,8 +216,7 @@ def change(context: click.Context, run_id: str, setting: str, runs: Path | None)
     with said_in_one_line():
         _, values = parse_optimizer(f"{run.spec().optimizer}:{setting}")
     for name, value in values.items():
-        run.command("set", name=name, value=value)
-        click.echo(f"{run.id} was asked to set {name} to {value:g}")
+        _ask(run, "set", f"set {name} to {value:g}", name=name, value=value)
 
 
 @runs.command()
@@ -207,15 +231,15 @@ def resume(context: click.Context, run_id: str, follow: bool, output_format: Any
 
     run = find_run(context, run_id, runs)
     if run.status().state == "paused":
-        run.command("resume")
-        click.echo(f"{run.id} was asked to go on")
+        _ask(run, "resume", "go on")
         return 0
     with said_in_one_line():
         rundir.check_resume(run)
     if follow:
         return headless.follow(run, output_format, sys.stdout)
     process = rundir.resume(run)
-    click.echo(f"{run.id} goes on in the background, process {process.pid}: adam-tui runs attach {run.id}")
+    said = f"{run.id} goes on in the background, process {process.pid}: adam-tui runs attach {run.id}"
+    click.echo(harmless(said))
     return 0
 
 
@@ -246,11 +270,12 @@ def export(context: click.Context, run_id: str, what: Any, output_format: str, r
 @runs_option
 @click.pass_context
 def rm(context: click.Context, run_id: str, runs: Path | None) -> None:
-    """Delete a run that has ended, with its checkpoint."""
+    """Delete a run that has ended, with its checkpoint; of a link to one, only the link."""
     run = find_run(context, run_id, runs)
+    target = run.target
     with said_in_one_line():
         run.delete()
-    click.echo(f"{run.id} is deleted")
+    click.echo(harmless(f"{run.id} was a link to {target}: the link is removed" if target else f"{run.id} is deleted"))
 
 
 def runs_directory_of(context: click.Context, given: Path | None) -> Path:
@@ -266,6 +291,27 @@ def _find_run_at_work(context: click.Context, run_id: str, runs: Path | None) ->
     if not state.alive:
         raise click.UsageError(f"{run.id} is not running: it is {state.state}")
     return run
+
+
+def _ask(run: Run, order: str, words: str, **values: Any) -> None:
+    """Give an order and say whether it was heard; UsageError when it came too late."""
+    length = run.command(order, **values)
+    heard = _wait_for(lambda: not run.status().alive or (run.last_status() or run.status()).control >= length)
+    status = run.status()
+    if heard and not status.alive and order != "stop":
+        raise click.UsageError(f"{run.id} was to {words}, but it is {status.state}: {status.reason}")
+    late = f"; it has not answered yet{f': {status.reason}' if status.reason else ''}" if not heard else ""
+    click.echo(harmless(f"{run.id} was asked to {words}{late}"))
+
+
+def _wait_for(condition: Callable[[], bool]) -> bool:
+    """Whether it comes true soon."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def find_run(context: click.Context, run_id: str, runs: Path | None) -> Run:

@@ -16,6 +16,8 @@ from typing import Any
 
 import click
 
+from adam_tui.plain import harmless
+
 MISTAKE, INTERRUPTED = 2, 128 + 2  # exit statuses; the second as a shell reports SIGINT
 
 
@@ -46,11 +48,6 @@ class OneLineErrors(click.Group):
         except BrokenPipeError:
             _abandon_output()
             return 0
-
-
-def harmless(text: str) -> str:
-    """The text with a question mark for all that a terminal might take for orders; lines stay lines."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
 
 
 def say(message: str) -> None:

@@ -22,6 +22,7 @@ COMMAND = (str(Path(sys.executable).parent / "adam-tui"),)
 KEYS = {"enter": "\r", "escape": "\x1b", "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D"}
 KEYS |= {"space": " ", "home": "\x1b[H", "end": "\x1b[F", "backspace": "\x7f", "ctrl+p": "\x10"}
 # pyte knows neither private CSI with > < = nor mode reports nor OSC: they are taken out of its food.
+QUESTIONS = re.compile(rb"\x1b\[\?2026\$p|\x1b\[6n")
 UNKNOWN = re.compile(
     rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[\?2026[hl]"
 )
@@ -70,16 +71,24 @@ class Terminal:
                 break
             if not data:
                 break
-            if b"\x1b[?2026$p" in data:
-                os.write(self.fd, b"\x1b[?2026;2$y")
             came += len(data)
-            self.raw += data
-            self._stream.feed(UNKNOWN.sub(b"", data))
+            self.show(data)
         return came
 
+    def show(self, data: bytes) -> None:
+        """Take what was read: answer it, keep it, draw it."""
+        self.answer(data)
+        self.raw += data
+        self._stream.feed(UNKNOWN.sub(b"", data))
+
+    def answer(self, data: bytes) -> None:
+        """Answer what a terminal is asked: whether it knows synchronized output, and where its cursor is."""
+        for question in QUESTIONS.findall(data):
+            os.write(self.fd, b"\x1b[?2026;2$y" if b"?" in question else b"\x1b[1;1R")
+
     def text(self) -> str:
-        """The screen as text."""
-        return "\n".join(self.screen.display)
+        """The screen as text; the halves of a cell, which may be drawn either way, always as ▀."""
+        return "\n".join(self.screen.display).replace("▄", "▀")
 
     def until(self, condition: str | Callable[[], bool], seconds: float = 15) -> None:
         """Read until the text is on the screen, or the condition holds; AssertionError with the screen otherwise."""

@@ -16,6 +16,7 @@ import torch
 from click.testing import CliRunner
 from pty_terminal import COMMAND, Terminal
 
+from adam_tui import cli_training
 from adam_tui.cli import main
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.surfaces import SURFACES
@@ -437,23 +438,27 @@ class TestRuns:
         assert run("runs", "rm", made.id, "--runs", str(tmp_path)).output == f"{made.id} is deleted\n"
         assert not made.path.exists()
 
-    def test_a_running_one_is_asked_to_stop_and_not_deleted(self, tmp_path):
+    def test_a_running_one_is_asked_to_stop_and_not_deleted(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(cli_training, "PATIENCE", 0.1)
         made = create(make_spec("adam", {}), tmp_path)  # just made: its process is still to come
         result = run("runs", "rm", made.id, "--runs", str(tmp_path))
         assert result.exit_code == 2
         assert "still running" in result.stderr
-        assert run("runs", "stop", made.id, "--runs", str(tmp_path)).output == f"{made.id} was asked to stop\n"
+        assert run("runs", "stop", made.id, "--runs", str(tmp_path)).output == (
+            f"{made.id} was asked to stop; it has not answered yet\n"
+        )
         [order] = (Run(made.path).path / "control.jsonl").read_text().splitlines()
         assert json.loads(order)["command"] == "stop"
 
-    def test_each_order_is_written_where_the_process_reads_it(self, tmp_path):
+    def test_each_order_is_written_where_the_process_reads_it(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(cli_training, "PATIENCE", 0.1)
         made = create(make_spec("adam", {}), tmp_path)
         where = ("--runs", str(tmp_path))
         for words in (("pause",), ("set", "lr=1e-3,beta1=0.5"), ("stop", "--now"), ("stop",)):
             result = run("runs", words[0], made.id, *words[1:], *where)
             assert (result.exit_code, result.stderr) == (0, "")
         made.write_status(Status("paused", os.getpid(), socket.gethostname(), time.time()))
-        assert run("runs", "resume", made.id, *where).output == f"{made.id} was asked to go on\n"
+        assert run("runs", "resume", made.id, *where).output.startswith(f"{made.id} was asked to go on")
         orders = [json.loads(line) for line in (made.path / "control.jsonl").read_text().splitlines()]
         assert [order["command"] for order in orders] == ["pause", "set", "set", "kill", "stop", "resume"]
         assert [(order["name"], order["value"]) for order in orders[1:3]] == [("lr", 1e-3), ("beta1", 0.5)]

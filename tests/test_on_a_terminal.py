@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 from pty_terminal import COMMAND, Terminal
@@ -65,6 +66,54 @@ def test_a_lost_connection_ends_it():
         t.until("x² + y²")
         t.hang_up()
         t.wait()
+
+
+def test_what_another_program_wrote_is_painted_over_when_asked_and_after_a_resize_and_back():
+    with Terminal(width=100, height=30) as t:
+        t.until("/400")
+        t.press("space", "end")
+        t.until("400/400")
+        t.until(lambda: t.read(0.3) == 0)
+        seen = t.text()
+        t.screen.reset()
+        t.press("\x0c")
+        t.until(lambda: t.text() == seen)
+        t.screen.reset()
+        t.resize(101, 30)
+        t.resize(100, 30)
+        t.until(lambda: t.text() == seen)
+
+
+class FarAway(Terminal):
+    """A terminal whose answers take a while, as over SSH."""
+
+    def __init__(self, command):
+        super().__init__(command, env={"SSH_CONNECTION": "a 1 b 2"})
+        self.late = []
+
+    def answer(self, data):
+        self.late.append((time.monotonic() + 0.15, data))
+
+    def read(self, seconds):
+        came, end = 0, time.monotonic() + seconds
+        while time.monotonic() < end:
+            came += super().read(0.02)
+            while self.late and self.late[0][0] < time.monotonic():
+                super().answer(self.late.pop(0)[1])
+        return came
+
+
+def test_far_away_it_is_the_same_and_no_answer_is_left_for_the_shell():
+    with FarAway(("sh", "-c", f"{COMMAND[0]}; sleep 0.4; echo done")) as t:
+        t.until("x² + y²")
+        t.until("Loss")
+        t.press("s")
+        t.until("ravine")
+        t.until(lambda: b"\x1b[6n" in t.raw[-400:])
+        t.press("q")
+        t.until(lambda: b"done" in t.raw)
+        assert t.raw.count(b"\x1b[6n") > 3
+        assert b"1R" not in t.raw.rpartition(b"\x1b[?1049l")[2]
 
 
 def test_the_flags_decide_what_it_opens_with():

@@ -81,6 +81,10 @@ def test_the_training_process_has_torch_and_no_terminal_library():
     assert not loaded & TERMINAL
 
 
+def test_the_first_picture_is_painted_before_textual_is_loaded():
+    assert imported("import adam_tui.ui.first_picture") == [{"numpy"}]
+
+
 def test_the_contour_is_drawn_before_plotext_is_loaded():
     code = (
         "import adam_tui.ui.app\nfrom adam_tui.draw.palette import DARK\n"

@@ -25,12 +25,13 @@ HALF_BLOCKS = tuple(map(ord, "▀▄█"))
 CUBE_LEVELS = np.array([0, 95, 135, 175, 215, 255])
 CUBE_BORDERS = (CUBE_LEVELS[1:] + CUBE_LEVELS[:-1]) / 2
 FIRST_CUBE, FIRST_GREY, GREYS, DARKEST_GREY, GREY_STEP = 16, 232, 24, 8, 10
-# xterm's first sixteen. Every terminal shows its own; the order is what counts.
+# The first sixteen as the VGA had them. Every terminal shows its own, few a darker grey for the ninth: so what is
+# nearer to it than to white is meant to be faint, and text in a middle grey is not.
 ANSI_16 = np.array(
     [
-        *((0, 0, 0), (205, 0, 0), (0, 205, 0), (205, 205, 0), (0, 0, 238), (205, 0, 205), (0, 205, 205)),
-        *((229, 229, 229), (127, 127, 127), (255, 0, 0), (0, 255, 0), (255, 255, 0), (92, 92, 255)),
-        *((255, 0, 255), (0, 255, 255), (255, 255, 255)),
+        *((0, 0, 0), (170, 0, 0), (0, 170, 0), (170, 85, 0), (0, 0, 170), (170, 0, 170), (0, 170, 170)),
+        *((170, 170, 170), (85, 85, 85), (255, 85, 85), (85, 255, 85), (255, 255, 85), (85, 85, 255)),
+        *((255, 85, 255), (85, 255, 255), (255, 255, 255)),
     ]
 )
 BLACK, WHITE = 0, 15
@@ -78,12 +79,17 @@ ASCII_GLYPHS = str.maketrans(
 
 def color_depth(environ: Mapping[str, str], isatty: bool) -> Depth:
     """The colours that the output takes: none off a terminal, with NO_COLOR (no-color.org), or with TERM=dumb."""
-    term = environ.get("TERM", "")
-    if not isatty or environ.get("NO_COLOR") or term in ("", "dumb"):
+    if not isatty or environ.get("NO_COLOR") or environ.get("TERM", "") in ("", "dumb"):
         return "none"
+    return terminal_depth(environ)
+
+
+def terminal_depth(environ: Mapping[str, str]) -> Depth:
+    """The colours that the terminal knows, whether they are wanted or not."""
+    term = environ.get("TERM", "").lower()
     if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") or term.endswith("-direct"):
         return "truecolor"
-    return "256" if "256color" in term else "16"
+    return "256" if "256color" in term or term.endswith("-kitty") else "16"
 
 
 def to_xterm256(rgb: Bytes) -> Bytes:
@@ -203,10 +209,10 @@ def _styled(line: list[str], fg: list[int], bg: list[int], bold: list[bool], dep
                 codes.append("1" if strong else "22")
                 now_bold = strong
             if f != now_fg:
-                codes.append(_code(f, 38, depth))
+                codes.append(sgr(f, 38, depth))
                 now_fg = f
         if b != now_bg:
-            codes.append(_code(b, 48, depth))
+            codes.append(sgr(b, 48, depth))
             now_bg = b
         if codes:
             pieces.append(f"\x1b[{';'.join(codes)}m")
@@ -214,7 +220,7 @@ def _styled(line: list[str], fg: list[int], bg: list[int], bold: list[bool], dep
     return "".join(pieces) + (RESET if pieces else "")
 
 
-def _code(color: int, ground: int, depth: Depth) -> str:
+def sgr(color: int, ground: int, depth: Depth) -> str:
     """The SGR parameters of a colour (ECMA-48); `ground` is 38 for the foreground, 48 for the background."""
     if depth == "truecolor":
         return f"{ground};2;{color >> 16};{color >> 8 & 255};{color & 255}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +16,7 @@ Color = tuple[int, int, int]
 # (U+0300…), 0 for none. So m̂ is one cell, as it is on the screen.
 CODE_POINT = (1 << 21) - 1
 _FIRST_MARK, _LAST_MARK = 0x300, 0x36F
+_UNKNOWN = ord("?")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -57,13 +60,15 @@ class Cells:
         """Write `text` from (row, column) to the right; what falls outside the rectangle is left out."""
         if not 0 <= row < self.height:
             return
-        for i, glyph in enumerate(_glyphs(text), start=column):
-            if 0 <= i < self.width:
-                self.glyph[row, i] = glyph
-                self.fg[row, i] = fg
-                self.bold[row, i] = bold
-                if bg is not None:
-                    self.bg[row, i] = bg
+        glyphs = _glyphs(text)
+        first, end = max(column, 0), min(column + len(glyphs), self.width)
+        if first >= end:
+            return
+        self.glyph[row, first:end] = glyphs[first - column : end - column]
+        self.fg[row, first:end] = fg
+        self.bold[row, first:end] = bold
+        if bg is not None:
+            self.bg[row, first:end] = bg
 
     def text(self, row: int, start: int = 0, stop: int | None = None) -> str:
         """The characters of a row from column `start` to `stop`, with their combining marks."""
@@ -110,8 +115,19 @@ def _glyphs(text: str) -> list[int]:
         if _FIRST_MARK <= code <= _LAST_MARK and glyphs:
             glyphs[-1] |= (code - _FIRST_MARK + 1) << 21
         else:
-            glyphs.append(code)
+            glyphs.append(_in_one_cell(code))
     return glyphs
+
+
+@functools.cache
+def _in_one_cell(code: int) -> int:
+    """The code point, or that of a question mark for one that is no cell wide or two, or would steer the terminal.
+
+    Text from files gets here too. Whoever fills `glyph` without `put` knows what it draws.
+    """
+    character = chr(code)
+    wide = unicodedata.east_asian_width(character) in "WF" or unicodedata.category(character) in ("Mn", "Me")
+    return code if character.isprintable() and not wide else _UNKNOWN
 
 
 def _character(glyph: int) -> str:

@@ -15,10 +15,17 @@ from numpy.typing import NDArray
 
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.chart_axis import SMALLEST, Axis, Limits, count_axis, value_axis
-from adam_tui.draw.curves import Samples, cell_of, polyline, rasterised, samples, value_range
-from adam_tui.draw.smoothing import smooth
-
-__all__ = ["ChartStyle", "Mark", "Series", "chart", "smooth"]
+from adam_tui.draw.curves import (
+    Polyline,
+    Samples,
+    cell_of,
+    dotted,
+    polyline,
+    rasterised,
+    samples,
+    scattered,
+    value_range,
+)
 
 LOST = "✕"  # stands on the top edge where a series stops being finite
 MARK = "┊"
@@ -34,7 +41,9 @@ class Series:
     """One curve: x and y are (N,) floats; missing values are NaN or infinite.
 
     A `faint` series lies under all others; its colour is already dim. With a `marker`, a glyph of one cell, the
-    points are drawn as that glyph instead of a line. `label` is for the legend of whoever shows the chart.
+    points are drawn as that glyph instead of a line. A line shows the least and the greatest value of each column of
+    dots, so that noise becomes a band; a `calm` one the last value only, for averages; `dots` are single points, the
+    first value of each column of dots and the greatest. `label` is for the legend of whoever shows the chart.
     """
 
     x: NDArray[np.float64]
@@ -43,6 +52,8 @@ class Series:
     faint: bool = False
     bold: bool = False
     marker: str | None = None
+    calm: bool = False
+    dots: bool = False
     label: str = ""
 
 
@@ -193,8 +204,9 @@ def _draw_axes(cells: Cells, frame: _Frame, x_axis: Axis, y_axis: Axis, style: C
 def _draw_series(
     cells: Cells, frame: _Frame, x_axis: Axis, y_axis: Axis, series: Sequence[Series], data: Sequence[Samples]
 ) -> None:
-    lines = [polyline(d, x_axis, y_axis, frame.columns) for d in data]
-    curves = rasterised([p for s, p in zip(series, lines, strict=True) if not s.marker], frame.columns, frame.rows)
+    lines = [_points(s, d, x_axis, y_axis, frame.columns) for s, d in zip(series, data, strict=True)]
+    joined = [p for s, p in zip(series, lines, strict=True) if not s.marker and not s.dots]
+    curves = rasterised(joined, frame.columns, frame.rows)
     next_curve = iter(curves)
     plot = np.s_[: frame.rows, frame.left :]
     shared = np.zeros((frame.rows, frame.columns), np.bool_)  # cells whose dots a line may join
@@ -203,6 +215,8 @@ def _draw_series(
             glyphs = np.full((frame.rows, frame.columns), ord(" "), np.uint32)
             column, row = cell_of(points.x, points.y, frame.columns, frame.rows)
             glyphs[row, column] = ord(one.marker[0])
+        elif one.dots:
+            glyphs = dotted(points, frame.columns, frame.rows)
         else:
             glyphs = next(next_curve)
         drawn = glyphs != ord(" ")
@@ -217,6 +231,12 @@ def _draw_series(
         for x in known.lost:
             if (at := frame.column(x_axis, float(x))) is not None:
                 cells.put(0, at, LOST, one.color, bold=True)
+
+
+def _points(series: Series, data: Samples, x_axis: Axis, y_axis: Axis, columns: int) -> Polyline:
+    if series.dots and not series.marker:
+        return scattered(data, x_axis, y_axis, columns)
+    return polyline(data, x_axis, y_axis, columns, calm=series.calm)
 
 
 def _write_mark_texts(cells: Cells, frame: _Frame, x_axis: Axis, marks: Sequence[Mark]) -> None:

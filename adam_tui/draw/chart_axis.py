@@ -106,10 +106,10 @@ def count_axis(limits: Limits, columns: int) -> Axis:
         high = low + max(1.0, abs(low) * NARROWEST)
         low, high = (low, high) if math.isfinite(high) else (low - abs(low) * NARROWEST, low)
     values = _count_values(low, high, columns // COLUMNS_PER_TICK)
-    longest = max((len(_count(v)) for v in values), default=0) + LABEL_GAP
+    longest = max((len(label) for label in _counts(values)), default=0) + LABEL_GAP
     if longest > COLUMNS_PER_TICK:
         values = _count_values(low, high, columns // longest)
-    return Axis(low, high, False, _ticks(values, [_count(v) for v in values]))
+    return Axis(low, high, False, _ticks(values, _counts(values)))
 
 
 def _count_values(low: float, high: float, intervals: int) -> list[Decimal]:
@@ -216,12 +216,22 @@ def _magnitude(value: Decimal) -> str:
     return _plain(value) if PLAIN_LOW <= value < PLAIN_HIGH else _scientific(value)
 
 
-def _count(value: Decimal) -> str:
-    """A label on an axis of steps: 950, 1k, 1.25k, 10k, 3M."""
+def _counts(values: Sequence[Decimal]) -> list[str]:
+    """Labels on an axis of steps: 950, 1k, 1.25k, 10k, 3M; but 1195, 1196 and 1200 where 1.195k would be said."""
+    units = [(unit, letter) for unit, letter in COUNT_UNITS if all(_is_short(value / unit) for value in values)]
+    return [_count(value, units) for value in values]
+
+
+def _is_short(count: Decimal) -> bool:
+    """Whether a number of units is less than one, or has two decimals at most."""
+    return abs(count) < 1 or len(_plain(count).partition(".")[2]) <= 2
+
+
+def _count(value: Decimal, units: Sequence[tuple[Decimal, str]]) -> str:
     size = abs(value)
     if size >= 1000 * COUNT_UNITS[0][0]:
         return _scientific(value)
-    for unit, letter in COUNT_UNITS:
+    for unit, letter in units:
         if size >= unit:
             return _plain(value / unit) + letter
     return _plain(value) if not value or size >= PLAIN_LOW else _scientific(value)

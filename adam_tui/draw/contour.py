@@ -24,8 +24,6 @@ Floats = NDArray[np.float64]
 # few pixels only tell where the grid happens to lie, and the highest may be a spike.
 FIT_FROM, FIT_TO = 0.01, 0.985
 EXPONENT = (1.0, 12.0)  # even levels at least; at most so steep that 1e300 still leaves a lowest band
-# Half-way colours between two bands: an edge that cuts a pixel is blended in these many shares.
-SHADES = 4
 HOLE = "╱"
 
 
@@ -97,42 +95,39 @@ def bands(values: Floats, levels: Floats) -> NDArray[np.int64]:
     return np.where(np.isnan(values), -1, np.searchsorted(levels, values, side="right"))
 
 
-def shade(values: Floats, levels: Floats) -> Floats:
-    """The bands with soft edges: where a level passes through a pixel, the share of it that lies above; nan stays.
+def calmed(bands: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The bands without the bumps of one pixel that edges have where a level just reaches the middle of a pixel.
 
-    What keeps rings round on a coarse grid. The pixel's own slope tells how much of a band it spans.
+    A bump stands on three pixels of its own band, and its other three sides are of one other band. So basins of a few
+    pixels, lines one pixel wide and what has no value stay.
     """
-    band = bands(values, levels).astype(np.float64)
-    band[band < 0] = np.nan
-    if len(levels) < 2 or min(values.shape) < 2:
-        return band
-    # A smooth coordinate across the bands: level k stands at k + 1, values between in proportion, also beyond the ends.
-    last = float(len(levels))
-    with np.errstate(all="ignore"):
-        place = np.interp(values, levels, np.arange(1.0, last + 1))
-        below, above = values < levels[0], values > levels[-1]
-        place[below] = 1 + (values[below] - levels[0]) / (levels[1] - levels[0])
-        place[above] = last + (values[above] - levels[-1]) / (levels[-1] - levels[-2])
-        span = np.hypot(*np.gradient(place))  # bands a pixel
-        edge = np.rint(place)
-        share = np.clip(0.5 + (place - edge) / span, 0.0, 1.0)
-    soft = (span > 0) & np.isfinite(span) & (edge >= 1) & (edge <= last)
-    return np.where(soft, edge - 1 + share, band)
+    if min(bands.shape) < 2:
+        return bands
+    calm, around = bands.copy(), np.pad(bands, 1, mode="edge")
+    for turns in range(4):
+        here, turned = np.rot90(around, turns), np.rot90(calm, turns)  # views: the second is written to
+        own, other = here[1:-1, 1:-1], here[:-2, 1:-1]
+        foot = (here[2:, :-2] == own) & (here[2:, 1:-1] == own) & (here[2:, 2:] == own)
+        bump = foot & (other != own) & (here[1:-1, :-2] == other) & (here[1:-1, 2:] == other)
+        np.copyto(turned, other, where=bump & (own >= 0) & (other >= 0))
+    return calm
 
 
-def fill(bands: NDArray[np.int64] | Floats, palette: Palette, count: int | None = None) -> Cells:
-    """Paint bands (2 H, W), or shades between them, two pixels a cell: "▀", or a space where both are equal.
+def unrest(bands: NDArray[np.int64]) -> float:
+    """The share of pixels whose right-hand neighbour is in another band: near 1 is noise."""
+    return float((bands[:, 1:] != bands[:, :-1]).mean()) if bands.shape[1] > 1 else 0.0
+
+
+def fill(bands: NDArray[np.int64], palette: Palette, count: int | None = None) -> Cells:
+    """Paint bands (2 H, W), two pixels a cell: "▀", or a space where both are equal.
 
     `count` is the number of bands among which the colours are shared out, by default up to the highest here. Holes
-    (−1 or nan) show the background, hatched where the whole cell is one.
+    (−1) show the background, hatched where the whole cell is one.
     """
-    place = np.asarray(bands, np.float64)
-    hole = ~(place >= 0)
-    place = np.where(hole, 0.0, place)
+    hole = bands < 0
     if count is None:
-        count = int(np.ceil(place.max(initial=0.0))) + 1
-    table = band_colors(palette, (count - 1) * SHADES + 1)
-    color = table[np.clip(np.rint(place * SHADES), 0, len(table) - 1).astype(np.int64)]
+        count = int(bands.max(initial=0)) + 1
+    color = band_colors(palette, count)[np.maximum(bands, 0)]
     color[hole] = palette.background
     top, low = color[0::2], color[1::2]
     same = (top == low).all(axis=2)

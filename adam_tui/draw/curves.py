@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_tui.draw.braille import glyphs as braille_glyphs
+from adam_tui.draw.braille import pack
 from adam_tui.draw.chart_axis import SMALLEST, Axis, Floats, Limits
 
 DOTS_ACROSS, DOTS_DOWN = 2, 4
@@ -87,32 +89,64 @@ def value_range(samples: Samples, window: Limits, *, log: bool) -> Limits | None
     return (float(y.min()), float(y.max())) if len(y) else None
 
 
-def polyline(samples: Samples, x_axis: Axis, y_axis: Axis, columns: int) -> Polyline:
+def polyline(samples: Samples, x_axis: Axis, y_axis: Axis, columns: int, *, calm: bool = False) -> Polyline:
     """The curve with at most two points to each column of dots: the least and the greatest value there.
 
+    A `calm` one, of values that are averages already, has one: the last value there, but that it begins with the first.
     On a log axis, values below the axis, zero and less among them, run along its lower edge.
     """
     x, y = samples.x, samples.y
     if not len(x):
         return Polyline(x, y, np.empty(0, np.bool_))
+    starts = _starts(x, x_axis, columns)
+    ends = np.append(starts[1:], len(x)) - 1
+    joined = np.ones((len(starts), 2), np.bool_)
+    joined[:, 0] = True if samples.broken is None else ~samples.broken[starts]
+    joined[0, 0] = False
+    if calm:
+        column_y = np.stack([y[ends], y[ends]], axis=1)
+        column_y[0, 0] = y[0]
+        distinct = np.zeros(column_y.shape, np.bool_)
+        distinct[:, 0] = distinct[0, 1] = True
+    else:
+        least, greatest = np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
+        rising = y[ends] >= y[starts]
+        column_y = np.stack([np.where(rising, least, greatest), np.where(rising, greatest, least)], axis=1)
+        distinct = np.stack([np.ones_like(rising), least < greatest], axis=1)
+    if y_axis.log:
+        column_y = np.maximum(column_y, max(y_axis.low, SMALLEST))
+    column_x = np.repeat(x_axis.place(x[starts])[:, None], 2, axis=1)
+    return _clipped(Polyline(column_x[distinct], y_axis.place(column_y[distinct]), joined[distinct]))
+
+
+def scattered(samples: Samples, x_axis: Axis, y_axis: Axis, columns: int) -> Polyline:
+    """Single points, at most two to each column of dots: the first value there, and the greatest, so no peak is lost.
+
+    The first does not move when more values come. What is above the axes stands on their upper edge, what lies outside
+    of them otherwise is left out.
+    """
+    x, y = samples.x, samples.y
+    if len(x):
+        starts = _starts(x, x_axis, columns)
+        places = x_axis.place(x[starts])
+        x = np.concatenate([places, places])
+        y = np.concatenate([y[starts], np.maximum.reduceat(y, starts)])
+        if y_axis.log:
+            x, y = x[y >= SMALLEST], y[y >= SMALLEST]
+        y = np.minimum(y_axis.place(y), 1.0)
+        inside = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
+        x, y = x[inside], y[inside]
+    return Polyline(x, y, np.zeros(len(x), np.bool_))
+
+
+def _starts(x: Floats, x_axis: Axis, columns: int) -> NDArray[np.int64]:
+    """Where in `x` each column of dots begins that has values, and what lies before and behind the axis."""
     across = DOTS_ACROSS * columns
     # The outer dots stand on the limits, so a dot's column reaches half a dot to either side of its place.
     borders = x_axis.value((np.arange(1, across) - 0.5) / (across - 1))
     cuts = np.searchsorted(x, np.append(x_axis.low, borders))
     starts = np.unique(np.concatenate(([0], cuts, [np.searchsorted(x, x_axis.high, side="right")])))
-    starts = starts[starts < len(x)]
-    ends = np.append(starts[1:], len(x)) - 1
-    least, greatest = np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
-    rising = y[ends] >= y[starts]
-    joined = np.ones((len(starts), 2), np.bool_)
-    joined[:, 0] = True if samples.broken is None else ~samples.broken[starts]
-    joined[0, 0] = False
-    column_y = np.stack([np.where(rising, least, greatest), np.where(rising, greatest, least)], axis=1)
-    if y_axis.log:
-        column_y = np.maximum(column_y, max(y_axis.low, SMALLEST))
-    column_x = np.repeat(x_axis.place(x[starts])[:, None], 2, axis=1)
-    distinct = np.stack([np.ones_like(rising), least < greatest], axis=1)
-    return _clipped(Polyline(column_x[distinct], y_axis.place(column_y[distinct]), joined[distinct]))
+    return starts[starts < len(x)]
 
 
 def rasterised(lines: Sequence[Polyline], columns: int, rows: int) -> NDArray[np.uint32]:
@@ -132,6 +166,15 @@ def rasterised(lines: Sequence[Polyline], columns: int, rows: int) -> NDArray[np
     picture = np.frombuffer(text.encode("utf-32-le"), np.uint32).reshape(height, columns + 1)[:, :columns]
     glyphs[drawn] = picture.reshape(len(drawn), rows, columns)
     return glyphs
+
+
+def dotted(points: Polyline, columns: int, rows: int) -> NDArray[np.uint32]:
+    """The points as single dots in braille: (rows, columns) code points, a space where nothing is."""
+    across, down = DOTS_ACROSS * columns, DOTS_DOWN * rows
+    lit = np.zeros((down, across), np.bool_)
+    lit[np.rint((1 - points.y) * (down - 1)).astype(np.int64), np.rint(points.x * (across - 1)).astype(np.int64)] = True
+    bits = pack(lit)
+    return np.where(bits > 0, braille_glyphs(bits), np.uint32(ord(" ")))
 
 
 def cell_of(x_share: Floats, y_share: Floats, columns: int, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -28,8 +28,9 @@ OUTSIDE = {"left": "◂", "right": "▸", "top": "▴", "bottom": "▾"}
 GHOST_SHARE = 0.45  # of the lane's colour in a ghost's; the rest is the band behind it
 # How far an iso-line's colour is from its band to the palette's `iso`.
 LINE_ON_BAND, LINE_ALONE = 0.16, 0.42
-LEVELS = (6, 12)  # fewer show no shape; more differ too little to be seen as rings
+LEVELS = (6, 10)  # fewer show no shape; more differ too little to be seen as rings
 PIXELS_A_LEVEL = 4.5  # of the shorter side
+UNREST = 0.5  # where more neighbours than this share differ, fewer levels show more
 RASTERS_KEPT = 24
 BARB, BARB_ANGLE = 4.0, 0.55  # an arrow head's strokes: dots long, radians off its shaft
 
@@ -116,8 +117,8 @@ def backdrop(
     """
     viewport, offset = _layout(view, width, height, axes, center_in_cell)
     values = contour.sample(f, viewport)
-    levels = contour.choose_levels(values, _level_count(viewport))
-    plot = contour.fill(contour.shade(values, levels), palette, len(levels) + 1)
+    levels, bands = _bands(values, viewport)
+    plot = contour.fill(bands, palette, len(levels) + 1)
     upper, lower = np.where((plot.glyph == ord("▀"))[..., None], plot.fg, plot.bg), plot.bg.copy()
     band = _mean(upper, lower)
     if fill == "lines":
@@ -191,9 +192,16 @@ def _layout(
         left = needed
 
 
-def _level_count(viewport: Viewport) -> int:
+def _bands(values: NDArray[np.float64], viewport: Viewport) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The levels and the pixels' bands: as many as there is room for, unless they are so close that they make noise."""
     shorter = min(viewport.width, 2 * viewport.height)
-    return int(min(max(shorter / PIXELS_A_LEVEL, LEVELS[0]), LEVELS[1]))
+    count = int(min(max(shorter / PIXELS_A_LEVEL, LEVELS[0]), LEVELS[1]))
+    while True:
+        levels = contour.choose_levels(values, count)
+        bands = contour.calmed(contour.bands(values, levels))
+        if count == LEVELS[0] or contour.unrest(bands) <= UNREST:
+            return levels, bands
+        count -= 1
 
 
 def _region(viewport: Viewport, offset: tuple[int, int]) -> tuple[slice, slice]:

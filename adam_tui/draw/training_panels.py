@@ -27,6 +27,7 @@ STATE_GLYPH = {
     "queued": "⋯",
     "starting": "…",
     "running": "▶",
+    "silent": "!",
     "paused": "‖",
     "finished": "✓",
     "stopped": "■",
@@ -43,9 +44,9 @@ SHORTEST_BAR = 6
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run: `epoch` as in "3/50", `best` as in "98.94%"; `lr` and `loss` are for wide tables only.
+    """One run: `epoch` as in "3/50", which a narrow table cuts to "3", `best` as in "98.94%".
 
-    `pin` is a sign that a person took it into the overlay or out of it.
+    `lr` and `loss` are for wide tables only; `pin` is a sign that a person took it into the overlay or out of it.
     """
 
     marker: str
@@ -87,7 +88,7 @@ class Guess:
 def state_color(state: str, palette: Palette) -> Color:
     """Green for a good end, red for a bad one, the accent for what waits, blue for what works."""
     word = state.partition(" ")[0]
-    if word in ("failed", "diverged", "lost"):
+    if word in ("failed", "diverged", "lost", "silent"):
         return palette.states["diverged"]
     if word in ("paused", "queued"):
         return palette.accent
@@ -98,9 +99,12 @@ def state_color(state: str, palette: Palette) -> Color:
 def runs_table(rows: Sequence[RunRow], chosen: int, width: int, height: int, palette: Palette) -> Cells:
     """Marker, name, state, epoch and best accuracy of each run; narrow tables have a glyph for the state."""
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    epochs = max([5, *(len(row.epoch) for row in rows)])
-    right = epochs + 1 + BEST
     at_state = 3 + NAME + 1
+    told = [row.epoch for row in rows]
+    if at_state + 2 + max(map(len, told), default=0) + 1 + BEST > width:
+        told = [text.partition("/")[0] for text in told]
+    epochs = max([5, *map(len, told)])
+    right = epochs + 1 + BEST
     words = width >= at_state + STATE + 1 + right
     more = words and width >= at_state + STATE + 1 + right + 2 * (NUMBER + 1)
     at_best = width - BEST - (2 * (NUMBER + 1) if more else 0)
@@ -125,7 +129,7 @@ def runs_table(rows: Sequence[RunRow], chosen: int, width: int, height: int, pal
         cells.put(line, 3, row.name[:NAME], color, bold=bold)
         state = row.state[:STATE] if words else STATE_GLYPH.get(row.state.partition(" ")[0], "?")
         cells.put(line, at_state, state, state_color(row.state, palette), bold=bold)
-        cells.put(line, at_epoch, f"{row.epoch:>{epochs}}", ink, bold=bold)
+        cells.put(line, at_epoch, f"{told[index]:>{epochs}}", ink, bold=bold)
         cells.put(line, at_best, f"{row.best:>{BEST}}", ink, bold=bold)
         if more:
             cells.put(line, at_lr, f"{row.lr:>{NUMBER}}", ink, bold=bold)

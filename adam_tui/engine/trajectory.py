@@ -22,8 +22,9 @@ from adam_tui.engine.surfaces import Surface, surface
 Array = NDArray[np.float64]
 State = Literal["running", "converged", "diverged"]
 
-# A lane has converged at the first step where the gradient's norm and the step's length are both below this.
-# scipy.optimize.minimize stops BFGS at the same gradient norm (gtol=1e-5).
+# A lane is at rest where the gradient's norm and the step's length are both below this, and has converged at the first
+# step from which it stays at rest: momentum is still for a moment where it turns round at the bottom of a swing, and
+# RMSProp hops away again after a hundred quiet steps. scipy.optimize.minimize stops BFGS at the same gradient norm.
 TOLERANCE = 1e-5
 # A lane has diverged when its point or its loss is no longer finite, or when it is this many times further from the
 # plot's centre than the plot is wide (its diagonal) and than its start was: far beyond any swing that still comes back.
@@ -42,7 +43,7 @@ class Trajectory:
     terms: what went into step t, by the paper's symbol, each (N + 1, 2): "g" the gradient used (with its noise, and of
     that step where a surface changes by the step), the optimizer's moments, and "Δ" the update, so that
     positions[t] = positions[t − 1] + Δ[t]. Row 0 is nan.
-    converged_at, diverged_at: the first such step, or None.
+    converged_at: the step from which it is at rest to the path's end; diverged_at: the last step, if it left; or None.
     """
 
     positions: Array
@@ -208,5 +209,6 @@ def _finish(plot: Surface, positions: Array, recorded: dict[str, Array], centre:
     gradients = np.asarray(plot.gradient(positions), dtype=np.float64)
     at_rest = np.hypot(gradients[:, 0], gradients[:, 1]) < TOLERANCE
     at_rest &= np.hypot(recorded["Δ"][:, 0], recorded["Δ"][:, 1]) < TOLERANCE  # nan at the start: not at rest
-    converged_at = int(at_rest.argmax()) if at_rest.any() else None
+    resting = int(at_rest[::-1].argmin())  # steps of rest at the end; the start is never one
+    converged_at = kept - resting if resting else None
     return Trajectory(positions, losses, gradients, recorded, converged_at, diverged_at)

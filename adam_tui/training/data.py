@@ -98,7 +98,9 @@ def _read(name: str, folder: str | None, progress: Callable[[str], None]) -> tup
             if "not found" in str(error):
                 where = Path(root, kind.__name__, "raw")
                 raise ValueError(f"no {title} in {root}: {where} does not hold its files") from None
-            raise ValueError(f"{title} in {root} is damaged: {str(error) or type(error).__name__}") from None
+            raw = Path(root, kind.__name__, "raw")
+            again = "" if folder or name == "mnist" else f"; without {raw} it is downloaded again"
+            raise ValueError(f"{title} in {root} is damaged: {str(error) or type(error).__name__}{again}") from None
     return halves[0], halves[1]
 
 

@@ -7,10 +7,10 @@ a server gets ten seconds, every mirror one try, and only the files that are rea
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gzip
 import hashlib
 import http.client
+import json
 import os
 import shutil
 import time
@@ -24,9 +24,13 @@ from urllib.parse import urlsplit
 
 from torchvision.datasets import EMNIST, MNIST
 
+from adam_tui.training import system, unpacking
+from adam_tui.training.protocol import parse_json
+
 SILENCE_SECONDS = 10.0  # a server that says nothing for so long is given up
 TELL_SECONDS = 0.25
 PIECE = 1 << 18
+CHECKSUMS, MOST_CHECKSUMS = ".md5.json", 1 << 16  # what the files had when they were unpacked; bytes
 PARTS = ("train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1")
 
 
@@ -70,7 +74,23 @@ def ensure(kind: type[MNIST], root: Path, progress: Callable[[str], None]) -> No
 
 
 def _missing(kind: type[MNIST], raw: Path) -> list[Archive]:
-    return [archive for archive in archives(kind) if not all((raw / name).is_file() for _, name in archive.holds)]
+    """The archives of which a file is not there, or is no longer as it was when it was unpacked."""
+    known = _checksums(raw)
+
+    def is_there(name: str) -> bool:
+        path = raw / name
+        return os.path.isfile(path) and (name not in known or unpacking.is_whole(path, known[name]))
+
+    return [archive for archive in archives(kind) if not all(is_there(name) for _, name in archive.holds)]
+
+
+def _checksums(raw: Path) -> dict[str, str]:
+    """The MD5 of each file that was unpacked here; nothing for files that somebody else put here."""
+    try:
+        told = parse_json(system.read_regular(raw / CHECKSUMS, MOST_CHECKSUMS))
+    except (OSError, ValueError):
+        return {}
+    return {name: md5 for name, md5 in told.items() if isinstance(md5, str)} if isinstance(told, dict) else {}
 
 
 @contextlib.contextmanager
@@ -79,19 +99,19 @@ def _alone(raw: Path, progress: Callable[[str], None]) -> Iterator[None]:
     with open(raw / ".lock", "w") as lock:
         while True:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                progress("waiting for another run's download")
-                time.sleep(TELL_SECONDS)
+                if system.lock(lock.fileno()):
+                    break
             except OSError:  # no locks here: at worst both fetch it, each file still appears whole
                 break
+            progress("waiting for another run's download")
+            time.sleep(TELL_SECONDS)
         yield
 
 
 def _fetch(archive: Archive, title: str, raw: Path, progress: Callable[[str], None]) -> None:
     """One archive from the first mirror that has it, checked, unpacked."""
-    packed = raw / f".{os.getpid()}.part"
+    packed = system.part_of(raw / "archive")
+    system.clear_old(raw)
     failures = []
     try:
         for url in archive.urls:
@@ -152,7 +172,7 @@ def _reason(error: BaseException) -> str:
 def _unpack(archive: Archive, packed: Path, raw: Path) -> None:
     """Decompress what the archive holds, each file beside its place and then moved there."""
     for member, name in archive.holds:
-        temporary = raw / f".{name}.{os.getpid()}"
+        temporary = system.part_of(raw / name)
         try:
             with contextlib.ExitStack() as stack:
                 source: IO[bytes] = stack.enter_context(open(packed, "rb"))
@@ -160,6 +180,9 @@ def _unpack(archive: Archive, packed: Path, raw: Path) -> None:
                     source = stack.enter_context(stack.enter_context(zipfile.ZipFile(source)).open(member))
                 whole = stack.enter_context(gzip.open(source))
                 shutil.copyfileobj(whole, stack.enter_context(open(temporary, "wb")), 1 << 20)
-            os.replace(temporary, raw / name)
+            system.replace(temporary, raw / name)
+            with open(raw / name, "rb") as unpacked:
+                md5 = hashlib.file_digest(unpacked, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+            system.write_atomically(raw / CHECKSUMS, json.dumps(_checksums(raw) | {name: md5}))
         finally:
             temporary.unlink(missing_ok=True)

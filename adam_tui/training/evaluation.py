@@ -10,7 +10,7 @@ evaluation.npz holds, for whoever shows them (N is 20, or the number of mistakes
 
 from __future__ import annotations
 
-import os
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from adam_tui.training import system
 from adam_tui.training.data import Digits
 
 WORST = 20
@@ -69,8 +70,7 @@ def write(path: Path, evaluation: Evaluation, digits: Digits, filters: Tensor, e
         "sample_images": digits.test_bytes[list(digits.sample_indices)],
         "sample_labels": torch.tensor(digits.sample_labels),
     }
-    temporary = path.with_name(".evaluation.part")
-    with open(temporary, "wb") as file:
-        arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
-        np.savez(file, epoch=np.int64(epoch), **arrays)
-    os.replace(temporary, path)
+    arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
+    packed = io.BytesIO()
+    np.savez(packed, epoch=np.int64(epoch), **arrays)
+    system.write_atomically(path, packed.getvalue())

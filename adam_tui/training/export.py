@@ -10,7 +10,7 @@ import csv
 from collections.abc import Iterator
 from typing import Literal, TextIO
 
-from adam_tui.training.protocol import Started, Steps
+from adam_tui.training.protocol import Started, Steps, from_line
 from adam_tui.training.rundir import Follower, Run
 
 What = Literal["steps", "epochs"]
@@ -33,8 +33,8 @@ def losses(run: Run) -> Iterator[tuple[int, float]]:
     """(step, loss), counted from 1; a step that a killed process did not come to tell is left out."""
     told: dict[int, float] = {}
     follower = Follower(run)
-    while lines := follower.poll():
-        for event in lines:
+    while lines := follower.poll_lines():
+        for event in map(from_line, lines):
             if isinstance(event, Started) and event.step < len(told):
                 told = {step: loss for step, loss in told.items() if step <= event.step}
             elif isinstance(event, Steps):

@@ -17,12 +17,15 @@ from typing import Any, Literal, TextIO
 
 import click
 
+from adam_tui.plain import harmless
 from adam_tui.training import rundir
 from adam_tui.training.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
 from adam_tui.training.rundir import Follower, Run, Status
+from adam_tui.training.status import WITHOUT_A_WORD
 
 POLL_SECONDS = 0.1
 INTERRUPTED = 130  # the exit code that shells give for Ctrl-C
+LONGEST_SILENCE = 120.0  # seconds between two reports; a clock that jumps makes more of them
 LOG_LINES = 5  # of worker.log, when the worker dies without a word
 
 
@@ -44,12 +47,12 @@ def follow(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) ->
         with _interrupts(run, worker) as asked:
             end = _relay(follower, teller, lambda: worker.poll() is not None, asked)
     except BrokenPipeError:  # `| head`: nobody reads on, so nobody wants it trained
-        run.command("stop")
+        _stop(run, worker, "nobody reads on")
         worker.wait()
         raise
     finally:
         teller.close()
-    return _judge(run, end)
+    return _judge(run, end, worker.poll())
 
 
 def watch(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) -> int:
@@ -58,7 +61,7 @@ def watch(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) -> 
     try:
         end = _relay(Follower(run), teller, lambda: not run.status().alive, [])
     except KeyboardInterrupt:
-        click.echo(f"{run.id} goes on without being watched", err=True)
+        _tell(f"{run.id} goes on without being watched")
         return INTERRUPTED
     finally:
         teller.close()
@@ -83,16 +86,32 @@ def _relay(follower: Follower, teller: _Lines, is_over: Callable[[], bool], aske
             time.sleep(POLL_SECONDS)
 
 
-def _judge(run: Run, end: Ended | None) -> int:
-    """Say how it ended where it did not simply finish; the exit code."""
+def _judge(run: Run, end: Ended | None, status: int | None = None) -> int:
+    """Say how it ended where it did not simply finish; the exit code. `status` is the worker's, if it is known."""
     if end is None:
-        click.echo(f"{run.id}: the training process is gone without a word; see {run.path / 'worker.log'}", err=True)
+        killed = f" (by signal {-status})" if status is not None and status < 0 else ""
+        _tell(f"{run.id}: the training process is gone without a word{killed}; see {run.path / 'worker.log'}")
         if tail := run.log_tail(LOG_LINES):
-            click.echo(tail, err=True)
+            _tell(tail)
+        else:
+            _tell(WITHOUT_A_WORD)
         return 1
     if end.state != "finished":
-        click.echo(f"{run.id} {end.state}: {end.reason}", err=True)
+        _tell(f"{run.id} {end.state}: {end.reason}")
     return 1 if end.state == "failed" else 0
+
+
+def _tell(text: str) -> None:
+    """What a person must know beside the results."""
+    click.echo(harmless(text), err=True)
+
+
+def _stop(run: Run, worker: subprocess.Popen[bytes], reason: str) -> None:
+    """Ask for a stop with a checkpoint; by signal where nothing can be written."""
+    try:
+        run.command("stop", reason=reason)
+    except OSError:
+        worker.terminate()
 
 
 @contextlib.contextmanager
@@ -103,7 +122,7 @@ def _interrupts(run: Run, worker: subprocess.Popen[bytes]) -> Iterator[list[int]
     def interrupt(number: int, frame: Any) -> None:
         asked.append(number)
         if len(asked) == 1:
-            run.command("stop", reason=signal.Signals(number).name)
+            _stop(run, worker, signal.Signals(number).name)
         else:
             worker.kill()
 
@@ -126,28 +145,27 @@ class _Lines:
 
     def __init__(self, run: Run, stream: TextIO) -> None:
         self.run, self.stream = run, stream
-        self.begun = False  # whether the first step is near: before it there may be a queue or a download
         self.noted = ""
 
     def tell(self, line: str, event: Event | None) -> None:
         """One line."""
         if event is not None:  # a torn line of a killed process is nobody's
-            self.stream.write(line + "\n")
+            self.stream.write((harmless(line) if self.stream.isatty() else line) + "\n")
             self.stream.flush()
 
     def wait(self, asked: list[int]) -> None:
-        """Nothing new: say once what it waits for, if it does."""
-        status = self.run.last_status()
-        if not self.begun and status is not None and status.state in ("queued", "starting") and status.reason:
+        """Nothing new: say once what it waits for, if it does, or what is wrong with it."""
+        status = self.run.status()
+        if status.alive and status.reason:
             self.note(status)
 
     def note(self, status: Status) -> None:
-        """A queue or a download, each in one line and not again as it goes on."""
+        """A queue, a download or a trouble, each in one line and not again as it goes on."""
         subject = " ".join(status.reason.split()[:2])
         if subject != self.noted:
             self.noted = subject
             hint = " (--no-queue starts a run at once)" if status.state == "queued" else ""
-            click.echo(f"{self.run.id} {status.state}: {status.reason}{hint}", err=True)
+            _tell(f"{self.run.id} {status.state}: {status.reason}{hint}")
 
     def close(self) -> None:
         """The end."""
@@ -163,7 +181,6 @@ class _Plain(_Lines):
     def tell(self, line: str, event: Event | None) -> None:
         """One event, when it is worth a line."""
         if isinstance(event, Started):
-            self.begun = True
             where = "starts" if event.step == 0 else f"continues at step {event.step}"
             self.say(f"{self.run.id} {where} on {event.device} in {event.precision}: {self.run.path}")
         elif isinstance(event, Epoch):
@@ -173,7 +190,7 @@ class _Plain(_Lines):
 
     def say(self, text: str) -> None:
         """One line on the stream."""
-        click.echo(text, file=self.stream)
+        click.echo(harmless(text), file=self.stream)
 
 
 class _Bar(_Plain):
@@ -199,6 +216,7 @@ class _Bar(_Plain):
     def _begin(self, event: Started) -> None:
         self.start = event
         self.last: Event = event
+        self.worked = 0.0
         self.steps = event.steps_per_epoch * self.epochs
         # Twelve cells wide, so that the whole line stays under 80 columns; click's own estimate of the time left
         # would count the steps of earlier processes as done in no time.
@@ -210,8 +228,12 @@ class _Bar(_Plain):
 
     def _move(self, event: Steps) -> None:
         epoch = min((event.step - 1) // self.start.steps_per_epoch + 1, self.epochs)
-        speed = _rate(self.last, event) * self.start.spec.batch_size
-        left = (self.steps - event.step) / max(_rate(self.start, event), 1e-9)
+        seconds = event.time - self.last.time
+        if not 0 < seconds < LONGEST_SILENCE:  # a clock was set: as long as at the pace so far
+            seconds = (event.step - self.last.step) * self.worked / max(self.last.step - self.start.step, 1)
+        self.worked += seconds
+        speed = (event.step - self.last.step) / max(seconds, 1e-3) * self.start.spec.batch_size
+        left = (self.steps - event.step) * self.worked / max(event.step - self.start.step, 1)
         self.item = f"epoch {epoch}/{self.epochs}  loss {event.losses[-1]:.4f}  {speed:,.0f} img/s  {clock(left)} left"
         self.bar.update(event.step - self.last.step)
         self.last = event
@@ -230,8 +252,12 @@ class _Bar(_Plain):
             self.bar.render_progress()
 
     def note(self, status: Status) -> None:
-        """A queue or a download, on one line that changes as it goes on."""
-        text = f"{self.run.id} {status.state}: {status.reason}"
+        """A queue or a download, on one line that changes as it goes on; a trouble on one that stays."""
+        if status.state not in ("queued", "starting"):
+            self._aside()
+            super().note(status)
+            return
+        text = harmless(f"{self.run.id} {status.state}: {status.reason}")
         if text != self.noted:
             self.noted = text
             self._aside()
@@ -244,11 +270,6 @@ class _Bar(_Plain):
             self._aside()
             self.stream.write("\x1b[?25h")
             self.stream.flush()
-
-
-def _rate(before: Event, now: Event) -> float:
-    """Steps a second between two events."""
-    return (now.step - before.step) / max(now.time - before.time, 1e-3)
 
 
 def clock(seconds: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from adam_tui.training.headless import epoch_line
 from adam_tui.training.rundir import Run, Status
+from adam_tui.training.status import GONE, WITHOUT_A_WORD
 
 
 def describe(run: Run) -> str:
@@ -19,7 +20,7 @@ def describe(run: Run) -> str:
     data = DATA_SETS[spec.data].title if spec.data in DATA_SETS else spec.data
     asked = f"{data}, batch size {spec.batch_size}, seed {spec.seed}, device {spec.device}, precision {spec.precision}"
     lines = [
-        f"{run.id} {status.state}" + (f": {status.reason}" if status.reason else ""),
+        f"{run.id} {status.word}" + (f": {status.reason}" if status.reason else ""),
         f"{spec.optimizer}: {knobs}",
         asked + (f", the first {spec.limit:,} images" if spec.limit else ""),
         f"step {status.step:,}, epoch {status.epoch} of {spec.epochs}",
@@ -30,6 +31,8 @@ def describe(run: Run) -> str:
     lines += [epoch_line(epoch, spec.epochs) for epoch in run.epochs()]
     if status.state in ("failed", "lost") and (tail := run.error_tail()):
         lines += ["the end of worker.log:", *(f"  {line}" for line in tail.splitlines())]
+    elif status.reason == GONE:
+        lines.append(WITHOUT_A_WORD)
     if run.can_resume():
         lines.append(f"continue it: adam-tui runs resume {run.id}")
     return "\n".join(lines)
@@ -63,7 +66,7 @@ def table(runs: Iterable[Run]) -> str:
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
         lr = f"{spec.hyperparameters['lr']:g}"
         done = told[-1].epoch if told else 0
-        rows.append((run.id, run.status().state, spec.optimizer, lr, f"{done}/{spec.epochs}", best, started))
+        rows.append((run.id, run.status().word, spec.optimizer, lr, f"{done}/{spec.epochs}", best, started))
     if len(rows) == 1:
         return "no runs yet"
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]

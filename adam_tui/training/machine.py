@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import sys
 import time
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def tune_process(device: torch.device) -> None:
         torch.set_num_threads(min(cores(), MOST_THREADS))
     torch.backends.cudnn.benchmark = True
     # In a session of its own it is a background process of whoever watches it.
-    if device.type == "cpu" and os.getsid(0) == os.getpid():
+    if sys.platform != "win32" and device.type == "cpu" and os.getsid(0) == os.getpid():
         _step_back()
 
 

@@ -210,7 +210,7 @@ def to_line(event: Event) -> str:
 def from_line(line: str) -> Event | None:
     """The event of one line; None for a torn line or an event of a newer version."""
     try:
-        data = json.loads(line)
+        data = parse_json(line)
         kind = EVENTS[data["event"]]
         if kind is Changed:
             data["parameter"] = data["name"]
@@ -220,6 +220,14 @@ def from_line(line: str) -> Event | None:
     except (ValueError, KeyError, TypeError, OverflowError):
         return None
     return kind(**values)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """`json.loads` for a file that anyone may have damaged: ValueError for all that it refuses."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _spelled(value: Any) -> Any:
@@ -233,16 +241,24 @@ def _spelled(value: Any) -> Any:
     return value
 
 
+def _whole(value: Any) -> int:
+    """An integer that a float holds too: nobody counts further, but a damaged line may."""
+    number = int(value)
+    if abs(number) > 1 << 53:
+        raise ValueError("an integer is too large")
+    return number
+
+
 def _read(annotation: Any, value: Any) -> Any:
     """The JSON value as the field's type says (annotations are strings here)."""
     if annotation == "float":
         return float(value)
     if annotation == "int":
-        return int(value)
+        return _whole(value)
     if annotation == "tuple[float, ...]":
         return tuple(map(float, value))
     if annotation == "tuple[int, ...]":
-        return tuple(map(int, value))
+        return tuple(map(_whole, value))
     if annotation == "tuple[str, ...]":
         return tuple(_read("str", each) for each in value)
     if annotation == "bool" and not isinstance(value, bool):

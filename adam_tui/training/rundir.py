@@ -5,12 +5,14 @@ the rest. So a second terminal, another host on a shared file system and a look 
 Standard library only (platformdirs, when the default place must be known).
 
     RUNS/<id>/  spec.json  metrics.jsonl  status.json  control.jsonl  checkpoint.pt  evaluation.npz  worker.log
+                checkpoint.old.pt  (the one before, for the day when the newer one turns out to be damaged)
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import secrets
@@ -20,20 +22,20 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from adam_tui.training.protocol import ENDED, Epoch, Event, RunSpec, Started, from_line
+from adam_tui.training import system
+from adam_tui.training.devices import SHARED_CORES, device_key
+from adam_tui.training.protocol import Epoch, Event, RunSpec, Started, from_line, parse_json
+from adam_tui.training.status import STALE_SECONDS, Beats, judged, moment, of_damaged, read_status, written
+from adam_tui.training.status import Status as Status
 
-# The worker beats once a second; a shared file system may show that half a minute late (NFS caches attributes).
-STALE_SECONDS = 60.0
 # What one `Follower.poll` reads at most: about 30 ms of parsing, so that an old run opens without a hitch.
 POLL_BYTES = 1 << 20
-# Read by OpenMP (libgomp) when torch is loaded. Its threads wait for each other by spinning, for milliseconds unless
-# told less, also where something else needs the core: two runs at once on 2 cores then did 290 images/s each, with
-# this 2,150. A run alone keeps its speed (14,300 and 13,700); without any spinning it would lose 40%.
-SHARED_CORES = {"GOMP_SPINCOUNT": "5000"}
+MOST_JSON = 1 << 20  # bytes of a spec.json or status.json; a larger one is damaged
+LONGEST_END = 4096  # bytes of metrics.jsonl's last line, when it tells the end
 
 
 def runs_directory(override: str | os.PathLike[str] | None = None) -> Path:
@@ -46,44 +48,12 @@ def runs_directory(override: str | os.PathLike[str] | None = None) -> Path:
     return Path(platformdirs.user_data_dir("adam-tui")) / "runs"
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What status.json says, judged: a process that is gone without having ended the run makes it "lost".
-
-    `state` is a `protocol.State` or "lost"; `heartbeat` is in seconds since 1970; `epoch` counts finished epochs;
-    `control` is how many bytes of control.jsonl the process has obeyed. `device` is what it waits for or holds (see
-    `turn`; "" for a run that does not queue), since `came`.
-
-    What the machine does for it, None where it is not known: `cpu_percent` is the process's share of all cores (0 to
-    100), `memory_bytes` its memory; `gpu_percent` and `gpu_memory_bytes` are those of the whole GPU.
-    """
-
-    state: str
-    pid: int = 0
-    host: str = ""
-    heartbeat: float = 0.0
-    step: int = 0
-    epoch: int = 0
-    reason: str = ""
-    control: int = 0
-    device: str = ""
-    came: float = 0.0
-    cpu_percent: float | None = None
-    memory_bytes: int | None = None
-    gpu_percent: float | None = None
-    gpu_memory_bytes: int | None = None
-
-    @property
-    def alive(self) -> bool:
-        """Whether a process is at work on the run, or waits for its turn (queued, starting, running or paused)."""
-        return self.state not in ENDED and self.state != "lost"
-
-
 class Run:
     """One run's directory. Reading it never raises because of what a running process is writing just now."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._beats = Beats()
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -103,90 +73,127 @@ class Run:
         """Where the pictures of the last evaluation are, once there was one; see `evaluation`."""
         return self.path / "evaluation.npz"
 
+    @property
+    def older_checkpoint(self) -> Path:
+        """Where the checkpoint before that one is."""
+        return self.path / "checkpoint.old.pt"
+
     def spec(self) -> RunSpec:
-        """What was asked. ValueError with one line when spec.json is missing or is no specification."""
-        return RunSpec.from_json(self._spec_file())
+        """What was asked. ValueError with one line when nothing tells."""
+        return self.asked()[0]
 
     @property
     def started(self) -> float:
-        """When the run was created, in seconds since 1970; 0 when spec.json cannot be read."""
-        with contextlib.suppress(ValueError, TypeError):
-            return float(self._spec_file().get("created", 0.0))
+        """When the run was created, in seconds since 1970; 0 when nothing tells."""
+        with contextlib.suppress(ValueError):
+            return self.asked()[1]
         return 0.0
 
-    def _spec_file(self) -> dict[str, Any]:
+    def asked(self) -> tuple[RunSpec, float]:
+        """What was asked, and when, in seconds since 1970; of a damaged spec.json from what the first process told.
+
+        ValueError with one line when nothing tells.
+        """
         path = self.path / "spec.json"
         try:
-            data = json.loads(path.read_text("utf-8"))
+            data = parse_json(system.read_regular(path, MOST_JSON))
         except OSError as error:
-            raise ValueError(f"cannot read {path}: {error.strerror}") from None
+            problem = f"cannot read {path}: {error.strerror}"
         except ValueError:
-            raise ValueError(f"{path} is not JSON") from None
-        if not isinstance(data, dict):
-            raise ValueError(f"{path} is not a run specification")
-        return data
+            problem = f"{path} is not JSON"
+        else:
+            try:
+                return RunSpec.from_json(data), moment(data.get("created"))
+            except ValueError as error:
+                problem = f"{path} is {error}"
+        for event in self._told("start"):
+            if isinstance(event, Started):
+                return event.spec, moment(event.time)
+        raise ValueError(problem)
 
     def status(self) -> Status:
         """The run's state now. Before the process has said anything: starting, then lost when it never does."""
         written = self.last_status()
-        if written is None:
-            age = time.time() - self.started
-            return Status("starting" if age < STALE_SECONDS else "lost", reason="" if age < STALE_SECONDS else NEVER)
-        if not written.alive:
+        if written is not None and not written.alive:
             return written
-        if written.host == socket.gethostname() and not _process_exists(written.pid):
-            return dataclasses.replace(written, state="lost", reason="the process is gone")
-        if time.time() - written.heartbeat > STALE_SECONDS:
-            return dataclasses.replace(written, state="lost", reason="no sign of life from the process")
-        return written
+        if written is not None:
+            return judged(written, self._beats.silence(written.heartbeat, self._told_at()))
+        if os.path.exists(self.path / "status.json"):
+            return of_damaged(self._tail("metrics.jsonl", LONGEST_END))
+        age = abs(time.time() - self.started)  # what was begun in the future was not: a clock was set back
+        return Status("starting" if age < STALE_SECONDS else "lost", reason="" if age < STALE_SECONDS else NEVER)
+
+    def _told_at(self) -> float:
+        """When metrics.jsonl grew last: a process may be able to tell, and not to beat."""
+        try:
+            return (self.path / "metrics.jsonl").stat().st_mtime
+        except OSError:
+            return 0.0
 
     def last_status(self) -> Status | None:
-        """What the process wrote last, taken at its word; None before it has written anything."""
+        """What the process wrote last, taken at its word; None before it has written anything, or for a damaged one."""
         try:
-            data = json.loads((self.path / "status.json").read_text("utf-8"))
-            return Status(**{f.name: data[f.name] for f in dataclasses.fields(Status) if f.name in data})
-        except (OSError, ValueError, TypeError):
+            return read_status(system.read_regular(self.path / "status.json", MOST_JSON).decode())
+        except (OSError, ValueError):
             return None
 
     def write_status(self, status: Status) -> None:
         """Replace status.json in one move: a reader sees the old one or the new one, never a half."""
-        write_atomically(self.path / "status.json", json.dumps(dataclasses.asdict(status)) + "\n")
-
-    def command(self, order: str, /, **values: Any) -> None:
-        """Ask the process for stop, pause, resume, kill or set (with `name` and `value`); heard within 0.1 s."""
-        line = json.dumps({"command": order} | values | {"time": time.time()}) + "\n"
-        # One write to a file opened for appending: two terminals' orders cannot mix.
-        descriptor = os.open(self.path / "control.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        path, text = self.path / "status.json", written(status)
         try:
-            os.write(descriptor, line.encode())
+            system.write_atomically(path, text)
+        except OSError as error:
+            if error.errno not in system.NO_ROOM:
+                raise
+            system.write_over(path, text)
+
+    def command(self, order: str, /, **values: Any) -> int:
+        """Ask the process for stop, pause, resume, kill or set (with `name` and `value`); heard within 0.1 s.
+
+        Gives what `Status.control` reaches when it was. OSError as it comes, also for an order that was cut off.
+        """
+        line = (json.dumps({"command": order} | values | {"time": time.time()}) + "\n").encode()
+        # One write to a file opened for appending: two terminals' orders cannot mix.
+        descriptor = system.open_private(self.path / "control.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        try:
+            system.end_torn_line(descriptor)
+            if os.write(descriptor, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "control.jsonl")
+            return os.fstat(descriptor).st_size
         finally:
             os.close(descriptor)
 
+    def _told(self, *names: str) -> Iterator[Event]:
+        """The events of these names, without parsing the losses in between (a long run holds megabytes)."""
+        starts = tuple(f'{{"event":"{name}"' for name in names)
+        follower = Follower(self)
+        while lines := follower.poll_lines():
+            for line in lines:
+                if line.startswith(starts) and (event := from_line(line)) is not None:
+                    yield event
+
     def epochs(self) -> list[Epoch]:
-        """The epochs that count, in order, without parsing the losses in between (a long run holds megabytes)."""
+        """The epochs that count, in order."""
         found: dict[int, Epoch] = {}
-        with (
-            contextlib.suppress(OSError),
-            open(self.path / "metrics.jsonl", encoding="utf-8", errors="replace") as file,
-        ):
-            for line in file:
-                if not line.startswith(('{"event":"epoch"', '{"event":"start"')):
-                    continue
-                event = from_line(line)
-                if isinstance(event, Started):  # what was told beyond a resumed checkpoint no longer counts
-                    found = {epoch: told for epoch, told in found.items() if told.step <= event.step}
-                elif isinstance(event, Epoch):
-                    found[event.epoch] = event
+        for event in self._told("start", "epoch"):
+            if isinstance(event, Started):  # what was told beyond a resumed checkpoint no longer counts
+                found = {epoch: told for epoch, told in found.items() if told.step <= event.step}
+            elif isinstance(event, Epoch):
+                found[event.epoch] = event
         return [found[epoch] for epoch in sorted(found)]
+
+    def _tail(self, name: str, size: int) -> list[str]:
+        """The last lines of one of the files, those in so many bytes; none when there is no such file."""
+        try:
+            with system.open_regular(self.path / name) as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+                return file.read(size).decode("utf-8", "replace").splitlines()
+        except OSError:
+            return []
 
     def log_tail(self, lines: int) -> str:
         """The last lines of worker.log, "" when there are none."""
-        try:
-            with open(self.path / "worker.log", "rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 400 * lines))
-                return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
-        except OSError:
-            return ""
+        return "\n".join(self._tail("worker.log", 400 * lines)[-lines:])
 
     def error_tail(self, lines: int = 12) -> str:
         """What worker.log ends with: its last traceback or message, at most so many of its last lines; "" for none."""
@@ -194,24 +201,56 @@ class Run:
         start = tail.rfind(TRACEBACK)
         return "\n".join(tail[max(start, 0) :].splitlines()[-lines:])
 
-    def can_resume(self) -> bool:
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is something to continue from."""
+        return os.path.exists(self.checkpoint) or os.path.exists(self.older_checkpoint)
+
+    def can_resume(self, status: Status | None = None) -> bool:
         """Whether `resume` would continue it: no process is at work, it is not finished, and it has a checkpoint."""
-        return self.status().state in ("stopped", "failed", "lost") and self.checkpoint.exists()
+        return (status or self.status()).state in ("stopped", "failed", "lost") and self.has_checkpoint
+
+    @property
+    def target(self) -> str:
+        """Where the run points to when it is a link to a directory; "" when it is none."""
+        return os.readlink(self.path) if os.path.islink(self.path) else ""
 
     def delete(self) -> None:
-        """Remove the directory. ValueError while a process is at work on it."""
-        if self.status().alive:
+        """Remove the directory, or of a link to one the link. ValueError while a process is at work on it."""
+        if self.target:
+            self.path.unlink()
+            return
+        if self.status().alive or self._is_held():
             raise ValueError(f"{self.id} is still running: stop it first")
-        shutil.rmtree(self.path)
+        shutil.rmtree(self.path)  # follows no link within it
+
+    def _is_held(self) -> bool:
+        """Whether a process has the run's files in its hands, though it may be taken for lost."""
+        with contextlib.suppress(OSError), held(self) as metrics:
+            return metrics is None
+        return False
 
 
 NEVER = "the process never started"
 TRACEBACK = "Traceback (most recent call last)"
 
 
+@contextlib.contextmanager
+def held(run: Run) -> Iterator[int | None]:
+    """Hold the run as its process does: metrics.jsonl, opened to append, or None while a process has it.
+
+    OSError when it cannot be opened or cannot be locked.
+    """
+    metrics = system.open_private(run.path / "metrics.jsonl", os.O_RDWR | os.O_APPEND)
+    try:
+        yield metrics if system.lock(metrics, system.PATIENCE) else None
+    finally:
+        os.close(metrics)
+
+
 def create(spec: RunSpec, runs: Path) -> Run:
     """Make the directory of a new run, 0700, with its spec.json; the id is short and unused. OSError as it comes."""
-    runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    system.make_private(runs)
     while True:
         path = runs / f"{spec.optimizer}-{secrets.token_hex(2)}"
         try:
@@ -220,31 +259,40 @@ def create(spec: RunSpec, runs: Path) -> Run:
         except FileExistsError:
             continue
     body = spec.to_json() | {"created": time.time()}
-    write_atomically(path / "spec.json", json.dumps(body, indent=2) + "\n")
+    try:
+        system.write_atomically(path / "spec.json", json.dumps(body, indent=2) + "\n", durable=True)
+    except BaseException:
+        path.rmdir()
+        raise
     return Run(path)
 
 
 def list_runs(runs: Path) -> list[Run]:
     """The runs in a directory, newest first. What is no run is left out; a missing directory holds none."""
+    dated = []
+    for run in _directories(runs):
+        with contextlib.suppress(ValueError):
+            dated.append((-run.asked()[1], run.id, run))
+    return [run for _, _, run in sorted(dated)]
+
+
+def broken_runs(runs: Path) -> list[Run]:
+    """The directories with a spec.json of which nothing tells what was asked."""
+    whole = {run.id for run in list_runs(runs)}
+    return [run for run in _directories(runs) if run.id not in whole and os.path.lexists(run.path / "spec.json")]
+
+
+def _directories(runs: Path) -> list[Run]:
     try:
         with os.scandir(runs) as entries:
-            found = [Run(entry.path) for entry in entries if entry.is_dir()]
+            return [Run(entry.path) for entry in entries if entry.is_dir()]
     except OSError:
         return []
-    return sorted((run for run in found if _is_readable(run)), key=lambda run: (-run.started, run.id))
-
-
-def _is_readable(run: Run) -> bool:
-    try:
-        run.spec()
-    except ValueError:
-        return False
-    return True
 
 
 def find(runs: Path, id: str) -> Run:
     """The run with this id, or the only one whose id begins so. ValueError with one line for none or several."""
-    known = list_runs(runs)
+    known = list_runs(runs) + broken_runs(runs)
     matches = [run for run in known if run.id == id] or [run for run in known if id and run.id.startswith(id)]
     if len(matches) == 1:
         return matches[0]
@@ -278,15 +326,19 @@ class Follower:
 
     def poll_lines(self) -> list[str]:
         """The new lines as they stand in the file, without their newlines; torn lines of a killed process too."""
+        return [line.decode("utf-8", "replace") for line in self.poll_bytes()[1]]
+
+    def poll_bytes(self) -> tuple[int, list[bytes]]:
+        """The same in bytes, and where in the file the first of them begins."""
         try:
             now = os.stat(self._path)
         except OSError:
             self._inode = -1  # should it come back, it is another file, even with the same number
-            return []
+            return self._offset, []
         if now.st_ino != self._inode or now.st_size < self._seen:
             self._inode, self._offset, self._seen = now.st_ino, 0, 0
         if now.st_size == self._seen:
-            return []
+            return self._offset, []
         chunk, size = b"", POLL_BYTES
         try:
             with open(self._path, "rb") as file:
@@ -294,19 +346,33 @@ class Follower:
                 while b"\n" not in chunk and (more := file.read(size)):
                     chunk += more
         except OSError:
-            return []
-        whole = chunk.rfind(b"\n") + 1
+            return self._offset, []
+        first, whole = self._offset, chunk.rfind(b"\n") + 1
         # Everything read to the end: look again when the file grows. Else: at once.
         self._seen = self._offset + (len(chunk) if len(chunk) < POLL_BYTES else whole)
         self._offset += whole
-        return chunk[:whole].decode("utf-8", "replace").split("\n")[:-1]
+        return first, chunk[:whole].split(b"\n")[:-1]
+
+    @property
+    def offset(self) -> int:
+        """How many bytes of the file were given."""
+        return self._offset
+
+    def read_again(self, offset: int, size: int) -> list[bytes]:
+        """The whole lines within `size` bytes from `offset`, where one begins; none when there are none."""
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(offset)
+                return file.read(max(size, 0)).split(b"\n")[:-1]
+        except OSError:
+            return []
 
 
 def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
     """Start the run's training process, or continue it from its checkpoint; its output goes to worker.log.
 
-    `detached` gives it a session of its own, so that it outlives this process and its terminal. Whoever starts it
-    should poll the returned Popen now and then, or a zombie stays. ValueError when a process is at work already.
+    `detached` gives it a session of its own, so that it outlives this process and its terminal; once it has ended, no
+    zombie stays. ValueError when a process is at work already, OSError as it comes.
     """
     before = run.last_status()
     if before is not None and run.status().alive:
@@ -315,26 +381,36 @@ def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
         obeyed = (run.path / "control.jsonl").stat().st_size
     except FileNotFoundError:
         obeyed = 0
-    with open(run.path / "worker.log", "ab") as log:
+    # Until the process speaks for itself this stands.
+    status = Status("starting", host=socket.gethostname(), control=obeyed)
+    if before:
+        status = dataclasses.replace(status, step=before.step, epoch=before.epoch)
+    with contextlib.suppress(ValueError):  # of a spec that cannot be read the process will say so
+        spec = run.spec()
+        status = dataclasses.replace(status, device=device_key(spec.device) if spec.queue else "")
+    with open(system.open_private(run.path / "worker.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "adam_tui.training.worker", str(run.path.absolute()), "--when-told"],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=detached,
             env=SHARED_CORES | os.environ,
+            **(system.apart() if detached else {}),
         )
-    # Until the process speaks for itself this stands; the end of its input tells it that it may.
-    step, epoch = (before.step, before.epoch) if before else (0, 0)
-    now, host = time.time(), socket.gethostname()
-    try:
-        queue = run.spec().queue
-    except ValueError:  # the process will say so
-        queue = False
-    device = device_key(run.spec().device) if queue else ""
-    run.write_status(Status("starting", process.pid, host, now, step, epoch, "", obeyed, device, now))
     assert process.stdin is not None
-    process.stdin.close()
+    now, born = time.time(), system.process_born(process.pid)
+    try:
+        run.write_status(
+            dataclasses.replace(status, pid=process.pid, born=born, ticks=time.monotonic(), heartbeat=now, came=now)
+        )
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    finally:
+        process.stdin.close()  # the end of its input tells it that it may
+    if detached:  # whoever started it may look elsewhere for hours
+        threading.Thread(target=process.wait, name=f"waits for {run.id}", daemon=True).start()
     return process
 
 
@@ -355,51 +431,5 @@ def check_resume(run: Run) -> None:
         raise ValueError(f"{run.id} is {status.state} already")
     if status.state == "finished":
         raise ValueError(f"{run.id} is finished: there is nothing left to train")
-    if not run.checkpoint.exists():
+    if not run.has_checkpoint:
         raise ValueError(f"{run.id} has no checkpoint to continue from")
-
-
-def device_key(device: str) -> str:
-    """The device that a RunSpec's `device` will mean here, as a word for a file's name: cpu, mps, cuda-0.
-
-    A guess without torch, good enough for a queue: auto is taken for CUDA where the NVIDIA driver shows a GPU. With
-    CUDA_VISIBLE_DEVICES, as Slurm sets it, cuda:0 is the first one named there.
-    """
-    visible = [word.strip() for word in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if word.strip()]
-    if device == "auto":
-        hidden = "CUDA_VISIBLE_DEVICES" in os.environ and (not visible or visible[0].startswith("-"))
-        if not hidden and any(Path("/dev").glob("nvidia[0-9]*")):
-            device = "cuda"
-        else:
-            device = "mps" if (sys.platform, os.uname().machine) == ("darwin", "arm64") else "cpu"
-    if not device.startswith("cuda"):
-        return device
-    index = int(device.partition(":")[2] or 0)
-    name = visible[index] if index < len(visible) else str(index)
-    return "cuda-" + "".join(letter if letter.isalnum() else "-" for letter in name)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that whoever reads it sees the old text or the new one, whole."""
-    # Unique by process and thread: the heartbeat and the loop may both be at it.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        temporary.write_text(text, "utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _process_exists(pid: int) -> bool:
-    """Whether a process of this host has this number and has not yet died; a zombie has."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:  # Linux only; elsewhere whoever started the process clears the zombie away
-        after_name = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2]
-    except OSError:
-        return True
-    return after_name.split()[:1] not in (["Z"], ["X"])

@@ -12,21 +12,20 @@ Measured with the defaults (Adam, 5e-4, batches of 64, seed 0) on 2 cores, no GP
 
 from __future__ import annotations
 
-import os
-import sys
+import io
+import re
 import time
-import traceback
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adam_tui.training import board, byhand, data, evaluation, machine, model, optim
-from adam_tui.training.journal import Journal
+from adam_tui.training import board, byhand, data, evaluation, machine, model, optim, system
+from adam_tui.training.journal import Journal, note, note_error
 from adam_tui.training.layers import LayerWatch
 from adam_tui.training.protocol import (
     Changed,
@@ -46,7 +45,9 @@ from adam_tui.training.recipes import check_setting, check_spec
 # Settings. What a person chooses is in the RunSpec; these only tune the process.
 REPORT_SECONDS = 0.25  # losses are fetched and told so often: the only sync points within an epoch
 SAMPLE_SECONDS = 1.5  # the ten digits on the screen
+CHECKPOINT_SECONDS = 30.0  # a long epoch leaves checkpoints on its way: a crash loses no more
 PAUSE_SECONDS = 0.05  # how soon a paused process sees an order
+MOST_CHECKPOINT = 1 << 30  # bytes; ours have one million
 TEST_CHUNK = 250  # test images a forward pass: fits the caches; all 10,000 in 0.2 s (0.4 in float32), 1000 took 0.4
 
 
@@ -96,8 +97,12 @@ class Training:
         self.sampled = -SAMPLE_SECONDS  # when the sample digits were last told: the first time soon
         self.ending: tuple[State, str] | None = None
         self.keep = True  # whether an order to end wants a checkpoint
-        if journal.run.checkpoint.exists():
-            self.restore(journal.run.checkpoint)
+        self.sound = False  # whether checkpoint.pt is known to be whole
+        self.kept: int | None = None  # its step
+        self.unsaved = ""  # why there is no newer one
+        if journal.run.has_checkpoint:
+            self.restore()
+        self.saved = time.perf_counter()  # when a checkpoint was last written, or tried to be
         if spec.tensorboard:
             writer = board.open_writer(journal.run.path / "tensorboard", self.progress.step)
             journal.listeners.append(board.Board(writer).take)
@@ -116,9 +121,13 @@ class Training:
             self.train_epoch()
             if not self.ending:
                 self.end_epoch()
-        if self.ending and self.ending[0] == "stopped" and self.keep:
-            self.save()
-        return self.ending or ("finished", f"epoch {spec.epochs} of {spec.epochs} done")
+        if self.ending:
+            if self.ending[0] == "stopped" and self.keep and not self.save():
+                return "stopped", f"{self.ending[1]}, but {self.unsaved}"
+            return self.ending
+        done = f"epoch {spec.epochs} of {spec.epochs} done"
+        # A finished run is never resumed: without its last checkpoint what it has learned would be gone.
+        return ("failed", f"{done}, but {self.unsaved}") if self.unsaved else ("finished", done)
 
     def _start(self) -> None:
         self.journal.step, self.journal.epoch = self.progress.step, self.progress.epoch
@@ -135,6 +144,8 @@ class Training:
             )
         )
         self.journal.become("running")
+        if not self.sound:  # so that from the first step on there is something to continue from
+            self.save()
 
     # The loop.
 
@@ -162,6 +173,10 @@ class Training:
                     break
                 if now - self.sampled >= SAMPLE_SECONDS:
                     self.tell_samples()
+                if now - self.saved >= CHECKPOINT_SECONDS:
+                    progress.seconds += now - began
+                    self.save()
+                    began = time.perf_counter()
         self.report()
         progress.seconds += time.perf_counter() - began
 
@@ -196,8 +211,7 @@ class Training:
         progress.batch, progress.loss_sum, progress.seconds = 0, 0.0, 0.0
         self.epoch_start = self.sampler.get_state()
         speed = self.images / max(train_seconds, 1e-9)
-        run = self.journal.run
-        evaluation.write(run.evaluation, judged, self.digits, next(self.network.parameters()), progress.epoch)
+        self._show(judged)
         self.journal.epoch = progress.epoch
         self.journal.tell(
             Epoch(*self._now(), progress.epoch, train_loss, judged.loss, judged.accuracy, seconds, speed),
@@ -206,6 +220,16 @@ class Training:
             self.journal.tell(layers)
         self.tell_samples()
         self.save()
+
+    def _show(self, judged: evaluation.Evaluation) -> None:
+        """Leave what the test has to show; without it there are still the numbers."""
+        path, filters = self.journal.run.evaluation, next(self.network.parameters())
+        try:
+            evaluation.write(path, judged, self.digits, filters, self.progress.epoch)
+        except OSError as error:
+            self.journal.trouble("evaluation", f"{path.name} is of an earlier epoch", error)
+        else:
+            self.journal.trouble("evaluation")
 
     @torch.no_grad()
     def test(self) -> evaluation.Evaluation:
@@ -265,7 +289,8 @@ class Training:
         paused_at = 0.0
         waited = 0.0
         while True:
-            for order in self.journal.orders():
+            orders = self.journal.orders()
+            for number, order in enumerate(orders, 1):
                 match order["command"]:
                     case "stop":
                         self.ending = ("stopped", str(order.get("reason", "asked to stop")))
@@ -284,6 +309,7 @@ class Training:
                         self.journal.tell(Resumed(*self._now()))
                         self.journal.become("running")
                 if self.ending:
+                    self.journal.too_late(orders[number:])
                     break
             if self.ending or not paused_at:
                 return waited + (time.perf_counter() - paused_at if paused_at else 0.0)
@@ -294,17 +320,20 @@ class Training:
         try:
             value = check_setting(self.spec.optimizer, str(name), float(value))
             optim.set_hyperparameter(self.optimizer, str(name), value)
-        except (ValueError, TypeError) as error:
-            print(f"cannot set {name} to {value}: {error}", file=sys.stderr, flush=True)
+        except (ValueError, TypeError, OverflowError) as error:
+            note(f"cannot set {name} to {value}: {error}")
             return
         self.report()  # the losses before the change are told before it
         self.journal.tell(Changed(*self._now(), str(name), value))
 
     # The checkpoint.
 
-    def save(self) -> None:
-        """Replace checkpoint.pt by the state after the last step: whole, or the old one stays."""
-        path = self.journal.run.checkpoint
+    def save(self) -> bool:
+        """Replace checkpoint.pt by the state after the last step: whole, or the old one stays and False is told.
+
+        The one before stays too, as checkpoint.old.pt: whatever happens to a file, it has not happened to that.
+        """
+        run = self.journal.run
         state = {
             "model": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -313,31 +342,69 @@ class Training:
             "progress": vars(self.progress),
             "layers": self.layers.measured,
         }
-        temporary = path.with_suffix(".part")
-        with open(temporary, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        self.journal.tell(Checkpointed(*self._now(), str(path)))
-
-    def restore(self, path: Path) -> None:
-        """Take up a checkpoint. ValueError with one line when it is none."""
+        packed = io.BytesIO()
+        torch.save(state, packed)
+        self.saved = time.perf_counter()
+        self.journal.sync()  # no checkpoint of steps that are not told
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            self.network.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.epoch_start = state["sampler"]
-            self.sampler.set_state(self.epoch_start)
-            torch.set_rng_state(state["rng"])
-            self.progress = Progress(**state["progress"])
-            self.layers.measured = [measured.to(self.device) for measured in state["layers"]]
-        except Exception as error:  # torch.load raises nearly anything for a damaged file
-            raise ValueError(f"cannot continue from {path}: {_one_line(error)}") from error
+            older = run.older_checkpoint if self.sound else None  # a damaged one must not take the place of a good one
+            system.write_atomically(run.checkpoint, packed.getvalue(), durable=True, older=older)
+        except OSError as error:
+            last = "there is no checkpoint" if self.kept is None else f"the last checkpoint is of step {self.kept}"
+            self.unsaved = f"{last} ({error.strerror})"
+            self.journal.trouble("checkpoint", last, error)
+            return False
+        self.sound, self.kept, self.unsaved = True, self.progress.step, ""
+        self.journal.trouble("checkpoint")
+        self.journal.tell(Checkpointed(*self._now(), str(run.checkpoint)))
+        return True
+
+    def restore(self) -> None:
+        """Take up the checkpoint, or the one before when it is damaged. ValueError with one line when none is whole."""
+        run, problems = self.journal.run, []
+        for path in (run.checkpoint, run.older_checkpoint):
+            try:
+                self._take_up(system.read_regular(path, MOST_CHECKPOINT))
+            except FileNotFoundError:
+                continue
+            except Exception as error:  # torch.load raises nearly anything for a damaged file
+                problems.append(f"{path}: {in_words(error)}")
+                continue
+            self.sound, self.kept = path == run.checkpoint, self.progress.step
+            if problems:
+                said = f"goes on from the checkpoint before, of step {self.kept}: cannot continue from {problems[0]}"
+                self.journal.trouble("checkpoint", said)
+            return
+        if problems:
+            raise ValueError(f"cannot continue from {'; '.join(problems)}")
+
+    def _take_up(self, packed: bytes) -> None:
+        """Become what a checkpoint holds. torch reads its zip file without a look at the checksums."""
+        with zipfile.ZipFile(io.BytesIO(packed)) as file:
+            if (damaged := file.testzip()) is not None:
+                raise ValueError(f"{damaged} in it is damaged")
+        state = torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
+        self.network.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch_start = state["sampler"]
+        self.sampler.set_state(self.epoch_start)
+        torch.set_rng_state(state["rng"])
+        self.progress = Progress(**state["progress"])
+        self.layers.measured = [measured.to(self.device) for measured in state["layers"]]
 
 
-def _one_line(error: BaseException) -> str:
+def in_words(error: BaseException) -> str:
+    """What went wrong in one line; for want of memory in plain words, for torch's are a page."""
     text = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    if isinstance(error, torch.OutOfMemoryError):
+        return f"out of GPU memory, a smaller batch needs less: {text[:200]}"
+    if isinstance(error, MemoryError) or "can't allocate memory" in text:
+        asked = re.search(r"allocate (\d+) bytes", text)
+        return "out of memory, a smaller batch needs less" + (f": {int(asked[1]) / 1e6:,.0f} MB more" if asked else "")
+    if "could not create a primitive" in text:  # oneDNN's word for it, and for little else
+        return f"out of memory, it seems: {text[:200]}"
     return text[:300] if text else type(error).__name__
 
 
@@ -353,8 +420,8 @@ def train(journal: Journal, tune: Callable[[torch.device], None] = lambda device
     except EndedEarlyError as told:
         state, reason = told.args
     except Exception as error:
-        traceback.print_exc()
-        state, reason = "failed", _one_line(error)
+        note_error()
+        state, reason = "failed", in_words(error)
     journal.step = training.progress.step if training else journal.step
     journal.end(state, reason)
     return state, reason

@@ -7,7 +7,7 @@ only, so a run that waits costs 15 MB and a look four times a second. A paused r
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import os
 import socket
 import time
@@ -15,9 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from adam_tui.training import system
+from adam_tui.training.devices import device_key
 from adam_tui.training.journal import Journal
 from adam_tui.training.protocol import State
-from adam_tui.training.rundir import Run, device_key
+from adam_tui.training.rundir import Run
 
 LOOK_SECONDS = 0.25
 
@@ -35,13 +37,15 @@ class Turn:
         self._lock = -1
 
     def __enter__(self) -> Self:
-        self._lock = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        with contextlib.suppress(OSError):  # a directory that cannot be written has no queue
+            self._lock = system.open_private(self.path, os.O_RDWR | os.O_CREAT)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._lock)
+        if self._lock >= 0:
+            os.close(self._lock)
 
     def wait(self) -> tuple[State, str] | None:
         """Return when the device is this run's; when it is told to end before that, its end: state and reason."""
@@ -62,33 +66,38 @@ class Turn:
     def _take(self) -> bool:
         """Take the device if it is free and nobody waits who came earlier."""
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+            if not system.lock(self._lock):
+                return False
         except OSError:
             return True
         if self._somebody_came_earlier():
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
+            system.unlock(self._lock)
             return False
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, self._journal.run.id.encode(), 0)
+        with contextlib.suppress(OSError):  # on a full disk those who wait are told the one before
+            os.ftruncate(self._lock, 0)
+            os.lseek(self._lock, 0, os.SEEK_SET)
+            os.write(self._lock, self._journal.run.id.encode("utf-8", "surrogateescape"))
         return True
 
     def _somebody_came_earlier(self) -> bool:
         """Whether another process of this host waits, or is on its way here, that was started before this one."""
         mine = (self._journal.came, self._journal.run.id)
-        with os.scandir(self._runs) as entries:
-            others = [Run(entry.path) for entry in entries if entry.is_dir() and entry.name != mine[1]]
+        try:
+            with os.scandir(self._runs) as entries:
+                others = [Run(entry.path) for entry in entries if entry.is_dir() and entry.name != mine[1]]
+        except OSError:  # deleted meanwhile, and this run with it: the journal says so
+            return False
         for other in others:
             status = other.status()
             waits = status.state in ("starting", "queued") and status.device == self.key
-            if waits and status.host == socket.gethostname() and (status.came, other.id) < mine:
+            if waits and status.here and (status.came, other.id) < mine:
                 return True
         return False
 
     def _holder(self) -> str:
         """Who wrote its name into the file last: the one that trains, unless the device was given up just now."""
-        name = os.pread(self._lock, 200, 0).decode("utf-8", "replace")
+        os.lseek(self._lock, 0, os.SEEK_SET)
+        name = os.read(self._lock, 200).decode("utf-8", "replace")
         return name if name not in ("", self._journal.run.id) else "its turn"
 
 

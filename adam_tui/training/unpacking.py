@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
+from adam_tui.training import system
+
 # MD5 of each file as torchvision keeps it, the values of data/mnist/README.md.
 CHECKSUMS = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -65,15 +67,17 @@ def unpack(root: Path) -> None:
     Each file appears in one move, so two processes may do this at once, and a reader never sees a half.
     """
     raw = root / "MNIST" / "raw"
+    system.clear_old(raw)
     for name, checksum in CHECKSUMS.items():
-        if not _is_whole(raw / name, checksum):
+        if not is_whole(raw / name, checksum):
             raw.mkdir(parents=True, exist_ok=True)
             _unpack_file(name, checksum, raw / name)
 
 
-def _is_whole(path: Path, checksum: str) -> bool:
+def is_whole(path: Path, checksum: str) -> bool:
+    """Whether a file is there and has this MD5. OSError as it comes."""
     try:
-        with open(path, "rb") as file:
+        with system.open_regular(path) as file:
             return hashlib.file_digest(file, _md5).hexdigest() == checksum
     except FileNotFoundError:
         return False
@@ -82,14 +86,14 @@ def _is_whole(path: Path, checksum: str) -> bool:
 def _unpack_file(name: str, checksum: str, target: Path) -> None:
     """Decompress one embedded file next to its place, check it, move it there."""
     source = resources.files("adam_tui") / "data" / "mnist" / f"{name}.xz"
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=target.parent)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=target.parent)
     try:
         with open(descriptor, "wb") as file, source.open("rb") as packed, lzma.open(packed) as whole:
             shutil.copyfileobj(whole, file, 1 << 20)
-        if not _is_whole(Path(temporary), checksum):
+        if not is_whole(Path(temporary), checksum):
             raise ValueError(f"{source} in the package is damaged: install adam-tui again")
         os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep others from a shared cache
-        os.replace(temporary, target)
+        system.replace(Path(temporary), target)
     finally:
         Path(temporary).unlink(missing_ok=True)
 

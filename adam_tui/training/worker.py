@@ -6,13 +6,14 @@ holds the training itself and imports torch: a waiting run stays small, and a to
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import signal
 import sys
-import traceback
 from contextlib import ExitStack
 from pathlib import Path
 
-from adam_tui.training.journal import Journal
+from adam_tui.training.journal import Journal, note, note_error
 from adam_tui.training.protocol import State
 from adam_tui.training.rundir import Run
 from adam_tui.training.turn import Turn
@@ -29,12 +30,14 @@ def main(arguments: list[str]) -> int:
         return 2
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal may go, the run stays
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # no stderr
+        faulthandler.enable()  # a crash within torch is told in worker.log
     if WHEN_TOLD in arguments:
         sys.stdin.buffer.read()
     try:
         journal = Journal(Run(Path(paths[0]).absolute()))
     except (OSError, ValueError) as error:
-        print(f"cannot train in {paths[0]}: {error}", file=sys.stderr)
+        note(f"cannot train in {paths[0]}: {error}")
         return 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, frame: journal.ask("stop", reason=signal.Signals(got).name))
@@ -58,8 +61,10 @@ def _train(journal: Journal) -> State:
     try:
         from adam_tui.training import machine, trainer  # torch: seconds
     except Exception as error:
-        traceback.print_exc()
-        journal.end("failed", f"cannot load the training: {error}")
+        note_error()
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        hint = " (out of memory?)" if "failed to map segment" in said[-1] else ""
+        journal.end("failed", f"cannot load the training: {said[-1][:300]}{hint}")  # numpy's advice is a page
         return "failed"
     return trainer.train(journal, machine.tune_process)[0]
 

@@ -10,30 +10,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
 
 from adam_tui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.draw.palette import Palette
-from adam_tui.ui.line import Line, driver_of, is_remote
+from adam_tui.plain import harmless
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
 from adam_tui.ui.own_keys import checked
+from adam_tui.ui.own_themes import DEFAULT_THEME, bands_of, wanted_theme
+from adam_tui.ui.painted_app import PaintedApp
 from adam_tui.ui.plain_terminal import PlainTerminal
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
-from adam_tui.ui.theme import DEFAULT_THEME, PREFIX, css_variables, palette_of, themes
+from adam_tui.ui.terminal import ENDING_SIGNALS, terminal_depth
+from adam_tui.ui.theme import css_variables, palette_of, themes
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
     from adam_tui.engine.gallery import Exhibit
     from adam_tui.engine.scenario import Lane
+    from adam_tui.ui.first_picture import TakenTerminal
 
-# Signals that end the app with the terminal restored, and the exit status after each. The terminal is lost or on its
-# way after the first two; SIGINT comes from elsewhere, for ctrl+c is a key here.
-ENDING_SIGNALS = {"SIGHUP": 128 + 1, "SIGTERM": 128 + 1, "SIGINT": 128 + 2}
 STARTED_SECONDS = 1.0  # the first pictures are on the screen, on a slow machine too
 
 
@@ -50,7 +50,7 @@ def _collect_garbage_again() -> None:
     gc.enable()
 
 
-class AdamApp(App[None]):
+class AdamApp(PaintedApp):
     """adam-tui. `state` is what the playground opens with, `runs` where the training runs are kept.
 
     `config` are the settings; what cannot be used of them is said in a notification. `run` is the id of a training run
@@ -77,13 +77,12 @@ class AdamApp(App[None]):
         config: Config | None = None,
         run: str | None = None,
         ascii: bool = False,
+        taken: TakenTerminal | None = None,
     ) -> None:
         self._config = config or Config()
-        # Over SSH frames are dropped before keys have to wait, unless a rate was asked for.
-        self.line = Line() if is_remote(os.environ) and self._config.fps == DEFAULT_FPS else None
-        super().__init__(driver_class=driver_of(self.line))
+        super().__init__(taken)
         self.failure: Exception | None = None
-        few_colors = self.console.color_system == "standard"
+        few_colors = terminal_depth(os.environ) == "16"
         self.terminal = PlainTerminal(ascii=ascii, few_colors=few_colors) if ascii or few_colors else None
         if ascii and self.terminal is not None:
             self._filters.append(self.terminal)
@@ -94,7 +93,7 @@ class AdamApp(App[None]):
         for theme in themes():
             self.register_theme(theme)
         self._problems = [self._config.problem] if self._config.problem else []
-        wanted = self._config.theme or PREFIX + (self._config.palette or DEFAULT_THEME.removeprefix(PREFIX))
+        wanted = wanted_theme(self._config)
         if wanted not in self.available_themes:
             self._problems.append(f"no theme is called {wanted!r}: ctrl+p lists them")
             wanted = DEFAULT_THEME
@@ -107,7 +106,8 @@ class AdamApp(App[None]):
     @property
     def palette(self) -> Palette:
         """The drawings' palette that goes with the theme."""
-        return palette_of(self.current_theme, self._config.palette)
+        theme = self.current_theme
+        return palette_of(theme, bands_of(self._config, theme.name, terminal_depth(os.environ)))
 
     def get_css_variables(self) -> dict[str, str]:
         """Textual's, with the drawings' colours where frames and faint text are meant."""
@@ -123,11 +123,11 @@ class AdamApp(App[None]):
         try:
             remember_theme(name)
         except OSError as error:
-            self.notify(
-                f"the theme cannot be remembered: {error.filename}: {error.strerror}",
-                severity="warning",
-                markup=False,
-            )
+            self.notify(f"the theme cannot be remembered: {error.filename}: {error.strerror}", severity="warning")
+
+    def notify(self, message: str, **options: Any) -> None:
+        """Textual's; the message is shown as it stands, for names and errors may hold markup and worse."""
+        super().notify(harmless(message), **options | {"markup": False})
 
     def on_mount(self) -> None:
         """Show the first mode, and leave cleanly when the terminal is gone."""
@@ -142,7 +142,7 @@ class AdamApp(App[None]):
         if not gc.isenabled():
             self.set_timer(STARTED_SECONDS, _collect_garbage_again)
         for problem in self._problems:
-            self.notify(problem, title="Settings", severity="warning", timeout=12, markup=False)
+            self.notify(problem, title="Settings", severity="warning", timeout=12)
 
     def _end(self, status: int) -> None:
         """Textual alone would die without its clean-up, or spin on a closed terminal."""
@@ -201,7 +201,9 @@ class AdamApp(App[None]):
             from adam_tui.ui.learn.screen import LearnScreen
 
             return LearnScreen()
-        return PlaygroundScreen(self._state, frames_per_second=self._config.fps, line=self.line)
+        fps = self._config.fps  # one that was asked for is kept even where the line is slow
+        behind = (lambda: self.is_behind) if fps == DEFAULT_FPS else (lambda: False)
+        return PlaygroundScreen(self._state, frames_per_second=fps, behind=behind)
 
     def action_perform(self, name: str) -> None:
         """Do a shared action: the bindings of the table end here."""
@@ -234,6 +236,10 @@ class AdamApp(App[None]):
     def do_palette(self) -> None:
         """ctrl+p."""
         self.action_command_palette()
+
+    def do_repaint(self) -> None:
+        """Ctrl+l: when something else has written on the terminal."""
+        self.repaint()
 
     def do_quit(self) -> None:
         """Q: training goes on without us."""

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
+from adam_tui.plain import harmless
 from adam_tui.ui.actions import Action
 
 
@@ -30,7 +31,7 @@ class AskText(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """A frame with the input, a hint, and room for what is wrong."""
         with Vertical(classes="dialog") as frame:
-            frame.border_title = self._title
+            frame.border_title = Content(harmless(self._title))
             frame.border_subtitle = "enter set · esc cancel"
             yield Input(value=self._value, select_on_focus=True)
             yield Label(self._hint, classes="hint", markup=False)
@@ -75,8 +76,8 @@ class Choose(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """The text, and a line an answer."""
         with Vertical(classes="dialog") as frame:
-            frame.border_title = self._title
-            yield Label(self._text, markup=False)
+            frame.border_title = Content(harmless(self._title))
+            yield Label(harmless(self._text), markup=False)
             for key, value, words in (*self._answers, ("esc", "", "cancel")):
                 action = f"screen.dismiss('{value}')" if value else "screen.dismiss(None)"
                 yield Label(
@@ -100,9 +101,9 @@ class ShowText(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The text in a frame that scrolls."""
         with VerticalScroll(classes="dialog text") as frame:
-            frame.border_title = self._title
+            frame.border_title = Content(harmless(self._title))
             frame.border_subtitle = "↑↓ scroll · esc close"
-            yield Static(Content(self._text))
+            yield Static(Content(harmless(self._text)))
 
     def on_mount(self) -> None:
         """Show the end, and let the arrow keys scroll at once."""
@@ -126,7 +127,7 @@ class Pick(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """The list, and room for a detail."""
         with Vertical(classes="dialog pick") as frame:
-            frame.border_title = self._title
+            frame.border_title = Content(harmless(self._title))
             frame.border_subtitle = "↑↓ choose · enter open · esc cancel"
             yield OptionList(*(Option(Content(title), id=value) for value, title, _ in self._items))
             yield Label("", classes="hint", markup=False)
@@ -162,7 +163,7 @@ class Help(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """A heading a group, a line an action."""
         with VerticalScroll(classes="dialog help") as frame:
-            frame.border_title = self._title
+            frame.border_title = Content(harmless(self._title))
             frame.border_subtitle = "↑↓ scroll · esc close"
             for group in dict.fromkeys(action.group for action in self._actions):
                 yield Static(group, classes="group")

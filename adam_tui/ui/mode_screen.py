@@ -12,11 +12,11 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from adam_tui.ui.actions import Action, FooterKey
+from adam_tui.ui.layout import MIN_HEIGHT, MIN_WIDTH
 from adam_tui.ui.own_keys import relabelled, with_keys
 from adam_tui.ui.widgets.key_line import KeyLine
 from adam_tui.ui.widgets.tabs_line import TabsLine
 
-MIN_WIDTH, MIN_HEIGHT = 60, 18
 MODES: tuple[tuple[str, str, str], ...] = (
     ("1", "playground", "Playground"),
     ("2", "train", "Train"),
@@ -27,6 +27,7 @@ SHARED_ACTIONS: tuple[Action, ...] = (
     *(Action(f"mode_{name}", key, f"Go to {title}", "Everywhere") for key, name, title in MODES),
     Action("help", "question_mark,f1", "Show the keys", "Everywhere", footer=2, short="keys"),
     Action("palette", "ctrl+p", "Search all actions", "Everywhere"),
+    Action("repaint", "ctrl+l", "Paint the screen anew", "Everywhere"),
     Action("quit", "q", "Quit; runs in training go on", "Everywhere", footer=9, short="quit"),
 )
 
@@ -45,6 +46,10 @@ class ModeScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The top line, the body, the footer, and the word on a tiny terminal."""
+        width = self.app.size.width
+        # Textual sets it with the first resize only: the first layout would be thrown away.
+        fitting = [name for least, name in self.HORIZONTAL_BREAKPOINTS or () if width >= least]
+        self.add_class(*fitting[-1:])
         yield TabsLine(MODES, self.MODE)
         yield from self.body()
         yield KeyLine(self._footer())

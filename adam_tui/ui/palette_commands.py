@@ -6,7 +6,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from adam_tui.ui.actions import Action
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
-from adam_tui.ui.theme import PREFIX
+from adam_tui.ui.own_themes import PREFIX
 
 
 class ActionCommands(Provider):

@@ -15,9 +15,8 @@ from textual.theme import Theme
 
 from adam_tui.draw.cells import Color
 from adam_tui.draw.palette import DARK, LIGHT, PALETTES, Palette, contrast
+from adam_tui.ui.own_themes import PREFIX, own_palette, with_pictures
 
-PREFIX = "adam-"
-DEFAULT_THEME = PREFIX + DARK.name
 # WCAG 2.2: text, and what is not text but must be seen. The foreground has some in hand for the faint text below it.
 READABLE, VISIBLE, COMFORTABLE = 4.5, 3.0, 6.0
 STEPS_AWAY = 20  # from a colour to white or black
@@ -35,12 +34,8 @@ def palette_of(theme: Theme, pictures: str = "") -> Palette:
 
     A dark palette suits dark themes only, a light one light ones; otherwise, and by default, it is the theme's own.
     """
-    own = PALETTES.get(theme.name.removeprefix(PREFIX)) if theme.name.startswith(PREFIX) else None
-    frame = own or (_plain(theme.dark) if theme.ansi else _adapted(_colors(theme), theme.dark))
-    drawn = PALETTES.get(pictures)
-    if drawn is None or drawn.dark != theme.dark:
-        return frame
-    return replace(frame, name=f"{frame.name}-{drawn.name}", iso=drawn.iso, stops=drawn.stops, lanes=drawn.lanes)
+    own = own_palette(theme.name)
+    return with_pictures(own or (_plain(theme.dark) if theme.ansi else _adapted(_colors(theme), theme.dark)), pictures)
 
 
 def css_variables(palette: Palette) -> dict[str, str]:

@@ -8,41 +8,50 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median, quantiles
 
 from bench.engine_speed import RACE
-from bench.wire import CELLS, FRAME, Wire, app, bare
-from pty_terminal import COMMAND, KEYS, UNKNOWN, Terminal
+from bench.wire import CELLS, FRAME, SIZE, Wire, app, bare
+from pty_terminal import COMMAND, KEYS, Terminal
 
+from adam_tui.engine.surfaces import SURFACES
 from adam_tui.training import rundir
 from adam_tui.training.recipes import make_spec
 
-FPS = 20
 FIVE_LANES = ("--surface", "rosenbrock", "--steps", "2000", *(f"--lane={name}" for name in RACE))
 SLOW = 20_000  # bytes a second of the slow line
 SLICE = 0.01  # seconds between its reads
-SETTLED = 14.0  # seconds after which the start, four paintings of the screen, has gone over the slow line
+IN_THE_MIDDLE = 5000  # bytes of the start that have come when the first key is pressed
+ROW_OF_TIME = -2  # the row of the screen that holds the step and the speed
 
 
-class SlowLine(Terminal):
-    """A terminal whose bytes are read by the measurement itself."""
+def start(rounds: int = 9) -> dict[str, float]:
+    """Seconds from exec, medians of runs in turns: to the first contour cells, and to the answer to a key then pressed.
 
-    def show(self, data: bytes) -> None:
-        """Draw what was read."""
-        self._stream.feed(UNKNOWN.sub(b"", data))
-
-
-def start(rounds: int = 9) -> tuple[float, float]:
-    """Seconds from exec to the first contour cells, and to the label of a bare app; medians of runs in turns."""
-    ours, least = [], []
+    Beside them those of a bare app: to its label, and to the label's new text when a key is pressed.
+    """
+    found: dict[str, list[float]] = {"contour": [], "answer": [], "label": [], "label's answer": []}
     for _ in range(rounds):
         with bare() as terminal:
-            least.append(terminal.seconds_until(b"bare-label"))
+            found["label"].append(terminal.seconds_until(b"bare-label"))
+            os.write(terminal.fd, b"s")
+            found["label's answer"].append(terminal.seconds_until(b"bare-answer"))
         with app() as terminal:
-            ours.append(terminal.seconds_until(CELLS))
-    return median(ours), median(least)
+            found["contour"].append(terminal.seconds_until(CELLS))
+            os.write(terminal.fd, b"s")
+            found["answer"].append(terminal.seconds_until(b"ravine"))
+    return {name: median(seconds) for name, seconds in found.items()}
+
+
+def sent_at_the_start(size: tuple[int, int] = SIZE) -> int:
+    """Bytes until nothing comes any more, of a race that begins where it ends: next to no frames are among them."""
+    with app("--start", "0,0", "--steps", "1", size=size) as terminal:
+        terminal.seconds_until(CELLS)
+        terminal.drain(2)
+        terminal.settle()
+        return terminal.came
 
 
 def race(seconds: float = 10.0) -> dict[str, float]:
@@ -76,12 +85,23 @@ def answers() -> dict[str, float]:
         _paused(terminal)
         for name, key, times in (("step", ".", 9), ("notch", "right", 3)):
             found[name] = median(len(terminal.key(key)[1]) for _ in range(times))
-        surfaces = []
-        for _ in range(6):
-            surfaces.append(len(terminal.key("s")[1]))
+    return found
+
+
+def surfaces(size: tuple[int, int] = SIZE) -> dict[str, tuple[int, int]]:
+    """For each built-in surface the bytes with which it takes the place of the one before, and those of what follows.
+
+    A new surface plays at once: what follows are the frames of 0.3 s, all updates after the largest one.
+    """
+    found = {}
+    with app(size=size) as terminal:
+        _paused(terminal)
+        for name in [*SURFACES][1:] + [*SURFACES][:1]:
+            updates = terminal.key("s")[1].split(FRAME)
+            answer = 1 + max(range(len(updates)), key=lambda i: len(updates[i]))
+            found[name] = len(FRAME.join(updates[:answer])), len(FRAME.join(updates[answer:]))
             terminal.key(" ")
             terminal.settle()
-        found["surface"], found["largest surface"] = median(surfaces), max(surfaces)
     return found
 
 
@@ -101,66 +121,90 @@ def keys(count: int = 60) -> float:
         return quantiles(waited, n=20)[-1]
 
 
-def slow_line(presses: int = 8, answers: bool = True) -> float:
-    """The longest wait in seconds for a key's effect to be read on a line of 20 kB/s over which five lanes race."""
-    with SlowLine(
-        (*COMMAND, *FIVE_LANES), env={"SSH_CONNECTION": "a 1 b 2", "PYTHONDONTWRITEBYTECODE": None}
-    ) as terminal:
-        allowed = 0.0
+class SlowLine(Terminal):
+    """A terminal at the other end of SSH whose bytes are read at `SLOW`, from the first one on."""
 
-        def read_slowly() -> None:
-            nonlocal allowed
-            began = time.perf_counter()
-            allowed = min(allowed + SLOW * SLICE, SLOW * SLICE * 2)
-            os.set_blocking(terminal.fd, False)
-            with contextlib.suppress(BlockingIOError):
-                data = os.read(terminal.fd, int(allowed))
-                allowed -= len(data)
-                if answers and b"\x1b[?2026$p" in data:
-                    os.write(terminal.fd, b"\x1b[?2026;2$y")
-                terminal.show(data)
-            time.sleep(max(SLICE - (time.perf_counter() - began), 0))
+    def __init__(self, command: Sequence[str], answers: bool) -> None:
+        self._answers, self._allowed = answers, 0.0
+        self.born = time.perf_counter()
+        super().__init__(command, env={"SSH_CONNECTION": "a 1 b 2", "PYTHONDONTWRITEBYTECODE": None})
+        os.set_blocking(self.fd, False)
 
-        def read_until(text: str, limit: float) -> float:
-            began = time.perf_counter()
-            while text not in terminal.text().splitlines()[-2]:
-                if time.perf_counter() - began > limit:
-                    return limit
-                read_slowly()
-            return time.perf_counter() - began
+    def answer(self, data: bytes) -> None:
+        """Answer its questions, or none."""
+        if self._answers:
+            super().answer(data)
 
-        read_until("/s", 20)
-        end = time.perf_counter() + SETTLED
+    def read_on(self) -> None:
+        """Read what the line carries in one slice of time."""
+        began = time.perf_counter()
+        self._allowed = min(self._allowed + SLOW * SLICE, SLOW * SLICE * 2)
+        with contextlib.suppress(BlockingIOError):
+            data = os.read(self.fd, int(self._allowed))
+            self._allowed -= len(data)
+            self.show(data)
+        time.sleep(max(SLICE - (time.perf_counter() - began), 0))
+
+    def read_for(self, seconds: float) -> None:
+        """Read for so long."""
+        end = time.perf_counter() + seconds
         while time.perf_counter() < end:
-            read_slowly()
-        waits, speeds = [], ("80/s", "40/s")
+            self.read_on()
+
+    def seconds_until(self, text: str, limit: float = 20.0) -> float:
+        """Read until the text stands in the row of time; how long that took."""
+        began = time.perf_counter()
+        while text not in self.screen.display[ROW_OF_TIME]:
+            if time.perf_counter() - began > limit:
+                return limit
+            self.read_on()
+        return time.perf_counter() - began
+
+
+def slow_line(presses: int = 12, answers: bool = True) -> dict[str, float]:
+    """Five lanes race over a line of 20 kB/s: seconds until the screen can be read, and the longest wait of a key then.
+
+    `early` is the wait of a key that is pressed in the middle of the start: all that is seen of its answer then is the
+    8 of 80/s. Later keys are pressed one after the other as soon as the screen can be read, then one a second.
+    """
+    with SlowLine((*COMMAND, *FIVE_LANES), answers) as terminal:
+        while len(terminal.raw) < IN_THE_MIDDLE:
+            terminal.read_on()
+        os.write(terminal.fd, b"+")
+        early = terminal.seconds_until("8")
+        terminal.seconds_until("/s")
+        readable = time.perf_counter() - terminal.born
+        waits, speeds = [], ("40/s", "80/s")
         for press in range(presses):
-            os.write(terminal.fd, b"+-"[press % 2 : press % 2 + 1])
-            waits.append(read_until(speeds[press % 2], 10))
-            end = time.perf_counter() + 1
-            while time.perf_counter() < end:
-                read_slowly()
-        return max(waits)
+            os.write(terminal.fd, b"-+"[press % 2 : press % 2 + 1])
+            waits.append(terminal.seconds_until(speeds[press % 2]))
+            terminal.read_for(0.1 if press < presses // 2 else 1.0)
+        return {"early": early, "readable": readable, "wait": max(waits)}
 
 
 def in_training(seconds: float = 20.0) -> dict[str, float]:
-    """A run with the app watching it: bytes a second, p95 of a key, and the run's speed with the app and without."""
+    """A run with the app watching it: bytes a second, p95 of a key, and the run's speed with the app and without.
+
+    "core" is the app's share of a core meanwhile.
+    """
     with tempfile.TemporaryDirectory() as runs, _training(runs) as images:
         images(8)
         alone = images(seconds)
         with app("--mode", "train", "--runs", runs) as terminal:
             terminal.drain(4)
-            sent = 0
+            sent, before = 0, terminal.processor()
             began, first = time.perf_counter(), images.count()
             while time.perf_counter() - began < seconds:
                 sent += len(terminal.take(0.1))
             watched = (images.count() - first) / (time.perf_counter() - began)
+            core = (terminal.processor() - before) / (time.perf_counter() - began)
         again = images(seconds)
         waited = keys(40)
     return {
         "bytes a second": sent / seconds,
         "key": waited,
         "speed": watched / ((alone + again) / 2),
+        "core": core,
     }
 
 

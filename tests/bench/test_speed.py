@@ -1,15 +1,13 @@
 """`pytest tests/bench --benchmark-only -n0`: the engine's and the drawings' seconds, each alone and in detail."""
 
-import numpy as np
 import pytest
 from bench import engine_speed
 
-from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import DARK
+from adam_tui.draw.screen_memory import ScreenMemory
 from adam_tui.engine import trajectory
 from adam_tui.engine.surfaces import surface
 from adam_tui.ui.playground import picture
-from adam_tui.ui.widgets.cell_strip import Row, written
 
 pytestmark = pytest.mark.benchmark(warmup=True)
 
@@ -39,11 +37,11 @@ def test_a_new_backdrop(benchmark):
 
 
 def test_a_whole_contour_written(benchmark):
-    rows = [row_of(picture.contour(engine_speed.race(500), 72, 35, DARK), y) for y in range(35)]
-    text = benchmark(lambda: "".join(written(row, 0, 72, "truecolor") for row in rows))
-    assert len(text) < 60_000
+    cells = picture.contour(engine_speed.race(500), 72, 35, DARK)
 
+    def written():
+        memory = ScreenMemory(72, 35)
+        memory.put_cells(0, 0, cells)
+        return memory.changes()
 
-def row_of(cells: Cells, y: int) -> Row:
-    fg, bg = (ground[y].astype(np.int64) @ (65536, 256, 1) for ground in (cells.fg, cells.bg))
-    return Row(cells.characters(y), fg.tolist(), bg.tolist(), cells.bold[y].tolist())
+    assert len(benchmark(written)) < 20_000

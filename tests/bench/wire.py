@@ -17,10 +17,10 @@ from pty_terminal import COMMAND, KEYS, Terminal
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+SIZE = (120, 40)  # columns and rows
 ANSWERED = 0.3  # seconds in which a key is answered whole
 QUIET = 0.35  # seconds without a byte: the answer to a key is whole
 FRAME = b"\x1b[?2026h"  # Textual begins every update of the screen with it, for terminals that know the mode
-QUESTION, ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
 CELLS = "▀".encode()  # only the contour has it
 BARE = """
 from textual.app import App
@@ -28,15 +28,19 @@ from textual.widgets import Label
 class Bare(App):
     def compose(self):
         yield Label("bare-label")
+    def on_key(self):
+        self.query_one(Label).update("bare-answer")
 Bare().run()
 """
 
 
 class Wire(Terminal):
-    """The program on a terminal of 120 × 40 cells; what comes is counted and not drawn."""
+    """The program on a terminal of 120 × 40 cells, or others; what comes is counted and not drawn."""
 
-    def __init__(self, command: Sequence[str] = COMMAND, env: Mapping[str, str | None] = {}) -> None:
-        self.born = time.perf_counter()
+    def __init__(
+        self, command: Sequence[str] = COMMAND, env: Mapping[str, str | None] = {}, size: tuple[int, int] = SIZE
+    ) -> None:
+        self.born, self.came = time.perf_counter(), 0
         # As installed: pip compiles what it installs, and no settings are there.
         local = {
             "PYTHONDONTWRITEBYTECODE": None,
@@ -44,7 +48,7 @@ class Wire(Terminal):
             "SSH_TTY": None,
             "ADAM_TUI_CONFIG": os.devnull,
         }
-        super().__init__(command, 120, 40, local | dict(env))
+        super().__init__(command, *size, local | dict(env))
 
     def take(self, seconds: float, most: int = 65536) -> bytes:
         """What can be read within so many seconds at once; empty when nothing came."""
@@ -54,8 +58,8 @@ class Wire(Terminal):
             data = os.read(self.fd, most)
         except OSError:
             return b""
-        for _ in range(data.count(QUESTION)):
-            os.write(self.fd, ANSWER)
+        self.came += len(data)
+        self.answer(data)
         return data
 
     def drain(self, seconds: float) -> bytes:
@@ -98,11 +102,11 @@ class Wire(Terminal):
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * PAGE
 
 
-def app(*flags: str, env: Mapping[str, str | None] = {}) -> Wire:
+def app(*flags: str, size: tuple[int, int] = SIZE) -> Wire:
     """`adam-tui` as installed."""
-    return Wire((*COMMAND, *flags), env)
+    return Wire((*COMMAND, *flags), size=size)
 
 
 def bare() -> Wire:
-    """The least that Textual can do: an app that shows one label."""
+    """The least that Textual can do: an app that shows one label, and another text in it when a key is pressed."""
     return Wire((sys.executable, "-c", BARE))

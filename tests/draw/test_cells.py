@@ -1,5 +1,7 @@
 """Cells hold one character a place, marks included, and forget what falls outside."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -73,12 +75,20 @@ def test_a_letter_replaces_a_letter_with_its_mark(cells):
     assert cells.text(0) == "m     "
 
 
-@given(st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Mn", "Me"]), max_size=12))
-def test_any_text_of_single_characters_comes_back(text):
+@given(st.text(st.characters(exclude_categories=["Mn", "Me"]), max_size=12))
+def test_any_text_comes_back_a_cell_a_character_and_what_fits_no_cell_as_a_question_mark(text):
     row = Cells.blank(12, 1, INK, PAPER)
     row.put(0, 0, text, RED)
-    assert row.lines() == [text + " " * (12 - len(text))]
+    fits = [each.isprintable() and unicodedata.east_asian_width(each) not in "WF" for each in text]
+    shown = "".join(each if fitting else "?" for each, fitting in zip(text, fits, strict=True))
+    assert row.lines() == [shown + " " * (12 - len(text))]
     assert columns(text) == len(text)
+
+
+@pytest.mark.parametrize("sent", ["\x1b[2J", "\x9b2J", "\u202e", "\u200b", "\ufeff", "\ud800", "\t", "漢", "\u20dd"])
+def test_nothing_that_would_steer_the_terminal_or_shift_a_row_gets_into_a_picture(cells, sent):
+    cells.put(0, 0, f"a{sent[0]}b", RED)
+    assert cells.text(0) == "a?b   "
 
 
 @given(st.lists(st.tuples(st.sampled_from("abmvgE"), st.sampled_from(["", "\u0302", "\u0304", "\u036f", "\u0300"]))))

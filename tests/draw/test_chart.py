@@ -60,6 +60,13 @@ def test_a_faint_series_lies_under_all_others_and_does_not_blur_them():
     assert tuple(cells.fg[0, 0]) == GRAY
 
 
+def test_points_may_be_single_dots_under_the_lines_that_they_explain():
+    cells = chart([series([0, 0, 1]), series([1, 0.5, 0], color=GRAY, faint=True, dots=True)], 6, 3, STYLE)
+    assert cells.lines() == ["⠁    ⡜", "   ⠄⡜ ", "⣀⣀⣀⡜ ⢀"]
+    assert colors_of(cells, "⠁") == colors_of(cells, "⠄") == colors_of(cells, "⢀") == {GRAY}
+    assert colors_of(cells, "⡜") == {AMBER}
+
+
 def test_points_may_be_a_glyph_instead_of_a_line():
     cells = chart([series([0, 1, 0], marker="●", bold=True)], 7, 3, STYLE)
     assert cells.lines() == ["   ●   ", "       ", "●     ●"]
@@ -274,7 +281,8 @@ def charts(draw):
     drawn = []
     for y, faint in many:
         x = np.arange(len(y)) if ordered else draw(st.lists(NASTY, min_size=len(y), max_size=len(y)))
-        drawn.append(series(y, x=x, faint=faint, marker=draw(st.sampled_from([None, None, "●"]))))
+        kind = draw(st.sampled_from([{}, {"marker": "●"}, {"dots": True}, {"calm": True}]))
+        drawn.append(series(y, x=x, faint=faint, **kind))
     options = {
         "log_y": draw(st.booleans()),
         "percent": draw(st.booleans()),

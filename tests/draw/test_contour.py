@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from adam_tui.draw.contour import bands, choose_levels, fill, iso_lines, sample, shade
+from adam_tui.draw.contour import bands, calmed, choose_levels, fill, iso_lines, sample, unrest
 from adam_tui.draw.palette import DARK, band_colors
 from adam_tui.draw.viewport import Viewport
 
@@ -126,12 +126,11 @@ def test_levels_always_increase_and_lie_within_the_values(values, n):
     if len(levels):
         assert np.nanmin(values) < levels[0]
         assert levels[-1] <= np.nanmax(values)
-    band, soft = bands(values, levels), shade(values, levels)
-    assert (np.isnan(values) == (band == -1)).all()
-    assert (np.isnan(values) == np.isnan(soft)).all()
-    known = ~np.isnan(values)
-    assert np.abs(soft[known] - band[known]).max(initial=0) <= 1
-    assert ((soft[known] >= 0) & (soft[known] <= len(levels))).all()
+    band = bands(values, levels)
+    calm = calmed(band)
+    assert ((band == -1) == np.isnan(values)).all()
+    assert ((calm == -1) == np.isnan(values)).all()
+    assert set(calm.flat) <= set(band.flat)
 
 
 def test_a_value_on_a_level_belongs_to_the_band_above_it():
@@ -139,18 +138,51 @@ def test_a_value_on_a_level_belongs_to_the_band_above_it():
     assert bands(values, np.array([1.0, 2.0])).tolist() == [[0, 0, 1, 1, 2, 2, -1]]
 
 
-def test_an_edge_through_a_pixel_is_shared_out_and_the_rest_stays_whole():
-    values = np.tile(np.arange(8.0), (4, 1))  # a slope of one a pixel, a band of four pixels
-    assert shade(values, np.array([2.25, 6.25]))[1].tolist() == [0, 0, 0.25, 1, 1, 1, 1.25, 2]
+def picture(text):
+    return np.array([list(map(int, line)) for line in text.split()])
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_an_edge_loses_its_bumps_of_one_pixel(turns):
+    before, after = picture("00000 00100 11111 11111"), picture("00000 00000 11111 11111")
+    assert calmed(np.rot90(before, turns)).tolist() == np.rot90(after, turns).tolist()
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "00000 00100 00000",
+        "0000 0110 0000",
+        "00000 01110 00000",
+        "0001 0010 0100",
+        "000 111 222",
+    ],
+)
+def test_basins_of_a_pixel_or_two_and_thin_valleys_stay(kept):
+    assert calmed(picture(kept)).tolist() == picture(kept).tolist()
+    assert calmed(picture(kept).T).tolist() == picture(kept).T.tolist()
+
+
+def test_what_has_no_value_is_no_bump_nor_filled_from_one():
+    hole = np.array([[1, 1, 1], [1, -1, 1], [-1, -1, -1]])
+    assert calmed(hole).tolist() == hole.tolist()
+    shore = np.array([[-1, -1, -1], [-1, 1, -1], [1, 1, 1]])
+    assert calmed(shore).tolist() == shore.tolist()
+
+
+def test_unrest_is_the_share_of_neighbours_that_differ():
+    assert unrest(picture("0011 0000")) == 1 / 6
+    assert unrest(picture("0101 1010")) == 1
+    assert unrest(picture("0 1")) == 0
 
 
 def test_filling_two_pixels_a_cell():
     cells = fill(np.array([[0, 0, 1, 2], [0, 1, 1, 0]]), DARK)
-    color = band_colors(DARK, 9).tolist()  # three bands, four shades from each to the next
+    color = band_colors(DARK, 3).tolist()
     assert cells.lines() == [" ▀ ▀"]
-    assert cells.bg[0].tolist() == [color[0], color[4], color[4], color[0]]
+    assert cells.bg[0].tolist() == [color[0], color[1], color[1], color[0]]
     assert cells.fg[0, 1].tolist() == color[0]
-    assert cells.fg[0, 3].tolist() == color[8]
+    assert cells.fg[0, 3].tolist() == color[2]
     assert not cells.bold.any()
 
 
@@ -167,12 +199,7 @@ def test_holes_show_the_background_hatched_where_the_cell_is_empty():
     assert tuple(cells.fg[0, 0]) == DARK.border
     assert tuple(cells.fg[0, 1]) == DARK.background
     assert tuple(cells.bg[0, 2]) == DARK.background
-    assert (fill(np.array([[NAN], [NAN]]), DARK).lines()) == ["╱"]
-
-
-def test_shades_lie_between_the_bands_colors():
-    cells = fill(np.array([[0.0, 0.5, 1.0], [0.0, 0.5, 1.0]]), DARK, count=2)
-    assert cells.bg[0].tolist() == band_colors(DARK, 5)[[0, 2, 4]].tolist()
+    assert (fill(np.array([[-1], [-1]]), DARK).lines()) == ["╱"]
 
 
 def test_colors_are_shared_out_among_all_bands_even_if_the_highest_is_out_of_sight():

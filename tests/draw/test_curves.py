@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adam_tui.draw.chart_axis import Axis
-from adam_tui.draw.curves import Polyline, cell_of, polyline, rasterised, samples, value_range
+from adam_tui.draw.curves import Polyline, cell_of, dotted, polyline, rasterised, samples, scattered, value_range
 
 # The bit of a braille glyph for the dot at (x, y): Unicode numbers the two lowest last.
 BITS = {(0, 0): 0, (0, 1): 1, (0, 2): 2, (1, 0): 3, (1, 1): 4, (1, 2): 5, (0, 3): 6, (1, 3): 7}
@@ -51,6 +51,45 @@ def test_a_million_points_become_two_for_each_column_of_dots_at_most():
     assert len(line.x) <= 2 * 2 * 40
     assert line.y.min() == pytest.approx((y.min() + 10) / 20)
     assert line.y.max() == pytest.approx((y.max() + 10) / 20)
+
+
+def test_a_calm_curve_is_the_first_value_and_then_the_last_of_each_column_of_dots():
+    y = np.random.default_rng(0).uniform(-9, 9, size=8000)
+    line = polyline(samples(np.arange(8000.0), y, None), Axis(0, 7999), Axis(-10, 10), 10, calm=True)
+    assert len(line.y) == 1 + 20
+    assert line.y[[0, -1]].tolist() == pytest.approx(((y[[0, -1]] + 10) / 20).tolist())
+    assert line.joined.tolist() == [False, *[True] * 20]
+
+
+def test_single_points_are_the_first_and_the_greatest_of_each_column_of_dots_and_stay_where_they_are():
+    y = np.random.default_rng(0).gamma(2.0, size=8000)
+    few, more = (
+        scattered(samples(np.arange(float(size)), y[:size], None), Axis(0, 7999), Axis(0.01, 100, log=True), 10)
+        for size in (4100, 8000)
+    )
+    assert len(more.y) == 2 * 20
+    assert more.y.max() == pytest.approx(Axis(0.01, 100, log=True).place(np.array([y.max()]))[0])
+    settled = dotted(few, 10, 8)[:, :4]
+    assert (settled == dotted(more, 10, 8)[:, :4]).all(), "no dot moves when more values come"
+
+
+def test_single_points_below_and_beside_the_axes_are_left_out_and_those_above_stand_on_the_edge():
+    points = scattered(
+        samples(np.arange(6.0), np.array([1.0, 0.0, 5.0, -3.0, 200.0, 2.0]), None),
+        Axis(1, 5),
+        Axis(0.1, 100, log=True),
+        20,
+    )
+    assert np.unique(points.x).tolist() == [0.25, 0.75, 1.0], "one is left of the axis, two are not positive"
+    assert points.y.max() == 1
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(1, 1), (39, 12)])
+def test_a_single_point_lights_the_same_dot_as_a_line_of_no_length(columns, rows):
+    rng = np.random.default_rng(columns)
+    for x, y in rng.random((20, 2)):
+        point = Polyline(np.array([x]), np.array([y]), np.array([False]))
+        assert (dotted(point, columns, rows) == rasterised([point], columns, rows)[0]).all()
 
 
 def test_first_and_last_point_stay():

@@ -16,8 +16,9 @@ SIZES = [(1, 1), (2, 1), (1, 5), (7, 3), (60, 15)]
 
 def drawn(y, width=40, height=10, x=None, **options):
     y = np.array(y, np.float64)
-    line = Series(np.arange(len(y), dtype=np.float64) if x is None else np.array(x, np.float64), y, (255, 209, 102))
-    cells = chart([line], width, height, STYLE, **options)
+    x = np.arange(len(y), dtype=np.float64) if x is None else np.array(x, np.float64)
+    kinds = [{}, {"calm": True}, {"dots": True}]
+    cells = chart([Series(x, y, (255, 209, 102), **kind) for kind in kinds], width, height, STYLE, **options)
     assert (cells.width, cells.height) == (width, height)
     return cells
 

@@ -115,12 +115,12 @@ def test_a_diverged_path_keeps_its_head_at_the_last_finite_position():
 
 def test_a_paths_cell_keeps_the_band_of_the_half_its_dots_are_in():
     back = backdrop(lambda p: np.floor(p[..., 1] / 2), (0, 16, 0, 16), 8, 4, DARK, axes=False)
-    assert back.cells.lines()[1] == "▀" * 8
-    upper, lower = tuple(back.cells.fg[1, 0]), tuple(back.cells.bg[1, 0])
+    assert back.cells.lines()[2] == "▀" * 8
+    upper, lower = tuple(back.cells.fg[2, 0]), tuple(back.cells.bg[2, 0])
     assert upper != lower
-    assert tuple(compose(back, [lane([(0.5, 11.5), (0.5, 10.5), (14, 11)])]).bg[1, 0]) == upper
-    assert tuple(compose(back, [lane([(0.5, 8.5), (0.5, 9.5), (14, 9)])]).bg[1, 0]) == lower
-    between = compose(back, [lane([(0.5, 11.5), (0.5, 8.5), (14, 8.5)])]).bg[1, 7].astype(int)
+    assert tuple(compose(back, [lane([(0.5, 7.5), (0.5, 6.5), (14, 7)])]).bg[2, 0]) == upper
+    assert tuple(compose(back, [lane([(0.5, 4.5), (0.5, 5.5), (14, 5)])]).bg[2, 0]) == lower
+    between = compose(back, [lane([(0.5, 7.5), (0.5, 4.5), (14, 4.5)])]).bg[2, 7].astype(int)
     assert (np.minimum(upper, lower) <= between).all()
     assert (between <= np.maximum(upper, lower)).all()
 
@@ -164,16 +164,24 @@ def test_axes_take_their_margin_and_the_plot_the_rest():
     assert back.plot_offset == (0, 6)
     assert (back.viewport.width, back.viewport.height) == (24, 8)
     assert back.cells.lines() == [
-        "    2╶  ▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀  ",
-        "       ▀ ▀▀▀▀ ▀▀▀▀▀▀▀▀ ▀▀▀▀ ▀ ",
-        "    1╶ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ",
-        "          ▀   ▀▀▀  ▀▀▀   ▀    ",
-        "    0╶    ▀   ▀▀▀ ✛▀▀▀   ▀    ",
-        "       ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ",
-        "   −1╶ ▀ ▀▀▀▀ ▀▀▀▀▀▀▀▀ ▀▀▀▀ ▀ ",
-        "   −2╶  ▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀  ",
+        "    2╶     ▀  ▀▀    ▀▀  ▀     ",
+        "            ▀ ▀▀    ▀▀ ▀      ",
+        "    1╶         ▀    ▀         ",
+        "                              ",
+        "    0╶            ✛           ",
+        "               ▀    ▀         ",
+        "   −1╶      ▀ ▀▀    ▀▀ ▀      ",
+        "   −2╶     ▀  ▀▀    ▀▀  ▀     ",
         "         −2       0       2   ",
     ]
+
+
+def test_where_wells_lie_close_together_fewer_bands_show_more():
+    def wells(p):
+        return (p**2 - 10 * np.cos(2 * np.pi * p)).sum(axis=-1)
+
+    calm, busy = (backdrop(f, (-5, 5, -5, 5), 68, 35, DARK) for f in (bowl, wells))
+    assert (len(calm.levels), len(busy.levels)) == (10, 6)
 
 
 def test_a_plot_too_small_for_axes_has_none():

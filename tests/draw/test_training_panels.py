@@ -160,3 +160,9 @@ def test_without_room_for_bars_the_numbers_stay():
 
 def test_text_that_is_too_long_ends_in_dots():
     assert line("a long word", DARK.faint, 8, DARK).lines() == [" a long…"]
+
+
+def test_where_epochs_have_no_room_beside_the_name_and_the_state_their_total_goes():
+    rows = [RunRow("●", GOLD, "momentum-5c60", "stopped", "15/50000", "98.38%", "0.02", "0.1229", True)]
+    assert text(runs_table(rows, 0, 32, 2, DARK))[1] == "▸● momentum-5c60 ■    15  98.38%"
+    assert text(runs_table(rows, 0, 36, 2, DARK))[1] == "▸● momentum-5c60 ■  15/50000  98.38%"

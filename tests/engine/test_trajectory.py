@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import MAX_STEPS, Lane, Scenario, suggested_lane
 from adam_tui.engine.surfaces import SURFACES, surface
-from adam_tui.engine.trajectory import OUT_OF_BOUNDS, plotted_surface, run, simulate, start_of, trajectories
+from adam_tui.engine.trajectory import OUT_OF_BOUNDS, TOLERANCE, plotted_surface, run, simulate, start_of, trajectories
 
 
 def only_path(**fields):
@@ -100,6 +100,25 @@ class TestConvergence:
         path = only_path(start=(1.0, 0.0), lanes=(momentum,), steps=2000)
         norms = np.hypot(*path.gradients.T)
         assert norms.min() < 0.05
+        assert path.converged_at is None
+
+    def test_a_swing_that_turns_round_at_the_bottom_is_no_rest_yet(self):
+        momentum = Lane.of("momentum", {"lr": 0.02})
+        path = only_path(lanes=(momentum,), steps=400)
+        quiet = np.maximum(np.hypot(*path.gradients.T), np.hypot(*path.terms["Δ"].T)) < TOLERANCE
+        first = int(quiet.argmax())
+        assert not quiet[first:].all(), "it moves again"
+        assert first < path.converged_at
+        assert quiet[path.converged_at :].all()
+        assert not quiet[path.converged_at - 1]
+        assert path.state(first) == "running"
+
+    def test_a_lane_that_hops_away_again_and_again_never_converges(self):
+        # RMSProp forgets how steep it was while it rests, and then takes a step of length lr.
+        path = only_path(lanes=(Lane.of("rmsprop", {"lr": 0.02}),), steps=3000)
+        gradient, step = np.hypot(*path.gradients.T), np.hypot(*path.terms["Δ"].T)
+        assert (np.maximum(gradient, step) < TOLERANCE).any()
+        assert step[-10:].max() > TOLERANCE
         assert path.converged_at is None
 
     def test_standing_still_on_a_slope_is_no_rest(self):

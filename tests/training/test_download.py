@@ -1,6 +1,8 @@
 """MNIST's relatives: from a server of our own, from the user's folder, and without any network."""
 
+import errno
 import http.server
+import os
 import threading
 import time
 
@@ -90,13 +92,59 @@ def test_a_data_set_is_fetched_once_checked_and_read_upright(name, server, cache
     assert digits.train_images.mean().item() == pytest.approx(0.0, abs=1e-5)
     assert digits.train_images.std(correction=0).item() == pytest.approx(1.0, abs=1e-5)
     raw = cache / FOLDERS[name] / "raw"
-    assert {path.name for path in raw.iterdir()} - {".lock"} == set(files(name)), "nothing else is left"
+    assert {path.name for path in raw.iterdir()} - {".lock", ".md5.json"} == set(files(name)), "nothing else is left"
     assert all(text.startswith(f"downloading {FOLDERS[name]}") for text in told)
     assert any(text.endswith(" MB") for text in told)
 
     server.asked.clear()
     data.load(CPU, name=name, limit=7)
     assert server.asked == []
+
+
+@pytest.mark.parametrize("how", ["flipped", "cut off", "a FIFO"])
+def test_what_is_damaged_in_the_cache_is_fetched_again_and_only_that(server, cache, how):
+    whole = data.load(CPU, name="kmnist")
+    path = cache / "KMNIST" / "raw" / "t10k-images-idx3-ubyte"
+    content = path.read_bytes()
+    server.asked.clear()
+    if how == "a FIFO":
+        path.unlink()
+        os.mkfifo(path)
+    else:
+        path.write_bytes(
+            {"flipped": content[:900] + bytes([content[900] ^ 1]) + content[901:], "cut off": content[:50]}[how]
+        )
+    again = data.load(CPU, name="kmnist")
+    assert torch.equal(again.test_bytes, whole.test_bytes)
+    assert set(server.asked) == {"gone/t10k-images-idx3-ubyte.gz", "kmnist/t10k-images-idx3-ubyte.gz"}
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("noise", [b"", b"[]", b"\xff", b'{"t10k-images-idx3-ubyte": 3}', b"[" * 9999])
+def test_checksums_that_cannot_be_read_are_no_reason_to_fail(cache, noise):
+    data.load(CPU, name="kmnist")
+    (cache / "KMNIST" / "raw" / ".md5.json").write_bytes(noise)
+    data.load(CPU, name="kmnist")
+
+
+def test_a_disk_without_room_for_the_data_is_said_in_one_line(server, cache, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(download.shutil, "copyfileobj", full)
+    with pytest.raises(ValueError, match=r"cannot keep KMNIST in .*KMNIST/raw: No space left on device"):
+        data.load(CPU, name="kmnist")
+    assert [path.name for path in (cache / "KMNIST" / "raw").iterdir()] == [".lock"]
+
+
+def test_what_a_killed_download_left_half_written_is_cleared_after_an_hour(server, cache):
+    raw = cache / "KMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name, age in ((".archive.1.part", 3700), (".archive.2.part", 3500)):
+        (raw / name).touch()
+        os.utime(raw / name, (time.time() - age,) * 2)
+    data.load(CPU, name="kmnist")
+    assert {path.name for path in raw.glob("*.part")} == {".archive.2.part"}
 
 
 def test_a_mirror_that_sends_something_else_is_passed_over_and_nothing_of_it_is_kept(server, cache):

@@ -1,6 +1,7 @@
 """`adam-tui train` without a screen: what it prints, how it ends, what Ctrl-C does."""
 
 import dataclasses
+import errno
 import io
 import os
 import re
@@ -13,7 +14,8 @@ import pytest
 
 from adam_tui.training import headless, listing, recipes, rundir
 from adam_tui.training.protocol import Ended, Epoch, RunSpec, Started, Steps, from_line, to_line
-from adam_tui.training.rundir import Run, Status
+from adam_tui.training.rundir import Run
+from adam_tui.training.status import Status
 
 SPEC = RunSpec(epochs=3, batch_size=64)
 EPOCH = Epoch(8.0, 938, 1, 0.16786, 0.05169, 0.9838, 4.71, 14599.8)
@@ -34,12 +36,12 @@ class Terminal(io.StringIO):
 def tell(tmp_path, monkeypatch):
     """Follow a run whose worker, a stand-in, tells some events and exits."""
 
-    def follow(events, stream, output_format="text"):
+    def follow(events, stream, output_format="text", status=0, log="Traceback\nMemoryError: no room\n"):
         run = rundir.create(SPEC, tmp_path / "runs")
 
         class Gone:
             def poll(self):
-                return 0
+                return status
 
             wait = poll
 
@@ -49,7 +51,7 @@ def tell(tmp_path, monkeypatch):
         def start(run, detached):
             assert not detached  # Ctrl-C and the end of the terminal's session are for both
             (run.path / "metrics.jsonl").write_text("".join(map(to_line, events)))
-            (run.path / "worker.log").write_text("Traceback\nMemoryError: no room\n")
+            (run.path / "worker.log").write_text(log)
             return Gone()
 
         monkeypatch.setattr(rundir, "start_worker", start)
@@ -88,6 +90,45 @@ def test_a_failed_run_says_why_and_fails(tell, capsys):
 def test_a_worker_that_is_gone_without_a_word_fails_with_the_end_of_its_log(tell, capsys):
     assert tell(TOLD[:2], io.StringIO()) == 1
     assert "MemoryError: no room" in capsys.readouterr().err
+
+
+def test_a_worker_that_was_killed_fails_with_the_signal_and_a_word_on_who_may_have_sent_it(tell, capsys):
+    assert tell(TOLD[:2], io.StringIO(), status=-9, log="") == 1
+    said = capsys.readouterr().err
+    assert "gone without a word (by signal 9)" in said
+    assert "killed from outside, or by the system for want of memory" in said
+
+
+def test_where_no_order_can_be_written_ctrl_c_reaches_the_worker_by_signal(told):
+    def read_only(*arguments, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    run, signalled = told(TOLD[:2], "running"), []
+    run.command = read_only
+    worker = type("Worker", (), {"terminate": lambda self: signalled.append("SIGTERM")})()
+    with headless._interrupts(run, worker) as asked:
+        signal.raise_signal(signal.SIGINT)
+    assert asked == [signal.SIGINT]
+    assert signalled == ["SIGTERM"]
+
+
+def test_trouble_is_said_once_and_stays_above_the_bar(told, capsys):
+    run = told(TOLD[:2], "running", reason="No space left on device: metrics.jsonl waits to be written")
+    for stream in (io.StringIO(), Terminal()):
+        teller = headless._teller(run, "text", stream)
+        for _ in range(3):
+            teller.wait([])
+        said = f"{run.id} running: No space left on device: metrics.jsonl waits to be written\n"
+        assert capsys.readouterr().err == said
+
+
+def test_the_bar_tells_the_same_pace_and_time_left_when_the_clock_is_set_by_a_day(tell):
+    for jump in (86_400.0, -86_400.0):
+        stream = Terminal()
+        steps = [Steps(1.0 + t + (jump if t > 5 else 0.0), 100 * t, (0.5,) * 100) for t in range(1, 11)]
+        tell([TOLD[0], *steps, TOLD[-1]], stream)
+        bars = re.findall(r"epoch 2/3  loss 0.5000 +([\d,]+) img/s +([\d:]+) left", stream.getvalue())
+        assert bars[-1] == ("6,400", "0:18")  # 1,814 steps at 100 a second
 
 
 class CtrlC(io.StringIO):
@@ -157,7 +198,7 @@ def test_watching_goes_on_until_the_run_ends_or_is_lost(told, capsys):
     def go_on():
         with open(run.path / "metrics.jsonl", "a") as file:
             file.write(to_line(EPOCH))
-        run.write_status(dataclasses.replace(run.status(), heartbeat=0.0))  # no sign of life
+        run.write_status(dataclasses.replace(run.status(), pid=0))  # no such process
 
     later = threading.Timer(0.5, go_on)
     later.start()

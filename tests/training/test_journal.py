@@ -1,9 +1,17 @@
+import contextlib
+import errno
+import io
 import json
+import os
+import subprocess
+import sys
+import threading
 import time
 
 import pytest
 
-from adam_tui.training.journal import Journal
+from adam_tui.training import rundir, system
+from adam_tui.training.journal import Journal, note
 from adam_tui.training.protocol import Paused, from_line
 
 
@@ -24,7 +32,8 @@ def test_the_process_beats_while_it_is_busy(new_run, monkeypatch):
     assert now.heartbeat > first.heartbeat
 
 
-def test_one_process_at_a_time_trains_a_run(new_run):
+def test_one_process_at_a_time_trains_a_run(new_run, monkeypatch):
+    monkeypatch.setattr(system, "PATIENCE", 0.0)
     run = new_run()
     with Journal(run), pytest.raises(ValueError, match="another process is training"):
         Journal(run)
@@ -88,3 +97,245 @@ def test_a_process_whose_directory_is_deleted_ends(new_run):
             path.unlink()
         run.path.rmdir()
         assert journal.orders() == [{"command": "kill"}]
+
+
+# A disk that takes no more.
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """A disk that can be full: `disk.room` is how many bytes it still takes, None for as many as come."""
+    write = os.write
+
+    class Disk:
+        def __init__(self):
+            self.room, self.files = None, set()
+
+        def write(self, descriptor, data):
+            if self.room is None or os.fstat(descriptor).st_ino not in self.files:
+                return write(descriptor, data)
+            if not self.room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            taken = write(descriptor, bytes(data)[: self.room])
+            self.room -= taken
+            return taken
+
+    found = Disk()
+    monkeypatch.setattr(os, "write", found.write)
+    return found
+
+
+def fill(disk, run, room=0):
+    disk.files.add(os.stat(run.path / "metrics.jsonl").st_ino)
+    disk.room = room
+
+
+def test_what_a_full_disk_does_not_take_is_said_kept_and_written_in_order_once_there_is_room(
+    new_run, disk, monkeypatch
+):
+    monkeypatch.setattr("adam_tui.training.journal.HEARTBEAT_SECONDS", 0.02)
+    run, heard = new_run(), []
+    with Journal(run) as journal:
+        journal.listeners.append(heard.append)
+        journal.tell(Paused(1.0, 1))
+        fill(disk, run, room=20)  # a part of a line fits
+        for number in range(2, 1000):
+            journal.tell(Paused(1.0, number))
+        assert len(lines(run)) == 2
+        journal.become("running")
+        assert run.last_status().reason == "No space left on device: metrics.jsonl waits to be written"
+        disk.room = None
+        deadline = time.time() + 20
+        while run.last_status().reason and time.time() < deadline:  # the next beat tries again
+            time.sleep(0.01)
+        journal.tell(Paused(1.0, 1000))
+    assert [from_line(line) for line in lines(run)] == [Paused(1.0, number) for number in range(1, 1001)]
+    assert len(heard) == 1000
+
+
+def test_a_run_that_ends_on_a_full_disk_says_so_where_there_is_room(new_run, disk, capsys):
+    run = new_run()
+    with Journal(run) as journal:
+        fill(disk, run)
+        journal.end("finished", "epoch 2 of 2 done")
+    assert run.status().state == "finished"
+    assert run.status().reason == "epoch 2 of 2 done; the last events could not be written"
+    assert "finished: epoch 2 of 2 done" in capsys.readouterr().err
+
+
+def test_a_disk_that_stays_full_costs_bounded_memory_and_what_is_lost_is_said(new_run, disk, monkeypatch):
+    monkeypatch.setattr("adam_tui.training.journal.MOST_UNWRITTEN", 200)
+    run = new_run()
+    with Journal(run) as journal:
+        fill(disk, run)
+        for number in range(1, 100):
+            journal.step = number
+            journal.tell(Paused(1.0, number))
+        journal.become("running")
+        assert "what happened from step 6 on could not be kept" in run.last_status().reason
+        disk.room = None
+        journal.tell(Paused(1.0, 100))
+    assert [from_line(line) for line in lines(run)] == [Paused(1.0, number) for number in (1, 2, 3, 4, 5, 100)]
+
+
+def test_a_status_is_written_to_a_full_disk_and_so_are_heartbeats(new_run, monkeypatch):
+    run = new_run()
+    with Journal(run) as journal:
+
+        def full(path, content, **options):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(system, "write_atomically", full)
+        before = run.last_status()
+        journal.step = 7
+        journal.become("running", "a reason that is longer than there was before " * 9)
+        assert run.last_status().step == 7
+        assert run.last_status().heartbeat > before.heartbeat
+        journal.become("running", "short")
+        assert run.last_status().reason == "short"
+
+
+def test_a_log_on_a_full_disk_ends_nothing(monkeypatch):
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    note("unheard")
+
+
+def test_who_listens_besides_and_fails_is_left_out_and_the_run_goes_on(new_run):
+    run, heard = new_run(), []
+
+    def failing(event):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Journal(run) as journal:
+        journal.listeners += [failing, heard.append]
+        journal.tell(Paused(1.0, 1))
+        journal.tell(Paused(1.0, 2))
+        journal.become("running")
+        assert run.last_status().reason == "No space left on device: TensorBoard gets no more"
+    assert [event.step for event in heard] == [1, 2]
+
+
+def test_causes_are_told_once(new_run):
+    run = new_run()
+    with Journal(run) as journal:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        journal.trouble("checkpoint", "the last checkpoint is of step 5", full)
+        journal.trouble("lost", "something is lost")
+        journal.trouble("evaluation", "evaluation.npz is of an earlier epoch", full)
+        journal.become("running")
+        assert run.last_status().reason == (
+            "No space left on device: the last checkpoint is of step 5, evaluation.npz is of an earlier epoch;"
+            " something is lost"
+        )
+        journal.trouble("checkpoint")
+        journal.trouble("evaluation")
+        journal.trouble("lost")
+        journal.become("running")
+        assert run.last_status().reason == ""
+
+
+# Orders.
+
+WRITER = """
+import sys
+from adam_tui.training.rundir import Run
+run = Run(sys.argv[1])
+for number in range(int(sys.argv[3])):
+    run.command("set", name=sys.argv[2], value=number)
+"""
+
+
+def test_thousands_of_orders_of_two_terminals_are_each_obeyed_once_and_in_order(new_run, capsys):
+    run, many = new_run(), 3000
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(run.path), name, str(many)]) for name in ("one", "two")
+    ]
+    heard = {"one": [], "two": []}
+    with Journal(run) as journal:
+        deadline = time.time() + 60
+        while sum(map(len, heard.values())) < 2 * many and time.time() < deadline:
+            for order in journal.orders():
+                heard[order["name"]].append(order["value"])
+        for writer in writers:
+            assert writer.wait() == 0
+        assert journal.orders() == []
+    assert heard == {"one": list(range(many)), "two": list(range(many))}
+    assert capsys.readouterr().err == ""
+
+
+def test_an_order_after_a_torn_one_is_heard(new_run, capsys):
+    run = new_run()
+    (run.path / "control.jsonl").write_text('{"command": "pau')  # its writer was killed, or the disk was full
+    with Journal(run) as journal:
+        reached = run.command("stop")
+        assert [order["command"] for order in journal.orders()] == ["stop"]
+        assert run.last_status().control == reached
+    assert "not an order" in capsys.readouterr().err
+
+
+def test_an_order_that_was_cut_off_is_an_error_for_who_gave_it(new_run, disk):
+    run = new_run()
+    (run.path / "control.jsonl").touch()
+    disk.files.add(os.stat(run.path / "control.jsonl").st_ino)
+    disk.room = 10
+    with pytest.raises(OSError, match="No space left on device"):
+        run.command("stop")
+
+
+def test_orders_that_come_too_late_are_said_to_be(new_run, capsys):
+    run = new_run()
+    with Journal(run) as journal:
+        run.command("pause")
+        journal.end("finished", "done")
+        journal.too_late([{"command": "resume"}])
+    assert capsys.readouterr().err == "too late, the run ends: pause\ntoo late, the run ends: resume\n"
+
+
+@pytest.mark.parametrize(
+    "noise", [b"\0" * 300, b"\xff\xfe\n" * 5, b"[" * 100_000 + b"\n", b"x" * 3_000_000, b"\n\n\n", b'{"command": 3}\n']
+)
+def test_no_noise_among_the_orders_hides_the_next_one(new_run, noise):
+    run = new_run()
+    (run.path / "control.jsonl").write_bytes(noise)
+    heard = []
+    with Journal(run) as journal:
+        run.command("pause")
+        for _ in range(10):
+            heard += journal.orders()
+            journal._next_look = 0.0
+    assert [order["command"] for order in heard] == ["pause"]
+
+
+def test_a_file_of_orders_that_was_emptied_begins_anew(new_run):
+    run = new_run()
+    with Journal(run) as journal:
+        run.command("set", name="lr", value=0.123456789)
+        assert len(journal.orders()) == 1
+        (run.path / "control.jsonl").write_bytes(b"")
+        run.command("stop")
+        journal._next_look = 0.0
+        assert [order["command"] for order in journal.orders()] == ["stop"]
+
+
+# Who holds it.
+
+
+def test_what_a_killed_process_left_half_written_is_cleared_by_the_next(new_run):
+    run = new_run()
+    (run.path / f".checkpoint.pt.{2**22 + 7}.part").write_bytes(b"half")
+    with Journal(run):
+        assert not list(run.path.glob("*.part"))
+
+
+def test_a_lock_that_a_dying_process_still_holds_is_waited_for(new_run):
+    run = new_run()
+    (run.path / "metrics.jsonl").touch()
+    holding = contextlib.ExitStack()
+    holding.enter_context(rundir.held(run))
+    threading.Timer(0.2, holding.close).start()
+    with Journal(run):
+        pass

@@ -1,10 +1,15 @@
+import contextlib
+import dataclasses
+import errno
 import itertools
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,9 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adam_tui.training import rundir
-from adam_tui.training.protocol import Epoch, Paused, RunSpec, Started, Steps, to_line
-from adam_tui.training.rundir import Follower, Run, Status
+from adam_tui.training import force, rundir, system
+from adam_tui.training import status as judging
+from adam_tui.training.journal import Journal
+from adam_tui.training.protocol import Ended, Epoch, Paused, RunSpec, Started, Steps, from_line, to_line
+from adam_tui.training.rundir import Follower, Run
+from adam_tui.training.status import Status
 
 
 @pytest.fixture
@@ -73,6 +81,33 @@ def test_a_new_run_keeps_what_was_asked_and_is_starting(run):
     assert other.id.startswith("lion-")
     assert other.status().state == "starting"
     assert abs(other.started - time.time()) < 60
+
+
+@contextlib.contextmanager
+def without_rights():
+    """Root may read everything: for a moment this process is nobody's."""
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(os.getuid())
+
+
+def test_a_run_that_somebody_else_keeps_to_himself_is_passed_over():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        theirs, mine = (rundir.create(RunSpec(), Path(folder)) for _ in range(2))
+        os.chmod(theirs.path, 0)
+        mine.path.chmod(0o755)
+        for path in mine.path.iterdir():
+            path.chmod(0o644)
+        with without_rights():
+            assert [run.id for run in rundir.list_runs(Path(folder))] == [mine.id]
+            assert rundir.broken_runs(Path(folder)) == []
+            assert not theirs.can_resume()
+            assert theirs.log_tail(3) == ""
+            assert theirs.epochs() == []
 
 
 def test_ids_are_never_given_twice(tmp_path, monkeypatch):
@@ -138,8 +173,9 @@ def test_a_zombie_is_gone(run):
 def test_a_run_on_another_host_is_judged_by_its_heartbeat(run, gone):
     run.write_status(status(pid=gone, host="elsewhere"))
     assert run.status().state == "running"
-    run.write_status(status(pid=gone, host="elsewhere", heartbeat=time.time() - rundir.STALE_SECONDS - 1))
-    assert run.status().state == "lost"
+    run.write_status(status(pid=gone, host="elsewhere", heartbeat=time.time() - judging.STALE_SECONDS - 1))
+    found = Run(run.path).status()
+    assert (found.state, found.reason) == ("lost", "no sign of life from elsewhere")
 
 
 def test_a_run_that_ended_stays_ended(run, gone):
@@ -147,25 +183,104 @@ def test_a_run_that_ended_stays_ended(run, gone):
     assert run.status().state == "finished"
 
 
+def test_a_process_that_is_there_and_does_not_beat_is_silent_and_not_lost(run):
+    for state in ("starting", "queued", "running", "paused"):
+        run.write_status(status(state, heartbeat=time.time() - 1000))
+        found = Run(run.path).status()
+        assert (found.state, found.word, found.alive) == (state, "silent", True)
+        assert found.reason == "no sign of life for 1000 s"
+    for state, seconds in (("running", judging.SILENT_SECONDS), ("starting", judging.LOADING_SECONDS)):
+        for more, word in ((-2, state), (2, "silent")):
+            run.write_status(status(state, heartbeat=time.time() - seconds - more))
+            assert Run(run.path).status().word == word
+
+
+def test_a_process_that_cannot_beat_but_tells_its_losses_is_not_silent(run):
+    run.write_status(status(heartbeat=time.time() - 1000))
+    append(run, to_line(Steps(1.0, 1, (0.5,))))
+    assert run.status().word == "running"
+
+
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
+def test_who_looks_once_with_a_clock_of_his_own_sees_a_process_of_this_host_at_work_or_silent_as_it_is(run, jump):
+    heartbeat = time.time() + jump
+    run.write_status(status(heartbeat=heartbeat, ticks=time.monotonic() - 3.0))
+    assert Run(run.path).status().word == "running"
+    if jump < 0:  # a heartbeat of tomorrow is first believed
+        run.write_status(status(heartbeat=heartbeat, ticks=time.monotonic() - 100.0))
+        assert Run(run.path).status().reason == "no sign of life for 100 s"
+
+
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
+@pytest.mark.parametrize("host", [socket.gethostname(), "elsewhere"])
+def test_a_clock_that_is_set_declares_nobody_lost_for_good(run, monkeypatch, jump, host):
+    now, steady = [1e9], [500.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: steady[0])
+
+    def pass_on(seconds, *, beats):
+        for _ in range(int(seconds)):
+            now[0], steady[0] = now[0] + 1, steady[0] + 1
+            if beats:
+                run.write_status(status(host=host, heartbeat=now[0]))
+            word = run.status().word
+        return word
+
+    assert pass_on(5, beats=True) == "running"
+    now[0] += jump
+    assert run.status().word == "running", "who has seen it beat knows better"
+    assert pass_on(3, beats=True) == "running"
+    assert Run(run.path).status().word == "running", "and so does, with the next beat, who looks for the first time"
+    # What no longer beats is said to, as soon as with a steady clock.
+    dead = "silent" if host == socket.gethostname() else "lost"
+    assert pass_on(judging.STALE_SECONDS + 1, beats=False) == dead
+
+
+def test_a_run_of_a_host_with_another_clock_is_alive_after_one_beat(run):
+    for behind in (-7200.0, 7200.0):
+        run.write_status(status(host="elsewhere", heartbeat=time.time() - behind))
+        watcher = Run(run.path)
+        watcher.status()
+        run.write_status(status(host="elsewhere", heartbeat=time.time() - behind + 1))
+        assert watcher.status().state == "running"
+
+
+def test_a_run_that_was_created_in_the_future_and_never_spoke_is_lost(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        tomorrow = time.time() + 86_400
+        patch.setattr(rundir.time, "time", lambda: tomorrow)
+        run = rundir.create(RunSpec(), tmp_path)
+    assert (run.status().state, run.status().reason) == ("lost", rundir.NEVER)
+
+
+def test_another_process_that_got_the_number_is_not_taken_for_the_runs(run):
+    run.write_status(status(born=system.process_born(os.getpid())))
+    assert run.status().state == "running"
+    run.write_status(status(born="12"))
+    assert (run.status().state, run.status().reason) == ("lost", "the process is gone")
+
+
 def test_a_process_that_never_spoke_is_lost_after_a_while(run, monkeypatch):
-    later = time.time() + rundir.STALE_SECONDS + 1
+    later = time.time() + judging.STALE_SECONDS + 1
     monkeypatch.setattr(rundir.time, "time", lambda: later)
     assert run.status().state == "lost"
 
 
-def test_a_status_that_is_no_status_is_no_crash(run):
-    for text in ("", "{", "[]", "3", '{"pid": 1}'):
-        (run.path / "status.json").write_text(text)
-        assert run.status().state == "starting"
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"pid": 1}', '{"state": "running", "pid": "1"}', "[" * 100_000])
+def test_of_a_damaged_status_what_the_process_told_last_is_believed(run, text):
+    (run.path / "status.json").write_text(text)
+    assert (run.status().state, run.status().reason) == ("lost", "status.json is damaged")
+    append(run, to_line(Ended(5.0, 7, "finished", "all done")))
+    assert (run.status().state, run.status().reason, run.status().step) == ("finished", "all done", 7)
 
 
 def test_a_reader_never_sees_half_a_file(run):
     script = (
-        "import sys; from pathlib import Path; from adam_tui.training.rundir import write_atomically\n"
+        "import sys; from pathlib import Path; from adam_tui.training.system import write_atomically\n"
         "for i in range(400): write_atomically(Path(sys.argv[1]), f'{i % 10}' * 100_000)"
     )
     path = run.path / "status.json"
-    rundir.write_atomically(path, "x" * 100_000)
+    system.write_atomically(path, "x" * 100_000)
     writer = subprocess.Popen([sys.executable, "-c", script, str(path)])
     seen = set()
     while writer.poll() is None:
@@ -318,6 +433,127 @@ def test_a_run_that_waits_for_its_turn_is_alive_and_not_deleted(run):
     assert run.status().alive
     with pytest.raises(ValueError, match="still running"):
         run.delete()
+
+
+def test_a_run_that_only_looks_lost_is_not_deleted(run, monkeypatch):
+    monkeypatch.setattr(system, "PATIENCE", 0.0)
+    run.write_status(status(host="elsewhere", heartbeat=0.0))
+    with Journal(Run(run.path)):  # a file system that shows what happens elsewhere an hour late
+        run.write_status(status(host="elsewhere", heartbeat=0.0))
+        os.utime(run.path / "metrics.jsonl", (0.0, 0.0))
+        assert Run(run.path).status().state == "lost"
+        with pytest.raises(ValueError, match="still running"):
+            Run(run.path).delete()
+    run.write_status(status(host="elsewhere", heartbeat=0.0))
+    Run(run.path).delete()
+
+
+def test_of_a_link_only_the_link_is_deleted_and_what_it_is_is_said(run, tmp_path):
+    (tmp_path / "linked").symlink_to(run.path)
+    linked = Run(tmp_path / "linked")
+    assert (linked.target, run.target) == (str(run.path), "")
+    linked.delete()
+    assert run.path.exists()
+    assert not linked.path.is_symlink()
+
+
+STAND_IN = """
+import sys, time
+from adam_tui.training.journal import Journal
+from adam_tui.training.rundir import Run
+with Journal(Run(sys.argv[1])) as journal:
+    journal.step = 5
+    journal.become("running")
+    time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def deaf(run):
+    """A process at work on the run that beats and obeys nothing; its output is a pipe."""
+    process = subprocess.Popen([sys.executable, "-c", STAND_IN, str(run.path)])
+    deadline = time.time() + 20
+    while run.status().step != 5 and time.time() < deadline:
+        time.sleep(0.01)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_process_that_hangs_is_killed_and_its_run_is_stopped_and_says_so(run, deaf):
+    os.kill(deaf.pid, signal.SIGSTOP)
+    append(run, '{"torn')
+    reached, asked = run.command("stop"), run.last_status()
+    force.kill(run, asked)
+    assert deaf.wait(20) == -signal.SIGKILL
+    found = run.status()
+    assert (found.state, found.reason, found.step) == ("stopped", "killed, for it did not answer", 5)
+    assert found.control == reached, "what it was asked is not for the next process"
+    last = (run.path / "metrics.jsonl").read_text().splitlines()[-1]
+    assert from_line(last).reason == "killed, for it did not answer"
+    force.kill(run, asked)  # nothing is left to do
+    assert run.status() == found
+
+
+def test_what_may_be_another_process_is_not_killed(run, deaf):
+    mine = run.last_status()
+    run.write_status(dataclasses.replace(mine, born=""))
+    with pytest.raises(ValueError, match=f"{run.id} cannot be killed: process {deaf.pid} may be another one by now"):
+        force.kill(run, run.last_status())
+    run.write_status(dataclasses.replace(mine, host="elsewhere"))
+    with pytest.raises(ValueError, match=f"is at work on elsewhere: end process {deaf.pid} there"):
+        force.kill(run, run.last_status())
+    assert deaf.poll() is None
+
+
+def test_a_process_that_has_continued_the_run_since_is_not_killed_for_the_one_that_was_asked(run, deaf):
+    force.kill(run, dataclasses.replace(run.last_status(), pid=deaf.pid - 1))
+    force.kill(run, dataclasses.replace(run.last_status(), born="12"))
+    assert deaf.poll() is None
+
+
+def gone_without_a_zombie(pid):
+    """Whether nobody has this number any more, soon."""
+    deadline = time.time() + 60
+    while time.time() < deadline:
+        try:
+            os.kill(pid, 0)  # a zombie still has it
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_process_that_has_ended_leaves_no_zombie_though_nobody_looks(run):
+    (run.path / "metrics.jsonl").touch()
+    with rundir.held(run):  # so it ends soon
+        pid = rundir.start_worker(run).pid
+        assert gone_without_a_zombie(pid)
+
+
+def full_disk(*arguments, **options):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_run_that_cannot_be_written_down_leaves_no_directory(tmp_path, monkeypatch):
+    monkeypatch.setattr(system, "write_atomically", full_disk)
+    with pytest.raises(OSError, match="No space left on device"):
+        rundir.create(RunSpec(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_cannot_be_written_down_is_ended_at_once(run, monkeypatch):
+    started, popen = [], subprocess.Popen
+
+    def start(*arguments, **options):
+        started.append(popen(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(rundir.subprocess, "Popen", start)
+    monkeypatch.setattr(Run, "write_status", full_disk)
+    with pytest.raises(OSError, match="No space left on device"):
+        rundir.start_worker(run)
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
 def test_a_run_at_work_is_not_deleted(run):

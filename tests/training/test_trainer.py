@@ -53,7 +53,7 @@ def test_a_run_tells_its_start_every_loss_its_epochs_its_samples_and_its_end(new
     assert end == Ended(end.time, 16, "finished", "epoch 2 of 2 done")
     assert len(losses(run)) == 16
     assert [event.step for event in only(run, "epoch")] == [8, 16]
-    assert [event.step for event in only(run, "checkpoint")] == [8, 16]
+    assert [event.step for event in only(run, "checkpoint")] == [0, 8, 16]  # from the first step on there is one
     for event in only(run, "sample"):
         assert event.labels == tuple(range(10))
         assert all(0.1 <= confidence <= 1 for confidence in event.confidences)
@@ -160,7 +160,7 @@ def test_an_order_to_kill_leaves_the_last_checkpoint_and_the_run_continues_from_
     train(whole)
     state, reason = train(killed, {11: [{"command": "kill"}]})
     assert (state, "without a checkpoint" in reason) == ("stopped", True)
-    assert [event.step for event in only(killed, "checkpoint")] == [8]
+    assert [event.step for event in only(killed, "checkpoint")] == [0, 8]
     train(killed)
     assert [event.step for event in only(killed, "start")] == [0, 8]
     assert losses(killed)[-8:] == losses(whole)[-8:]
@@ -200,7 +200,12 @@ def test_every_hyperparameter_can_be_set_and_changes_what_comes_after_and_only_t
 
 
 @pytest.mark.parametrize(
-    "order", [{"name": "lr", "value": -1}, {"name": "lr", "value": "x"}, {"name": "tempo", "value": 1}, {}]
+    "order",
+    [
+        *({"name": "lr", "value": value} for value in (-1, "x", None, [], 10**400, float("nan"))),
+        *({"name": name, "value": 1} for name in ("tempo", "\ud800", ["lr"], {})),
+        {},
+    ],
 )
 def test_an_order_that_makes_no_sense_is_noted_and_passed_over(new_run, capsys, order):
     run = new_run(epochs=1)
@@ -226,7 +231,7 @@ def test_a_paused_run_takes_no_step_until_it_is_resumed(new_run):
 def test_a_paused_run_can_be_stopped_and_keeps_its_checkpoint(new_run):
     run = new_run()
     assert train(run, {4: [{"command": "pause"}], 6: STOP})[0] == "stopped"
-    assert [event.step for event in only(run, "checkpoint")] == [4]
+    assert [event.step for event in only(run, "checkpoint")] == [0, 4]
 
 
 def test_a_run_that_diverges_says_where_and_fails(new_run):
@@ -241,7 +246,7 @@ def test_a_run_that_diverges_says_where_and_fails(new_run):
     assert reason == f"diverged at step {event.step}: the loss is not finite"
     assert told(run)[-1].step == event.step
     assert (run.status().state, run.status().reason) == ("failed", reason)
-    assert not run.checkpoint.exists()
+    assert [event.step for event in only(run, "checkpoint")] == [0]  # nothing of what is no number
 
 
 def test_a_device_that_is_not_there_is_said(new_run, monkeypatch):

@@ -8,9 +8,10 @@ import time
 
 import pytest
 
-from adam_tui.training import rundir, turn
+from adam_tui.training import system
+from adam_tui.training.devices import device_key
 from adam_tui.training.journal import Journal
-from adam_tui.training.rundir import Status, device_key
+from adam_tui.training.status import Status
 from adam_tui.training.turn import Turn
 
 
@@ -71,7 +72,7 @@ def test_who_came_earlier_goes_first_and_others_do_not_matter(two, monkeypatch):
         come(other, **ignored)
         assert goes_at_once(mine), ignored
     come(other, 100.0)
-    monkeypatch.setattr(rundir, "_process_exists", lambda pid: False)
+    monkeypatch.setattr(system, "process_runs", lambda pid, born: False)
     assert goes_at_once(mine), "the other one's process is gone"
 
 
@@ -107,9 +108,9 @@ def test_orders_that_are_not_to_end_wait_for_the_training(new_run):
 
 
 def test_where_files_cannot_be_locked_nobody_waits(two, monkeypatch):
-    def refuse(descriptor, how):
+    def refuse(descriptor):
         raise OSError("no locks available")
 
     with Journal(two[0]) as journal, Turn(journal, "cpu") as place:
-        monkeypatch.setattr(turn.fcntl, "flock", refuse)
+        monkeypatch.setattr(system, "lock", refuse)
         assert place.wait() is None

@@ -4,7 +4,7 @@ import numpy as np
 from textual.app import App
 
 from adam_tui.draw.cells import Cells
-from adam_tui.ui.widgets.cell_view import TILE, CellTile, CellView
+from adam_tui.ui.widgets.cell_view import CellSheet, CellView
 
 INK, PAPER = (255, 255, 255), (0, 0, 0)
 
@@ -24,7 +24,7 @@ def shown(app):
     return ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
 
 
-async def test_what_is_shown_is_on_the_screen_across_the_tiles():
+async def test_what_is_shown_is_on_the_screen():
     app = OneView()
     async with app.run_test(size=(30, 3)) as pilot:
         app.query_one(CellView).show(picture("the quick brown fox jumps over"))
@@ -47,13 +47,32 @@ async def test_one_changed_cell_repaints_one_cell():
         view.show(picture("abc"))
         await pilot.pause()
         dirty = []
-        for tile in view.query_children(CellTile):
-            tile.refresh = lambda *regions, tile=tile: dirty.append((tile.left, regions))
+        view.query_one(CellSheet).refresh = lambda *regions: dirty.append(regions)
         view.show(picture("abc"))
         assert dirty == [], "nothing changed"
-        view.show(picture("abc" + " " * (TILE - 1) + "d"))
-        [(left, [region])] = dirty
-        assert (left, region) == (TILE, (2, 1, 1, 1))
+        view.show(picture("abc" + " " * 23 + "d"))
+        assert dirty == [((26, 1, 1, 1),)]
+
+
+async def test_the_first_picture_and_the_first_after_a_resize_are_drawn_when_they_are_painted():
+    asked = []
+
+    def draw(size):
+        asked.append(size)
+        return picture(f"{size.width}x{size.height}", *size)
+
+    class Drawn(App[None]):
+        def compose(self):
+            yield CellView(draw)
+
+    app = Drawn()
+    async with app.run_test(size=(30, 3)) as pilot:
+        await pilot.pause()
+        assert shown(app)[1].rstrip() == "30x3"
+        await pilot.resize_terminal(20, 4)
+        await pilot.pause()
+        assert shown(app)[1].rstrip() == "20x4"
+        assert asked == [(30, 3), (20, 4)]
 
 
 async def test_a_picture_smaller_than_the_view_is_filled_up():
@@ -65,16 +84,6 @@ async def test_a_picture_smaller_than_the_view_is_filled_up():
         assert len(shown(app)) == 5
 
 
-async def test_a_wider_terminal_gets_more_tiles():
-    app = OneView()
-    async with app.run_test(size=(20, 3)) as pilot:
-        await pilot.resize_terminal(100, 3)
-        await pilot.pause()
-        app.query_one(CellView).show(picture("x" * 95, width=95))
-        await pilot.pause()
-        assert shown(app)[1].rstrip() == "x" * 95
-
-
 async def test_runs_of_one_colour_are_one_segment():
     app = OneView()
     async with app.run_test(size=(12, 3)) as pilot:
@@ -83,8 +92,9 @@ async def test_runs_of_one_colour_are_one_segment():
         cells.fg[0, ::2] = (9, 9, 9)  # the ink of spaces is not seen
         view.show(cells)
         await pilot.pause()
-        assert len(list(view.strip(0, 12, 0))) == 1
+        sheet = view.query_one(CellSheet)
+        assert len(list(sheet.strip(0, 12))) == 1
         cells = cells.copy()
         cells.bg[0, 6:] = np.array((9, 9, 9))
         view.show(cells)
-        assert len(list(view.strip(0, 12, 0))) == 2
+        assert len(list(sheet.strip(0, 12))) == 2

@@ -5,8 +5,10 @@ from take_screenshots import screen_cells
 from textual.theme import BUILTIN_THEMES
 
 from adam_tui import config
+from adam_tui.draw.ansi import to_xterm256
 from adam_tui.draw.palette import DARK, LIGHT, MAGMA, PALETTES, band_colors, contrast, luminance
 from adam_tui.ui.app import AdamApp
+from adam_tui.ui.own_themes import bands_of
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.theme import palette_of, themes
 from adam_tui.ui.widgets.cell_view import CellView
@@ -54,6 +56,18 @@ def test_bands_may_be_chosen_apart_from_the_theme_where_they_suit():
     assert (nord.stops, nord.background) == (MAGMA.stops, (0x2E, 0x34, 0x40))
     assert palette_of(THEMES["adam-dark"], "magma").stops == MAGMA.stops
     assert palette_of(THEMES["solarized-light"], "magma").stops == LIGHT.stops
+
+
+def test_of_256_colours_the_dark_bands_are_greys_for_blues_there_are_none():
+    plain, settled = config.Config(), config.Config(palette="magma")
+    assert bands_of(plain, "adam-dark", "truecolor") == bands_of(plain, "adam-dark", "16") == ""
+    assert bands_of(plain, "adam-magma", "256") == "", "it was chosen"
+    assert bands_of(settled, "adam-dark", "256") == "magma"
+    palette = palette_of(THEMES["adam-dark"], bands_of(plain, "adam-dark", "256"))
+    entries = to_xterm256(band_colors(palette, 11)).tolist()
+    assert entries == sorted(entries)
+    assert min(entries) >= 232, "the greys"
+    assert len(set(entries)) >= 7
 
 
 def test_the_terminals_own_colours_cannot_be_asked_for():

@@ -53,7 +53,7 @@ def test_pauses_take_no_time_on_the_axis():
 def test_time_is_told_in_the_unit_that_suits_the_run(steps, unit):
     history = RunHistory()
     history.fold([Started(0.0, 0, "r", SPEC, "cpu", "float32", 62346, 100, "2.9.0")])
-    history.fold([Steps(steps * 0.5, steps, (1.0,) * steps)])
+    history.fold(Steps(last * 0.5, last, (1.0,) * 100) for last in range(100, steps + 1, 100))
     state, histories = state_of(history, axis="time")
     drawn = axes.drawn_histories(state, histories)
     scale = axes.scale_of(state, drawn)

@@ -1,10 +1,15 @@
 """Following run directories: what is there, what is new, what is asked, in small pieces."""
 
+import os
 import time
 
+import numpy as np
 import pytest
 
 from adam_tui.training import recipes, rundir
+from adam_tui.training.protocol import Started
+from adam_tui.ui.train import curve as curves
+from adam_tui.ui.train import feed as feeds
 from adam_tui.ui.train.feed import Feed
 
 
@@ -51,8 +56,45 @@ def test_of_a_run_that_is_not_drawn_the_epochs_are_known(tmp_path, made_run):
     assert len(history.curve) == 0
     poll_all(feed, [made.id])
     assert len(feed.histories[made.id].curve) == 30
-    poll_all(feed, [])
-    assert len(feed.histories[made.id].curve) == 0, "its losses need no memory any more"
+
+
+def test_the_losses_of_runs_that_were_looked_at_long_ago_need_no_memory_any_more(tmp_path, made_run, monkeypatch):
+    monkeypatch.setattr(feeds, "MOST_WHOLE", 2)
+    runs = [made_run().start().train(3) for _ in range(4)]
+    feed = Feed(tmp_path)
+    feed.views()
+    for made in runs:
+        poll_all(feed, [made.id])
+    assert [len(feed.histories[made.id].curve) for made in runs] == [0, 0, 30, 30]
+    runs[0].steps([0.5] * 10).epoch(4, 0.97)
+    poll_all(feed, [runs[3].id])
+    assert feed.histories[runs[0].id].best.epoch == 4, "but what else they tell is known"
+    poll_all(feed, [made.id for made in runs])
+    assert [len(feed.histories[made.id].curve) for made in runs] == [40, 30, 30, 30]
+
+
+def test_steps_of_long_ago_are_read_again_when_they_are_looked_at(tmp_path, made_run, monkeypatch):
+    monkeypatch.setattr(curves, "RECENT", 64)
+    monkeypatch.setattr(curves, "LEAST_AROUND", 16)
+    made, rng = made_run().start(), np.random.default_rng(0)
+    losses = rng.random(6000).astype(np.float32)
+    for first in range(0, 5000, 50):
+        made.steps(losses[first : first + 50].tolist())
+    made.step = 4000  # killed: the process that goes on from its checkpoint tells the rest again
+    made.tell(Started(made.time, 4000, made.id, made.run.spec(), "cpu", "float32", 62346, 10, "2.9.0"))
+    for first in range(4000, 6000, 50):
+        losses[first : first + 50] += 1
+        made.steps(losses[first : first + 50].tolist())
+    feed = Feed(tmp_path)
+    feed.views()
+    poll_all(feed, [made.id])
+    curve = feed.histories[made.id].curve
+    for first, last in ((1, 10), (3990, 4010), (4990, 5010), (700, 3000)):
+        assert curve.losses(first, last) is None
+        feed.closer = {made.id: [curve.wanted(first, last, 0.0)]}
+        assert feed.poll([made.id])[0] == {made.id}
+        assert curve.losses(first, last).tolist() == losses[first - 1 : last].tolist()
+    assert feed.poll([made.id]) == (set(), False)
 
 
 def test_runs_that_come_and_go_are_noticed(tmp_path, made_run):
@@ -111,6 +153,25 @@ def test_a_look_at_many_runs_at_rest_is_cheap(tmp_path, made_run):
         feed.views()
         assert feed.poll(ids) == (set(), False)
     assert (time.perf_counter() - began) / 20 < 0.02
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux lists the open files so")
+def test_whatever_is_looked_at_no_file_stays_open(tmp_path, made_run, monkeypatch):
+    monkeypatch.setattr(curves, "RECENT", 64)
+    runs = [made_run().start().train(20) for _ in range(5)]
+    runs[0].evaluate()
+    feed = Feed(tmp_path)
+    before = os.listdir("/proc/self/fd")
+    for made in runs * 3:
+        feed.views()
+        poll_all(feed, [made.id])
+        feed.closer = {made.id: [(1, 20)]}
+        made.steps([0.5] * 10)
+        poll_all(feed, [made.id])
+        feed.evaluation(made.id)
+        feed.log(made.id, 3)
+        feed.command(made.id, "pause")
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_orders_reach_the_run(tmp_path, made_run):

@@ -7,6 +7,7 @@ import pytest
 
 from adam_tui.training.protocol import Changed, Diverged, Ended, Epoch, Layers, Paused, Resumed, RunSpec, Started, Steps
 from adam_tui.ui.train.history import RunHistory
+from adam_tui.ui.train.reading import Losses
 
 SPEC = RunSpec(epochs=4, batch_size=64)
 
@@ -28,7 +29,7 @@ def folded(*events):
 def test_losses_are_numbered_by_their_steps():
     history = folded(started(), Steps(1.0, 2, (2.3, 2.2)), Steps(2.0, 3, (2.1,)))
     assert history.step == 3
-    assert history.curve.losses.tolist() == pytest.approx([2.3, 2.2, 2.1])
+    assert history.curve.losses(1, 3).tolist() == pytest.approx([2.3, 2.2, 2.1])
 
 
 def test_the_best_epoch_is_the_first_with_the_best_accuracy():
@@ -54,6 +55,20 @@ def test_the_time_between_two_processes_is_not_time_at_work():
     assert history.end is None
 
 
+def test_the_time_for_which_a_lost_process_was_gone_is_not_time_at_work_either():
+    history = folded(started(0.0), Steps(10.0, 5, (1.0,) * 5))
+    history.fold([started(1000.0, step=5), Steps(1010.0, 10, (1.0,) * 5)])
+    assert history.elapsed(now=1010.0) == 20.0
+
+
+def test_losses_that_were_left_out_do_not_fool_the_pace():
+    history = RunHistory(whole=False)
+    history.fold([started(), Steps(5.0, 50, (1.0,) * 50), epoch(5, 99.9), Steps(100.0, 1000, (1.0,) * 10)])
+    assert history.steps_per_second is None, "950 steps were not told of, and nobody knows in which time"
+    history.fold([Steps(101.0, 1010, (1.0,) * 10)])
+    assert history.steps_per_second == 10
+
+
 def test_a_run_taken_up_from_its_checkpoint_forgets_what_it_will_repeat():
     history = folded(
         started(),
@@ -66,10 +81,10 @@ def test_a_run_taken_up_from_its_checkpoint_forgets_what_it_will_repeat():
         started(60.0, step=10),
     )
     assert len(history.curve) == history.step == 10
-    assert [told.epoch for told in history.epochs] == [1]
+    assert history.epochs.numbers.tolist() == [1]
     assert history.changes == []
     history.fold([Steps(61.0, 12, (7.0, 7.0))])
-    assert history.curve.losses.tolist() == [*range(10), 7, 7]
+    assert history.curve.losses(1, 12).tolist() == [*range(10), 7, 7]
 
 
 def test_the_time_left_counts_steps_and_the_tests_after_each_epoch():
@@ -109,6 +124,29 @@ def test_a_damaged_line_changes_nothing(line):
     assert history.elapsed(1.0) == 1.0
 
 
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_clock_that_is_set_by_a_day_leaves_elapsed_time_pace_and_time_left_as_they_are(jump, at_once):
+    steady, set_ = folded(started()), folded(started())
+    times = np.arange(1.0, 31.0)
+    jumped = times + np.where(times > 10, jump, 0.0)
+    if at_once:
+        for history, told in ((steady, times), (set_, jumped)):
+            history.fold([Losses(told, 4 * times, np.ones(120))])
+    else:
+        for t, moved in zip(times, jumped, strict=True):
+            steady.fold([Steps(t, int(4 * t), (1.0,) * 4)])
+            set_.fold([Steps(moved, int(4 * t), (1.0,) * 4)])
+    now = 30.5
+    assert steady.elapsed(now) == 30.5
+    assert set_.elapsed(now + jump) == pytest.approx(29.5)  # the second of the jump is not known
+    assert set_.steps_per_second == steady.steps_per_second == 4.0
+    assert set_.seconds_left(now + jump) == steady.seconds_left(now)
+    for wrong in (now, now + 2 * jump):  # who watches has another clock
+        assert set_.elapsed(wrong) == pytest.approx(29.0)
+        assert set_.seconds_left(wrong) == steady.seconds_left(30.0)
+
+
 def test_a_clock_knows_when_a_run_was_where():
     history = folded(started(), Steps(10.0, 10, (1.0,) * 10), Paused(10.0, 10), Resumed(100.0, 10))
     history.fold([Steps(120.0, 20, (1.0,) * 10)])
@@ -129,6 +167,22 @@ def test_settings_follow_what_was_set_on_the_way():
     assert history.settings(SPEC) == {"lr": 0.2, "beta1": 0.5}
 
 
+def test_a_setting_is_known_however_often_others_changed_since():
+    changes = [Changed(1.0, step, "lr", step / 1000) for step in range(3000)]
+    history = folded(started(), Changed(0.5, 0, "beta1", 0.5), *changes)
+    assert len(history.changes) <= 1000
+    assert history.settings(SPEC) == {"lr": 2.999, "beta1": 0.5}
+
+
+def test_of_a_hundred_thousand_epochs_a_few_hundred_tell_how_the_weights_moved():
+    history = folded(started())
+    history.fold(Layers(float(i), i, ("conv1.weight",), (0.5,), (1e-3,)) for i in range(1, 5001))
+    assert 100 < len(history.layers) <= 256
+    steps = [told.step for told in history.layers]
+    assert steps == sorted(steps)
+    assert (steps[0], steps[-1]) == (1, 5000)
+
+
 def test_layers_are_told_once_an_epoch_and_forgotten_with_it():
     def layers(step):
         return Layers(0.0, step, ("conv1.weight",), (0.5,), (1e-3,))
@@ -139,6 +193,6 @@ def test_layers_are_told_once_an_epoch_and_forgotten_with_it():
 
 def test_the_epoch_at_a_step_is_the_last_that_was_over():
     history = folded(started(), epoch(1, 1.0), epoch(2, 2.0))
-    assert history.epoch_at(9) is None
-    assert history.epoch_at(10).epoch == history.epoch_at(19).epoch == 1
-    assert history.epoch_at(500).epoch == 2
+    assert history.epochs.at(9) is None
+    assert history.epochs.at(10).epoch == history.epochs.at(19).epoch == 1
+    assert history.epochs.at(500).epoch == 2

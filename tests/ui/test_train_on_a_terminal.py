@@ -1,13 +1,16 @@
 """Leave and return, proved with real processes: a lost terminal, a second one, a killed run."""
 
+import contextlib
+import json
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from pty_terminal import COMMAND, Terminal
 
-from adam_tui.training import recipes, rundir
+from adam_tui.training import force, recipes, rundir
 from adam_tui.training.protocol import Changed, Started, Steps
 from adam_tui.training.rundir import Follower
 from adam_tui.ui.train.history import RunHistory
@@ -25,11 +28,10 @@ def run(tmp_path):
     run = rundir.create(recipes.make_spec("adam", {}, epochs=500, limit=1280, device="cpu", queue=False), tmp_path)
     process = rundir.start_worker(run)
     yield run
-    run.command("kill")
-    try:
-        process.wait(PATIENCE)
-    finally:
-        process.kill()
+    process.kill()
+    process.wait()
+    with contextlib.suppress(ValueError):  # another process may have taken it up
+        force.kill(run, run.last_status())
 
 
 def told(run):
@@ -66,7 +68,7 @@ def test_a_lost_terminal_leaves_the_run_at_work_and_the_next_one_shows_it_whole(
             second.press("i", "home")
             second.until("step 1 ·")
             known, events = told(run)
-            second.until(f"raw {known.curve.losses[0]:.4f}")
+            second.until(f"raw {known.curve.first:.4f}")
             assert sum(isinstance(event, Started) for event in events) == 1, "it never began anew"
             losses = sum(len(event.losses) for event in events if isinstance(event, Steps))
             assert losses == known.step == len(known.curve), "every step is there, once"
@@ -95,10 +97,36 @@ def test_two_terminals_watch_and_command_one_run(run, tmp_path):
         one.until(lambda: at_work(one), PATIENCE)
 
 
-def test_a_process_that_is_killed_from_outside_is_lost_and_not_running(run, tmp_path):
+def children(pid):
+    """The states of a process's children, R, S, Z and so on, by their numbers."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == pid:
+                found[int(path.parent.name)] = state
+    return found
+
+
+def test_a_process_that_is_killed_from_outside_is_lost_and_continued_by_key_again_and_again(run, tmp_path):
     with opened(tmp_path) as terminal:
-        terminal.until(lambda: at_work(terminal), PATIENCE)
-        os.kill(run.status().pid, signal.SIGKILL)
-        terminal.until("lost: the process is gone", PATIENCE)
-        terminal.press("x")
-        terminal.until("is over: lost")
+        for kills in (1, 2):
+            terminal.until(lambda: at_work(terminal), PATIENCE)
+            terminal.until(lambda kills=kills: len(told(run)[0].epochs) > kills, PATIENCE)
+            os.kill(run.status().pid, signal.SIGKILL)
+            reached = told(run)[0].step
+            terminal.until("lost: the process is gone", PATIENCE)
+            if kills == 1:
+                terminal.press("x")
+                terminal.until("is over: lost")
+            else:  # it was the app's own child
+                terminal.until(lambda: children(terminal.pid) == {}, PATIENCE)
+            terminal.press("u")
+            terminal.until(lambda kills=kills: starts(run) == kills + 1, PATIENCE)
+            assert reached - told(run)[0].step < 2 * told(run)[0].steps_per_epoch, "an epoch is lost at most"
+        assert all(json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines())
+
+
+def starts(run):
+    """How many processes have begun to train it."""
+    return sum(isinstance(event, Started) for event in told(run)[1])

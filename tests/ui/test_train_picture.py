@@ -9,6 +9,7 @@ import pytest
 from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.training.protocol import Changed, Diverged, Epoch, RunSpec, Sample, Started, Steps
 from adam_tui.ui.train import charts, picture, words
+from adam_tui.ui.train import curve as curves
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.history import RunHistory
 from adam_tui.ui.train.layout import FIXED_ROWS, FRAME, layout
@@ -92,6 +93,75 @@ def test_the_recent_window_shows_the_last_epochs_only():
     assert "500" not in labels
 
 
+@pytest.mark.parametrize(("epochs", "labels"), [(4, ["0", "5"]), (23, ["14", "24"]), (383, ["374", "384"])])
+def test_the_recent_accuracies_are_those_of_the_last_ten_epochs(epochs, labels):
+    history = trained(0, [0.9] * epochs)
+    state, histories = screen_of(a=history)
+    cells = charts.accuracy(update(state, e.Toggle("recent")), histories, 70, 14, DARK)
+    told = cells.lines()[-1].split()
+    assert [told[0], told[-1]] == labels
+    assert len(columns_of(cells, DARK.lanes[state.slots["a"]])) > 10
+
+
+def test_where_a_dot_stands_for_many_steps_the_average_is_over_more_and_says_so():
+    state, histories = screen_of("finished", a=trained(40_000))
+    assert charts.loss_legend(state, histories, 70) == "dots single steps · line mean of 1,000"
+    zoomed = update(state, e.Look((1000.0, 1100.0)))
+    assert charts.loss_legend(zoomed, histories, 70) == "faint every step · line mean of 100"
+    assert charts.loss_legend(zoomed, histories, 30) == "mean of 100", "in little room"
+    ink = charts.loss(state, histories, 70, 20, DARK, "")
+    line = (ink.fg == DARK.lanes[state.slots["a"]]).all(axis=2) & (ink.glyph > 0x2800) & (ink.glyph <= 0x28FF)
+    assert line[:, 10:].sum(axis=0).mean() < 1.5, "a calm line, though the losses are noisy"
+
+
+def test_single_steps_are_dots_that_stay_while_the_curve_grows_and_their_peaks_are_among_them():
+    losses = np.full(3000, 0.1)
+    losses[1234] = 5.0
+    state, histories = screen_of(a=trained(2000, losses=losses))
+    faint = charts.faded(DARK.lanes[state.slots["a"]], DARK)
+    before = charts.loss(state, histories, 70, 20, DARK, "")
+    peaks = (before.fg == faint).all(axis=2) & (before.glyph != ord(" "))
+    assert np.flatnonzero(peaks.any(axis=1))[0] <= 1
+    histories["a"].fold([Steps(21.0, 2025, (0.1,) * 25)])
+    assert not charts.loss(state, histories, 70, 20, DARK, "").changed(before)[:, :40].any()
+
+
+def test_of_many_epochs_the_test_losses_are_a_line_with_a_marker_at_the_newest():
+    few, many = (screen_of("finished", a=trained(100 * epochs, [0.9] * epochs)) for epochs in (5, 29))
+    assert joined(charts.loss(*few, 70, 20, DARK, "")).count(charts.TEST_MARKER) == 5
+    cells = charts.loss(*many, 70, 20, DARK, "")
+    assert joined(cells).count(charts.TEST_MARKER) == 1
+    assert len(columns_of(cells, DARK.faint)) > 50
+
+
+def test_the_names_of_the_runs_stand_together_in_a_corner_that_is_empty():
+    for losses, rows in ((np.geomspace(2.0, 0.01, 300), [0, 1]), (np.full(300, 2.0), [16, 17])):
+        state, histories = screen_of("finished", a=trained(300, losses=losses), b=trained(300, losses=losses))
+        lines = charts.loss(state, histories, 70, 20, DARK, "").lines()
+        assert [row for row, line in enumerate(lines) if {"a", "b"} & set(line)] == rows
+
+
+def test_the_line_of_what_the_cursor_reads_leaves_out_of_its_place_what_has_no_room():
+    state, histories = screen_of(a=trained(300, [0.9, 0.95]))
+    state = update(state, e.PutCursor(250))
+    wide, narrow = (joined(picture.progress(state, histories, 9.0, width, DARK, span=100)) for width in (100, 60))
+    assert "step 250 · epoch 2.50 · 0:02 · raw" in wide
+    assert "step 250 · raw" in narrow
+    assert "95.00%" in narrow
+
+
+def test_the_cursor_says_so_while_it_knows_no_more_than_the_mean_around_a_step(monkeypatch):
+    monkeypatch.setattr(curves, "RECENT", 64)
+    state, histories = screen_of(a=trained(1000, losses=np.linspace(2.0, 1.0, 1000)))
+    state = update(state, e.PutCursor(101))
+    [row] = picture.reading_rows(state, histories, 1, DARK)
+    assert row.raw == row.mean == "≈1.900"
+    assert charts.closer_looks(state, histories, 70)["a"][0][0] <= 101
+    histories["a"].curve.put_again(1, np.linspace(2.0, 1.0, 1000, dtype=np.float32)[:200])
+    [row] = picture.reading_rows(state, histories, 1, DARK)
+    assert row.raw == "1.8999"
+
+
 def test_a_diverged_run_is_drawn_to_its_end_and_marked():
     losses = np.array([2.3 * 10 ** (i / 10) for i in range(99)] + [math.nan])
     history = trained(100, losses=losses)
@@ -154,6 +224,23 @@ def test_progress_tells_epoch_batch_and_the_time_left():
     assert " 5% " in told
     assert "ETA  0:47" in told, "4,750 steps at 100/s, less nothing: tests take no time here"
     assert "6,400/s" in told
+
+
+def test_the_time_of_a_lost_run_stands_still():
+    state, histories = screen_of("lost", "the process is gone", a=trained(250))
+    assert "elapsed        0:02" in joined(picture.now(state, histories, [], 5000.0, 41, 5, DARK))
+
+
+def test_a_run_in_no_time_at_all_can_be_drawn_over_time():
+    history = RunHistory()
+    history.fold([Started(5.0, 0, "r", SPEC, "cpu", "float32", 62346, 100, "2.9.0"), Steps(5.0, 500, (1.0,) * 500)])
+    history.fold([Epoch(5.0, 100, 1, 0.1, 0.05, 0.9, 1.0, 6400.0)])
+    for alive in ("running", "stopped"):
+        state, histories = screen_of(alive, a=history)
+        for event in (e.ShowAxis("time"), e.Toggle("recent"), e.PutCursor(3)):
+            state = update(state, event)
+            assert charts.loss(state, histories, 70, 20, DARK, "").width == 70
+            assert charts.closer_looks(state, histories, 70) == {}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from adam_tui.engine.lane import Lane
-from adam_tui.training import rundir
+from adam_tui.training import rundir, system
 from adam_tui.training.protocol import Changed, Layers
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.dialogs import AskText, Choose, Help, ShowText
@@ -249,7 +249,8 @@ async def test_a_real_run_draws_its_curve_and_digits_and_stops(app, tmp_path):
         finally:
             run.command("kill")
         assert run.checkpoint.exists()
-        await until(pilot, lambda: not app.screen.feed._processes, PATIENCE)  # it is gone before the test is
+        pid = run.status().pid
+        await until(pilot, lambda: not system.process_runs(pid), PATIENCE)  # it is gone before the test is
 
 
 # A run at work is tuned, read, compared and taken up again.

@@ -154,10 +154,13 @@ def knobs(state: PlaygroundState, width: int, height: int, palette: Palette) -> 
     """The knobs of the chosen lane at the step, and below them what is to be said of its learning rate."""
     table = [(knob, state.value(knob)) for knob in state.chosen_lane.rule.knobs]
     said = _notes(state, width)
-    room = max(height - len(said), min(len(table), height))
+    room = min(len(table), height)
+    below = said[: height - room]
     color, _ = palette.lane(state.lane)
     drawn = panels.knobs(table, state.knob, color, width, room, palette)
-    return stacked((drawn, panels.notes(said[: height - room], width, palette)))
+    # While it plays there may be a sentence less to say than there is room for: the gap is at the end.
+    rest = Cells.blank(width, height - room - len(below), palette.foreground, palette.background)
+    return stacked((drawn, panels.notes(below, width, palette), rest))
 
 
 def _notes(state: PlaygroundState, width: int) -> list[tuple[str, bool]]:

@@ -18,7 +18,7 @@ from textual.widgets import Static
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import Palette
 from adam_tui.ui.actions import FooterKey
-from adam_tui.ui.line import Line
+from adam_tui.ui.layout import NARROW, WIDE, side_size
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground import picture
@@ -31,10 +31,6 @@ FRAMES_PER_SECOND = 20  # unless the settings say otherwise
 # While it plays, the tables and the loss curve follow at a rate that can be read; the path moves every frame.
 READINGS_PER_SECOND = 4
 SIDE_FRAME = 4  # columns of a panel's border and padding
-NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
-SIDE_COLUMNS = ((0, 31), (NARROW, 50), (WIDE, 62))  # how wide it is, as in adam.tcss
-LINES = 3  # rows above and below it: modes, timeline, keys
-SIDE_TILE = 22  # these panels change less often than the contour: fewer and wider tiles
 
 
 class PlaygroundScreen(ModeScreen):
@@ -56,10 +52,10 @@ class PlaygroundScreen(ModeScreen):
         state: PlaygroundState,
         clock: Callable[[], float] = time.monotonic,
         frames_per_second: int = FRAMES_PER_SECOND,
-        line: Line | None = None,
+        behind: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
-        self._line = line
+        self._behind = behind
         self.set_reactive(PlaygroundScreen.state, state)
         self._clock = clock
         self._last_tick = 0.0
@@ -71,25 +67,15 @@ class PlaygroundScreen(ModeScreen):
 
     def body(self) -> Iterable[Widget]:
         """The contour, the panels beside it, and the timeline."""
-        beside = self._expected_side.width
-        contour = CellView(
-            partial(self._cells, "contour"), columns=self.app.size.width - beside, id="contour", classes="panel plot"
-        )
+        contour = CellView(partial(self._cells, "contour"), id="contour", classes="panel plot")
         side = []
         for name, title in (("lanes", "Lanes"), ("knobs", ""), ("inspector", "Arithmetic"), ("loss", "Loss")):
-            view = CellView(partial(self._cells, name), tile=SIDE_TILE, columns=beside, id=name, classes="panel")
+            view = CellView(partial(self._cells, name), id=name, classes="panel")
             view.border_title = title
             side.append(view)
         yield Horizontal(contour, Vertical(*side, id="side"), id="body")
         yield Static(id="caption")
-        yield CellView(partial(self._cells, "timeline"), tile=SIDE_TILE, id="timeline")
-
-    @property
-    def _expected_side(self) -> Size:
-        """The right side's size before the first layout, so that the first is the last."""
-        size = self.app.size
-        columns = next(columns for least, columns in reversed(SIDE_COLUMNS) if size.width >= least)
-        return Size(columns, max(size.height - LINES, 0))
+        yield CellView(partial(self._cells, "timeline"), id="timeline")
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter now."""
@@ -133,14 +119,12 @@ class PlaygroundScreen(ModeScreen):
         self.state = update(self.state, event)  # type: ignore[arg-type]
 
     def _tick(self) -> None:
-        if self._line is not None and self._line.behind():
-            return  # the next frame makes up for the time
+        if self._behind():
+            return  # the line is slow; the next frame makes up for the time
         now = self._clock()
         elapsed, self._last_tick = now - self._last_tick, now
         self._frame += 1
         self.dispatch(e.Tick(elapsed))
-        if self._line is not None:
-            self.call_after_refresh(self._line.sent)
 
     def watch_state(self, before: PlaygroundState, after: PlaygroundState) -> None:
         """Draw what the change touches."""
@@ -172,7 +156,8 @@ class PlaygroundScreen(ModeScreen):
         self._title("contour", name, self._legend())
         self._title("knobs", f"{self.palette.lane(self.state.lane)[1]} {lane.rule.title}")
         self._title("loss", picture.loss_title(self.state))
-        size = self.query_one("#side", Vertical).size or self._expected_side
+        # before the first layout the size that it will have, so that the first is the last
+        size = self.query_one("#side", Vertical).size or Size(*side_size(*self.app.size))
         if size.height > 0:
             heights = picture.side_heights(size.height, size.width - SIDE_FRAME, self.state)
             for panel in ("lanes", "knobs", "inspector", "loss"):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_tui.draw.curves import DOTS_ACROSS
 from adam_tui.ui.train.history import RunHistory
 from adam_tui.ui.train.state import Axis, RunView, TrainState
 
@@ -54,15 +55,40 @@ class Scale:
         """Where one step stands."""
         return float(self.of(history, np.array([step], np.float64))[0])
 
-    def step(self, history: RunHistory, x: float) -> int:
-        """The step of a run nearest to a place on the axis."""
+    def steps(self, history: RunHistory, x: float) -> float:
+        """How many steps a run had taken at a place on the axis."""
         match self.axis:
             case "steps":
-                return round(x)
+                return x
             case "epochs":
-                return round(x * (history.steps_per_epoch or 1))
+                return x * (history.steps_per_epoch or 1)
             case "time":
-                return history.clock.step(x * self.seconds)
+                return float(history.clock.step(x * self.seconds))
+
+    def step(self, history: RunHistory, x: float) -> int:
+        """The step of a run nearest to a place on the axis."""
+        return round(self.steps(history, x))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a run that is within an axis' limits: its steps, and how many lie between two dots of the chart."""
+
+    first: int
+    last: int
+    closest: float
+
+
+def part_of(history: RunHistory, scale: Scale, shown: Limits, columns: int) -> Part:
+    """The steps of a run that are drawn in so many columns, with a neighbour on either side."""
+    end = scale.at(history, len(history.curve))
+    low, high = max(shown[0], 0.0), min(shown[1], end)
+    first, last = scale.steps(history, low), scale.steps(history, high)
+    width = shown[1] - shown[0]
+    dots = DOTS_ACROSS * columns * max(high - low, 0.0) / width if width > 0 else 0.0
+    closest = max(last - first, 0.0) / dots if dots > 0 else 0.0
+    around = math.ceil(2 * closest) + 1
+    return Part(max(round(first) - around, 1), min(round(last) + around, len(history.curve)), closest)
 
 
 def drawn_histories(state: TrainState, histories: Histories) -> list[tuple[RunView, RunHistory]]:
@@ -106,6 +132,13 @@ def _edge(run: RunView, history: RunHistory, scale: Scale) -> float:
         return ahead(max(last, LEAST_SECONDS / scale.seconds))
     steps = ahead(max(history.step, len(history.curve), LEAST_STEPS))
     return scale.at(history, min(steps, history.total_steps or steps))
+
+
+def cursor_step(state: TrainState, drawn: Drawn, run: RunView, history: RunHistory, scale: Scale) -> int:
+    """The step of a drawn run that the cursor reads: its own where the cursor stands on the axis."""
+    if state.cursor is None or run.id == drawn[0][0].id:
+        return state.cursor or 0
+    return scale.step(history, scale.at(drawn[0][1], state.cursor))
 
 
 def ahead(value: float) -> float:

@@ -17,9 +17,11 @@ from adam_tui.ui.train.takeaway import COPIES, copy_text
 
 if TYPE_CHECKING:
     from adam_tui.engine.lane import Lane
+    from adam_tui.training.rundir import Status
     from adam_tui.ui.train.screen import TrainScreen
 
 LOG_LINES = 200
+KILL_SECONDS = 1.5  # a process that hears ends within 0.2 s; one that hangs, or loads torch, is killed after that
 PAN = 0.25  # of the part that is shown
 
 
@@ -42,14 +44,29 @@ def stop(screen: TrainScreen) -> None:
         return
 
     def answered(order: str | None) -> None:
+        asked = screen.feed.process(run.id)
         if order is not None:
             screen.command(run.id, order)
+        if order == "kill" and asked is not None:
+            screen.set_timer(KILL_SECONDS, lambda: _kill(screen, run.id, asked))
 
     answers = (
         ("s", "stop", "stop: finish this step, write a checkpoint, end"),
         ("k", "kill", "kill: end at once, without a checkpoint"),
     )
-    screen.app.push_screen(Choose(f"Stop {run.id}?", words.spec_line(run.spec), answers), answered)
+    text = words.spec_line(run.spec)
+    if run.silent:
+        text += f"\n{run.reason}: only kill reaches it"
+    screen.app.push_screen(Choose(f"Stop {run.id}?", text, answers), answered)
+
+
+def _kill(screen: TrainScreen, id: str, asked: Status) -> None:
+    """End by force what did not end when it was told to."""
+    try:
+        screen.feed.kill(id, asked)
+    except (OSError, ValueError) as error:
+        screen.notify(words.problem(error), severity="error")
+    screen.look_again()
 
 
 def continue_run(screen: TrainScreen) -> None:
@@ -60,7 +77,7 @@ def continue_run(screen: TrainScreen) -> None:
     try:
         screen.feed.resume(run.id)
     except (OSError, ValueError) as error:
-        screen.notify(f"cannot go on: {error}", severity="warning", markup=False)
+        screen.notify(f"cannot go on: {words.problem(error)}", severity="warning")
     screen.look_again()
 
 
@@ -118,10 +135,13 @@ def delete(screen: TrainScreen) -> None:
         try:
             screen.feed.delete(run.id)
         except (OSError, ValueError) as error:
-            screen.notify(f"cannot delete {run.id}: {error}", severity="error", markup=False)
+            screen.notify(f"cannot delete {run.id}: {words.problem(error)}", severity="error")
         screen.look_again()
 
-    text = f"{words.spec_line(run.spec)}\nIts curves and its checkpoint are gone for good."
+    lost = "Its curves and its checkpoint are gone for good."
+    if target := screen.feed.target(run.id):
+        lost = f"It is a link to {target}: only the link is removed."
+    text = f"{words.spec_line(run.spec)}\n{lost}"
     screen.app.push_screen(Choose(f"Delete {run.id}?", text, (("y", "yes", "yes, delete it"),)), answered)
 
 

@@ -7,16 +7,16 @@ All reading and writing of files behind the screen is here, in small pieces, so 
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from adam_tui.training import rundir
-from adam_tui.training.protocol import ENDED, Event, RunSpec, from_line
-from adam_tui.training.rundir import Follower, Run, Status
+from adam_tui.training import force, rundir
+from adam_tui.training.protocol import ENDED, RunSpec
+from adam_tui.training.rundir import Run, Status
 from adam_tui.ui.train.evaluation import Evaluation, read_evaluation
 from adam_tui.ui.train.history import RunHistory
+from adam_tui.ui.train.reading import Reader
 from adam_tui.ui.train.state import LOST, RunView
 
 # A poll starts no further chunk when it has taken so long: a key that is pressed meanwhile waits no longer.
@@ -25,24 +25,30 @@ POLL_SECONDS = 0.02
 SETTLING_SECONDS = 3.0
 # An ended run may be taken up again by somebody else.
 ENDED_LOOK_SECONDS = 2.0
+# Runs whose losses are kept, 2 MB each at most: those on the screen, and as many again that were there before.
+MOST_WHOLE = 16
+
+Steps = tuple[int, int]  # from the first to the last
 
 
 class Feed:
     """Follows the runs in one directory.
 
     `histories` holds what is known of each run: of those that `poll` is asked to follow everything, of the others
-    all but the losses, so that a table of old runs costs little.
+    all but the losses, so that a table of old runs costs little. `closer` is to hold, by run, steps of long ago that
+    are looked at closely: `poll` reads them again.
     """
 
     def __init__(self, runs: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.runs = runs
         self.histories: dict[str, RunHistory] = {}
+        self.closer: Mapping[str, Sequence[Steps]] = {}
         self._clock = clock
         self._known: dict[str, Run] = {}
         self._views: dict[str, RunView] = {}
         self._order: tuple[str, ...] = ()
-        self._followers: dict[str, Follower] = {}
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._readers: dict[str, Reader] = {}
+        self._whole: list[str] = []  # runs whose losses are kept, the latest looked at last
         self._evaluations: dict[str, tuple[float, Evaluation | None]] = {}
         self._listed = -1  # the directory's time of change when it was last listed
         self._settled = 0.0  # when that list can be trusted
@@ -50,7 +56,6 @@ class Feed:
 
     def views(self) -> tuple[RunView, ...]:
         """The runs, newest first, each with its state now. Cheap: a stat, and a small file a run at work."""
-        self._processes = [process for process in self._processes if process.poll() is None]
         self._list()
         now = self._clock()
         everything = now - self._looked >= ENDED_LOOK_SECONDS
@@ -76,7 +81,7 @@ class Feed:
         self._known = {run.id: self._known.get(run.id, run) for run in found}
         self._order = tuple(self._known)
         for gone in self._views.keys() - self._known.keys():
-            for memory in (self._views, self._followers, self.histories, self._evaluations):
+            for memory in (self._views, self._readers, self.histories, self._evaluations):
                 memory.pop(gone, None)
 
     def _look(self, id: str) -> None:
@@ -95,29 +100,70 @@ class Feed:
         began = self._clock()
         changed: set[str] = set()
         wanted = [id for id in ids if id in self._known]
+        self._keep_whole(wanted)
+        for id in wanted:
+            while closer := self._unread(id):
+                losses = self._readers[id].look(*closer)
+                if losses is not None:
+                    self.histories[id].put_again(closer[0], losses)
+                    changed.add(id)
+                if self._clock() - began > POLL_SECONDS:
+                    return changed, True
         for id in (*wanted, *(id for id in self._order if id not in wanted)):
-            whole = id in wanted
-            if id not in self._followers or self.histories[id].whole != whole:
-                self._followers[id] = Follower(self._known[id])
-                self.histories[id] = RunHistory(whole=whole)
-            while lines := self._followers[id].poll_lines():
-                self.histories[id].fold(_events(lines, whole=whole))
+            if id not in self._readers:
+                self._readers[id] = Reader(self._known[id], whole=id in wanted)
+                self.histories[id] = RunHistory(whole=id in wanted)
+            while (events := self._readers[id].poll()) is not None:
+                self.histories[id].fold(events)
                 changed.add(id)
                 if self._clock() - began > POLL_SECONDS:
                     return changed, True
         return changed, False
 
+    def _keep_whole(self, wanted: Sequence[str]) -> None:
+        """Read these from their beginning, losses and all, where that was not done; forget those of long ago."""
+        for id in reversed(wanted):
+            if id in self._whole:
+                self._whole.remove(id)
+            elif id in self._readers:
+                del self._readers[id]
+            self._whole.append(id)
+        self._whole = [id for id in self._whole if id in self._known]
+        while len(self._whole) > max(MOST_WHOLE, len(wanted)):
+            id = self._whole.pop(0)
+            if id in self._readers:
+                self._readers[id].whole = False
+                self.histories[id].forget_losses()
+
+    def _unread(self, id: str) -> Steps | None:
+        """The first steps of long ago that are looked at and not read again yet."""
+        if id not in self._readers:
+            return None
+        curve = self.histories[id].curve
+        asked = (steps for steps in self.closer.get(id, ()) if steps[1] <= len(curve))
+        return next((steps for steps in asked if curve.losses(*steps) is None), None)
+
     def start(self, spec: RunSpec) -> str:
         """Start a run in a process of its own and tell its id. OSError when its directory cannot be written."""
         run = rundir.create(spec, self.runs)
         self._listed = -1
-        self._processes.append(rundir.start_worker(run))
+        rundir.start_worker(run)
         return run.id
 
     def resume(self, id: str) -> None:
         """Let a run that ended early go on from its checkpoint. ValueError when it cannot, OSError as it comes."""
-        self._processes.append(rundir.resume(self._known[id]))
+        rundir.resume(self._known[id])
         self._look(id)
+
+    def process(self, id: str) -> Status | None:
+        """What the run's process said last; None for none."""
+        return self._known[id].last_status() if id in self._known else None
+
+    def kill(self, id: str, asked: Status) -> None:
+        """End the process that said so by force, if it is there. ValueError with one line when that cannot be done."""
+        if id in self._known:
+            force.kill(self._known[id], asked)
+            self._look(id)
 
     def command(self, id: str, order: str, /, **values: object) -> None:
         """Ask the run's process to pause, resume, stop, kill or set. OSError when its directory cannot be written."""
@@ -126,6 +172,20 @@ class Feed:
     def delete(self, id: str) -> None:
         """Remove the run's directory. ValueError while it runs, OSError as it comes."""
         self._known[id].delete()
+
+    def unreadable(self) -> list[str]:
+        """What is wrong with the runs that cannot be shown, a line each."""
+        problems = []
+        for run in rundir.broken_runs(self.runs):
+            try:
+                run.spec()
+            except ValueError as error:
+                problems.append(str(error))
+        return problems
+
+    def target(self, id: str) -> str:
+        """Where a run that is a link points to; "" for one that is none."""
+        return self._known[id].target if id in self._known else ""
 
     def log(self, id: str, lines: int) -> str:
         """The last lines of what the process wrote to stderr."""
@@ -157,20 +217,12 @@ def _view(run: Run, spec: RunSpec, created: float, status: Status, history: RunH
         status.step,
         settings=history.settings(spec) if history else spec.hyperparameters,
         ended=status.heartbeat or None if over else None,
-        resumable=over and run.can_resume(),
+        resumable=over and run.can_resume(status),
         device=status.device,
         came=status.came,
         cpu_percent=status.cpu_percent,
         memory_bytes=status.memory_bytes,
         gpu_percent=status.gpu_percent,
         gpu_memory_bytes=status.gpu_memory_bytes,
+        silent=status.silent,
     )
-
-
-def _events(lines: Sequence[str], *, whole: bool) -> Iterator[Event]:
-    """The events of the lines; of the losses, which are nearly all of a run, only the last where they are not kept."""
-    losses = [i for i, line in enumerate(lines) if line.startswith('{"event":"steps"')]
-    unread = set() if whole else set(losses[:-1])
-    for i, line in enumerate(lines):
-        if i not in unread and (event := from_line(line)) is not None:
-            yield event

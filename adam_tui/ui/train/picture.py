@@ -15,8 +15,9 @@ from adam_tui.draw.run_table import Reading, readings
 from adam_tui.draw.training_panels import Bar, Figure, Guess, RunRow
 from adam_tui.training.protocol import RunSpec
 from adam_tui.training.samples import sample_images
+from adam_tui.training.status import GONE, WITHOUT_A_WORD
 from adam_tui.ui.train import charts, model_views, words
-from adam_tui.ui.train.axes import Histories, drawn_histories, scale_of
+from adam_tui.ui.train.axes import Histories, cursor_step, drawn_histories, scale_of
 from adam_tui.ui.train.charts import look
 from adam_tui.ui.train.evaluation import Evaluation
 from adam_tui.ui.train.history import RunHistory
@@ -40,7 +41,7 @@ def runs(state: TrainState, histories: Histories, width: int, height: int, palet
         history = histories.get(run.id)
         color, marker = look(state, run, palette)
         best = history.best if history else None
-        last = history.curve.last() if history else math.nan
+        last = history.last_loss if history else math.nan
         rows.append(
             RunRow(
                 marker,
@@ -90,16 +91,16 @@ def run_title(state: TrainState, histories: Histories, palette: Palette) -> str:
         return ""
     history = histories.get(run.id)
     if state.cursor is not None and history is not None:
-        return f"At {_where(state, history)}"
+        return f"At {' · '.join(_where(state, history))}"
     return f"{look(state, run, palette)[1]} {run.id} · {state_words(state, run, history)}"
 
 
-def _where(state: TrainState, history: RunHistory) -> str:
+def _where(state: TrainState, history: RunHistory) -> list[str]:
     """The cursor's place in steps, epochs and time."""
     step = state.cursor or 0
     seconds = float(history.clock.seconds(np.array([step], np.float64))[0])
-    epoch = f" · epoch {step / history.steps_per_epoch:.2f}" if history.steps_per_epoch else ""
-    return f"step {step:,}{epoch} · {words.duration(seconds)}"
+    epoch = [f"epoch {step / history.steps_per_epoch:.2f}"] if history.steps_per_epoch else []
+    return [f"step {step:,}", *epoch, words.duration(seconds)]
 
 
 def notes(state: TrainState, histories: Histories, log: str, palette: Palette) -> list[tuple[str, Color]]:
@@ -116,14 +117,19 @@ def notes(state: TrainState, histories: Histories, log: str, palette: Palette) -
         found.append((words.why(run, history), color))
     elif run.state in ("failed", LOST):
         found.append((words.why(run, history) + again, color))
+        log = log or (WITHOUT_A_WORD if run.reason == GONE else "")
         found += [(text, palette.faint) for text in log.splitlines() if text.strip() and run.reason not in text]
+    elif run.silent:
+        found.append((f"{run.reason} · x, then k, kills it", color))
     elif run.state == "starting":
-        found.append((LOADING, palette.foreground))
+        found.append((run.reason or LOADING, palette.foreground))
     elif run.state == QUEUED:
         found.append((waiting(state, run), color))
     elif run.state == "paused":
         found.append(("paused: space goes on", color))
-    elif run.state == "stopped":
+    if run.state in ("running", "paused") and run.reason and not run.silent:
+        found.append((run.reason, drawings.state_color("failed", palette)))
+    if run.state == "stopped":
         found.append((words.why(run, history) + again, palette.faint))
     if history and history.started:
         found.append((f"{history.started.device} · {history.started.precision}", palette.faint))
@@ -165,7 +171,9 @@ def now(
     best = history.best
     last = history.epochs[-1].test_loss if history.epochs else math.nan
     step = max(history.step, run.step)
-    elapsed = history.elapsed(seconds) if history.started or not run.alive else max(seconds - run.created, 0.0)
+    elapsed = history.elapsed(seconds if run.alive else 0.0)
+    if history.started is None and run.alive:
+        elapsed = max(seconds - run.created, 0.0)
     loss, test, taken = words.loss_text(history.curve.last()), words.loss_text(last), f"{step:,}"
     reached = f"{best.test_accuracy:.2%}" if best else "–"
     pace = words.speed(history.samples_per_second if run.state != "paused" else None)
@@ -184,17 +192,16 @@ def now(
     return drawings.figures(table, about, width, height, palette)
 
 
-def reading_rows(state: TrainState, histories: Histories, palette: Palette) -> list[Reading]:
+def reading_rows(state: TrainState, histories: Histories, span: int, palette: Palette) -> list[Reading]:
     """What the cursor reads of every drawn run, at its own step where the cursor stands on the axis."""
     drawn = drawn_histories(state, histories)
     if state.cursor is None or not drawn:
         return []
     scale = scale_of(state, drawn)
-    x = scale.at(drawn[0][1], state.cursor)
     rows = []
-    for i, (run, history) in enumerate(drawn):
-        step = state.cursor if i == 0 else scale.step(history, x)
-        epoch = history.epoch_at(step)
+    for run, history in drawn:
+        step = cursor_step(state, drawn, run, history, scale)
+        epoch, raw = history.epochs.at(step), _raw(history, step)
         color, marker = look(state, run, palette)
         inside = step <= len(history.curve)
         rows.append(
@@ -202,8 +209,8 @@ def reading_rows(state: TrainState, histories: Histories, palette: Palette) -> l
                 marker,
                 color,
                 run.id,
-                words.short_loss(history.curve.at(step)),
-                words.short_loss(history.curve.at(step, state.span)),
+                raw,
+                words.short_loss(history.curve.average_at(step, span)) if span > 1 else raw,
                 words.short_loss(epoch.test_loss) if epoch and inside else "–",
                 f"{epoch.test_accuracy:.2%}" if epoch and inside else "–",
             )
@@ -211,19 +218,28 @@ def reading_rows(state: TrainState, histories: Histories, palette: Palette) -> l
     return rows
 
 
-def reading(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
-    """The values under the cursor."""
-    return readings(reading_rows(state, histories, palette), width, height, palette)
+def _raw(history: RunHistory, step: int) -> str:
+    """The loss of a step; "≈" and the mean of its neighbours while it is read again."""
+    loss = history.curve.at(step)
+    return words.short_loss(loss) if loss is not None else "≈" + words.short_loss(history.curve.about(step))[:5]
 
 
-def _reading_line(state: TrainState, histories: Histories, palette: Palette) -> str:
-    """The selected run's values under the cursor, in one line."""
+def reading(state: TrainState, histories: Histories, span: int, width: int, height: int, palette: Palette) -> Cells:
+    """The values under the cursor; the curve is averaged over `span` steps."""
+    return readings(reading_rows(state, histories, span, palette), width, height, palette)
+
+
+def _reading_line(state: TrainState, histories: Histories, span: int, width: int, palette: Palette) -> str:
+    """The selected run's values under the cursor, in one line; of its place as much as there is room for."""
     history = histories.get(state.selected or "")
-    rows = reading_rows(state, histories, palette)
+    rows = reading_rows(state, histories, span, palette)
     if history is None or not rows:
         return ""
     first = rows[0]
-    return f"{_where(state, history)} · raw {first.raw} · mean {first.mean} · test {first.test} · {first.accuracy}"
+    values = f"raw {first.raw} · mean {first.mean} · test {first.test} · {first.accuracy}"
+    places = _where(state, history)
+    kept = next((n for n in range(len(places), 1, -1) if len(" · ".join([*places[:n], values])) < width - 1), 1)
+    return " · ".join([*places[:kept], values])
 
 
 def extra_title(state: TrainState, histories: Histories) -> str:
@@ -253,14 +269,19 @@ def extra(state: TrainState, histories: Histories, width: int, height: int, pale
     return charts.test_loss(state, histories, width, height, palette)
 
 
-def progress(state: TrainState, histories: Histories, seconds: float, width: int, palette: Palette) -> Cells:
-    """The epoch and the run as bars, and when it ends; a run that is over says how it ended."""
+def progress(
+    state: TrainState, histories: Histories, seconds: float, width: int, palette: Palette, *, span: int = 1
+) -> Cells:
+    """The epoch and the run as bars, and when it ends; a run that is over says how it ended.
+
+    With a cursor the values that it reads instead, of a curve that is averaged over `span` steps.
+    """
     run = state.run
     if run is None:
         return drawings.line(FACTS, palette.faint, width, palette)
     history = histories.get(run.id) or RunHistory()
     color, marker = look(state, run, palette)
-    if state.cursor is not None and (told := _reading_line(state, histories, palette)):
+    if state.cursor is not None and (told := _reading_line(state, histories, span, width, palette)):
         return drawings.line(told, palette.accent, width, palette)
     if run.state == QUEUED:
         return drawings.line(f"{marker} {run.id}: {waiting(state, run)}", color, width, palette)

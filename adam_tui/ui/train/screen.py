@@ -7,8 +7,8 @@ rarely else; closing it, or losing its terminal, changes nothing for a run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ from adam_tui.training.protocol import RunSpec
 from adam_tui.training.rundir import runs_directory
 from adam_tui.ui.actions import FooterKey
 from adam_tui.ui.mode_screen import ModeScreen
-from adam_tui.ui.train import axes, charts, model_views, picture, table
+from adam_tui.ui.train import axes, charts, model_views, picture, table, words
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.actions import ACTIONS, footer
 from adam_tui.ui.train.axes import Limits, Scale
@@ -43,25 +43,39 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 if TYPE_CHECKING:
     from adam_tui.engine.lane import Lane
 
-# Seconds between two looks at the files. A worker tells its losses four times a second.
-AT_WORK, AT_REST, READING = 0.25, 1.0, 0.01
+# Seconds between two looks at the files. A worker tells its losses four times a second; a curve that grows twice a
+# second moves as smoothly as one needs, and costs half the bytes and half the time.
+AT_WORK, AT_REST, READING = 0.5, 1.0, 0.001
 # While a long run is read for the first time, the curve grows on the screen in steps that can be seen.
-SECONDS_PER_DRAWING = 0.15
+SECONDS_PER_DRAWING = 0.25
 SECONDS_PER_NUMBERS = 0.45  # figures that change faster can only be looked at, not read
-# A curve that grows twice a second moves as smoothly as one needs, and costs half the bytes of four times a second:
-# the columns that are new are sent with one movement of the cursor a row.
 SECONDS_PER_CURVES = 0.45
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
 LOG_LINES_SHOWN = 2
-TITLE_MARGIN = 6  # columns of a frame that its title cannot have
 # A key that is held down turns a knob many times: the run is told once it rests.
 SETTLED = 0.3
 FAR = 10  # cells that the cursor moves with shift
 FRAMED = ("loss", "accuracy", "runs", "knobs", "now", "extra", "strip", "table")
 PANELS = (*FRAMED, "line", "progress")
 CURVES = ("loss", "accuracy", "runs", "extra", "strip", "line")
+# What is to be drawn when losses, or predictions for the samples, are all that is new.
+OF_LOSSES, OF_SAMPLES = ("loss", "runs"), ("strip", "line")
 NUMBERS = ("now", "progress", "table")
 TOLD = ("runs", "knobs", "now", "progress", "table")
+# The panels that show something of a part of the state; all of them where nothing is said. What a run at work says of
+# itself every second needs no new curves: those come with its losses.
+SHOWN_IN: Mapping[str, Sequence[str]] = {
+    "runs": TOLD,
+    "slots": TOLD,
+    "asked": TOLD,
+    **dict.fromkeys(("knob", "optimizer", "tuned", "run_values", "rest"), ("knobs", "loss")),
+    "cursor": ("loss", "accuracy", "now", "progress"),
+    "smoothing": ("loss", "now", "progress"),
+    **dict.fromkeys(("zoom", "recent", "axis"), ("loss", "accuracy", "extra", "now", "progress")),
+    "log": ("loss", "extra"),
+    "view": ("strip", "extra"),
+    **dict.fromkeys(("sort", "rising", "search"), ("table",)),
+}
 # In the wide table the arrows choose a run, and what they turn elsewhere cannot be seen.
 HIDDEN_BY_THE_TABLE = (e.Turn, e.ResetKnob, e.CycleOptimizer, e.CycleData)
 
@@ -132,9 +146,14 @@ class TrainScreen(ModeScreen):
     def on_mount(self) -> None:
         """Look at the runs for the first time."""
         if self._unknown:
-            self.notify(f"there is no run {self._unknown}", severity="warning", markup=False)
+            self.notify(f"there is no run {self._unknown}", severity="warning")
+        self.set_timer(SETTLED, self._say_what_cannot_be_read)
         self._dress()
         self._tick()
+
+    def _say_what_cannot_be_read(self) -> None:
+        for problem in self.feed.unreadable():
+            self.notify(problem, severity="warning")
 
     def on_screen_suspend(self) -> None:
         """Something else is shown: nobody needs the files."""
@@ -161,23 +180,35 @@ class TrainScreen(ModeScreen):
         self.dispatch(e.RunsSeen(self.feed.views()))
         changed, more = self.feed.poll([run.id for run in self.state.drawn])
         self._undrawn |= changed
-        if self._clock() - self._drawn_at >= (SECONDS_PER_DRAWING if more else SECONDS_PER_CURVES):
+        now = time.monotonic()  # the day's clock may be set
+        due = self._drawn_at + (SECONDS_PER_DRAWING if more else SECONDS_PER_CURVES)
+        if self._undrawn and now >= due:
+            self._drawn_at = now
             self._draw_news()
-        at_work = any(run.state in ("queued", "starting", "running") for run in self.state.runs)
-        if self._timer is not None:
-            self._timer.stop()
-        self._timer = self.set_timer(READING if more else AT_WORK if at_work else AT_REST, self._tick)
-
-    def _draw_news(self) -> None:
-        """Draw what the new events touch; the figures of a run at work change with time too."""
-        now = self._clock()
-        self._drawn_at = now
-        if self._undrawn:
-            self._undrawn.clear()
-            self._dress()
-            self._draw(CURVES)
         if now - self._counted_at >= SECONDS_PER_NUMBERS:
             self._counted_at = now
+            self._draw(NUMBERS)
+        at_work = any(run.state in ("queued", "starting", "running") for run in self.state.runs)
+        pause = READING if more else AT_WORK if at_work else AT_REST
+        self._look_after(min(pause, max(due - now, READING)) if self._undrawn else pause)
+
+    def _look_after(self, seconds: float) -> None:
+        """Look at the files next when so many seconds have passed."""
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(seconds, self._tick)
+
+    def _draw_news(self) -> None:
+        """Draw what the new events touch."""
+        histories = [self.feed.histories[id] for id in self._undrawn if id in self.feed.histories]
+        news = {each for history in histories for each in history.take_news()}
+        self._undrawn.clear()
+        if "more" in news:
+            self._dress()
+            self._draw(CURVES)
+        else:
+            self._draw((*OF_LOSSES, *OF_SAMPLES) if "sample" in news else OF_LOSSES)
+        if self.state.cursor is not None:  # what it reads may have been read again just now
             self._draw(NUMBERS)
 
     def look_again(self) -> None:
@@ -216,9 +247,7 @@ class TrainScreen(ModeScreen):
             self._undrawn |= self.feed.poll(drawn)[0]
         self.refresh_footer()
         self._dress()
-        # What a run at work says of itself every second has no need of new curves; those come with its losses.
-        told = replace(before, runs=after.runs, slots=after.slots, asked=after.asked) == after
-        self._draw(TOLD if told and [run.id for run in before.runs] == [run.id for run in after.runs] else PANELS)
+        self._draw(_touched(before, after))
 
     def _tell_later(self, before: TrainState, after: TrainState) -> None:
         for id, values in after.asked.items():
@@ -251,7 +280,7 @@ class TrainScreen(ModeScreen):
         try:
             id = self.feed.start(spec)
         except (OSError, ValueError) as error:
-            self.notify(f"cannot start: {error}", severity="error", markup=False)
+            self.notify(f"cannot start: {words.problem(error)}", severity="error")
             return
         self.dispatch(e.RunsSeen(self.feed.views()))
         self.dispatch(e.Select(id))
@@ -262,7 +291,7 @@ class TrainScreen(ModeScreen):
         try:
             self.feed.command(id, order, **values)
         except (OSError, KeyError) as error:
-            self.notify(f"cannot reach {id}: {error}", severity="error", markup=False)
+            self.notify(f"cannot reach {id}: {words.problem(error)}", severity="error")
 
     def train_lane(self, lane: Lane) -> None:
         """Ask whether to train with the optimizer of one of the playground's lanes."""
@@ -281,7 +310,7 @@ class TrainScreen(ModeScreen):
             return None
         scale = axes.scale_of(state, drawn)
         whole = axes.limits(replace(state, zoom=None, recent=False), drawn, scale)
-        columns = max(self._view("loss").content_region.width - charts.AXIS_COLUMNS, 2)
+        columns = charts.plot_columns(self._view("loss").content_region.width)
         return XAxis(drawn[0][1], scale, axes.limits(state, drawn, scale), whole, columns)
 
     # Drawing.
@@ -299,11 +328,6 @@ class TrainScreen(ModeScreen):
         log = self.feed.log(run.id, LOG_LINES_SHOWN) if run is not None and told else ""
         self._about = picture.notes(state, histories, log, self._palette)
         self.query_one(TabsLine).status = picture.status_line(state, histories, self.size.width, self._palette)
-        if run is None:
-            self._title("loss", picture.GALLERY_TITLE)
-        else:
-            legend = charts.loss_legend(state, histories, self._view("loss").size.width - TITLE_MARGIN)
-            self._title("loss", charts.loss_title(state, histories), legend)
         self._title("accuracy", charts.accuracy_title(state, histories), charts.best_words(self.selected_history()))
         self._title("runs", "Runs")
         self._title("knobs", picture.knobs_title(state), picture.knobs_subtitle(state))
@@ -342,9 +366,7 @@ class TrainScreen(ModeScreen):
         return self.feed.evaluation(self.state.selected)
 
     def _title(self, name: str, title: str, subtitle: str = "") -> None:
-        view = self._view(name)
-        if (str(view.border_title or ""), str(view.border_subtitle or "")) != (title, subtitle):
-            view.border_title, view.border_subtitle = title, subtitle
+        self._view(name).entitle(title, subtitle)
 
     def _view(self, name: str) -> CellView:
         return self.query_one(f"#train-{name}", CellView)
@@ -355,6 +377,21 @@ class TrainScreen(ModeScreen):
             size = view.content_region.size if view.is_mounted else Size(0, 0)
             if view.display and size.width > 0 and size.height > 0:
                 view.show(self._cells(name, size.width, size.height))
+                if name == "loss":
+                    self._title_loss(size.width)
+
+    def _title_loss(self, width: int) -> None:
+        """The loss chart's title and legend, which go with its limits; and what it needs of the files to be exact."""
+        state, histories = self.state, self.feed.histories
+        if state.run is None:
+            self._title("loss", picture.GALLERY_TITLE)
+            return
+        self._title("loss", charts.loss_title(state, histories), charts.loss_legend(state, histories, width))
+        closer = charts.closer_looks(state, histories, width)
+        if closer != self.feed.closer:
+            self.feed.closer = closer
+            if closer and self._timer is not None:
+                self._look_after(READING)
 
     def _cells(self, name: str, width: int, height: int) -> Cells:
         state, histories, palette = self.state, self.feed.histories, self._palette
@@ -370,7 +407,7 @@ class TrainScreen(ModeScreen):
             case "knobs":
                 return picture.knobs(state, width, height, palette)
             case "now" if state.cursor is not None:
-                return picture.reading(state, histories, width, height, palette)
+                return picture.reading(state, histories, self._span(), width, height, palette)
             case "now":
                 return picture.now(state, histories, self._about, self._clock(), width, height, palette)
             case "extra":
@@ -382,7 +419,11 @@ class TrainScreen(ModeScreen):
             case "line":
                 return picture.line(state, histories, width, palette)
             case _:
-                return picture.progress(state, histories, self._clock(), width, palette)
+                return picture.progress(state, histories, self._clock(), width, palette, span=self._span())
+
+    def _span(self) -> int:
+        """Over how many steps the curve is averaged."""
+        return charts.drawn_span(self.state, self.feed.histories, self._view("loss").content_region.width)
 
     @on(CellView.Resized)
     def _view_resized(self, event: CellView.Resized) -> None:
@@ -393,3 +434,12 @@ class TrainScreen(ModeScreen):
         """Share the rows anew once the layout is known."""
         super().on_resize(event)
         self.call_after_refresh(self._dress)
+
+
+def _touched(before: TrainState, after: TrainState) -> Iterable[str]:
+    """The panels that what has changed is seen in."""
+    if [(run.id, run.state) for run in before.runs] != [(run.id, run.state) for run in after.runs]:
+        return PANELS
+    changed = [field.name for field in fields(after) if getattr(before, field.name) != getattr(after, field.name)]
+    panels = {panel for name in changed for panel in SHOWN_IN.get(name, PANELS)}
+    return [panel for panel in PANELS if panel in panels]

@@ -56,6 +56,7 @@ class RunView:
     memory_bytes: int | None = None
     gpu_percent: float | None = None
     gpu_memory_bytes: int | None = None
+    silent: bool = False  # its process is there and does not beat
 
     @property
     def alive(self) -> bool:

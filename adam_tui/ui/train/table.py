@@ -155,7 +155,7 @@ def draw(state: TrainState, histories: Histories, now: float, width: int, height
 
 def _details(run: RunView, history: RunHistory | None, width: int, palette: Palette) -> list[tuple[str, Color]]:
     """Everything that was asked of the selected run, then how it ended or on what it runs."""
-    told = [why(run, history)] if not run.alive else []
+    told = [why(run, history)] if not run.alive or run.reason else []
     if history and history.started:
         told.append(f"{history.started.device} · {history.started.precision}")
     if run.alive and run.memory_bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import PurePath
 
 from adam_tui.engine.knobs import format_number
 from adam_tui.training.protocol import RunSpec
@@ -19,7 +20,7 @@ def state_word(run: RunView, history: RunHistory | None) -> str:
     """The run's state, a divergence told apart from other failures."""
     if run.state == "failed" and (run.reason.startswith("diverged") or (history and history.diverged_at is not None)):
         return "diverged"
-    return run.state
+    return "silent" if run.silent else run.state
 
 
 def state_words(state: TrainState, run: RunView, history: RunHistory | None) -> str:
@@ -36,7 +37,14 @@ def why(run: RunView, history: RunHistory | None) -> str:
         return f"diverged at step {at:,}" if at is not None else run.reason
     if run.state in ("failed", LOST, "stopped"):
         return f"{run.state}: {run.reason or 'no reason given'}"
-    return word
+    return f"{word}: {run.reason}" if run.alive and run.reason else word
+
+
+def problem(error: Exception) -> str:
+    """What went wrong, without a number and a path as long as a line: "No space left on device (metrics.jsonl)"."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror + (f" ({PurePath(str(error.filename)).name})" if error.filename else "")
+    return "it is gone" if isinstance(error, KeyError) else str(error)
 
 
 def changed_settings(spec: RunSpec, settings: dict[str, float] | None = None) -> list[str]:

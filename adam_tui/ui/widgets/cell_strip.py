@@ -1,8 +1,7 @@
-"""One row of a picture as Textual's `Strip`, written to the terminal with as few bytes as the picture allows.
+"""One row of a picture as Textual's `Strip`: its cells as they are; segments are made of them only when asked for.
 
-Textual writes both colours and a reset for every segment. Here a colour is written when it changes, and of the ways
-in which two halves of a cell can be drawn (▀, ▄ with its colours exchanged) the one that changes less is taken: half
-the bytes of a contour. It costs less time too: no segment, no style and no cache is made for what is only written.
+What Textual composes for the terminal is read cell by cell (see `Painter`): so no segment, style or cache is made for a
+row that is only painted, which would take longer than all the rest.
 """
 
 from __future__ import annotations
@@ -12,24 +11,23 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from rich.color import Color as RichColor
-from rich.color import ColorSystem
-from rich.console import COLOR_SYSTEMS, Console
+from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-UPPER, LOWER, SPACE = "▀", "▄", " "
-RESET = "\x1b[0m"
+from adam_tui.draw.ansi import Depth
+from adam_tui.draw.spelling import BOLD, RESET, SPACE, Pen, parts, spelled
+
 _BOLD = Style(bold=True)
+_DEPTHS: dict[str | None, Depth] = {"256": "256", "standard": "16"}
 
 
 class Row(NamedTuple):
-    """A row of a picture as lists, an entry a cell: characters, colours as 0xRRGGBB, and bold."""
+    """A row of a picture, an entry a cell: its characters, and its look (see `spelling`)."""
 
     text: list[str]
-    fg: list[int]
-    bg: list[int]
-    bold: list[bool]
+    looks: list[int]
 
 
 class CellStrip(Strip):
@@ -72,62 +70,18 @@ class CellStrip(Strip):
         return parts
 
     def render(self, console: Console) -> str:
-        """The text with its escape sequences (SGR, ECMA-48); it begins and ends with no style."""
-        return written(self.row, self.start, self.stop, console.color_system or "truecolor")
-
-
-def written(row: Row, start: int, stop: int, color_system: str) -> str:
-    """The cells `start` to `stop` of a row for a terminal that knows so many colours; ends with a reset."""
-    pieces: list[str] = []
-    ink, paper, strong = -1, -1, False  # as after a reset
-    for text, fg, bg, bold in zip(
-        row.text[start:stop], row.fg[start:stop], row.bg[start:stop], row.bold[start:stop], strict=True
-    ):
-        codes = ""
-        if text == SPACE:
-            fg, bold = ink, strong  # not seen
-        elif text in (UPPER, LOWER):
-            if fg == bg:
-                text, fg = SPACE, ink
-            elif (fg != ink) + (bg != paper) > (bg != ink) + (fg != paper):
-                text, fg, bg = (LOWER if text == UPPER else UPPER), bg, fg
-        if bold != strong:
-            codes, strong = (";1" if bold else ";22"), bold
-        if fg != ink:
-            codes += _code(fg, True, color_system)
-            ink = fg
-        if bg != paper:
-            codes += _code(bg, False, color_system)
-            paper = bg
-        pieces.append(f"\x1b[{codes[1:]}m{text}" if codes else text)
-    pieces.append(RESET)
-    return "".join(pieces)
-
-
-@lru_cache(maxsize=8192)
-def _code(rgb: int, foreground: bool, color_system: str) -> str:
-    """A colour's SGR parameters after a semicolon."""
-    color = _color(rgb).downgrade(_system(color_system))
-    return ";" + ";".join(color.get_ansi_codes(foreground))
-
-
-@lru_cache(maxsize=8)
-def _system(name: str) -> ColorSystem:
-    return COLOR_SYSTEMS[name]
-
-
-@lru_cache(maxsize=8192)
-def _color(rgb: int) -> RichColor:
-    return RichColor.from_rgb(rgb >> 16, rgb >> 8 & 255, rgb & 255)
+        """The text with its escapes, for terminals that are not painted by a `Painter`: from no style to none."""
+        depth = _DEPTHS.get(console.color_system, "truecolor")
+        row = self.row
+        return spelled(row.text[self.start : self.stop], row.looks[self.start : self.stop], depth, Pen())[0] + RESET
 
 
 def _segments(row: Row, start: int, stop: int) -> list[Segment]:
     """Runs of cells that look alike. A space has no ink: its foreground does not cut a run in two."""
-    runs: list[tuple[list[str], tuple[int, int, bool]]] = []
-    for i in range(start, stop):
-        text, bg = row.text[i], row.bg[i]
-        seen = (row.fg[i], bg, row.bold[i])
-        if runs and (runs[-1][1] == seen or (text == SPACE and runs[-1][1][1] == bg)):
+    runs: list[tuple[list[str], Pen]] = []
+    for text, look in zip(row.text[start:stop], row.looks[start:stop], strict=True):
+        seen = parts(look)
+        if runs and (runs[-1][1] == seen or (text == SPACE and runs[-1][1].paper == seen.paper)):
             runs[-1][0].append(text)
         else:
             runs.append(([text], seen))
@@ -135,7 +89,12 @@ def _segments(row: Row, start: int, stop: int) -> list[Segment]:
 
 
 @lru_cache(maxsize=8192)
-def _style(fg: int, bg: int, bold: bool) -> Style:
+def _style(ink: int, paper: int, attributes: int) -> Style:
     """The Rich style of two 24-bit colours; cached because Rich caches its escape codes in the object."""
-    style = Style.from_color(_color(fg), _color(bg))  # five times as quick as Style(color=…, bgcolor=…)
-    return style + _BOLD if bold else style
+    style = Style.from_color(_color(ink), _color(paper))  # five times as quick as Style(color=…, bgcolor=…)
+    return style + _BOLD if attributes & BOLD else style
+
+
+@lru_cache(maxsize=8192)
+def _color(rgb: int) -> RichColor:
+    return RichColor.from_rgb(rgb >> 16, rgb >> 8 & 255, rgb & 255)

@@ -8,6 +8,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from adam_tui.plain import harmless
+
 
 class TabsLine(Widget):
     """`modes` are (key, name, title); `current` is the name of the one shown; `status` stands at the right."""
@@ -38,5 +40,5 @@ class TabsLine(Widget):
         room = self.size.width - left.cell_length - 2
         if room < 4 or not self.status:
             return left
-        text = Content(self.status).truncate(room, ellipsis=True)
+        text = Content(harmless(self.status)).truncate(room, ellipsis=True)
         return Content("").join([left, Content(" " * (room + 1 - text.cell_length)), text])

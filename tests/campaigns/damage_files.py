@@ -1,0 +1,221 @@
+"""Damages the files of real runs in random ways, and looks at them with everything that the program has.
+
+    python tests/campaigns/damage_files.py --times 2000
+
+Each round copies a run that was really trained, damages one or two of its files and then: lists, shows and exports it,
+draws it as the training screen does, every so often in the whole app, and lets the real training continue it. Wanted
+are: no traceback, no hang (20 s), one line for what cannot be, and no good file changed by looking at it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import collections
+import contextlib
+import faulthandler
+import functools
+import hashlib
+import io
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import torch
+from click.testing import CliRunner
+from damage import damage
+
+from adam_tui.cli import main
+from adam_tui.draw.palette import DARK
+from adam_tui.training import data, recipes, rundir, trainer
+from adam_tui.training.journal import Journal
+from adam_tui.training.rundir import Run
+from adam_tui.ui.app import AdamApp
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.train import events as e
+from adam_tui.ui.train import model_views, picture, table
+from adam_tui.ui.train.feed import Feed
+from adam_tui.ui.train.state import TrainState
+from adam_tui.ui.train.update import update
+
+FILES = ("spec.json", "metrics.jsonl", "status.json", "control.jsonl", "checkpoint.pt", "evaluation.npz", "worker.log")
+MOST_SECONDS = 20  # of a round, on a busy machine too
+APP_EVERY = 20  # rounds
+
+
+class Deaf(Journal):
+    """Reads the orders, whatever they hold, and lets nobody obey them."""
+
+    def orders(self):
+        """None."""
+        super().orders()
+        return []
+
+
+def train(run):
+    """Train a run in this process."""
+    with Deaf(run) as journal:
+        return trainer.train(journal)
+
+
+def make_runs(folder):
+    """A run that finished, and one that was stopped in the middle: the templates."""
+    asked = {"limit": 200, "batch_size": 25, "epochs": 3, "device": "cpu", "precision": "float32"}
+    finished = rundir.create(recipes.make_spec("adam", {}, **asked), folder)
+    assert train(finished)[0] == "finished"
+    stopped = rundir.create(recipes.make_spec("sgd", {}, **asked), folder)
+    count = iter(range(10**6))
+
+    class Stopping(Journal):
+        def orders(self):
+            return [{"command": "stop"}] if next(count) == 13 else []
+
+    with Stopping(stopped) as journal:
+        assert trainer.train(journal)[0] == "stopped"
+    for run in (finished, stopped):
+        run.command("pause")
+        (run.path / "worker.log").write_text("Traceback (most recent call last):\n  x\nValueError: y\n")
+    return finished, stopped
+
+
+def fingerprints(run):
+    """What is in each regular file."""
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in run.path.iterdir()
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+def on_the_command_line(run):
+    """List, show and export it: each ends with a status, and says what is wrong in one line."""
+    runner = CliRunner(env={"ADAM_TUI_RUNS": str(run.path.parent)})
+    for words in (("list",), ("show", run.id), ("export", run.id), ("export", run.id, "--what", "epochs")):
+        result = runner.invoke(main, ["runs", *words], prog_name="adam-tui")
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code in (0, 2), (words, result.exit_code)
+        assert result.stderr.count("\n") <= 1, result.stderr
+        assert all(line.isprintable() for line in result.stdout.splitlines()) or words[0] == "export", result.stdout
+
+
+def on_the_screen(run):
+    """Draw it in every way, as the training screen does."""
+    feed = Feed(run.path.parent)
+    state = update(TrainState(), e.RunsSeen(feed.views()))
+    for _ in range(50):
+        if not feed.poll([each.id for each in state.drawn])[1]:
+            break
+    state = update(state, e.RunsSeen(feed.views()))
+    found, now = feed.evaluation(state.selected), time.time()
+    log = feed.log(state.selected, 3) if state.selected else ""
+    for width, height in ((40, 12), (118, 20)):
+        about = picture.notes(state, feed.histories, log, DARK)
+        pictures = [
+            picture.runs(state, feed.histories, width, height, DARK),
+            picture.now(state, feed.histories, about, now, width, height, DARK),
+            picture.extra(state, feed.histories, width, height, DARK),
+            picture.strip(state, feed.histories, found, width, height, DARK),
+            table.draw(state, feed.histories, now, width, height, DARK),
+        ]
+        for view in ("mistakes", "confusion", "filters", "layers"):
+            history = feed.histories.get(state.selected or "")
+            pictures.append(model_views.draw(view, found, history, width, height, DARK))
+        for each in pictures:
+            assert all(line.isprintable() for line in each.lines())
+    if state.run is not None and state.run.id == run.id and state.run.resumable:
+        rundir.check_resume(run)
+
+
+async def in_the_app(run):
+    """The whole app, with the keys that show most of it."""
+    app = AdamApp(PlaygroundState(), mode="train", runs=run.path.parent)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for key in (*"vvvvv", "i", "g", "g", "escape", "tab", "tab", "L", "escape", "c", "escape", "h", "right"):
+            await pilot.press(key)
+            await pilot.pause(0.01)
+        await pilot.pause(0.3)
+    if app._exception is not None:
+        raise app._exception
+
+
+def continued(run):
+    """What the real training makes of it: one line."""
+    if not run.can_resume():
+        return "not continued"
+    good = {name: content for name, content in fingerprints(run).items() if name.startswith("checkpoint")}
+    try:
+        state, reason = train(run)
+    except (OSError, ValueError):  # as the process's main function says it
+        return "refused"
+    assert "\n" not in reason, reason
+    if state == "failed" and reason.startswith("cannot continue"):
+        after = fingerprints(run)
+        assert all(after.get(name) == content for name, content in good.items()), "a checkpoint was changed"
+    return state
+
+
+def one_round(chance, templates, runs, outcomes, name, app=False):
+    """Copy a run, damage this file of it, and maybe another, and look at it with everything."""
+    shutil.rmtree(runs, ignore_errors=True)
+    template = chance.choice(templates)
+    run = Run(runs / template.id)
+    shutil.copytree(template.path, run.path)
+    others = [chance.choice(FILES)] if chance.random() < 0.3 else []
+    how = [damage(chance, run.path / each) for each in (name, *others)]
+    outcomes[name] += 1
+    try:
+        before = fingerprints(run)
+        with contextlib.redirect_stderr(io.StringIO()):
+            on_the_command_line(run)
+            on_the_screen(run)
+            if app:
+                asyncio.run(in_the_app(run))
+            after = fingerprints(run)
+            assert before == after, f"looking at it changed {before.items() ^ after.items()}"
+            outcomes[continued(run)] += 1
+    except Exception as error:
+        error.add_note(f"damaged: {how}")
+        raise
+
+
+def rounds(times, seed, folder, seconds):
+    """So many rounds, or as many as there is time for; the failures, and a count of what was damaged and came of it."""
+    templates = make_runs(folder / "templates")
+    chance, failures, outcomes = random.Random(seed), 0, collections.Counter()
+    end = time.monotonic() + seconds
+    for number in range(times):
+        if time.monotonic() > end:
+            break
+        faulthandler.dump_traceback_later(MOST_SECONDS, exit=True)
+        outcomes["rounds"] += 1
+        try:
+            name = FILES[number % len(FILES)]
+            one_round(chance, templates, folder / "runs", outcomes, name, app=number % APP_EVERY == 0)
+        except Exception:
+            failures += 1
+            traceback.print_exc(limit=-3)
+        faulthandler.cancel_dump_traceback_later()
+    return failures, outcomes
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=int, default=2000)
+    parser.add_argument("--minutes", type=float, default=1e9, help="no longer than that")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    data.load = functools.cache(data.load)
+    os.environ["ADAM_TUI_CONFIG"] = os.devnull
+    with tempfile.TemporaryDirectory(prefix="adam-tui-damage-") as place:
+        failed, counts = rounds(asked.times, asked.seed, Path(place), 60 * asked.minutes)
+    print(f"{failed} failures", dict(counts))
+    sys.exit(bool(failed))

@@ -1,0 +1,320 @@
+"""Training when something breaks: what is kept, what is said, and how it goes on. In this process, on a few digits."""
+
+import errno
+import random
+
+import pytest
+import torch
+
+from adam_tui.training import system, trainer
+from adam_tui.training.journal import Journal
+from adam_tui.training.protocol import Steps
+from adam_tui.training.rundir import Follower
+
+pytestmark = pytest.mark.usefixtures("quick_digits")
+STOP = [{"command": "stop"}]
+
+
+class Steered(Journal):
+    """Gives orders, or does anything else, before so many steps of this process."""
+
+    def __init__(self, run, before=None):
+        super().__init__(run)
+        self.before, self.looks = before or {}, 0
+
+    def orders(self):
+        self.looks += 1
+        what = self.before.get(self.looks - 1, [])
+        return what() or [] if callable(what) else what
+
+
+def train(run, before=None):
+    """Train a run; `before` maps a number of steps to orders, or to a function that is called then."""
+    with Steered(run, before) as journal:
+        return trainer.train(journal)
+
+
+def told(run, name):
+    return [event for event in Follower(run).poll() if event.name == name]
+
+
+def losses(run):
+    return [loss for event in Follower(run).poll() if isinstance(event, Steps) for loss in event.losses]
+
+
+def step_of(path):
+    return torch.load(path, weights_only=True)["progress"]["step"]
+
+
+def full(*arguments, **options):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+# A checkpoint within the epoch.
+
+
+def test_a_long_epoch_leaves_checkpoints_on_its_way_and_continues_from_one_bit_for_bit(new_run, monkeypatch):
+    whole, killed = new_run(), new_run()
+    train(whole)
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(trainer, "REPORT_SECONDS", 0.0)
+    assert train(killed, {13: [{"command": "kill"}]})[0] == "stopped"
+    assert [event.step for event in told(killed, "checkpoint")] == [*range(9), *range(8, 14)]  # and at the epoch's end
+    assert step_of(killed.checkpoint) == 13
+    assert train(killed)[0] == "finished"
+    assert [event.step for event in told(killed, "start")] == [0, 13]
+    assert losses(killed) == losses(whole)
+    for name in ("train_loss", "test_loss", "test_accuracy"):
+        assert [getattr(each, name) for each in killed.epochs()] == [getattr(each, name) for each in whole.epochs()]
+
+
+def test_the_time_that_checkpoints_take_is_no_training_and_what_comes_before_them_is(new_run, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(trainer.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 2.5)
+    monkeypatch.setattr(trainer, "REPORT_SECONDS", 0.5)
+    step, save = trainer.Training.train_step, trainer.Training.save
+
+    def second(self, images, labels):
+        clock[0] += 1.0
+        return step(self, images, labels)
+
+    def slow(self):
+        clock[0] += 100.0
+        return save(self)
+
+    monkeypatch.setattr(trainer.Training, "train_step", second)
+    monkeypatch.setattr(trainer.Training, "save", slow)
+    run = new_run(epochs=1)
+    train(run)
+    assert [event.step for event in told(run, "checkpoint")] == [0, 3, 6, 8]
+    assert run.epochs()[0].seconds == pytest.approx(8.0)
+
+
+# A checkpoint that is damaged.
+
+
+@pytest.fixture
+def stopped(new_run):
+    """A run with two checkpoints: of the steps 8 and 11 of 16."""
+    run = new_run()
+    train(run, {11: STOP})
+    assert (step_of(run.older_checkpoint), step_of(run.checkpoint)) == (8, 11)
+    return run
+
+
+def test_any_flipped_bit_of_what_counts_in_a_checkpoint_is_noticed(stopped):
+    """torch itself loads most of these without a word."""
+    whole, chance, quiet = stopped.checkpoint.read_bytes(), random.Random(0), 0
+    with Journal(stopped) as journal:
+        training = trainer.Training(stopped.spec(), journal)
+        good = torch.load(stopped.checkpoint, weights_only=True)["model"]
+        for _ in range(60):
+            flipped = bytearray(whole)
+            flipped[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+            try:
+                training._take_up(bytes(flipped))
+            except Exception:
+                continue
+            quiet += 1  # padding, or a date in the file's directory
+            now = training.network.state_dict()
+            assert all(torch.equal(now[name], good[name]) for name in good)
+            assert training.progress.step == 11
+    assert quiet < 20
+
+
+@pytest.mark.parametrize("how", ["truncated", "flipped", "empty", "a directory", "missing"])
+def test_of_a_damaged_checkpoint_the_one_before_is_taken_and_that_is_said(stopped, new_run, how, capsys):
+    whole = new_run()
+    train(whole)
+    content = stopped.checkpoint.read_bytes()
+    stopped.checkpoint.unlink()
+    if how == "a directory":
+        stopped.checkpoint.mkdir()
+    elif how != "missing":
+        middle = len(content) // 2
+        flipped = content[:middle] + bytes([content[middle] ^ 16]) + content[middle + 1 :]
+        stopped.checkpoint.write_bytes({"truncated": content[:-100], "flipped": flipped, "empty": b""}[how])
+    assert stopped.can_resume()
+    said = []
+
+    def look():
+        said.append(stopped.last_status().reason)
+
+    state, reason = train(stopped, {0: look})
+    assert [event.step for event in told(stopped, "start")] == [0, 8]
+    if how == "a directory":  # nothing can take its place
+        assert (state, reason.split(" (")[0]) == ("failed", "epoch 2 of 2 done, but the last checkpoint is of step 8")
+    else:
+        assert state == "finished"
+        assert step_of(stopped.checkpoint) == 16
+    if how != "missing":
+        assert said[0].startswith("goes on from the checkpoint before, of step 8: cannot continue from")
+        assert "cannot continue from" in capsys.readouterr().err
+    assert losses(stopped)[11:] == losses(whole)[8:]
+
+
+def test_a_damaged_checkpoint_never_takes_the_place_of_a_good_one(stopped, refuse):
+    stopped.checkpoint.write_bytes(b"damaged")
+    refuse()
+    assert train(stopped, {2: STOP})[0] == "stopped"
+    assert step_of(stopped.older_checkpoint) == 8
+    refuse(False)
+    assert train(stopped, {0: [{"command": "kill"}]})[0] == "stopped"
+    assert (step_of(stopped.older_checkpoint), step_of(stopped.checkpoint)) == (8, 8)
+    assert train(stopped, {2: STOP})[0] == "stopped"
+    assert (step_of(stopped.older_checkpoint), step_of(stopped.checkpoint)) == (8, 10)
+    assert train(stopped, {1: STOP})[0] == "stopped"
+    assert (step_of(stopped.older_checkpoint), step_of(stopped.checkpoint)) == (10, 11)
+
+
+def test_when_both_are_damaged_it_is_said_and_nothing_is_changed(stopped):
+    for path in (stopped.checkpoint, stopped.older_checkpoint):
+        path.write_bytes(b"PK damaged")
+    state, reason = train(stopped)
+    assert state == "failed"
+    assert reason.startswith(f"cannot continue from {stopped.checkpoint}: ")
+    assert f"; {stopped.older_checkpoint}: " in reason
+    assert stopped.checkpoint.read_bytes() == stopped.older_checkpoint.read_bytes() == b"PK damaged"
+
+
+# A disk that is full.
+
+
+@pytest.fixture
+def refuse(monkeypatch):
+    """Call it: from then on, until it is called with False, checkpoints and pictures find no room on the disk."""
+    write = system.write_atomically
+
+    def without_room(path, *arguments, **options):
+        return write(path, *arguments, **options) if path.name == "status.json" else full()
+
+    def switch(on=True):
+        monkeypatch.setattr(system, "write_atomically", without_room if on else write)
+
+    return switch
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said_and_training_goes_on_until_it_can(new_run, refuse):
+    run, said = new_run(epochs=4), []
+
+    def look():
+        said.append(run.last_status().reason)
+
+    def allow():
+        look()
+        refuse(False)
+
+    class Seen(Steered):
+        def orders(self):
+            self._write_status()  # for it beats only once a second
+            return super().orders()
+
+    with Seen(run, {9: refuse, 17: look, 25: allow}) as journal:
+        assert trainer.train(journal) == ("finished", "epoch 4 of 4 done")
+    assert (
+        said[:2]
+        == ["No space left on device: evaluation.npz is of an earlier epoch, the last checkpoint is of step 8"] * 2
+    )
+    assert [event.step for event in told(run, "checkpoint")] == [0, 8, 32]
+    assert run.status().reason == "epoch 4 of 4 done"
+    assert len(losses(run)) == 32
+    assert not list(run.path.glob("*.part"))
+
+
+def test_a_run_whose_last_checkpoint_cannot_be_written_can_be_continued_when_there_is_room(
+    new_run, refuse, monkeypatch
+):
+    run = new_run()
+    state, reason = train(run, {9: refuse})
+    assert (state, reason) == (
+        "failed",
+        "epoch 2 of 2 done, but the last checkpoint is of step 8 (No space left on device)",
+    )
+    assert run.can_resume()
+    refuse(False)
+    assert train(run) == ("finished", "epoch 2 of 2 done")
+    assert step_of(run.checkpoint) == 16
+
+
+def test_a_run_that_is_stopped_without_room_for_its_checkpoint_says_where_it_will_go_on(new_run, refuse):
+    run = new_run()
+    said = train(run, {10: refuse, 11: STOP})
+    assert said == ("stopped", "asked to stop, but the last checkpoint is of step 8 (No space left on device)")
+
+
+# A directory that is gone.
+
+
+def test_a_run_whose_directory_is_deleted_ends_by_itself(new_run):
+    run = new_run(epochs=100_000)
+
+    def delete():
+        for path in run.path.iterdir():
+            path.unlink()
+        run.path.rmdir()
+
+    with Journal(run) as journal:
+        orders, looks = journal.orders, iter(range(10**9))
+
+        def deleting():
+            if next(looks) == 10:
+                delete()
+            return orders()
+
+        journal.orders = deleting
+        assert trainer.train(journal)[0] == "stopped"
+    assert not run.path.exists()
+
+
+# Memory.
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "out of memory, a smaller batch needs less"),
+        (
+            RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried "
+                "to allocate 603979776 bytes. Error code 12 (Cannot allocate memory)"
+            ),
+            "out of memory, a smaller batch needs less: 604 MB more",
+        ),
+        (RuntimeError("could not create a primitive"), "out of memory, it seems: could not create a primitive"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has 1 GiB free"),
+            "out of GPU memory, a smaller batch needs less: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has",
+        ),
+        (RuntimeError(), "RuntimeError"),
+        (OSError(errno.EIO, "Input/output error", "/data/x"), "Input/output error: /data/x"),
+    ],
+)
+def test_what_ends_a_run_is_said_in_plain_words_and_the_run_can_go_on(new_run, monkeypatch, error, said, capsys):
+    run = new_run()
+    step, count = trainer.Training.train_step, iter(range(100))
+
+    def train_step(self, images, labels):
+        if next(count) == 11:
+            raise error
+        return step(self, images, labels)
+
+    monkeypatch.setattr(trainer.Training, "train_step", train_step)
+    state, reason = train(run)
+    assert state == "failed"
+    assert reason.startswith(said)
+    assert "\n" not in reason
+    assert "Traceback" in capsys.readouterr().err
+    assert run.can_resume()
+    assert step_of(run.checkpoint) == 8
+
+
+# Orders.
+
+
+def test_orders_behind_the_one_that_ends_a_run_are_said_to_be_too_late(new_run, capsys):
+    run = new_run()
+    late = [{"command": "set", "name": "lr", "value": 1.0}, *STOP, {"command": "pause"}, {"command": "resume"}]
+    assert train(run, {3: late})[0] == "stopped"
+    assert capsys.readouterr().err == "too late, the run ends: pause\ntoo late, the run ends: resume\n"
+    assert len(told(run, "set")) == 1

@@ -1,0 +1,74 @@
+"""The real training process on a disk without room, whatever the umask; and who is with it in the machine."""
+
+import os
+import resource
+import stat
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from adam_tui.training import export, rundir
+from adam_tui.training.protocol import from_line
+
+PATIENCE = 60.0
+
+
+def until(true, what):
+    deadline = time.time() + PATIENCE
+    while not true():
+        assert time.time() < deadline, what
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def worker(new_run, few_digits):
+    """A run at work, started under a umask that forbids nothing."""
+    run = new_run("sgd", epochs=100_000, limit=0, data_dir=few_digits)
+    before = os.umask(0)
+    try:
+        process = rundir.start_worker(run)
+    finally:
+        os.umask(before)
+    yield run, process
+    process.kill()
+    process.wait()
+
+
+def listening(pid):
+    """The sockets of a process that wait for somebody to connect."""
+    waiting = set()
+    for table in ("tcp", "tcp6"):
+        rows = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+        waiting |= {f"socket:[{row.split()[9]}]" for row in rows if row.split()[3] == "0A"}
+    return {os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()} & waiting
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process, and /proc")
+def test_without_room_it_trains_on_says_so_and_tells_everything_once_there_is_room(worker):
+    run, process = worker
+    until(lambda: len(run.epochs()) >= 2, "it never trains")
+    assert {stat.S_IMODE(path.stat().st_mode) for path in run.path.iterdir()} == {0o600}
+    assert listening(process.pid) == set()
+
+    _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1000, most))  # as long as status.json, no longer
+    until(
+        lambda: "waits to be written" in run.status().reason and "checkpoint" in run.status().reason, "it is not said"
+    )
+    assert run.status().reason.startswith("File too large: ")
+    told, reached = len(run.epochs()), run.status().epoch
+    until(lambda: run.status().epoch > reached + 1, "it does not train on")
+    assert run.status().word == "running"
+    assert len(run.epochs()) == told
+
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
+    until(lambda: run.status().reason == "", "it is still said")
+    run.command("stop")
+    assert process.wait(PATIENCE) == 0
+    lines = (run.path / "metrics.jsonl").read_text().splitlines()
+    assert all(from_line(line) is not None for line in lines)
+    assert [step for step, _ in export.losses(run)] == list(range(1, run.status().step + 1))
+    assert len(run.epochs()) == run.status().epoch > reached + 1
+    assert "File too large" in run.log_tail(9)
