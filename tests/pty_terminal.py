@@ -15,6 +15,7 @@ import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyte
 
@@ -26,6 +27,14 @@ QUESTIONS = re.compile(rb"\x1b\[\?2026\$p|\x1b\[6n")
 UNKNOWN = re.compile(
     rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[\?2026[hl]"
 )
+
+
+# Private modes (DECSET) that a program may leave a terminal in, and what each is usually: off (l) or on (h).
+MODES = {
+    **dict.fromkeys((1000, 1002, 1003, 1006, 1015, 1016), ("mouse", b"l")),
+    **{1049: ("other screen", b"l"), 25: ("no cursor", b"h"), 2004: ("pastes", b"l"), 1004: ("focus", b"l")},
+    **{7: ("no wrap", b"h"), 2048: ("sizes", b"l")},
+}
 
 
 class Terminal:
@@ -46,6 +55,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
         self.status: int | None = None
+        self.used = 0.0  # seconds of a processor, once it has ended
         self._open = True
 
     def __enter__(self) -> Terminal:
@@ -118,15 +128,41 @@ class Terminal:
         """The exit status; AssertionError when the program still runs after so long."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            pid, status, used = os.wait4(self.pid, os.WNOHANG)
             if pid:
                 self.status = os.waitstatus_to_exitcode(status)
+                self.used = used.ru_utime + used.ru_stime
                 return self.status
             if self._open:
                 self.read(0.02)
             else:
                 time.sleep(0.02)
         raise AssertionError("the program still runs")
+
+    def settings(self) -> list[Any]:
+        """How the terminal treats what is typed and printed (termios)."""
+        return termios.tcgetattr(self.fd)
+
+    def left_on(self) -> set[str]:
+        """What a program has switched on and not off again; nothing once it has given the terminal back."""
+        on: set[str] = set()
+        for numbers, way in re.findall(rb"\x1b\[\?([0-9;]+)([hl])", self.raw):
+            for mode in map(int, numbers.split(b";")):
+                name, usual = MODES.get(mode, ("", b"l"))
+                if name:
+                    (on.discard if way == usual else on.add)(name)
+        if self.raw.rfind(b"\x1b[>") > self.raw.rfind(b"\x1b[<u"):
+            on.add("keyboard")
+        return on
+
+    def processor_time(self) -> float:
+        """Seconds of a processor that the program has used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def threads(self) -> int:
+        """How many threads the program has."""
+        return len(os.listdir(f"/proc/{self.pid}/task"))
 
     def colours(self) -> set[str]:
         """All background colours on the screen."""

@@ -1,10 +1,7 @@
 """The installed program on a real pseudo-terminal, its screen read through pyte."""
 
-import os
-import signal
 import time
 
-import pytest
 from pty_terminal import COMMAND, Terminal
 
 
@@ -51,21 +48,6 @@ def test_a_resized_terminal_is_filled_again():
         t.until(lambda: "╯" in t.screen.display[37] and "step" in t.screen.display[38])
         t.resize(40, 12)
         t.until("60×18")
-
-
-@pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM"])
-def test_signals_end_it(name):
-    with Terminal() as t:
-        t.until("x² + y²")
-        os.kill(t.pid, getattr(signal, name))
-        t.wait()
-
-
-def test_a_lost_connection_ends_it():
-    with Terminal() as t:
-        t.until("x² + y²")
-        t.hang_up()
-        t.wait()
 
 
 def test_what_another_program_wrote_is_painted_over_when_asked_and_after_a_resize_and_back():

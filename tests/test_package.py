@@ -72,7 +72,7 @@ def test_it_holds_every_file_of_the_package_and_nothing_else(wheel):
 def test_it_brings_the_command(wheel):
     scripts = ConfigParser()
     scripts.read_string(metadata(wheel, "entry_points.txt"))
-    assert dict(scripts["console_scripts"]) == {"adam-tui": "adam_tui.cli:main"}
+    assert dict(scripts["console_scripts"]) == {"adam-tui": "adam_tui.__main__:main"}
 
 
 def test_it_names_its_licence_and_what_it_needs(wheel):

@@ -43,13 +43,15 @@ ASCII_GLYPHS = str.maketrans(
     {
         **dict.fromkeys("│┊┆┤├‖┃", "|"),
         **dict.fromkeys("─┬┴╌━−–—╶╴", "-"),
-        **dict.fromkeys("└┘┌┐┼╰╯╭╮✛✚⊕", "+"),
-        **dict.fromkeys("●○◉•∘◯", "o"),
-        **dict.fromkeys("◆◇✕×✖✘", "x"),
+        **dict.fromkeys("└┘┌┐┼╰╯╭╮✛⊕", "+"),
+        **dict.fromkeys("●◉•∘", "o"),
+        **dict.fromkeys("○◯", "O"),
+        **dict.fromkeys("✕×✖", "x"),
+        **dict(zip("◆◇✚✦✘", "DDPYX", strict=True)),  # no lane's marker is like another's, a path or a minimum
         **dict.fromkeys("▲△▴", "^"),
         **dict.fromkeys("▼▽▾", "v"),
         **dict.fromkeys("■□", "#"),
-        **dict.fromkeys("★☆✦", "*"),
+        **dict.fromkeys("★☆", "*"),
         **dict.fromkeys("▸▶→", ">"),
         **dict.fromkeys("◀←◂", "<"),
         **{chr(c): "*" for c in range(0x2801, 0x2900)},
@@ -65,6 +67,7 @@ ASCII_GLYPHS = str.maketrans(
         "↑": "^",
         "↓": "v",
         "▀": "-",
+        **dict(zip("ᵗᵀₜκτψπΣḡéè½⇧⋯", "tTtktypSgeeHS~", strict=True)),
         "…": "~",
         "√": "v",
         "≤": "<",
@@ -75,6 +78,11 @@ ASCII_GLYPHS = str.maketrans(
         "\u2800": " ",
     }
 )
+
+
+# What the Linux console's fonts have in common beside ASCII: no braille, of the signs next to none.
+CONSOLE = frozenset("─│┌┐└┘├┤┬┴┼═║▀▄█▌▐░▒▓←↑→↓•◆" + "".join(map(chr, range(0xA1, 0x100))))
+CONSOLE_GLYPHS = str.maketrans("╭╮╰╯━┃‖●", "┌┐└┘═║║•")
 
 
 def color_depth(environ: Mapping[str, str], isatty: bool) -> Depth:
@@ -137,15 +145,22 @@ def to_ascii(character: str) -> str:
     return character[0].translate(ASCII_GLYPHS).encode("ascii", "replace").decode()
 
 
-def plain(cells: Cells, *, ascii: bool, few_colors: bool) -> Cells:
+def to_console(character: str) -> str:
+    """The character itself where the Linux console has it, else its likeness there."""
+    likeness = character[0].translate(CONSOLE_GLYPHS)
+    return likeness if likeness in CONSOLE else to_ascii(character)
+
+
+def plain(cells: Cells, *, ascii: bool, few_colors: bool, console: bool = False) -> Cells:
     """The picture for a terminal that lacks something: the same cells, with other glyphs.
 
-    With `ascii` every glyph is ASCII, as in `to_ansi`. With `few_colors` (sixteen, or none) the bands of a contour,
-    which would fall onto one colour or two, are shades of grey on black, or on white where the picture is light.
+    With `ascii` every glyph is ASCII, as in `to_ansi`; with `console` each is one that the Linux console has. With
+    `few_colors` (sixteen, or none) the bands of a contour, which would fall onto one colour or two, are shades of grey
+    on black, or on white where the picture is light.
     """
     light_paper = few_colors and bool((cells.bg @ LUMINANCE).mean() > 127)
     ramp = ASCII_SHADES if ascii else SHADES
-    glyph = _shaded(cells, ramp[::-1] if light_paper else ramp)
+    glyph = _shaded(cells, ramp[::-1] if light_paper else ramp) if ascii or few_colors else cells.glyph
     if few_colors:
         area = glyph != cells.glyph
         area |= np.isin(cells.glyph, HALF_BLOCKS)
@@ -155,9 +170,10 @@ def plain(cells: Cells, *, ascii: bool, few_colors: bool) -> Cells:
         fg[shade] = MIDDLE_GREY
         bg[area] = 255 if light_paper else 0
         cells = replace(cells, fg=fg, bg=bg)
-    if ascii:
+    if ascii or console:
+        likeness = to_ascii if ascii else to_console
         known, place = np.unique(glyph, return_inverse=True)
-        codes = [ord(to_ascii(chr(code & CODE_POINT))) for code in known.tolist()]
+        codes = [ord(likeness(chr(code & CODE_POINT))) for code in known.tolist()]
         glyph = np.array(codes, np.uint32)[place].reshape(glyph.shape)
     return replace(cells, glyph=glyph)
 

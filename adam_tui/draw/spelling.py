@@ -17,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.draw.ansi import BLACK, LUMINANCE, MIDDLE_GREY, WHITE, Depth, sgr, to_ansi16, to_xterm256
+from adam_tui.draw.ansi import ANSI_16, BLACK, LUMINANCE, MIDDLE_GREY, WHITE, Depth, sgr, to_ansi16, to_xterm256
 from adam_tui.draw.cells import Cells
+from adam_tui.draw.palette import LANE_CONTRAST, contrast
 
 COLOR_BITS = 26
 COLOR = (1 << COLOR_BITS) - 1
@@ -159,10 +160,26 @@ def _color_code(color: int, ground: int, depth: Depth, paper: int = DEFAULT) -> 
         return sgr(color, ground, depth)
     if depth == "256":
         return sgr(int(to_xterm256(_rgb(color))), ground, depth)
-    entry = int(to_ansi16(_rgb(color)))
-    if not paper & (DEFAULT | ENTRY) and entry == int(to_ansi16(_rgb(paper))):
-        entry = BLACK if _rgb(paper) @ LUMINANCE > MIDDLE_GREY else WHITE
-    return sgr(entry, ground, depth)
+    if paper & (DEFAULT | ENTRY):
+        return sgr(int(to_ansi16(_rgb(color))), ground, depth)
+    return sgr(_seen_on(color, paper), ground, depth)
+
+
+def _seen_on(ink: int, paper: int) -> int:
+    """The nearest of the sixteen to a colour; where it has less than 3:1, its bright twin, or the next nearest."""
+    on, distances = int(to_ansi16(_rgb(paper))), ((_rgb(ink).astype(float) - ANSI_16) ** 2).sum(axis=1)
+    first, *others = distances.argsort().tolist()
+    if first == on:  # text must never vanish
+        return BLACK if _rgb(paper) @ LUMINANCE > MIDDLE_GREY else WHITE
+    if np.ptp(ANSI_16[first]) == 0:  # a grey is meant to be faint
+        return int(first)
+    return next((entry for entry in (first, first ^ 8, *others) if _contrast_16(entry, on) >= LANE_CONTRAST), WHITE)
+
+
+@lru_cache(maxsize=256)
+def _contrast_16(a: int, b: int) -> float:
+    first, second = (tuple(ANSI_16[entry].tolist()) for entry in (a, b))
+    return contrast(first, second)
 
 
 def _rgb(color: int) -> NDArray[np.uint8]:

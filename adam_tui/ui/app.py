@@ -1,17 +1,17 @@
-"""The application: which modes there are, which colours they have, and how it ends when the terminal goes away."""
+"""The application: which modes there are, which colours they have, and what becomes of a bug."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding
+from textual.events import Event, Key, Paste
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from adam_tui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.draw.palette import Palette
@@ -24,8 +24,9 @@ from adam_tui.ui.plain_terminal import PlainTerminal
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
-from adam_tui.ui.terminal import ENDING_SIGNALS, terminal_depth
+from adam_tui.ui.terminal import is_console, terminal_depth
 from adam_tui.ui.theme import css_variables, palette_of, themes
+from adam_tui.ui.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -81,11 +82,12 @@ class AdamApp(PaintedApp):
     ) -> None:
         self._config = config or Config()
         super().__init__(taken)
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         few_colors = terminal_depth(os.environ) == "16"
-        self.terminal = PlainTerminal(ascii=ascii, few_colors=few_colors) if ascii or few_colors else None
-        if ascii and self.terminal is not None:
-            self._filters.append(self.terminal)
+        terminal = PlainTerminal(ascii=ascii, few_colors=few_colors, console=is_console(os.environ))
+        self.terminal = terminal if terminal.enabled or few_colors else None
+        if terminal.enabled:
+            self._filters.append(terminal)
         self._state = state
         self._first_mode = mode if run is None else "train"
         self._runs = runs
@@ -102,6 +104,16 @@ class AdamApp(PaintedApp):
         self._problems += problems
         self.set_keymap(self.keys)
         self._screens: dict[str, Screen[Any]] = {}
+        self._ahead = TypeAhead(self, super().on_event)
+
+    async def on_event(self, event: Event) -> None:
+        """Keys and pastes one after the other, see `type_ahead`; of a paste only what can be seen."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            if isinstance(event, Paste):
+                event.text = "".join(filter(str.isprintable, " ".join(event.text.split())))
+            await self._ahead.take(event)
+        else:
+            await super().on_event(event)
 
     @property
     def palette(self) -> Palette:
@@ -130,29 +142,25 @@ class AdamApp(PaintedApp):
         super().notify(harmless(message), **options | {"markup": False})
 
     def on_mount(self) -> None:
-        """Show the first mode, and leave cleanly when the terminal is gone."""
-        loop = asyncio.get_running_loop()
-        for name, status in ENDING_SIGNALS.items():
-            if hasattr(signal, name):  # not on Windows
-                try:
-                    loop.add_signal_handler(getattr(signal, name), self._end, status)
-                except (NotImplementedError, ValueError, RuntimeError):
-                    break  # no main thread, as in tests that run the app beside others
+        """What there is to do and to say once the first mode is shown."""
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())  # the terminal was another's meanwhile
         if not gc.isenabled():
             self.set_timer(STARTED_SECONDS, _collect_garbage_again)
         for problem in self._problems:
             self.notify(problem, title="Settings", severity="warning", timeout=12)
 
-    def _end(self, status: int) -> None:
-        """Textual alone would die without its clean-up, or spin on a closed terminal."""
-        self.exit(return_code=status)
-
     def _handle_exception(self, error: Exception) -> None:
-        """Textual ends here on a bug. It would print pages of traceback; they belong into a file."""
+        """Textual ends here on a bug. It would print pages of traceback; they belong into a file.
+
+        What breaks after it was told to end is none: half of it may not be there yet, or not any more.
+        """
+        ending, status = self._exit, self._return_code
         super()._handle_exception(error)
         self._exit_renderables.clear()
-        self.failure = self.failure or error
+        if ending:
+            self._return_code = status
+        else:
+            self.failure = self.failure or (error.error if isinstance(error, WorkerFailed) else error)
 
     def get_default_screen(self) -> Screen[Any]:
         """The first mode: with no blank screen below it, it is painted once at the start and not three times."""
@@ -204,6 +212,13 @@ class AdamApp(PaintedApp):
         fps = self._config.fps  # one that was asked for is kept even where the line is slow
         behind = (lambda: self.is_behind) if fps == DEFAULT_FPS else (lambda: False)
         return PlaygroundScreen(self._state, frames_per_second=fps, behind=behind)
+
+    def action_command_palette(self) -> None:
+        """ctrl+p: every action by its words."""
+        from adam_tui.ui.palette_commands import Palette
+
+        if not Palette.is_open(self):  # type: ignore[arg-type]
+            self.push_screen(Palette(id="--command-palette"))
 
     def action_perform(self, name: str) -> None:
         """Do a shared action: the bindings of the table end here."""

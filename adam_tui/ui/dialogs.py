@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Generic
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, ScreenResultType
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -16,7 +18,15 @@ from adam_tui.plain import harmless
 from adam_tui.ui.actions import Action
 
 
-class AskText(ModalScreen[str | None]):
+class Window(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
+    """A window that closes once: of a double click the second one would close what lies below it."""
+
+    def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
+        """Close with a result, unless that has been done."""
+        return super().dismiss(result) if self.is_active else AwaitComplete()
+
+
+class AskText(Window[str | None]):
     """Ask for one line of text; None is cancelled. `check` raises ValueError with one line when it will not do."""
 
     BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
@@ -60,7 +70,7 @@ class AskText(ModalScreen[str | None]):
         self.dismiss(event.value)
 
 
-class Choose(ModalScreen[str | None]):
+class Choose(Window[str | None]):
     """Ask one question with a key for each answer: (key, value, words); None is cancelled."""
 
     BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
@@ -87,7 +97,7 @@ class Choose(ModalScreen[str | None]):
                 )
 
 
-class ShowText(ModalScreen[None]):
+class ShowText(Window[None]):
     """Text to read: a log from its end, or what was copied from its beginning."""
 
     BINDINGS = [Binding(key, "dismiss(None)", "Close", show=False) for key in ("escape", "q", "enter")]
@@ -113,7 +123,7 @@ class ShowText(ModalScreen[None]):
             frame.scroll_end(animate=False)
 
 
-class Pick(ModalScreen[str | None]):
+class Pick(Window[str | None]):
     """Pick one of many: (value, title, detail); the detail of the highlighted one is shown below. None is cancelled."""
 
     BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
@@ -148,7 +158,7 @@ class Pick(ModalScreen[str | None]):
         self.dismiss(event.option_id)
 
 
-class Help(ModalScreen[None]):
+class Help(Window[None]):
     """The keys, by purpose."""
 
     BINDINGS = [

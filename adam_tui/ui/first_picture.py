@@ -33,6 +33,7 @@ from adam_tui.ui.terminal import (
     OTHER_SCREEN,
     OWN_SCREEN,
     SHOW_CURSOR,
+    is_console,
     is_remote,
     terminal_depth,
 )
@@ -71,9 +72,9 @@ def first_picture(state: PlaygroundState, config: Config, mode: str, *, ascii: b
     except Exception:  # a bug that the app will meet too, and it has a log for it
         yield None
         return
-    few_colors = memory.depth == "16"
-    if ascii or few_colors:
-        cells = plain(cells, ascii=ascii, few_colors=few_colors)
+    few_colors, console = memory.depth == "16", is_console(os.environ)
+    if ascii or few_colors or console:
+        cells = plain(cells, ascii=ascii, few_colors=few_colors, console=console)
     memory.put_cells(row, column, cells)
     with _taken(memory) as taken:
         yield taken

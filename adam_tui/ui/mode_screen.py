@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.events import Resize
 from textual.screen import Screen
 from textual.widget import Widget
@@ -91,8 +92,10 @@ class ModeScreen(Screen[None]):
         """Draw everything anew, in the colours of another theme; a subclass with pictures has its own."""
 
     def action_perform(self, name: str) -> None:
-        """Do what the table says under this name."""
-        action = next(a for a in (*self.ACTIONS, *SHARED_ACTIONS) if a.name == name)
+        """Do what the table says under this name; of two quick clicks, the second may be meant for the mode before."""
+        action = next((a for a in (*self.ACTIONS, *SHARED_ACTIONS) if a.name == name), None)
+        if action is None:
+            return
         if action.event is not None:
             self.dispatch(action.event)
         else:
@@ -106,6 +109,10 @@ class ModeScreen(Screen[None]):
     def dispatch(self, event: object) -> None:
         """Take an event to the screen's state; a subclass with a state has its own."""
         raise LookupError(f"{type(self).__name__} has no state for {event!r}")
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """A mode is left for another one, never closed: of two quick clicks on a window's answer this is the second."""
+        return AwaitComplete()
 
     def on_resize(self, event: Resize) -> None:
         """Below the smallest usable size, say which size is needed instead of drawing a ruin."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from adam_tui.ui.actions import Action
+from adam_tui.ui.dialogs import Window
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
 from adam_tui.ui.own_themes import PREFIX
+
+
+class Palette(CommandPalette, Window[None]):
+    """Textual's palette, which closes once as well."""
 
 
 class ActionCommands(Provider):

@@ -7,30 +7,31 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from adam_tui.draw.ansi import plain, to_ascii
+from adam_tui.draw.ansi import plain, to_ascii, to_console
 from adam_tui.draw.cells import Cells
 
 
 class PlainTerminal(LineFilter):
     """Fits pictures to the terminal, and, as a filter of Textual's, all other text.
 
-    `ascii`: every character is ASCII. `few_colors`: bands are told apart by shades, not by colours.
+    `ascii`: every character is ASCII. `console`: each is one that the Linux console has. `few_colors`: bands are told
+    apart by shades, not by colours.
     """
 
-    def __init__(self, *, ascii: bool, few_colors: bool) -> None:
-        super().__init__(enabled=ascii)
-        self.ascii, self.few_colors = ascii, few_colors
+    def __init__(self, *, ascii: bool, few_colors: bool, console: bool = False) -> None:
+        super().__init__(enabled=ascii or console)
+        self.ascii, self.few_colors, self.console = ascii, few_colors, console
 
     def fitted(self, cells: Cells) -> Cells:
         """The picture as this terminal can show it."""
-        return plain(cells, ascii=self.ascii, few_colors=self.few_colors)
+        return plain(cells, ascii=self.ascii, few_colors=self.few_colors, console=self.console)
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The segments in ASCII, each as wide as before."""
-        return [Segment(_ascii(text), style, control) for text, style, control in segments]
+        """The segments in characters that it has, each as wide as before."""
+        return [Segment(self._spelled(text), style, control) for text, style, control in segments]
 
-
-def _ascii(text: str) -> str:
-    if text.isascii():
-        return text
-    return "".join(to_ascii(character) * cell_len(character) for character in text)
+    def _spelled(self, text: str) -> str:
+        if text.isascii():
+            return text
+        likeness = to_ascii if self.ascii else to_console
+        return "".join(likeness(character) * cell_len(character) for character in text)

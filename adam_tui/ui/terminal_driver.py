@@ -8,10 +8,10 @@ import sys
 import time
 from typing import IO, TYPE_CHECKING, Any
 
-from textual.drivers.linux_driver import LinuxDriver
 from textual.events import CursorPosition
 
 from adam_tui.draw.spelling import RESET
+from adam_tui.ui.sturdy_driver import SturdyDriver
 from adam_tui.ui.terminal import OTHER_SCREEN
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class TerminalFile:
         return getattr(self._file, name)
 
 
-class TerminalDriver(LinuxDriver):
+class TerminalDriver(SturdyDriver):
     """Listens for the answers to the painter's questions, and takes over a terminal that shows a picture already."""
 
     def __init__(self, app: AdamApp, **settings: Any) -> None:
@@ -61,7 +61,7 @@ class TerminalDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         """Take the terminal, for the first time or again."""
-        super().start_application_mode()  # type: ignore[no-untyped-call]
+        super().start_application_mode()
         if self._taken is not None:
             self.attrs_before = self._taken.attributes  # not those that the early picture has set
             self._taken.holder = "app"
@@ -110,5 +110,5 @@ class TerminalDriver(LinuxDriver):
 
     def _wait_for_answers(self) -> None:
         end = time.monotonic() + ANSWERS_WAITED_FOR
-        while self._line is not None and self._line.unanswered and time.monotonic() < end:
+        while self._line is not None and self._line.unanswered and time.monotonic() < end and not self.in_a_hurry:
             time.sleep(0.01)

@@ -1,13 +1,18 @@
 """What is printed shows the picture's colours as well as the terminal can, and the picture even without any."""
 
 import re
+import unicodedata
 
 import numpy as np
 import pyte
 import pytest
 
-from adam_tui.draw.ansi import ASCII_SHADES, color_depth, plain, to_ansi, to_ansi16, to_ascii, to_xterm256
+from adam_tui.draw.ansi import ASCII_SHADES, color_depth, plain, to_ansi, to_ansi16, to_ascii, to_console, to_xterm256
 from adam_tui.draw.cells import Cells
+from adam_tui.draw.palette import MARKERS
+from adam_tui.engine.gallery import GALLERY
+from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.engine.surfaces import SURFACES
 
 WHITE, BLACK, AMBER, NIGHT = (255, 255, 255), (0, 0, 0), (255, 215, 0), (0, 0, 95)
 
@@ -190,7 +195,16 @@ def test_a_combining_mark_stays_with_its_letter_and_moves_nothing():
 def test_axes_and_states_have_ascii_likenesses():
     cells = Cells.blank(6, 1, (255, 255, 255), (0, 0, 0))
     cells.put(0, 0, "╶✓▴▾◂✦", (255, 0, 0))
-    assert to_ansi(cells, "none", ascii=True) == "-v^v<*"
+    assert to_ansi(cells, "none", ascii=True) == "-v^v<Y"
+
+
+def test_every_sign_of_the_texts_has_an_ascii_likeness():
+    rules = [text for each in OPTIMIZERS.values() for text in (each.title, *each.rule)]
+    knobs = [text for each in OPTIMIZERS.values() for knob in each.knobs for text in (knob.symbol, knob.meaning)]
+    scenes = [text for each in GALLERY.values() for text in (each.title, each.sentence)]
+    surfaces = [text for each in SURFACES.values() for text in (each.title, each.note)]
+    signs = {sign for sign in "".join([*rules, *knobs, *scenes, *surfaces]) if not unicodedata.combining(sign)}
+    assert [sign for sign in signs if to_ascii(sign) == "?" and sign != "?"] == []
 
 
 class TestPlain:
@@ -217,7 +231,20 @@ class TestPlain:
         assert (drawn.bg == picture.bg).all()
 
     def test_no_band_looks_like_a_marker_or_a_path(self):
-        assert not set(ASCII_SHADES) & set(map(to_ascii, "●◆▲■★▼○◇△□⣿⠁✛✕"))
+        assert not set(ASCII_SHADES) & set(map(to_ascii, f"{MARKERS}○◇△□⣿⠁✛✕"))
+
+    @pytest.mark.parametrize("likeness", [to_ascii, to_console])
+    def test_no_marker_looks_like_another_the_start_a_minimum_or_a_path(self, likeness):
+        signs = [likeness(sign) for sign in (*MARKERS, "○", "✛", "⣿")]
+        assert len(set(signs)) == len(signs)
+
+    def test_on_the_linux_console_bands_frames_and_blocks_stay_and_the_rest_has_likenesses(self, picture):
+        drawn = plain(picture, ascii=False, few_colors=True, console=True)
+        assert drawn.lines() == [" ▒▓•* "]
+        text = "╭─ α 0.9 ½ ▸ ⣿ ✓ β1 − m̂ ▀█░ ─╯"
+        shown = "".join(map(to_console, text.replace("\u0302", "")))
+        assert shown == "┌─ a 0.9 ½ > * v b1 - m ▀█░ ─┘"
+        shown.replace("½", "").encode("cp437")
 
     def test_a_picture_without_bands_stays_as_it_is(self):
         cells = Cells.blank(3, 1, (200, 200, 200), (10, 10, 20))

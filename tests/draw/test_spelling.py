@@ -102,7 +102,7 @@ def test_of_all_ways_to_draw_the_halves_the_shortest_is_found(halves):
         assert found <= length
 
 
-@pytest.mark.parametrize(("depth", "code"), [("truecolor", "38;2;255;0;0"), ("256", "38;5;196"), ("16", "31")])
+@pytest.mark.parametrize(("depth", "code"), [("truecolor", "38;2;255;0;0"), ("256", "38;5;196"), ("16", "91")])
 def test_a_terminal_with_fewer_colours_gets_the_nearest(depth, code):
     assert f"[{code};" in write([("x", look(0xFF0000, 0))], depth)[0]
 
@@ -110,6 +110,15 @@ def test_a_terminal_with_fewer_colours_gets_the_nearest(depth, code):
 def test_text_never_falls_onto_its_paper_in_16_colours():
     assert write([("x", look(0x0A0A0A, 0))], "16")[0] == "\x1b[97;40mx"
     assert write([("x", look(0xFAFAFA, 0xFFFFFF))], "16")[0] == "\x1b[30;107mx"
+
+
+def test_a_colour_in_16_is_one_that_is_seen_on_its_paper():
+    red, teal = 0xAA0000, 0x008787
+    assert write([("x", look(red, 0))], "16")[0] == "\x1b[91;40mx", "dark red on black is not"
+    assert write([("x", look(red, 0xFFFFFF))], "16")[0] == "\x1b[31;107mx"
+    assert write([("x", look(teal, 0))], "16")[0] == "\x1b[36;40mx"
+    assert write([("x", look(teal, 0xFFFFFF))], "16")[0] == "\x1b[90;107mx"
+    assert write([("x", look(0x555555, 0))], "16")[0] == "\x1b[90;40mx", "a grey is meant to be faint"
 
 
 def test_the_terminals_own_colours_keep_their_names():

@@ -1,96 +1,31 @@
-"""Run directories written by hand, as a training process would have left them or is leaving them."""
+"""Runs written by hand, and the app in the training mode on them."""
 
-import os
-import socket
-import time
-
-import numpy as np
 import pytest
+from made_runs import MadeRun
 
-from adam_tui.training import recipes, rundir
-from adam_tui.training.protocol import Diverged, Ended, Epoch, Sample, Started, Steps, to_line
-
-STEPS_PER_EPOCH = 10
-
-
-class MadeRun:
-    """A run whose process is this test: `tell` and `become` write what the process would."""
-
-    def __init__(self, runs, optimizer="adam", epochs=5, began=1000.0, **values):
-        self.run = rundir.create(recipes.make_spec(optimizer, values, epochs=epochs), runs)
-        self.id = self.run.id
-        self.time, self.step = began, 0
-
-    def tell(self, *events):
-        with open(self.run.path / "metrics.jsonl", "a", encoding="utf-8") as file:
-            file.writelines(map(to_line, events))
-
-    def start(self):
-        self.tell(Started(self.time, 0, self.id, self.run.spec(), "cpu (2 threads)", "bfloat16", 62346, 10, "2.9.0"))
-        self.become("running")
-        return self
-
-    def steps(self, losses, seconds=1.0):
-        self.time += seconds
-        self.step += len(losses)
-        self.tell(Steps(self.time, self.step, tuple(losses)))
-        return self
-
-    def epoch(self, number, accuracy, test_loss=0.05):
-        self.time += 0.5
-        self.tell(Epoch(self.time, self.step, number, 0.1, test_loss, accuracy, 1.5, 640.0))
-        self.become("running", epoch=number)
-        return self
-
-    def sample(self, predictions, confidence=0.987):
-        self.tell(Sample(self.time, self.step, tuple(range(10)), tuple(predictions), (confidence,) * 10))
-        return self
-
-    def train(self, epochs, accuracy=0.9):
-        """Whole epochs of ten steps, each a little better."""
-        for number in range(1, epochs + 1):
-            self.steps([2.3 / (self.step + i + 1) for i in range(STEPS_PER_EPOCH)])
-            self.epoch(number, accuracy + number / 100)
-        return self
-
-    def diverge(self):
-        self.tell(Diverged(self.time, self.step))
-        return self.end("failed", f"diverged at step {self.step}: the loss is not finite")
-
-    def end(self, state, reason="asked to stop"):
-        self.tell(Ended(self.time, self.step, state, reason))
-        self.become(state, reason)
-        return self
-
-    def become(self, state, reason="", epoch=0):
-        status = rundir.Status(state, os.getpid(), socket.gethostname(), time.time(), self.step, epoch, reason)
-        self.run.write_status(status)
-
-    def evaluate(self, mistakes=12):
-        """What an evaluation leaves: a 4 is taken for a 9, twelve times."""
-        confusion = np.diag(np.full(10, 980))
-        confusion[4, 9] = mistakes
-        rng = np.random.default_rng(0)
-        np.savez(
-            self.run.path / "evaluation.npz",
-            epoch=2,
-            confusion=confusion,
-            worst_images=rng.integers(0, 255, (mistakes, 28, 28)).astype(np.uint8),
-            worst_indices=np.arange(mistakes),
-            worst_labels=np.full(mistakes, 4),
-            worst_predictions=np.full(mistakes, 9),
-            worst_confidences=np.full(mistakes, 0.98, np.float32),
-            filters=rng.normal(size=(32, 5, 5)).astype(np.float32),
-            sample_images=np.zeros((10, 28, 28), np.uint8),
-            sample_labels=np.arange(10),
-        )
-
-    def orders(self):
-        path = self.run.path / "control.jsonl"
-        return path.read_text() if path.exists() else ""
+from adam_tui.training import rundir
+from adam_tui.ui.app import AdamApp
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.train import screen as train_screen
 
 
 @pytest.fixture
 def made_run(tmp_path):
     """Make a run in `tmp_path`."""
     return lambda *names, **values: MadeRun(tmp_path, *names, **values)
+
+
+@pytest.fixture
+def training_app(tmp_path, monkeypatch):
+    """The app in the training mode, on the runs in `tmp_path`, which it looks at all the time."""
+    monkeypatch.setattr(train_screen, "AT_WORK", 0.05)
+    monkeypatch.setattr(train_screen, "AT_REST", 0.05)
+    monkeypatch.setattr(train_screen, "SECONDS_PER_NUMBERS", 0.0)
+    monkeypatch.setattr(train_screen, "SECONDS_PER_CURVES", 0.0)
+    return AdamApp(PlaygroundState(), mode="train", runs=tmp_path)
+
+
+@pytest.fixture
+def no_process(monkeypatch):
+    """A start makes the directory; the process is left to the test."""
+    monkeypatch.setattr(rundir, "start_worker", lambda run: type("Process", (), {"poll": lambda self: None})())

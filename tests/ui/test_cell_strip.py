@@ -36,7 +36,7 @@ def test_where_no_painter_paints_it_is_rendered_for_the_consoles_colours():
     strip = CellStrip(Row(["x"], [look(0xFF0000, 0)]), 0, 1)
     assert strip.render(Console(color_system="truecolor")) == "\x1b[38;2;255;0;0;48;2;0;0;0mx\x1b[m"
     assert "38;5;196" in strip.render(Console(color_system="256"))
-    assert "31;40" in strip.render(Console(color_system="standard"))
+    assert "91;40" in strip.render(Console(color_system="standard"))
 
 
 def test_whatever_else_a_strip_can_do_it_still_can():

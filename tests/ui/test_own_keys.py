@@ -1,6 +1,7 @@
 """Keys from the settings: they work, the old ones do not, and footer, help and palette show the new ones."""
 
 import pytest
+from textual.command import CommandPalette
 
 from adam_tui.config import Config
 from adam_tui.ui.app import AdamApp
@@ -52,7 +53,7 @@ async def test_a_shared_key_and_the_palette_can_be_set():
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("ctrl+k")
         await pilot.pause()
-        assert type(app.screen).__name__ == "CommandPalette"
+        assert isinstance(app.screen, CommandPalette)
         await pilot.press("escape")
         await pilot.press("f5")
         await pilot.pause()

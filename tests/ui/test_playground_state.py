@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from adam_tui.engine.gallery import GALLERY
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario
+from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import start_of, trajectories
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.state import PlaygroundState
@@ -172,6 +174,25 @@ def test_zoom_keeps_the_crosshair_in_its_place():
     assert near.crosshair == placing.crosshair
     share = (placing.crosshair[0] - placing.looked_at.x_min) / placing.looked_at.size[0]
     assert (near.crosshair[0] - near.looked_at.x_min) / near.looked_at.size[0] == pytest.approx(share)
+
+
+@pytest.mark.parametrize("events", [[e.Pan(1, 0)] * 10, [e.Pan(-1, -1)] * 40, [e.Pan(1, 1)] * 9 + [e.ResetView()]])
+def test_the_crosshair_stays_in_what_is_looked_at(events):
+    placing = after(PlaygroundState(), e.Place())
+    moved = after(placing, *events)
+    assert moved.looked_at.clamped(moved.crosshair) == moved.crosshair
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_far_away_and_close_by_two_columns_are_never_one_float(surface):
+    state = PlaygroundState(Scenario(surface=surface))
+    for events in ([e.Zoom(-1)] * 40, [e.Pan(1, 1)] * 2000, [e.Zoom(1)] * 150):
+        state = after(state, *events)
+    window = state.looked_at
+    columns = np.linspace(window.x_min, window.x_max, 300)
+    rows = np.linspace(window.y_min, window.y_max, 200)
+    assert len(np.unique(columns)) == 300
+    assert len(np.unique(rows)) == 200
 
 
 def test_zoom_has_ends():

@@ -1,72 +1,115 @@
-"""Keys, clicks, pastes and resizes in any order: nothing raises, nothing freezes, the state stays sound.
+"""Keys, mouse, pastes, resizes and happenings in any order: nothing raises, nothing freezes, the state stays sound.
 
-A run of the suite takes some; ADAM_TUI_FUZZ=10000 takes as many as it says, from as many seeds.
+A short part of what `campaigns/keys.py` does for hours: once plainly at random in every mode, and once by hypothesis,
+which finds a shorter way to what it breaks.
 """
 
-import os
-import random
+import asyncio
+import contextvars
+import tempfile
+from pathlib import Path
 
 import pytest
-from textual.events import Paste
+from any_events import EVERYWHERE, HAPPENINGS, IN_WINDOWS, LEAST_SIZE, MODES, OTHERS, PASTES, Session
+from campaigns.keys import campaign
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from sound import app_is_sound
 
-from adam_tui.engine.scenario import MAX_LANES
-from adam_tui.ui.app import AdamApp
-from adam_tui.ui.mode_screen import ModeScreen
-from adam_tui.ui.playground.screen import PlaygroundScreen
-from adam_tui.ui.playground.state import PlaygroundState
-
-COUNT = int(os.environ.get("ADAM_TUI_FUZZ", "80"))
-SEEDS = range(max(2, COUNT // 1000))
-# q, ctrl+c and ctrl+q end the program, 2 needs runs of its own, e and T have effects outside.
-KEYS = [
-    *"abcdfghijklmnoprsuvwxyz0,.<>+-=[]?ADFGHJKLMNOPRSZ",
-    *("space", "enter", "escape", "backspace", "tab", "up", "down", "left", "right", "shift+left", "shift+right"),
-    *("home", "end", "pageup", "pagedown", "ctrl+r", "ctrl+p", "f1", "1", "3"),
-]
-PASTES = ["0.1", "-1", "1e400", "nan", "x^2 + y^2", "\x00\x1b[31m", "١٢", "9" * 400, "1,2", "\n\n", "🙂"]
-SIZES = [(20, 5), (59, 18), (60, 18), (80, 24), (120, 40), (200, 55), (300, 100)]
+EVENTS = 100
+TABLES = [key for _, actions in MODES.values() for action in actions for key in action.keys.split(",")]
+shares = st.floats(0, 1, exclude_max=True)
 
 
-def check(app):
-    playground = app._screens["playground"]
-    state = playground.state
-    scenario = state.scenario
-    assert 0 <= state.step <= scenario.steps
-    assert 0 <= state.lane < len(scenario.lanes) <= MAX_LANES
-    assert 0 <= state.knob < len(state.chosen_lane.rule.knobs)
-    assert len(state.ghosts) <= len(scenario.lanes)
-    assert state.looked_at.size[0] > 0
-    assert len(state.past) <= 200
-    assert app.is_running
+@pytest.mark.parametrize("mode", MODES)
+async def test_whatever_is_done_in_a_mode_it_stays_sound_and_answers(mode, tmp_path):
+    told = await campaign(mode, 1, EVENTS, tmp_path)
+    if told.failure is not None:
+        raise AssertionError(f"after {told.done[-10:]}") from told.failure
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-async def test_any_keys_in_any_order(seed):
-    chance = random.Random(seed)
-    app = AdamApp(PlaygroundState())
-    done = []
-    async with app.run_test(size=(120, 40)) as pilot:
-        app.copy_to_clipboard = lambda text: None
-        for _ in range(min(COUNT, 1000)):
-            what = chance.random()
-            if what < 0.9:
-                done.append(chance.choice(KEYS))
-                await pilot.press(done[-1])
-            elif what < 0.94:
-                done.append(("paste", chance.choice(PASTES)))
-                app.screen.post_message(Paste(done[-1][1]))
-            elif what < 0.97:
-                done.append(("resize", chance.choice(SIZES)))
-                await pilot.resize_terminal(*done[-1][1])
-            else:
-                width, height = app.size
-                done.append(("click", (chance.randrange(width), chance.randrange(height))))
-                await pilot.click(offset=done[-1][1])
-            assert app._exception is None, done[-20:]
-            check(app)
-        while not isinstance(app.screen, ModeScreen):
-            await pilot.press("escape")
-        await pilot.resize_terminal(120, 40)
-        await pilot.press("1")
-        await pilot.pause()
-        assert isinstance(app.screen, PlaygroundScreen), "it answers still"
+class AnyOrder(RuleBasedStateMachine):
+    """The app in one event loop for as long as an example lasts."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.loop, self.context = asyncio.new_event_loop(), contextvars.copy_context()
+        self.session = Session(Path(self.folder.name))
+        self.wait_for(self.session.__aenter__())
+
+    def wait_for(self, coroutine):
+        return self.loop.run_until_complete(self.loop.create_task(coroutine, context=self.context))
+
+    def do(self, *event):
+        self.wait_for(self.session.do(event))
+
+    def place(self, across, down):
+        width, height = self.session.app.size
+        return int(across * width), int(down * height)
+
+    @rule(key=st.sampled_from(TABLES))
+    def press_a_key_of_some_table(self, key):
+        self.do("key", key)
+
+    @rule(key=st.sampled_from(EVERYWHERE + OTHERS))
+    def press_another_key(self, key):
+        self.do("key", key)
+
+    @rule(keys=st.lists(st.sampled_from(IN_WINDOWS), min_size=1, max_size=5))
+    def type_fast(self, keys):
+        for key in keys[:-1]:
+            self.wait_for(self.session.do(("key", key), hurry=True))
+        self.do("key", keys[-1])
+
+    @rule(text=st.sampled_from(PASTES) | st.text(max_size=20))
+    def paste(self, text):
+        self.do("paste", text)
+
+    @rule(across=shares, down=shares, button=st.sampled_from((0, 1, 2)), times=st.integers(1, 3))
+    def click(self, across, down, button, times):
+        self.do("click", *self.place(across, down), button, times)
+
+    @rule(across=shares, down=shares, to_across=shares, to_down=shares)
+    def drag(self, across, down, to_across, to_down):
+        self.do("drag", *self.place(across, down), *self.place(to_across, to_down))
+
+    @rule(across=shares, down=shares, downward=st.booleans())
+    def scroll(self, across, down, downward):
+        self.do("scroll", *self.place(across, down), downward, 3)
+
+    @rule(width=st.integers(LEAST_SIZE[0], 120), height=st.integers(LEAST_SIZE[1], 36))
+    def resize(self, width, height):
+        self.do("resize", width, height)
+
+    @rule(mode=st.sampled_from(sorted(MODES)))
+    def go_to_a_mode(self, mode):
+        self.do("mode", mode)
+
+    @rule(what=st.sampled_from(HAPPENINGS), which=st.integers(0, 20))
+    def something_happens_to_a_run(self, what, which):
+        self.do("run", what, which)
+
+    @invariant()
+    def it_is_sound(self):
+        if self.session.calm:
+            app_is_sound(self.session.app, whole=True)
+
+    def teardown(self):
+        try:
+            self.wait_for(self.session.__aexit__(None, None, None))
+        finally:
+            self.loop.close()
+            self.folder.cleanup()
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(
+    max_examples=8,
+    stateful_step_count=20,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)

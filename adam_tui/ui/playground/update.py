@@ -49,7 +49,7 @@ from adam_tui.ui.playground.events import (
     Undo,
     Zoom,
 )
-from adam_tui.ui.playground.state import FILLS, SPEEDS, PlaygroundState, Switch
+from adam_tui.ui.playground.state import FILLS, SPEEDS, PlaygroundState, Switch, Window
 
 if TYPE_CHECKING:
     from adam_tui.engine.gallery import Exhibit
@@ -58,6 +58,7 @@ T = TypeVar("T")
 ZOOM = 0.7
 # The closest and the widest look, as shares of the surface's own bounds: beyond it floats or the eye give out.
 ZOOM_LIMITS = (1e-9, 1e3)
+FINEST = 1e-11  # the width of a window as a share of its distance from 0: finer, and two columns would be one float
 PAN = 0.15  # of the window
 CROSSHAIR_STEP = 1 / 40  # of the window
 CROSSHAIR_COARSE = 1 / 8
@@ -153,9 +154,9 @@ def _happened(state: PlaygroundState, event: Event) -> PlaygroundState:
         case Zoom(notches):
             return _zoomed(state, ZOOM**notches)
         case Pan(right, up):
-            return replace(state, window=state.looked_at.panned(right * PAN, up * PAN))
+            return _looking(state, state.looked_at.panned(right * PAN, up * PAN))
         case ResetView():
-            return replace(state, window=None)
+            return replace(_looking(state, Window(*state.surface.bounds)), window=None)
         case CycleFill():
             return replace(state, fill=_next(FILLS, state.fill, 1))
         case Toggle(what):
@@ -339,6 +340,13 @@ def _arrow(state: PlaygroundState, event: Arrow) -> PlaygroundState:
 
 
 def _zoomed(state: PlaygroundState, factor: float) -> PlaygroundState:
-    window = state.looked_at.zoomed(factor, state.crosshair)
-    share = window.size[0] / state.surface.width
-    return replace(state, window=window) if ZOOM_LIMITS[0] < share < ZOOM_LIMITS[1] else state
+    return _looking(state, state.looked_at.zoomed(factor, state.crosshair))
+
+
+def _looking(state: PlaygroundState, window: Window) -> PlaygroundState:
+    """Look at another part of the plane, with the crosshair in it; not where floats or the eye would give out."""
+    near, far = (limit * state.surface.width for limit in ZOOM_LIMITS)
+    width, away = window.size[0], max(map(abs, window.bounds))
+    if not (near < width < far and away < 2 * far and width > away * FINEST):
+        return state
+    return replace(state, window=window, crosshair=state.crosshair and window.clamped(state.crosshair))

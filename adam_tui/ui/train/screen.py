@@ -130,14 +130,19 @@ class TrainScreen(ModeScreen):
 
     def body(self) -> Iterable[Widget]:
         """The charts, the panels beside them, the digits and the progress line."""
-        views = {name: CellView(id=f"train-{name}", classes="panel") for name in FRAMED}
+        views = {
+            name: CellView(
+                partial(self._picture, name), id=f"train-{name}", classes="panel" if name in FRAMED else None
+            )
+            for name in PANELS
+        }
         left = Vertical(views["loss"], views["accuracy"], id="train-left")
         right = Vertical(views["runs"], views["knobs"], views["now"], views["extra"], id="train-side")
         yield views["table"]
         yield Horizontal(left, right, id="body")
         yield views["strip"]
-        yield CellView(id="train-line")
-        yield CellView(id="train-progress")
+        yield views["line"]
+        yield views["progress"]
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter now."""
@@ -392,6 +397,10 @@ class TrainScreen(ModeScreen):
             self.feed.closer = closer
             if closer and self._timer is not None:
                 self._look_after(READING)
+
+    def _picture(self, name: str, size: Size) -> Cells:
+        """What a panel shows that is seen in another size than before, perhaps after it was hidden for a while."""
+        return self._cells(name, size.width, size.height)
 
     def _cells(self, name: str, width: int, height: int) -> Cells:
         state, histories, palette = self.state, self.feed.histories, self._palette
