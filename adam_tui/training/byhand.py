@@ -71,12 +71,12 @@ class Gradients:
 
         # Forward.
         windows = batch.windows_of(images)
-        sums = torch.conv2d(windows, self._filters)  # (n, 4 places × 32, 12, 12)
+        sums = _channels_last(torch.conv2d(windows, self._filters))  # (n, 4 places × 32, 12, 12)
         places = sums.as_strided((n * 144, 4, 32), (128, 32, 1)).view(self._compared).unbind(1)
         hidden = batch.largest_of(places)
         sums2 = torch.conv2d(hidden, self._filters2, self._bias2)  # (n, 64, 8, 8)
         pooled, where = functional.max_pool2d_with_indices(sums2, [2, 2])
-        features = pooled.relu_().as_strided((n, 1024), (1024, 1))
+        features = _channels_last(pooled).relu_().as_strided((n, 1024), (1024, 1))
         scores = torch.addmm(self._bias3, features, self._matrix.t())
         logs = scores.log_softmax(1, torch.float32)
         loss = functional.nll_loss(logs, labels)
@@ -90,7 +90,7 @@ class Gradients:
         d_pooled = d_pooled.as_strided((n, 64, 4, 4), (1024, 1, 256, 64))
         d_sums2 = _pool_backward(d_pooled, sums2, [2, 2], [2, 2], [0, 0], [1, 1], False, where)
         d_hidden, d_filters2, d_bias2 = _weights_backward(d_sums2, hidden, self._filters2, [64], [True, True, True])
-        batch.pass_back(d_hidden, places)  # sums are now the gradients of the sums
+        batch.pass_back(_channels_last(d_hidden), places)  # sums are now the gradients of the sums
         _, d_filters, _ = _weights_backward(sums, windows, self._filters, None, [False, True, False])
         d_first = d_filters.view(-1).index_select(0, self._four_numbers).view(4, 832).sum(0, dtype=torch.float32)
         torch._foreach_copy_(
@@ -159,6 +159,11 @@ def _four_places(matrix: Tensor) -> tuple[Tensor, Tensor]:
     rows = 32 * ROW
     filters = matrix.as_strided((2, 2, 32, 5, 5), (2 * rows + 1, rows + 6, ROW, 1, 6))
     return filters, matrix.as_strided((4, 32), (rows, ROW), WINDOW)
+
+
+def _channels_last(images: Tensor) -> Tensor:
+    """The images themselves, where oneDNN computed them; others may have made them in another order."""
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 def _channels_first(matrix: Tensor) -> Tensor:
