@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adam_tui.training import board, byhand, data, evaluation, machine, model, optim, system
+from adam_tui.training import board, data, evaluation, gradients, machine, model, optim, system
 from adam_tui.training.journal import Journal, note, note_error
 from adam_tui.training.layers import LayerWatch
 from adam_tui.training.protocol import (
@@ -86,8 +86,8 @@ class Training:
         torch.manual_seed(spec.seed)
         self.network = model.build(self.device)
         self.optimizer = optim.build(spec.optimizer, self.network, spec.hyperparameters)
-        on_cpu = self.device.type == "cpu"
-        self.gradients = byhand.Gradients(self.network, self.precision) if on_cpu else self.by_autograd
+        full_batch = self.digits.batch(torch.arange(min(spec.batch_size, self.images), device=self.device))
+        self.gradients = gradients.fastest(self.by_autograd, self.network, *full_batch)
         self.sampler = torch.Generator().manual_seed(spec.seed)
         self.epoch_start = self.sampler.get_state()  # from it the epoch's order is drawn again
         self.layers = LayerWatch(self.network)
