@@ -1,6 +1,6 @@
 """How long until 99.0% of the test images are read rightly: our training beside the article's loop, seed by seed.
 
-`python tests/bench/time_to_accuracy.py [SEED …]` tells every run as it ends and then the medians as JSON. Both train the
+`python tests/bench/time_to_accuracy.py [SEED …]` tells every run as it ends, then the medians as JSON. Both train the
 same network with Adam at 5e-4 in batches of 64, ours with automatic precision, each in a process of its own with all
 cores, in turns. Both are tested after every epoch on all test images; the first epoch with 99.0% ends a run.
 
