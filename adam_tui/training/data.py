@@ -41,6 +41,10 @@ class Digits:
     sample_images: torch.Tensor
     sample_labels: tuple[int, ...]
 
+    def batch(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The training images and labels of that number, on the device."""
+        return self.train_images.index_select(0, index), self.train_labels.index_select(0, index)
+
 
 def load(
     device: torch.device,

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adam_tui.training import board, data, evaluation, machine, model, optim, system
+from adam_tui.training import board, data, evaluation, gradients, machine, model, optim, system
 from adam_tui.training.journal import Journal, note, note_error
 from adam_tui.training.layers import LayerWatch
 from adam_tui.training.protocol import (
@@ -86,6 +86,8 @@ class Training:
         torch.manual_seed(spec.seed)
         self.network = model.build(self.device)
         self.optimizer = optim.build(spec.optimizer, self.network, spec.hyperparameters)
+        full_batch = self.digits.batch(torch.arange(min(spec.batch_size, self.images), device=self.device))
+        self.gradients = gradients.fastest(self.by_autograd, self.network, *full_batch)
         self.sampler = torch.Generator().manual_seed(spec.seed)
         self.epoch_start = self.sampler.get_state()  # from it the epoch's order is drawn again
         self.layers = LayerWatch(self.network)
@@ -159,7 +161,7 @@ class Training:
                 break
             if measured := self.layers.wants(progress.batch, self.batches):
                 self.layers.before_step()
-            self.pending.append(self.train_step(digits.train_images[index], digits.train_labels[index]))
+            self.pending.append(self.train_step(*digits.batch(index)))
             if measured:
                 self.layers.after_step()
             progress.batch += 1
@@ -180,10 +182,15 @@ class Training:
 
     def train_step(self, images: Tensor, labels: Tensor) -> Tensor:
         """One step; the loss (a scalar, mean over the batch) stays on the device, so a GPU is never waited for."""
+        loss = self.gradients(images, labels)
+        self.optimizer.step()
+        return loss
+
+    def by_autograd(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The loss of a batch; its gradients are in the weights' `grad`."""
         loss = functional.cross_entropy(self.scores(images), labels)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
         return loss.detach()
 
     def scores(self, images: Tensor) -> Tensor:

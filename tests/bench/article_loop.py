@@ -26,11 +26,11 @@ def network() -> nn.Sequential:
     )
 
 
-def steps(root: str) -> Iterator[int]:
-    """Train on the MNIST under `root` for as long as it is asked; yields the images of each step."""
+def steps(root: str, model: nn.Sequential) -> Iterator[int]:
+    """Train the model on the MNIST under `root` for as long as it is asked; yields the images of each step."""
     seen = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
     loader = DataLoader(datasets.MNIST(root, train=True, transform=seen), batch_size=BATCH, shuffle=True)
-    model, criterion = network(), nn.CrossEntropyLoss()
+    criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
     losses = []
     while True:

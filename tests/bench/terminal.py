@@ -6,8 +6,6 @@ import contextlib
 import json
 import os
 import random
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +17,8 @@ from bench.wire import CELLS, FRAME, SIZE, Wire, app, bare
 from pty_terminal import COMMAND, KEYS, Terminal
 
 from adam_tui.engine.surfaces import SURFACES
+from adam_tui.training import rundir
+from adam_tui.training.recipes import make_spec
 
 FIVE_LANES = ("--surface", "rosenbrock", "--steps", "2000", *(f"--lane={name}" for name in RACE))
 SLOW = 20_000  # bytes a second of the slow line
@@ -229,8 +229,9 @@ class _Images:
 
 @contextlib.contextmanager
 def _training(runs: str) -> Iterator[_Images]:
-    command = [*COMMAND, "train", "--runs", runs, "--format", "jsonl", "--no-queue"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr)
+    """A run with the defaults, in a session of its own as the app starts it."""
+    run = rundir.create(make_spec("adam", {}, epochs=500, queue=False), Path(runs))
+    process = rundir.start_worker(run)
     try:
         images = _Images(runs)
         while not images.count():

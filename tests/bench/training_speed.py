@@ -33,7 +33,7 @@ def ours(training: trainer.Training) -> Iterator[int]:
     while True:
         for index in torch.randperm(training.images).split(training.spec.batch_size):
             training.obey()
-            training.pending.append(training.train_step(digits.train_images[index], digits.train_labels[index]))
+            training.pending.append(training.train_step(*digits.batch(index)))
             if time.perf_counter() - told >= trainer.REPORT_SECONDS:
                 torch.stack(training.pending).tolist()
                 training.pending.clear()
@@ -47,7 +47,7 @@ def measured() -> dict[str, float]:
         journals = [Journal(rundir.create(RunSpec(precision=name), Path(runs))) for name in ("float32", "auto")]
         trainings = [trainer.Training(journal.run.spec(), journal) for journal in journals]
         loops = {
-            "article": article_loop.steps(str(root)),
+            "article": article_loop.steps(str(root), article_loop.network()),
             **{name: ours(training) for name, training in zip(("float32", "automatic"), trainings, strict=True)},
         }
         speeds: dict[str, list[float]] = {name: [] for name in loops}

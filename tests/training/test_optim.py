@@ -165,3 +165,47 @@ def test_muon_moves_filters_as_torchs_muon_moves_their_matrix_and_biases_as_adam
         # entry of a step is about 0.2·lr, so 3 steps agree to some percent of that.
         tolerance = 5e-4 if weight.ndim > 1 else 1e-7
         torch.testing.assert_close(weight.detach().reshape(matrix.shape), matrix, rtol=0.0, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", ["adam", "amsgrad", "adamw"])
+def test_adam_is_torchs_fused_adam_in_every_bit_whatever_is_turned_saved_and_loaded(name):
+    torch.manual_seed(6)
+    network, twin = (model.build(torch.device("cpu")) for _ in range(2))
+    twin.load_state_dict(network.state_dict())
+    values = TRAINING_OPTIMIZERS[name].defaults()
+    ours, kind = optim.build(name, network, values), torch.optim.AdamW if name == "adamw" else torch.optim.Adam
+    torchs = kind(twin.parameters(), fused=True, amsgrad=name == "amsgrad")
+    for key, value in values.items():
+        optim.set_hyperparameter(torchs, key, value)
+    for step in range(100):
+        if step in (20, 60):
+            for key, value in {"lr": 0.01 / step, "beta1": 0.5, "beta2": 0.9, "eps": 1e-4, "weight_decay": 0.1}.items():
+                optim.set_hyperparameter(ours, key, value)
+                optim.set_hyperparameter(torchs, key, value)
+        if step == 40:
+            saved = io.BytesIO()
+            torch.save(ours.state_dict(), saved)
+            saved.seek(0)
+            ours = optim.build(name, network, values)
+            ours.load_state_dict(torch.load(saved, weights_only=True))
+        for weight, other in zip(network.parameters(), twin.parameters(), strict=True):
+            weight.grad = torch.randn_like(weight)
+            other.grad = weight.grad.clone()
+        ours.step()
+        torchs.step()
+        assert all(torch.equal(a, b) for a, b in zip(network.parameters(), twin.parameters(), strict=True)), step
+
+
+@pytest.mark.parametrize("fault", [None, lambda *tensors, **options: None])
+def test_adam_leaves_its_step_to_torch_where_its_kernel_is_another(fault, monkeypatch):
+    assert optim._kernel_is_known()
+    optim._kernel_is_known.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(optim, "_fused_step", fault)
+        network = Points(np.ones(2))
+        adam = optim.build("adam", network, {"lr": 0.1})
+        for _ in range(3):
+            network.x.grad = torch.ones_like(network.x)
+            adam.step()
+        np.testing.assert_allclose(network.x.detach(), np.ones(2) - 0.3, rtol=1e-6)
+    optim._kernel_is_known.cache_clear()
