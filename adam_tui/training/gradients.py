@@ -1,11 +1,13 @@
 """The fastest way on this device to the loss and its gradients that gives what autograd gives here.
 
-On a CPU they are written out (`byhand`), on a CUDA device autograd's work is recorded once and replayed. Both lean on
-how torch is made within, so each must first give autograd's answer to a batch; if it does not, autograd does the work.
+On a CPU they are written out (`byhand`). On a CUDA device autograd's work can be recorded once and replayed; until that
+has been measured on one, only where ADAM_TUI_CUDA_GRAPH=1 asks for it. Both lean on how torch is made within, so each
+must first give autograd's answer to a batch; if it does not, autograd does the work.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import torch
@@ -34,6 +36,8 @@ def fastest(by_autograd: Gradients, network: nn.Sequential, images: Tensor, labe
         "cpu": lambda: byhand.Gradients(network, images.dtype),
         "cuda": lambda: Replayed(by_autograd, network, images, labels, record),
     }
+    if os.environ.get("ADAM_TUI_CUDA_GRAPH") != "1":
+        del ways["cuda"]
     if images.device.type not in ways:
         return by_autograd
     if images.device.type == "cpu":
