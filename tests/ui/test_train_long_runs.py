@@ -1,9 +1,8 @@
 """A run of which only the newest losses are kept, on the screen: exact where it is read, drawn as it grows."""
 
-import time
-
 import numpy as np
 import pytest
+from training_pilot import panel, until
 
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
@@ -16,19 +15,6 @@ KEYS = (
     "up right o D backspace h left i left m m z z comma full_stop g w l escape escape g g l A a [ ] "
     "v V tab s S down tab"
 )
-
-
-def panel(app, name):
-    cells = app.screen.query_one(f"#train-{name}", CellView).cells
-    return "\n".join(cells.lines()) if cells is not None else ""
-
-
-async def until(pilot, true, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        await pilot.pause(0.02)
-    await pilot.pause()
 
 
 @pytest.fixture
