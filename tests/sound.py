@@ -78,7 +78,7 @@ def playground_is_sound(state: PlaygroundState):
     assert 0 <= state.knob < len(state.chosen_lane.rule.knobs)
     assert 0 <= state.speed < len(SPEEDS)
     assert len(state.ghosts) <= len(scenario.lanes)
-    assert not state.tour or 0 <= state.stop < len(state.tour)
+    assert not state.tour or 0 <= state.stop < state.stops
     assert len(state.past) <= UNDO_STEPS
     assert len(state.future) <= UNDO_STEPS
     window = state.looked_at

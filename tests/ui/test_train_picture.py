@@ -1,12 +1,15 @@
 """What the training screen says and draws of runs, as pictures and words."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from adam_tui.draw.palette import DARK, LIGHT
+from adam_tui.training import model
 from adam_tui.training.protocol import Changed, Diverged, Epoch, RunSpec, Sample, Started, Steps
 from adam_tui.ui.actions import key_names
 from adam_tui.ui.train import charts, picture, words
@@ -290,6 +293,18 @@ def test_before_the_first_run_there_are_digits_and_one_line_on_what_to_do():
     assert "t trains a network with Adam, lr 0.0005, 50 epochs" in joined(cells)
     labels = [line.split() for line in cells.lines() if line.strip() and "▀" not in line]
     assert [word for line in labels[:2] for word in line] == [str(digit) for digit in range(10)]
+
+
+def test_the_network_is_described_as_it_is():
+    network, shapes = model.build(torch.device("cpu")), []
+    out = torch.zeros(1, 1, 28, 28)
+    for layer in network:
+        out = layer(out)
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.ReLU | torch.nn.Linear):  # pooling and ReLU are one line
+            shapes.append(out.shape[1:])
+    said = [re.findall(r"\d+", line.split("  ", 1)[1]) for line in picture.NETWORK[1:-1]]
+    assert [list(map(int, numbers)) for numbers in said] == [list(shape) for shape in shapes]
+    assert picture.NETWORK[-1].startswith(f"{sum(weight.numel() for weight in network.parameters()):,} weights")
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -25,7 +25,8 @@ async def test_with_no_run_there_are_digits_knobs_and_a_word_on_what_to_do(app, 
         await until(pilot, lambda: "t trains" in panel(app, "loss"))
         assert "▀" in panel(app, "loss")
         assert "lr" in panel(app, "knobs")
-        for name in ("accuracy", "runs", "now", "strip", "line"):
+        assert "conv 5×5" in panel(app, "now"), "what is trained"
+        for name in ("accuracy", "runs", "strip", "line"):
             assert not app.screen.query_one(f"#train-{name}").display, "no empty boxes"
 
 

@@ -88,7 +88,7 @@ def _side(state: TrainState, notes: int, extra: int, rows: int) -> tuple[int, in
     """Rows of the runs, the knobs, the figures and the corner: the least of each, then all in turn, more runs last."""
     knobs_full = len(state.knobs) + FRAME
     runs_full = len(state.runs) + 1 + FRAME if state.runs else 0
-    now_full = FIGURE_ROWS + notes + FRAME if state.runs else 0
+    now_full = (FIGURE_ROWS if state.runs else 0) + notes + FRAME
     knobs, runs, now = min(knobs_full, LEAST), min(runs_full, LEAST), min(now_full, LEAST)
     if knobs + runs + now > rows:
         now = 0

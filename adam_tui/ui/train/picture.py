@@ -30,6 +30,16 @@ PACE_FROM = 72  # columns of the progress line from which it tells the pace
 WORDS_FROM, NAME_FROM = 100, 80  # columns of a terminal from which the top line has room for them
 LOADING = "loading torch and the data…"
 TEST_LOSS_ROWS = 8
+# What is trained, layer by layer: channels × rows × columns that come out of each.
+NETWORK = (
+    "a digit         1 × 28 × 28",
+    "conv 5×5       32 × 24 × 24",
+    "max 2×2, ReLU  32 × 12 × 12",
+    "conv 5×5       64 ×  8 ×  8",
+    "max 2×2, ReLU  64 ×  4 ×  4",
+    "linear                   10",
+    "62,346 weights, cross-entropy",
+)
 FACTS = "a run learns 60,000 digits in a process of its own, and goes on when you quit"
 GALLERY_TITLE = "MNIST test digits"
 
@@ -89,7 +99,7 @@ def run_title(state: TrainState, histories: Histories, palette: Palette) -> str:
     """The selected run with its marker and its state; or what the cursor reads."""
     run = state.run
     if run is None:
-        return ""
+        return "The network"
     history = histories.get(run.id)
     if state.cursor is not None and history is not None:
         return f"At {' · '.join(_where(state, history))}"
@@ -107,10 +117,10 @@ def _where(state: TrainState, history: RunHistory) -> list[str]:
 def notes(
     state: TrainState, histories: Histories, log: str, palette: Palette, keys: Mapping[str, str]
 ) -> list[tuple[str, Color]]:
-    """What is to be said about the selected run: why it ended, that it loads, on what it runs."""
+    """What is to be said about the selected run: why it ended, that it loads, on what it runs; of none, what learns."""
     run = state.run
     if run is None:
-        return []
+        return [(line, palette.faint) for line in NETWORK]
     history = histories.get(run.id)
     found: list[tuple[str, Color]] = []
     word = words.state_word(run, history)
@@ -169,7 +179,7 @@ def now(
     run = state.run
     history = histories.get(run.id) if run else None
     if run is None:
-        return drawings.figures((), (), width, height, palette)
+        return drawings.figures((), about, width, height, palette)
     history = history or RunHistory()
     best = history.best
     last = history.epochs[-1].test_loss if history.epochs else math.nan
