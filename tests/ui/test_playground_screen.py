@@ -11,6 +11,7 @@ from adam_tui.engine.trajectory import trajectories
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.dialogs import AskText, Choose, ShowText
 from adam_tui.ui.mode_screen import ModeScreen
+from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.widgets.cell_view import CellView
 from adam_tui.ui.widgets.key_line import KeyLine
@@ -314,3 +315,18 @@ async def test_the_bridge_asks_before_it_trains_with_the_lane(tmp_path):
         assert "lr 0.1 is 200 × the 0.0005" in str(app.screen.query("Label").first().render())
         await pilot.press("escape")
         assert list(tmp_path.iterdir()) == [], "nothing was started"
+
+
+async def test_what_begins_to_play_behind_another_mode_waits_until_it_is_shown():
+    app = AdamApp(PlaygroundState(playing=False))
+    async with app.run_test() as pilot:
+        playground = app.screen
+        await pilot.press("3")
+        while app.screen is playground:
+            await pilot.pause(0.02)
+        playground.dispatch(e.TogglePlay())
+        await pilot.pause(0.3)
+        assert (playground.state.playing, playground.state.step) == (True, 0)
+        await pilot.press("1")
+        await pilot.pause(0.3)
+        assert playground.state.step > 0

@@ -140,7 +140,7 @@ class PlaygroundScreen(ModeScreen):
         if after.playing != before.playing:
             self._last_tick = self._clock()
             # what was asked for before another mode or a window came may be done only now: that one hides us
-            (self._timer.resume if after.playing and self.is_current else self._timer.pause)()
+            (self._timer.resume if after.playing and self.is_active else self._timer.pause)()
         if (before.playing, before.crosshair is None) != (after.playing, after.crosshair is None):
             self.refresh_footer()
         only_time = before.playing and after.playing and before.scenario == after.scenario
