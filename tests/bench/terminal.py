@@ -8,7 +8,8 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -21,6 +22,7 @@ from adam_tui.training import rundir
 from adam_tui.training.recipes import make_spec
 
 FIVE_LANES = ("--surface", "rosenbrock", "--steps", "2000", *(f"--lane={name}" for name in RACE))
+TURNS = 2  # with the app and without
 SLOW = 20_000  # bytes a second of the slow line
 SLICE = 0.01  # seconds between its reads
 IN_THE_MIDDLE = 5000  # bytes of the start that have come when the first key is pressed
@@ -188,43 +190,50 @@ def in_training(seconds: float = 20.0) -> dict[str, float]:
     "core" is the app's share of a core meanwhile.
     """
     with tempfile.TemporaryDirectory() as runs, _training(runs) as images:
-        images(8)
-        alone = images(seconds)
-        with app("--mode", "train", "--runs", runs) as terminal:
-            terminal.drain(4)
-            sent, before = 0, terminal.processor()
-            began, first = time.perf_counter(), images.count()
-            while time.perf_counter() - began < seconds:
-                sent += len(terminal.take(0.1))
-            watched = (images.count() - first) / (time.perf_counter() - began)
-            core = (terminal.processor() - before) / (time.perf_counter() - began)
-        again = images(seconds)
+        time.sleep(8)
+        alone, watched, sent, core = [images.speed(seconds, time.sleep)], [], 0, 0.0
+        for _ in range(TURNS):
+            with app("--mode", "train", "--runs", runs) as terminal:
+                terminal.drain(4)
+                before = terminal.processor()
+                arrived: list[bytes] = []
+                watched.append(images.speed(seconds, partial(_take, terminal, arrived)))
+                sent += sum(map(len, arrived))
+                core += (terminal.processor() - before) / (TURNS * seconds)
+            alone.append(images.speed(seconds, time.sleep))
         waited = keys(40)
     return {
-        "bytes a second": sent / seconds,
+        "bytes a second": sent / (TURNS * seconds),
         "key": waited,
-        "speed": watched / ((alone + again) / 2),
+        "speed": median(watched) / median(alone),
         "core": core,
     }
 
 
+def _take(terminal: Wire, into: list[bytes], seconds: float) -> None:
+    into.append(terminal.take(seconds))
+
+
 class _Images:
-    """Counts a run's images by its metrics."""
+    """Counts a run's images by its metrics, and by the times in them: they come a few times a second only."""
 
     def __init__(self, runs: str) -> None:
         self._runs = Path(runs)
 
-    def count(self) -> int:
-        """Images so far, by the last step that was told."""
+    def told(self) -> tuple[float, int]:
+        """When the last steps were told, and the images so far."""
         files = list(self._runs.glob("*/metrics.jsonl"))
         lines = files[0].read_bytes().splitlines() if files else []
-        return max((64 * json.loads(line)["step"] for line in lines[-5:-1]), default=0)
+        steps = [json.loads(line) for line in lines[-9:-1] if line.startswith(b'{"event":"steps"')]
+        return (steps[-1]["time"], 64 * steps[-1]["step"]) if steps else (0.0, 0)
 
-    def __call__(self, seconds: float) -> float:
-        """Images a second over the next seconds."""
-        began, first = time.perf_counter(), self.count()
-        time.sleep(seconds)
-        return (self.count() - first) / max(time.perf_counter() - began, 1e-9)
+    def speed(self, seconds: float, spend: Callable[[float], object]) -> float:
+        """Images a second over the next seconds, which are spent in slices."""
+        (began, first), end = self.told(), time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            spend(0.1)
+        now, last = self.told()
+        return (last - first) / (now - began)
 
 
 @contextlib.contextmanager
@@ -234,7 +243,7 @@ def _training(runs: str) -> Iterator[_Images]:
     process = rundir.start_worker(run)
     try:
         images = _Images(runs)
-        while not images.count():
+        while not images.told()[1]:
             time.sleep(0.5)
         yield images
     finally:
