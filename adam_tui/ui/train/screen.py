@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 AT_WORK, AT_REST, READING = 0.5, 1.0, 0.001
 # While a long run is read for the first time, the curve grows on the screen in steps that can be seen.
 SECONDS_PER_DRAWING = 0.25
-SECONDS_PER_NUMBERS = 0.7  # figures that change faster can only be looked at, not read
-SECONDS_PER_CURVES = 0.7
+SECONDS_PER_NUMBERS = 0.45  # figures that change faster can only be looked at, not read
+SECONDS_PER_CURVES = 0.45
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
 LOG_LINES_SHOWN = 2
 CAPTION_MARGIN = 2  # columns beside the words of a caption
