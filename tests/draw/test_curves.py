@@ -137,7 +137,8 @@ def test_clipping_keeps_just_the_part_inside(case):
         for share in (0, 0.3, 1):
             at = (line.x[i - 1] + share * (line.x[i] - line.x[i - 1])) * axis.high
             value = line.y[i - 1] + share * (line.y[i] - line.y[i - 1])
-            left = min(int(at + 1e-9), len(y) - 2)
+            at = round(at) if abs(at - round(at)) < 1e-7 else at  # beside a gap rounding must not lead into it
+            left = min(int(at), len(y) - 2)
             assert value == pytest.approx(np.interp(at, x[left : left + 2], y[left : left + 2]), abs=1e-6)
     middle = (y[:-1] + y[1:]) / 2
     for i in np.flatnonzero((middle > 1e-6) & (middle < 1 - 1e-6)):
