@@ -10,6 +10,9 @@ from adam_tui.training import byhand, data, model, samples
 
 NAMES = ("conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias", "linear.weight", "linear.bias")
 PRECISIONS = [torch.float32, torch.bfloat16]
+# How much further from the truth than autograd's a gradient may be, in roundings: both add the same thousands of
+# numbers, each in its own order, and which order is luckier depends on the processor.
+ROUNDINGS = {torch.float32: 4, torch.bfloat16: 1}
 
 
 def digits(n):
@@ -54,7 +57,7 @@ def test_loss_and_gradients_are_as_near_to_the_true_ones_as_autograds(precision)
         assert (loss.shape, loss.dtype, loss.requires_grad) == ((), torch.float32, False)
         gradients = [weight.grad for weight in trained.parameters()]
         assert all(gradient.dtype == torch.float32 for gradient in gradients)
-        rounding = torch.finfo(precision).eps
+        rounding = ROUNDINGS[precision] * torch.finfo(precision).eps
         assert abs(loss.item() - true_loss) <= abs(plain_loss - true_loss) + 4e-7 * true_loss
         ours, theirs = distances(gradients, truth), distances(plain, truth)
         for name, our, their in zip(NAMES, ours, theirs, strict=True):
