@@ -210,7 +210,7 @@ def _draw_series(
     next_curve = iter(curves)
     plot = np.s_[: frame.rows, frame.left :]
     shared = np.zeros((frame.rows, frame.columns), np.bool_)  # cells whose dots a line may join
-    for one, points, known in zip(series, lines, data, strict=True):
+    for one, points in zip(series, lines, strict=True):
         if one.marker:
             glyphs = np.full((frame.rows, frame.columns), ord(" "), np.uint32)
             column, row = cell_of(points.x, points.y, frame.columns, frame.rows)
@@ -228,6 +228,7 @@ def _draw_series(
         cells.glyph[plot][drawn] = glyphs[drawn]
         cells.fg[plot][drawn] = one.color
         cells.bold[plot][drawn] = one.bold
+    for one, known in zip(series, data, strict=True):  # above all lines, so that no dots are joined to a cross
         for x in known.lost:
             if (at := frame.column(x_axis, float(x))) is not None:
                 cells.put(0, at, LOST, one.color, bold=True)

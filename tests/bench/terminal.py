@@ -6,10 +6,10 @@ import contextlib
 import json
 import os
 import random
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -22,7 +22,7 @@ from adam_tui.training import rundir
 from adam_tui.training.recipes import make_spec
 
 FIVE_LANES = ("--surface", "rosenbrock", "--steps", "2000", *(f"--lane={name}" for name in RACE))
-TURNS = 2  # with the app and without
+TURNS = 10  # with the app and without
 SLOW = 20_000  # bytes a second of the slow line
 SLICE = 0.01  # seconds between its reads
 IN_THE_MIDDLE = 5000  # bytes of the start that have come when the first key is pressed
@@ -184,34 +184,37 @@ def slow_line(presses: int = 12, answers: bool = True) -> dict[str, float]:
         return {"early": early, "readable": readable, "wait": max(waits)}
 
 
-def in_training(seconds: float = 20.0) -> dict[str, float]:
+def in_training(turns: int = TURNS, seconds: float = 4.0) -> dict[str, float]:
     """A run with the app watching it: bytes a second, p95 of a key, and the run's speed with the app and without.
 
-    "core" is the app's share of a core meanwhile.
+    The run's speed wanders by more than the app takes. So one app watches and is stopped (SIGSTOP) in short turns, and
+    "speed" is the median of the turns' ratios, each to the mean of the turns without it before and after. "core" is the
+    app's share of a core while it watches.
     """
     with tempfile.TemporaryDirectory() as runs, _training(runs) as images:
         time.sleep(8)
-        alone, watched, sent, core = [images.speed(seconds, time.sleep)], [], 0, 0.0
-        for _ in range(TURNS):
-            with app("--mode", "train", "--runs", runs) as terminal:
-                terminal.drain(4)
-                before = terminal.processor()
-                arrived: list[bytes] = []
-                watched.append(images.speed(seconds, partial(_take, terminal, arrived)))
-                sent += sum(map(len, arrived))
-                core += (terminal.processor() - before) / (TURNS * seconds)
-            alone.append(images.speed(seconds, time.sleep))
+        with app("--mode", "train", "--runs", runs) as terminal:
+            terminal.drain(4)
+            alone, watched, sent, core = [_alone(terminal, images, seconds)], [], 0, 0.0
+            for _ in range(turns):
+                terminal.drain(1)  # it catches up
+                before, came = terminal.processor(), terminal.came
+                watched.append(images.speed(seconds, terminal.drain))
+                core += (terminal.processor() - before) / (turns * seconds)
+                sent += terminal.came - came
+                alone.append(_alone(terminal, images, seconds))
         waited = keys(40)
-    return {
-        "bytes a second": sent / (TURNS * seconds),
-        "key": waited,
-        "speed": median(watched) / median(alone),
-        "core": core,
-    }
+    ratios = [2 * speed / (alone[turn] + alone[turn + 1]) for turn, speed in enumerate(watched)]
+    return {"bytes a second": sent / (turns * seconds), "key": waited, "speed": median(ratios), "core": core}
 
 
-def _take(terminal: Wire, into: list[bytes], seconds: float) -> None:
-    into.append(terminal.take(seconds))
+def _alone(terminal: Wire, images: _Images, seconds: float) -> float:
+    """Images a second while the app does nothing at all."""
+    os.kill(terminal.pid, signal.SIGSTOP)
+    try:
+        return images.speed(seconds, time.sleep)
+    finally:
+        os.kill(terminal.pid, signal.SIGCONT)
 
 
 class _Images:

@@ -119,7 +119,7 @@ class Told:
         windows = " ".join(f"{name} {count}" for name, count in self.windows.most_common())
         slow = sorted(self.times, reverse=True, key=lambda each: each[0])
         late = sum(seconds > 0.05 for seconds, _ in self.times)
-        first, last = (self.sizes[len(self.sizes) // 3], self.sizes[-1]) if self.sizes else ((0, 0), (0, 0))
+        fifths = [self.sizes[(len(self.sizes) - 1) * i // 5] for i in range(1, 6)] if self.sizes else [(0, 0)]
         rows = [
             f"{self.mode:10} seed {self.seed:<5} {len(self.done):6} events, {self.counts['in the mode']:6} in the mode "
             f"or its windows, {self.seconds:6.0f} s, {self.exports} files: {'FAILED' if self.failure else 'sound'}",
@@ -127,7 +127,8 @@ class Told:
             f"    in windows: {windows}",
             f"    {late} took more than 50 ms; the slowest: "
             + ", ".join(f"{seconds * 1000:.0f} ms {str(event)[:60]}" for seconds, event in slow[:4]),
-            f"    memory {first[0]} MB after a third, {last[0]} MB at the end; files open {first[1]}, {last[1]}",
+            f"    memory after each fifth {', '.join(f'{size} MB' for size, _ in fifths)}; "
+            f"files open {', '.join(str(count) for _, count in fifths)}",
         ]
         return "\n".join(rows)
 

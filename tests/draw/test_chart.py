@@ -137,6 +137,16 @@ def test_a_cross_stands_where_a_series_stops_being_finite(lost):
     assert colors_of(cells, "✕") == {CORAL}
 
 
+@pytest.mark.parametrize("other", [[1, 1, 1, 1, 1], [1, 2, 2, 2, 2], [2, 2, 2, 2, 2]])
+@pytest.mark.parametrize("lost_first", [True, False])
+def test_a_cross_stays_a_cross_where_another_line_passes(other, lost_first):
+    both = [series([2, 2, NAN, NAN, NAN], color=CORAL), series(other)]
+    cells = chart(both if lost_first else both[::-1], 9, 3, STYLE)
+    assert cells.lines()[0].index("✕") == 1 + 4
+    assert colors_of(cells, "✕") == {CORAL}
+    assert cells.glyph.max() <= 0x28FF  # its dots are not mixed with the cross's character
+
+
 def test_a_series_without_one_finite_value_shows_its_cross_and_no_invented_labels():
     lines = chart([series([NAN, INF])], 30, 10, STYLE, empty_text="no run yet").lines()
     assert lines[0] == "      │✕                      "
