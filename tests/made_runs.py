@@ -12,6 +12,17 @@ from adam_tui.training.protocol import Diverged, Ended, Epoch, Sample, Started, 
 STEPS_PER_EPOCH = 10
 
 
+def status(state="running", **values):
+    """A status as a process writes it: this one's, now, unless told otherwise."""
+    return rundir.Status(state, **{"pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time()} | values)
+
+
+def append(run, text):
+    """What a process tells, in as many pieces as the test likes."""
+    with open(run.path / "metrics.jsonl", "a", encoding="utf-8") as file:
+        file.write(text)
+
+
 class MadeRun:
     """A run whose process is this test: `tell` and `become` write what the process would."""
 
@@ -21,8 +32,7 @@ class MadeRun:
         self.time, self.step = began, 0
 
     def tell(self, *events):
-        with open(self.run.path / "metrics.jsonl", "a", encoding="utf-8") as file:
-            file.writelines(map(to_line, events))
+        append(self.run, "".join(map(to_line, events)))
 
     def start(self):
         self.tell(Started(self.time, 0, self.id, self.run.spec(), "cpu (2 threads)", "bfloat16", 62346, 10, "2.9.0"))
@@ -62,8 +72,7 @@ class MadeRun:
         return self
 
     def become(self, state, reason="", epoch=0):
-        status = rundir.Status(state, os.getpid(), socket.gethostname(), time.time(), self.step, epoch, reason)
-        self.run.write_status(status)
+        self.run.write_status(status(state, step=self.step, epoch=epoch, reason=reason))
 
     def evaluate(self, mistakes=12):
         """What an evaluation leaves: a 4 is taken for a 9, twelve times."""

@@ -8,6 +8,7 @@ import torchvision
 from torchvision_files import idx
 
 from adam_tui.training import data, recipes, rundir, unpacking
+from adam_tui.training.protocol import RunSpec
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,6 +65,12 @@ def quick_digits(monkeypatch, loaded):
         return loaded[key]
 
     monkeypatch.setattr(data, "load", quick)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run that was asked for a moment ago; no process has it yet."""
+    return rundir.create(RunSpec(), tmp_path / "runs")
 
 
 @pytest.fixture

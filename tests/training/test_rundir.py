@@ -1,11 +1,9 @@
 import contextlib
-import dataclasses
 import errno
 import itertools
 import json
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -16,35 +14,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_runs import append, status
 
-from adam_tui.training import force, rundir, system
-from adam_tui.training import status as judging
+from adam_tui.training import rundir, system
 from adam_tui.training.journal import Journal
-from adam_tui.training.protocol import Ended, Epoch, Paused, RunSpec, Started, Steps, from_line, to_line
+from adam_tui.training.protocol import Epoch, Paused, RunSpec, Started, Steps, to_line
 from adam_tui.training.rundir import Follower, Run
-from adam_tui.training.status import Status
-
-
-@pytest.fixture
-def run(tmp_path):
-    return rundir.create(RunSpec(), tmp_path / "runs")
-
-
-@pytest.fixture
-def gone():
-    """The number of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-def status(state="running", **values):
-    return Status(state, **{"pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time()} | values)
-
-
-def append(run, text):
-    with open(run.path / "metrics.jsonl", "a") as file:
-        file.write(text)
 
 
 def mode(path):
@@ -142,136 +117,6 @@ def test_a_run_is_found_by_its_id_or_an_unambiguous_beginning(tmp_path, monkeypa
     for text, message in {"adam-0": "fits 3 runs", "sgd": "no run 'sgd'", "": "no run", "../x": "no run"}.items():
         with pytest.raises(ValueError, match=message):
             rundir.find(tmp_path, text)
-
-
-# What a run's state is.
-
-
-def test_the_status_is_what_the_process_wrote_last(run):
-    run.write_status(status("paused", step=7, epoch=1))
-    assert (run.status().state, run.status().step, run.status().epoch) == ("paused", 7, 1)
-    assert run.status().alive
-    assert [path.name for path in run.path.iterdir() if "status" in path.name] == ["status.json"]
-
-
-def test_a_process_that_is_gone_makes_a_run_lost(run, gone):
-    run.write_status(status(pid=gone))
-    assert run.status().state == "lost"
-    assert not run.status().alive
-
-
-def test_a_zombie_is_gone(run):
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    run.write_status(status(pid=process.pid))
-    deadline = time.time() + 20
-    while run.status().state != "lost" and time.time() < deadline:
-        time.sleep(0.02)
-    assert run.status().state == "lost"
-    process.wait()
-
-
-def test_a_run_on_another_host_is_judged_by_its_heartbeat(run, gone):
-    run.write_status(status(pid=gone, host="elsewhere"))
-    assert run.status().state == "running"
-    run.write_status(status(pid=gone, host="elsewhere", heartbeat=time.time() - judging.STALE_SECONDS - 1))
-    found = Run(run.path).status()
-    assert (found.state, found.reason) == ("lost", "no sign of life from elsewhere")
-
-
-def test_a_run_that_ended_stays_ended(run, gone):
-    run.write_status(status("finished", pid=gone, heartbeat=0.0))
-    assert run.status().state == "finished"
-
-
-def test_a_process_that_is_there_and_does_not_beat_is_silent_and_not_lost(run):
-    for state in ("starting", "queued", "running", "paused"):
-        run.write_status(status(state, heartbeat=time.time() - 1000))
-        found = Run(run.path).status()
-        assert (found.state, found.word, found.alive) == (state, "silent", True)
-        assert found.reason == "no sign of life for 1000 s"
-    for state, seconds in (("running", judging.SILENT_SECONDS), ("starting", judging.LOADING_SECONDS)):
-        for more, word in ((-2, state), (2, "silent")):
-            run.write_status(status(state, heartbeat=time.time() - seconds - more))
-            assert Run(run.path).status().word == word
-
-
-def test_a_process_that_cannot_beat_but_tells_its_losses_is_not_silent(run):
-    run.write_status(status(heartbeat=time.time() - 1000))
-    append(run, to_line(Steps(1.0, 1, (0.5,))))
-    assert run.status().word == "running"
-
-
-@pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
-def test_who_looks_once_with_a_clock_of_his_own_sees_a_process_of_this_host_at_work_or_silent_as_it_is(run, jump):
-    heartbeat = time.time() + jump
-    run.write_status(status(heartbeat=heartbeat, ticks=time.monotonic() - 3.0))
-    assert Run(run.path).status().word == "running"
-    if jump < 0:  # a heartbeat of tomorrow is first believed
-        run.write_status(status(heartbeat=heartbeat, ticks=time.monotonic() - 100.0))
-        assert Run(run.path).status().reason == "no sign of life for 100 s"
-
-
-@pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
-@pytest.mark.parametrize("host", [socket.gethostname(), "elsewhere"])
-def test_a_clock_that_is_set_declares_nobody_lost_for_good(run, monkeypatch, jump, host):
-    now, steady = [1e9], [500.0]
-    monkeypatch.setattr(time, "time", lambda: now[0])
-    monkeypatch.setattr(time, "monotonic", lambda: steady[0])
-
-    def pass_on(seconds, *, beats):
-        for _ in range(int(seconds)):
-            now[0], steady[0] = now[0] + 1, steady[0] + 1
-            if beats:
-                run.write_status(status(host=host, heartbeat=now[0]))
-            word = run.status().word
-        return word
-
-    assert pass_on(5, beats=True) == "running"
-    now[0] += jump
-    assert run.status().word == "running", "who has seen it beat knows better"
-    assert pass_on(3, beats=True) == "running"
-    assert Run(run.path).status().word == "running", "and so does, with the next beat, who looks for the first time"
-    # What no longer beats is said to, as soon as with a steady clock.
-    dead = "silent" if host == socket.gethostname() else "lost"
-    assert pass_on(judging.STALE_SECONDS + 1, beats=False) == dead
-
-
-def test_a_run_of_a_host_with_another_clock_is_alive_after_one_beat(run):
-    for behind in (-7200.0, 7200.0):
-        run.write_status(status(host="elsewhere", heartbeat=time.time() - behind))
-        watcher = Run(run.path)
-        watcher.status()
-        run.write_status(status(host="elsewhere", heartbeat=time.time() - behind + 1))
-        assert watcher.status().state == "running"
-
-
-def test_a_run_that_was_created_in_the_future_and_never_spoke_is_lost(tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        tomorrow = time.time() + 86_400
-        patch.setattr(rundir.time, "time", lambda: tomorrow)
-        run = rundir.create(RunSpec(), tmp_path)
-    assert (run.status().state, run.status().reason) == ("lost", rundir.NEVER)
-
-
-def test_another_process_that_got_the_number_is_not_taken_for_the_runs(run):
-    run.write_status(status(born=system.process_born(os.getpid())))
-    assert run.status().state == "running"
-    run.write_status(status(born="12"))
-    assert (run.status().state, run.status().reason) == ("lost", "the process is gone")
-
-
-def test_a_process_that_never_spoke_is_lost_after_a_while(run, monkeypatch):
-    later = time.time() + judging.STALE_SECONDS + 1
-    monkeypatch.setattr(rundir.time, "time", lambda: later)
-    assert run.status().state == "lost"
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"pid": 1}', '{"state": "running", "pid": "1"}', "[" * 100_000])
-def test_of_a_damaged_status_what_the_process_told_last_is_believed(run, text):
-    (run.path / "status.json").write_text(text)
-    assert (run.status().state, run.status().reason) == ("lost", "status.json is damaged")
-    append(run, to_line(Ended(5.0, 7, "finished", "all done")))
-    assert (run.status().state, run.status().reason, run.status().step) == ("finished", "all done", 7)
 
 
 def test_a_reader_never_sees_half_a_file(run):
@@ -455,61 +300,6 @@ def test_of_a_link_only_the_link_is_deleted_and_what_it_is_is_said(run, tmp_path
     linked.delete()
     assert run.path.exists()
     assert not linked.path.is_symlink()
-
-
-STAND_IN = """
-import sys, time
-from adam_tui.training.journal import Journal
-from adam_tui.training.rundir import Run
-with Journal(Run(sys.argv[1])) as journal:
-    journal.step = 5
-    journal.become("running")
-    time.sleep(1000)
-"""
-
-
-@pytest.fixture
-def deaf(run):
-    """A process at work on the run that beats and obeys nothing; its output is a pipe."""
-    process = subprocess.Popen([sys.executable, "-c", STAND_IN, str(run.path)])
-    deadline = time.time() + 20
-    while run.status().step != 5 and time.time() < deadline:
-        time.sleep(0.01)
-    yield process
-    process.kill()
-    process.wait()
-
-
-def test_a_process_that_hangs_is_killed_and_its_run_is_stopped_and_says_so(run, deaf):
-    os.kill(deaf.pid, signal.SIGSTOP)
-    append(run, '{"torn')
-    reached, asked = run.command("stop"), run.last_status()
-    force.kill(run, asked)
-    assert deaf.wait(20) == -signal.SIGKILL
-    found = run.status()
-    assert (found.state, found.reason, found.step) == ("stopped", "killed, for it did not answer", 5)
-    assert found.control == reached, "what it was asked is not for the next process"
-    last = (run.path / "metrics.jsonl").read_text().splitlines()[-1]
-    assert from_line(last).reason == "killed, for it did not answer"
-    force.kill(run, asked)  # nothing is left to do
-    assert run.status() == found
-
-
-def test_what_may_be_another_process_is_not_killed(run, deaf):
-    mine = run.last_status()
-    run.write_status(dataclasses.replace(mine, born=""))
-    with pytest.raises(ValueError, match=f"{run.id} cannot be killed: process {deaf.pid} may be another one by now"):
-        force.kill(run, run.last_status())
-    run.write_status(dataclasses.replace(mine, host="elsewhere"))
-    with pytest.raises(ValueError, match=f"is at work on elsewhere: end process {deaf.pid} there"):
-        force.kill(run, run.last_status())
-    assert deaf.poll() is None
-
-
-def test_a_process_that_has_continued_the_run_since_is_not_killed_for_the_one_that_was_asked(run, deaf):
-    force.kill(run, dataclasses.replace(run.last_status(), pid=deaf.pid - 1))
-    force.kill(run, dataclasses.replace(run.last_status(), born="12"))
-    assert deaf.poll() is None
 
 
 def gone_without_a_zombie(pid):

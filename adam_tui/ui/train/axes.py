@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,17 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class XAxis:
+    """The x axis of the loss chart as it is drawn: of which run, in which units, from where to where."""
+
+    history: RunHistory
+    scale: Scale
+    limits: Limits
+    whole: Limits
+    columns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """The part of a run that is within an axis' limits: its steps, and how many lie between two dots of the chart."""
 
@@ -117,6 +128,16 @@ def limits(state: TrainState, drawn: Drawn, scale: Scale) -> Limits:
         edge = math.ceil(len(history.curve) / jump) * jump
         return scale.at(history, edge - span), scale.at(history, edge)
     return 0.0, max((_edge(run, history, scale) for run, history in drawn), default=0.0) or LEAST_STEPS
+
+
+def x_axis(state: TrainState, histories: Histories, columns: int) -> XAxis | None:
+    """The x axis of the loss chart in so many columns, in the units of the selected run; None while it has no curve."""
+    drawn = drawn_histories(state, histories)
+    if not drawn or not len(drawn[0][1].curve):
+        return None
+    scale = scale_of(state, drawn)
+    whole = limits(replace(state, zoom=None, recent=False), drawn, scale)
+    return XAxis(drawn[0][1], scale, limits(state, drawn, scale), whole, columns)
 
 
 def _last(history: RunHistory, scale: Scale) -> float:

@@ -7,8 +7,7 @@ rarely else; closing it, or losing its terminal, changes nothing for a run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,12 +31,13 @@ from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.train import axes, charts, model_views, picture, table, words
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.actions import ACTIONS, footer, keys_of_now
-from adam_tui.ui.train.axes import Limits, Scale
 from adam_tui.ui.train.evaluation import Evaluation
 from adam_tui.ui.train.feed import Feed
 from adam_tui.ui.train.history import RunHistory
 from adam_tui.ui.train.layout import layout
+from adam_tui.ui.train.panels import CURVES, FRAMED, NUMBERS, OF_LOSSES, OF_SAMPLES, PANELS, touched
 from adam_tui.ui.train.state import LOST, TrainState
+from adam_tui.ui.train.turned import Turned
 from adam_tui.ui.train.update import update
 from adam_tui.ui.widgets.cell_view import CellView
 from adam_tui.ui.widgets.tabs_line import TabsLine
@@ -58,40 +58,8 @@ CAPTION_MARGIN = 2  # columns beside the words of a caption
 # A key that is held down turns a knob many times: the run is told once it rests.
 SETTLED = 0.3
 FAR = 10  # cells that the cursor moves with shift
-FRAMED = ("loss", "accuracy", "runs", "knobs", "now", "extra", "strip", "table")
-PANELS = (*FRAMED, "line", "progress")
-CURVES = ("loss", "accuracy", "runs", "extra", "strip", "line")
-# What is to be drawn when losses, or predictions for the samples, are all that is new.
-OF_LOSSES, OF_SAMPLES = ("loss", "runs"), ("strip", "line")
-NUMBERS = ("now", "progress", "table")
-TOLD = ("runs", "knobs", "now", "progress", "table")
-# The panels that show something of a part of the state; all of them where nothing is said. What a run at work says of
-# itself every second needs no new curves: those come with its losses.
-SHOWN_IN: Mapping[str, Sequence[str]] = {
-    "runs": TOLD,
-    "slots": TOLD,
-    "asked": TOLD,
-    **dict.fromkeys(("knob", "optimizer", "tuned", "run_values", "rest"), ("knobs", "loss")),
-    "cursor": ("loss", "accuracy", "now", "progress"),
-    "smoothing": ("loss", "now", "progress"),
-    **dict.fromkeys(("zoom", "recent", "axis"), ("loss", "accuracy", "extra", "now", "progress")),
-    "log": ("loss", "extra"),
-    "view": ("strip", "extra"),
-    **dict.fromkeys(("sort", "rising", "search"), ("table",)),
-}
 # In the wide table the arrows choose a run, and what they turn elsewhere cannot be seen.
 HIDDEN_BY_THE_TABLE = (e.Turn, e.ResetKnob, e.CycleOptimizer, e.CycleData)
-
-
-@dataclass(frozen=True, slots=True)
-class XAxis:
-    """The x axis of the loss chart as it is drawn: of which run, in which units, from where to where."""
-
-    history: RunHistory
-    scale: Scale
-    limits: Limits
-    whole: Limits
-    columns: int
 
 
 class TrainScreen(ModeScreen):
@@ -122,8 +90,7 @@ class TrainScreen(ModeScreen):
         there = update(TrainState(), e.RunsSeen(self.feed.views()))
         self.set_reactive(TrainScreen.state, update(there, e.Select(selected)) if selected else there)
         self._unknown = selected if selected not in (None, self.state.selected) else None
-        self._unsaid: dict[tuple[str, str], float] = {}  # run and knob: what it is to be told
-        self._said: dict[tuple[str, str], float] = {}  # and was told last
+        self._turned = Turned()
         self._settling: Timer | None = None
         self._timer: Timer | None = None
         self._watching = True
@@ -253,32 +220,21 @@ class TrainScreen(ModeScreen):
         """Draw what the change touches, and tell a run at work what was turned."""
         if not self.is_mounted:
             return
-        if after.asked != before.asked:
-            self._tell_later(before, after)
+        if self._turned.note(before.asked, after.asked):
+            if self._settling is not None:
+                self._settling.stop()
+            self._settling = self.set_timer(SETTLED, self._tell)
         drawn = [run.id for run in after.drawn]
         if drawn != [run.id for run in before.drawn] and self._timer is not None:
             self._undrawn |= self.feed.poll(drawn)[0]
         self.refresh_footer()
         self._dress()
-        self._draw(_touched(before, after))
-
-    def _tell_later(self, before: TrainState, after: TrainState) -> None:
-        for id, values in after.asked.items():
-            for name, value in values.items():
-                if before.asked.get(id, {}).get(name) != value:
-                    self._unsaid[id, name] = value
-                    if self._settling is not None:
-                        self._settling.stop()
-                    self._settling = self.set_timer(SETTLED, self._tell)
+        self._draw(touched(before, after))
 
     def _tell(self) -> None:
-        """Tell the runs at work what was turned; not what is as it was."""
-        for (id, name), value in self._unsaid.items():
-            run = next((run for run in self.state.runs if run.id == id), None)
-            if run is not None and run.alive and (run.settings.get(name) != value or (id, name) in self._said):
-                self.command(id, "set", name=name, value=value)
-                self._said[id, name] = value
-        self._unsaid.clear()
+        """Tell the runs at work what was turned."""
+        for id, name, value in self._turned.take(self.state.runs):
+            self.command(id, "set", name=name, value=value)
 
     # What the effects need.
 
@@ -316,15 +272,10 @@ class TrainScreen(ModeScreen):
         """What the selected run has told."""
         return self.feed.histories.get(self.state.selected or "")
 
-    def x_axis(self) -> XAxis | None:
+    def x_axis(self) -> axes.XAxis | None:
         """The x axis of the loss chart; None while there is no curve."""
-        state, drawn = self.state, axes.drawn_histories(self.state, self.feed.histories)
-        if not drawn or not len(drawn[0][1].curve):
-            return None
-        scale = axes.scale_of(state, drawn)
-        whole = axes.limits(replace(state, zoom=None, recent=False), drawn, scale)
         columns = charts.plot_columns(self._view("loss").content_region.width)
-        return XAxis(drawn[0][1], scale, axes.limits(state, drawn, scale), whole, columns)
+        return axes.x_axis(self.state, self.feed.histories, columns)
 
     # Drawing.
 
@@ -462,12 +413,3 @@ class TrainScreen(ModeScreen):
         """Share the rows anew once the layout is known."""
         super().on_resize(event)
         self.call_after_refresh(self._dress)
-
-
-def _touched(before: TrainState, after: TrainState) -> Iterable[str]:
-    """The panels that what has changed is seen in."""
-    if [(run.id, run.state) for run in before.runs] != [(run.id, run.state) for run in after.runs]:
-        return PANELS
-    changed = [field.name for field in fields(after) if getattr(before, field.name) != getattr(after, field.name)]
-    panels = {panel for name in changed for panel in SHOWN_IN.get(name, PANELS)}
-    return [panel for panel in PANELS if panel in panels]
