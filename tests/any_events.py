@@ -115,7 +115,7 @@ class Session:
         self._undo.callback(_set_environment, "ADAM_TUI_CONFIG", before)
         for name, value in (("AT_WORK", 0.02), ("AT_REST", 0.05), ("SETTLED", 0.05)):
             self._patch(train_screen, name, value)
-        for name in ("SECONDS_PER_NUMBERS", "SECONDS_PER_CURVES"):
+        for name in ("SECONDS_PER_NUMBERS", "SECONDS_PER_CURVES", "MOST_SECONDS_PER_CURVES"):
             self._patch(train_screen, name, 0.0)
         self._patch(rundir, "start_worker", self._started)
         app = self.app

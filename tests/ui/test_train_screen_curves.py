@@ -1,10 +1,12 @@
 """The curves of the training screen: which runs, which part, over which axis, and the cursor that reads them."""
 
+import contextlib
 import math
 
 import pytest
 from training_pilot import panel, until
 
+from adam_tui.ui.train import screen as train_screen
 from adam_tui.ui.widgets.cell_view import CellView
 
 
@@ -41,6 +43,29 @@ async def test_the_views_of_the_curves_change_by_key(app, made_run):
             await pilot.press(key)
             assert app.screen.state != state
         assert app.screen.query_one("#train-loss").border_title.startswith("Train loss")
+
+
+async def test_a_curve_that_grows_slowly_is_drawn_seldom_and_a_key_shows_it_at_once(app, made_run, monkeypatch):
+    monkeypatch.setattr(train_screen, "MOST_SECONDS_PER_CURVES", 1000.0)
+    made = made_run(epochs=500).start().steps([0.5] * 10, seconds=0.1)
+    async with app.run_test(size=(120, 40)) as pilot:
+
+        async def moves():
+            before = panel(app, "loss")
+            made.steps([2.0] * 10, 0.1)
+            with contextlib.suppress(AssertionError):
+                await until(pilot, lambda: panel(app, "loss") != before, 1.0)
+            return panel(app, "loss") != before
+
+        await until(pilot, lambda: any("⠀" < glyph <= "⣿" for glyph in panel(app, "loss")))
+        assert await moves()
+        for _ in range(10):
+            made.steps([2.0] * 10, seconds=100.0)
+        await until(pilot, lambda: app.screen.selected_history().worked > 1000)
+        assert not await moves()
+        before = panel(app, "loss")
+        await pilot.press("m")
+        assert panel(app, "loss") != before
 
 
 async def test_the_cursor_reads_every_drawn_run(app, made_run):

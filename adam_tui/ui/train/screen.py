@@ -50,8 +50,10 @@ if TYPE_CHECKING:
 AT_WORK, AT_REST, READING = 0.5, 1.0, 0.001
 # While a long run is read for the first time, the curve grows on the screen in steps that can be seen.
 SECONDS_PER_DRAWING = 0.25
-SECONDS_PER_NUMBERS = 0.45  # figures that change faster can only be looked at, not read
-SECONDS_PER_CURVES = 0.45
+SECONDS_PER_NUMBERS = 0.95  # figures that change faster can only be looked at, not read
+# A curve is drawn anew when it has grown by a column: every drawing takes its time from a run on the same cores, whose
+# threads all wait when one of them is held up.
+SECONDS_PER_CURVES, MOST_SECONDS_PER_CURVES = 0.45, 0.95
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
 LOG_LINES_SHOWN = 2
 CAPTION_MARGIN = 2  # columns beside the words of a caption
@@ -161,7 +163,7 @@ class TrainScreen(ModeScreen):
         changed, more = self.feed.poll([run.id for run in self.state.drawn])
         self._undrawn |= changed
         now = time.monotonic()  # the day's clock may be set
-        due = self._drawn_at + (SECONDS_PER_DRAWING if more else SECONDS_PER_CURVES)
+        due = self._drawn_at + (SECONDS_PER_DRAWING if more else self._seconds_per_column())
         if self._undrawn and now >= due:
             self._drawn_at = now
             self._draw_news()
@@ -171,6 +173,13 @@ class TrainScreen(ModeScreen):
         at_work = any(run.state in ("queued", "starting", "running") for run in self.state.runs)
         pause = READING if more else AT_WORK if at_work else AT_REST
         self._look_after(min(pause, max(due - now, READING)) if self._undrawn else pause)
+
+    def _seconds_per_column(self) -> float:
+        """How long the selected run's curve needs to grow by a column, within what one wants to see of it."""
+        history = self.selected_history()
+        columns = charts.plot_columns(self._view("loss").content_region.width)
+        seconds = history.worked / columns if history else 0.0
+        return min(max(seconds, SECONDS_PER_CURVES), MOST_SECONDS_PER_CURVES)
 
     def _look_after(self, seconds: float) -> None:
         """Look at the files next when so many seconds have passed."""
