@@ -22,7 +22,7 @@ from adam_tui.training import rundir
 from adam_tui.training.recipes import make_spec
 
 FIVE_LANES = ("--surface", "rosenbrock", "--steps", "2000", *(f"--lane={name}" for name in RACE))
-TURNS = 10  # with the app and without
+TURNS = 24  # with the app and without
 SLOW = 20_000  # bytes a second of the slow line
 SLICE = 0.01  # seconds between its reads
 IN_THE_MIDDLE = 5000  # bytes of the start that have come when the first key is pressed
@@ -184,7 +184,7 @@ def slow_line(presses: int = 12, answers: bool = True) -> dict[str, float]:
         return {"early": early, "readable": readable, "wait": max(waits)}
 
 
-def in_training(turns: int = TURNS, seconds: float = 4.0) -> dict[str, float]:
+def in_training(turns: int = TURNS, seconds: float = 2.0) -> dict[str, float]:
     """A run with the app watching it: bytes a second, p95 of a key, and the run's speed with the app and without.
 
     The run's speed wanders by more than the app takes. So one app watches and is stopped (SIGSTOP) in short turns, and
@@ -197,7 +197,7 @@ def in_training(turns: int = TURNS, seconds: float = 4.0) -> dict[str, float]:
             terminal.drain(4)
             alone, watched, sent, core = [_alone(terminal, images, seconds)], [], 0, 0.0
             for _ in range(turns):
-                terminal.drain(1)  # it catches up
+                terminal.drain(0.5)  # it catches up
                 before, came = terminal.processor(), terminal.came
                 watched.append(images.speed(seconds, terminal.drain))
                 core += (terminal.processor() - before) / (turns * seconds)
