@@ -14,6 +14,8 @@ os.environ["PYTHONSAFEPATH"] = "1"
 # Nor does the terminal that they are run in decide what the app looks like; a test of a poorer one says so itself.
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 os.environ.pop("NO_COLOR", None)
+# torch has one thread, here and in the processes of runs: threads of two tests would wait for each other's cores.
+os.environ["OMP_NUM_THREADS"] = "1"
 # What whoever runs the tests has settled for himself is not what is tested.
 _settings = tempfile.TemporaryDirectory()
 atexit.register(_settings.cleanup)
