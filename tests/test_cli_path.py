@@ -75,7 +75,7 @@ class TestPath:
 
     def test_a_reader_that_goes_away_is_no_error(self):
         with subprocess.Popen(
-            [sys.executable, "-m", "adam_tui", "path", "--steps", "100000"],
+            [sys.executable, "-m", "adam_tui", "path", "--steps", "20000"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=PLAIN,

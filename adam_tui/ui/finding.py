@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 # What says nothing of the action: passed over, unless nothing else was typed.
 # fmt: off
@@ -66,11 +67,12 @@ def highlights(text: str, title: str) -> list[tuple[int, int]]:
     return [(start, end) for start, end in found if end > start]
 
 
-def _words(text: str) -> list[str]:
-    return [word.lower() for word in _WORD.findall(text)]
+@lru_cache(maxsize=2048)  # of the entries, they are asked for with every key that is typed
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _WORD.findall(text))
 
 
-def _wanted(text: str) -> list[str]:
+def _wanted(text: str) -> Sequence[str]:
     words = _words(text)
     return [word for word in words if word not in FILLERS] or words
 
@@ -110,4 +112,10 @@ def _found(word: str, title: Sequence[str], other: Sequence[str], group: Sequenc
 def _alike(word: str, known: str) -> bool:
     """Whether one is the other with a letter or two wrong, as far as it was typed."""
     known = known[: len(word) + 1]
-    return len(known) >= SHORTEST_LIKE and SequenceMatcher(None, word, known).ratio() >= LIKENESS
+    if len(known) < SHORTEST_LIKE:
+        return False
+    shared = sum(min(word.count(letter), known.count(letter)) for letter in set(word))
+    # The ratio is at most that of the shared letters in any order, which is told in a tenth of the time.
+    return 2 * shared / (len(word) + len(known)) >= LIKENESS and (
+        SequenceMatcher(None, word, known).ratio() >= LIKENESS
+    )

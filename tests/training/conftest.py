@@ -1,9 +1,9 @@
 import dataclasses
+import os
 import subprocess
 import sys
 
 import pytest
-import torch
 import torchvision
 from torchvision_files import idx
 
@@ -13,22 +13,12 @@ from adam_tui.training.protocol import RunSpec
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
-    """A cache of the tests' own, unpacked once; the worker processes inherit it."""
-    folder = tmp_path_factory.mktemp("cache")
+    """A cache of the tests' own, unpacked once for all that pytest-xdist starts; the worker processes inherit it."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cache"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ADAM_TUI_CACHE", str(folder))
         yield folder
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    """Few digits, and cores that others use too: more threads would only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")  # for the worker processes
-        yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -129,13 +129,13 @@ def same(value, other):
 
 
 def test_stopped_in_mid_epoch_then_killed_a_resumed_run_equals_the_one_that_nobody_touched(new_run, start, few_digits):
-    asked = {"limit": 0, "epochs": 8, "queue": False, "data_dir": few_digits}
+    asked = {"limit": 0, "epochs": 5, "queue": False, "data_dir": few_digits}
     whole, parted = new_run("adam", **asked), new_run("adam", **asked)
     undisturbed, worker, watch = start(whole), start(parted), Watch(parted)
-    watch.until("steps", 2)
+    watch.until("steps")
     parted.command("stop")
     stopped = watch.until("end").step
-    assert 0 < stopped < 8 * 63
+    assert 0 < stopped < 5 * 63
     assert worker.wait(PATIENCE) == 0
     worker = start(parted, rundir.resume)
     watch.until("checkpoint")
@@ -154,11 +154,11 @@ def test_stopped_in_mid_epoch_then_killed_a_resumed_run_equals_the_one_that_nobo
     assert same(*(torch.load(run.checkpoint, weights_only=True) for run in (whole, parted)))
 
 
-def test_runs_wait_for_their_device_in_the_order_of_their_coming(new_run, start, tmp_path):
+def test_runs_wait_for_their_device_in_the_order_of_their_coming(new_run, start, tmp_path, few_digits):
     fashion = lay_out(tmp_path / "server", "fashion-mnist")
     long = {"epochs": 100_000, "limit": 0}
     first = new_run("sgd", data="fashion-mnist", data_dir=str(fashion), **long)
-    second, third = new_run("adam", **long), new_run("lion", **long)
+    second, third = (new_run(name, data_dir=few_digits, **long) for name in ("adam", "lion"))
     holder = start(first)
     assert wait_for("running", first) == "running"
     waiting = [start(run) for run in (second, third)]

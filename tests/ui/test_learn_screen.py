@@ -231,20 +231,20 @@ async def test_a_link_opens_its_page_and_an_address_is_copied(app):
         assert app.clipboard == "https://arxiv.org/abs/1412.6980"
 
 
-@pytest.mark.parametrize("theme", ["adam-dark", "adam-light", "nord"])
-async def test_a_link_has_the_accent_and_code_a_ground_of_its_own(app, theme):
+async def test_a_link_has_the_accent_and_code_a_ground_of_its_own(app):
     async with app.run_test(size=WIDE) as pilot:
-        app.theme = theme
         await opened(app, pilot)
         app.screen.action_go("descent")
         await settle(app, pilot)
-        styles = {}
-        for strip in app.screen._compositor.render_strips():
-            styles |= {segment.text.strip(): segment.style for segment in strip}
-        accent, ground = app.palette.accent, app.palette.background
-        assert tuple(styles["remember the direction"].color.triplet) == accent
-        assert styles["remember the direction"].underline
-        assert tuple(styles["lr = 0.1"].bgcolor.triplet) != ground
+        for app.theme in ("adam-dark", "adam-light", "nord"):
+            await settle(app, pilot)
+            styles = {}
+            for strip in app.screen._compositor.render_strips():
+                styles |= {segment.text.strip(): segment.style for segment in strip}
+            accent, ground = app.palette.accent, app.palette.background
+            assert tuple(styles["remember the direction"].color.triplet) == accent
+            assert styles["remember the direction"].underline
+            assert tuple(styles["lr = 0.1"].bgcolor.triplet) != ground
 
 
 @pytest.mark.parametrize("theme", ["adam-dark", "adam-light"])

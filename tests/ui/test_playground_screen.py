@@ -145,14 +145,15 @@ async def test_no_two_actions_share_a_key(app):
         assert len(keys) == len(set(keys))
 
 
-@pytest.mark.parametrize("width", [60, 80, 120, 200])
-async def test_the_footer_fits(app, width):
-    async with app.run_test(size=(width, 30)):
-        line = app.screen.query_one(KeyLine)
-        text = line.render().plain
-        assert len(text) <= width
-        assert "play" in text
-        assert "?" in text
+async def test_the_footer_fits(app):
+    async with app.run_test(size=(60, 30)) as pilot:
+        for width in (60, 80, 120, 200):
+            await pilot.resize_terminal(width, 30)
+            await pilot.pause()
+            text = app.screen.query_one(KeyLine).render().plain
+            assert len(text) <= width
+            assert "play" in text
+            assert "?" in text
 
 
 async def test_a_tiny_terminal_is_told_what_is_needed_and_comes_back(app):
@@ -269,15 +270,16 @@ async def test_what_is_copied_goes_through_the_terminal_and_stands_on_the_screen
         assert copied[1] == "adam-tui --surface bowl --lane adam:lr=0.1"
 
 
-@pytest.mark.parametrize(("key", "suffix"), [("e", "svg"), ("s", "svg"), ("c", "csv"), ("j", "json"), ("r", "cast")])
-async def test_an_export_is_a_file_in_the_directory_of_the_start(app, key, suffix, tmp_path, monkeypatch):
+async def test_an_export_is_a_file_in_the_directory_of_the_start(app, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("e", key)
-        await app.workers.wait_for_complete()
-        [file] = tmp_path.iterdir()
-        assert file.suffix == f".{suffix}"
-        assert file.stat().st_size > 1000
+        for key, suffix in {"e": "svg", "s": "svg", "c": "csv", "j": "json", "r": "cast"}.items():
+            await pilot.press("e", key)
+            await app.workers.wait_for_complete()
+            [file] = tmp_path.iterdir()
+            assert file.suffix == f".{suffix}", key
+            assert file.stat().st_size > 1000
+            file.unlink()
 
 
 async def test_an_export_that_fails_says_why(app, tmp_path, monkeypatch):

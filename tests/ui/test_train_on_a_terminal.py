@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from pty_terminal import COMMAND, Terminal
+from torchvision_files import lay_out
 
 from adam_tui.training import force, recipes, rundir
 from adam_tui.training.protocol import Changed, Started, Steps
@@ -23,9 +24,11 @@ def opened(runs, *more, width=120, height=40):
 
 
 @pytest.fixture
-def run(tmp_path):
-    """A real run at work, in a process of its own, that would take minutes; ended with the test."""
-    run = rundir.create(recipes.make_spec("adam", {}, epochs=500, limit=1280, device="cpu", queue=False), tmp_path)
+def run(tmp_path, tmp_path_factory):
+    """A real run at work, in a process of its own, on few pictures, and for very long; ended with the test."""
+    pictures = lay_out(tmp_path_factory.mktemp("data"), "fashion-mnist", train=1280, test=200)
+    few = {"data": "fashion-mnist", "data_dir": str(pictures), "epochs": 100_000}
+    run = rundir.create(recipes.make_spec("adam", {}, device="cpu", queue=False, **few), tmp_path)
     process = rundir.start_worker(run)
     yield run
     process.kill()

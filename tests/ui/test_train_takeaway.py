@@ -8,12 +8,11 @@ import shlex
 from dataclasses import replace
 
 import pytest
-import torch
 import torchvision
 from click.testing import CliRunner
 
 from adam_tui import cli_training
-from adam_tui.training import headless, rundir
+from adam_tui.training import data, headless, rundir
 from adam_tui.training.journal import Journal
 from adam_tui.training.protocol import Epoch, RunSpec
 from adam_tui.training.recipes import TRAINING_OPTIMIZERS, make_spec
@@ -76,19 +75,24 @@ def test_every_optimizers_script_is_python(optimizer, precision):
 
 
 @pytest.fixture
-def one_thread():
-    """Threads of two tests at once would wait for each other's cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def few_digits(monkeypatch):
+    """MNIST with 6,000 of its digits to train with and 2,000 to test."""
+    real = torchvision.datasets.MNIST
+
+    def few(root, train, download):
+        digits, count = real(root, train=train), 6000 if train else 2000
+        digits.data, digits.targets = digits.data[:count], digits.targets[:count]
+        return digits
+
+    monkeypatch.setattr(torchvision.datasets, "MNIST", few)
+    monkeypatch.setitem(data.KINDS, "mnist", few)
 
 
 def script_accuracies(spec, monkeypatch):
     """What the script prints, run here, with the embedded data in place of a download."""
-    real = torchvision.datasets.MNIST
     with unpacked() as root:
-        monkeypatch.setattr(torchvision.datasets, "MNIST", lambda at, train, download: real(root, train=train))
+        mnist = torchvision.datasets.MNIST
+        monkeypatch.setattr(torchvision.datasets, "MNIST", lambda at, train, download: mnist(root, train, False))
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile(takeaway.to_pytorch(spec), "script", "exec"), {})
@@ -96,7 +100,7 @@ def script_accuracies(spec, monkeypatch):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
-def test_the_script_reaches_the_same_accuracy_as_the_run(optimizer, monkeypatch, tmp_path, one_thread):
+def test_the_script_reaches_the_same_accuracy_as_the_run(optimizer, few_digits, monkeypatch, tmp_path):
     spec = make_spec(optimizer, {}, epochs=1, seed=5, device="cpu", precision="float32", limit=640)
     run = rundir.create(spec, tmp_path)
     with Journal(run) as journal:

@@ -149,18 +149,16 @@ async def test_a_key_whose_end_is_never_heard_of_holds_back_none_for_long(app, m
         assert app.screen.state.scenario.surface == "rosenbrock"
 
 
-@pytest.mark.parametrize(
-    ("pasted", "entered"),
-    [
-        ("x^2\n  + y^2\r\n", "x^2 + y^2"),
-        ("x\x1b[31m\x9b0m^2\x00\u202e\u200b", "x[31m0m^2"),
-        ("\n\n", ""),
-        ("e\u0301漢🙂", "e\u0301漢🙂"),
-    ],
-)
-async def test_of_a_paste_comes_one_line_of_what_can_be_seen(app, pasted, entered):
+async def test_of_a_paste_comes_one_line_of_what_can_be_seen(app):
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("F", "end", "shift+home", "backspace")
-        app.post_message(Paste(pasted))
-        await answered(pilot)
-        assert app.screen.query_one("Input").value == entered
+        await pilot.press("F")
+        for pasted, entered in (
+            ("x^2\n  + y^2\r\n", "x^2 + y^2"),
+            ("x\x1b[31m\x9b0m^2\x00\u202e\u200b", "x[31m0m^2"),
+            ("\n\n", ""),
+            ("e\u0301漢🙂", "e\u0301漢🙂"),
+        ):
+            await pilot.press("end", "shift+home", "backspace")
+            app.post_message(Paste(pasted))
+            await answered(pilot)
+            assert app.screen.query_one("Input").value == entered
