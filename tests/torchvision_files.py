@@ -1,4 +1,4 @@
-"""Small made-up data sets in torchvision's layout, and the archives that its servers would send."""
+"""Small data sets in torchvision's layout, made up or of some real digits, and the archives a server would send."""
 
 import gzip
 import hashlib
@@ -7,6 +7,8 @@ import struct
 import zipfile
 
 import numpy as np
+
+from adam_tui.training import unpacking
 
 FOLDERS = {"fashion-mnist": "FashionMNIST", "kmnist": "KMNIST", "emnist-digits": "EMNIST"}
 
@@ -45,6 +47,18 @@ def lay_out(root, name, **sizes):
     raw.mkdir(parents=True)
     for file, content in files(name, **sizes).items():
         (raw / file).write_bytes(content)
+    return root
+
+
+def lay_out_digits(root, train, test):
+    """Write the first of MNIST's digits under `root`."""
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    with unpacking.unpacked() as whole:
+        for part, count in (("train", train), ("t10k", test)):
+            for name, shape in ((f"{part}-images-idx3-ubyte", (28, 28)), (f"{part}-labels-idx1-ubyte", ())):
+                content = np.fromfile(whole / "MNIST" / "raw" / name, np.uint8, offset=8 + 4 * len(shape))
+                (raw / name).write_bytes(idx(content.reshape(-1, *shape)[:count]))
     return root
 
 

@@ -2,29 +2,35 @@
 
 MNIST comes with the package. Its drop-in relatives (`recipes.DATA_SETS`) are read from the folder that the user names,
 or from the cache, into which `download` brings them when they are asked for the first time.
+
+The files are torchvision's, and read as it reads them (a test compares), but without it: importing torchvision takes as
+long as torch itself (1.9 s more on 2 cores), at the start of every run.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torchvision.datasets import EMNIST, KMNIST, MNIST, FashionMNIST
 
-from adam_tui.training import download, unpacking
+from adam_tui.training import unpacking
 from adam_tui.training.recipes import DATA_SETS
 
 # Mean and standard deviation of MNIST's 60,000 training images' pixels, 0 to 1. Those of the others are computed.
 MEAN, DEVIATION = 0.1307, 0.3081
 CHUNK = 10_000  # images normalised at once: EMNIST's 240,000 as float32 are 750 MB, once is enough
-KINDS: dict[str, type[MNIST]] = {
-    "mnist": MNIST,
-    "fashion-mnist": FashionMNIST,
-    "kmnist": KMNIST,
-    "emnist-digits": EMNIST,
+SIDE = 28  # pixels
+# torchvision's folder of each data set, and how the names of the files to train with and to test with begin.
+FOLDERS = {
+    "mnist": ("MNIST", "train", "t10k"),
+    "fashion-mnist": ("FashionMNIST", "train", "t10k"),
+    "kmnist": ("KMNIST", "train", "t10k"),
+    "emnist-digits": ("EMNIST", "emnist-digits-train", "emnist-digits-test"),
 }
 
 
@@ -85,23 +91,46 @@ Half = tuple[torch.Tensor, torch.Tensor]  # images (n, 28, 28) uint8 and labels 
 
 def _read(name: str, folder: str | None, progress: Callable[[str], None]) -> tuple[Half, Half]:
     """Both parts of a data set, from wherever it is; ValueError with one line for what is missing or damaged."""
-    kind, title = KINDS[name], DATA_SETS[name].title
-    options = {"split": "digits"} if kind is EMNIST else {}
+    title, (torchvisions, train, test) = DATA_SETS[name].title, FOLDERS[name]
     with _root(name, folder, progress) as root:
+        raw = root / torchvisions / "raw"
         try:
-            whole = [kind(root, train=train, download=False, **options) for train in (True, False)]
-            halves = [(_upright(each.data, name), each.targets.long()) for each in whole]
-            for images, labels in halves:
-                _check(images, labels)
-        # torchvision asserts what a file's header says, and reshapes what may be too short.
-        except (RuntimeError, AssertionError, ValueError, OSError, EOFError, KeyError, TypeError) as error:
-            if "not found" in str(error):
-                where = Path(root, kind.__name__, "raw")
-                raise ValueError(f"no {title} in {root}: {where} does not hold its files") from None
-            raw = Path(root, kind.__name__, "raw")
+            return _read_half(raw, train, name), _read_half(raw, test, name)
+        except FileNotFoundError:
+            raise ValueError(f"no {title} in {root}: {raw} does not hold its files") from None
+        except (ValueError, OSError) as error:
             again = "" if folder or name == "mnist" else f"; without {raw} it is downloaded again"
-            raise ValueError(f"{title} in {root} is damaged: {str(error) or type(error).__name__}{again}") from None
-    return halves[0], halves[1]
+            said = error.strerror if isinstance(error, OSError) else error
+            raise ValueError(f"{title} in {root} is damaged: {said}{again}") from None
+
+
+def _read_half(raw: Path, part: str, name: str) -> Half:
+    images = _read_idx(raw / f"{part}-images-idx3-ubyte", SIDE, SIDE)
+    labels = _read_idx(raw / f"{part}-labels-idx1-ubyte").long()
+    if len(labels) != len(images):
+        raise ValueError(f"it has {len(images)} images and {len(labels)} labels")
+    if labels.max() > 9:
+        raise ValueError("its labels are not 0 to 9")
+    return _upright(images, name), labels
+
+
+def _read_idx(path: Path, *shape: int) -> torch.Tensor:
+    """The items (n, *shape) uint8 of a file in MNIST's own format, http://yann.lecun.com/exdb/mnist.
+
+    ValueError when it is another one or none. It starts with two zeros, the type (8: a byte), the number of dimensions
+    and, as four bytes each, the largest first, the dimensions.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    content = bytearray(path.read_bytes())  # one that may be written to, as torch wants it
+    header = struct.Struct(f">HBB{1 + len(shape)}I")
+    said = header.unpack_from(content) if len(content) >= header.size else (0,) * 4
+    count = said[3]
+    if said != (0, 8, 1 + len(shape), count, *shape) or len(content) != header.size + count * math.prod(shape):
+        raise ValueError(f"{path.name} does not hold {' × '.join(map(str, ('n', *shape)))} bytes")
+    if not count:
+        raise ValueError(f"{path.name} is empty")
+    return torch.frombuffer(content, dtype=torch.uint8, offset=header.size).view(count, *shape)
 
 
 @contextlib.contextmanager
@@ -116,23 +145,16 @@ def _root(name: str, folder: str | None, progress: Callable[[str], None]) -> Ite
         with unpacking.unpacked() as root:
             yield root
     else:
+        from adam_tui.training import download  # and torchvision, which knows where these are to be had
+
         root = unpacking.cache_directory()
-        download.ensure(KINDS[name], root, progress)
+        download.ensure(name, root, progress)
         yield root
 
 
 def _upright(images: torch.Tensor, name: str) -> torch.Tensor:
     """EMNIST's files hold every image mirrored along its diagonal."""
     return images.transpose(1, 2).contiguous() if name == "emnist-digits" else images
-
-
-def _check(images: torch.Tensor, labels: torch.Tensor) -> None:
-    if images.dtype != torch.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28) or not len(images):
-        raise ValueError(f"its images are {tuple(images.shape)} of {images.dtype}, not n × 28 × 28 bytes")
-    if labels.shape != images.shape[:1]:
-        raise ValueError(f"it has {len(images)} images and {len(labels)} labels")
-    if labels.min() < 0 or labels.max() > 9:
-        raise ValueError("its labels are not 0 to 9")
 
 
 def _first_of_each_class(labels: torch.Tensor) -> list[int]:

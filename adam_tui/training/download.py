@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from torchvision.datasets import EMNIST, MNIST
+from torchvision.datasets import EMNIST, KMNIST, MNIST, FashionMNIST
 
 from adam_tui.training import system, unpacking
 from adam_tui.training.protocol import parse_json
@@ -31,6 +31,7 @@ SILENCE_SECONDS = 10.0  # a server that says nothing for so long is given up
 TELL_SECONDS = 0.25
 PIECE = 1 << 18
 CHECKSUMS, MOST_CHECKSUMS = ".md5.json", 1 << 16  # what the files had when they were unpacked; bytes
+KINDS: dict[str, type[MNIST]] = {"fashion-mnist": FashionMNIST, "kmnist": KMNIST, "emnist-digits": EMNIST}
 PARTS = ("train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1")
 
 
@@ -57,11 +58,12 @@ def archives(kind: type[MNIST]) -> list[Archive]:
     ]
 
 
-def ensure(kind: type[MNIST], root: Path, progress: Callable[[str], None]) -> None:
-    """Bring the data set's files into root/<kind>/raw, those that are not there yet; each appears whole.
+def ensure(name: str, root: Path, progress: Callable[[str], None]) -> None:
+    """Bring the files of a data set of `KINDS` under `root`, those that are not there yet; each appears whole.
 
     ValueError with one line when that cannot be done; what `progress` raises passes through.
     """
+    kind = KINDS[name]
     raw = root / kind.__name__ / "raw"
     try:
         if _missing(kind, raw):

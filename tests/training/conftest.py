@@ -4,10 +4,9 @@ import subprocess
 import sys
 
 import pytest
-import torchvision
-from torchvision_files import idx
+from torchvision_files import lay_out_digits
 
-from adam_tui.training import data, recipes, rundir, unpacking
+from adam_tui.training import data, recipes, rundir
 from adam_tui.training.protocol import RunSpec
 
 
@@ -29,14 +28,7 @@ def loaded():
 @pytest.fixture(scope="session")
 def few_digits(tmp_path_factory):
     """A folder for --data-dir with 2,000 real training digits and 500 test digits: a whole epoch in half a second."""
-    raw = tmp_path_factory.mktemp("digits") / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    with unpacking.unpacked() as root:
-        for name, train, count in (("train", True, 2000), ("t10k", False, 500)):
-            digits = torchvision.datasets.MNIST(root, train=train)
-            (raw / f"{name}-images-idx3-ubyte").write_bytes(idx(digits.data[:count].numpy()))
-            (raw / f"{name}-labels-idx1-ubyte").write_bytes(idx(digits.targets[:count].numpy()))
-    return str(raw.parents[1])
+    return str(lay_out_digits(tmp_path_factory.mktemp("digits"), 2000, 500))
 
 
 @pytest.fixture

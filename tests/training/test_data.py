@@ -5,6 +5,7 @@ from importlib import resources
 
 import pytest
 import torch
+import torchvision
 
 from adam_tui.training import data, samples, unpacking
 
@@ -41,6 +42,21 @@ def test_the_screen_draws_the_very_digits_that_the_worker_judges():
     shown = (digits.sample_images[:, 0] * data.DEVIATION + data.MEAN) * 255
     assert shown.round().to(torch.uint8).numpy().tolist() == images.tolist()
     assert len(digits.train_images) == len(digits.train_labels) == 100
+
+
+def test_the_files_are_read_as_torchvision_reads_them():
+    ours = data._read("mnist", None, print)
+    with unpacking.unpacked() as root:
+        theirs = [torchvision.datasets.MNIST(root, train=train) for train in (True, False)]
+    for (images, labels), one in zip(ours, theirs, strict=True):
+        assert torch.equal(images, one.data)
+        assert torch.equal(labels, one.targets)
+
+
+def test_a_run_on_mnist_starts_without_torchvision_which_takes_as_long_to_load_as_torch(fresh_modules):
+    loaded = fresh_modules("import torch; from adam_tui.training import data, trainer; data.load(torch.device('cpu'))")
+    assert "torch" in loaded
+    assert "torchvision" not in loaded
 
 
 def test_the_screen_needs_no_torch_for_them(fresh_modules):

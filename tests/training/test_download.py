@@ -6,15 +6,16 @@ import os
 import threading
 import time
 
+import numpy as np
 import pytest
 import torch
-from torchvision.datasets import EMNIST, KMNIST, FashionMNIST
-from torchvision_files import FOLDERS, files, lay_out, md5, packed, pictures
+from torchvision.datasets import EMNIST
+from torchvision_files import FOLDERS, files, idx, lay_out, md5, packed, pictures
 
 from adam_tui.training import data, download, trainer
+from adam_tui.training.download import KINDS
 from adam_tui.training.journal import Journal
 
-KINDS = {"fashion-mnist": FashionMNIST, "kmnist": KMNIST, "emnist-digits": EMNIST}
 CPU = torch.device("cpu")
 
 
@@ -152,7 +153,7 @@ def test_a_mirror_that_sends_something_else_is_passed_over_and_nothing_of_it_is_
     server.contents |= spoiled
     data.load(CPU, name="kmnist")
     assert set(spoiled) < set(server.asked)
-    KMNIST.mirrors.pop()
+    KINDS["kmnist"].mirrors.pop()
     (cache / "KMNIST" / "raw" / "train-labels-idx1-ubyte").unlink()
     with pytest.raises(ValueError, match=r"127.0.0.1 sent a damaged file") as caught:
         data.load(CPU, name="kmnist")
@@ -226,6 +227,10 @@ def test_the_users_folder_is_read_as_it_is(name, tmp_path):
             lambda raw: (raw / "t10k-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01\0\0\0\x02ab"),
             "50 images and 2 labels",
         ),
+        (lambda raw: (raw / "train-labels-idx1-ubyte").write_bytes(idx(np.full(200, 10))), "labels are not 0 to 9"),
+        (lambda raw: (raw / "train-images-idx3-ubyte").write_bytes(idx(np.zeros((200, 27, 28)))), "n × 28 × 28 bytes"),
+        (lambda raw: (raw / "train-images-idx3-ubyte").write_bytes(idx(np.zeros((0, 28, 28)))), "is empty"),
+        (lambda raw: (raw / "train-images-idx3-ubyte").write_bytes(idx(np.zeros((9, 28, 28)))[:-1]), "is damaged"),
     ],
 )
 def test_a_folder_without_the_data_or_with_damaged_data_is_said_in_one_line(tmp_path, spoil, said):

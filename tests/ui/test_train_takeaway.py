@@ -8,17 +8,16 @@ import shlex
 from dataclasses import replace
 
 import pytest
-import torchvision
 from click.testing import CliRunner
+from torchvision_files import lay_out_digits
 
 from adam_tui import cli_training
-from adam_tui.training import data, headless, rundir
+from adam_tui.training import headless, rundir
 from adam_tui.training.journal import Journal
 from adam_tui.training.protocol import Epoch, RunSpec
 from adam_tui.training.recipes import TRAINING_OPTIMIZERS, make_spec
 from adam_tui.training.rundir import Follower
 from adam_tui.training.trainer import train
-from adam_tui.training.unpacking import unpacked
 from adam_tui.ui.train import takeaway
 
 UNUSUAL = make_spec(
@@ -74,38 +73,23 @@ def test_every_optimizers_script_is_python(optimizer, precision):
     compile(takeaway.to_pytorch(make_spec(optimizer, {}, precision=precision)), optimizer, "exec")
 
 
-@pytest.fixture
-def few_digits(monkeypatch):
-    """MNIST with 6,000 of its digits to train with and 2,000 to test."""
-    real = torchvision.datasets.MNIST
-
-    def few(root, train, download):
-        digits, count = real(root, train=train), 6000 if train else 2000
-        digits.data, digits.targets = digits.data[:count], digits.targets[:count]
-        return digits
-
-    monkeypatch.setattr(torchvision.datasets, "MNIST", few)
-    monkeypatch.setitem(data.KINDS, "mnist", few)
-
-
-def script_accuracies(spec, monkeypatch):
-    """What the script prints, run here, with the embedded data in place of a download."""
-    with unpacked() as root:
-        mnist = torchvision.datasets.MNIST
-        monkeypatch.setattr(torchvision.datasets, "MNIST", lambda at, train, download: mnist(root, train, False))
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(takeaway.to_pytorch(spec), "script", "exec"), {})
+def script_accuracies(spec):
+    """What the script prints, run here."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(takeaway.to_pytorch(spec), "script", "exec"), {})
     return [float(share) for share in re.findall(r"accuracy ([\d.]+)%", printed.getvalue())]
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
-def test_the_script_reaches_the_same_accuracy_as_the_run(optimizer, few_digits, monkeypatch, tmp_path):
-    spec = make_spec(optimizer, {}, epochs=1, seed=5, device="cpu", precision="float32", limit=640)
-    run = rundir.create(spec, tmp_path)
+def test_the_script_reaches_the_same_accuracy_as_the_run(optimizer, tmp_path):
+    digits = lay_out_digits(tmp_path / "data", 6000, 2000)
+    asked = {"device": "cpu", "precision": "float32", "limit": 640, "data_dir": str(digits)}
+    spec = make_spec(optimizer, {}, epochs=1, seed=5, **asked)
+    run = rundir.create(spec, tmp_path / "runs")
     with Journal(run) as journal:
         assert train(journal)[0] == "finished"
     [told] = [event for event in Follower(run).poll() if isinstance(event, Epoch)]
-    [printed] = script_accuracies(spec, monkeypatch)
+    [printed] = script_accuracies(spec)
     assert printed == pytest.approx(100 * told.test_accuracy, abs=0.35)
     assert printed > 50, "it learns"
