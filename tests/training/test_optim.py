@@ -196,6 +196,46 @@ def test_adam_is_torchs_fused_adam_in_every_bit_whatever_is_turned_saved_and_loa
         assert all(torch.equal(a, b) for a, b in zip(network.parameters(), twin.parameters(), strict=True)), step
 
 
+TORCHS = ["SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "Muon"]
+
+
+@pytest.mark.parametrize("name", TORCHS)
+def test_a_plain_optimizer_is_torchs_in_every_bit(name):
+    kind = getattr(torch.optim, name)
+    torch.manual_seed(8)
+    start = torch.randn(3, 4)
+    gradients = torch.randn(5, 3, 4)
+    ends, names = [], []
+    for each in (kind, optim.plain(kind)):
+        weight = nn.Parameter(start.clone())
+        optimizer = each([weight], lr=0.1, weight_decay=0.1)
+        for weight.grad in gradients.clone():
+            optimizer.step()
+        ends.append([weight.detach(), *optimizer.state[weight].values()])
+        names.append(list(optimizer.state[weight]))
+        assert not any(tensor.requires_grad for tensor in optimizer.state[weight].values() if torch.is_tensor(tensor))
+    assert names[0] == names[1]
+    assert all(torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(*ends, strict=True))
+
+
+def test_no_optimizer_loads_torchs_compiler_which_takes_longer_than_the_rest_of_torch(fresh_modules):
+    loaded = fresh_modules("""
+import io, torch
+from adam_tui.training import model, optim
+from adam_tui.training.recipes import TRAINING_OPTIMIZERS
+for name, rule in TRAINING_OPTIMIZERS.items():
+    network = model.build(torch.device("cpu"))
+    optimizer = optim.build(name, network, rule.defaults())
+    for weight in network.parameters():
+        weight.grad = torch.ones_like(weight)
+    optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+    optimizer.zero_grad()
+""")
+    assert "torch.optim" in loaded
+    assert "torch._dynamo" not in loaded
+
+
 @pytest.mark.parametrize("fault", [None, lambda *tensors, **options: None])
 def test_adam_leaves_its_step_to_torch_where_its_kernel_is_another(fault, monkeypatch):
     assert optim._kernel_is_known()
