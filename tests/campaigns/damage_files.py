@@ -49,16 +49,24 @@ from adam_tui.ui.train.update import update
 
 FILES = ("spec.json", "metrics.jsonl", "status.json", "control.jsonl", "checkpoint.pt", "evaluation.npz", "worker.log")
 MOST_SECONDS = 20  # of a round, on a busy machine too
+LONGEST_TRAINING = 3.0  # seconds
 APP_EVERY = 20  # rounds
 
 
 class Deaf(Journal):
-    """Reads the orders, whatever they hold, and lets nobody obey them."""
+    """Reads the orders, whatever they hold, and lets nobody obey them; it stops a run that goes on for long.
+
+    A damaged spec may be a good one of a thousand epochs.
+    """
+
+    def __init__(self, run):
+        super().__init__(run)
+        self._end = time.monotonic() + LONGEST_TRAINING
 
     def orders(self):
-        """None."""
+        """None, or to stop."""
         super().orders()
-        return []
+        return [{"command": "stop"}] if time.monotonic() > self._end else []
 
 
 def train(run):
