@@ -29,7 +29,7 @@ from typing import Any
 from adam_tui.training import system
 from adam_tui.training.devices import SHARED_CORES, device_key
 from adam_tui.training.protocol import Epoch, Event, RunSpec, Started, from_line, parse_json
-from adam_tui.training.status import STALE_SECONDS, Beats, judged, moment, of_damaged, read_status, written
+from adam_tui.training.status import STALE_SECONDS, Beats, judged, moment, read_status, without_status, written
 from adam_tui.training.status import Status as Status
 
 # What one `Follower.poll` reads at most: about 30 ms of parsing, so that an old run opens without a hitch.
@@ -118,8 +118,10 @@ class Run:
             return written
         if written is not None:
             return judged(written, self._beats.silence(written.heartbeat, self._told_at()))
-        if os.path.exists(self.path / "status.json"):
-            return of_damaged(self._tail("metrics.jsonl", LONGEST_END))
+        is_there = os.path.exists(self.path / "status.json")
+        if is_there or os.path.exists(self.path / "metrics.jsonl"):
+            word = "damaged" if is_there else "missing"
+            return without_status(self._tail("metrics.jsonl", LONGEST_END), f"status.json is {word}")
         age = abs(time.time() - self.started)  # what was begun in the future was not: a clock was set back
         return Status("starting" if age < STALE_SECONDS else "lost", reason="" if age < STALE_SECONDS else NEVER)
 

@@ -108,15 +108,15 @@ def _checked(kind: str, value: Any) -> Any:
     raise ValueError(f"{value!r:.50} in a status")
 
 
-def of_damaged(tail: Sequence[str]) -> Status:
+def without_status(tail: Sequence[str], problem: str) -> Status:
     """For a status.json that cannot be read, which a beat would replace: how the last process ended, if it did.
 
-    `tail` is what metrics.jsonl ends with.
+    `tail` is what metrics.jsonl ends with; without an end there the run is lost, and `problem` the reason.
     """
     last = from_line(tail[-1]) if tail else None
     if isinstance(last, Ended):
         return Status(last.state, step=last.step, reason=last.reason)
-    return Status("lost", step=last.step if last else 0, reason="status.json is damaged")
+    return Status("lost", step=last.step if last else 0, reason=problem)
 
 
 def moment(seconds: object) -> float:

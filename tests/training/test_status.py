@@ -11,7 +11,7 @@ from made_runs import append, status
 
 from adam_tui.training import rundir, system
 from adam_tui.training import status as judging
-from adam_tui.training.protocol import Ended, RunSpec, Steps, to_line
+from adam_tui.training.protocol import Checkpointed, Ended, RunSpec, Steps, to_line
 from adam_tui.training.rundir import Run
 
 
@@ -148,3 +148,11 @@ def test_of_a_damaged_status_what_the_process_told_last_is_believed(run, text):
     assert (run.status().state, run.status().reason) == ("lost", "status.json is damaged")
     append(run, to_line(Ended(5.0, 7, "finished", "all done")))
     assert (run.status().state, run.status().reason, run.status().step) == ("finished", "all done", 7)
+
+
+def test_of_a_missing_status_too_once_the_process_has_told_anything(run):
+    assert run.status().state == "starting"
+    append(run, to_line(Checkpointed(4.0, 7, "checkpoint.pt")))
+    assert (run.status().state, run.status().reason, run.status().step) == ("lost", "status.json is missing", 7)
+    append(run, to_line(Ended(5.0, 7, "stopped", "asked to stop")))
+    assert (run.status().state, run.status().reason) == ("stopped", "asked to stop")
