@@ -77,7 +77,7 @@ def test_training_without_a_screen_leaves_torch_to_its_worker():
 
 def test_the_training_process_has_torch_and_no_terminal_library():
     [loaded] = imported("import adam_tui.training.trainer")
-    assert loaded >= TORCH
+    assert "torch" in loaded
     assert not loaded & TERMINAL
 
 
