@@ -113,10 +113,9 @@ class Session:
         before = os.environ.get("ADAM_TUI_CONFIG")
         os.environ["ADAM_TUI_CONFIG"] = str(self.runs.parent / "config.toml")  # a theme that is chosen is remembered
         self._undo.callback(_set_environment, "ADAM_TUI_CONFIG", before)
-        for name, value in (("AT_WORK", 0.02), ("AT_REST", 0.05), ("SETTLED", 0.05)):
+        waits = {"AT_WORK": 0.02, "LONGEST_AT_WORK": 0.02, "AT_REST": 0.05, "SETTLED": 0.05, "SECONDS_PER_DRAWING": 0.0}
+        for name, value in waits.items():
             self._patch(train_screen, name, value)
-        for name in ("SECONDS_PER_NUMBERS", "SECONDS_PER_CURVES", "MOST_SECONDS_PER_CURVES"):
-            self._patch(train_screen, name, 0.0)
         self._patch(rundir, "start_worker", self._started)
         app = self.app
         self._patch(app, "exit", lambda *result, **more: None)  # quitting would end the campaign

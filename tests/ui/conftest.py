@@ -18,10 +18,9 @@ def made_run(tmp_path):
 @pytest.fixture
 def training_app(tmp_path, monkeypatch):
     """The app in the training mode, on the runs in `tmp_path`, which it looks at all the time."""
-    monkeypatch.setattr(train_screen, "AT_WORK", 0.05)
-    monkeypatch.setattr(train_screen, "AT_REST", 0.05)
-    for name in ("SECONDS_PER_NUMBERS", "SECONDS_PER_CURVES", "MOST_SECONDS_PER_CURVES"):
-        monkeypatch.setattr(train_screen, name, 0.0)
+    for name in ("AT_WORK", "LONGEST_AT_WORK", "AT_REST"):
+        monkeypatch.setattr(train_screen, name, 0.05)
+    monkeypatch.setattr(train_screen, "SECONDS_PER_DRAWING", 0.0)
     return AdamApp(PlaygroundState(), mode="train", runs=tmp_path)
 
 

@@ -45,15 +45,12 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 if TYPE_CHECKING:
     from adam_tui.engine.lane import Lane
 
-# Seconds between two looks at the files. A worker tells its losses four times a second; a curve that grows twice a
-# second moves as smoothly as one needs, and costs half the bytes and half the time.
-AT_WORK, AT_REST, READING = 0.5, 1.0, 0.001
+# Seconds between two looks at the files. While a run is at work, as long as its curve needs to grow by a column: more
+# could not be seen, and every look takes its time from a run on the same cores, whose threads all wait for the one that
+# is held up.
+AT_WORK, LONGEST_AT_WORK, AT_REST, READING = 0.45, 0.95, 1.0, 0.001
 # While a long run is read for the first time, the curve grows on the screen in steps that can be seen.
 SECONDS_PER_DRAWING = 0.25
-SECONDS_PER_NUMBERS = 0.95  # figures that change faster can only be looked at, not read
-# A curve is drawn anew when it has grown by a column: every drawing takes its time from a run on the same cores, whose
-# threads all wait when one of them is held up.
-SECONDS_PER_CURVES, MOST_SECONDS_PER_CURVES = 0.45, 0.95
 NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
 LOG_LINES_SHOWN = 2
 CAPTION_MARGIN = 2  # columns beside the words of a caption
@@ -97,7 +94,7 @@ class TrainScreen(ModeScreen):
         self._timer: Timer | None = None
         self._watching = True
         self._undrawn: set[str] = set()
-        self._drawn_at = self._counted_at = 0.0
+        self._drawn_at = 0.0
         self._about: list[tuple[str, Color]] = []  # notes on the selected run
 
     def body(self) -> Iterable[Widget]:
@@ -159,27 +156,26 @@ class TrainScreen(ModeScreen):
     def _tick(self) -> None:
         if not self._watching:  # a tick that was on its way when something else was shown
             return
-        self.dispatch(e.RunsSeen(self.feed.views()))
+        views = self.feed.views()
         changed, more = self.feed.poll([run.id for run in self.state.drawn])
         self._undrawn |= changed
+        self.dispatch(e.RunsSeen(views))
         now = time.monotonic()  # the day's clock may be set
-        due = self._drawn_at + (SECONDS_PER_DRAWING if more else self._seconds_per_column())
+        due = self._drawn_at + SECONDS_PER_DRAWING
         if self._undrawn and now >= due:
             self._drawn_at = now
             self._draw_news()
-        if now - self._counted_at >= SECONDS_PER_NUMBERS:
-            self._counted_at = now
-            self._draw(NUMBERS)
+        elif not more:
+            self._draw(NUMBERS)  # time goes on
         at_work = any(run.state in ("queued", "starting", "running") for run in self.state.runs)
-        pause = READING if more else AT_WORK if at_work else AT_REST
+        pause = READING if more else self._seconds_per_column() if at_work else AT_REST
         self._look_after(min(pause, max(due - now, READING)) if self._undrawn else pause)
 
     def _seconds_per_column(self) -> float:
-        """How long the selected run's curve needs to grow by a column, within what one wants to see of it."""
+        """How long the selected run's curve needs to grow by a column, within what one wants to see of a run."""
         history = self.selected_history()
         columns = charts.plot_columns(self._view("loss").content_region.width)
-        seconds = history.worked / columns if history else 0.0
-        return min(max(seconds, SECONDS_PER_CURVES), MOST_SECONDS_PER_CURVES)
+        return min(max(history.worked / columns if history else 0.0, AT_WORK), LONGEST_AT_WORK)
 
     def _look_after(self, seconds: float) -> None:
         """Look at the files next when so many seconds have passed."""
@@ -197,8 +193,7 @@ class TrainScreen(ModeScreen):
             self._draw(CURVES)
         else:
             self._draw((*OF_LOSSES, *OF_SAMPLES) if "sample" in news else OF_LOSSES)
-        if self.state.cursor is not None:  # what it reads may have been read again just now
-            self._draw(NUMBERS)
+        self._draw(NUMBERS)
 
     def look_again(self) -> None:
         """Look at the files now: something was done to them."""
