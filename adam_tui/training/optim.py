@@ -44,7 +44,7 @@ Kind = TypeVar("Kind", bound=torch.optim.Optimizer)
 def plain(kind: type[Kind]) -> type[Kind]:
     """One of torch's optimizers, the same in every number, without what is there for torch.compile and the profiler.
 
-    Where torch is made otherwise within than it was in 2.9 to 2.14, it is at worst torch's own.
+    Where torch is made otherwise within, it is at worst torch's own.
     """
     for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
         method = inspect.unwrap(getattr(torch.optim.Optimizer, name))
