@@ -223,7 +223,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    data.load = functools.cache(data.load)
+    data.load = functools.lru_cache(maxsize=3)(data.load)  # a damaged limit makes another set of them
     os.environ["ADAM_TUI_CONFIG"] = os.devnull
     with tempfile.TemporaryDirectory(prefix="adam-tui-damage-") as place:
         failed, counts = rounds(asked.times, asked.seed, Path(place), 60 * asked.minutes)
