@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+from made_runs import status
 
 from adam_tui.training import headless, listing, recipes, rundir
 from adam_tui.training.protocol import Ended, Epoch, RunSpec, Started, Steps, from_line, to_line
@@ -264,10 +265,11 @@ def test_a_page_about_a_run_says_what_it_died_of_and_how_to_go_on(told):
 def test_runs_are_listed_in_columns(tmp_path, monkeypatch):
     monkeypatch.setattr(rundir.secrets, "token_hex", lambda size: "00ff")
     run = rundir.create(recipes.make_spec("nesterov", {"lr": 0.05}, epochs=3), tmp_path)
+    run.write_status(status("running"))
     (run.path / "metrics.jsonl").write_text(to_line(EPOCH))
     heading, line = listing.table([run]).splitlines()
     assert heading.split() == ["id", "state", "optimizer", "lr", "epochs", "best", "started"]
-    assert line.split()[:6] == ["nesterov-00ff", "starting", "nesterov", "0.05", "1/3", "98.38%"]
+    assert line.split()[:6] == ["nesterov-00ff", "running", "nesterov", "0.05", "1/3", "98.38%"]
     assert heading.index("lr") + 2 == line.index("0.05") + 4
     assert listing.table([]) == "no runs yet"
     assert "broken" in listing.table([Run(tmp_path)])
