@@ -1,6 +1,6 @@
 """Prints every figure beside its goal: `python tests/bench/report.py [terminal] [engine] [training] [long] [accuracy]`.
 
-Each figure is a count, or a ratio of two things measured in turns in this run. All but `accuracy` takes about five
+Each figure is a count, or a ratio of two things measured in turns in this run. All but `accuracy` takes about seven
 minutes; `accuracy` takes three and must be asked for. Another program on the same cores makes seconds longer and
 ratios wrong by a little.
 """
@@ -97,6 +97,7 @@ def of_the_training() -> Iterator[Line]:
     yield "5", "the training screen, bytes a second", live["bytes a second"], "<= 4000", at_most(4000)
     yield "11", "the training screen, % of a core", 100 * live["core"], "<= 3", at_most(3)
     yield "11", "a run's speed with the app / without", live["speed"], ">= 0.97", at_least(0.97)
+    yield "11", "its standard error", live["error"], "", None
 
 
 def of_long_runs() -> Iterator[Line]:

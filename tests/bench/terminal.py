@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import random
 import signal
@@ -11,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import mean, median, quantiles, stdev
 
 from bench.engine_speed import RACE
 from bench.wire import CELLS, FRAME, SIZE, Wire, app, bare
@@ -22,7 +23,7 @@ from adam_tui.training import rundir
 from adam_tui.training.recipes import make_spec
 
 FIVE_LANES = ("--surface", "rosenbrock", "--steps", "2000", *(f"--lane={name}" for name in RACE))
-TURNS = 24  # with the app and without
+TURNS = 40  # with the app and without
 SLOW = 20_000  # bytes a second of the slow line
 SLICE = 0.01  # seconds between its reads
 IN_THE_MIDDLE = 5000  # bytes of the start that have come when the first key is pressed
@@ -188,8 +189,8 @@ def in_training(turns: int = TURNS, seconds: float = 2.0) -> dict[str, float]:
     """A run with the app watching it: bytes a second, p95 of a key, and the run's speed with the app and without.
 
     The run's speed wanders by more than the app takes. So one app watches and is stopped (SIGSTOP) in short turns, and
-    "speed" is the median of the turns' ratios, each to the mean of the turns without it before and after. "core" is the
-    app's share of a core while it watches.
+    "speed" is the mean of the turns' ratios, each to the mean of the turns without it before and after; "error" is its
+    standard error. "core" is the app's share of a core while it watches.
     """
     with tempfile.TemporaryDirectory() as runs, _training(runs) as images:
         time.sleep(8)
@@ -205,7 +206,13 @@ def in_training(turns: int = TURNS, seconds: float = 2.0) -> dict[str, float]:
                 alone.append(_alone(terminal, images, seconds))
         waited = keys(40)
     ratios = [2 * speed / (alone[turn] + alone[turn + 1]) for turn, speed in enumerate(watched)]
-    return {"bytes a second": sent / (turns * seconds), "key": waited, "speed": median(ratios), "core": core}
+    return {
+        "bytes a second": sent / (turns * seconds),
+        "key": waited,
+        "speed": mean(ratios),
+        "error": stdev(ratios) / math.sqrt(turns),
+        "core": core,
+    }
 
 
 def _alone(terminal: Wire, images: _Images, seconds: float) -> float:
