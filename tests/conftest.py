@@ -7,6 +7,7 @@ import sys
 import tempfile
 
 import pytest
+from hypothesis import settings
 
 # Programs that a test starts with `python -m adam_tui` import the package that the test itself imports: the installed
 # one, not whatever lies in the working directory.
@@ -22,6 +23,11 @@ atexit.register(_settings.cleanup)
 os.environ["ADAM_TUI_CONFIG"] = os.path.join(_settings.name, "config.toml")
 with open(os.environ["ADAM_TUI_CONFIG"], "w", encoding="utf-8") as file:
     file.write("hints = false\n")  # which of them are left depends on what was pressed before
+
+
+# How long an example takes is not what is tested, and on a busy machine it may take long.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 def pytest_collection_finish():

@@ -59,7 +59,7 @@ def race(clock, *lanes, **scenario):
 
 
 SHOTS = (
-    Shot("bowl", "Adam on the bowl x² + y²", race(60, "adam:lr=0.1")),
+    Shot("bowl", "Adam on the bowl x² + y²", race(60, "adam:lr=0.1"), words="1e-10"),
     Shot(
         "race",
         "Five optimizers in Rosenbrock's valley",
@@ -111,13 +111,14 @@ async def take(shot):
         app.animation_level = "none"
         async with app.run_test(size=shot.size) as pilot:
             await pilot.press(*shot.keys)
+            before = []
             for _ in range(100):
-                await pilot.pause(0.05)
+                await pilot.pause(0.1)
                 cells = screen_cells(app)
-                if shot.words in "\n".join(cells.lines()):
-                    break
-            await pilot.pause(0.2)  # what was on its way when the words appeared
-            return screen_cells(app)
+                if shot.words in "\n".join(cells.lines()) and cells.lines() == before:
+                    break  # what was on its way when the words appeared has come
+                before = cells.lines()
+            return cells
 
 
 def _runs(folder):
