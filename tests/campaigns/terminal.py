@@ -156,6 +156,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=20, help="milliseconds between two moments of the start")
     asked = parser.parse_args()
+    # What is ignored here, as in the background or under nohup, the program would ignore too until it has its handlers.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="adam-tui-terminal-") as folder:
         env = {"ADAM_TUI_CONFIG": f"{folder}/config.toml", "ADAM_TUI_RUNS": f"{folder}/runs", "HOME": folder}
