@@ -17,8 +17,9 @@ from textual.events import Key, Resize
 from textual.geometry import Size
 from textual.keys import _character_to_key
 
-from adam_tui.training import recipes, rundir
-from adam_tui.training.protocol import Changed, Layers
+from adam_tui.runs import directory, recipes
+from adam_tui.runs.protocol import Changed, Layers
+from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.learn.actions import ACTIONS as LEARN
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
@@ -26,7 +27,6 @@ from adam_tui.ui.playground.actions import ACTIONS as PLAYGROUND
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.train import screen as train_screen
 from adam_tui.ui.train.actions import ACTIONS as TRAIN
-from adam_tui.ui.widgets.cell_view import CellView
 
 MODES = {"playground": ("1", PLAYGROUND), "train": ("2", TRAIN), "learn": ("3", LEARN)}
 # The keys of every table, and those that a table knows nothing of.
@@ -116,7 +116,7 @@ class Session:
         waits = {"AT_WORK": 0.02, "LONGEST_AT_WORK": 0.02, "AT_REST": 0.05, "SETTLED": 0.05, "SECONDS_PER_DRAWING": 0.0}
         for name, value in waits.items():
             self._patch(train_screen, name, value)
-        self._patch(rundir, "start_worker", self._started)
+        self._patch(directory, "start_worker", self._started)
         app = self.app
         self._patch(app, "exit", lambda *result, **more: None)  # quitting would end the campaign
         self._context = app.run_test(size=self._size, tooltips=True, notifications=True)
@@ -258,7 +258,7 @@ class Session:
     # What the processes of runs do.
 
     def _started(self, run):
-        """In the place of `rundir.start_worker`: a real process, or one that never says anything."""
+        """In the place of `directory.start_worker`: a real process, or one that never says anything."""
         if self._real and sum(process.poll() is None for process in self._workers) < MOST_AT_WORK:
             process = self._real_start(run)
             self._workers.append(process)
@@ -272,7 +272,7 @@ class Session:
             return
         if what == "new" or not self._made:
             self._made.append(MadeRun(self.runs, *(("lion",) if number % 2 else ()), began=time.time()).start())
-            while len(found := rundir.list_runs(self.runs)) > MOST_RUNS:
+            while len(found := directory.list_runs(self.runs)) > MOST_RUNS:
                 shutil.rmtree(found[-1].path)
             self._made = [made for made in self._made if made.run.path.exists()]
             return
@@ -319,11 +319,11 @@ class Session:
 
     def _really(self, what, number):
         """The same of real processes: what a second terminal, a shell or the kernel may do to them."""
-        found = rundir.list_runs(self.runs)
+        found = directory.list_runs(self.runs)
         if what == "new" or not found:
             if len(found) < MOST_RUNS:
                 spec = recipes.make_spec("adam", {}, limit=2048, epochs=1000, batch_size=32)
-                self._started(rundir.create(spec, self.runs))
+                self._started(directory.create(spec, self.runs))
             return
         run = found[number % len(found)]
         status = run.status()
@@ -346,7 +346,7 @@ class Session:
         if any(process.pid == pid for process in self._workers):
             os.kill(pid, signal.SIGKILL)
 
-    _real_start = staticmethod(rundir.start_worker)
+    _real_start = staticmethod(directory.start_worker)
 
 
 def _set_environment(name, value):

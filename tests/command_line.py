@@ -6,7 +6,7 @@ import sys
 
 from click.testing import CliRunner
 
-from adam_tui.cli import main
+from adam_tui.cli.app import main
 
 # As in a plain pipe: no colour forced, no width given.
 PLAIN = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "FORCE_COLOR")}

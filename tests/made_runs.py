@@ -6,15 +6,17 @@ import time
 
 import numpy as np
 
-from adam_tui.training import recipes, rundir
-from adam_tui.training.protocol import Diverged, Ended, Epoch, Sample, Started, Steps, to_line
+from adam_tui.runs import directory, recipes
+from adam_tui.runs.protocol import Diverged, Ended, Epoch, Sample, Started, Steps, to_line
 
 STEPS_PER_EPOCH = 10
 
 
 def status(state="running", **values):
     """A status as a process writes it: this one's, now, unless told otherwise."""
-    return rundir.Status(state, **{"pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time()} | values)
+    return directory.Status(
+        state, **{"pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time()} | values
+    )
 
 
 def append(run, text):
@@ -27,7 +29,7 @@ class MadeRun:
     """A run whose process is this test: `tell` and `become` write what the process would."""
 
     def __init__(self, runs, optimizer="adam", epochs=5, began=1000.0, **values):
-        self.run = rundir.create(recipes.make_spec(optimizer, values, epochs=epochs), runs)
+        self.run = directory.create(recipes.make_spec(optimizer, values, epochs=epochs), runs)
         self.id = self.run.id
         self.time, self.step = began, 0
 

@@ -10,10 +10,11 @@ from functools import lru_cache
 from rich.cells import cell_len
 from textual._context import visible_screen_stack
 
-from adam_tui.cli import main
+from adam_tui.cli.app import main
 from adam_tui.draw.palette import MARKERS
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.scenario import MAX_LANES, MAX_STEPS, Scenario
+from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.learn.screen import Leaf, LearnScreen
 from adam_tui.ui.mode_screen import MIN_HEIGHT, MIN_WIDTH, ModeScreen
 from adam_tui.ui.playground.screen import PlaygroundScreen
@@ -21,7 +22,6 @@ from adam_tui.ui.playground.state import SPEEDS, PlaygroundState
 from adam_tui.ui.playground.update import UNDO_STEPS, ZOOM_LIMITS
 from adam_tui.ui.train.screen import TrainScreen
 from adam_tui.ui.train.state import SPANS, TrainState
-from adam_tui.ui.widgets.cell_view import CellView
 from adam_tui.ui.widgets.key_line import KeyLine
 from adam_tui.ui.widgets.tabs_line import TabsLine
 
@@ -113,7 +113,7 @@ def scenario_survives(scenario: Scenario):
     assert Scenario.from_json(scenario.to_json()) == scenario
     found = []
     with main.make_context("adam-tui", scenario.to_flags()) as context:
-        from adam_tui.cli import scenario_of
+        from adam_tui.cli.app import scenario_of
 
         given = ("surface", "function", "lanes", "start", "steps", "noise", "seed")
         found.append(scenario_of(**{name: context.params[name] for name in given}))

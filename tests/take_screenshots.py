@@ -18,8 +18,8 @@ from rich.color import Color
 
 from adam_tui.draw.cells import Cells, columns
 from adam_tui.draw.svg import to_svg
-from adam_tui.engine.gallery import GALLERY
 from adam_tui.engine.lane import Lane
+from adam_tui.engine.presets import GALLERY
 from adam_tui.engine.scenario import Scenario
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState

@@ -11,17 +11,17 @@ import pytest
 from click.testing import CliRunner
 from readme_keys import TABLES, table
 
-import adam_tui.training.headless
-from adam_tui import browser, config
-from adam_tui.cli import main
+import adam_tui.cli.follow
+from adam_tui.cli.app import main, serve
 from adam_tui.engine import classic_rules, surfaces
 from adam_tui.engine.optimizers import OPTIMIZERS, expand
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import trajectories
+from adam_tui.ui import config
+from adam_tui.ui.keymap import checked
 from adam_tui.ui.learn.pages import read_page
 from adam_tui.ui.mode_screen import SHARED_ACTIONS
-from adam_tui.ui.own_keys import checked
 from adam_tui.ui.playground import events
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
@@ -56,8 +56,8 @@ def test_an_example_works(example, tmp_path, monkeypatch):
     program, *arguments = shlex.split(example)
     assert program == "adam-tui"
     asked = []
-    monkeypatch.setattr(adam_tui.training.headless, "train", lambda *given: asked.append(given) or 0)
-    monkeypatch.setattr(browser, "serve", lambda *given: asked.append(given))
+    monkeypatch.setattr(adam_tui.cli.follow, "train", lambda *given: asked.append(given) or 0)
+    monkeypatch.setattr(serve, "serve", lambda *given: asked.append(given))
     result = CliRunner().invoke(main, arguments, env={"ADAM_TUI_RUNS": str(tmp_path)})
     if arguments[:1] in (["train"], ["serve"]):
         assert asked, result.output

@@ -9,11 +9,11 @@ from click.testing import CliRunner
 from pty_terminal import COMMAND, Terminal
 
 import adam_tui
-from adam_tui.cli import main
-from adam_tui.training.protocol import Changed, Ended, Epoch, Layers, RunSpec, Started, Steps, to_line
-from adam_tui.training.recipes import make_spec
-from adam_tui.training.rundir import Run, create
-from adam_tui.training.status import Status
+from adam_tui.cli.app import main
+from adam_tui.runs.directory import Run, create
+from adam_tui.runs.protocol import Changed, Ended, Epoch, Layers, RunSpec, Started, Steps, to_line
+from adam_tui.runs.recipes import make_spec
+from adam_tui.runs.status import Status
 
 EVIL = "[red]x\x1b[31m\x07"
 

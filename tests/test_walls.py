@@ -35,12 +35,12 @@ def modules(folder):
 
 
 def test_the_command_line_alone_loads_nothing_heavy():
-    assert imported("import adam_tui.cli") == [set()]
+    assert imported("import adam_tui.cli.app") == [set()]
 
 
 def test_help_and_a_wrong_command_load_nothing_heavy():
     code = (
-        "from click.testing import CliRunner\nfrom adam_tui.cli import main\n"
+        "from click.testing import CliRunner\nfrom adam_tui.cli.app import main\n"
         "for arguments in (['--help'], ['path', '--help'], ['nonsense'], ['--version'], ['runs', 'list']):\n"
         "    CliRunner().invoke(main, arguments)\n"
     )
@@ -49,7 +49,7 @@ def test_help_and_a_wrong_command_load_nothing_heavy():
 
 def test_paths_and_pictures_need_no_terminal_library():
     code = (
-        "from click.testing import CliRunner\nfrom adam_tui.cli import main\n"
+        "from click.testing import CliRunner\nfrom adam_tui.cli.app import main\n"
         "assert CliRunner().invoke(main, ['path']).exit_code == 0\nloaded()\n"
         "assert CliRunner().invoke(main, ['path', '--function', 'x**2 + sin(y)']).exit_code == 0\nloaded()\n"
         "assert CliRunner().invoke(main, ['plot']).exit_code == 0\n"
@@ -65,13 +65,13 @@ def test_engine_and_drawings_know_no_terminal_and_no_torch(folder):
     assert loaded == {"numpy"}
 
 
-@pytest.mark.parametrize("name", ["protocol", "rundir", "journal"])
+@pytest.mark.parametrize("name", ["runs.protocol", "runs.directory", "training.journal"])
 def test_a_run_can_be_read_with_the_standard_library_alone(name):
-    assert imported(f"import adam_tui.training.{name}") == [set()]
+    assert imported(f"import adam_tui.{name}") == [set()]
 
 
 def test_training_without_a_screen_leaves_torch_to_its_worker():
-    code = "import adam_tui.training.headless, adam_tui.training.recipes, adam_tui.training.samples"
+    code = "import adam_tui.cli.follow, adam_tui.runs.recipes, adam_tui.history.samples"
     assert imported(code) == [{"numpy"}]
 
 
@@ -88,7 +88,7 @@ def test_the_first_picture_is_painted_before_textual_is_loaded():
 def test_the_contour_is_drawn_before_plotext_is_loaded():
     code = (
         "import adam_tui.ui.app\nfrom adam_tui.draw.palette import DARK\n"
-        "from adam_tui.ui.playground.picture import contour\n"
+        "from adam_tui.ui.playground.view import contour\n"
         "from adam_tui.ui.playground.state import PlaygroundState\n"
         "loaded()\ncontour(PlaygroundState(), 80, 30, DARK)\n"
     )

@@ -2,7 +2,7 @@
 
 import time
 
-from adam_tui.ui.widgets.cell_view import CellView
+from adam_tui.terminal.cell_view import CellView
 
 SIZES = [(120, 40), (80, 24), (200, 55), (60, 18)]
 PATIENCE = 60.0

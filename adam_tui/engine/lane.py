@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from adam_tui.engine import reading
+from adam_tui.engine import json_fields
 from adam_tui.engine.knobs import format_number
 from adam_tui.engine.optimizers import Optimizer, find_optimizer
 from adam_tui.engine.schedules import CONSTANT, Schedule
@@ -164,28 +164,35 @@ class Lane:
         """Read what `to_json` wrote; ValueError with one line when it is wrong."""
         values = dict(data)
         if "optimizer" not in values:
-            raise ValueError(f"a lane needs an optimizer: {reading.shown(data)}")
-        optimizer = reading.text("optimizer", values.pop("optimizer"))
+            raise ValueError(f"a lane needs an optimizer: {json_fields.shown(data)}")
+        optimizer = json_fields.text("optimizer", values.pop("optimizer"))
         schedule = _schedule(values.pop("schedule", {}))
         changes = values.pop("changes", [])
         if not isinstance(changes, list | tuple):
-            raise ValueError(f"changes must be a list, not {reading.shown(changes)}")
-        numbers = {name: reading.number(name, value) for name, value in values.items()}
+            raise ValueError(f"changes must be a list, not {json_fields.shown(changes)}")
+        numbers = {name: json_fields.number(name, value) for name, value in values.items()}
         return cls.of(optimizer, numbers, schedule, map(_change, changes))
 
 
 def _schedule(data: Any) -> Schedule:
-    readers = {"kind": reading.text, "warmup": reading.whole, "gamma": reading.number, "every": reading.whole}
+    readers = {
+        "kind": json_fields.text,
+        "warmup": json_fields.whole,
+        "gamma": json_fields.number,
+        "every": json_fields.whole,
+    }
     if not isinstance(data, Mapping) or set(data) - set(readers):
-        raise ValueError(f"a schedule is an object with {', '.join(readers)}, not {reading.shown(data)}")
+        raise ValueError(f"a schedule is an object with {', '.join(readers)}, not {json_fields.shown(data)}")
     return Schedule(**{name: readers[name](name, value) for name, value in data.items()})  # type: ignore[arg-type]
 
 
 def _change(data: Any) -> Change:
     if not isinstance(data, Mapping) or set(data) != {field.name for field in fields(Change)}:
-        raise ValueError(f"a change is an object with step, name and value, not {reading.shown(data)}")
+        raise ValueError(f"a change is an object with step, name and value, not {json_fields.shown(data)}")
     return Change(
-        reading.whole("step", data["step"]), reading.text("name", data["name"]), reading.number("value", data["value"])
+        json_fields.whole("step", data["step"]),
+        json_fields.text("name", data["name"]),
+        json_fields.number("value", data["value"]),
     )
 
 
@@ -193,11 +200,11 @@ def _typed_whole(name: str, text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{name} must be a whole number, not {reading.shown(text.strip())}") from None
+        raise ValueError(f"{name} must be a whole number, not {json_fields.shown(text.strip())}") from None
 
 
 def _typed_number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{name} must be a number, not {reading.shown(text.strip())}") from None
+        raise ValueError(f"{name} must be a number, not {json_fields.shown(text.strip())}") from None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from adam_tui.engine import reading
+from adam_tui.engine import json_fields
 from adam_tui.engine.knobs import ON_NOTCH, STEPS_OF_A_DECADE, format_number
 from adam_tui.engine.lane import Change, Lane
 from adam_tui.engine.optimizers import find_optimizer
@@ -103,7 +103,7 @@ class Scenario:
     def from_json(cls, data: Mapping[str, Any]) -> Scenario:
         """Read what `to_json` wrote; what is missing takes its default. ValueError with one line when it is wrong."""
         if not isinstance(data, Mapping):
-            raise ValueError(f"a scenario is a JSON object, not {reading.shown(data)}")
+            raise ValueError(f"a scenario is a JSON object, not {json_fields.shown(data)}")
         unknown = set(data) - {each.name for each in fields(cls)}
         if unknown:
             raise ValueError(f"a scenario has no {', '.join(sorted(map(repr, unknown)))}")
@@ -158,16 +158,16 @@ def _notch(value: float, *, nearest: bool) -> float:
 
 def _lanes(name: str, value: Any) -> tuple[Lane, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(lane, Mapping) for lane in value):
-        raise ValueError(f"{name} must be a list of objects, not {reading.shown(value)}")
+        raise ValueError(f"{name} must be a list of objects, not {json_fields.shown(value)}")
     return tuple(map(Lane.from_json, value))
 
 
 _READERS: Mapping[str, Callable[[str, Any], Any]] = {
-    "surface": reading.text,
-    "function": reading.text,
+    "surface": json_fields.text,
+    "function": json_fields.text,
     "lanes": _lanes,
-    "start": reading.pair,
-    "steps": reading.whole,
-    "noise": reading.number,
-    "seed": reading.whole,
+    "start": json_fields.pair,
+    "steps": json_fields.whole,
+    "noise": json_fields.number,
+    "seed": json_fields.whole,
 }

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from adam_tui.engine import reading
+from adam_tui.engine import json_fields
 
 Kind = Literal["constant", "step", "exponential", "cosine"]
 KINDS: tuple[Kind, ...] = ("constant", "step", "exponential", "cosine")
@@ -33,13 +33,15 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"a schedule is one of {', '.join(KINDS)}, not {reading.shown(self.kind)}")
+            raise ValueError(f"a schedule is one of {', '.join(KINDS)}, not {json_fields.shown(self.kind)}")
         if not self.warmup >= 0 or self.warmup % 1:
-            raise ValueError(f"warmup must be a whole number of steps, at least 0, not {reading.shown(self.warmup)}")
+            raise ValueError(
+                f"warmup must be a whole number of steps, at least 0, not {json_fields.shown(self.warmup)}"
+            )
         if not 0 < self.gamma <= 1:
             raise ValueError(f"gamma must be above 0 and at most 1, not {self.gamma:g}")
         if not self.every >= 1 or self.every % 1:
-            raise ValueError(f"every must be a whole number of steps, at least 1, not {reading.shown(self.every)}")
+            raise ValueError(f"every must be a whole number of steps, at least 1, not {json_fields.shown(self.every)}")
         object.__setattr__(self, "warmup", int(self.warmup))  # 20.0 is written and read as 20
         object.__setattr__(self, "every", int(self.every))
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import torch
 
+from adam_tui.runs.recipes import DATA_SETS
 from adam_tui.training import unpacking
-from adam_tui.training.recipes import DATA_SETS
 
 # Mean and standard deviation of MNIST's 60,000 training images' pixels, 0 to 1. Those of the others are computed.
 MEAN, DEVIATION = 0.1307, 0.3081

@@ -24,8 +24,9 @@ from urllib.parse import urlsplit
 
 from torchvision.datasets import EMNIST, KMNIST, MNIST, FashionMNIST
 
-from adam_tui.training import system, unpacking
-from adam_tui.training.protocol import parse_json
+from adam_tui.runs import system
+from adam_tui.runs.protocol import parse_json
+from adam_tui.training import unpacking
 
 SILENCE_SECONDS = 10.0  # a server that says nothing for so long is given up
 TELL_SECONDS = 0.25

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adam_tui.training import system
+from adam_tui.runs import system
 from adam_tui.training.data import Digits
 
 WORST = 20

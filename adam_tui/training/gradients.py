@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from adam_tui.training import byhand
+from adam_tui.training.fast import manual_backward
 from adam_tui.training.journal import note
 
 # A batch's images and labels to its mean loss, a scalar; the gradients are then in the weights' `grad`.
@@ -33,7 +33,7 @@ def fastest(by_autograd: Gradients, network: nn.Sequential, images: Tensor, labe
     The weights stay as they are and have no `grad` afterwards. torch's random numbers are left alone.
     """
     ways: dict[str, Callable[[], Gradients]] = {
-        "cpu": lambda: byhand.Gradients(network, images.dtype),
+        "cpu": lambda: manual_backward.Gradients(network, images.dtype),
         "cuda": lambda: Replayed(by_autograd, network, images, labels, record),
     }
     if os.environ.get("ADAM_TUI_CUDA_GRAPH") != "1":

@@ -20,11 +20,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from adam_tui.training import system
-from adam_tui.training.gauges import Gauges
-from adam_tui.training.protocol import ENDED, Ended, Event, State, parse_json, to_line
-from adam_tui.training.rundir import Run
-from adam_tui.training.status import Status
+from adam_tui.runs import system
+from adam_tui.runs.directory import Run
+from adam_tui.runs.protocol import ENDED, Ended, Event, State, parse_json, to_line
+from adam_tui.runs.status import Status
+from adam_tui.training.resource_usage import Gauges
 
 HEARTBEAT_SECONDS = 1.0
 # Orders are looked for between steps; a stat 20 times a second costs nothing and feels immediate.

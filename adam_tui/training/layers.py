@@ -11,7 +11,7 @@ import time
 import torch
 from torch import Tensor, nn
 
-from adam_tui.training.protocol import Layers
+from adam_tui.runs.protocol import Layers
 
 STEPS_MEASURED = 4  # an epoch, evenly spread, the last one among them
 

@@ -26,10 +26,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adam_tui.training import board, data, evaluation, gradients, machine, model, optim, system
-from adam_tui.training.journal import Journal, note, note_error
-from adam_tui.training.layers import LayerWatch
-from adam_tui.training.protocol import (
+from adam_tui.runs import system
+from adam_tui.runs.protocol import (
     Changed,
     Checkpointed,
     Diverged,
@@ -42,7 +40,10 @@ from adam_tui.training.protocol import (
     State,
     Steps,
 )
-from adam_tui.training.recipes import check_setting, check_spec
+from adam_tui.runs.recipes import check_setting, check_spec
+from adam_tui.training import data, device_setup, evaluation, gradients, model, optim, tensorboard_log
+from adam_tui.training.journal import Journal, note, note_error
+from adam_tui.training.layers import LayerWatch
 
 # Settings. What a person chooses is in the RunSpec; these only tune the process.
 REPORT_SECONDS = 0.25  # losses are fetched and told so often: the only sync points within an epoch
@@ -74,8 +75,8 @@ class Training:
 
     def __init__(self, spec: RunSpec, journal: Journal) -> None:
         self.spec, self.journal = spec, journal
-        self.device = machine.device_of(spec)
-        self.precision = machine.precision_of(spec, self.device)
+        self.device = device_setup.device_of(spec)
+        self.precision = device_setup.precision_of(spec, self.device)
         if self.device.type == "cuda":
             journal.gauges.watch_gpu(str(torch.cuda.get_device_properties(self.device).uuid))
 
@@ -106,8 +107,8 @@ class Training:
             self.restore()
         self.saved = time.perf_counter()  # when a checkpoint was last written, or tried to be
         if spec.tensorboard:
-            writer = board.open_writer(journal.run.path / "tensorboard", self.progress.step)
-            journal.listeners.append(board.Board(writer).take)
+            writer = tensorboard_log.open_writer(journal.run.path / "tensorboard", self.progress.step)
+            journal.listeners.append(tensorboard_log.Board(writer).take)
 
     def _still_loading(self, text: str) -> None:
         """A download goes on: show it as the run's state, and end it when told to."""
@@ -138,7 +139,7 @@ class Training:
                 *self._now(),
                 run=self.journal.run.id,
                 spec=self.spec,
-                device=machine.name_of(self.device),
+                device=device_setup.name_of(self.device),
                 precision=str(self.precision).removeprefix("torch."),
                 parameters=sum(weight.numel() for weight in self.network.parameters()),
                 steps_per_epoch=self.batches,
@@ -416,7 +417,7 @@ def train(journal: Journal, tune: Callable[[torch.device], None] = lambda device
     state: State
     try:
         spec = check_spec(journal.run.spec())
-        tune(machine.device_of(spec))
+        tune(device_setup.device_of(spec))
         training = Training(spec, journal)
         state, reason = training.run()
     except EndedEarlyError as told:

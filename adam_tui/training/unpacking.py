@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from adam_tui.training import system
+from adam_tui.runs import system
 
 # MD5 of each file as torchvision keeps it, the values of data/mnist/README.md.
 CHECKSUMS = {

@@ -13,10 +13,10 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+from adam_tui.runs.directory import Run
+from adam_tui.runs.protocol import State
+from adam_tui.training.device_queue import Turn
 from adam_tui.training.journal import Journal, note, note_error
-from adam_tui.training.protocol import State
-from adam_tui.training.rundir import Run
-from adam_tui.training.turn import Turn
 
 # Whoever starts the process closes its input when the run's files are ready for it.
 WHEN_TOLD = "--when-told"
@@ -59,14 +59,14 @@ def _wait(journal: Journal, held: ExitStack) -> tuple[State, str] | None:
 
 def _train(journal: Journal) -> State:
     try:
-        from adam_tui.training import machine, trainer  # torch: seconds
+        from adam_tui.training import device_setup, trainer  # torch: seconds
     except Exception as error:
         note_error()
         said = str(error).strip().splitlines() or [type(error).__name__]
         hint = " (out of memory?)" if "failed to map segment" in said[-1] else ""
         journal.end("failed", f"cannot load the training: {said[-1][:300]}{hint}")  # numpy's advice is a page
         return "failed"
-    return trainer.train(journal, machine.tune_process)[0]
+    return trainer.train(journal, device_setup.tune_process)[0]
 
 
 if __name__ == "__main__":

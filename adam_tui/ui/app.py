@@ -13,27 +13,27 @@ from textual.events import Event, Key, Paste
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
-from adam_tui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.draw.palette import Palette
-from adam_tui.plain import harmless
+from adam_tui.terminal.environment import is_console, terminal_depth
+from adam_tui.terminal.painted_app import PaintedApp
+from adam_tui.terminal.plain_terminal import PlainTerminal
+from adam_tui.terminal.sanitize import harmless
+from adam_tui.terminal.type_ahead import TypeAhead
 from adam_tui.ui.actions import key_names
+from adam_tui.ui.config import DEFAULT_FPS, Config, remember_theme
+from adam_tui.ui.keymap import checked, with_keys
 from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
-from adam_tui.ui.own_keys import checked, with_keys
-from adam_tui.ui.own_themes import DEFAULT_THEME, bands_of, wanted_theme
-from adam_tui.ui.painted_app import PaintedApp
-from adam_tui.ui.plain_terminal import PlainTerminal
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
-from adam_tui.ui.terminal import is_console, terminal_depth
 from adam_tui.ui.theme import NO_LINE, css_variables, palette_of, themes
-from adam_tui.ui.type_ahead import TypeAhead
+from adam_tui.ui.theme_names import DEFAULT_THEME, bands_of, wanted_theme
 
 if TYPE_CHECKING:
-    from adam_tui.engine.gallery import Exhibit
+    from adam_tui.engine.presets import Exhibit
     from adam_tui.engine.scenario import Lane
+    from adam_tui.terminal.taken_terminal import TakenTerminal
     from adam_tui.ui.caption import Finale
-    from adam_tui.ui.first_picture import TakenTerminal
 
 STARTED_SECONDS = 1.0  # the first pictures are on the screen, on a slow machine too
 

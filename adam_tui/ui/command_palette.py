@@ -16,11 +16,11 @@ from textual.widgets.option_list import Option
 
 from adam_tui.ui.actions import key_names
 from adam_tui.ui.dialogs import Window
-from adam_tui.ui.finding import Entry, highlights, ranked
+from adam_tui.ui.keymap import tables, with_keys
 from adam_tui.ui.mode_screen import MODES, SHARED_ACTIONS, ModeScreen
-from adam_tui.ui.other_words import OTHER_WORDS, THEMES
-from adam_tui.ui.own_keys import tables, with_keys
-from adam_tui.ui.own_themes import PREFIX
+from adam_tui.ui.search import Entry, highlights, ranked
+from adam_tui.ui.synonyms import OTHER_WORDS, THEMES
+from adam_tui.ui.theme_names import PREFIX
 
 if TYPE_CHECKING:
     from adam_tui.ui.app import AdamApp

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen, ScreenResultType
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
-from adam_tui.plain import harmless
+from adam_tui.terminal.sanitize import harmless
 
 
 class Window(ModalScreen[ScreenResultType], Generic[ScreenResultType]):

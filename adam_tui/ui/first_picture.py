@@ -15,20 +15,11 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from adam_tui.config import Config
-from adam_tui.draw.ansi import plain
 from adam_tui.draw.palette import Palette
-from adam_tui.draw.screen_memory import ScreenMemory
-from adam_tui.draw.spelling import RESET
-from adam_tui.ui.layout import MIN_HEIGHT, MIN_WIDTH, contour_region
-from adam_tui.ui.own_themes import bands_of, own_palette, wanted_theme, with_pictures
-from adam_tui.ui.playground.hints import hint
-from adam_tui.ui.playground.picture import contour
-from adam_tui.ui.playground.state import PlaygroundState
-from adam_tui.ui.terminal import (
+from adam_tui.terminal.ansi import plain
+from adam_tui.terminal.environment import (
     ENDING_SIGNALS,
     HIDE_CURSOR,
     OTHER_SCREEN,
@@ -38,20 +29,15 @@ from adam_tui.ui.terminal import (
     is_remote,
     terminal_depth,
 )
-
-Holder = Literal["picture", "app", "nobody"]
-
-
-@dataclass(eq=False)
-class TakenTerminal:
-    """A terminal that shows the first picture, and who has to give it back: while the app holds it, the app.
-
-    `attributes` are its settings from before (termios).
-    """
-
-    memory: ScreenMemory
-    attributes: list[Any]
-    holder: Holder = "picture"
+from adam_tui.terminal.screen_buffer import ScreenMemory
+from adam_tui.terminal.sgr import RESET
+from adam_tui.terminal.taken_terminal import TakenTerminal
+from adam_tui.ui.config import Config
+from adam_tui.ui.layout import MIN_HEIGHT, MIN_WIDTH, contour_region
+from adam_tui.ui.playground.hints import hint
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.playground.view import contour
+from adam_tui.ui.theme_names import bands_of, own_palette, wanted_theme, with_pictures
 
 
 @contextlib.contextmanager

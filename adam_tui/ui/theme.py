@@ -15,7 +15,7 @@ from textual.theme import Theme
 
 from adam_tui.draw.cells import Color
 from adam_tui.draw.palette import DARK, LIGHT, PALETTES, Palette, contrast
-from adam_tui.ui.own_themes import PREFIX, own_palette, with_pictures
+from adam_tui.ui.theme_names import PREFIX, own_palette, with_pictures
 
 # WCAG 2.2: text, and what is not text but must be seen. The foreground has some in hand for the faint text below it.
 READABLE, VISIBLE, COMFORTABLE = 4.5, 3.0, 6.0

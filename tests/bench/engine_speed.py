@@ -14,7 +14,7 @@ from adam_tui.engine import trajectory
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.surfaces import surface
-from adam_tui.ui.playground import picture
+from adam_tui.ui.playground import view
 from adam_tui.ui.playground.state import PlaygroundState
 
 GRID, STEPS = (120, 80), 500  # learning rates × β1
@@ -63,7 +63,7 @@ def race(step: int = 0) -> PlaygroundState:
 
 def turned(state: PlaygroundState, all_lanes: bool = False) -> float:
     """The seconds from a turned knob to the contour's cells; all lanes anew (as on a new surface) or the one turned."""
-    picture.contour(state, 72, 35, DARK)
+    view.contour(state, 72, 35, DARK)
     rates = iter(np.linspace(0.011, 0.012, 50))
 
     def turn() -> None:
@@ -71,6 +71,6 @@ def turned(state: PlaygroundState, all_lanes: bool = False) -> float:
         if all_lanes:
             trajectory._run.cache_clear()
         lanes = (sgd, adam.replaced("lr", float(next(rates))), *others)
-        picture.contour(replace(state, scenario=replace(state.scenario, lanes=lanes)), 72, 35, DARK)
+        view.contour(replace(state, scenario=replace(state.scenario, lanes=lanes)), 72, 35, DARK)
 
     return seconds(turn)

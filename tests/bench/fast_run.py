@@ -12,18 +12,8 @@ import socket
 import time
 from pathlib import Path
 
-from adam_tui.training import recipes, rundir
-from adam_tui.training.protocol import (
-    Checkpointed,
-    Ended,
-    Epoch,
-    Event,
-    Layers,
-    Sample,
-    Started,
-    Steps,
-    to_line,
-)
+from adam_tui.runs import directory, recipes
+from adam_tui.runs.protocol import Checkpointed, Ended, Epoch, Event, Layers, Sample, Started, Steps, to_line
 
 REPORT_SECONDS, SAMPLE_SECONDS = 0.25, 1.5  # as the trainer has them
 STEPS_PER_EPOCH = 938
@@ -40,7 +30,7 @@ class FastRun:
     def __init__(
         self, runs: Path, pace: float = 200.0, epochs: int = 50_000, ago: float = 86_400.0, optimizer: str = "adam"
     ) -> None:
-        self.run = rundir.create(recipes.make_spec(optimizer, {}, epochs=epochs), runs)
+        self.run = directory.create(recipes.make_spec(optimizer, {}, epochs=epochs), runs)
         self.step, self.epoch = 0, 0
         self._pace, self._epochs = pace, epochs
         self._time = time.time() - ago
@@ -67,7 +57,7 @@ class FastRun:
             "memory_bytes": self._chance.randint(690, 700) * 10**6,
         }
         self.run.write_status(
-            rundir.Status(
+            directory.Status(
                 state, os.getpid(), socket.gethostname(), time.time(), self.step, self.epoch, reason, **figures
             )
         )

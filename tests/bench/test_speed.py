@@ -4,10 +4,10 @@ import pytest
 from bench import engine_speed
 
 from adam_tui.draw.palette import DARK
-from adam_tui.draw.screen_memory import ScreenMemory
 from adam_tui.engine import trajectory
 from adam_tui.engine.surfaces import surface
-from adam_tui.ui.playground import picture
+from adam_tui.terminal.screen_buffer import ScreenMemory
+from adam_tui.ui.playground import view
 
 pytestmark = pytest.mark.benchmark(warmup=True)
 
@@ -25,19 +25,19 @@ def test_one_lane_of_2000_steps(benchmark, name):
 
 
 def test_a_frame_of_five_lanes(benchmark):
-    assert benchmark(picture.contour, engine_speed.race(500), 72, 35, DARK).width == 72
+    assert benchmark(view.contour, engine_speed.race(500), 72, 35, DARK).width == 72
 
 
 def test_a_new_backdrop(benchmark):
     def drawn():
-        picture._backdrop.cache_clear()
-        return picture.backdrop_of(engine_speed.race(), 72, 35, DARK)
+        view._backdrop.cache_clear()
+        return view.backdrop_of(engine_speed.race(), 72, 35, DARK)
 
     assert benchmark(drawn).cells.height == 35
 
 
 def test_a_whole_contour_written(benchmark):
-    cells = picture.contour(engine_speed.race(500), 72, 35, DARK)
+    cells = view.contour(engine_speed.race(500), 72, 35, DARK)
 
     def written():
         memory = ScreenMemory(72, 35)

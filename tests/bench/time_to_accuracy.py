@@ -21,9 +21,9 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from adam_tui.training import rundir
-from adam_tui.training.protocol import Ended, Epoch
-from adam_tui.training.recipes import make_spec
+from adam_tui.runs import directory
+from adam_tui.runs.protocol import Ended, Epoch
+from adam_tui.runs.recipes import make_spec
 
 GOAL = 0.99
 MOST_EPOCHS = 15
@@ -35,10 +35,10 @@ Found = dict[str, float]  # training and whole seconds, epochs
 def ours(seed: int) -> Found:
     """A run of the worker, as `adam-tui train` starts it, until its metrics tell the goal."""
     with tempfile.TemporaryDirectory() as runs:
-        run = rundir.create(make_spec("adam", {}, epochs=MOST_EPOCHS, seed=seed, queue=False), Path(runs))
+        run = directory.create(make_spec("adam", {}, epochs=MOST_EPOCHS, seed=seed, queue=False), Path(runs))
         began = time.perf_counter()
-        worker = rundir.start_worker(run, detached=False)
-        follower, training = rundir.Follower(run), 0.0
+        worker = directory.start_worker(run, detached=False)
+        follower, training = directory.Follower(run), 0.0
         try:
             while True:
                 for event in follower.poll():

@@ -20,9 +20,10 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench import article_loop
 
-from adam_tui.training import machine, rundir, trainer, unpacking
+from adam_tui.runs import directory
+from adam_tui.runs.protocol import RunSpec
+from adam_tui.training import device_setup, trainer, unpacking
 from adam_tui.training.journal import Journal
-from adam_tui.training.protocol import RunSpec
 
 ROUNDS, STEPS, WARM_UP = 7, 30, 5
 
@@ -44,7 +45,7 @@ def ours(training: trainer.Training) -> Iterator[int]:
 def measured() -> dict[str, float]:
     """Images a second of each loop, medians of rounds taken in turns, and the seconds that a test of 10,000 takes."""
     with tempfile.TemporaryDirectory() as runs, unpacking.unpacked() as root:
-        journals = [Journal(rundir.create(RunSpec(precision=name), Path(runs))) for name in ("float32", "auto")]
+        journals = [Journal(directory.create(RunSpec(precision=name), Path(runs))) for name in ("float32", "auto")]
         trainings = [trainer.Training(journal.run.spec(), journal) for journal in journals]
         loops = {
             "article": article_loop.steps(str(root), article_loop.network()),
@@ -66,5 +67,5 @@ def measured() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    machine.tune_process(torch.device("cpu"))
+    device_setup.tune_process(torch.device("cpu"))
     print(json.dumps(measured()))

@@ -32,18 +32,20 @@ import torch
 from click.testing import CliRunner
 from damage import damage
 
-from adam_tui.cli import main
+from adam_tui.cli.app import main
 from adam_tui.draw.palette import DARK
-from adam_tui.training import data, recipes, rundir, trainer
+from adam_tui.history.feed import Feed
+from adam_tui.runs import directory, recipes
+from adam_tui.runs.directory import Run
+from adam_tui.training import data, trainer
 from adam_tui.training.journal import Journal
-from adam_tui.training.rundir import Run
 from adam_tui.ui.actions import key_names
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train import model_views, picture, table
+from adam_tui.ui.train import model_views, table
+from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS
-from adam_tui.ui.train.feed import Feed
 from adam_tui.ui.train.state import TrainState
 from adam_tui.ui.train.update import update
 
@@ -78,9 +80,9 @@ def train(run):
 def make_runs(folder):
     """A run that finished, and one that was stopped in the middle: the templates."""
     asked = {"limit": 200, "batch_size": 25, "epochs": 3, "device": "cpu", "precision": "float32"}
-    finished = rundir.create(recipes.make_spec("adam", {}, **asked), folder)
+    finished = directory.create(recipes.make_spec("adam", {}, **asked), folder)
     assert train(finished)[0] == "finished"
-    stopped = rundir.create(recipes.make_spec("sgd", {}, **asked), folder)
+    stopped = directory.create(recipes.make_spec("sgd", {}, **asked), folder)
     count = iter(range(10**6))
 
     class Stopping(Journal):
@@ -127,12 +129,12 @@ def on_the_screen(run):
     found, now = feed.evaluation(state.selected), time.time()
     log = feed.log(state.selected, 3) if state.selected else ""
     for width, height in ((40, 12), (118, 20)):
-        about = picture.notes(state, feed.histories, log, DARK, key_names(ACTIONS))
+        about = train_view.notes(state, feed.histories, log, DARK, key_names(ACTIONS))
         pictures = [
-            picture.runs(state, feed.histories, width, height, DARK),
-            picture.now(state, feed.histories, about, now, width, height, DARK),
-            picture.extra(state, feed.histories, width, height, DARK),
-            picture.strip(state, feed.histories, found, width, height, DARK),
+            train_view.runs(state, feed.histories, width, height, DARK),
+            train_view.now(state, feed.histories, about, now, width, height, DARK),
+            train_view.extra(state, feed.histories, width, height, DARK),
+            train_view.strip(state, feed.histories, found, width, height, DARK),
             table.draw(state, feed.histories, now, width, height, DARK),
         ]
         for view in ("mistakes", "confusion", "filters", "layers"):
@@ -141,7 +143,7 @@ def on_the_screen(run):
         for each in pictures:
             assert all(line.isprintable() for line in each.lines())
     if state.run is not None and state.run.id == run.id and state.run.resumable:
-        rundir.check_resume(run)
+        directory.check_resume(run)
 
 
 async def in_the_app(run):

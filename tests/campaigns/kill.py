@@ -34,8 +34,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 from pty_terminal import Terminal
 
-from adam_tui.training import export, recipes, rundir
-from adam_tui.training.protocol import Checkpointed, Started, Steps, from_line
+from adam_tui.runs import directory, export, recipes
+from adam_tui.runs.protocol import Checkpointed, Started, Steps, from_line
 
 PATIENCE = 900.0  # a busy machine needs long to finish
 LOST = "lost: the process is gone"
@@ -184,7 +184,7 @@ def ended_at_last(folder):
     try:
         yield
     finally:
-        for run in rundir.list_runs(folder):
+        for run in directory.list_runs(folder):
             status = run.status()
             if status.alive and status.pid:
                 os.kill(status.pid, signal.SIGKILL)
@@ -209,7 +209,7 @@ def campaign(kind, times, chance):
     folder = Path(tempfile.mkdtemp(prefix="adam-tui-kill-"))
     spec = recipes.make_spec("adam", {}, **kind.spec, device="cpu", precision="float32", queue=False)
     rounds, killed = [], []
-    untouched = rundir.create(spec, folder)
+    untouched = directory.create(spec, folder)
     with ended_at_last(folder), Terminal([*APP, "--mode", "train", "--runs", str(folder)]) as terminal:
 
         def finished(run):
@@ -218,8 +218,8 @@ def campaign(kind, times, chance):
 
         while len(rounds) < times:
             if not killed or killed[-1].status().state == "finished":
-                killed.append(rundir.create(spec, folder))
-                EVER.add(rundir.start_worker(killed[-1]).pid)
+                killed.append(directory.create(spec, folder))
+                EVER.add(directory.start_worker(killed[-1]).pid)
                 terminal.until(killed[-1].id, 20)
                 select(terminal, killed[-1])
             run = killed[-1]
@@ -233,7 +233,7 @@ def campaign(kind, times, chance):
                 killed.pop().delete()
         for run in killed:
             wait_for(partial(finished, run), "it is not finished", terminal)
-        rundir.start_worker(untouched)
+        directory.start_worker(untouched)
         wait_for(partial(finished, untouched), "it is not finished", terminal)
         found = [compare(run, untouched) for run in killed]
         terminal.press("q")

@@ -13,8 +13,8 @@ from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.draw.svg import to_svg
 from adam_tui.engine.scenario import Scenario, race
 from adam_tui.engine.surfaces import surface
-from adam_tui.ui.playground.picture import still
 from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.playground.view import still
 
 INK, PAPER, RED = (212, 215, 224), (10, 12, 20), (255, 0, 0)
 SVG = "{http://www.w3.org/2000/svg}"

@@ -12,8 +12,8 @@ from campaigns import damage_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adam_tui.training.protocol import Event, RunSpec, from_line
-from adam_tui.training.status import Status, read_status
+from adam_tui.runs.protocol import Event, RunSpec, from_line
+from adam_tui.runs.status import Status, read_status
 
 TIMES = 3  # that each file is damaged
 NUMBERS = st.integers() | st.floats() | st.sampled_from([10**400, -(2**63), 1e308])

@@ -7,7 +7,8 @@ import pytest
 import torch
 import torchvision
 
-from adam_tui.training import data, samples, unpacking
+from adam_tui.history import samples
+from adam_tui.training import data, unpacking
 
 FILES = {
     "train-images-idx3-ubyte": (47_040_016, "6bbc9ace898e44ae57da46a324031adb"),
@@ -60,7 +61,7 @@ def test_a_run_on_mnist_starts_without_torchvision_which_takes_as_long_to_load_a
 
 
 def test_the_screen_needs_no_torch_for_them(fresh_modules):
-    assert "torch" not in fresh_modules("from adam_tui.training.samples import sample_images; sample_images()")
+    assert "torch" not in fresh_modules("from adam_tui.history.samples import sample_images; sample_images()")
 
 
 def test_a_damaged_cache_is_repaired(tmp_path):

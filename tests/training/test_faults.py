@@ -6,10 +6,11 @@ import random
 import pytest
 import torch
 
-from adam_tui.training import system, trainer
+from adam_tui.runs import system
+from adam_tui.runs.directory import Follower
+from adam_tui.runs.protocol import Steps
+from adam_tui.training import trainer
 from adam_tui.training.journal import Journal
-from adam_tui.training.protocol import Steps
-from adam_tui.training.rundir import Follower
 
 pytestmark = pytest.mark.usefixtures("quick_digits")
 STOP = [{"command": "stop"}]

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from adam_tui.training import byhand, data, gradients, model, optim, samples, trainer
-from adam_tui.training.recipes import TRAINING_OPTIMIZERS
+from adam_tui.history import samples
+from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
+from adam_tui.training import data, gradients, model, optim, trainer
+from adam_tui.training.fast import manual_backward
 
 
 @functools.cache
@@ -43,7 +45,7 @@ def test_on_a_cpu_the_gradients_are_written_out_and_to_choose_so_leaves_no_trace
     weights = [weight.clone() for weight in trained.parameters()]
     random = torch.get_rng_state()
     way, _ = chosen(trained, precision)
-    assert isinstance(way, byhand.Gradients)
+    assert isinstance(way, manual_backward.Gradients)
     assert torch.equal(torch.get_rng_state(), random)
     for weight, before in zip(trained.parameters(), weights, strict=True):
         assert torch.equal(weight, before)
@@ -61,7 +63,7 @@ def changed(a, b):
 @pytest.mark.parametrize("name", ["_convolution_backward", "_pool_backward", "_relu_backward", "_relu_backward_into"])
 @pytest.mark.parametrize("fault", [missing, changed])
 def test_autograd_takes_over_where_torch_lacks_a_part_or_has_it_otherwise(name, fault, monkeypatch, capsys):
-    monkeypatch.setattr(byhand, name, fault)
+    monkeypatch.setattr(manual_backward, name, fault)
     trained = network()
     way, autograd = chosen(trained)
     assert way is autograd
@@ -70,7 +72,7 @@ def test_autograd_takes_over_where_torch_lacks_a_part_or_has_it_otherwise(name, 
 
 
 def test_autograd_takes_over_where_a_gradient_is_wrong(monkeypatch, capsys):
-    monkeypatch.setattr(byhand, "_pool_backward", lambda gradient, images, *rest: torch.zeros_like(images))
+    monkeypatch.setattr(manual_backward, "_pool_backward", lambda gradient, images, *rest: torch.zeros_like(images))
     way, autograd = chosen(network())
     assert way is autograd
     assert "is off by 1 of its size" in capsys.readouterr().err
@@ -162,7 +164,7 @@ COUNTED = {"adagrad", "adamax", "nadam", "radam"}
 @pytest.mark.parametrize("name", sorted(TRAINING_OPTIMIZERS.keys() - COUNTED))
 def test_fused_kernels_and_the_gradients_by_hand_fetch_no_number_either(name):
     trained = network()
-    by_hand = byhand.Gradients(trained, torch.float32)
+    by_hand = manual_backward.Gradients(trained, torch.float32)
     optimizer = optim.build(name, trained, TRAINING_OPTIMIZERS[name].defaults())
     with Fetches() as fetches:
         for _ in range(3):

@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from adam_tui.training import rundir, system
+from adam_tui.runs import directory, system
+from adam_tui.runs.protocol import Paused, from_line
 from adam_tui.training.journal import Journal, note
-from adam_tui.training.protocol import Paused, from_line
 
 
 def lines(run):
@@ -242,7 +242,7 @@ def test_causes_are_told_once(new_run):
 
 WRITER = """
 import sys
-from adam_tui.training.rundir import Run
+from adam_tui.runs.directory import Run
 run = Run(sys.argv[1])
 for number in range(int(sys.argv[3])):
     run.command("set", name=sys.argv[2], value=number)
@@ -335,7 +335,7 @@ def test_a_lock_that_a_dying_process_still_holds_is_waited_for(new_run):
     run = new_run()
     (run.path / "metrics.jsonl").touch()
     holding = contextlib.ExitStack()
-    holding.enter_context(rundir.held(run))
+    holding.enter_context(directory.held(run))
     threading.Timer(0.2, holding.close).start()
     with Journal(run):
         pass

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from adam_tui.engine.optimizers import OPTIMIZERS, expand
+from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
 from adam_tui.training import model, optim
-from adam_tui.training.recipes import TRAINING_OPTIMIZERS
 
 # Away from every default, so that a knob which is lost on the way shows.
 UNUSUAL = {
@@ -222,7 +222,7 @@ def test_no_optimizer_loads_torchs_compiler_which_takes_longer_than_the_rest_of_
     loaded = fresh_modules("""
 import io, torch
 from adam_tui.training import model, optim
-from adam_tui.training.recipes import TRAINING_OPTIMIZERS
+from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
 for name, rule in TRAINING_OPTIMIZERS.items():
     network = model.build(torch.device("cpu"))
     optimizer = optim.build(name, network, rule.defaults())

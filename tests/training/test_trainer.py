@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from adam_tui.training import machine, samples, trainer, worker
+from adam_tui.history import samples
+from adam_tui.runs.directory import Follower, Run
+from adam_tui.runs.protocol import Ended, Steps
+from adam_tui.training import device_setup, trainer, worker
 from adam_tui.training.journal import Journal
-from adam_tui.training.protocol import Ended, Steps
-from adam_tui.training.rundir import Follower, Run
 
 pytestmark = pytest.mark.usefixtures("quick_digits")
 
@@ -257,10 +258,10 @@ def test_a_device_that_is_not_there_is_said(new_run, monkeypatch):
 def test_precision_follows_the_machine_unless_it_is_chosen(new_run, monkeypatch):
     cpu = torch.device("cpu")
     for native, wanted in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(machine, "_cpu_computes_bfloat16", lambda native=native: native)
-        assert machine.precision_of(new_run(precision="auto").spec(), cpu) == wanted
-        assert machine.precision_of(new_run(precision="float32").spec(), cpu) == torch.float32
-        assert machine.precision_of(new_run(precision="bfloat16").spec(), cpu) == torch.bfloat16
+        monkeypatch.setattr(device_setup, "_cpu_computes_bfloat16", lambda native=native: native)
+        assert device_setup.precision_of(new_run(precision="auto").spec(), cpu) == wanted
+        assert device_setup.precision_of(new_run(precision="float32").spec(), cpu) == torch.float32
+        assert device_setup.precision_of(new_run(precision="bfloat16").spec(), cpu) == torch.bfloat16
 
 
 def test_bfloat16_trains_as_well_and_keeps_its_weights_in_float32(new_run):

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torchvision_files import lay_out
 
-from adam_tui.training import export, rundir
-from adam_tui.training.protocol import Steps, from_line
-from adam_tui.training.rundir import Follower
+from adam_tui.runs import directory, export
+from adam_tui.runs.directory import Follower
+from adam_tui.runs.protocol import Steps, from_line
 
 PATIENCE = 60.0  # a busy machine needs long to import torch
 
@@ -50,7 +50,7 @@ def start():
     """Start runs, or continue them; whatever is left at the end is killed."""
     processes = []
 
-    def begin(run, how=rundir.start_worker):
+    def begin(run, how=directory.start_worker):
         processes.append(how(run))
         return processes[-1]
 
@@ -72,7 +72,7 @@ def test_a_run_lives_in_a_process_of_its_own_and_obeys_until_it_is_killed_and_co
     with pytest.raises(ValueError, match="running already"):
         start(run)
     with pytest.raises(ValueError, match="is running already"):
-        start(run, rundir.resume)
+        start(run, directory.resume)
 
     run.command("pause")
     paused = watch.until("pause")
@@ -103,7 +103,7 @@ def test_a_run_lives_in_a_process_of_its_own_and_obeys_until_it_is_killed_and_co
     assert run.log_tail(9) == run.error_tail() == ""
 
     run.command("stop")  # nobody is there: not for the next process
-    worker = start(run, rundir.resume)
+    worker = start(run, directory.resume)
     assert watch.until("start").step == end.step
     assert watch.until("steps", 2).step > end.step
     worker.kill()
@@ -137,13 +137,13 @@ def test_stopped_in_mid_epoch_then_killed_a_resumed_run_equals_the_one_that_nobo
     stopped = watch.until("end").step
     assert 0 < stopped < 5 * 63
     assert worker.wait(PATIENCE) == 0
-    worker = start(parted, rundir.resume)
+    worker = start(parted, directory.resume)
     watch.until("checkpoint")
     watch.until("steps")
     worker.kill()
     worker.wait(PATIENCE)
     assert parted.status().state == "lost"
-    start(parted, rundir.resume)
+    start(parted, directory.resume)
     assert watch.until("end").state == "finished"
     assert undisturbed.wait(PATIENCE) == 0
     assert list(export.losses(parted)) == list(export.losses(whole))
@@ -199,4 +199,4 @@ def test_a_torch_that_cannot_be_loaded_is_said(new_run, monkeypatch, tmp_path, s
     assert run.error_tail().startswith("Traceback")
     assert run.error_tail().endswith("ImportError: no torch on this machine")
     with pytest.raises(ValueError, match="has no checkpoint"):
-        rundir.resume(run)
+        directory.resume(run)

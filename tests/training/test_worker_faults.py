@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from adam_tui.training import export, rundir
-from adam_tui.training.protocol import from_line
+from adam_tui.runs import directory, export
+from adam_tui.runs.protocol import from_line
 
 PATIENCE = 60.0
 
@@ -28,7 +28,7 @@ def worker(new_run, few_digits):
     run = new_run("sgd", epochs=100_000, limit=0, data_dir=few_digits)
     before = os.umask(0)
     try:
-        process = rundir.start_worker(run)
+        process = directory.start_worker(run)
     finally:
         os.umask(before)
     yield run, process

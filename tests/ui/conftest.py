@@ -1,18 +1,11 @@
 """Runs written by hand, and the app in the training mode on them."""
 
 import pytest
-from made_runs import MadeRun
+from run_fixtures import made_run, no_process  # noqa: F401
 
-from adam_tui.training import rundir
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.train import screen as train_screen
-
-
-@pytest.fixture
-def made_run(tmp_path):
-    """Make a run in `tmp_path`."""
-    return lambda *names, **values: MadeRun(tmp_path, *names, **values)
 
 
 @pytest.fixture
@@ -22,9 +15,3 @@ def training_app(tmp_path, monkeypatch):
         monkeypatch.setattr(train_screen, name, 0.05)
     monkeypatch.setattr(train_screen, "SECONDS_PER_DRAWING", 0.0)
     return AdamApp(PlaygroundState(), mode="train", runs=tmp_path)
-
-
-@pytest.fixture
-def no_process(monkeypatch):
-    """A start makes the directory; the process is left to the test."""
-    monkeypatch.setattr(rundir, "start_worker", lambda run: type("Process", (), {"poll": lambda self: None})())

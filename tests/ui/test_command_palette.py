@@ -5,11 +5,11 @@ from textual.widgets import Input, OptionList
 
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.command_palette import CommandPalette, entries
-from adam_tui.ui.finding import Entry, highlights, ranked
+from adam_tui.ui.keymap import tables
 from adam_tui.ui.mode_screen import SHARED_ACTIONS
-from adam_tui.ui.other_words import OTHER_WORDS
-from adam_tui.ui.own_keys import tables
 from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.search import Entry, highlights, ranked
+from adam_tui.ui.synonyms import OTHER_WORDS
 
 FIRST = 3  # hits that a person looks at
 # What is typed, in which mode, and the action that is meant (or the beginning of another entry's title).

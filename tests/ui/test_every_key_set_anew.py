@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from adam_tui.config import Config
-from adam_tui.engine.gallery import GALLERY
+from adam_tui.engine.presets import GALLERY
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.ui.actions import shown
 from adam_tui.ui.app import AdamApp
+from adam_tui.ui.config import Config
 from adam_tui.ui.dialogs import Pick
+from adam_tui.ui.keymap import checked, tables
 from adam_tui.ui.learn.pages import pages
 from adam_tui.ui.mode_screen import SHARED_ACTIONS
-from adam_tui.ui.own_keys import checked, tables
 from adam_tui.ui.playground.hints import HINTS
 from adam_tui.ui.playground.state import PlaygroundState
 

@@ -4,14 +4,14 @@ import pytest
 from take_screenshots import screen_cells
 from textual.theme import BUILTIN_THEMES
 
-from adam_tui import config
-from adam_tui.draw.ansi import to_xterm256
 from adam_tui.draw.palette import DARK, LIGHT, MAGMA, PALETTES, band_colors, contrast, luminance
+from adam_tui.terminal.ansi import to_xterm256
+from adam_tui.terminal.cell_view import CellView
+from adam_tui.ui import config
 from adam_tui.ui.app import AdamApp
-from adam_tui.ui.own_themes import bands_of
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.theme import palette_of, themes
-from adam_tui.ui.widgets.cell_view import CellView
+from adam_tui.ui.theme_names import bands_of
 
 THEMES = {theme.name: theme for theme in (*themes(), *BUILTIN_THEMES.values())}
 each_theme = pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)

@@ -30,12 +30,12 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import NoReturn
 
-from adam_tui.engine.gallery import GALLERY, Exhibit
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.engine.presets import GALLERY, Exhibit
 from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start
 from adam_tui.ui.caption import Finale
-from adam_tui.ui.own_keys import all_key_names
+from adam_tui.ui.keymap import all_key_names
 
 FOLDER = "pages"
 TOUR = "tour"  # the page whose scenarios are the guided tour
@@ -148,7 +148,7 @@ def _filled(text: str, name: str) -> str:
         rule = OPTIMIZERS[name]
         filling = {"{rule}": _fence(rule.rule), "{knobs}": _table(rule.knobs), "{paper}": f"- {rule.paper}"}
     else:
-        from adam_tui.training.recipes import TRAINING_OPTIMIZERS  # Muon, which only training has
+        from adam_tui.runs.recipes import TRAINING_OPTIMIZERS  # Muon, which only training has
 
         filling = {"{knobs}": _table(TRAINING_OPTIMIZERS[name].knobs)}
     for place, words in filling.items():

@@ -11,14 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adam_tui.engine.gallery import GALLERY
 from adam_tui.engine.knobs import format_number
+from adam_tui.engine.presets import GALLERY
 from adam_tui.engine.scenario import MAX_STEPS, parse_start
 from adam_tui.engine.trajectory import start_of, surface_of
-from adam_tui.training.recipes import TRAINING_OPTIMIZERS
+from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
 from adam_tui.ui.dialogs import AskText, Choose, Pick, ShowText
 from adam_tui.ui.playground import events as e
-from adam_tui.ui.playground.takeaway import COPIES, EXPORTS, copy_text, file_stem, save, write_new
+from adam_tui.ui.playground.export import COPIES, EXPORTS, copy_text, file_stem, save, write_new
 
 if TYPE_CHECKING:
     from adam_tui.ui.playground.screen import PlaygroundScreen

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from adam_tui.ui.playground.state import Switch
 
 if TYPE_CHECKING:
-    from adam_tui.engine.gallery import Exhibit
+    from adam_tui.engine.presets import Exhibit
     from adam_tui.ui.caption import Finale
 
 

@@ -15,20 +15,20 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
-from adam_tui.config import remember_hints
 from adam_tui.draw.cells import Cells, columns
 from adam_tui.draw.palette import Palette
+from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import caption
+from adam_tui.ui.config import remember_hints
 from adam_tui.ui.layout import NARROW, WIDE, side_size
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import events as e
-from adam_tui.ui.playground import picture
+from adam_tui.ui.playground import view as playground_view
 from adam_tui.ui.playground.actions import ACTIONS, footer, keys_of_now
 from adam_tui.ui.playground.hints import hint
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
-from adam_tui.ui.widgets.cell_view import CellView
 
 FRAMES_PER_SECOND = 20  # unless the settings say otherwise
 # While it plays, the tables and the loss curve follow at a rate that can be read; the path moves every frame.
@@ -165,17 +165,17 @@ class PlaygroundScreen(ModeScreen):
         name = surface.name if surface.name in surface.title else f"{surface.name}  {surface.title}"
         self._title("contour", name, self._legend())
         self._title("knobs", f"{self.palette.lane(self.state.lane)[1]} {lane.rule.title}")
-        self._title("loss", picture.loss_title(self.state))
+        self._title("loss", playground_view.loss_title(self.state))
         # before the first layout the size that it will have, so that the first is the last
         size = self.query_one("#side", Vertical).size or Size(
             *side_size(*self.app.size, hinted=bool(hint(self.state)[0]))
         )
         if size.height > 0:
-            heights = picture.side_heights(size.height, size.width - SIDE_FRAME, self.state)
+            heights = playground_view.side_heights(size.height, size.width - SIDE_FRAME, self.state)
             for panel in ("lanes", "knobs", "inspector", "loss"):
                 rows = getattr(heights, panel)
                 view = self.query_one(f"#{panel}", CellView)
-                view.display = rows > picture.FRAME
+                view.display = rows > playground_view.FRAME
                 if panel != "loss":
                     view.styles.height = rows
 
@@ -183,7 +183,7 @@ class PlaygroundScreen(ModeScreen):
         """What the signs on the contour mean, as markup: with the vectors' colours while they are shown."""
         signs = ["○ start", "✛ minimum"] if self.state.surface.minima else ["○ start"]
         if self.state.vectors:
-            colors = picture.vector_colors(self.palette).items()
+            colors = playground_view.vector_colors(self.palette).items()
             signs += [f"[rgb({r},{g},{b})]→ {name}[/]" for name, (r, g, b) in colors]
         return " · ".join(signs)
 
@@ -225,10 +225,10 @@ class PlaygroundScreen(ModeScreen):
 
     def _cells(self, panel: str, size: Size) -> Cells:
         if panel == "timeline":
-            return picture.timeline(self.state, size.width, self.palette)
+            return playground_view.timeline(self.state, size.width, self.palette)
         if panel == "loss" and not self._charts:
             return Cells.blank(size.width, size.height, self.palette.foreground, self.palette.background)
-        draw = getattr(picture, panel)
+        draw = getattr(playground_view, panel)
         cells: Cells = draw(self.state, size.width, size.height, self.palette)
         return cells
 
@@ -244,7 +244,7 @@ class PlaygroundScreen(ModeScreen):
         if not view.content_region.contains_point(event.screen_offset):
             return
         offset = event.screen_offset - view.content_region.offset
-        drawn = picture.backdrop_of(self.state, size.width, size.height, self.palette)
+        drawn = playground_view.backdrop_of(self.state, size.width, size.height, self.palette)
         row, column = offset.y - drawn.plot_offset[0], offset.x - drawn.plot_offset[1]
         if 0 <= row < drawn.viewport.height and 0 <= column < drawn.viewport.width:
             self.dispatch(e.SetStart(*drawn.viewport.from_cell(row, column)))

@@ -16,7 +16,7 @@ from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import plotted_surface
 
 if TYPE_CHECKING:
-    from adam_tui.engine.gallery import Exhibit
+    from adam_tui.engine.presets import Exhibit
     from adam_tui.ui.caption import Finale
 
 

@@ -55,7 +55,7 @@ from adam_tui.ui.playground.hints import without
 from adam_tui.ui.playground.state import FILLS, SPEEDS, PlaygroundState, Switch, Window
 
 if TYPE_CHECKING:
-    from adam_tui.engine.gallery import Exhibit
+    from adam_tui.engine.presets import Exhibit
     from adam_tui.ui.caption import Finale
 
 T = TypeVar("T")

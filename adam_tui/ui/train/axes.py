@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.draw.curves import DOTS_ACROSS
-from adam_tui.ui.train.history import RunHistory
-from adam_tui.ui.train.state import Axis, RunView, TrainState
+from adam_tui.history.run_history import RunHistory
+from adam_tui.history.run_view import RunView
+from adam_tui.ui.train.state import Axis, TrainState
 
 Floats = NDArray[np.float64]
 Histories = Mapping[str, RunHistory]

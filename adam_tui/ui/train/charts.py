@@ -12,11 +12,12 @@ from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.chart import ChartStyle, Mark, Series, chart
 from adam_tui.draw.palette import MARKERS, Palette, from_oklab, to_oklab
 from adam_tui.engine.knobs import format_number
-from adam_tui.training.protocol import Changed
+from adam_tui.history.run_history import RunHistory
+from adam_tui.history.run_view import RunView
+from adam_tui.runs.protocol import Changed
 from adam_tui.ui.train import axes
 from adam_tui.ui.train.axes import Drawn, Histories, Limits, Scale, drawn_histories
-from adam_tui.ui.train.history import RunHistory
-from adam_tui.ui.train.state import RunView, TrainState
+from adam_tui.ui.train.state import TrainState
 
 RECENT_ACCURACIES, RECENT_JUMP = 10, 2  # epochs that are shown, and by which they move on
 # Above so many times its first loss a curve is on its way to infinity, and need not be seen whole.

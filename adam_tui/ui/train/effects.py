@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from adam_tui.training.protocol import RunSpec
+from adam_tui.history.run_view import RunView
+from adam_tui.runs.protocol import RunSpec
 from adam_tui.ui.dialogs import AskText, Choose, ShowText
-from adam_tui.ui.train import axes, bridge, table, words
+from adam_tui.ui.train import axes, labels, lane_to_run, table
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train.state import AXES, RunView
-from adam_tui.ui.train.takeaway import COPIES, copy_text
+from adam_tui.ui.train.export import COPIES, copy_text
+from adam_tui.ui.train.state import AXES
 
 if TYPE_CHECKING:
     from adam_tui.engine.lane import Lane
-    from adam_tui.training.rundir import Status
+    from adam_tui.runs.directory import Status
     from adam_tui.ui.train.screen import TrainScreen
 
 LOG_LINES = 200
@@ -54,7 +55,7 @@ def stop(screen: TrainScreen) -> None:
         ("s", "stop", "stop: finish this step, write a checkpoint, end"),
         ("k", "kill", "kill: end at once, without a checkpoint"),
     )
-    text = words.spec_line(run.spec)
+    text = labels.spec_line(run.spec)
     if run.silent:
         text += f"\n{run.reason}: only kill reaches it"
     screen.app.push_screen(Choose(f"Stop {run.id}?", text, answers), answered)
@@ -65,7 +66,7 @@ def _kill(screen: TrainScreen, id: str, asked: Status) -> None:
     try:
         screen.feed.kill(id, asked)
     except (OSError, ValueError) as error:
-        screen.notify(words.problem(error), severity="error")
+        screen.notify(labels.problem(error), severity="error")
     screen.look_again()
 
 
@@ -77,7 +78,7 @@ def continue_run(screen: TrainScreen) -> None:
     try:
         screen.feed.resume(run.id)
     except (OSError, ValueError) as error:
-        screen.notify(f"cannot go on: {words.problem(error)}", severity="warning")
+        screen.notify(f"cannot go on: {labels.problem(error)}", severity="warning")
     screen.look_again()
 
 
@@ -94,7 +95,7 @@ def again(screen: TrainScreen) -> None:
             screen.dispatch(e.Adopt(run.spec))
 
     answers = (("t", "start", "start it now"), ("k", "adopt", "take them for the next run, to change one first"))
-    screen.app.push_screen(Choose(f"Start again as {run.id}?", words.spec_line(run.spec), answers), answered)
+    screen.app.push_screen(Choose(f"Start again as {run.id}?", labels.spec_line(run.spec), answers), answered)
 
 
 def copy(screen: TrainScreen) -> None:
@@ -137,13 +138,13 @@ def delete(screen: TrainScreen) -> None:
         try:
             screen.feed.delete(run.id)
         except (OSError, ValueError) as error:
-            screen.notify(f"cannot delete {run.id}: {words.problem(error)}", severity="error")
+            screen.notify(f"cannot delete {run.id}: {labels.problem(error)}", severity="error")
         screen.look_again()
 
     lost = "Its curves and its checkpoint are gone for good."
     if target := screen.feed.target(run.id):
         lost = f"It is a link to {target}: only the link is removed."
-    text = f"{words.spec_line(run.spec)}\n{lost}"
+    text = f"{labels.spec_line(run.spec)}\n{lost}"
     screen.app.push_screen(Choose(f"Delete {run.id}?", text, (("y", "yes", "yes, delete it"),)), answered)
 
 
@@ -264,8 +265,8 @@ def close(screen: TrainScreen) -> None:
 
 def train_lane(screen: TrainScreen, lane: Lane) -> None:
     """Say where the playground's lane and the network differ, then start a run with its settings."""
-    spec, remarks = bridge.spec_for(lane)
-    usual = bridge.usual_lr(spec)
+    spec, remarks = lane_to_run.spec_for(lane)
+    usual = lane_to_run.usual_lr(spec)
 
     def answered(answer: str | None) -> None:
         chosen: dict[str, RunSpec] = {"start": spec, "usual": usual}
@@ -278,7 +279,7 @@ def train_lane(screen: TrainScreen, lane: Lane) -> None:
     if usual != spec:
         answers.append(("l", "usual", f"train with lr {usual.hyperparameters['lr']:g}, the rest as it is"))
     answers.append(("k", "adopt", "take them for the next run, to change one first"))
-    text = "\n".join([words.spec_line(spec), "", *(f"· {screen.named(remark)}" for remark in remarks), ""])
+    text = "\n".join([labels.spec_line(spec), "", *(f"· {screen.named(remark)}" for remark in remarks), ""])
     screen.app.push_screen(Choose("Train the network with this lane's optimizer?", text, answers), answered)
 
 
@@ -293,7 +294,7 @@ def _at_work(screen: TrainScreen) -> RunView | None:
     """The selected run when it can be commanded; else say why not."""
     run = _selected(screen)
     if run is not None and not run.alive:
-        word = words.state_word(run, screen.selected_history())
+        word = labels.state_word(run, screen.selected_history())
         again = f", {screen.key_names['continue_run']} lets it go on" if run.resumable else ""
         screen.notify(f"{run.id} is over: {word}{again}", markup=False)
         return None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from adam_tui.training.protocol import RunSpec
+from adam_tui.history.run_view import RunView
+from adam_tui.runs.protocol import RunSpec
 from adam_tui.ui.caption import Finale
-from adam_tui.ui.train.state import Axis, RunView
+from adam_tui.ui.train.state import Axis
 
 Switch = Literal["overlay", "log", "recent", "live", "table", "rising"]
 

@@ -10,8 +10,8 @@ from adam_tui.draw.chart import ChartStyle, Series, chart
 from adam_tui.draw.model_panels import HEALTHY_RATIO, LayerRow
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.training_panels import DigitGrid, Guess, digit_grid, sample_digits
-from adam_tui.ui.train.evaluation import CLASSES, Evaluation
-from adam_tui.ui.train.history import RunHistory
+from adam_tui.history.evaluation import CLASSES, Evaluation
+from adam_tui.history.run_history import RunHistory
 from adam_tui.ui.train.state import View
 
 TITLES: dict[View, str] = {

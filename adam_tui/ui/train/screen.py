@@ -23,23 +23,25 @@ from textual.widgets import Static
 
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
-from adam_tui.training.protocol import RunSpec
-from adam_tui.training.rundir import runs_directory
+from adam_tui.history.evaluation import Evaluation
+from adam_tui.history.feed import Feed
+from adam_tui.history.run_history import RunHistory
+from adam_tui.history.run_view import LOST
+from adam_tui.runs.directory import runs_directory
+from adam_tui.runs.protocol import RunSpec
+from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import caption
 from adam_tui.ui.mode_screen import ModeScreen
-from adam_tui.ui.train import axes, charts, model_views, picture, table, words
+from adam_tui.ui.train import axes, charts, labels, model_views, table
 from adam_tui.ui.train import events as e
+from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS, footer, keys_of_now
-from adam_tui.ui.train.evaluation import Evaluation
-from adam_tui.ui.train.feed import Feed
-from adam_tui.ui.train.history import RunHistory
 from adam_tui.ui.train.layout import layout
 from adam_tui.ui.train.panels import CURVES, FRAMED, NUMBERS, OF_LOSSES, OF_SAMPLES, PANELS, touched
-from adam_tui.ui.train.state import LOST, TrainState
-from adam_tui.ui.train.turned import Turned
+from adam_tui.ui.train.pending_settings import Turned
+from adam_tui.ui.train.state import TrainState
 from adam_tui.ui.train.update import update
-from adam_tui.ui.widgets.cell_view import CellView
 from adam_tui.ui.widgets.tabs_line import TabsLine
 
 if TYPE_CHECKING:
@@ -253,7 +255,7 @@ class TrainScreen(ModeScreen):
         try:
             id = self.feed.start(spec)
         except (OSError, ValueError) as error:
-            self.notify(f"cannot start: {words.problem(error)}", severity="error")
+            self.notify(f"cannot start: {labels.problem(error)}", severity="error")
             return
         self.dispatch(e.RunsSeen(self.feed.views()))
         self.dispatch(e.Select(id))
@@ -264,7 +266,7 @@ class TrainScreen(ModeScreen):
         try:
             self.feed.command(id, order, **values)
         except (OSError, KeyError) as error:
-            self.notify(f"cannot reach {id}: {words.problem(error)}", severity="error")
+            self.notify(f"cannot reach {id}: {labels.problem(error)}", severity="error")
 
     def train_lane(self, lane: Lane) -> None:
         """Ask whether to train with the optimizer of one of the playground's lanes."""
@@ -294,13 +296,13 @@ class TrainScreen(ModeScreen):
         run = state.run
         told = run is not None and run.state in ("failed", LOST)
         log = self.feed.log(run.id, LOG_LINES_SHOWN) if run is not None and told else ""
-        self._about = picture.notes(state, histories, log, self._palette, self.key_names)
-        self.query_one(TabsLine).status = picture.status_line(state, histories, self.size.width, self._palette)
+        self._about = train_view.notes(state, histories, log, self._palette, self.key_names)
+        self.query_one(TabsLine).status = train_view.status_line(state, histories, self.size.width, self._palette)
         self._title("accuracy", charts.accuracy_title(state, histories), charts.best_words(self.selected_history()))
         self._title("runs", "Runs")
-        self._title("knobs", picture.knobs_title(state), self.named(picture.knobs_subtitle(state)))
-        self._title("now", picture.run_title(state, histories, self._palette))
-        self._title("extra", picture.extra_title(state, histories))
+        self._title("knobs", train_view.knobs_title(state), self.named(train_view.knobs_subtitle(state)))
+        self._title("now", train_view.run_title(state, histories, self._palette))
+        self._title("extra", train_view.extra_title(state, histories))
         view, found = state.view, self._evaluation()
         self._title("strip", model_views.title(view, found), model_views.HINTS[view])
         if state.table:
@@ -312,8 +314,8 @@ class TrainScreen(ModeScreen):
 
     def _set_heights(self, width: int, height: int) -> None:
         state, history, found = self.state, self.selected_history(), self._evaluation()
-        notes = picture.notes_height(self._about, self._view("now").content_region.width)
-        extra = picture.extra_rows(state, self.feed.histories)
+        notes = train_view.notes_height(self._about, self._view("now").content_region.width)
+        extra = train_view.extra_rows(state, self.feed.histories)
 
         def view_rows(columns: int, most: int) -> int:
             return model_views.rows_wanted(state.view, found, history, columns, most)
@@ -363,7 +365,7 @@ class TrainScreen(ModeScreen):
         """The loss chart's title and legend, which go with its limits; and what it needs of the files to be exact."""
         state, histories = self.state, self.feed.histories
         if state.run is None:
-            self._title("loss", picture.GALLERY_TITLE)
+            self._title("loss", train_view.GALLERY_TITLE)
             return
         self._title("loss", charts.loss_title(state, histories), charts.loss_legend(state, histories, width))
         closer = charts.closer_looks(state, histories, width)
@@ -380,29 +382,29 @@ class TrainScreen(ModeScreen):
         state, histories, palette = self.state, self.feed.histories, self._palette
         match name:
             case "loss" if state.run is None:
-                return picture.gallery(state, self.key_names["start"], width, height, palette)
+                return train_view.gallery(state, self.key_names["start"], width, height, palette)
             case "loss":
-                return charts.loss(state, histories, width, height, palette, picture.nothing_yet(state))
+                return charts.loss(state, histories, width, height, palette, train_view.nothing_yet(state))
             case "accuracy":
                 return charts.accuracy(state, histories, width, height, palette)
             case "runs":
-                return picture.runs(state, histories, width, height, palette)
+                return train_view.runs(state, histories, width, height, palette)
             case "knobs":
-                return picture.knobs(state, width, height, palette)
+                return train_view.knobs(state, width, height, palette)
             case "now" if state.cursor is not None:
-                return picture.reading(state, histories, self._span(), width, height, palette)
+                return train_view.reading(state, histories, self._span(), width, height, palette)
             case "now":
-                return picture.now(state, histories, self._about, self._clock(), width, height, palette)
+                return train_view.now(state, histories, self._about, self._clock(), width, height, palette)
             case "extra":
-                return picture.extra(state, histories, width, height, palette)
+                return train_view.extra(state, histories, width, height, palette)
             case "strip":
-                return picture.strip(state, histories, self._evaluation(), width, height, palette)
+                return train_view.strip(state, histories, self._evaluation(), width, height, palette)
             case "table":
                 return table.draw(state, histories, self._clock(), width, height, palette)
             case "line":
-                return picture.line(state, histories, width, palette)
+                return train_view.line(state, histories, width, palette)
             case _:
-                return picture.progress(state, histories, self._clock(), width, palette, span=self._span())
+                return train_view.progress(state, histories, self._clock(), width, palette, span=self._span())
 
     def _span(self) -> int:
         """Over how many steps the curve is averaged."""

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from adam_tui.draw.palette import MARKERS
 from adam_tui.engine.knobs import Knob
-from adam_tui.training.protocol import ENDED, RunSpec
-from adam_tui.training.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, Recipe, make_spec
+from adam_tui.history.run_view import QUEUED, RunView
+from adam_tui.runs.protocol import RunSpec
+from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, Recipe, make_spec
 from adam_tui.ui.caption import Finale
 
 Axis = Literal["steps", "epochs", "time"]
@@ -25,53 +26,9 @@ DEFAULT_OPTIMIZER = "adam"  # the article's
 # Steps that the bright curve is averaged over; 1 shows the losses as they are.
 SPANS = (1, 10, 30, 100, 300, 1000)
 DEFAULT_SPAN = SPANS.index(100)
-LOST = "lost"  # rundir's word for a process that is gone without an end
-QUEUED = "queued"
 # Adagrad reads it before its first step, never again: a run at work has no such knob.
 BEFORE_THE_FIRST_STEP = "initial_accumulator_value"
 MOST_DRAWN = len(MARKERS)  # curves at a time: more could not be told apart
-
-
-@dataclass(frozen=True, slots=True)
-class RunView:
-    """One run as its directory tells. `state` is a `protocol.State` or lost.
-
-    `settings` are the hyperparameters as they are now: those of the spec with what was set on the way. `ended` is in
-    seconds since 1970, None while a process is at work. `device` is what it waits for or holds, since `came`. Memory
-    is in bytes, a share of the machine in percent; None where nobody knows.
-    """
-
-    id: str
-    spec: RunSpec
-    created: float
-    state: str
-    reason: str = ""
-    epoch: int = 0
-    step: int = 0
-    settings: Mapping[str, float] = field(default_factory=dict)
-    ended: float | None = None
-    resumable: bool = False
-    device: str = ""
-    came: float = 0.0
-    cpu_percent: float | None = None
-    memory_bytes: int | None = None
-    gpu_percent: float | None = None
-    gpu_memory_bytes: int | None = None
-    silent: bool = False  # its process is there and does not beat
-
-    @property
-    def alive(self) -> bool:
-        """Whether a process is at work on it, or waits for its turn."""
-        return self.state not in ENDED and self.state != LOST
-
-    @property
-    def tunable(self) -> bool:
-        """Whether its hyperparameters can be changed now: a run that waits for its turn hears no such order."""
-        return self.alive and self.state != QUEUED
-
-    def setting(self, knob: Knob) -> float:
-        """What a hyperparameter is now."""
-        return self.settings.get(knob.name, self.spec.hyperparameters.get(knob.name, knob.default))
 
 
 @dataclass(frozen=True, slots=True)

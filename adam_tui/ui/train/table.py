@@ -10,11 +10,11 @@ from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.run_table import KEYS, WideRow, shown_columns, wide_table
 from adam_tui.draw.training_panels import wrapped
+from adam_tui.history.run_history import RunHistory
+from adam_tui.history.run_view import RunView
 from adam_tui.ui.train.axes import Histories
 from adam_tui.ui.train.charts import look
-from adam_tui.ui.train.history import RunHistory
-from adam_tui.ui.train.state import RunView, TrainState
-from adam_tui.ui.train.words import (
+from adam_tui.ui.train.labels import (
     duration,
     loss_text,
     memory,
@@ -25,6 +25,7 @@ from adam_tui.ui.train.words import (
     state_words,
     why,
 )
+from adam_tui.ui.train.state import TrainState
 
 DETAIL = 3  # rows below the table that tell more of the selected run
 LEAST_RUNS = 5  # rows of the table that they must leave

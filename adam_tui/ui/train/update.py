@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from adam_tui.draw.palette import MARKERS
-from adam_tui.training.protocol import RunSpec
-from adam_tui.training.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS
+from adam_tui.history.run_view import QUEUED, RunView
+from adam_tui.runs.protocol import RunSpec
+from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train.state import MOST_DRAWN, QUEUED, SPANS, VIEWS, RunView, TrainState, with_knob
+from adam_tui.ui.train.state import MOST_DRAWN, SPANS, VIEWS, TrainState, with_knob
 
 # Columns of the table whose best value is the least one; all others begin with the greatest.
 BEST_LEAST = {"name", "state", "settings", "loss", "duration"}

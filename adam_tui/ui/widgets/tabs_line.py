@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from adam_tui.plain import harmless
+from adam_tui.terminal.sanitize import harmless
 
 
 class TabsLine(Widget):

@@ -1,0 +1,224 @@
+"""What training offers to choose: the optimizers with their knobs and defaults, and the knobs of a run.
+
+The optimizers are the engine's, by the same names, less what only the playground can turn, plus Muon, which needs
+matrices and so has no path on a surface. The learning rates are other than the playground's: a network of 62,346
+weights and noisy gradients is no bowl. No torch here: the command line and the screens read these tables.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib.util
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adam_tui.engine.knobs import Knob
+from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.runs.protocol import RunSpec
+
+# torch.optim has no such switch: there Adam always corrects its bias.
+PLAYGROUND_ONLY = {"bias_correction"}
+
+# Learning rates that train this network well with batches of 64: Adam's is the article's, Adadelta's, Adamax's,
+# NAdam's, RAdam's and Adagrad's are torch.optim's own, Lion's is its paper's. torch's 1e-3 for SGD is too slow for
+# 50 epochs and its 1e-2 for RMSprop too coarse; AdamW and AMSGrad share Adam's.
+TRAINING_LR = {
+    "sgd": 0.1,
+    "momentum": 0.02,
+    "nesterov": 0.02,
+    "adagrad": 1e-2,
+    "adadelta": 1.0,
+    "rmsprop": 5e-4,
+    "adam": 5e-4,
+    "amsgrad": 5e-4,
+    "adamw": 5e-4,
+    "adamax": 2e-3,
+    "nadam": 2e-3,
+    "radam": 1e-3,
+    "lion": 1e-4,
+    "muon": 1e-3,
+}
+
+# torch.optim.Muon's own defaults (torch 2.9 and later).
+MUON_KNOBS = (
+    Knob("lr", "α", 1e-3, "log", "step size, of the matrices and of the rest", low=0.0, notch_low=1e-6, notch_high=1.0),
+    Knob("momentum", "μ", 0.95, "beta", "how much of the last direction stays", high=1.0, high_excluded=True),
+    Knob("nesterov", "", 1.0, "flag", "look ahead along the momentum", high=1.0),
+    Knob("weight_decay", "λ", 0.1, "log_off", "shrinks the weights by lr·λ a step", notch_low=1e-6, notch_high=1.0),
+    Knob("ns_steps", "k", 5.0, "integer", "Newton-Schulz steps that even out the directions", low=1.0, high=20.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """An optimizer as training offers it; the knobs' defaults are those of training."""
+
+    name: str
+    title: str
+    knobs: tuple[Knob, ...]
+
+    def defaults(self) -> dict[str, float]:
+        """Every knob at its default."""
+        return {knob.name: knob.default for knob in self.knobs}
+
+    def knob(self, name: str) -> Knob:
+        """The knob of that name; ValueError with one line that lists the knobs when there is none."""
+        for knob in self.knobs:
+            if knob.name == name:
+                return knob
+        raise ValueError(f"{self.name} has no {name!r}{_guess(name, [knob.name for knob in self.knobs])}")
+
+
+def _recipe(name: str, title: str, knobs: Iterable[Knob]) -> Recipe:
+    own = [
+        dataclasses.replace(knob, default=TRAINING_LR[name]) if knob.name == "lr" else knob
+        for knob in knobs
+        if knob.name not in PLAYGROUND_ONLY
+    ]
+    return Recipe(name, title, tuple(own))
+
+
+TRAINING_OPTIMIZERS: dict[str, Recipe] = {
+    optimizer.name: _recipe(optimizer.name, optimizer.title, optimizer.knobs)
+    for optimizer in OPTIMIZERS.values()
+    if optimizer.name in TRAINING_LR  # the playground may have one that no training process can build
+} | {"muon": _recipe("muon", "Muon", MUON_KNOBS)}
+
+RUN_KNOBS: dict[str, Knob] = {
+    knob.name: knob
+    for knob in (
+        Knob("batch_size", "B", 64.0, "power_of_two", "images a step", low=1.0, high=8192.0),
+        Knob("epochs", "E", 50.0, "integer", "times through the training images", low=1.0, high=100_000.0),
+        Knob("seed", "", 0.0, "integer", "of the weights and the order of the images", low=0.0, high=2.0**32 - 1),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """Ten classes of grey 28×28 images, drop-in relatives of MNIST. `megabytes` is what a download takes."""
+
+    name: str
+    title: str
+    train_images: int
+    test_images: int
+    megabytes: int
+    classes: tuple[str, ...] = tuple("0123456789")
+
+
+DATA_SETS: dict[str, DataSet] = {
+    each.name: each
+    for each in (
+        DataSet("mnist", "MNIST", 60_000, 10_000, 0),
+        # Names cut to fit a column.
+        DataSet(
+            "fashion-mnist",
+            "Fashion-MNIST",
+            60_000,
+            10_000,
+            31,
+            ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"),
+        ),
+        DataSet(
+            "kmnist",
+            "Kuzushiji-MNIST",
+            60_000,
+            10_000,
+            21,
+            ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+        ),
+        # Every other part of EMNIST comes in the same archive.
+        DataSet("emnist-digits", "EMNIST digits", 240_000, 40_000, 562),
+    )
+}
+DEVICES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def parse_optimizer(text: str) -> tuple[str, dict[str, float]]:
+    """Read "adam:beta1=0.95,eps=1e-8": the name and the values that were given. ValueError with one clear line."""
+    name, colon, rest = text.strip().partition(":")
+    recipe = _find(name.strip())
+    values: dict[str, float] = {}
+    for part in rest.split(",") if colon else ():
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise ValueError(f"{part.strip()!r} in {text!r} is no setting: write {recipe.name}:lr=0.01")
+        knob = recipe.knob(key.strip())
+        if knob.name in values:
+            raise ValueError(f"{knob.name} is set twice in {text!r}")
+        values[knob.name] = knob.parse(value)
+    return recipe.name, values
+
+
+def make_spec(optimizer: str, values: Mapping[str, float], **rest: Any) -> RunSpec:
+    """A run with every knob filled in: `values` over the optimizer's defaults, `rest` is RunSpec's other fields.
+
+    ValueError with one clear line for an unknown name or a value that is not allowed.
+    """
+    recipe = _find(optimizer)
+    hyperparameters = recipe.defaults()
+    for name, value in values.items():
+        hyperparameters[name] = recipe.knob(name).check(float(value))
+    for knob in (*RUN_KNOBS.values(), _limit(rest.get("data", RunSpec().data))):
+        if knob.name in rest:
+            rest[knob.name] = int(knob.check(rest[knob.name]))
+    spec = RunSpec(optimizer=recipe.name, hyperparameters=hyperparameters, **rest)
+    if not DEVICES.fullmatch(spec.device):
+        raise ValueError(f"device must be auto, cpu, cuda, cuda:N or mps, not {spec.device!r}")
+    if spec.precision not in PRECISIONS:
+        raise ValueError(f"precision must be auto, float32 or bfloat16, not {spec.precision!r}")
+    return spec
+
+
+def _limit(data: str) -> Knob:
+    """The knob `limit` for a data set. ValueError for an unknown one."""
+    if data not in DATA_SETS:
+        raise ValueError(f"no data set {data!r}{_guess(data, DATA_SETS)}")
+    most = float(DATA_SETS[data].train_images)
+    return Knob("limit", "", 0.0, "integer", "train on the first so many images only", low=0.0, high=most)
+
+
+def check_spec(spec: RunSpec) -> RunSpec:
+    """The spec of a file that anyone may have edited, checked and filled in as `make_spec` does."""
+    given = spec.to_json()
+    return make_spec(given.pop("optimizer"), given.pop("hyperparameters"), **given)
+
+
+def check_data_directory(text: str) -> str:
+    """The absolute path of a folder that is there; ValueError with one line else. The worker looks into it."""
+    path = Path(text).expanduser()
+    if not path.is_dir():
+        raise ValueError(f"there is no folder {text}")
+    return str(path.absolute())
+
+
+def check_tensorboard() -> None:
+    """ValueError with one line when the package tensorboard cannot be found; it is not imported here."""
+    try:
+        found = importlib.util.find_spec("tensorboard")
+    except ValueError:  # something that is no package goes by that name
+        found = None
+    if found is None:
+        raise ValueError("tensorboard is not installed: pip install tensorboard, or leave --tensorboard out")
+
+
+def check_setting(optimizer: str, name: str, value: float) -> float:
+    """The value, when this optimizer has this knob and the knob allows it; ValueError with one line else."""
+    return _find(optimizer).knob(name).check(value)
+
+
+def _find(name: str) -> Recipe:
+    if name in TRAINING_OPTIMIZERS:
+        return TRAINING_OPTIMIZERS[name]
+    raise ValueError(f"no optimizer {name!r}{_guess(name, TRAINING_OPTIMIZERS)}")
+
+
+def _guess(name: str, known: Iterable[str]) -> str:
+    """The end of the message: the name that was likely meant, and all there are."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return (f": did you mean {near[0]}? " if near else ": ") + f"There are {', '.join(known)}"

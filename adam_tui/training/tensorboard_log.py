@@ -1,0 +1,55 @@
+"""The events of a run as TensorBoard's scalars, for those who compare their runs there: RUNDIR/tensorboard.
+
+torch's SummaryWriter does the writing and needs the package tensorboard, which is not ours to require.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from adam_tui.runs.protocol import Changed, Ended, Epoch, Event, Layers, Started, Steps
+from adam_tui.runs.recipes import check_tensorboard
+
+
+def open_writer(folder: Path, step: int) -> Any:
+    """A SummaryWriter that takes back what was told of steps after `step`. ValueError without the package."""
+    check_tensorboard()
+    from torch.utils.tensorboard.writer import SummaryWriter
+
+    return SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+
+
+class Board:
+    """Writes each event's numbers; give its `take` to the journal's listeners."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    def take(self, event: Event) -> None:
+        """One event. The file is complete after every epoch and at the end."""
+        match event:
+            case Started():
+                for name, value in event.spec.hyperparameters.items():
+                    self._write(f"hyperparameters/{name}", value, event)
+            case Steps():
+                first = event.step - len(event.losses) + 1
+                for step, loss in enumerate(event.losses, first):
+                    self._writer.add_scalar("loss/step", loss, step, event.time)
+            case Epoch():
+                self._write("loss/train", event.train_loss, event)
+                self._write("loss/test", event.test_loss, event)
+                self._write("accuracy/test", event.test_accuracy, event)
+                self._write("speed/images a second", event.samples_per_second, event)
+                self._writer.flush()
+            case Layers():
+                for name, norm, ratio in zip(event.names, event.gradient_norm, event.update_ratio, strict=True):
+                    self._write(f"gradient norm/{name}", norm, event)
+                    self._write(f"update ratio/{name}", ratio, event)
+            case Changed():
+                self._write(f"hyperparameters/{event.parameter}", event.value, event)
+            case Ended():
+                self._writer.close()
+
+    def _write(self, name: str, value: float, event: Event) -> None:
+        self._writer.add_scalar(name, value, event.step, event.time)

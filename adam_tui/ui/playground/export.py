@@ -1,0 +1,153 @@
+"""What a person takes away from the playground: text to paste elsewhere, and files to keep.
+
+The texts and the frames of a recording are functions of the state; only `save` touches the disk. `EXPORTS` and
+`COPIES` are what the windows offer: a key, the kind to ask for, and words for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from adam_tui.draw.cells import Cells
+from adam_tui.draw.palette import Palette
+from adam_tui.draw.svg import to_svg
+from adam_tui.engine import export
+from adam_tui.engine.pytorch_code import to_pytorch
+from adam_tui.engine.scenario import Scenario
+from adam_tui.terminal.asciicast import asciicast
+from adam_tui.ui.playground import view
+from adam_tui.ui.playground.state import SPEEDS, PlaygroundState
+
+Offer = tuple[str, str, str]  # key, kind, words
+
+EXPORTS: tuple[Offer, ...] = (
+    ("s", "svg", "picture of this moment (SVG)"),
+    ("c", "csv", "every point of every path (CSV)"),
+    ("j", "json", "the race and its paths (JSON)"),
+    ("r", "cast", "recording of the whole race (asciinema)"),
+)
+COPIES: tuple[Offer, ...] = (
+    ("c", "command", "command line"),
+    ("p", "pytorch", "PyTorch code"),
+    ("j", "json", "JSON"),
+)
+
+PICTURE_SIZE = (120, 40)  # columns and rows: where the playground is at its best
+RECORDING_SIZE = (100, 32)  # as wide as a web page shows without shrinking it
+FPS = 20
+LONGEST = 30.0  # seconds: a race that would take longer is played faster
+HOLD = 2.0  # seconds that the last picture stays
+
+
+def copy_text(kind: str, state: PlaygroundState) -> str:
+    """The race as text: "command" or "json" to restore it with, "pytorch" to run it. KeyError for another kind."""
+    return _TEXTS[kind](state.scenario)
+
+
+def recording(
+    state: PlaygroundState, width: int, height: int, palette: Palette, fps: int = FPS
+) -> Iterator[tuple[float, Cells]]:
+    """The whole race as pictures with the second of each, from its start, at the speed and in the view of `state`.
+
+    At most `fps` pictures a second, and none where the step is still the same; LONGEST seconds at most, and HOLD more
+    on the last one. About 1 ms a picture of 100×32.
+    """
+    steps = state.scenario.steps
+    pace = max(SPEEDS[state.speed], steps / LONGEST)
+    shown = -1
+    for i in range(int(steps / pace * fps) + 1):
+        step = int(i / fps * pace)
+        if shown < step < steps:
+            yield i / fps, _frame(state, step, width, height, palette)
+            shown = step
+    last = _frame(state, steps, width, height, palette)
+    yield steps / pace, last
+    yield steps / pace + HOLD, last
+
+
+def _frame(state: PlaygroundState, step: int, width: int, height: int, palette: Palette) -> Cells:
+    return view.still(replace(state, clock=float(step), crosshair=None), width, height, palette)
+
+
+def save(kind: str, state: PlaygroundState, directory: Path, palette: Palette) -> Path:
+    """Write one of `EXPORTS` into `directory` under a name that is not taken there, and return its path.
+
+    OSError when it cannot be written, and then nothing is left; KeyError for another kind. A recording takes half a
+    second.
+    """
+    return write_new(directory, file_stem(state.scenario), kind, _WRITERS[kind](state, palette))
+
+
+def write_new(directory: Path, stem: str, suffix: str, lines: Iterable[str]) -> Path:
+    """Write `lines` into a new file of that name, or of the next one that is not taken, and return its path.
+
+    The file has its name only once it is whole, but for an empty one that keeps the name meanwhile. OSError when it
+    cannot be written, and then nothing is left.
+    """
+    path = _reserved(directory, stem, suffix)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(lines)
+        os.replace(part, path)
+    except BaseException:
+        for left in (part, path):
+            with contextlib.suppress(OSError):
+                left.unlink()
+        raise
+    return path
+
+
+def file_stem(scenario: Scenario) -> str:
+    """What its files are called: adam-tui-rosenbrock-3-lanes."""
+    lanes = len(scenario.lanes)
+    name = scenario.surface if scenario.function is None else "function"
+    return f"adam-tui-{name}-{lanes}-{'lane' if lanes == 1 else 'lanes'}"
+
+
+def _reserved(directory: Path, stem: str, suffix: str) -> Path:
+    """An empty new file: stem.suffix, or the first of stem-2.suffix, stem-3.suffix … that is not there yet."""
+    number = 1
+    while True:
+        path = directory / f"{stem}{'' if number == 1 else f'-{number}'}.{suffix}"
+        try:
+            path.touch(exist_ok=False)  # fails where a file is, so two programs never get the same name
+        except FileExistsError:
+            number += 1
+        else:
+            return path
+
+
+def _command(scenario: Scenario) -> str:
+    return shlex.join(["adam-tui", *scenario.to_flags()])
+
+
+def _json(scenario: Scenario) -> str:
+    return json.dumps(scenario.to_json(), indent=2, allow_nan=False) + "\n"
+
+
+def _svg(state: PlaygroundState, palette: Palette) -> Iterable[str]:
+    width, height = PICTURE_SIZE
+    still = view.still(replace(state, crosshair=None), width, height, palette)
+    return [to_svg(still, f"adam-tui: {still.text(0).strip()}")]
+
+
+def _cast(state: PlaygroundState, palette: Palette) -> Iterable[str]:
+    width, height = RECORDING_SIZE
+    title = f"adam-tui: {' · '.join((state.surface.title, *state.scenario.labels()))}"
+    return asciicast(recording(state, width, height, palette), width, height, title)
+
+
+_TEXTS: Mapping[str, Callable[[Scenario], str]] = {"command": _command, "pytorch": to_pytorch, "json": _json}
+_WRITERS: Mapping[str, Callable[[PlaygroundState, Palette], Iterable[str]]] = {
+    "svg": _svg,
+    "csv": lambda state, palette: export.to_csv(state.scenario),
+    "json": lambda state, palette: export.to_json(state.scenario),
+    "cast": _cast,
+}

@@ -1,0 +1,197 @@
+"""What a person takes away from a run: the command that starts it again, and a PyTorch script that trains the same.
+
+Text in, text out: torch is not needed to write it. The script does what the training process does, in the same order,
+so that on a CPU in float32 it prints the same accuracies; a test runs it.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from textwrap import indent
+
+from adam_tui.engine.knobs import Knob, format_number
+from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.engine.pytorch_sources import BY_HAND
+from adam_tui.runs.protocol import RunSpec
+from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS
+
+# Key, kind, words: what the window offers.
+COPIES: tuple[tuple[str, str, str], ...] = (
+    ("c", "command", "command line"),
+    ("p", "pytorch", "PyTorch code"),
+    ("j", "json", "JSON"),
+)
+TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST", "emnist-digits": "EMNIST"}
+# MNIST's pixels, 0 to 1, as the training normalises them; of the others it computes them.
+MNIST_MEAN, MNIST_DEVIATION = 0.1307, 0.3081
+
+MUON = '''\
+class Muon:
+    """Muon on every weight matrix, AdamW on every bias (Jordan et al. 2024); a filter bank is taken for a matrix."""
+
+    def __init__(self, params, lr, momentum, nesterov, weight_decay, ns_steps):
+        self.filters, vectors = [p for p in params if p.ndim > 1], [p for p in params if p.ndim <= 1]
+        self.matrices = [self.matrix(p.detach()) for p in self.filters]
+        self.parts = (
+            torch.optim.Muon(
+                self.matrices, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay,
+                ns_steps=ns_steps, adjust_lr_fn="match_rms_adamw",
+            ),
+            torch.optim.AdamW(vectors, lr=lr, weight_decay=weight_decay),
+        )
+
+    @staticmethod
+    def matrix(weight):  # a view: the channels come last in memory
+        return weight.permute(0, 2, 3, 1).flatten(1) if weight.ndim == 4 else weight
+
+    def zero_grad(self):
+        for p in [*self.filters, *self.parts[1].param_groups[0]["params"]]:
+            p.grad = None
+
+    def step(self):
+        for p, matrix in zip(self.filters, self.matrices):
+            matrix.grad = self.matrix(p.grad)
+        for part in self.parts:
+            part.step()
+'''
+
+
+def copy_text(kind: str, spec: RunSpec) -> str:
+    """The run as text: "command" or "json" to start it again, "pytorch" to run it elsewhere. KeyError else."""
+    return {"command": command, "pytorch": to_pytorch, "json": _json}[kind](spec)
+
+
+def command(spec: RunSpec) -> str:
+    """The `adam-tui train` that asks for this run, quoted for a shell; only what differs from the defaults is said."""
+    usual = RunSpec()
+    recipe = TRAINING_OPTIMIZERS.get(spec.optimizer)
+    defaults = recipe.defaults() if recipe else {}
+    changed = {k: v for k, v in spec.hyperparameters.items() if k != "lr" and v != defaults.get(k)}
+    knobs = ",".join(f"{name}={format_number(value)}" for name, value in changed.items())
+    words = ["adam-tui", "train", "--optimizer", spec.optimizer + (f":{knobs}" if knobs else "")]
+    if spec.hyperparameters["lr"] != defaults.get("lr"):
+        words += ["--lr", format_number(spec.hyperparameters["lr"])]
+    for name in (*RUN_KNOBS, "device", "precision", "limit", "data", "data_dir"):
+        value = getattr(spec, name)
+        if value != getattr(usual, name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    if spec.tensorboard:
+        words.append("--tensorboard")
+    if not spec.queue:
+        words.append("--no-queue")
+    return shlex.join(words)
+
+
+def _json(spec: RunSpec) -> str:
+    return json.dumps(spec.to_json(), indent=2, allow_nan=False) + "\n"
+
+
+def to_pytorch(spec: RunSpec) -> str:
+    """A whole script: the same network, data, optimizer and seed; it prints the test accuracy after each epoch."""
+    auto = 'torch.device("cuda" if torch.cuda.is_available() else "cpu")'
+    device = auto if spec.device == "auto" else f'torch.device("{spec.device}")'
+    by_hand = {"lion": BY_HAND["lion"][1], "muon": MUON}.get(spec.optimizer)
+    parts = [
+        f"# The run that this command asks for, in PyTorch:\n#   {command(spec)}\n"
+        "import torch\nfrom torch import nn\nfrom torch.nn import functional\nfrom torchvision import datasets\n",
+        f"DEVICE = {device}\nEPOCHS, BATCH, SEED = {spec.epochs}, {spec.batch_size}, {spec.seed}\n",
+        _data(spec),
+        *([by_hand] if by_hand else []),
+        f"torch.manual_seed(SEED)\n{NETWORK}optimizer = {_optimizer(spec)}\n",
+        _loop(spec),
+    ]
+    return "\n".join(parts)
+
+
+NETWORK = """\
+network = nn.Sequential(
+    nn.Conv2d(1, 32, 5), nn.MaxPool2d(2), nn.ReLU(),
+    nn.Conv2d(32, 64, 5), nn.MaxPool2d(2), nn.ReLU(),
+    nn.Flatten(), nn.Linear(64 * 4 * 4, 10),
+).to(DEVICE, memory_format=torch.channels_last)
+"""
+
+
+def _data(spec: RunSpec) -> str:
+    """Both halves as tensors on the device: no sample is touched by Python again."""
+    root = spec.data_dir or "data"
+    split = ', split="digits"' if spec.data == "emnist-digits" else ""
+    limit = f"[:{spec.limit}]" if spec.limit else ""
+    call = f"datasets.{TORCHVISION[spec.data]}({root!r}, train=train{split}, download={spec.data_dir is None})"
+    pixels = "data.data.transpose(1, 2)" if spec.data == "emnist-digits" else "data.data"
+    lines = [
+        "def load(train):",
+        f"    data = {call}",
+        f"    images = {pixels}.unsqueeze(1).float().div(255)",
+        "    return images.to(DEVICE), data.targets.to(DEVICE)",
+        "",
+        "",
+        "(images, labels), (test_images, test_labels) = load(True), load(False)",
+    ]
+    if spec.data == "mnist":
+        lines.append(f"mean, deviation = {MNIST_MEAN}, {MNIST_DEVIATION}")
+    else:
+        lines.append("mean, deviation = images.mean(), images.std()")
+    lines += [
+        f"images, labels = ((images - mean) / deviation){limit}, labels{limit}",
+        "test_images = (test_images - mean) / deviation",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _optimizer(spec: RunSpec) -> str:
+    """The call that makes the optimizer, every value given."""
+    values = dict(spec.hyperparameters)
+    recipe = TRAINING_OPTIMIZERS[spec.optimizer]
+    written: dict[str, str] = {}
+    for knob in recipe.knobs:
+        value = values.get(knob.name, knob.default)
+        if knob.name in ("beta1", "beta2"):
+            written["betas"] = repr(tuple(float(values.get(n, recipe.knob(n).default)) for n in ("beta1", "beta2")))
+        else:
+            written[knob.name] = _literal(knob, value)
+    if spec.optimizer in ("lion", "muon"):
+        name = recipe.title
+    else:
+        rule = OPTIMIZERS[spec.optimizer]
+        name = f"torch.optim.{rule.torch_name}"
+        written |= {key: repr(value) for key, value in rule.torch_arguments.items()}
+    arguments = ", ".join(f"{key}={value}" for key, value in written.items())
+    return f"{name}(list(network.parameters()), {arguments})"
+
+
+def _literal(knob: Knob, value: float) -> str:
+    return str(bool(value)) if knob.scale == "flag" else knob.format(value).replace("off", "0.0")
+
+
+def _loop(spec: RunSpec) -> str:
+    scores = "network({})"
+    if spec.precision == "bfloat16":
+        scores = "scores({})"
+    body = f"loss = functional.cross_entropy({scores.format('images[batch]')}, labels[batch])\n"
+    test = (
+        "right = 0\n"
+        "for some, wanted in zip(test_images.split(1000), test_labels.split(1000)):\n"
+        f"    right += ({scores.format('some')}.argmax(1) == wanted).sum().item()\n"
+    )
+    return (
+        (AUTOCAST if spec.precision == "bfloat16" else "")
+        + "order = torch.Generator().manual_seed(SEED)  # a generator of its own shuffles\n"
+        "for epoch in range(1, EPOCHS + 1):\n"
+        "    for batch in torch.randperm(len(images), generator=order).to(DEVICE).split(BATCH):\n"
+        + indent(body, " " * 8)
+        + "        optimizer.zero_grad()\n        loss.backward()\n        optimizer.step()\n"
+        "    with torch.no_grad():\n"
+        + indent(test, " " * 8)
+        + '    print(f"epoch {epoch}: test accuracy {right / len(test_labels):.2%}")\n'
+    )
+
+
+AUTOCAST = """\
+def scores(images):
+    with torch.autocast(DEVICE.type, torch.bfloat16):
+        return network(images).float()
+
+
+"""

@@ -1,0 +1,48 @@
+"""From a lane of the playground to a training run: the same optimizer, and in words where toy and network differ."""
+
+from __future__ import annotations
+
+from adam_tui.engine.knobs import format_number
+from adam_tui.engine.lane import Lane
+from adam_tui.engine.schedules import CONSTANT
+from adam_tui.runs.protocol import RunSpec
+from adam_tui.runs.recipes import PLAYGROUND_ONLY, TRAINING_OPTIMIZERS, make_spec
+
+FACTOR = 3.0  # times larger or smaller than usual, from which an lr is worth a word
+
+
+def spec_for(lane: Lane) -> tuple[RunSpec, tuple[str, ...]]:
+    """The run with the lane's optimizer and the values that it starts with, and a line for each thing that differs."""
+    recipe = TRAINING_OPTIMIZERS[lane.optimizer]
+    values = {name: value for name, value in lane.values if name not in PLAYGROUND_ONLY}
+    remarks = []
+    lr, usual = lane["lr"], recipe.knob("lr").default
+    if lr > FACTOR * usual or lr < usual / FACTOR:
+        smaller = f"{_times(usual / lr)} smaller than" if lr > 0 else "below"
+        times = f"{_times(lr / usual)}" if lr > usual else smaller
+        remarks.append(
+            f"lr {format_number(lr)} is {times} the {format_number(usual)} that trains the network well: "
+            "a bowl in two dimensions bears other steps than 62,346 weights"
+        )
+    if dict(lane.values).get("bias_correction", 1.0) == 0.0:
+        remarks.append("bias_correction is on: torch.optim cannot leave it out")
+    if lane.schedule != CONSTANT:
+        remarks.append(
+            "the schedule stays behind: the network trains with a constant lr, which {live} changes on the way"
+        )
+    if lane.changes:
+        what = ", ".join(dict.fromkeys(change.name for change in lane.changes))
+        remarks.append(f"what changes on the way ({what}) stays behind: the run begins with the first values")
+    remarks.append("its gradients are noisy by themselves: each is of one batch of 64 images, not of the whole surface")
+    return make_spec(lane.optimizer, values), tuple(remarks)
+
+
+def usual_lr(spec: RunSpec) -> RunSpec:
+    """The same run with the learning rate that suits the network."""
+    recipe = TRAINING_OPTIMIZERS[spec.optimizer]
+    return make_spec(spec.optimizer, {**spec.hyperparameters, "lr": recipe.knob("lr").default})
+
+
+def _times(factor: float) -> str:
+    """200 ×, 4.5 ×."""
+    return f"{factor:,.0f} ×" if factor >= 10 else f"{format_number(round(factor, 1))} ×"

@@ -1,0 +1,276 @@
+"""`adam-tui train` without a screen: what it prints, how it ends, what Ctrl-C does."""
+
+import dataclasses
+import errno
+import io
+import os
+import re
+import signal
+import socket
+import threading
+import time
+
+import pytest
+from made_runs import status
+
+from adam_tui.cli import follow as cli_follow
+from adam_tui.runs import directory, recipes, report
+from adam_tui.runs.directory import Run
+from adam_tui.runs.protocol import Ended, Epoch, RunSpec, Started, Steps, from_line, to_line
+from adam_tui.runs.status import Status
+
+SPEC = RunSpec(epochs=3, batch_size=64)
+EPOCH = Epoch(8.0, 938, 1, 0.16786, 0.05169, 0.9838, 4.71, 14599.8)
+TOLD = [
+    Started(1.0, 0, "adam-1", SPEC, "cpu (2 threads)", "bfloat16", 62_346, 938, "2.9"),
+    Steps(2.0, 469, (2.0, 0.5)),
+    EPOCH,
+    Ended(9.0, 938, "finished", "epoch 3 of 3 done"),
+]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def tell(tmp_path, monkeypatch):
+    """Follow a run whose worker, a stand-in, tells some events and exits."""
+
+    def follow(events, stream, output_format="text", status=0, log="Traceback\nMemoryError: no room\n"):
+        run = directory.create(SPEC, tmp_path / "runs")
+
+        class Gone:
+            def poll(self):
+                return status
+
+            wait = poll
+
+            def kill(self):
+                (run.path / "worker.log").write_text("killed")
+
+        def start(run, detached):
+            assert not detached  # Ctrl-C and the end of the terminal's session are for both
+            (run.path / "metrics.jsonl").write_text("".join(map(to_line, events)))
+            (run.path / "worker.log").write_text(log)
+            return Gone()
+
+        monkeypatch.setattr(directory, "start_worker", start)
+        return cli_follow.follow(run, output_format, stream)
+
+    return follow
+
+
+def test_a_pipe_gets_one_plain_line_an_epoch(tell):
+    stream = io.StringIO()
+    assert tell(TOLD, stream) == 0
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 3
+    assert "starts on cpu (2 threads) in bfloat16" in lines[0]
+    assert lines[1] == "epoch 1/3  train 0.1679  test 0.0517  accuracy 98.38%  4.7 s  14,600 img/s"
+    assert "finished" in lines[2]
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_a_terminal_gets_a_bar_below_the_same_lines_and_its_cursor_back(tell):
+    stream = Terminal()
+    assert tell(TOLD, stream) == 0
+    text = stream.getvalue()
+    bar = next(part for part in re.split(r"\r|\n", text) if "16%" in part)
+    assert "epoch 1/3  loss 0.5000  30,016 img/s  0:05 left" in bar  # 469 of 2,814 steps in one second
+    assert len(re.sub(r"\x1b\[\??\d*[a-zA-Z]", "", bar)) <= 79
+    assert cli_follow.epoch_line(EPOCH, 3) + "\n" in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+def test_a_failed_run_says_why_and_fails(tell, capsys):
+    assert tell([*TOLD[:2], Ended(9.0, 5, "failed", "diverged at step 5")], io.StringIO()) == 1
+    assert "failed: diverged at step 5" in capsys.readouterr().err
+
+
+def test_a_worker_that_is_gone_without_a_word_fails_with_the_end_of_its_log(tell, capsys):
+    assert tell(TOLD[:2], io.StringIO()) == 1
+    assert "MemoryError: no room" in capsys.readouterr().err
+
+
+def test_a_worker_that_was_killed_fails_with_the_signal_and_a_word_on_who_may_have_sent_it(tell, capsys):
+    assert tell(TOLD[:2], io.StringIO(), status=-9, log="") == 1
+    said = capsys.readouterr().err
+    assert "gone without a word (by signal 9)" in said
+    assert "killed from outside, or by the system for want of memory" in said
+
+
+def test_where_no_order_can_be_written_ctrl_c_reaches_the_worker_by_signal(told):
+    def read_only(*arguments, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    run, signalled = told(TOLD[:2], "running"), []
+    run.command = read_only
+    worker = type("Worker", (), {"terminate": lambda self: signalled.append("SIGTERM")})()
+    with cli_follow._interrupts(run, worker) as asked:
+        signal.raise_signal(signal.SIGINT)
+    assert asked == [signal.SIGINT]
+    assert signalled == ["SIGTERM"]
+
+
+def test_trouble_is_said_once_and_stays_above_the_bar(told, capsys):
+    run = told(TOLD[:2], "running", reason="No space left on device: metrics.jsonl waits to be written")
+    for stream in (io.StringIO(), Terminal()):
+        teller = cli_follow._teller(run, "text", stream)
+        for _ in range(3):
+            teller.wait([])
+        said = f"{run.id} running: No space left on device: metrics.jsonl waits to be written\n"
+        assert capsys.readouterr().err == said
+
+
+def test_the_bar_tells_the_same_pace_and_time_left_when_the_clock_is_set_by_a_day(tell):
+    for jump in (86_400.0, -86_400.0):
+        stream = Terminal()
+        steps = [Steps(1.0 + t + (jump if t > 5 else 0.0), 100 * t, (0.5,) * 100) for t in range(1, 11)]
+        tell([TOLD[0], *steps, TOLD[-1]], stream)
+        bars = re.findall(r"epoch 2/3  loss 0.5000 +([\d,]+) img/s +([\d:]+) left", stream.getvalue())
+        assert bars[-1] == ("6,400", "0:18")  # 1,814 steps at 100 a second
+
+
+class CtrlC(io.StringIO):
+    """Presses Ctrl-C so many times at the first losses."""
+
+    def __init__(self, times):
+        super().__init__()
+        self.times = times
+
+    def write(self, text):
+        while self.times and isinstance(from_line(text), Steps):
+            self.times -= 1
+            signal.raise_signal(signal.SIGINT)
+        return super().write(text)
+
+
+def test_json_lines_are_the_very_lines_of_a_real_run_and_ctrl_c_stops_it_with_a_checkpoint(tmp_path, capsys):
+    before = signal.getsignal(signal.SIGINT)
+    stream = CtrlC(1)
+    assert cli_follow.train(recipes.make_spec("adam", {}, limit=640, epochs=100_000), tmp_path, "jsonl", stream) == 0
+    (run,) = directory.list_runs(tmp_path)
+    assert stream.getvalue() == (run.path / "metrics.jsonl").read_text()
+    end = from_line(stream.getvalue().splitlines()[-1])
+    assert (end.state, end.reason) == ("stopped", "SIGINT")
+    assert run.checkpoint.exists()
+    assert run.log_tail(9) == ""
+    assert "stopped: SIGINT" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_kills(tell, capsys):
+    assert tell(TOLD[:2], CtrlC(2), "jsonl") == 1
+    assert "killed" in capsys.readouterr().err
+
+
+@pytest.fixture
+def told(tmp_path):
+    """A run that a process told some events of."""
+
+    def make(events, state="finished", **values):
+        run = directory.create(SPEC, tmp_path / "runs")
+        (run.path / "metrics.jsonl").write_text("".join(map(to_line, events)))
+        run.write_status(Status(state, os.getpid(), socket.gethostname(), time.time(), **values))
+        return run
+
+    return make
+
+
+def test_a_run_of_somebody_elses_is_told_from_its_beginning_to_its_end(told, capsys):
+    stopped = [Started(1.0, 0, "x", SPEC, "cpu", "float32", 1, 938, "2"), Ended(2.0, 5, "stopped", "asked to stop")]
+    stream = io.StringIO()
+    run = told([*stopped, *TOLD])
+    assert cli_follow.watch(run, "jsonl", stream) == 0
+    assert stream.getvalue() == (run.path / "metrics.jsonl").read_text()
+    stream = io.StringIO()
+    assert cli_follow.watch(run, "text", stream) == 0
+    assert stream.getvalue().splitlines()[-2:] == [
+        cli_follow.epoch_line(EPOCH, 3),
+        f"{run.id} finished: epoch 3 of 3 done",
+    ]
+    assert capsys.readouterr().err == ""
+
+
+def test_watching_goes_on_until_the_run_ends_or_is_lost(told, capsys):
+    run = told(TOLD[:2], "running")
+
+    def go_on():
+        with open(run.path / "metrics.jsonl", "a") as file:
+            file.write(to_line(EPOCH))
+        run.write_status(dataclasses.replace(run.status(), pid=0))  # no such process
+
+    later = threading.Timer(0.5, go_on)
+    later.start()
+    stream = io.StringIO()
+    assert cli_follow.watch(run, "text", stream) == 1
+    later.join()
+    assert cli_follow.epoch_line(EPOCH, 3) in stream.getvalue()
+    assert "gone without a word" in capsys.readouterr().err
+
+
+def test_ctrl_c_only_looks_away(told, capsys):
+    run = told(TOLD[:2], "running")
+    assert cli_follow.watch(run, "jsonl", CtrlC(1)) == 130
+    assert f"{run.id} goes on" in capsys.readouterr().err
+    assert not (run.path / "control.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "said"),
+    [
+        ("queued", "waits for adam-1 on cpu", "queued: waits for adam-1 on cpu (--no-queue starts a run at once)\n"),
+        ("starting", "downloading KMNIST: a.gz, 1.0 of 9.0 MB", "starting: downloading KMNIST: a.gz, 1.0 of 9.0 MB\n"),
+    ],
+)
+def test_what_a_run_waits_for_is_said_once_and_on_a_terminal_as_it_goes(told, capsys, state, reason, said):
+    run = told([], state, reason=reason)
+    for stream in (io.StringIO(), Terminal()):
+        teller = cli_follow._teller(run, "text", stream)
+        for _ in range(3):
+            teller.wait([])
+        teller.close()
+        if stream.isatty():
+            assert stream.getvalue().count(reason) == 1
+            assert stream.getvalue().endswith("\r\x1b[2K\x1b[?25h")
+        else:
+            assert stream.getvalue() == ""
+            assert capsys.readouterr().err == f"{run.id} {said}"
+
+
+def test_a_page_about_a_run_says_what_it_died_of_and_how_to_go_on(told):
+    run = told(TOLD[:3], "failed", reason="no room", step=700, epoch=1)
+    (run.path / "worker.log").write_text("older\nTraceback (most recent call last):\n  File x\nMemoryError: no room\n")
+    run.checkpoint.touch()
+    lines = report.describe(run).splitlines()
+    assert lines[0] == f"{run.id} failed: no room"
+    assert "step 700, epoch 1 of 3" in lines
+    assert cli_follow.epoch_line(EPOCH, 3) in lines
+    assert lines[-5:] == [
+        "the end of worker.log:",
+        "  Traceback (most recent call last):",
+        "  File x".rjust(10),
+        "  MemoryError: no room",
+        f"continue it: adam-tui runs resume {run.id}",
+    ]
+    run = told(
+        TOLD[:3], "running", cpu_percent=49.7, memory_bytes=800 << 20, gpu_percent=87.0, gpu_memory_bytes=5 << 30
+    )
+    page = report.describe(run)
+    assert "CPU 50%, memory 800 MiB, GPU 87%, GPU memory 5,120 MiB" in page
+    assert "resume" not in page
+
+
+def test_runs_are_listed_in_columns(tmp_path, monkeypatch):
+    monkeypatch.setattr(directory.secrets, "token_hex", lambda size: "00ff")
+    run = directory.create(recipes.make_spec("nesterov", {"lr": 0.05}, epochs=3), tmp_path)
+    run.write_status(status("running"))
+    (run.path / "metrics.jsonl").write_text(to_line(EPOCH))
+    heading, line = report.table([run]).splitlines()
+    assert heading.split() == ["id", "state", "optimizer", "lr", "epochs", "best", "started"]
+    assert line.split()[:6] == ["nesterov-00ff", "running", "nesterov", "0.05", "1/3", "98.38%"]
+    assert heading.index("lr") + 2 == line.index("0.05") + 4
+    assert report.table([]) == "no runs yet"
+    assert "broken" in report.table([Run(tmp_path)])

@@ -1,0 +1,216 @@
+"""`adam-tui train` and `adam-tui runs`: runs are started, looked at, steered and kept without the app."""
+
+import csv
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from command_line import PLAIN, program, run
+from pty_terminal import COMMAND, Terminal
+
+from adam_tui.cli import runs
+from adam_tui.runs.directory import Run, Status, create, list_runs
+from adam_tui.runs.recipes import make_spec
+
+
+class TestTrain:
+    def test_a_short_training_tells_its_events_as_json_lines(self, tmp_path):
+        asked = ("--optimizer", "adam:beta1=0.95", "--lr", "1e-3", "--batch-size", "128", "--epochs", "1")
+        rest = ("--limit", "256", "--seed", "3", "--device", "cpu", "--format", "jsonl", "--runs", str(tmp_path))
+        done = program("train", *asked, *rest)
+        assert (done.returncode, done.stderr) == (0, "")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [events[0]["event"], events[-1]["event"]] == ["start", "end"]
+        assert events[-1]["state"] == "finished"
+        spec = events[0]["spec"]
+        assert (spec["optimizer"], spec["batch_size"], spec["epochs"], spec["limit"]) == ("adam", 128, 1, 256)
+        assert (spec["seed"], spec["device"]) == (3, "cpu")
+        assert (spec["hyperparameters"]["lr"], spec["hyperparameters"]["beta1"]) == (1e-3, 0.95)
+        [epoch] = [event for event in events if event["event"] == "epoch"]
+        assert 0 < epoch["test_accuracy"] < 1
+        [made] = list_runs(tmp_path)
+        assert (made.path / "metrics.jsonl").read_text() == done.stdout
+
+    def test_a_training_that_fails_has_exit_status_1(self, tmp_path):
+        if torch.cuda.device_count() > 99:
+            pytest.skip("there is such a device")
+        done = program("train", "--device", "cuda:99", "--epochs", "1", "--limit", "64", "--runs", str(tmp_path))
+        assert done.returncode == 1
+        assert "failed" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+class TestRuns:
+    @pytest.fixture
+    def made(self, tmp_path):
+        made = create(make_spec("adam", {"lr": 1e-3}, epochs=3), tmp_path)
+        made.write_status(Status("finished", 1, "host", 0.0, 1407, 3, "3 epochs done"))
+        return made
+
+    def test_none_yet_is_said(self, tmp_path):
+        assert run("runs", "--runs", str(tmp_path)).output == "no runs yet\n"
+        assert run("runs", "--runs", str(tmp_path / "missing")).output == "no runs yet\n"
+
+    def test_the_list_is_what_comes_without_a_word_and_wherever_the_directory_is_named(self, made, tmp_path):
+        where = ("--runs", str(tmp_path))
+        lists = [
+            run("runs", ADAM_TUI_RUNS=str(tmp_path)),
+            run("runs", *where),
+            run(*where, "runs"),
+            run("runs", "list", *where),
+            run("runs", *where, "list"),
+            run(*where, "runs", "list", ADAM_TUI_RUNS="/nowhere"),
+        ]
+        assert len({result.output for result in lists}) == 1
+        header, row = lists[0].output.splitlines()
+        assert header.split()[:3] == ["id", "state", "optimizer"]
+        assert row.split()[:4] == [made.id, "finished", "adam", "0.001"]
+
+    def test_one_run_is_shown_by_the_beginning_of_its_id(self, made, tmp_path):
+        output = run("runs", "show", made.id[:6], "--runs", str(tmp_path)).output
+        assert output.startswith(f"{made.id} finished: 3 epochs done\n")
+        assert "lr=0.001, beta1=0.9, beta2=0.999" in output
+        assert "step 1,407, epoch 3 of 3" in output
+        assert str(made.path) in output
+
+    def test_a_run_that_has_ended_is_deleted_and_not_stopped(self, made, tmp_path):
+        result = run("runs", "stop", made.id, "--runs", str(tmp_path))
+        assert (result.exit_code, result.stderr) == (2, f"adam-tui: {made.id} is not running: it is finished\n")
+        assert run("runs", "rm", made.id, "--runs", str(tmp_path)).output == f"{made.id} is deleted\n"
+        assert not made.path.exists()
+
+    def test_a_running_one_is_asked_to_stop_and_not_deleted(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(runs, "PATIENCE", 0.1)
+        made = create(make_spec("adam", {}), tmp_path)  # just made: its process is still to come
+        result = run("runs", "rm", made.id, "--runs", str(tmp_path))
+        assert result.exit_code == 2
+        assert "still running" in result.stderr
+        assert run("runs", "stop", made.id, "--runs", str(tmp_path)).output == (
+            f"{made.id} was asked to stop; it has not answered yet\n"
+        )
+        [order] = (Run(made.path).path / "control.jsonl").read_text().splitlines()
+        assert json.loads(order)["command"] == "stop"
+
+    def test_each_order_is_written_where_the_process_reads_it(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(runs, "PATIENCE", 0.1)
+        made = create(make_spec("adam", {}), tmp_path)
+        where = ("--runs", str(tmp_path))
+        for words in (("pause",), ("set", "lr=1e-3,beta1=0.5"), ("stop", "--now"), ("stop",)):
+            result = run("runs", words[0], made.id, *words[1:], *where)
+            assert (result.exit_code, result.stderr) == (0, "")
+        made.write_status(Status("paused", os.getpid(), socket.gethostname(), time.time()))
+        assert run("runs", "resume", made.id, *where).output.startswith(f"{made.id} was asked to go on")
+        orders = [json.loads(line) for line in (made.path / "control.jsonl").read_text().splitlines()]
+        assert [order["command"] for order in orders] == ["pause", "set", "set", "kill", "stop", "resume"]
+        assert [(order["name"], order["value"]) for order in orders[1:3]] == [("lr", 1e-3), ("beta1", 0.5)]
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (("set", "lr=-1"), "lr must be"),
+            (("set", "rho=1"), "adam has no 'rho'"),
+            (("resume",), "is starting already"),
+        ],
+    )
+    def test_what_cannot_be_ordered_is_refused_before_it_is_written(self, tmp_path, words, said):
+        made = create(make_spec("adam", {}), tmp_path)
+        result = run("runs", words[0], made.id, *words[1:], "--runs", str(tmp_path))
+        assert result.exit_code == 2
+        assert said in result.stderr
+        assert not (made.path / "control.jsonl").exists()
+
+    def test_a_run_that_has_ended_takes_no_orders_and_one_that_is_finished_is_not_resumed(self, made, tmp_path):
+        for words in (("pause",), ("set", "lr=1"), ("stop", "--now")):
+            result = run("runs", words[0], made.id, *words[1:], "--runs", str(tmp_path))
+            assert (result.exit_code, result.stderr) == (2, f"adam-tui: {made.id} is not running: it is finished\n")
+        result = run("runs", "resume", made.id, "--runs", str(tmp_path))
+        assert (result.exit_code, result.stderr) == (
+            2,
+            f"adam-tui: {made.id} is finished: there is nothing left to train\n",
+        )
+
+    def test_tensorboard_must_be_installed_where_it_is_asked_for(self, monkeypatch, tmp_path):
+        monkeypatch.setitem(sys.modules, "tensorboard", None)
+        result = run("train", "--tensorboard", "--runs", str(tmp_path))
+        assert result.exit_code == 2
+        assert result.stderr.startswith("adam-tui: tensorboard is not installed")
+        assert list(tmp_path.iterdir()) == []
+
+
+def until(condition, patience=60.0):
+    """Wait for something that another process does."""
+    deadline = time.time() + patience
+    while not (found := condition()) and time.time() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def test_a_run_under_nohup_outlives_a_hangup_ends_on_sigterm_and_is_resumed_watched_and_exported(tmp_path):
+    where = ("--runs", str(tmp_path))
+    asked = ("--limit", "640", "--epochs", "100000", "--device", "cpu", "--format", "jsonl")
+    with open(tmp_path / "out", "w") as out:
+        command = ["nohup", sys.executable, "-m", "adam_tui", "train", *asked, *where]
+        training = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True, env=PLAIN)
+    try:
+        [made] = until(lambda: list_runs(tmp_path))
+        assert until(lambda: "steps" in (tmp_path / "out").read_text())
+        training.send_signal(signal.SIGHUP)
+        os.kill(made.status().pid, signal.SIGHUP)
+        seen = made.status().step
+        assert until(lambda: made.status().step > seen)
+        training.terminate()  # as Slurm does; the command tells its worker
+        assert training.wait(60) == 0
+        assert f"{made.id} stopped: SIGTERM" in training.stderr.read()
+        assert made.checkpoint.exists()
+        first = made.status().step
+        assert (tmp_path / "out").read_text() == (made.path / "metrics.jsonl").read_text()
+
+        done = program("runs", "resume", made.id, *where)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"{made.id} goes on in the background, process {made.status().pid}")
+        watching = subprocess.Popen(
+            [sys.executable, "-m", "adam_tui", "runs", "attach", made.id, *where],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=PLAIN,
+        )
+        assert until(lambda: made.status().state == "running" and made.status().step > first)
+        run("runs", "stop", made.id, *where)
+        out, err = watching.communicate(timeout=60)
+        assert watching.returncode == 0
+        assert f"{made.id} starts on cpu" in out
+        assert f"{made.id} continues at step {first} on cpu" in out
+        assert err == f"{made.id} stopped: asked to stop\n"
+    finally:
+        training.kill()
+        training.wait()
+        training.stderr.close()
+        if made.status().alive:
+            os.kill(made.status().pid, signal.SIGKILL)
+    last = made.status().step
+    steps = list(csv.DictReader(io.StringIO(run("runs", "export", made.id, *where).output)))
+    assert [int(row["step"]) for row in steps] == list(range(1, last + 1))
+    rows = csv.DictReader(io.StringIO(run("runs", "export", made.id, "--what", "epochs", *where).output))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, last // 10 + 1))
+
+
+def test_attach_on_a_terminal_opens_the_app_with_that_run_selected(tmp_path):
+    older, newer = (create(make_spec("adam", {}, seed=seed), tmp_path) for seed in (1, 2))
+    for made in (older, newer):
+        made.write_status(Status("stopped", 1, "host", time.time(), reason="asked to stop"))
+    with Terminal((*COMMAND, "runs", "attach", older.id, "--runs", str(tmp_path))) as terminal:
+        terminal.until(lambda: any("▸" in line and older.id in line for line in terminal.text().splitlines()))
+        terminal.press("q")
+        assert terminal.wait() == 0
+    with Terminal((*COMMAND, "runs", "attach", older.id, "--format", "text", "--runs", str(tmp_path))) as terminal:
+        terminal.until("gone without a word")  # no process ever told its end
+        assert terminal.wait() == 1

@@ -1,0 +1,209 @@
+"""Following run directories: what is there, what is new, what is asked, in small pieces."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+from adam_tui.history import feed as feeds
+from adam_tui.history import loss_curve as curves
+from adam_tui.history.feed import Feed
+from adam_tui.runs import directory, recipes
+from adam_tui.runs.protocol import Started
+
+
+def poll_all(feed, ids):
+    while feed.poll(ids)[1]:
+        pass
+
+
+def test_a_missing_directory_holds_no_runs(tmp_path):
+    feed = Feed(tmp_path / "none")
+    assert feed.views() == ()
+    assert feed.poll([]) == (set(), False)
+
+
+def test_runs_are_seen_newest_first_with_their_states(tmp_path, made_run):
+    old = made_run("momentum").start().train(2).end("stopped")
+    new = made_run("adam").start()
+    views = Feed(tmp_path).views()
+    assert [view.id for view in views] == [new.id, old.id]
+    assert [view.state for view in views] == ["running", "stopped"]
+    assert views[1].spec.optimizer == "momentum"
+
+
+def test_a_run_that_is_followed_grows_and_only_its_news_is_told(tmp_path, made_run):
+    made = made_run().start().train(1)
+    feed = Feed(tmp_path)
+    feed.views()
+    assert feed.poll([made.id]) == ({made.id}, False)
+    assert feed.poll([made.id]) == (set(), False)
+    made.steps([0.5, 0.25])
+    assert feed.poll([made.id]) == ({made.id}, False)
+    history = feed.histories[made.id]
+    assert len(history.curve) == 12
+    assert history.curve.last() == 0.25
+
+
+def test_of_a_run_that_is_not_drawn_the_epochs_are_known(tmp_path, made_run):
+    made = made_run().start().train(3).end("stopped")
+    feed = Feed(tmp_path)
+    feed.views()
+    poll_all(feed, [])
+    history = feed.histories[made.id]
+    assert history.best.epoch == 3
+    assert len(history.curve) == 0
+    poll_all(feed, [made.id])
+    assert len(feed.histories[made.id].curve) == 30
+
+
+def test_the_losses_of_runs_that_were_looked_at_long_ago_need_no_memory_any_more(tmp_path, made_run, monkeypatch):
+    monkeypatch.setattr(feeds, "MOST_WHOLE", 2)
+    runs = [made_run().start().train(3) for _ in range(4)]
+    feed = Feed(tmp_path)
+    feed.views()
+    for made in runs:
+        poll_all(feed, [made.id])
+    assert [len(feed.histories[made.id].curve) for made in runs] == [0, 0, 30, 30]
+    runs[0].steps([0.5] * 10).epoch(4, 0.97)
+    poll_all(feed, [runs[3].id])
+    assert feed.histories[runs[0].id].best.epoch == 4, "but what else they tell is known"
+    poll_all(feed, [made.id for made in runs])
+    assert [len(feed.histories[made.id].curve) for made in runs] == [40, 30, 30, 30]
+
+
+def test_steps_of_long_ago_are_read_again_when_they_are_looked_at(tmp_path, made_run, monkeypatch):
+    monkeypatch.setattr(curves, "RECENT", 64)
+    monkeypatch.setattr(curves, "LEAST_AROUND", 16)
+    made, rng = made_run().start(), np.random.default_rng(0)
+    losses = rng.random(6000).astype(np.float32)
+    for first in range(0, 5000, 50):
+        made.steps(losses[first : first + 50].tolist())
+    made.step = 4000  # killed: the process that goes on from its checkpoint tells the rest again
+    made.tell(Started(made.time, 4000, made.id, made.run.spec(), "cpu", "float32", 62346, 10, "2.9.0"))
+    for first in range(4000, 6000, 50):
+        losses[first : first + 50] += 1
+        made.steps(losses[first : first + 50].tolist())
+    feed = Feed(tmp_path)
+    feed.views()
+    poll_all(feed, [made.id])
+    curve = feed.histories[made.id].curve
+    for first, last in ((1, 10), (3990, 4010), (4990, 5010), (700, 3000)):
+        assert curve.losses(first, last) is None
+        feed.closer = {made.id: [curve.wanted(first, last, 0.0)]}
+        assert feed.poll([made.id])[0] == {made.id}
+        assert curve.losses(first, last).tolist() == losses[first - 1 : last].tolist()
+    assert feed.poll([made.id]) == (set(), False)
+
+
+def test_runs_that_come_and_go_are_noticed(tmp_path, made_run):
+    first = made_run().start().end("stopped")
+    feed = Feed(tmp_path)
+    assert len(feed.views()) == 1
+    second = made_run("momentum").start()
+    assert [view.id for view in feed.views()] == [second.id, first.id]
+    feed.delete(first.id)
+    assert [view.id for view in feed.views()] == [second.id]
+    assert first.id not in feed.histories
+
+
+def test_a_directory_whose_spec_comes_a_moment_later_is_noticed(tmp_path, made_run):
+    feed = Feed(tmp_path)
+    (tmp_path / "adam-0000").mkdir()
+    assert feed.views() == ()
+    spec = made_run().run.path / "spec.json"
+    (tmp_path / "adam-0000" / "spec.json").write_text(spec.read_text())
+    assert len(feed.views()) == 2
+
+
+def test_an_ended_run_that_is_taken_up_again_is_noticed(tmp_path, made_run):
+    clock = [0.0]
+    made = made_run().start().end("stopped")
+    feed = Feed(tmp_path, clock=lambda: clock[0])
+    assert feed.views()[0].state == "stopped"
+    made.become("running")
+    clock[0] = 5.0
+    assert feed.views()[0].state == "running"
+
+
+def test_a_long_run_is_read_in_pieces(tmp_path, made_run):
+    made = made_run().start()
+    for _ in range(60):
+        made.steps([0.123456789] * 5000)
+    ticks = iter(range(10_000))
+    feed = Feed(tmp_path, clock=lambda: float(next(ticks)))  # every look at the clock finds the time used up
+    feed.views()
+    _, more = feed.poll([made.id])
+    assert more
+    assert 0 < len(feed.histories[made.id].curve) < 300_000
+    poll_all(feed, [made.id])
+    assert len(feed.histories[made.id].curve) == 300_000
+
+
+def test_a_look_at_many_runs_at_rest_is_cheap(tmp_path, made_run):
+    for _ in range(30):
+        made_run().start().train(1).end("stopped")
+    feed = Feed(tmp_path)
+    ids = [view.id for view in feed.views()][:8]
+    poll_all(feed, ids)
+    feed.views()
+    began = time.perf_counter()
+    for _ in range(20):
+        feed.views()
+        assert feed.poll(ids) == (set(), False)
+    assert (time.perf_counter() - began) / 20 < 0.02
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux lists the open files so")
+def test_whatever_is_looked_at_no_file_stays_open(tmp_path, made_run, monkeypatch):
+    monkeypatch.setattr(curves, "RECENT", 64)
+    runs = [made_run().start().train(20) for _ in range(5)]
+    runs[0].evaluate()
+    feed = Feed(tmp_path)
+    before = os.listdir("/proc/self/fd")
+    for made in runs * 3:
+        feed.views()
+        poll_all(feed, [made.id])
+        feed.closer = {made.id: [(1, 20)]}
+        made.steps([0.5] * 10)
+        poll_all(feed, [made.id])
+        feed.evaluation(made.id)
+        feed.log(made.id, 3)
+        feed.command(made.id, "pause")
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_orders_reach_the_run(tmp_path, made_run):
+    made = made_run().start()
+    feed = Feed(tmp_path)
+    feed.views()
+    feed.command(made.id, "pause")
+    assert '"pause"' in made.orders()
+    with pytest.raises(ValueError, match="stop it first"):
+        feed.delete(made.id)
+
+
+def test_a_start_makes_a_directory_and_a_process(tmp_path, monkeypatch):
+    started = []
+
+    def start(run):
+        started.append(run)
+        run.write_status(directory.Status("starting"))
+        return type("Process", (), {"poll": lambda self: None})()
+
+    monkeypatch.setattr(directory, "start_worker", start)
+    feed = Feed(tmp_path)
+    assert feed.views() == ()
+    id = feed.start(recipes.make_spec("lion", {}))
+    assert [run.id for run in started] == [id]
+    assert [view.id for view in feed.views()] == [id]
+
+
+def test_the_end_of_the_log_is_in_reach(tmp_path, made_run):
+    made = made_run().start()
+    (made.run.path / "worker.log").write_text("one\ntwo\nthree\n")
+    feed = Feed(tmp_path)
+    feed.views()
+    assert feed.log(made.id, 2) == "two\nthree"
+    assert feed.log("nobody", 2) == ""

@@ -1,0 +1,94 @@
+"""Runs for the tests: made by hand, or asked for and trained on real digits."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+
+import pytest
+from made_runs import MadeRun
+from torchvision_files import lay_out_digits
+
+from adam_tui.runs import directory, recipes
+from adam_tui.runs.protocol import RunSpec
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """A cache of the tests' own, unpacked once for all that pytest-xdist starts; the worker processes inherit it."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ADAM_TUI_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def loaded():
+    return {}
+
+
+@pytest.fixture(scope="session")
+def few_digits(tmp_path_factory):
+    """A folder for --data-dir with 2,000 real training digits and 500 test digits: a whole epoch in half a second."""
+    return str(lay_out_digits(tmp_path_factory.mktemp("digits"), 2000, 500))
+
+
+@pytest.fixture
+def quick_digits(monkeypatch, loaded):
+    """The real digits, loaded once, with 500 test images: enough where accuracy is not the point."""
+    from adam_tui.training import data
+
+    load = data.load
+
+    def quick(device, dtype, limit=0, name="mnist", folder=None, progress=None):
+        if name != "mnist" or folder:
+            return load(device, dtype, limit, name, folder, progress)
+        key = (device, dtype, limit)
+        if key not in loaded:
+            digits = load(*key)
+            few = {name: getattr(digits, name)[:500] for name in ("test_images", "test_labels", "test_bytes")}
+            loaded[key] = dataclasses.replace(digits, **few)
+        return loaded[key]
+
+    monkeypatch.setattr(data, "load", quick)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run that was asked for a moment ago; no process has it yet."""
+    return directory.create(RunSpec(), tmp_path / "runs")
+
+
+@pytest.fixture
+def new_run(tmp_path):
+    """Make a run of a few steps on real digits: 8 batches of 32 an epoch."""
+
+    def make(optimizer="adam", values=None, **rest):
+        settings = {"batch_size": 32, "epochs": 2, "limit": 250, "device": "cpu", "precision": "float32"}
+        return directory.create(recipes.make_spec(optimizer, values or {}, **settings | rest), tmp_path / "runs")
+
+    return make
+
+
+@pytest.fixture
+def fresh_modules():
+    """The modules that a fresh interpreter has loaded after some code."""
+
+    def run(code):
+        script = f"{code}\nimport sys; print(*sys.modules)"
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+
+    return run
+
+
+@pytest.fixture
+def made_run(tmp_path):
+    """Make a run in `tmp_path`."""
+    return lambda *names, **values: MadeRun(tmp_path, *names, **values)
+
+
+@pytest.fixture
+def no_process(monkeypatch):
+    """A start makes the directory; the process is left to the test."""
+    monkeypatch.setattr(directory, "start_worker", lambda run: type("Process", (), {"poll": lambda self: None})())

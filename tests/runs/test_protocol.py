@@ -1,0 +1,140 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adam_tui.runs.protocol import (
+    EVENTS,
+    Changed,
+    Checkpointed,
+    Diverged,
+    Ended,
+    Epoch,
+    Layers,
+    Paused,
+    Resumed,
+    RunSpec,
+    Sample,
+    Started,
+    Steps,
+    from_line,
+    to_line,
+)
+
+words = st.text(max_size=20)
+floats = st.floats(width=64)
+counts = st.integers(0, 10**9)
+digits = st.integers(0, 9)
+specs = st.builds(
+    RunSpec,
+    optimizer=words,
+    hyperparameters=st.dictionaries(words, floats, max_size=4).map(lambda d: d | {"lr": 0.1}),
+    batch_size=counts,
+    epochs=counts,
+    seed=counts,
+    device=words,
+    precision=words,
+    limit=counts,
+    data=words,
+    data_dir=st.none() | words,
+    queue=st.booleans(),
+    tensorboard=st.booleans(),
+)
+stamp = {"time": floats, "step": counts}
+events = st.one_of(
+    st.builds(
+        Started,
+        **stamp,
+        run=words,
+        spec=specs,
+        device=words,
+        precision=words,
+        parameters=counts,
+        steps_per_epoch=counts,
+        torch=words,
+    ),
+    st.builds(Steps, **stamp, losses=st.lists(floats, max_size=5).map(tuple)),
+    st.builds(
+        Epoch,
+        **stamp,
+        epoch=counts,
+        train_loss=floats,
+        test_loss=floats,
+        test_accuracy=floats,
+        seconds=floats,
+        samples_per_second=floats,
+    ),
+    st.builds(
+        Layers,
+        **stamp,
+        names=st.lists(words).map(tuple),
+        gradient_norm=st.lists(floats).map(tuple),
+        update_ratio=st.lists(floats).map(tuple),
+    ),
+    st.builds(
+        Sample,
+        **stamp,
+        labels=st.lists(digits).map(tuple),
+        predictions=st.lists(digits).map(tuple),
+        confidences=st.lists(floats).map(tuple),
+    ),
+    st.builds(Changed, **stamp, parameter=words, value=floats),
+    st.builds(Paused, **stamp),
+    st.builds(Resumed, **stamp),
+    st.builds(Checkpointed, **stamp, path=words),
+    st.builds(Diverged, **stamp),
+    st.builds(Ended, **stamp, state=words, reason=words),
+)
+
+
+@given(events)
+def test_every_event_comes_back_from_its_line_with_every_digit_nan_and_inf_included(event):
+    line = to_line(event)
+    assert line.endswith("\n")
+    assert line.count("\n") == 1
+    assert repr(from_line(line)) == repr(event)  # repr, because nan != nan
+
+
+@given(events, st.data())
+def test_a_torn_line_is_no_event(event, data):
+    line = to_line(event).rstrip("\n")
+    assert from_line(line[: data.draw(st.integers(0, len(line) - 1))]) is None
+
+
+@given(st.text() | st.sampled_from(["1", "null", "[]", '{"event":[]}', '{"event":"steps","time":1,"step":1e999}']))
+def test_what_is_no_event_is_none_and_never_an_error(line):
+    assert from_line(line) is None
+
+
+def test_an_event_of_a_newer_version_is_passed_over_and_its_new_keys_are_left_out():
+    assert from_line('{"event":"fireworks","time":1.0,"step":2}') is None
+    assert from_line('{"event":"pause","time":1.0,"step":2,"mood":"calm"}') == Paused(1.0, 2)
+
+
+def test_the_lines_are_those_of_the_design():
+    assert to_line(Steps(2.5, 3, (1.0, math.inf, math.nan))) == (
+        '{"event":"steps","time":2.5,"step":3,"losses":[1.0,"inf","nan"]}\n'
+    )
+    assert to_line(Changed(2.5, 3, "lr", 0.1)) == '{"event":"set","time":2.5,"step":3,"name":"lr","value":0.1}\n'
+    assert " ".join(EVENTS) == "start steps epoch layers sample set pause resume checkpoint diverged end"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({}, "hyperparameters is missing"),
+        ({"hyperparameters": {}}, "no lr"),
+        ({"hyperparameters": {"lr": "fast"}}, "fast"),
+        ({"hyperparameters": {"lr": 1}, "epochs": "many"}, "many"),
+        ({"hyperparameters": {"lr": 1}, "optimizer": 7}, "text is needed"),
+        ({"hyperparameters": {"lr": 1}, "queue": "yes"}, "true or false"),
+        ({"hyperparameters": {"lr": 1}, "data_dir": 7}, "text is needed"),
+        ({"hyperparameters": 3}, "not iterable"),
+        ([], "not a run specification"),
+    ],
+)
+def test_what_is_no_spec_is_said_in_one_line(data, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        RunSpec.from_json(data)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,141 @@
+"""Every sentence of the scenarios that Learn adds to the gallery is true: read off the paths of its lanes."""
+
+import numpy as np
+import pytest
+
+from adam_tui.engine.presets import GALLERY
+from adam_tui.engine.trajectory import Trajectory, trajectories
+from adam_tui.ui.learn.pages import pages
+
+OWN = {each.name: each for page in pages() for each in page.tries if GALLERY.get(each.name) is not each}
+CLAIMS = {}
+
+
+def claim(*names: str):
+    """Register what a scenario's sentence says; the function is given the paths of its lanes."""
+
+    def register(check):
+        CLAIMS.update(dict.fromkeys(names, check))
+        return check
+
+    return register
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_sentence_is_true(name: str) -> None:
+    CLAIMS[name](*trajectories(OWN[name].scenario))
+
+
+def test_there_is_a_claim_for_every_scenario_and_no_other() -> None:
+    assert CLAIMS.keys() == OWN.keys()
+
+
+def passes(path: Trajectory) -> bool:
+    """Whether a path from (−3.5, 2.5) goes noticeably past the minimum at the origin."""
+    return bool(path.positions[:, 0].max() > 0.01)
+
+
+@claim("optimization-1")
+def _(adam):
+    assert adam.positions[0].tolist() == [-3.5, 2.5]
+    assert passes(adam)
+    assert adam.converged_at is not None
+
+
+@claim("rolling-3")
+def _(little, usual, much):
+    assert little.converged_at is None
+    assert usual.converged_at is not None
+    assert np.abs(much.positions[550:]).max() > 0.1
+    assert np.ptp(np.sign(much.positions[400:, 0])) == 2, "it swings"
+
+
+@claim("scaling-3")
+def _(adagrad):
+    assert adagrad.terms["Δ"][1, 0] == pytest.approx(0.5)
+    assert (np.diff(adagrad.terms["G"][1:60], axis=0) > 0).all()
+
+
+@claim("shared-moments-1")
+def _(adam):
+    assert (np.sign(adam.terms["Δ"][1:25]) == [1, -1]).all()
+
+
+@claim("shared-moments-2")
+def _(adam):
+    assert np.array_equal(adam.positions[:, 0], adam.positions[:, 1]), "one m and one v do for both"
+    assert adam.converged_at is not None
+
+
+@claim("strengths-3")
+def _(adam):
+    from adam_tui.engine.scenario import Lane, Scenario
+
+    assert adam.converged_at is not None
+    [descent] = trajectories(Scenario("ravine", lanes=(Lane.parse("sgd:lr=0.1"),)))
+    assert descent.diverged_at is not None
+
+
+@claim("today-1", "adamw-2")
+def _(scheduled, constant):
+    assert scheduled.losses[-40:].mean() < constant.losses[-40:].mean() / 10
+
+
+@claim("applications-1")
+def _(short, usual):
+    assert not passes(short)
+    assert passes(usual)
+
+
+@claim("network-1")
+def _(adam):
+    assert np.abs(adam.positions[-1] - adam.positions[0]).max() < 0.25
+
+
+@claim("curves-1")
+def _(high, fitting, low):
+    assert high.losses[150:].mean() > 5 * fitting.losses[150:].mean()
+    assert (np.diff(low.losses[::50]) < 0).all(), "still on its way"
+    assert low.losses[-1] > high.losses[150:].mean()
+
+
+@claim("adagrad-2")
+def _(adagrad):
+    assert (np.diff(np.abs(adagrad.terms["Δ"][1:60]), axis=0) < 0).all()
+
+
+@claim("adadelta-1")
+def _(usual, large):
+    assert (np.diff(usual.terms["RMS[d]"][2:60, 0]) > 0).all()
+    assert large.distance(100, [(0.0, 0.0)]) < 1e-3
+
+
+@claim("amsgrad-2")
+def _(amsgrad, adam):
+    peak = int(np.nanargmax(adam.terms["v"][:, 0]))
+    assert peak < adam.last / 4
+    assert np.abs(amsgrad.positions - adam.positions).max() < 0.01
+
+
+@claim("adamax-1")
+def _(adamax, adam):
+    assert (adamax.losses[2:40] > adam.losses[2:40]).all()
+
+
+@claim("nadam-1")
+def _(nadam, adam):
+    assert nadam.positions[:, 0].max() < adam.positions[:, 0].max() / 3
+    assert nadam.converged_at < adam.converged_at
+
+
+@claim("radam-1")
+def _(radam, adam):
+    steps = radam.terms["Δ"]
+    assert np.allclose(steps[1:6], -0.1 * radam.terms["m̂"][1:6])
+    assert np.abs(steps[6:]).max() < 0.1
+
+
+@claim("muon-1")
+def _(lion, adam):
+    steps = np.abs(lion.terms["Δ"][1:])
+    assert np.array_equal(steps[:, 0], steps[:, 1])

@@ -1,0 +1,210 @@
+"""The hints of the first start: one thing to try at a time, gone once tried, remembered, and never in anybody's way."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from adam_tui.cli.app import main
+from adam_tui.engine.presets import GALLERY
+from adam_tui.ui import config
+from adam_tui.ui.actions import key_names, with_keys_named
+from adam_tui.ui.app import AdamApp
+from adam_tui.ui.config import Config
+from adam_tui.ui.mode_screen import SHARED_ACTIONS
+from adam_tui.ui.playground import events as e
+from adam_tui.ui.playground.actions import ACTIONS
+from adam_tui.ui.playground.hints import HINTS, WAY_OUT, hint, untried
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.playground.update import update
+
+NEW = PlaygroundState(playing=True, hints=tuple(HINTS))
+NAMES = key_names((*ACTIONS, *SHARED_ACTIONS))
+KEYS = ("right", "o", "a", "s", "m", "3")  # one that follows each hint
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    path = tmp_path / "settings" / "config.toml"
+    monkeypatch.setenv(config.VARIABLE, str(path))
+    return path
+
+
+def line(app):
+    caption = app.screen.query_one("#caption")
+    return str(caption.render()) if caption.display else ""
+
+
+def shown(state):
+    return with_keys_named(hint(state)[0], NAMES)
+
+
+# --- which one is shown: a function of the state --------------------------------------------------------------------
+
+
+def test_the_first_thing_to_try_is_to_turn_the_learning_rate():
+    assert shown(NEW) == "→ turns the learning rate up: the whole path changes at once"
+
+
+def test_it_speaks_of_the_hyperparameter_that_the_arrows_turn():
+    assert shown(update(NEW, e.Arrow(0, -1))) == "→ turns beta1 up: the whole path changes at once"
+
+
+def test_one_that_was_tried_makes_room_for_the_next_in_whichever_order():
+    state = update(update(NEW, e.Used("next_surface")), e.Used("turn_down_coarse"))
+    assert state.hints == ("optimizer", "race", "scenes", "learn")
+    assert shown(state).startswith("o tries the next optimizer")
+
+
+def test_what_is_not_proposed_changes_nothing():
+    assert update(NEW, e.Used("zoom_in")) == NEW
+
+
+def test_the_arrows_that_place_a_start_are_no_trial_of_the_knobs():
+    placing = update(NEW, e.Place())
+    assert update(placing, e.Used("turn_up")) == placing
+    assert shown(placing) == "←↑↓→ move the start, enter begins there, esc leaves it"
+
+
+def test_an_opened_scenario_leaves_the_rest_for_afterwards():
+    assert update(NEW, e.Open(tuple(GALLERY.values()))).hints == NEW.hints
+
+
+def test_every_hint_names_actions_that_are_there_and_fits_80_columns_beside_the_way_out():
+    way_out = with_keys_named(WAY_OUT, NAMES)
+    for name, each in HINTS.items():
+        assert set(each.tried_by) <= NAMES.keys()
+        said = shown(replace(NEW, hints=(name,), knob=len(NEW.chosen_lane.rule.knobs) - 1))
+        assert len(said) + len(way_out) + 3 <= 80, said
+
+
+# --- in the app -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 18)])
+async def test_each_goes_away_once_its_key_was_used_and_then_the_line_is_gone(size, settings):
+    app = AdamApp(NEW)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        assert app.screen.query_one("#caption").size.height == 1
+        for key, name in zip(KEYS, HINTS, strict=True):
+            assert app.screen.state.hints[0] == name
+            words = shown(app.screen.state)
+            assert line(app).startswith(words)
+            assert ("esc no more hints" in line(app)) == (len(words) + 20 <= size[0]), "whole or not at all"
+            await pilot.press(key)
+            if key == "m":
+                await pilot.press("escape")
+            await pilot.pause()
+        await pilot.press("1")
+        await pilot.pause()
+        assert line(app) == ""
+    assert json.loads(settings.with_name(config.TRIED).read_text())["tried"] == sorted(HINTS)
+
+
+async def test_a_changed_hint_leaves_every_panel_where_it_was(settings):
+    app = AdamApp(replace(NEW, playing=False))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        before = {view.id: view.region for view in app.screen.query("CellView")}
+        await pilot.press("right")
+        await pilot.pause()
+        assert app.screen.state.hints[0] == "optimizer"
+        assert {view.id: view.region for view in app.screen.query("CellView")} == before
+
+
+async def test_escape_puts_away_the_crosshair_then_the_caption_then_all_hints_for_good(settings):
+    app = AdamApp(NEW)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("m", "enter", "p", "escape")
+        assert next(iter(GALLERY.values())).sentence in line(app)
+        await pilot.press("escape")
+        assert line(app).startswith("→ turns")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert line(app) == ""
+    assert config.load().tried == HINTS.keys()
+
+
+async def test_it_names_the_keys_as_they_are_set(settings):
+    app = AdamApp(NEW, config=Config(keys={"turn_up": "y", "cancel": "f9"}))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert line(app).startswith("y turns the learning rate up")
+        assert line(app).rstrip().endswith("f9 no more hints")
+        await pilot.press("right")
+        assert app.screen.state.hints == NEW.hints
+        await pilot.press("y")
+        assert app.screen.state.hints == NEW.hints[1:]
+
+
+async def test_where_it_cannot_be_remembered_nothing_is_said(settings):
+    settings.parent.write_text("no directory")
+    app = AdamApp(NEW)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("right")
+        assert app.screen.state.hints == NEW.hints[1:]
+        assert list(app._notifications) == []
+
+
+# --- who sees them --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def opened(monkeypatch, settings):
+    """Open the app by the command line; what it would begin with."""
+
+    def open_with(*arguments):
+        states = []
+
+        class Recorder:
+            failure, return_code = None, 0
+
+            def __init__(self, state, **settings):
+                states.append(state)
+
+            def run(self, **settings):
+                pass
+
+        monkeypatch.setattr("adam_tui.ui.app.AdamApp", Recorder)
+        result = CliRunner().invoke(main, arguments, env={"TEXTUAL_DRIVER": "none"})
+        assert result.exit_code == 0, result.output
+        return states[0].hints
+
+    return open_with
+
+
+def test_the_first_start_has_all_of_them_and_the_next_one_those_that_are_left(opened):
+    assert opened() == tuple(HINTS)
+    config.remember_hints(["turn"])
+    config.remember_hints(["race"])
+    assert opened() == untried({"turn", "race"}) == ("optimizer", "surface", "scenes", "learn")
+
+
+@pytest.mark.parametrize("flags", [["--surface", "ravine"], ["--lane", "adam"], ["--steps", "10"], ["--noise", "1"]])
+def test_whoever_describes_a_race_sees_none(opened, flags):
+    assert opened(*flags) == ()
+
+
+def test_flags_that_describe_no_race_do_not_count(opened):
+    assert opened("--ascii", "--fps", "10") == tuple(HINTS)
+
+
+def test_the_settings_can_switch_them_off(opened, settings):
+    settings.parent.mkdir()
+    settings.write_text("hints = false")
+    assert opened() == ()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"tried": 3}', '{"tried": [3, {}]}', "\0"])
+def test_a_broken_memory_is_as_good_as_none(opened, settings, text):
+    settings.parent.mkdir()
+    settings.with_name(config.TRIED).write_text(text)
+    assert opened() == tuple(HINTS)
+    config.remember_hints(["turn"])
+    assert config.load().tried == {"turn"}
+
+
+def test_a_picture_of_the_playground_has_none():
+    assert PlaygroundState().hints == ()

@@ -1,0 +1,334 @@
+"""The playground as a person drives it: keys in, panels out (Textual's Pilot)."""
+
+from dataclasses import replace
+
+import pytest
+
+from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.engine.presets import GALLERY
+from adam_tui.engine.scenario import Lane, Scenario
+from adam_tui.engine.trajectory import trajectories
+from adam_tui.terminal.cell_view import CellView
+from adam_tui.ui.app import AdamApp
+from adam_tui.ui.dialogs import AskText, Choose, ShowText
+from adam_tui.ui.mode_screen import ModeScreen
+from adam_tui.ui.playground import events as e
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.widgets.key_line import KeyLine
+
+
+def panel(app, name):
+    return "\n".join(app.screen.query_one(f"#{name}", CellView).cells.lines())
+
+
+@pytest.fixture
+def app():
+    return AdamApp(PlaygroundState())
+
+
+SIZES = [(120, 40), (80, 24), (200, 55), (60, 18)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_first_screen_shows_the_contour_the_lane_and_its_knobs(app, size):
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        contour = panel(app, "contour")
+        assert "▀" in contour
+        assert "●" in contour, "the head, on the start"
+        assert "▸● adam" in panel(app, "lanes")
+        assert "lr" in panel(app, "knobs")
+        assert "0/400" in panel(app, "timeline")
+
+
+async def test_a_step_draws_the_path_and_the_numbers_of_the_engine(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(*[">"] * 5)
+        contour = panel(app, "contour")
+        assert any("⠀" < glyph <= "⣿" for glyph in contour), "braille"
+        assert "●" in contour, "the head"
+        [path] = trajectories(Scenario())
+        assert f"{path.losses[50]:.1e}" in panel(app, "lanes")
+        assert "50/400" in panel(app, "timeline")
+        assert f"{path.terms['Δ'][50][0]:.5f}" in panel(app, "inspector")
+
+
+async def test_a_turned_knob_redraws_the_whole_path_at_once(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("end")
+        before = app.screen.query_one("#contour", CellView).cells
+        await pilot.press("right")
+        after = app.screen.query_one("#contour", CellView).cells
+        assert after.changed(before).any()
+        assert "0.2" in panel(app, "knobs")
+
+
+async def test_an_exact_value_is_typed_and_a_wrong_one_is_refused(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter", "-", "1", "enter")
+        assert isinstance(app.screen, AskText), "refused, with the reason on the screen"
+        await pilot.press("backspace", "backspace", *"0.0375", "enter")
+        assert isinstance(app.screen, ModeScreen)
+        assert "0.0375" in panel(app, "knobs")
+        await pilot.press("backspace")
+        assert "0.001" in panel(app, "knobs")
+
+
+async def test_escape_leaves_the_value_alone(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter", "9", "escape")
+        assert app.screen.state == PlaygroundState()
+
+
+async def test_lanes_race_and_leave(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("a", "a", ">", ">", ">")
+        assert "▸▲ 3 rmsprop" in panel(app, "lanes"), "the last by its loss"
+        assert {"●", "◆", "▲"} <= set(panel(app, "contour"))
+        await pilot.press("x", "x")
+        assert "▸● adam" in panel(app, "lanes")
+
+
+async def test_placing_the_start_with_the_crosshair(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("p", "right", "right", "up")
+        assert app.screen.state.scenario.start is None
+        await pilot.press("enter")
+        x, y = app.screen.state.scenario.start
+        assert x > -3.5
+        assert y > 2.5
+        assert app.screen.state.playing
+
+
+async def test_a_click_places_the_start_where_it_was_clicked(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        contour = app.screen.query_one("#contour", CellView)
+        await pilot.click(contour, offset=(contour.size.width // 2 + 4, contour.size.height // 2))
+        x, y = app.screen.state.scenario.start
+        assert abs(x) < 1
+        assert abs(y) < 1
+
+
+async def test_the_clock_drives_the_race():
+    now = [0.0]
+    app = AdamApp(PlaygroundState())
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = app.screen
+        screen._clock = lambda: now[0]
+        await pilot.press("space")
+        now[0] = 2.0
+        await pilot.pause(0.2)
+        assert screen.state.step == 80
+        assert screen.state.playing
+        now[0] = 100.0
+        await pilot.pause(0.2)
+        assert (screen.state.step, screen.state.playing) == (400, False)
+        assert "400/400" in panel(app, "timeline")
+
+
+async def test_a_diverged_lane_says_so():
+    app = AdamApp(PlaygroundState(Scenario(lanes=(Lane.of("sgd", {"lr": 1.5}),))))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("end")
+        [path] = trajectories(app.screen.state.scenario)
+        assert f"✕{path.diverged_at}" in panel(app, "lanes")
+        await pilot.resize_terminal(200, 55)
+        await pilot.pause()
+        assert f"diverged {path.diverged_at}" in panel(app, "lanes")
+
+
+async def test_no_two_actions_share_a_key(app):
+    async with app.run_test(size=(120, 40)):
+        from adam_tui.ui.mode_screen import SHARED_ACTIONS
+
+        keys = [key for action in (*app.screen.ACTIONS, *SHARED_ACTIONS) for key in action.keys.split(",")]
+        assert len(keys) == len(set(keys))
+
+
+async def test_the_footer_fits(app):
+    async with app.run_test(size=(60, 30)) as pilot:
+        for width in (60, 80, 120, 200):
+            await pilot.resize_terminal(width, 30)
+            await pilot.pause()
+            text = app.screen.query_one(KeyLine).render().plain
+            assert len(text) <= width
+            assert "play" in text
+            assert "?" in text
+
+
+async def test_a_tiny_terminal_is_told_what_is_needed_and_comes_back(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.resize_terminal(40, 10)
+        await pilot.pause()
+        text = "\n".join("".join(s.text for s in strip) for strip in app.screen._compositor.render_strips())
+        assert "60×18" in text
+        await pilot.resize_terminal(100, 30)
+        await pilot.pause()
+        await pilot.press(".")
+        assert "▀" in panel(app, "contour")
+
+
+async def test_an_own_function_is_typed_and_a_mistake_is_pointed_at(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("F", *"x^2 + ", "enter")
+        assert isinstance(app.screen, AskText)
+        assert "^" in str(app.screen.query_one(".hint").render())
+        await pilot.press(*"cosh(y)", "enter")
+        assert app.screen.state.surface.name == "function"
+        assert "x^2 + cosh(y)" in app.screen.query_one("#contour").border_title
+
+
+async def test_going_to_a_step_by_its_number(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("g", *"123", "enter")
+        assert "123/400" in panel(app, "timeline")
+        await pilot.press("g", *"999", "enter")
+        assert isinstance(app.screen, AskText), "beyond the last step"
+
+
+async def test_a_typed_start(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("P", *"1.25, -2", "enter")
+        assert app.screen.state.scenario.start == (1.25, -2.0)
+
+
+async def test_undo_brings_the_picture_back(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("end")
+        before = app.screen.query_one("#contour", CellView).cells
+        await pilot.press("right", "o", "u", "u")
+        assert not app.screen.query_one("#contour", CellView).cells.changed(before).any()
+        await pilot.press("ctrl+r")
+        assert "0.2" in panel(app, "knobs")
+
+
+async def test_a_fork_keeps_the_old_path_as_a_ghost(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("k", *[">"] * 2, *["left"] * 6)
+        assert app.screen.state.chosen_lane.value_at("lr", 20) == 0.001
+        assert app.screen.state.chosen_lane["lr"] == 0.1, "the path so far stands"
+        await pilot.press("end")
+        ghosted = app.screen.query_one("#contour", CellView).cells
+        app.screen.state = replace(app.screen.state, ghosts=())
+        await pilot.pause()
+        assert app.screen.query_one("#contour", CellView).cells.changed(ghosted).any()
+        assert "◆" in panel(app, "timeline"), "the fork is marked"
+
+
+async def test_a_named_scenario_opens_with_its_sentence_and_the_next_one_key_away(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        first, second = list(GALLERY.values())[1:3]
+        await pilot.press("m", "down")
+        await pilot.pause()
+        told = str(app.screen.query_one(".hint").render())
+        assert told == f"{first.sentence}\n{first.source}"
+        await pilot.press("enter")
+        caption = app.screen.query_one("#caption")
+        assert app.screen.state.scenario == first.scenario
+        assert first.sentence in str(caption.render())
+        await pilot.press("M")
+        assert second.sentence in str(caption.render())
+        await pilot.press("escape")
+        assert not caption.display
+        assert app.screen.state.scenario == second.scenario
+
+
+async def test_all_optimizers_line_up(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("A", "end")
+        shown = panel(app, "lanes")
+        assert all(name in shown for name in OPTIMIZERS)
+
+
+async def test_a_rate_above_the_bound_is_said():
+    app = AdamApp(PlaygroundState(Scenario(surface="ravine", lanes=(Lane.of("sgd", {"lr": 0.05}),))))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert "λmax 50 · stable for lr < 0.04" in panel(app, "knobs")
+        assert "above" in panel(app, "knobs")
+        await pilot.press("left")
+        assert "above" not in panel(app, "knobs")
+
+
+async def test_vectors_are_drawn_at_the_point(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(">")
+        before = app.screen.query_one("#contour", CellView).cells
+        await pilot.press("v")
+        assert app.screen.query_one("#contour", CellView).cells.changed(before).any()
+
+
+async def test_what_is_copied_goes_through_the_terminal_and_stands_on_the_screen(app, monkeypatch):
+    copied = []
+    monkeypatch.setattr(app, "copy_to_clipboard", copied.append)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("c", "p")
+        await pilot.pause()
+        assert isinstance(app.screen, ShowText)
+        assert "torch.optim.Adam(" in copied[0]
+        await pilot.press("escape", "c", "c")
+        assert copied[1] == "adam-tui --surface bowl --lane adam:lr=0.1"
+
+
+async def test_an_export_is_a_file_in_the_directory_of_the_start(app, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for key, suffix in {"e": "svg", "s": "svg", "c": "csv", "j": "json", "r": "cast"}.items():
+            await pilot.press("e", key)
+            await app.workers.wait_for_complete()
+            [file] = tmp_path.iterdir()
+            assert file.suffix == f".{suffix}", key
+            assert file.stat().st_size > 1000
+            file.unlink()
+
+
+async def test_an_export_that_fails_says_why(app, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("adam_tui.ui.playground.export.os.replace", _no_space)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("e", "c")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert [note.severity for note in app._notifications] == ["error"]
+        assert list(tmp_path.iterdir()) == []
+
+
+def _no_space(*_):
+    raise OSError(28, "No space left on device")
+
+
+async def test_a_page_opens_its_scenario_though_the_playground_was_never_shown():
+    app = AdamApp(PlaygroundState(), mode="learn")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        app.open_exhibits(tuple(GALLERY.values()), 2)
+        await pilot.pause()
+        assert app.screen.state.exhibit == list(GALLERY.values())[2]
+        assert "▸● sgd" in panel(app, "lanes")
+
+
+async def test_the_bridge_asks_before_it_trains_with_the_lane(tmp_path):
+    app = AdamApp(PlaygroundState(), runs=tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("T")
+        await pilot.pause()
+        await pilot.pause()
+        assert isinstance(app.screen, Choose)
+        assert "lr 0.1 is 200 × the 0.0005" in str(app.screen.query("Label").first().render())
+        await pilot.press("escape")
+        assert list(tmp_path.iterdir()) == [], "nothing was started"
+
+
+async def test_what_begins_to_play_behind_another_mode_waits_until_it_is_shown():
+    app = AdamApp(PlaygroundState(playing=False))
+    async with app.run_test() as pilot:
+        playground = app.screen
+        await pilot.press("3")
+        while app.screen is playground:
+            await pilot.pause(0.02)
+        playground.dispatch(e.TogglePlay())
+        await pilot.pause(0.3)
+        assert (playground.state.playing, playground.state.step) == (True, 0)
+        await pilot.press("1")
+        await pilot.pause(0.3)
+        assert playground.state.step > 0

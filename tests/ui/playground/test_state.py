@@ -1,0 +1,348 @@
+"""The playground's logic, with no terminal: one event in, the next state out."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.engine.presets import GALLERY
+from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario
+from adam_tui.engine.surfaces import SURFACES
+from adam_tui.engine.trajectory import start_of, trajectories
+from adam_tui.ui.playground import events as e
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.playground.update import LANES_BY_HAND, PAN, ZOOM, update
+
+
+def after(state, *events):
+    for event in events:
+        state = update(state, event)
+    return state
+
+
+def test_time_moves_by_the_speed_and_stops_at_the_last_step():
+    state = PlaygroundState(playing=True)
+    assert after(state, e.Tick(0.5)).step == 20
+    assert after(state, e.ChangeSpeed(1), e.Tick(0.5)).step == 40
+    end = after(state, e.Tick(1000))
+    assert (end.step, end.playing, end.at_end) == (400, False, True)
+
+
+def test_a_paused_clock_stands_still():
+    assert after(PlaygroundState(), e.Tick(5)).step == 0
+
+
+def test_play_at_the_end_begins_again():
+    state = after(PlaygroundState(), e.Seek(10**9))
+    assert state.step == 400
+    again = after(state, e.TogglePlay())
+    assert (again.step, again.playing) == (0, True)
+
+
+def test_play_in_the_middle_goes_on_from_there():
+    state = after(PlaygroundState(), e.Seek(37), e.TogglePlay())
+    assert (state.step, state.playing) == (37, True)
+
+
+def test_stepping_pauses_and_stays_within_the_race():
+    state = after(PlaygroundState(playing=True), e.StepBy(10), e.StepBy(-1))
+    assert (state.step, state.playing) == (9, False)
+    assert after(state, e.StepBy(-100)).step == 0
+
+
+def test_rewind_plays_from_the_start():
+    state = after(PlaygroundState(), e.Seek(200), e.Restart())
+    assert (state.step, state.playing) == (0, True)
+
+
+def test_fewer_steps_pull_the_clock_back():
+    state = after(PlaygroundState(), e.Seek(300), e.SetSteps(100))
+    assert (state.scenario.steps, state.step) == (100, 100)
+
+
+def test_all_optimizers_come_round_and_back():
+    state = PlaygroundState()
+    seen = []
+    for _ in OPTIMIZERS:
+        seen.append(state.chosen_lane.optimizer)
+        state = update(state, e.CycleOptimizer(1))
+    assert sorted(seen) == sorted(OPTIMIZERS)
+    assert state.chosen_lane.optimizer == "adam"
+    assert after(state, e.CycleOptimizer(1), e.CycleOptimizer(-1)).chosen_lane.optimizer == "adam"
+
+
+def test_the_chosen_knob_keeps_its_name_across_optimizers():
+    state = after(PlaygroundState(), e.Arrow(0, -1), e.Arrow(0, -1), e.Arrow(0, -1))
+    assert state.chosen_knob.name == "eps"
+    assert after(state, e.CycleOptimizer(1)).chosen_knob.name == "eps"
+
+
+def test_added_lanes_differ_and_stop_at_the_most():
+    state = PlaygroundState()
+    for _ in range(LANES_BY_HAND + 3):
+        state = update(state, e.AddLane())
+    names = [lane.optimizer for lane in state.scenario.lanes]
+    assert len(names) == LANES_BY_HAND == len(set(names))
+    assert state.lane == LANES_BY_HAND - 1
+
+
+def test_the_last_lane_stays():
+    state = after(PlaygroundState(), e.AddLane(), e.RemoveLane(), e.RemoveLane(), e.RemoveLane())
+    assert [lane.optimizer for lane in state.scenario.lanes] == ["adam"]
+
+
+def test_selecting_goes_round():
+    state = after(PlaygroundState(), e.AddLane(), e.AddLane(), e.SelectLane(1))
+    assert state.lane == 0
+    assert after(state, e.SelectLane(-1)).lane == 2
+
+
+def test_an_arrow_turns_the_chosen_knob_of_the_chosen_lane_only():
+    state = after(PlaygroundState(), e.AddLane(), e.SelectLane(-1), e.Arrow(1, 0))
+    assert state.scenario.lanes[0]["lr"] == 0.2
+    assert after(state, e.Arrow(-1, 0, coarse=True)).scenario.lanes[0]["lr"] == 0.02
+    assert state.scenario.lanes[1] == update(PlaygroundState(), e.AddLane()).scenario.lanes[1]
+
+
+def test_an_exact_value_and_the_default():
+    state = after(PlaygroundState(), e.SetKnob(0.0123))
+    assert state.chosen_lane["lr"] == 0.0123
+    assert after(state, e.ResetKnob()).chosen_lane["lr"] == 0.001, "torch.optim's default"
+
+
+def test_a_value_that_the_knob_refuses_is_a_clear_error():
+    with pytest.raises(ValueError, match="lr must be"):
+        update(PlaygroundState(), e.SetKnob(-1.0))
+
+
+def test_turning_a_knob_keeps_the_place_in_time():
+    state = after(PlaygroundState(playing=True), e.Tick(1.0), e.Arrow(1, 0))
+    assert (state.step, state.playing) == (40, True)
+
+
+def test_another_surface_starts_anew_from_its_own_start():
+    state = after(PlaygroundState(), e.SetStart(1.0, 1.0), e.Zoom(2), e.Seek(50), e.CycleSurface(1))
+    assert state.scenario.surface == "ravine"
+    assert (state.scenario.start, state.window, state.step) == (None, None, 0)
+    assert after(state, e.CycleSurface(-1)).scenario.surface == "bowl"
+
+
+def test_a_learning_rate_that_was_set_by_hand_survives_another_surface():
+    suggested = after(PlaygroundState(), e.CycleSurface(1), e.CycleSurface(1))
+    assert suggested.scenario.surface == "rosenbrock"
+    assert suggested.chosen_lane["lr"] < 0.1
+    by_hand = after(PlaygroundState(), e.SetKnob(0.3), e.CycleSurface(1))
+    assert by_hand.chosen_lane["lr"] == 0.3
+
+
+def test_the_crosshair_begins_at_the_start_moves_and_can_be_cancelled():
+    placing = after(PlaygroundState(playing=True), e.Place())
+    assert placing.crosshair == start_of(placing.scenario)
+    assert not placing.playing
+    moved = after(placing, e.Arrow(1, 0), e.Arrow(0, 1))
+    assert moved.crosshair[0] > placing.crosshair[0]
+    assert moved.crosshair[1] > placing.crosshair[1]
+    assert moved.scenario == placing.scenario, "nothing runs from there yet"
+    assert after(moved, e.CancelPlace()).crosshair is None
+
+
+def test_the_crosshair_stays_in_the_window():
+    state = after(PlaygroundState(), e.Place(), *[e.Arrow(1, 1, coarse=True)] * 30)
+    assert state.crosshair == (state.looked_at.x_max, state.looked_at.y_max)
+
+
+def test_a_new_start_is_run_from_at_once():
+    state = after(PlaygroundState(), e.Place(), e.SetStart(2.0, -1.0))
+    assert (start_of(state.scenario), state.playing, state.step, state.crosshair) == ((2.0, -1.0), True, 0, None)
+
+
+def test_zoom_and_pan_and_back():
+    state = after(PlaygroundState(), e.Zoom(1))
+    assert state.looked_at.size[0] == pytest.approx(10 * ZOOM)
+    assert state.looked_at.center == pytest.approx((0, 0))
+    panned = after(state, e.Pan(1, 0))
+    assert panned.looked_at.center[0] == pytest.approx(10 * ZOOM * PAN)
+    assert after(panned, e.ResetView()).window is None
+
+
+def test_zoom_keeps_the_crosshair_in_its_place():
+    placing = after(PlaygroundState(), e.Place(), e.Arrow(1, 1, coarse=True))
+    near = after(placing, *[e.Zoom(1)] * 8)
+    assert near.crosshair == placing.crosshair
+    share = (placing.crosshair[0] - placing.looked_at.x_min) / placing.looked_at.size[0]
+    assert (near.crosshair[0] - near.looked_at.x_min) / near.looked_at.size[0] == pytest.approx(share)
+
+
+@pytest.mark.parametrize("events", [[e.Pan(1, 0)] * 10, [e.Pan(-1, -1)] * 40, [e.Pan(1, 1)] * 9 + [e.ResetView()]])
+def test_the_crosshair_stays_in_what_is_looked_at(events):
+    placing = after(PlaygroundState(), e.Place())
+    moved = after(placing, *events)
+    assert moved.looked_at.clamped(moved.crosshair) == moved.crosshair
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_far_away_and_close_by_two_columns_are_never_one_float(surface):
+    state = PlaygroundState(Scenario(surface=surface))
+    for events in ([e.Zoom(-1)] * 40, [e.Pan(1, 1)] * 2000, [e.Zoom(1)] * 150):
+        state = after(state, *events)
+    window = state.looked_at
+    columns = np.linspace(window.x_min, window.x_max, 300)
+    rows = np.linspace(window.y_min, window.y_max, 200)
+    assert len(np.unique(columns)) == 300
+    assert len(np.unique(rows)) == 200
+
+
+def test_zoom_has_ends():
+    near = after(PlaygroundState(), *[e.Zoom(1)] * 200).looked_at.size[0]
+    far = after(PlaygroundState(), *[e.Zoom(-1)] * 200).looked_at.size[0]
+    assert 0 < near < 1e-6
+    assert 1e3 < far < 1e6
+
+
+def test_display_switches_come_round():
+    state = PlaygroundState()
+    assert after(state, e.CycleFill(), e.CycleFill(), e.CycleFill()) == state
+    for what in ("log_loss", "inspector", "vectors"):
+        assert getattr(after(state, e.Toggle(what)), what) is not getattr(state, what)
+        assert after(state, e.Toggle(what), e.Toggle(what)) == state
+
+
+def test_every_change_of_the_scenario_can_be_undone_and_made_again():
+    changes = [e.Arrow(1, 0), e.AddLane(), e.CycleOptimizer(1), e.CycleSurface(1), e.SetStart(1.0, 1.0), e.LineUp()]
+    changes += [e.CycleNoise(), e.Reseed(), e.CycleSchedule(), e.CycleWarmup(), e.SetSteps(50), e.RemoveLane()]
+    states = [PlaygroundState()]
+    for change in changes:
+        states.append(update(states[-1], change))
+        assert states[-1].scenario != states[-2].scenario, change
+    back = states[-1]
+    for state in reversed(states[:-1]):
+        back = update(back, e.Undo())
+        assert back.scenario == state.scenario
+    assert update(back, e.Undo()) == back, "nothing is left"
+    for state in states[1:]:
+        back = update(back, e.Redo())
+        assert back.scenario == state.scenario
+
+
+def test_a_change_after_an_undo_forgets_what_was_undone():
+    state = after(PlaygroundState(), e.Arrow(1, 0), e.Undo(), e.AddLane(), e.Redo())
+    assert [lane.optimizer for lane in state.scenario.lanes] == ["adam", "momentum"]
+
+
+def test_what_is_not_the_scenario_is_not_undone():
+    assert after(PlaygroundState(), e.Zoom(1), e.Seek(9), e.CycleFill(), e.Undo()).step == 9
+
+
+def test_a_fork_changes_what_follows_and_keeps_what_was():
+    state = after(PlaygroundState(), e.ToggleFork(), e.Seek(50), e.Arrow(1, 0), e.Arrow(1, 0))
+    lane = state.chosen_lane
+    assert (lane["lr"], lane.value_at("lr", 49), lane.value_at("lr", 50)) == (0.1, 0.1, 0.5)
+    assert state.ghost(0) == Lane.of("adam", {"lr": 0.1}), "one ghost for all notches at one step"
+    [old] = trajectories(Scenario())
+    [new] = trajectories(state.scenario)
+    assert (old.positions[:51] == new.positions[:51]).all()
+    assert (old.positions[51] != new.positions[51]).all()
+    later = after(state, e.Seek(80), e.Arrow(-1, 0))
+    assert later.ghost(0) == lane
+
+
+def test_without_forking_a_turned_knob_counts_from_the_start():
+    forked = after(PlaygroundState(), e.ToggleFork(), e.Seek(50), e.Arrow(1, 0))
+    replayed = after(forked, e.ToggleFork(), e.Arrow(1, 0))
+    assert (replayed.chosen_lane["lr"], replayed.chosen_lane.changes) == (0.5, ())
+
+
+def test_all_optimizers_line_up_once_each():
+    state = after(PlaygroundState(), e.LineUp())
+    assert [lane.optimizer for lane in state.scenario.lanes] == list(OPTIMIZERS)
+    assert state.chosen_lane.optimizer == "adam"
+
+
+def test_a_duplicate_has_the_same_values():
+    state = after(PlaygroundState(), e.SetKnob(0.33), e.DuplicateLane())
+    assert state.scenario.lanes[0] == state.scenario.lanes[1]
+    assert state.lane == 1
+
+
+def test_schedules_warm_ups_and_noise_come_round():
+    state = PlaygroundState()
+    kinds = []
+    for _ in range(4):
+        state = update(state, e.CycleSchedule())
+        kinds.append(state.chosen_lane.schedule.kind)
+    assert kinds == ["step", "exponential", "cosine", "constant"]
+    warmups = [(state := update(state, e.CycleWarmup())).chosen_lane.schedule.warmup for _ in range(4)]
+    assert warmups == [20, 40, 80, 0]
+    noises = [(state := update(state, e.CycleNoise())).scenario.noise for _ in range(8)]
+    assert noises == [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 0.0]
+
+
+def test_a_schedule_stays_with_the_lane_when_its_optimizer_changes():
+    state = after(PlaygroundState(), e.CycleSchedule(), e.CycleOptimizer(1))
+    assert state.chosen_lane.schedule.kind == "step"
+
+
+def test_an_own_function_is_raced_on():
+    state = after(PlaygroundState(), e.SetFunction("x^2 + 9 y^2"), e.Seek(400))
+    assert state.surface.title == "x^2 + 9 y^2"
+    assert trajectories(state.scenario)[0].losses[-1] < 0.1
+    assert after(state, e.CycleSurface(1)).scenario.function is None
+
+
+def test_a_named_scenario_pauses_where_it_is_seen_best():
+    exhibits = tuple(GALLERY.values())
+    at = next(i for i, exhibit in enumerate(exhibits) if exhibit.look_at)
+    state = after(PlaygroundState(), e.Open(exhibits, at), e.Tick(1000))
+    assert (state.step, state.playing) == (exhibits[at].look_at, False)
+    assert after(state, e.TogglePlay(), e.Tick(1000)).at_end
+    assert after(state, e.Undo()).scenario == Scenario()
+    assert after(state, e.NextExhibit()).exhibit == exhibits[(at + 1) % len(exhibits)]
+    assert after(state, e.CloseCaption()).exhibit is None
+
+
+EVENTS = st.one_of(
+    st.builds(e.Tick, st.floats(0, 100)),
+    st.sampled_from(
+        [
+            *(e.TogglePlay(), e.Restart(), e.AddLane(), e.RemoveLane(), e.ResetKnob()),
+            *(e.Place(), e.CancelPlace(), e.ResetView(), e.CycleFill(), e.Toggle("vectors")),
+            *(e.Undo(), e.Redo(), e.ToggleFork(), e.DuplicateLane(), e.LineUp(), e.CycleSchedule(), e.CycleWarmup()),
+            *(e.CycleNoise(), e.Reseed(), e.NextExhibit(), e.CloseCaption(), e.SetFunction("x*y + cos(x)")),
+            e.Open(tuple(GALLERY.values()), 3),
+        ]
+    ),
+    st.builds(e.StepBy, st.integers(-1000, 1000)),
+    st.builds(e.Seek, st.integers(-10, 10**7)),
+    st.builds(e.ChangeSpeed, st.integers(-20, 20)),
+    st.builds(e.SetSteps, st.integers(-5, 500)),
+    *(st.builds(kind, st.sampled_from([-1, 1])) for kind in (e.CycleOptimizer, e.SelectLane, e.CycleSurface, e.Zoom)),
+    st.builds(e.Arrow, st.sampled_from([-1, 0, 1]), st.sampled_from([-1, 0, 1]), st.booleans()),
+    st.builds(e.Pan, st.sampled_from([-1, 0, 1]), st.sampled_from([-1, 0, 1])),
+    st.builds(e.SetStart, st.floats(-100, 100), st.floats(-100, 100)),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(EVENTS, max_size=60))
+def test_any_order_of_events_leaves_a_sound_state(events):
+    state = PlaygroundState()
+    for event in events:
+        state = update(state, event)
+        scenario = state.scenario
+        assert 0 <= state.step <= scenario.steps
+        assert 0 <= state.lane < len(scenario.lanes) <= MAX_LANES
+        assert len(state.ghosts) <= len(scenario.lanes)
+        assert 0 <= state.knob < len(state.chosen_lane.rule.knobs)
+        assert Scenario.from_json(scenario.to_json()) == scenario
+        assert state.looked_at.size[0] > 0
+        for lane in scenario.lanes:
+            assert Lane.of(lane.optimizer, dict(lane.values), lane.schedule, lane.changes) == lane
+
+
+def test_a_state_is_a_plain_value():
+    assert PlaygroundState() == PlaygroundState()
+    assert replace(PlaygroundState(), clock=1.5) != PlaygroundState()
+    assert all(not hasattr(getattr(PlaygroundState(), f.name), "shape") for f in fields(PlaygroundState))

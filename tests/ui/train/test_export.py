@@ -1,0 +1,95 @@
+"""A run as a command line that asks for the same run, and as a PyTorch script that trains the same network."""
+
+import contextlib
+import io
+import json
+import re
+import shlex
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+from torchvision_files import lay_out_digits
+
+from adam_tui.cli import follow, runs
+from adam_tui.runs import directory
+from adam_tui.runs.directory import Follower
+from adam_tui.runs.protocol import Epoch, RunSpec
+from adam_tui.runs.recipes import TRAINING_OPTIMIZERS, make_spec
+from adam_tui.training.journal import Journal
+from adam_tui.training.trainer import train
+from adam_tui.ui.train import export
+
+UNUSUAL = make_spec(
+    "adam",
+    {"lr": 0.003, "beta1": 0.8, "eps": 1e-7},
+    batch_size=32,
+    epochs=7,
+    seed=3,
+    device="cpu",
+    precision="bfloat16",
+    limit=500,
+    data="fashion-mnist",
+    data_dir="/data/my sets",
+)
+
+
+def asked_by(text, monkeypatch, tmp_path):
+    """The specification that `adam-tui train` makes of a command line."""
+    asked = []
+    monkeypatch.setattr(follow, "train", lambda spec, *rest, **more: asked.append(spec) or 0)
+    words = shlex.split(text)
+    assert words[:2] == ["adam-tui", "train"]
+    result = CliRunner().invoke(runs.train, [*words[2:], "--runs", str(tmp_path)])
+    assert asked, result.output
+    return asked[0]
+
+
+@pytest.mark.parametrize("optimizer", TRAINING_OPTIMIZERS)
+def test_the_command_line_asks_for_the_same_run(optimizer, monkeypatch, tmp_path):
+    spec = make_spec(optimizer, {"lr": 0.0123}, epochs=2)
+    assert asked_by(export.command(spec), monkeypatch, tmp_path) == spec
+
+
+def test_all_that_differs_is_in_the_command_line_and_quoted(monkeypatch, tmp_path):
+    (tmp_path / "my sets").mkdir()
+    spec = replace(UNUSUAL, data_dir=str(tmp_path / "my sets"))
+    text = export.command(spec)
+    assert "my sets'" in text
+    assert asked_by(text, monkeypatch, tmp_path) == spec
+
+
+def test_what_is_as_always_is_left_out():
+    assert export.command(make_spec("adam", {})) == "adam-tui train --optimizer adam"
+
+
+def test_json_reads_back():
+    assert RunSpec.from_json(json.loads(export.copy_text("json", UNUSUAL))) == UNUSUAL
+
+
+@pytest.mark.parametrize("optimizer", TRAINING_OPTIMIZERS)
+@pytest.mark.parametrize("precision", ["auto", "bfloat16"])
+def test_every_optimizers_script_is_python(optimizer, precision):
+    compile(export.to_pytorch(make_spec(optimizer, {}, precision=precision)), optimizer, "exec")
+
+
+def script_accuracies(spec):
+    """What the script prints, run here."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(export.to_pytorch(spec), "script", "exec"), {})
+    return [float(share) for share in re.findall(r"accuracy ([\d.]+)%", printed.getvalue())]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_the_script_reaches_the_same_accuracy_as_the_run(optimizer, tmp_path):
+    digits = lay_out_digits(tmp_path / "data", 6000, 2000)
+    asked = {"device": "cpu", "precision": "float32", "limit": 640, "data_dir": str(digits)}
+    spec = make_spec(optimizer, {}, epochs=1, seed=5, **asked)
+    run = directory.create(spec, tmp_path / "runs")
+    with Journal(run) as journal:
+        assert train(journal)[0] == "finished"
+    [told] = [event for event in Follower(run).poll() if isinstance(event, Epoch)]
+    [printed] = script_accuracies(spec)
+    assert printed == pytest.approx(100 * told.test_accuracy, abs=0.35)
+    assert printed > 50, "it learns"

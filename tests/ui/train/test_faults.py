@@ -1,0 +1,174 @@
+"""What the training screen says and does when something is wrong with a run."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from adam_tui.runs import directory, recipes
+from adam_tui.runs import status as judging
+from adam_tui.runs.directory import Run, Status
+from adam_tui.terminal.cell_view import CellView
+from adam_tui.ui.app import AdamApp
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.train import effects
+from adam_tui.ui.train import screen as train_screen
+from adam_tui.ui.train.labels import problem
+from adam_tui.ui.widgets.tabs_line import TabsLine
+
+STAND_IN = """
+import sys, time
+from adam_tui.training.journal import Journal
+from adam_tui.runs.directory import Run
+with Journal(Run(sys.argv[1])) as journal:
+    journal.become("running")
+    time.sleep(1000)
+"""
+
+
+def panel(app, name):
+    cells = app.screen.query_one(f"#train-{name}", CellView).cells
+    return "\n".join(cells.lines()) if cells is not None else ""
+
+
+def said(app):
+    return [notification.message for notification in app._notifications]
+
+
+async def until(pilot, true, seconds=30.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came true"
+        await pilot.pause(0.02)
+
+
+@pytest.fixture
+def app(tmp_path, monkeypatch):
+    monkeypatch.setattr(train_screen, "AT_WORK", 0.05)
+    monkeypatch.setattr(train_screen, "AT_REST", 0.05)
+    return AdamApp(PlaygroundState(), mode="train", runs=tmp_path)
+
+
+@pytest.fixture
+def hanging(tmp_path):
+    """A run whose process beats, until it is stopped in its tracks."""
+    run = directory.create(recipes.make_spec("adam", {}), tmp_path)
+    process = subprocess.Popen([sys.executable, "-c", STAND_IN, str(run.path)])
+    deadline = time.time() + 20
+    while run.status().state != "running" and time.time() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGSTOP)
+    yield run, process
+    process.kill()
+    process.wait()
+
+
+async def test_a_process_that_hangs_is_said_to_and_killed_by_key(app, hanging, monkeypatch):
+    monkeypatch.setattr(judging, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(effects, "KILL_SECONDS", 0.1)
+    run, process = hanging
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "no sign of life for" in panel(app, "now"))
+        assert "kills it" in panel(app, "now")
+        assert "silent" in app.screen.query_one(TabsLine).status
+        await pilot.press("x")
+        await pilot.pause()
+        text = "\n".join(str(label.render()) for label in app.screen.query("Label"))
+        assert "no sign of life" in text
+        assert "only kill reaches it" in text
+        await pilot.press("s")
+        await pilot.pause(0.3)
+        assert process.poll() is None, "it was only asked"
+        await pilot.press("x", "k")
+        await until(pilot, lambda: "stopped: killed, for it did not answer" in panel(app, "now"))
+    assert process.wait(20) == -signal.SIGKILL
+    assert (run.status().state, run.status().reason) == ("stopped", "killed, for it did not answer")
+
+
+async def test_a_process_that_cannot_be_killed_from_here_is_named(app, made_run, monkeypatch):
+    monkeypatch.setattr(effects, "KILL_SECONDS", 0.1)
+    made = made_run().start()
+    made.run.write_status(Status("running", 4321, "elsewhere", time.time()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "running" in app.screen.query_one(TabsLine).status)
+        await pilot.press("x", "k")
+        await until(pilot, lambda: f"{made.id} is at work on elsewhere: end process 4321 there" in said(app))
+
+
+async def test_of_a_process_that_is_gone_without_a_word_it_is_said_who_may_have_ended_it(app, made_run):
+    made = made_run().start()
+    made.run.write_status(Status("running", 0, judging.socket.gethostname(), time.time()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "lost: the process is gone" in panel(app, "now"))
+        text = " ".join(panel(app, "now").split())
+        assert "killed from outside, or by the system for want of memory" in text
+
+
+@pytest.mark.parametrize("state", ["running", "paused", "starting"])
+async def test_what_is_wrong_with_a_run_at_work_is_said_beside_its_numbers(app, made_run, state):
+    made = made_run().start().train(1)
+    made.become(state, "No space left on device: metrics.jsonl waits to be written", epoch=1)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "No space left on device" in panel(app, "now"))
+        await pilot.press("tab")
+        await until(pilot, lambda: f"{state}: No space left on device" in panel(app, "table"))
+
+
+async def test_a_run_that_cannot_be_read_is_said_in_one_line_and_the_others_are_shown(app, made_run, tmp_path):
+    made = made_run().start()
+    broken = directory.create(recipes.make_spec("lion", {}), tmp_path)
+    (broken.path / "spec.json").write_bytes(b"\0\0\0\0")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: made.id in panel(app, "runs"))
+        await until(pilot, lambda: said(app) == [f"{broken.path / 'spec.json'} is not JSON"])
+        assert broken.id not in panel(app, "runs")
+
+
+async def test_deleting_a_link_says_what_it_is_and_removes_only_the_link(app, made_run, tmp_path, tmp_path_factory):
+    there = tmp_path_factory.mktemp("elsewhere")
+    made = made_run().start().end("finished", "done")
+    made.run.path.rename(there / "run")
+    (tmp_path / "linked").symlink_to(there / "run")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "linked" in panel(app, "runs"))
+        await pilot.press("d")
+        await pilot.pause()
+        text = "\n".join(str(label.render()) for label in app.screen.query("Label"))
+        assert f"It is a link to {there / 'run'}: only the link is removed." in text
+        await pilot.press("y")
+        await until(pilot, lambda: not (tmp_path / "linked").is_symlink())
+    assert (there / "run" / "spec.json").exists()
+
+
+async def test_a_disk_without_room_is_said_when_a_run_is_started(app, monkeypatch):
+    def full(spec, runs):
+        raise OSError(errno.ENOSPC, "No space left on device", "/runs/adam-1/spec.json")
+
+    monkeypatch.setattr(directory, "create", full)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("t")
+        await until(pilot, lambda: said(app) == ["cannot start: No space left on device (spec.json)"])
+
+
+async def test_a_run_that_is_deleted_under_the_screen_is_gone_from_it_and_no_order_fails_loudly(app, made_run):
+    made = made_run().start()
+    other = made_run().start()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: made.id in panel(app, "runs"))
+        for run in (made, other):
+            for path in Run(run.run.path).path.iterdir():
+                path.unlink()
+            run.run.path.rmdir()
+        await pilot.press("space")
+        await until(pilot, lambda: "t trains" in panel(app, "loss"))
+
+
+def test_an_error_of_the_system_is_told_without_its_number_and_its_long_path():
+    assert problem(OSError(errno.EROFS, "Read-only file system", "/a/b/c")) == "Read-only file system (c)"
+    assert problem(OSError(errno.EIO, "Input/output error")) == "Input/output error"
+    assert problem(ValueError("it is so")) == "it is so"
+    assert problem(KeyError("adam-1")) == "it is gone"

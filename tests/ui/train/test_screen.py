@@ -1,0 +1,162 @@
+"""The training screen as a whole, as a person drives it (Textual's Pilot), on runs written by hand."""
+
+import pytest
+from training_pilot import SIZES, panel, until
+
+from adam_tui.terminal.cell_view import CellView
+from adam_tui.ui.app import AdamApp
+from adam_tui.ui.dialogs import AskText
+from adam_tui.ui.help import Help
+from adam_tui.ui.mode_screen import ModeScreen
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.train import screen as train_screen
+from adam_tui.ui.widgets.key_line import KeyLine
+from adam_tui.ui.widgets.tabs_line import TabsLine
+
+
+@pytest.fixture
+def app(training_app):
+    return training_app
+
+
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[-1]])
+async def test_with_no_run_there_are_digits_knobs_and_a_word_on_what_to_do(app, size):
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "t trains" in panel(app, "loss"))
+        assert "▀" in panel(app, "loss")
+        assert "lr" in panel(app, "knobs")
+        assert "conv 5×5" in panel(app, "now"), "what is trained"
+        for name in ("accuracy", "runs", "strip", "line"):
+            assert not app.screen.query_one(f"#train-{name}").display, "no empty boxes"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_run_that_is_there_is_shown_with_its_whole_curve(app, size, made_run):
+    made = made_run().start().train(3)
+    made.sample([0, 1, 2, 3, 4, 6, 6, 7, 8, 9])
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: any("⠀" < glyph <= "⣿" for glyph in panel(app, "loss")))
+        assert f"▸● {made.id}" in panel(app, "runs")
+        assert "93.00%" in panel(app, "runs")
+        assert "3/5" in panel(app, "runs")
+        assert "4/5" in panel(app, "progress")
+        assert "3/5" in app.screen.query_one(TabsLine).status
+        if size[1] >= 24:
+            assert "5→6✗" in (panel(app, "strip") + panel(app, "line")).replace(" → ", "→")
+            assert "◇" in panel(app, "loss")
+            assert "●" in panel(app, "accuracy")
+
+
+async def test_what_a_run_tells_appears_by_itself(app, made_run):
+    made = made_run().start().train(1)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "91.00%" in panel(app, "now"))
+        before = app.screen.query_one("#train-loss", CellView).cells
+        made.steps([0.01] * 10).epoch(2, 0.97)
+        await until(pilot, lambda: "97.00%" in panel(app, "now"))
+        assert app.screen.query_one("#train-loss", CellView).cells.changed(before).any()
+        made.end("finished", "epoch 5 of 5 done")
+        await until(pilot, lambda: "finished" in panel(app, "runs"))
+
+
+async def test_an_exact_value_is_typed_and_a_wrong_one_is_refused(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("up", "up", "enter", *"0", "enter")
+        assert isinstance(app.screen, AskText), "no epochs: refused"
+        await pilot.press("backspace", *"7", "enter")
+        assert isinstance(app.screen, ModeScreen)
+        assert app.screen.state.spec().epochs == 7
+        await pilot.press("backspace")
+        assert app.screen.state.spec().epochs == 50
+
+
+async def test_the_footer_offers_what_matters_now(app, made_run):
+    def offered():
+        return {key.word for key in app.screen.query_one(KeyLine)._keys}
+
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert {"start", "optimizer", "keys"} <= offered()
+        assert not {"pause", "stop", "delete"} & offered()
+        made = made_run().start().train(1)
+        await until(pilot, lambda: {"pause", "stop"} <= offered())
+        made.end("stopped")
+        await until(pilot, lambda: "delete" in offered())
+
+
+async def test_help_lists_every_key_of_the_contract(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, Help)
+    table = {action.shown_keys for action in train_screen.ACTIONS}
+    contract = ["o", "O", "↑", "↓", "←", "→", "⇧←", "⇧→", "enter", "backspace", "t", "space", "x", "[", "]"]
+    assert set(contract) | set("alwmd") <= table
+
+
+async def test_the_screen_is_quiet_while_another_mode_is_shown(app, made_run):
+    made = made_run().start().train(1)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "91.00%" in panel(app, "now"))
+        training = app.screen
+        await pilot.press("1")
+        assert training._timer is None
+        made.steps([0.01] * 10).epoch(2, 0.97)
+        await pilot.press("2")
+        await until(pilot, lambda: "97.00%" in panel(app, "now"))
+
+
+async def test_the_terminal_may_change_its_size(app, made_run):
+    made_run().start().train(2)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "92.00%" in panel(app, "runs"))
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: app.screen.query_one("#train-line").display)
+        assert not app.screen.query_one("#train-strip").display
+        await pilot.resize_terminal(120, 40)
+        await until(pilot, lambda: app.screen.query_one("#train-strip").display)
+
+
+async def test_what_was_hidden_while_the_terminal_changed_its_size_is_drawn_in_the_new_one(app, made_run):
+    made_run().start().train(2).end("stopped")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "92.00%" in panel(app, "runs"))
+        await pilot.press("v")
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("escape")
+        await pilot.pause()
+        for view in app.screen.query(CellView):
+            if view.content_region.area:
+                assert (view.cells.width, view.cells.height) == view.content_region.size, view.id
+
+
+async def test_the_app_opens_with_a_run(made_run, tmp_path):
+    first = made_run().start().train(1).end("stopped")
+    made_run("lion").start().train(1)
+    app = AdamApp(PlaygroundState(), runs=tmp_path, run=first.id)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: f"▸● {first.id}" in panel(app, "runs"))
+
+
+async def test_a_run_that_is_not_there_is_said_so(tmp_path):
+    app = AdamApp(PlaygroundState(), runs=tmp_path, run="adam-0000")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert any("adam-0000" in str(note.message) for note in app._notifications)
+
+
+async def test_two_terminals_watch_the_same_run(made_run, tmp_path):
+    made = made_run().start().train(1)
+    one, two = (AdamApp(PlaygroundState(), mode="train", runs=tmp_path) for _ in range(2))
+    async with one.run_test(size=(120, 40)) as first, two.run_test(size=(80, 24)) as second:
+        made.steps([0.5] * 10).epoch(2, 0.975)
+        await until(first, lambda: "97.50%" in panel(one, "now"))
+        await until(second, lambda: "97.50%" in panel(two, "now"))
+
+
+async def test_words_in_brackets_are_searched_for_as_they_are(app, made_run):
+    made_run().start().train(1)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.screen.state.run is not None)
+        await pilot.press("/", *"[/] [red", "enter")
+        await pilot.pause()
+        title = app.screen.query_one("#train-table").border_title
+        assert "“[/] [red”" in title.replace("\\", "")

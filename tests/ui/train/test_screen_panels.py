@@ -1,0 +1,64 @@
+"""The wide table of runs and the views of the model on the training screen (Textual's Pilot)."""
+
+import pytest
+from training_pilot import SIZES, panel, until
+
+from adam_tui.runs.protocol import Layers
+from adam_tui.ui.train import screen as train_screen
+
+
+@pytest.fixture
+def app(training_app):
+    return training_app
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_wide_table_sorts_searches_and_opens(app, made_run, size):
+    for optimizer, epochs in (("momentum", 1), ("sgd", 3), ("adam", 2)):
+        made_run(optimizer).start().train(epochs).end("stopped")
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "92.00%" in panel(app, "runs"))
+        await pilot.press("tab")
+        await until(pilot, lambda: "adam" in panel(app, "table"))
+        while app.screen.state.sort != "best":
+            await pilot.press("s")
+        names = [line.split("-")[0][3:] for line in panel(app, "table").splitlines()[1:4]]
+        assert names == ["sgd", "adam", "momentum"]
+        await pilot.press("down")
+        assert app.screen.state.selected.startswith("momentum"), "down from adam"
+        await pilot.press("slash", *"sgd", "enter")
+        assert app.screen.state.search == "sgd"
+        await until(pilot, lambda: "momentum" not in panel(app, "table").splitlines()[1])
+        await pilot.press("up", "enter")
+        assert app.screen.state.selected.startswith("sgd")
+        assert not app.screen.query_one("#train-table").display
+
+
+async def test_in_the_wide_table_no_hidden_knob_is_turned(app, made_run):
+    made_run().start().train(1).end("stopped")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("tab", "left", "o", "backspace")
+        assert app.screen.state.spec() == train_screen.TrainState().spec()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_model_is_looked_at_in_five_ways(app, made_run, size):
+    made = made_run().start().train(2)
+    made.tell(Layers(made.time, made.step, ("conv1.weight", "linear.weight"), (0.1, 0.2), (1e-3, 0.5)))
+    made.evaluate()
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "92.00%" in panel(app, "runs"))
+        for words in ("4→9✗", "· ", "▀", "linear.weight"):
+            await pilot.press("v")
+            await until(pilot, lambda words=words: words in panel(app, "strip").replace(" → ", "→"))
+        assert "large" in panel(app, "strip")
+        await pilot.press("v")
+        assert app.screen.state.view == "digits"
+
+
+async def test_the_corner_tells_how_far_the_weights_move(app, made_run):
+    made = made_run().start().train(2)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.screen.query_one("#train-extra").border_title == "Test loss")
+        made.tell(Layers(made.time, made.step, ("conv1.weight", "linear.weight"), (0.1, 0.2), (1e-3, 0.5)))
+        await until(pilot, lambda: "conv1.weight" in panel(app, "extra"))

@@ -1,0 +1,199 @@
+"""Runs are started, steered, tuned, taken up again and deleted from the training screen (Textual's Pilot)."""
+
+import pytest
+from training_pilot import PATIENCE, panel, until
+
+from adam_tui.engine.lane import Lane
+from adam_tui.runs import directory, system
+from adam_tui.runs.protocol import Changed
+from adam_tui.ui.dialogs import Choose, ShowText
+from adam_tui.ui.mode_screen import ModeScreen
+from adam_tui.ui.train import screen as train_screen
+
+
+@pytest.fixture
+def app(training_app):
+    return training_app
+
+
+async def test_start_shows_the_new_run_at_once_and_says_that_it_loads(app, no_process, tmp_path):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("o", "right", "t")
+        await pilot.pause()
+        [run] = directory.list_runs(tmp_path)
+        assert run.spec().optimizer == app.screen.state.optimizer != "adam"
+        assert f"▸● {run.id}" in panel(app, "runs")
+        assert "starting" in panel(app, "runs")
+        for name in ("loss", "now", "progress"):
+            assert "loading torch" in panel(app, name)
+
+
+async def test_space_pauses_and_resumes(app, made_run):
+    made = made_run().start().train(1)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("space")
+        assert '"pause"' in made.orders()
+        made.become("paused")
+        await until(pilot, lambda: "paused" in panel(app, "progress"))
+        await pilot.press("space")
+        assert '"resume"' in made.orders()
+
+
+@pytest.mark.parametrize(("key", "order"), [("s", "stop"), ("k", "kill"), ("escape", None)])
+async def test_x_asks_how_to_stop(app, made_run, key, order):
+    made = made_run().start().train(1)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("x")
+        assert isinstance(app.screen, Choose)
+        await pilot.press(key)
+        assert isinstance(app.screen, ModeScreen)
+        assert (f'"{order}"' in made.orders()) if order else not made.orders()
+
+
+async def test_d_deletes_after_asking_and_never_a_run_at_work(app, made_run, tmp_path):
+    made_run("momentum").start().train(1).end("stopped")
+    busy = made_run().start()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("d")
+        assert isinstance(app.screen, ModeScreen), "refused"
+        await pilot.press("]", "d", "escape")
+        assert len(directory.list_runs(tmp_path)) == 2
+        await pilot.press("d", "y")
+        await until(pilot, lambda: "momentum" not in panel(app, "runs"))
+        assert [run.id for run in directory.list_runs(tmp_path)] == [busy.id]
+
+
+async def test_a_failure_says_why_and_opens_its_log(app, made_run):
+    made = made_run().start().end("failed", "no cuda here")
+    (made.run.path / "worker.log").write_text("Traceback\nRuntimeError: something else\n")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "failed: no cuda here" in panel(app, "now"))
+        assert "RuntimeError: something else" in panel(app, "now")
+        await pilot.press("L")
+        assert isinstance(app.screen, ShowText)
+        await pilot.press("escape")
+        assert isinstance(app.screen, ModeScreen)
+
+
+async def test_a_real_run_draws_its_curve_and_digits_and_stops(app, tmp_path):
+    """The real process, on the real data: about 3 s to load torch, then a few steps."""
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("t")
+        [run] = directory.list_runs(tmp_path)
+        try:
+            await until(pilot, lambda: "ETA" in panel(app, "progress"), PATIENCE)
+            await until(pilot, lambda: any("⠀" < glyph <= "⣿" for glyph in panel(app, "loss")), PATIENCE)
+            await until(pilot, lambda: "0→" in panel(app, "strip"), PATIENCE)
+            assert "running" in panel(app, "runs")
+            await pilot.press("x", "s")
+            await until(pilot, lambda: "stopped" in panel(app, "runs"), PATIENCE)
+        finally:
+            run.command("kill")
+        assert run.checkpoint.exists()
+        pid = run.status().pid
+        await until(pilot, lambda: not system.process_runs(pid), PATIENCE)  # it is gone before the test is
+
+
+async def test_a_turned_knob_of_a_run_at_work_is_told_once_and_drawn_as_a_mark(app, made_run, monkeypatch):
+    monkeypatch.setattr(train_screen, "SETTLED", 0.5)
+    made = made_run().start().train(3)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "93.00%" in panel(app, "runs"))
+        await pilot.press("h", "left", "left")
+        assert "This run" in app.screen.query_one("#train-knobs").border_title
+        assert "0.0001" in panel(app, "knobs")
+        await until(pilot, lambda: '"set"' in made.orders())
+        await pilot.pause(0.7)
+        assert made.orders().count('"set"') == 1, "the notches in between are not told"
+        assert '"name": "lr", "value": 0.0001' in made.orders()
+        made.tell(Changed(made.time, made.step, "lr", 1e-4))
+        made.steps([0.02] * 10)
+        await until(pilot, lambda: "lr 5e-4→1e-4" in panel(app, "loss"))
+        await until(pilot, lambda: not app.screen.state.asked)
+        await pilot.press("h")
+        assert app.screen.state.spec().hyperparameters["lr"] == 5e-4, "the next run's is as it was"
+
+
+async def test_a_knob_that_is_turned_back_at_once_is_not_told(app, made_run, monkeypatch):
+    monkeypatch.setattr(train_screen, "SETTLED", 0.2)
+    made = made_run().start().train(1)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "91.00%" in panel(app, "runs"))
+        await pilot.press("h", "left", "right")
+        await pilot.pause(0.5)
+        assert made.orders() == ""
+
+
+async def test_a_run_that_is_over_or_waits_is_not_tuned(app, made_run):
+    made = made_run().start().train(1).end("stopped")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("h", "left")
+        assert "it is over" in app.screen.query_one("#train-knobs").border_title
+        assert app.screen.state.asked == {}
+        assert made.orders() == ""
+
+
+async def test_a_run_starts_again_with_the_same_settings(app, made_run, no_process, tmp_path):
+    made = made_run("lion", epochs=3, lr=0.003).start().train(1).end("stopped")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("T", "t")
+        await until(pilot, lambda: len(directory.list_runs(tmp_path)) == 2)
+        assert all(run.spec() == made.run.spec() for run in directory.list_runs(tmp_path))
+        await pilot.press("T", "k")
+        assert app.screen.state.spec() == made.run.spec()
+
+
+async def test_a_stopped_run_goes_on_from_its_checkpoint(app, made_run, monkeypatch):
+    made = made_run().start().train(1).end("stopped")
+    (made.run.path / "checkpoint.pt").write_bytes(b"state")
+    resumed = []
+    monkeypatch.setattr(
+        directory, "resume", lambda run: resumed.append(run.id) or type("Process", (), {"poll": lambda self: None})()
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "u goes on" in panel(app, "now"))
+        await pilot.press("u")
+        assert resumed == [made.id]
+
+
+async def test_a_run_that_cannot_go_on_says_why(app, made_run):
+    made_run().start().train(1).end("finished")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("u")
+        await pilot.pause()
+        assert any("nothing left to train" in str(note.message) for note in app._notifications)
+
+
+async def test_c_copies_the_selected_run(app, made_run, monkeypatch):
+    made_run("lion", lr=0.003).start().train(1).end("stopped")
+    copied = []
+    monkeypatch.setattr(app, "copy_to_clipboard", copied.append)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("c", "c")
+        assert isinstance(app.screen, ShowText)
+        await pilot.press("escape", "c", "p", "escape")
+        assert "--optimizer lion" in copied[0]
+        assert "class Lion" in copied[1]
+
+
+async def test_a_run_that_waits_says_its_place(app, made_run):
+    busy = made_run().start().train(1)
+    for _ in range(2):
+        made_run("lion").become("queued", f"waits for {busy.id} on cpu")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "queued 2" in panel(app, "runs"))
+        assert app.screen.state.selected == busy.id
+        await pilot.press("[")
+        await until(pilot, lambda: "number" in panel(app, "progress"))
+        assert f"waits for {busy.id}" in panel(app, "progress")
+
+
+async def test_a_lane_of_the_playground_is_trained_after_asking(app, no_process, tmp_path):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("1")
+        app.train_lane(Lane.of("adam", {"lr": 0.1}))
+        await until(pilot, lambda: isinstance(app.screen, Choose))
+        assert "200 × the 0.0005" in str(app.screen._text)
+        await pilot.press("l")
+        [run] = directory.list_runs(tmp_path)
+        assert run.spec().hyperparameters["lr"] == 5e-4

@@ -1,0 +1,130 @@
+"""The wide table of runs: what it keeps, in which order, what it says."""
+
+from dataclasses import replace
+
+import pytest
+
+from adam_tui.draw.palette import DARK
+from adam_tui.draw.run_table import KEYS
+from adam_tui.history.run_history import RunHistory
+from adam_tui.history.run_view import RunView
+from adam_tui.runs.protocol import Diverged, Epoch, RunSpec, Started, Steps
+from adam_tui.ui.train import events as e
+from adam_tui.ui.train import table
+from adam_tui.ui.train.state import TrainState
+from adam_tui.ui.train.update import update
+
+NOW = 2_000_000_000.0
+
+
+def told(spec, loss, accuracy=None, seconds=10.0, diverges=False):
+    history = RunHistory(whole=False)
+    history.fold([Started(0.0, 0, "r", spec, "cpu (2 threads)", "float32", 62346, 10, "2.9.0")])
+    history.fold([Steps(seconds, 10, (loss,) * 10)])
+    if accuracy is not None:
+        history.fold([Epoch(seconds, 10, 1, loss, loss, accuracy, seconds, 640 / seconds)])
+    if diverges:
+        history.fold([Diverged(seconds, 10)])
+    return history
+
+
+ADAM, SGD, LION = RunSpec("adam", {"lr": 0.01}), RunSpec("sgd", {"lr": 0.5}, seed=3), RunSpec("lion", {"lr": 1e-4})
+RUNS = (
+    RunView("lion-1", LION, NOW - 10, "queued", came=1.0, device="cpu"),
+    RunView("sgd-1", SGD, NOW - 500, "failed", "diverged at step 10", ended=NOW - 400),
+    RunView("adam-1", ADAM, NOW - 9000, "finished", epoch=1, ended=NOW - 8000),
+)
+HISTORIES = {"adam-1": told(ADAM, 0.03, 0.98), "sgd-1": told(SGD, 5.0, 0.1, 3.0, diverges=True)}
+
+
+@pytest.fixture
+def state():
+    return replace(update(TrainState(), e.RunsSeen(RUNS)), table=True)
+
+
+def order(state, **more):
+    return [run.id for run in table.listed(replace(state, **more), HISTORIES, NOW)]
+
+
+def test_at_first_the_newest_run_is_first(state):
+    assert order(state) == ["lion-1", "sgd-1", "adam-1"]
+    assert order(state, rising=True) == ["adam-1", "sgd-1", "lion-1"]
+
+
+@pytest.mark.parametrize("rising", [True, False])
+def test_runs_without_a_value_come_last_either_way(state, rising):
+    best = order(state, sort="best", rising=rising)
+    assert best[-1] == "lion-1"
+    assert best[:2] == (["sgd-1", "adam-1"] if rising else ["adam-1", "sgd-1"])
+
+
+def test_a_diverged_run_has_the_largest_loss(state):
+    assert order(state, sort="loss", rising=True) == ["adam-1", "sgd-1", "lion-1"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_column_can_be_sorted_by(state, key):
+    assert sorted(order(state, sort=key)) == ["adam-1", "lion-1", "sgd-1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"), [("SGD", ["sgd-1"]), ("lr=0.01", ["adam-1"]), ("queued lion", ["lion-1"]), ("sgd adam", [])]
+)
+def test_a_search_keeps_the_runs_that_have_all_words(state, words, kept):
+    assert order(state, search=words) == kept
+
+
+def test_the_arrows_follow_the_table_and_stay_in_it(state):
+    at_adam = replace(state, selected="adam-1", sort="best")
+    assert table.neighbour(at_adam, HISTORIES, NOW, 1) == "sgd-1"
+    assert table.neighbour(at_adam, HISTORIES, NOW, -1) == "adam-1"
+    assert table.neighbour(replace(at_adam, search="nothing has this"), HISTORIES, NOW, 1) is None
+    assert table.neighbour(replace(at_adam, search="sgd"), HISTORIES, NOW, 1) == "sgd-1"
+
+
+def test_the_next_column_is_one_that_is_shown(state):
+    seen = state
+    for _ in range(6):
+        seen = replace(seen, sort=table.next_column(seen, 1, 80))
+        assert seen.sort in ("name", "state", "settings", "epochs", "best", "loss", "duration")
+    assert table.next_column(replace(state, sort="name"), -1, 200) == "started"
+
+
+def test_what_the_table_says(state):
+    lines = [line.rstrip() for line in table.draw(state, HISTORIES, NOW, 116, 12, DARK).lines()]
+    assert "settings that differ" in lines[0]
+    assert "started▾" in lines[0]
+    lion, sgd, adam = lines[1:4]
+    assert lion.startswith("▸")
+    assert "queued 1" in lion
+    assert "diverged" in sgd
+    assert "sgd lr=0.5 seed=3" in sgd
+    assert "∞" in sgd
+    assert "0:03" in sgd
+    assert "98.00%" in adam
+    assert "1/50" in adam
+    assert "0.0300" in adam
+    assert lines[-2].strip().startswith("lion-1: lion lr=0.0001")
+
+
+def test_below_the_table_it_says_why_a_run_ended(state):
+    ended = replace(state, selected="sgd-1")
+    assert "diverged at step 10" in "\n".join(table.draw(ended, HISTORIES, NOW, 116, 12, DARK).lines()[-2:])
+
+
+@pytest.mark.parametrize(("width", "height"), [(56, 5), (76, 12), (116, 30), (196, 50), (20, 2)])
+def test_it_fits_every_size(state, width, height):
+    cells = table.draw(state, HISTORIES, NOW, width, height, DARK)
+    assert (cells.width, cells.height) == (width, height)
+
+
+def test_how_many_there_are_and_which_are_kept(state):
+    assert table.title(state, 3) == "Runs · 3"
+    assert table.title(replace(state, search="sgd"), 1) == "Runs · 1 of 3 with “sgd”"
+
+
+def test_moments_are_as_long_ago_as_they_need_to_say():
+    assert ":" in table.when(NOW, NOW)
+    assert len(table.when(NOW, NOW)) == 5
+    assert len(table.when(NOW - 20 * 86400, NOW)) in (10, 12)
+    assert table.when(NOW - 900 * 86400, NOW).startswith("20")
