@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+from adam_tui.ui.actions import SHARED_ACTIONS
 from adam_tui.ui.learn.actions import ACTIONS as LEARN
-from adam_tui.ui.mode_screen import SHARED_ACTIONS
 from adam_tui.ui.playground.actions import ACTIONS as PLAYGROUND
 from adam_tui.ui.train.actions import ACTIONS as TRAIN
 

@@ -19,7 +19,7 @@ from rich.color import Color
 from adam_tui.draw.cells import Cells, columns
 from adam_tui.draw.svg import to_svg
 from adam_tui.engine.lane import Lane
-from adam_tui.engine.presets import GALLERY
+from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import Scenario
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
@@ -46,10 +46,10 @@ class Shot:
     words: str = "adam-tui"
 
 
-def exhibit(name, clock):
+def preset(name, clock):
     """A named scenario with its caption, at a step."""
-    tour = tuple(GALLERY.values())
-    stop = list(GALLERY).index(name)
+    tour = tuple(PRESETS.values())
+    stop = list(PRESETS).index(name)
     return PlaygroundState(tour[stop].scenario, clock=clock, tour=tour, stop=stop)
 
 
@@ -63,7 +63,7 @@ SHOTS = (
     Shot(
         "race",
         "Five optimizers in Rosenbrock's valley",
-        PlaygroundState(GALLERY["rosenbrock-race"].scenario, clock=400, lane=4),
+        PlaygroundState(PRESETS["rosenbrock-race"].scenario, clock=400, lane=4),
     ),
     Shot(
         "small",
@@ -84,7 +84,7 @@ SHOTS = (
             steps=300,
         ),
     ),
-    Shot("scenario", "A named scenario with its caption", exhibit("beta2-too-small", 60)),
+    Shot("scenario", "A named scenario with its caption", preset("beta2-too-small", 60)),
     Shot(
         "light",
         "Light theme, lines, and the vectors of a step",

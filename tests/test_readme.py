@@ -19,9 +19,9 @@ from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import trajectories
 from adam_tui.ui import config
+from adam_tui.ui.actions import SHARED_ACTIONS
 from adam_tui.ui.keymap import checked
 from adam_tui.ui.learn.pages import read_page
-from adam_tui.ui.mode_screen import SHARED_ACTIONS
 from adam_tui.ui.playground import events
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from adam_tui.terminal.sanitize import harmless
+from adam_tui.terminal.sanitize import sanitize
 
 MISTAKE, INTERRUPTED = 2, 128 + 2  # exit statuses; the second as a shell reports SIGINT
 
@@ -52,7 +52,7 @@ class OneLineErrors(click.Group):
 
 def say(message: str) -> None:
     """Write a message to stderr as one line that no terminal takes for orders."""
-    line = harmless(" ".join(message.split()))
+    line = sanitize(" ".join(message.split()))
     with contextlib.suppress(OSError):  # nowhere to say it: the status still does
         click.echo(f"adam-tui: {line}", err=True)
 

@@ -22,7 +22,7 @@ from adam_tui.runs.directory import Follower, Run, Status
 from adam_tui.runs.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
 from adam_tui.runs.report import clock, epoch_line
 from adam_tui.runs.status import WITHOUT_A_WORD
-from adam_tui.terminal.sanitize import harmless
+from adam_tui.terminal.sanitize import sanitize
 
 POLL_SECONDS = 0.1
 INTERRUPTED = 130  # the exit code that shells give for Ctrl-C
@@ -104,7 +104,7 @@ def _judge(run: Run, end: Ended | None, status: int | None = None) -> int:
 
 def _tell(text: str) -> None:
     """What a person must know beside the results."""
-    click.echo(harmless(text), err=True)
+    click.echo(sanitize(text), err=True)
 
 
 def _stop(run: Run, worker: subprocess.Popen[bytes], reason: str) -> None:
@@ -151,7 +151,7 @@ class _Lines:
     def tell(self, line: str, event: Event | None) -> None:
         """One line."""
         if event is not None:  # a torn line of a killed process is nobody's
-            self.stream.write((harmless(line) if self.stream.isatty() else line) + "\n")
+            self.stream.write((sanitize(line) if self.stream.isatty() else line) + "\n")
             self.stream.flush()
 
     def wait(self, asked: list[int]) -> None:
@@ -191,7 +191,7 @@ class _Plain(_Lines):
 
     def say(self, text: str) -> None:
         """One line on the stream."""
-        click.echo(harmless(text), file=self.stream)
+        click.echo(sanitize(text), file=self.stream)
 
 
 class _Bar(_Plain):
@@ -258,7 +258,7 @@ class _Bar(_Plain):
             self._aside()
             super().note(status)
             return
-        text = harmless(f"{self.run.id} {status.state}: {status.reason}")
+        text = sanitize(f"{self.run.id} {status.state}: {status.reason}")
         if text != self.noted:
             self.noted = text
             self._aside()

@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from adam_tui.cli.errors import said_in_one_line
-from adam_tui.terminal.sanitize import harmless
+from adam_tui.terminal.sanitize import sanitize
 
 if TYPE_CHECKING:
     from adam_tui.runs.directory import Run
@@ -151,7 +151,7 @@ def list_runs(context: click.Context, runs: Path | None) -> None:
     from adam_tui.runs import directory, report
 
     folder = runs_directory_of(context, runs)
-    click.echo(harmless(report.table(directory.list_runs(folder) + directory.broken_runs(folder))))
+    click.echo(sanitize(report.table(directory.list_runs(folder) + directory.broken_runs(folder))))
 
 
 @runs.command()
@@ -164,7 +164,7 @@ def show(context: click.Context, run_id: str, runs: Path | None) -> None:
 
     run = find_run(context, run_id, runs)
     with said_in_one_line():
-        click.echo(harmless(report.describe(run)))
+        click.echo(sanitize(report.describe(run)))
 
 
 @runs.command()
@@ -190,7 +190,7 @@ def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> N
         with said_in_one_line():
             kill.kill(run, asked)
     status = run.status()
-    click.echo(harmless(f"{run.id} is {status.state}: {status.reason}"))
+    click.echo(sanitize(f"{run.id} is {status.state}: {status.reason}"))
 
 
 @runs.command()
@@ -240,7 +240,7 @@ def resume(context: click.Context, run_id: str, follow: bool, output_format: Any
         return cli_follow.follow(run, output_format, sys.stdout)
     process = directory.resume(run)
     said = f"{run.id} goes on in the background, process {process.pid}: adam-tui runs attach {run.id}"
-    click.echo(harmless(said))
+    click.echo(sanitize(said))
     return 0
 
 
@@ -276,7 +276,7 @@ def rm(context: click.Context, run_id: str, runs: Path | None) -> None:
     target = run.target
     with said_in_one_line():
         run.delete()
-    click.echo(harmless(f"{run.id} was a link to {target}: the link is removed" if target else f"{run.id} is deleted"))
+    click.echo(sanitize(f"{run.id} was a link to {target}: the link is removed" if target else f"{run.id} is deleted"))
 
 
 def runs_directory_of(context: click.Context, given: Path | None) -> Path:
@@ -302,7 +302,7 @@ def _ask(run: Run, order: str, words: str, **values: Any) -> None:
     if heard and not status.alive and order != "stop":
         raise click.UsageError(f"{run.id} was to {words}, but it is {status.state}: {status.reason}")
     late = f"; it has not answered yet{f': {status.reason}' if status.reason else ''}" if not heard else ""
-    click.echo(harmless(f"{run.id} was asked to {words}{late}"))
+    click.echo(sanitize(f"{run.id} was asked to {words}{late}"))
 
 
 def _wait_for(condition: Callable[[], bool]) -> bool:

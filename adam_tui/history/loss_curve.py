@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.history.series import Growing
+from adam_tui.history.series import GrowableArray
 from adam_tui.history.smoothing import average
 
 Floats = NDArray[np.float64]
@@ -42,7 +42,7 @@ class Blocks:
 
     def __init__(self) -> None:
         self.width = FIRST_WIDTH
-        self._kept = Growing(np.float32, 5)
+        self._kept = GrowableArray(np.float32, 5)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -113,14 +113,14 @@ class LossCurve:
 
     def __init__(self) -> None:
         self.first = math.nan  # the loss of the first step
-        self._recent = Growing()
+        self._recent = GrowableArray()
         self._before = 0  # steps before those of `_recent`
         self._single = 0  # steps before the first that is known one by one
         self._blocks = Blocks()
         # Of the blocks that hold a finite loss: the last step of each and how many such losses there are up to it, and
         # the averages there, by span.
-        self._ends = Growing(np.float64, 2)
-        self._averages: dict[float, Growing] = {}
+        self._ends = GrowableArray(np.float64, 2)
+        self._averages: dict[float, GrowableArray] = {}
         self._again: list[tuple[int, Losses]] = []  # first step and losses of what was read again
 
     def __len__(self) -> int:
@@ -301,7 +301,7 @@ class LossCurve:
     def _block_averages(self, span: float) -> Floats:
         """(N,) the averages at `_ends`, taken up where they were."""
         self._fill_blocks()
-        known = self._averages.pop(span, None) or Growing(np.float64)
+        known = self._averages.pop(span, None) or GrowableArray(np.float64)
         done, (_, seen) = len(known), self._ends.values
         before = (float(known.values[-1]), float(seen[done - 1])) if done else (0.0, 0.0)
         means = self._blocks.values[MEAN]

@@ -46,7 +46,7 @@ class Losses:
 Told = Event | Losses
 
 
-class Places:
+class OffsetIndex:
     """Where in a file the lines begin that tell which steps: few enough places to keep, near enough to read from."""
 
     def __init__(self) -> None:
@@ -82,8 +82,8 @@ class Reader:
     def __init__(self, run: Run, *, whole: bool) -> None:
         self.whole = whole
         self._follower = Follower(run)
-        self._places = Places()
-        self._look: Look | None = None
+        self._places = OffsetIndex()
+        self._look: Reread | None = None
 
     def poll(self) -> list[Told] | None:
         """What is new, at most 1 MiB of it; None when nothing is."""
@@ -91,18 +91,18 @@ class Reader:
         if not lines:
             return None
         if offset == 0:
-            self._places, self._look = Places(), None
+            self._places, self._look = OffsetIndex(), None
         return list(told(lines, self._places, offset) if self.whole else told(_without_most_losses(lines)))
 
     def look(self, first: int, last: int) -> NDArray[np.float32] | None:
         """The losses (N,) of these steps, read again a little at each call; None while there is more to read."""
         if self._look is None or (self._look.first, self._look.last) != (first, last):
             start, stop = self._places.around(first, last)
-            self._look = Look(first, last, start, self._follower.offset if stop is None else stop)
+            self._look = Reread(first, last, start, self._follower.offset if stop is None else stop)
         return self._look.go_on(self._follower)
 
 
-class Look:
+class Reread:
     """A few steps of long ago being read again: NaN where none is told."""
 
     def __init__(self, first: int, last: int, start: int, stop: int) -> None:
@@ -144,7 +144,7 @@ def _without_most_losses(lines: Sequence[bytes]) -> list[bytes]:
     return kept[::-1]
 
 
-def told(lines: Sequence[bytes], places: Places | None = None, offset: int = 0) -> Iterator[Told]:
+def told(lines: Sequence[bytes], places: OffsetIndex | None = None, offset: int = 0) -> Iterator[Told]:
     """The events of lines that begin at `offset`, in their order; consecutive steps as one.
 
     Torn lines are left out, and of the samples, which are told every second, all but the last.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from adam_tui.history.loss_curve import LossCurve
 from adam_tui.history.metrics_reader import Losses, Told
-from adam_tui.history.series import Clock, Epochs, Floats, Tested
+from adam_tui.history.series import EpochResult, Epochs, Floats, WorkClock
 from adam_tui.runs.protocol import (
     Changed,
     Checkpointed,
@@ -67,7 +67,7 @@ class RunHistory:
         self.paused = False
         self.step = 0
         self.last_loss = math.nan
-        self.clock = Clock()
+        self.clock = WorkClock()
         self.worked = 0.0  # seconds, pauses and the time between two processes left out
         self._last_time: float | None = None  # of the last event while it works; None while it does not
         self._recent: deque[tuple[float, float]] = deque()  # (seconds, steps) of the last stretches of work
@@ -223,7 +223,7 @@ class RunHistory:
         return {**spec.hyperparameters, **self._older_changes, **changed}
 
     @property
-    def best(self) -> Tested | None:
+    def best(self) -> EpochResult | None:
         """The first epoch with the best test accuracy."""
         return self.epochs.best
 

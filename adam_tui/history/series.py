@@ -17,7 +17,7 @@ FIRST_ROOM = 64
 MOST_MOMENTS = 4096
 
 
-class Growing:
+class GrowableArray:
     """An array that grows at its end: appending costs, on average, what it appends. float32 unless told otherwise.
 
     With `rows` it is a table, (rows, N), that grows by columns.
@@ -57,7 +57,7 @@ class Growing:
         self._buffer[..., : self._size] = kept
 
 
-class Clock:
+class WorkClock:
     """When a run was where: steps and seconds of work, to draw one over the other.
 
     When there are many moments, only one of each stretch of steps stays, the stretches growing with the run: between
@@ -65,7 +65,7 @@ class Clock:
     """
 
     def __init__(self) -> None:
-        self._moments = Growing(np.float64, 2)
+        self._moments = GrowableArray(np.float64, 2)
         self._stretch = 1.0  # steps
 
     def tick(self, steps: Floats, seconds: Floats) -> None:
@@ -105,7 +105,7 @@ class Clock:
         return round(float(np.interp(seconds, np.concatenate([[0.0], at]), np.concatenate([[0.0], known]))))
 
 
-class Tested(NamedTuple):
+class EpochResult(NamedTuple):
     """What a run told at the end of an epoch; see `protocol.Epoch`."""
 
     epoch: int
@@ -120,15 +120,15 @@ class Epochs:
     """The epochs of a run, in their order, 48 bytes each: a run has 100,000 at most."""
 
     def __init__(self) -> None:
-        self._told = Growing(np.float64, len(Tested._fields))
-        self.best: Tested | None = None  # the first epoch with the best test accuracy
+        self._told = GrowableArray(np.float64, len(EpochResult._fields))
+        self.best: EpochResult | None = None  # the first epoch with the best test accuracy
 
     def __len__(self) -> int:
         return len(self._told)
 
-    def __getitem__(self, index: int) -> Tested:
+    def __getitem__(self, index: int) -> EpochResult:
         column = self._told.values[:, index].tolist()
-        return Tested(int(column[0]), int(column[1]), *column[2:])
+        return EpochResult(int(column[0]), int(column[1]), *column[2:])
 
     @property
     def numbers(self) -> Floats:
@@ -153,7 +153,7 @@ class Epochs:
     def tell(self, event: Epoch) -> None:
         """One more is over; it takes the place of what was told of it and of later ones."""
         self._cut(int(np.searchsorted(self.numbers, event.epoch)))
-        told = Tested(*(getattr(event, name) for name in Tested._fields))
+        told = EpochResult(*(getattr(event, name) for name in EpochResult._fields))
         self._told.extend(np.array(told, np.float64)[:, None])
         if math.isfinite(told.test_accuracy) and (not self.best or told.test_accuracy > self.best.test_accuracy):
             self.best = told
@@ -169,7 +169,7 @@ class Epochs:
             best = int(np.where(known, self.test_accuracies, -np.inf).argmax()) if known.any() else -1
             self.best = self[best] if best >= 0 else None
 
-    def at(self, step: int) -> Tested | None:
+    def at(self, step: int) -> EpochResult | None:
         """The last epoch that was over at a step."""
         index = int(np.searchsorted(self.steps, step, side="right"))
         return self[index - 1] if index else None

@@ -17,7 +17,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from adam_tui.terminal.ansi import Depth
-from adam_tui.terminal.sgr import BOLD, RESET, SPACE, Pen, parts, spelled
+from adam_tui.terminal.sgr import BOLD, RESET, SPACE, Pen, encode, parts
 
 _BOLD = Style(bold=True)
 _DEPTHS: dict[str | None, Depth] = {"256": "256", "standard": "16"}
@@ -73,7 +73,7 @@ class CellStrip(Strip):
         """The text with its escapes, for terminals that are not painted by a `Painter`: from no style to none."""
         depth = _DEPTHS.get(console.color_system, "truecolor")
         row = self.row
-        return spelled(row.text[self.start : self.stop], row.looks[self.start : self.stop], depth, Pen())[0] + RESET
+        return encode(row.text[self.start : self.stop], row.looks[self.start : self.stop], depth, Pen())[0] + RESET
 
 
 def _segments(row: Row, start: int, stop: int) -> list[Segment]:

@@ -17,7 +17,7 @@ from textual.widget import Widget
 from adam_tui.draw.cells import Cells
 from adam_tui.terminal.cell_strip import CellStrip, Row
 from adam_tui.terminal.plain_terminal import PlainTerminal
-from adam_tui.terminal.sanitize import harmless
+from adam_tui.terminal.sanitize import sanitize
 from adam_tui.terminal.sgr import looks
 
 
@@ -68,7 +68,7 @@ class CellView(Widget):
         """Put these words into the frame, as they stand: text alone would be taken for markup."""
         if (title, subtitle) != self._titles:
             self._titles = title, subtitle
-            self.border_title, self.border_subtitle = Content(harmless(title)), Content(harmless(subtitle))
+            self.border_title, self.border_subtitle = Content(sanitize(title)), Content(sanitize(subtitle))
 
     @property
     def cells(self) -> Cells | None:

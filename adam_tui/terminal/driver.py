@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from textual.events import CursorPosition
 
 from adam_tui.terminal.environment import OTHER_SCREEN
-from adam_tui.terminal.posix_driver import SturdyDriver
+from adam_tui.terminal.posix_driver import PosixDriver
 from adam_tui.terminal.sgr import RESET
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class TerminalFile:
         return getattr(self._file, name)
 
 
-class TerminalDriver(SturdyDriver):
+class TerminalDriver(PosixDriver):
     """Listens for the answers to the painter's questions, and takes over a terminal that shows a picture already."""
 
     def __init__(self, app: PaintedApp, **settings: Any) -> None:

@@ -2,7 +2,7 @@
 
 Over SSH what is written lies in buffers that nobody can look into: 20 kB in a pty, megabytes in a connection. So behind
 each piece of a picture the terminal is asked where its cursor is, which every terminal answers, and the age of the
-answers tells how long a key's answer would wait. What has no room waits in the `ScreenMemory`, where a newer picture
+answers tells how long a key's answer would wait. What has no room waits in the `ScreenBuffer`, where a newer picture
 takes its place: pictures are dropped, keys are not.
 
 A terminal that answers nothing is taken for a slow one, and gets `PACE` bytes a second.

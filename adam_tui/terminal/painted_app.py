@@ -14,7 +14,7 @@ from textual.timer import Timer
 from adam_tui.terminal.environment import is_remote, terminal_depth
 from adam_tui.terminal.flow_control import RECHECK, Line
 from adam_tui.terminal.painter import Painter
-from adam_tui.terminal.screen_buffer import ScreenMemory
+from adam_tui.terminal.screen_buffer import ScreenBuffer
 
 if TYPE_CHECKING:
     from adam_tui.terminal.taken_terminal import TakenTerminal
@@ -35,7 +35,7 @@ class PaintedApp(App[None]):
             return
         from adam_tui.terminal.driver import TerminalDriver
 
-        memory = taken.memory if taken is not None else ScreenMemory(0, 0, terminal_depth(os.environ))
+        memory = taken.memory if taken is not None else ScreenBuffer(0, 0, terminal_depth(os.environ))
         self.painter = Painter(memory, Line() if is_remote(os.environ) else None)
         super().__init__(driver_class=TerminalDriver)
 

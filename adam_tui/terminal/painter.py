@@ -1,6 +1,6 @@
 """Between Textual and the terminal: Textual says what to paint, the painter sends what the terminal does not show yet.
 
-Textual writes whole widgets, each with its own escapes. Here every cell of an update goes into a `ScreenMemory` first,
+Textual writes whole widgets, each with its own escapes. Here every cell of an update goes into a `ScreenBuffer` first,
 and what is sent is the difference; on a slow line it is sent in pieces, as `Line` has room for them.
 """
 
@@ -19,7 +19,7 @@ from textual.strip import Strip
 from adam_tui.terminal import sgr
 from adam_tui.terminal.cell_strip import CellStrip
 from adam_tui.terminal.flow_control import QUESTION, Line
-from adam_tui.terminal.screen_buffer import ScreenMemory
+from adam_tui.terminal.screen_buffer import ScreenBuffer
 
 _ATTRIBUTES = (
     ("bold", sgr.BOLD),
@@ -36,7 +36,7 @@ _ATTRIBUTES = (
 class Painter:
     """Paints on the terminal that `memory` remembers, over `line` if that is a slow one."""
 
-    def __init__(self, memory: ScreenMemory, line: Line | None = None) -> None:
+    def __init__(self, memory: ScreenBuffer, line: Line | None = None) -> None:
         self.memory = memory
         self.line = line
 

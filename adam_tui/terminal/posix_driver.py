@@ -32,7 +32,7 @@ READ_BYTES = 4096
 ANOTHER_LOOK = 0.1  # seconds between two looks at whether to stop reading
 
 
-class SturdyDriver(LinuxDriver):
+class PosixDriver(LinuxDriver):
     """Ends with the terminal, or with a signal, and leaves it as it was."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def harmless(text: str) -> str:
+def sanitize(text: str) -> str:
     """The text with a question mark for all that a terminal might take for orders; lines stay lines.
 
     That is what Unicode calls other than printable: controls, the marks that turn the direction of writing, characters

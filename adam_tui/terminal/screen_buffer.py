@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from adam_tui.draw.cells import Cells
 from adam_tui.terminal.ansi import Depth
-from adam_tui.terminal.sgr import DEFAULT, RESET, Pen, alike, look, looks, spelled
+from adam_tui.terminal.sgr import DEFAULT, RESET, Pen, encode, look, looks, same_cell
 
 # Going to another column takes four characters or more, so a shorter gap is written over.
 GAP = 3
@@ -19,7 +19,7 @@ _PLAIN = look(DEFAULT, DEFAULT)
 Span = tuple[int, int, int]  # row, first column, column after the last
 
 
-class ScreenMemory:
+class ScreenBuffer:
     """A screen of width × height cells, of which nothing is known at first.
 
     A cell is its characters (one, or with combining marks, "" in the right half of a wide one) and its look.
@@ -107,7 +107,7 @@ class ScreenMemory:
             if self._pen is None:
                 self._pen = Pen()
                 pieces.append(RESET)
-            words, self._pen = spelled(text, seen, self.depth, self._pen)
+            words, self._pen = encode(text, seen, self.depth, self._pen)
             pieces.append(words)
             self._shown[row][start:stop], self._shown_looks[row][start:stop] = text, seen
             # Who knows where the cursor is after characters of which terminals think differently?
@@ -127,7 +127,7 @@ class ScreenMemory:
         found: list[tuple[int, int]] = []
         for i in range(first, end):
             wanted = text[i]
-            if wanted is None or alike(wanted, seen[i], shown[i], shown_looks[i]):
+            if wanted is None or same_cell(wanted, seen[i], shown[i], shown_looks[i]):
                 continue
             if found and i - found[-1][1] <= GAP:
                 found[-1] = found[-1][0], i + 1

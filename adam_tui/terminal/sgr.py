@@ -1,4 +1,4 @@
-"""A row of cells in the words of a terminal (SGR, ECMA-48 8.3.117), spelled with as few bytes as it can be.
+"""A row of cells in the words of a terminal (SGR, ECMA-48 8.3.117), encode with as few bytes as it can be.
 
 A *look* is one number for how a cell looks: ink in its lowest 26 bits, paper in the 26 above, attributes above those. A
 colour is 0xRRGGBB, or one of the terminal's own: `DEFAULT`, or `ENTRY` plus the number of an entry of its palette.
@@ -66,7 +66,7 @@ def parts(look: int) -> Pen:
     return Pen(look & COLOR, look >> COLOR_BITS & COLOR, look >> 2 * COLOR_BITS)
 
 
-def alike(text: str, look: int, other_text: str | None, other_look: int) -> bool:
+def same_cell(text: str, look: int, other_text: str | None, other_look: int) -> bool:
     """Whether two cells are seen as the same: the ink of a blank is not."""
     if text != other_text:
         return False
@@ -76,7 +76,7 @@ def alike(text: str, look: int, other_text: str | None, other_look: int) -> bool
     return not ((look ^ other_look) >> COLOR_BITS & paper_and_more or look >> 2 * COLOR_BITS & REVERSE)
 
 
-def spelled(text: Sequence[str], looks: Sequence[int], depth: Depth, pen: Pen) -> tuple[str, Pen]:
+def encode(text: Sequence[str], looks: Sequence[int], depth: Depth, pen: Pen) -> tuple[str, Pen]:
     """The cells in a row from where the cursor is, by a terminal that now writes with `pen`; and the pen after it."""
     ways = [("", pen)]
     first, end = 0, len(text)

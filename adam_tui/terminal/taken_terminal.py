@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from adam_tui.terminal.screen_buffer import ScreenMemory
+from adam_tui.terminal.screen_buffer import ScreenBuffer
 
 Holder = Literal["picture", "app", "nobody"]
 
@@ -17,6 +17,6 @@ class TakenTerminal:
     `attributes` are its settings from before (termios).
     """
 
-    memory: ScreenMemory
+    memory: ScreenBuffer
     attributes: list[Any]
     holder: Holder = "picture"

@@ -24,7 +24,7 @@ from adam_tui.training.journal import Journal
 LOOK_SECONDS = 0.25
 
 
-class Turn:
+class DeviceQueue:
     """A place in the queue for a device, and later the device; given up at the end of the context.
 
     `device` is the RunSpec's. File systems without locks have no queue: every run goes at once.

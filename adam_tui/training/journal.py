@@ -24,7 +24,7 @@ from adam_tui.runs import system
 from adam_tui.runs.directory import Run
 from adam_tui.runs.protocol import ENDED, Ended, Event, State, parse_json, to_line
 from adam_tui.runs.status import Status
-from adam_tui.training.resource_usage import Gauges
+from adam_tui.training.resource_usage import ResourceUsage
 
 HEARTBEAT_SECONDS = 1.0
 # Orders are looked for between steps; a stat 20 times a second costs nothing and feels immediate.
@@ -44,7 +44,7 @@ class Journal:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.gauges = Gauges()
+        self.gauges = ResourceUsage()
         self.listeners: list[Callable[[Event], None]] = []
         self._figures: dict[str, Any] = {}
         self._device = ""

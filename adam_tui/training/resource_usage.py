@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Gauges:
+class ResourceUsage:
     """The figures of this process, since the last reading."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ def open_writer(folder: Path, step: int) -> Any:
     return SummaryWriter(str(folder), purge_step=step + 1 if step else None)
 
 
-class Board:
+class TensorboardLog:
     """Writes each event's numbers; give its `take` to the journal's listeners."""
 
     def __init__(self, writer: Any) -> None:

@@ -108,7 +108,7 @@ class Training:
         self.saved = time.perf_counter()  # when a checkpoint was last written, or tried to be
         if spec.tensorboard:
             writer = tensorboard_log.open_writer(journal.run.path / "tensorboard", self.progress.step)
-            journal.listeners.append(tensorboard_log.Board(writer).take)
+            journal.listeners.append(tensorboard_log.TensorboardLog(writer).take)
 
     def _still_loading(self, text: str) -> None:
         """A download goes on: show it as the run's state, and end it when told to."""

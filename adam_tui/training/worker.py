@@ -15,7 +15,7 @@ from pathlib import Path
 
 from adam_tui.runs.directory import Run
 from adam_tui.runs.protocol import State
-from adam_tui.training.device_queue import Turn
+from adam_tui.training.device_queue import DeviceQueue
 from adam_tui.training.journal import Journal, note, note_error
 
 # Whoever starts the process closes its input when the run's files are ready for it.
@@ -54,7 +54,7 @@ def _wait(journal: Journal, held: ExitStack) -> tuple[State, str] | None:
         spec = journal.run.spec()
     except ValueError:  # the trainer says what is wrong with it
         return None
-    return held.enter_context(Turn(journal, spec.device)).wait() if spec.queue else None
+    return held.enter_context(DeviceQueue(journal, spec.device)).wait() if spec.queue else None
 
 
 def _train(journal: Journal) -> State:

@@ -1,12 +1,16 @@
-"""What a person can do, in one table a screen: the bindings, the footer, the help and the palette all read it."""
+"""The actions of the program: each screen has one table, which its bindings, footer, help and palette all read.
+
+An action carries the event that its key means, so nothing is looked up by name. The actions that every mode shares
+stand here; those of one mode in its own `actions.py`.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from textual.binding import Binding
 
@@ -41,20 +45,25 @@ _MARK, _MARKS = re.compile(r"\{(\w+)\}"), re.compile(r"(?:\{\w+\})+")
 _WORD = re.compile(r"\w\w")  # "tab" and "f2", but not "⇧←"
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One thing to do. `keys` are Textual's names, joined by commas; the first is the one shown.
+Event_co = TypeVar("Event_co", covariant=True)
+View_contra = TypeVar("View_contra", contravariant=True)
 
-    `event` is what the screen's pure update gets; an action without one has an effect outside the state, and the
-    screen has a method `do_<name>` for it. `group` is the purpose under which the help lists it. `footer` ranks it
-    for the footer (1 is kept longest, 0 never shown there) under the word `short`.
+
+@dataclass(frozen=True, slots=True)
+class Action(Generic[Event_co, View_contra]):
+    """One thing that a user can do. `keys` are Textual's names, joined by commas; the first is the one shown.
+
+    `event` goes to the screen's `update`. An event that depends on what the screen shows (a width, a clock, a file) is
+    given as a function, which makes it from the screen's view of the moment; see `ModeScreen.perform`. `group` is the
+    purpose under which the help lists the action. `footer` ranks it for the footer (1 is kept longest, 0 never shown
+    there) under the word `short`.
     """
 
     name: str
     keys: str
     title: str
     group: str
-    event: Any = None
+    event: Event_co | Callable[[View_contra], Event_co]
     footer: int = 0
     short: str = ""
 
@@ -73,7 +82,7 @@ def shown(keys: str) -> str:
     return " ".join(_SHOWN.get(key) or _sign(key) for key in keys.split(","))
 
 
-def key_names(actions: Iterable[Action]) -> dict[str, str]:
+def key_names(actions: Iterable[Action[Any, Any]]) -> dict[str, str]:
     """Each action's first key as a person reads it, by the action's name: whatever names a key in a text asks here."""
     return {action.name: shown(action.keys.split(",")[0]) for action in actions}
 
@@ -138,3 +147,50 @@ def fitting(keys: list[FooterKey], width: int) -> list[FooterKey]:
             break
         kept.append(key)
     return [key for key in keys if key in kept]
+
+
+# The events of the actions that every mode shares. The application carries them out.
+
+
+@dataclass(frozen=True, slots=True)
+class ShowMode:
+    """Switch to a mode, by its name."""
+
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowHelp:
+    """Open the list of keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowPalette:
+    """Open the search over all actions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repaint:
+    """Send the whole screen to the terminal again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """Leave the program."""
+
+
+AppEvent = ShowMode | ShowHelp | ShowPalette | Repaint | Quit
+
+MODES: tuple[tuple[str, str, str], ...] = (  # key, name, title
+    ("1", "playground", "Playground"),
+    ("2", "train", "Train"),
+    ("3", "learn", "Learn"),
+)
+
+SHARED_ACTIONS: tuple[Action[AppEvent, Any], ...] = (
+    *(Action(f"mode_{name}", key, f"Go to {title}", "Everywhere", ShowMode(name)) for key, name, title in MODES),
+    Action("help", "question_mark,f1", "Show the keys", "Everywhere", ShowHelp(), footer=2, short="keys"),
+    Action("palette", "ctrl+p", "Search all actions", "Everywhere", ShowPalette()),
+    Action("repaint", "ctrl+l", "Paint the screen anew", "Everywhere", Repaint()),
+    Action("quit", "q", "Quit; runs in training go on", "Everywhere", Quit(), footer=9, short="quit"),
+)

@@ -17,12 +17,12 @@ from adam_tui.draw.palette import Palette
 from adam_tui.terminal.environment import is_console, terminal_depth
 from adam_tui.terminal.painted_app import PaintedApp
 from adam_tui.terminal.plain_terminal import PlainTerminal
-from adam_tui.terminal.sanitize import harmless
+from adam_tui.terminal.sanitize import sanitize
 from adam_tui.terminal.type_ahead import TypeAhead
-from adam_tui.ui.actions import key_names
+from adam_tui.ui.actions import SHARED_ACTIONS, AppEvent, Quit, Repaint, ShowHelp, ShowMode, ShowPalette, key_names
 from adam_tui.ui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.ui.keymap import checked, with_keys
-from adam_tui.ui.mode_screen import SHARED_ACTIONS, ModeScreen
+from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
@@ -30,7 +30,7 @@ from adam_tui.ui.theme import NO_LINE, css_variables, palette_of, themes
 from adam_tui.ui.theme_names import DEFAULT_THEME, bands_of, wanted_theme
 
 if TYPE_CHECKING:
-    from adam_tui.engine.presets import Exhibit
+    from adam_tui.engine.presets import Preset
     from adam_tui.engine.scenario import Lane
     from adam_tui.terminal.taken_terminal import TakenTerminal
     from adam_tui.ui.caption import Finale
@@ -132,7 +132,7 @@ class AdamApp(PaintedApp):
 
     def notify(self, message: str, **options: Any) -> None:
         """Textual's; the message is shown as it stands, for names and errors may hold markup and worse."""
-        super().notify(harmless(message), **options | {"markup": False})
+        super().notify(sanitize(message), **options | {"markup": False})
 
     def on_mount(self) -> None:
         """What there is to do and to say once the first mode is shown."""
@@ -176,32 +176,36 @@ class AdamApp(PaintedApp):
             self.install_screen(self._screens[mode], mode)
         return self._screens[mode]
 
-    def open_exhibits(self, exhibits: Sequence[Exhibit], at: int = 0, finale: Finale | None = None) -> None:
+    def open_presets(self, presets: Sequence[Preset], at: int = 0, finale: Finale | None = None) -> None:
         """Show a named scenario in the playground, with its caption and the others one key away.
 
         The stop after the last one is the finale, in the training mode.
         """
-        if at < len(exhibits):
+        if at < len(presets):
             self.show_mode("playground")
         playground = self._kept("playground")
         assert isinstance(playground, PlaygroundScreen)
-        playground.dispatch(Open(tuple(exhibits), at, finale))
-        if at == len(exhibits):
+        playground.dispatch(Open(tuple(presets), at, finale))
+        if at == len(presets):
             self.show_finale()
 
     def show_finale(self) -> None:
         """The tour's last stop: the training mode, with a line on what to do there."""
         from adam_tui.ui.train.events import Teach
 
-        tour = self.tour
+        tour = self._playground_state
         self.show_mode("train")
         training = self._screens["train"]
         assert isinstance(training, ModeScreen)
         training.dispatch(Teach(f"{tour.stop + 1}/{tour.stops}", tour.finale))
 
     @property
-    def tour(self) -> PlaygroundState:
-        """The playground's state: which scenarios are open in it, and which of them is shown."""
+    def tour(self) -> tuple[tuple[Preset, ...], int]:
+        """The presets that are open in the playground, and the index of the one shown."""
+        return self._playground_state.tour, self._playground_state.stop
+
+    @property
+    def _playground_state(self) -> PlaygroundState:
         playground = self._screens.get("playground")
         return playground.state if isinstance(playground, PlaygroundScreen) else self._state
 
@@ -237,36 +241,29 @@ class AdamApp(PaintedApp):
         """Switch to a mode by a click on the top line."""
         self.show_mode(mode)
 
-    def do_mode_playground(self) -> None:
-        """1."""
-        self.show_mode("playground")
+    def carry_out(self, event: AppEvent) -> None:
+        """Carry out an action that every mode shares."""
+        match event:
+            case ShowMode(mode):
+                self.show_mode(mode)
+            case ShowHelp():
+                self._show_help()
+            case ShowPalette():
+                self._show_palette()
+            case Repaint():
+                self.repaint()
+            case Quit():
+                self.exit()  # a training run goes on without the app
 
-    def do_mode_train(self) -> None:
-        """2."""
-        self.show_mode("train")
-
-    def do_mode_learn(self) -> None:
-        """3."""
-        self.show_mode("learn")
-
-    def do_help(self) -> None:
-        """?."""
+    def _show_help(self) -> None:
         from adam_tui.ui.help import Help
 
         assert isinstance(self.screen, ModeScreen)
         self.push_screen(Help(self.screen))
 
-    def do_palette(self) -> None:
-        """ctrl+p."""
+    def _show_palette(self) -> None:
         from adam_tui.ui.command_palette import CommandPalette, entries
 
         assert isinstance(self.screen, ModeScreen)
-        self.push_screen(CommandPalette(entries(self, self.screen)), lambda entry: entry.act() if entry else None)
-
-    def do_repaint(self) -> None:
-        """Ctrl+l: when something else has written on the terminal."""
-        self.repaint()
-
-    def do_quit(self) -> None:
-        """Q: training goes on without us."""
-        self.exit()
+        found = entries(self.screen, self.available_themes, self.choose_theme)
+        self.push_screen(CommandPalette(found), lambda entry: entry.act() if entry else None)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,35 +13,32 @@ from textual.content import Content
 from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
-from adam_tui.ui.actions import key_names
+from adam_tui.ui.actions import MODES, SHARED_ACTIONS, ShowMode, key_names
 from adam_tui.ui.dialogs import Window
 from adam_tui.ui.keymap import tables, with_keys
-from adam_tui.ui.mode_screen import MODES, SHARED_ACTIONS, ModeScreen
+from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.search import Entry, highlights, ranked
-from adam_tui.ui.synonyms import OTHER_WORDS, THEMES
+from adam_tui.ui.synonyms import SYNONYMS, THEMES
 from adam_tui.ui.theme_names import PREFIX
-
-if TYPE_CHECKING:
-    from adam_tui.ui.app import AdamApp
 
 WIDEST, MARGIN = 84, 8  # columns of the window, and of the screen beside it
 AROUND = 6  # rows beside those of the list: a margin, the frame, the line to type in, a gap
 NOTHING = "nothing is called so; try a word such as noise, theme, export, undo"
 
 
-def entries(app: AdamApp, screen: ModeScreen) -> list[Entry]:
-    """What can be done in the mode that is shown, everywhere, and in the other modes; then the themes."""
+def entries(screen: ModeScreen, themes: Iterable[str], choose_theme: Callable[[str], None]) -> list[Entry]:
+    """The actions of the mode that is shown, the shared ones, and those of the other modes; then the themes."""
 
     def do(name: str) -> Callable[[], None]:
         return partial(screen.action_perform, name)
 
     found = [
-        Entry(action.title, action.shown_keys, action.group, OTHER_WORDS.get(action.name, ""), do(action.name))
+        Entry(action.title, action.shown_keys, action.group, SYNONYMS.get(action.name, ""), do(action.name))
         for action in screen.actions
     ]
-    names = sorted(app.available_themes, key=lambda name: (not name.startswith(PREFIX), name))
-    found += [Entry(f"Theme: {name}", "", "remembered", THEMES, partial(app.choose_theme, name)) for name in names]
-    modes = key_names(with_keys(SHARED_ACTIONS, app.keys))
+    names = sorted(themes, key=lambda name: (not name.startswith(PREFIX), name))
+    found += [Entry(f"Theme: {name}", "", "remembered", THEMES, partial(choose_theme, name)) for name in names]
+    modes = key_names(with_keys(SHARED_ACTIONS, screen.host.keys))
     for (_, mode, title), table in zip(MODES, tables().values(), strict=True):
         if mode != screen.MODE:
             found += [
@@ -50,11 +46,11 @@ def entries(app: AdamApp, screen: ModeScreen) -> list[Entry]:
                     f"{title}: {action.title}",
                     f"{modes[f'mode_{mode}']} {action.shown_keys.split(' ')[0]}",
                     f"goes to {title}",
-                    OTHER_WORDS.get(action.name, ""),
-                    partial(app.show_mode, mode),
+                    SYNONYMS.get(action.name, ""),
+                    partial(screen.host.carry_out, ShowMode(mode)),
                     here=False,
                 )
-                for action in with_keys(table, app.keys)
+                for action in with_keys(table, screen.host.keys)
             ]
     return found
 

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen, ScreenResultType
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
-from adam_tui.terminal.sanitize import harmless
+from adam_tui.terminal.sanitize import sanitize
 
 
 class Window(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
@@ -40,7 +40,7 @@ class AskText(Window[str | None]):
     def compose(self) -> ComposeResult:
         """A frame with the input, a hint, and room for what is wrong."""
         with Vertical(classes="dialog") as frame:
-            frame.border_title = Content(harmless(self._title))
+            frame.border_title = Content(sanitize(self._title))
             frame.border_subtitle = "enter set · esc cancel"
             yield Input(value=self._value, select_on_focus=True)
             yield Label(self._hint, classes="hint", markup=False)
@@ -85,8 +85,8 @@ class Choose(Window[str | None]):
     def compose(self) -> ComposeResult:
         """The text, and a line an answer."""
         with Vertical(classes="dialog") as frame:
-            frame.border_title = Content(harmless(self._title))
-            yield Label(harmless(self._text), markup=False)
+            frame.border_title = Content(sanitize(self._title))
+            yield Label(sanitize(self._text), markup=False)
             for key, value, words in (*self._answers, ("esc", "", "cancel")):
                 action = f"screen.dismiss('{value}')" if value else "screen.dismiss(None)"
                 yield Label(
@@ -110,9 +110,9 @@ class ShowText(Window[None]):
     def compose(self) -> ComposeResult:
         """The text in a frame that scrolls."""
         with VerticalScroll(classes="dialog text") as frame:
-            frame.border_title = Content(harmless(self._title))
+            frame.border_title = Content(sanitize(self._title))
             frame.border_subtitle = "↑↓ scroll · esc close"
-            yield Static(Content(harmless(self._text)))
+            yield Static(Content(sanitize(self._text)))
 
     def on_mount(self) -> None:
         """Show the end, and let the arrow keys scroll at once."""
@@ -136,7 +136,7 @@ class Pick(Window[str | None]):
     def compose(self) -> ComposeResult:
         """The list, and room for a detail."""
         with Vertical(classes="dialog pick") as frame:
-            frame.border_title = Content(harmless(self._title))
+            frame.border_title = Content(sanitize(self._title))
             frame.border_subtitle = "↑↓ choose · enter open · esc cancel"
             yield OptionList(*(Option(Content(title), id=value) for value, title, _ in self._items))
             yield Label("", classes="hint", markup=False)

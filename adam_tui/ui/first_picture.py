@@ -1,6 +1,6 @@
 """The contour before the app: painted as soon as it is drawn, while Textual is still being loaded.
 
-It is the app's own first picture, in its place and its colours, and the app goes on with the `ScreenMemory` that it was
+It is the app's own first picture, in its place and its colours, and the app goes on with the `ScreenBuffer` that it was
 painted with: so the app sends the rest of its screen, and not the contour again. Keys are neither echoed nor lost from
 then on; the app reads them when it is there. However it ends before that, the terminal is as it was.
 
@@ -29,7 +29,7 @@ from adam_tui.terminal.environment import (
     is_remote,
     terminal_depth,
 )
-from adam_tui.terminal.screen_buffer import ScreenMemory
+from adam_tui.terminal.screen_buffer import ScreenBuffer
 from adam_tui.terminal.sgr import RESET
 from adam_tui.terminal.taken_terminal import TakenTerminal
 from adam_tui.ui.config import Config
@@ -52,7 +52,7 @@ def first_picture(state: PlaygroundState, config: Config, mode: str, *, ascii: b
     if palette is None or width < MIN_WIDTH or height < MIN_HEIGHT:
         yield None
         return
-    memory = ScreenMemory(width, height, terminal_depth(os.environ))
+    memory = ScreenBuffer(width, height, terminal_depth(os.environ))
     row, column, columns, rows = contour_region(width, height, hinted=bool(hint(state)[0]))
     try:
         cells = contour(state, columns, rows, palette)
@@ -76,7 +76,7 @@ def _palette(config: Config, environ: Mapping[str, str]) -> Palette | None:
 
 
 @contextlib.contextmanager
-def _taken(memory: ScreenMemory) -> Iterator[TakenTerminal]:
+def _taken(memory: ScreenBuffer) -> Iterator[TakenTerminal]:
     """Show what the memory has, in a terminal that echoes nothing, until the end of the block."""
     import termios
 

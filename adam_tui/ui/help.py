@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import combinations, pairwise
 from textwrap import wrap
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -13,9 +13,9 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from adam_tui.ui.actions import Action, KeyGroup, KeyRow
+from adam_tui.ui.actions import MODES, Action, KeyGroup, KeyRow
 from adam_tui.ui.dialogs import Window
-from adam_tui.ui.mode_screen import MODES, ModeScreen
+from adam_tui.ui.mode_screen import ModeScreen
 
 MOST_COLUMNS = 4
 GAP, BETWEEN = 3, 2  # columns between two columns of keys, and between a key and its words
@@ -23,9 +23,9 @@ FEWEST_WORDS = 30  # columns that words need where there is more than one column
 AROUND, ABOVE = 6, 2  # columns and rows that the window's frame, padding and scroll bar take
 
 
-def by_purpose(actions: Iterable[Action]) -> list[KeyGroup]:
+def by_purpose(actions: Iterable[Action[Any, Any]]) -> list[KeyGroup]:
     """The actions by their group, in order; those that differ in one word share a line: "Zoom in / out"."""
-    groups: dict[str, list[list[Action]]] = {}
+    groups: dict[str, list[list[Action[Any, Any]]]] = {}
     for action in actions:
         rows = groups.setdefault(action.group, [])
         if rows and _differ_in(rows[-1][0].title, action.title) is not None and _same_place(rows[-1], action):
@@ -42,12 +42,12 @@ def _differ_in(title: str, other: str) -> int | None:
     return places[0] if len(a) == len(b) > 1 and len(places) == 1 else None
 
 
-def _same_place(row: Sequence[Action], action: Action) -> bool:
+def _same_place(row: Sequence[Action[Any, Any]], action: Action[Any, Any]) -> bool:
     """Whether an action differs from all of a row in the same word."""
     return len({_differ_in(a.title, b.title) for a, b in combinations((*row, action), 2)}) == 1
 
 
-def _row(actions: Sequence[Action]) -> KeyRow:
+def _row(actions: Sequence[Action[Any, Any]]) -> KeyRow:
     first = actions[0]
     several = any("," in action.keys for action in actions)
     keys = (" / " if several else " ").join(action.shown_keys for action in actions)

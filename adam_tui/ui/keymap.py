@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from textual.keys import Keys, _character_to_key
 
-from adam_tui.ui.actions import Action, key_names, shown
+from adam_tui.ui.actions import SHARED_ACTIONS, Action, key_names, shown
 
 # What every mode has is not in the modes' own tables.
-Tables = Mapping[str, Sequence[Action]]
+Tables = Mapping[str, Sequence[Action[Any, Any]]]
 _NAMED = {key.value for key in Keys}
 
 
-def checked(keys: Mapping[str, str], shared: Sequence[Action]) -> tuple[dict[str, str], list[str]]:
+def checked(keys: Mapping[str, str], shared: Sequence[Action[Any, Any]]) -> tuple[dict[str, str], list[str]]:
     """The keys that can be used, by action, in Textual's long names; and one sentence for each that cannot."""
     if not keys:
         return {}, []
@@ -42,15 +43,13 @@ def checked(keys: Mapping[str, str], shared: Sequence[Action]) -> tuple[dict[str
     return usable, problems
 
 
-def with_keys(actions: Iterable[Action], keys: Mapping[str, str]) -> tuple[Action, ...]:
+def with_keys(actions: Iterable[Action[Any, Any]], keys: Mapping[str, str]) -> tuple[Action[Any, Any], ...]:
     """The table with the keys that were set."""
     return tuple(replace(action, keys=keys[action.name]) if action.name in keys else action for action in actions)
 
 
 def all_key_names(keys: Mapping[str, str]) -> dict[str, str]:
     """The key of every action of every mode, for texts that speak of other modes than their own."""
-    from adam_tui.ui.mode_screen import SHARED_ACTIONS
-
     return key_names(with_keys((*(action for table in tables().values() for action in table), *SHARED_ACTIONS), keys))
 
 
@@ -59,7 +58,7 @@ def _is_key(key: str) -> bool:
     return key in _NAMED or base in _NAMED or len(base) == 1 or base.replace("_", "").isalpha()
 
 
-def tables() -> dict[str, Sequence[Action]]:
+def tables() -> dict[str, Sequence[Action[Any, Any]]]:
     """Each mode's own table, by the mode's title. Loads all of them."""
     from adam_tui.ui.learn.actions import ACTIONS as LEARN
     from adam_tui.ui.playground.actions import ACTIONS as PLAYGROUND

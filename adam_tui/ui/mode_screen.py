@@ -1,11 +1,15 @@
-"""What all modes have in common: the top line, the footer, the table of actions, and the word on a tiny terminal."""
+"""The base of every mode: the top line, the footer, the table of actions, and one way from a key to the screen.
+
+A key names an `Action`; its event goes to the mode's pure `update`, which returns the next state and the effects; the
+screen shows the state and carries the effects out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
@@ -14,32 +18,19 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from adam_tui.ui.actions import Action, FooterKey, KeyGroup, key_names, with_keys_named
+from adam_tui.ui.actions import MODES, SHARED_ACTIONS, Action, FooterKey, KeyGroup, key_names, with_keys_named
+from adam_tui.ui.host import Host
 from adam_tui.ui.keymap import with_keys
 from adam_tui.ui.layout import MIN_HEIGHT, MIN_WIDTH
 from adam_tui.ui.widgets.key_line import KeyLine
 from adam_tui.ui.widgets.tabs_line import TabsLine
-
-MODES: tuple[tuple[str, str, str], ...] = (
-    ("1", "playground", "Playground"),
-    ("2", "train", "Train"),
-    ("3", "learn", "Learn"),
-)
-
-SHARED_ACTIONS: tuple[Action, ...] = (
-    *(Action(f"mode_{name}", key, f"Go to {title}", "Everywhere") for key, name, title in MODES),
-    Action("help", "question_mark,f1", "Show the keys", "Everywhere", footer=2, short="keys"),
-    Action("palette", "ctrl+p", "Search all actions", "Everywhere"),
-    Action("repaint", "ctrl+l", "Paint the screen anew", "Everywhere"),
-    Action("quit", "q", "Quit; runs in training go on", "Everywhere", footer=9, short="quit"),
-)
 
 
 class ModeScreen(Screen[None]):
     """A mode of the program. A subclass names its `MODE` and its `ACTIONS`, and composes its body."""
 
     MODE: ClassVar[str] = ""
-    ACTIONS: ClassVar[tuple[Action, ...]] = ()
+    ACTIONS: ClassVar[tuple[Action[Any, Any], ...]] = ()
     AUTO_FOCUS = ""
     ESCAPE_TO_MINIMIZE = False
 
@@ -80,9 +71,9 @@ class ModeScreen(Screen[None]):
         self.query_one(KeyLine).show(self._footer())
 
     @property
-    def actions(self) -> tuple[Action, ...]:
+    def actions(self) -> tuple[Action[Any, Any], ...]:
         """All that can be done here, with the keys as they are set."""
-        return with_keys((*self.ACTIONS, *SHARED_ACTIONS), self._keys)
+        return with_keys((*self.ACTIONS, *SHARED_ACTIONS), self.host.keys)
 
     @cached_property
     def key_names(self) -> Mapping[str, str]:
@@ -94,8 +85,9 @@ class ModeScreen(Screen[None]):
         return with_keys_named(text, self.key_names)
 
     @property
-    def _keys(self) -> Mapping[str, str]:
-        return self.app.keys  # type: ignore[attr-defined, no-any-return]
+    def host(self) -> Host:
+        """The application, as a mode sees it."""
+        return cast(Host, self.app)
 
     def _footer(self) -> list[FooterKey]:
         return [replace(key, keys=self.named(key.keys)) for key in self.footer_keys()]
@@ -108,22 +100,34 @@ class ModeScreen(Screen[None]):
         """Draw everything anew, in the colours of another theme; a subclass with pictures has its own."""
 
     def action_perform(self, name: str) -> None:
-        """Do what the table says under this name; of two quick clicks, the second may be meant for the mode before."""
-        action = next((a for a in (*self.ACTIONS, *SHARED_ACTIONS) if a.name == name), None)
-        if action is None:
+        """Perform an action by its name; a name of another mode is ignored (a second quick click may carry one)."""
+        shared = next((action for action in SHARED_ACTIONS if action.name == name), None)
+        own = next((action for action in self.ACTIONS if action.name == name), None)
+        if shared is not None:
+            assert not callable(shared.event)
+            self.host.carry_out(shared.event)
+        elif own is not None:
+            self.perform(own)
+
+    def perform(self, action: Action[Any, Any]) -> None:
+        """Make the action's event, from what the screen shows now where it depends on that, and dispatch it."""
+        if action.event is None:  # TRANSITION: until each mode's table is typed
+            effect = self.effect(action.name)
+            if effect is not None:
+                effect()
             return
-        if action.event is not None:
-            self.dispatch(action.event)
-        else:
-            effect = self.effect(name) or getattr(self.app, f"do_{name}")
-            effect()
+        self.dispatch(action.event(self.view()) if callable(action.event) else action.event)
+
+    def view(self) -> Any:
+        """What an event may depend on beside the state: widths, the time, file contents. A mode defines its own."""
+        return None
 
     def effect(self, name: str) -> Callable[[], None] | None:
-        """What an action without an event does here; None when it is the app's."""
+        """TRANSITION: the function of an action without an event."""
         return getattr(self, f"do_{name}", None)
 
-    def dispatch(self, event: object) -> None:
-        """Take an event to the screen's state; a subclass with a state has its own."""
+    def dispatch(self, event: Any) -> None:
+        """Take an event to the state and carry out the effects; each mode defines its own."""
         raise LookupError(f"{type(self).__name__} has no state for {event!r}")
 
     def dismiss(self, result: None = None) -> AwaitComplete:

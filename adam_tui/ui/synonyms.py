@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 # fmt: off
-OTHER_WORDS: Mapping[str, str] = {
+SYNONYMS: Mapping[str, str] = {
     # Everywhere
     "mode_playground": "switch mode screen plot contour race surface back start home",
     "mode_train": "switch mode screen mnist network training runs digits cnn",

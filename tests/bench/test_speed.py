@@ -6,7 +6,7 @@ from bench import engine_speed
 from adam_tui.draw.palette import DARK
 from adam_tui.engine import trajectory
 from adam_tui.engine.surfaces import surface
-from adam_tui.terminal.screen_buffer import ScreenMemory
+from adam_tui.terminal.screen_buffer import ScreenBuffer
 from adam_tui.ui.playground import view
 
 pytestmark = pytest.mark.benchmark(warmup=True)
@@ -40,7 +40,7 @@ def test_a_whole_contour_written(benchmark):
     cells = view.contour(engine_speed.race(500), 72, 35, DARK)
 
     def written():
-        memory = ScreenMemory(72, 35)
+        memory = ScreenBuffer(72, 35)
         memory.put_cells(0, 0, cells)
         return memory.changes()
 

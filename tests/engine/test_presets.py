@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adam_tui.engine.presets import GALLERY, Exhibit
+from adam_tui.engine.presets import PRESETS, Preset
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import Trajectory, start_of, trajectories
@@ -17,11 +17,11 @@ CLAIMS: dict[str, Callable[..., None]] = {}
 SENTENCES = 140
 TITLE = 34
 
-every_exhibit = pytest.mark.parametrize("exhibit", GALLERY.values(), ids=GALLERY.keys())
+every_exhibit = pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS.keys())
 
 
 def claim(name: str):
-    """Register what an exhibit's sentence says; the function is given the paths of its lanes."""
+    """Register what an preset's sentence says; the function is given the paths of its lanes."""
 
     def register(check):
         CLAIMS[name] = check
@@ -31,42 +31,42 @@ def claim(name: str):
 
 
 @every_exhibit
-def test_the_sentence_is_true(exhibit: Exhibit) -> None:
-    CLAIMS[exhibit.name](*trajectories(exhibit.scenario))
+def test_the_sentence_is_true(preset: Preset) -> None:
+    CLAIMS[preset.name](*trajectories(preset.scenario))
 
 
 def test_there_is_a_claim_for_every_exhibit_and_no_other() -> None:
-    assert CLAIMS.keys() == GALLERY.keys()
-    assert len(GALLERY) >= 12
+    assert CLAIMS.keys() == PRESETS.keys()
+    assert len(PRESETS) >= 12
 
 
 @every_exhibit
-def test_an_exhibit_fits_its_panel_and_is_named_like_a_flag(exhibit: Exhibit) -> None:
-    assert GALLERY[exhibit.name] is exhibit
-    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", exhibit.name)
-    assert 0 < len(exhibit.title) <= TITLE
-    assert 0 < len(exhibit.sentence) <= SENTENCES
-    assert exhibit.sentence.endswith(".")
-    assert re.search(r"\b(1[5-9]|20)\d\d\b", exhibit.source), "a source has a year"
-    assert exhibit.look_at is None or 0 <= exhibit.look_at <= exhibit.scenario.steps
+def test_an_exhibit_fits_its_panel_and_is_named_like_a_flag(preset: Preset) -> None:
+    assert PRESETS[preset.name] is preset
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", preset.name)
+    assert 0 < len(preset.title) <= TITLE
+    assert 0 < len(preset.sentence) <= SENTENCES
+    assert preset.sentence.endswith(".")
+    assert re.search(r"\b(1[5-9]|20)\d\d\b", preset.source), "a source has a year"
+    assert preset.look_at is None or 0 <= preset.look_at <= preset.scenario.steps
 
 
 def test_no_two_exhibits_are_the_same() -> None:
     for field in ("title", "sentence", "scenario"):
-        assert len({getattr(exhibit, field) for exhibit in GALLERY.values()}) == len(GALLERY)
+        assert len({getattr(preset, field) for preset in PRESETS.values()}) == len(PRESETS)
 
 
 @every_exhibit
-def test_an_exhibit_survives_json_and_its_lanes_their_flags(exhibit: Exhibit) -> None:
-    scenario = exhibit.scenario
+def test_an_exhibit_survives_json_and_its_lanes_their_flags(preset: Preset) -> None:
+    scenario = preset.scenario
     assert Scenario.from_json(json.loads(json.dumps(scenario.to_json()))) == scenario
     assert [Lane.parse(lane.to_flag()) for lane in scenario.lanes] == list(scenario.lanes)
 
 
 @every_exhibit
-def test_each_lane_gets_to_the_step_to_look_at(exhibit: Exhibit) -> None:
-    if exhibit.look_at is not None and exhibit.name != "warm-up":  # whose point is that one lane is thrown out
-        assert all(path.last >= exhibit.look_at for path in trajectories(exhibit.scenario))
+def test_each_lane_gets_to_the_step_to_look_at(preset: Preset) -> None:
+    if preset.look_at is not None and preset.name != "warm-up":  # whose point is that one lane is thrown out
+        assert all(path.last >= preset.look_at for path in trajectories(preset.scenario))
 
 
 # --- Reading paths ------------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def _(long, short):
     assert long.converged_at is not None
     assert (lengths(long)[long.converged_at :] < 1e-4).all()
     for steps in (600, 6000):  # "never": neither ten times later
-        later = trajectories(replace(GALLERY["beta2-too-small"].scenario, steps=steps))[1]
+        later = trajectories(replace(PRESETS["beta2-too-small"].scenario, steps=steps))[1]
         assert later.converged_at is None
         assert np.median(lengths(later)[-50:]) > 0.01
     assert short.diverged_at is None
@@ -215,10 +215,10 @@ def _(adam, amsgrad):
     assert adam.losses[-1] > 10 * amsgrad.losses[-1]
     # "short memory": the same Adam at torch.optim's β2 finds the way.
     remembers = Lane.of("adam", {"lr": 0.02, "beta1": 0})
-    [path] = trajectories(replace(GALLERY["reddi"].scenario, lanes=(remembers,)))
+    [path] = trajectories(replace(PRESETS["reddi"].scenario, lanes=(remembers,)))
     assert path.positions[-1, 0] < -1.0
     # The numbers of the paper: C = 3, β1 = 0, β2 = 1 / (1 + C²).
-    assert [GALLERY["reddi"].scenario.lanes[0][name] for name in ("beta1", "beta2")] == [0, 1 / (1 + 3**2)]
+    assert [PRESETS["reddi"].scenario.lanes[0][name] for name in ("beta1", "beta2")] == [0, 1 / (1 + 3**2)]
     assert [SURFACES["reddi"].gradient_at(t, np.zeros(2))[0] for t in (1, 2, 3, 4)] == [3, -1, -1, 3]
 
 
@@ -235,7 +235,7 @@ def _(l2, decoupled):
 @claim("lion-signs")
 def _(lion, calmed):
     assert np.abs(steps_of(lion)) == pytest.approx(np.full((400, 2), 0.05))
-    [forever] = trajectories(replace(GALLERY["lion-signs"].scenario, lanes=(Lane.parse("lion:lr=0.05"),), steps=4000))
+    [forever] = trajectories(replace(PRESETS["lion-signs"].scenario, lanes=(Lane.parse("lion:lr=0.05"),), steps=4000))
     late = forever.positions[300:]
     assert np.abs(late).max() < 0.051
     assert (late[1:] * late[:-1] <= 1e-9).all(), "on the other side, or at the bottom, with every step"
@@ -250,7 +250,7 @@ def _(lion, calmed):
 @claim("constant-step")
 def _(constant, cosine):
     for seed in range(3):
-        constant, cosine = trajectories(replace(GALLERY["constant-step"].scenario, seed=seed))
+        constant, cosine = trajectories(replace(PRESETS["constant-step"].scenario, seed=seed))
         quarters = [np.median(part) / 0.1 for part in np.split(lengths(constant)[200:], 6)]
         assert quarters == pytest.approx([0.25] * 6, abs=0.09)
         assert np.mean(quarters) == pytest.approx(0.25, abs=0.03)
@@ -262,7 +262,7 @@ def _(constant, cosine):
 @claim("noise-floor")
 def _(large, small):
     for seed in range(3):
-        paths = trajectories(replace(GALLERY["noise-floor"].scenario, seed=seed, steps=20_000))
+        paths = trajectories(replace(PRESETS["noise-floor"].scenario, seed=seed, steps=20_000))
         large, small = (path.losses[300:].mean() for path in paths)
         assert small / large == pytest.approx(0.1, abs=0.03)
 
@@ -270,7 +270,7 @@ def _(large, small):
 @claim("averaging")
 def _(plain, averaged):
     for seed in range(3):
-        paths = trajectories(replace(GALLERY["averaging"].scenario, seed=seed, steps=20_000))
+        paths = trajectories(replace(PRESETS["averaging"].scenario, seed=seed, steps=20_000))
         plain, averaged = (np.median(lengths(path)[300:]) for path in paths)
         assert averaged / plain == pytest.approx(0.25, abs=0.04)
         plain, averaged = (path.positions[300:].std() for path in paths)
@@ -302,7 +302,7 @@ def _(descent, momentum, nesterov, rmsprop, adam):
         x, y = path.positions[:3].T
         assert np.abs(y - x * x).min() < 0.1, "in the valley within two steps"
     goal = SURFACES["rosenbrock"].minima[0]
-    along = abs(start_of(GALLERY["rosenbrock-race"].scenario)[0] - goal[0])
+    along = abs(start_of(PRESETS["rosenbrock-race"].scenario)[0] - goal[0])
     assert descent.positions[-1, 0] + 1.5 < 0.2 * along
     for path in (momentum, adam):
         assert distance(path, path.last, goal) < 0.2

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adam_tui.history.metrics_reader import MOST_PLACES, Losses, Places, Reader, told
+from adam_tui.history.metrics_reader import MOST_PLACES, Losses, OffsetIndex, Reader, told
 from adam_tui.runs.protocol import Checkpointed, Paused, RunSpec, Started, Steps, from_line, to_line
 
 SPEC = RunSpec()
@@ -95,7 +95,7 @@ def test_of_a_run_whose_losses_nobody_looks_at_the_last_two_lines_are_read(made_
 
 
 def test_places_are_few_and_near():
-    places, offset = Places(), 0
+    places, offset = OffsetIndex(), 0
     offsets = []
     for step in range(1, 2_000_000, 100):
         offsets.append(offset)

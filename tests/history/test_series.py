@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from adam_tui.history.series import MOST_MOMENTS, Clock, Epochs, Growing
+from adam_tui.history.series import MOST_MOMENTS, Epochs, GrowableArray, WorkClock
 from adam_tui.runs.protocol import Epoch
 
 
 def test_an_array_grows_at_its_end_and_is_cut_at_both():
-    growing = Growing(np.float64)
+    growing = GrowableArray(np.float64)
     for first in range(0, 1000, 10):
         growing.extend(np.arange(first, first + 10.0))
     growing.cut(500)
@@ -19,14 +19,14 @@ def test_an_array_grows_at_its_end_and_is_cut_at_both():
 
 
 def test_a_table_grows_by_columns():
-    table = Growing(np.float64, 2)
+    table = GrowableArray(np.float64, 2)
     for i in range(100):
         table.extend(np.array([[i], [-i]]))
     assert table.values[:, [0, 99]].tolist() == [[0, 99], [0, -99]]
 
 
 def test_a_clock_of_any_length_stays_small_and_knows_its_newest_moment():
-    clock, rng = Clock(), np.random.default_rng(0)
+    clock, rng = WorkClock(), np.random.default_rng(0)
     seconds = np.cumsum(rng.uniform(0.2, 0.3, size=345_600))  # a day, four moments a second
     steps = np.arange(50.0, 50 * len(seconds) + 1, 50)
     for first in range(0, len(steps), 997):
@@ -41,7 +41,7 @@ def test_a_clock_of_any_length_stays_small_and_knows_its_newest_moment():
 
 
 def test_a_clock_takes_no_moment_twice():
-    clock = Clock()
+    clock = WorkClock()
     clock.tick(np.array([10.0, 20.0]), np.array([1.0, 2.0]))
     clock.tick(np.array([15.0, 20.0, 30.0]), np.array([9.0, 9.0, 3.0]))
     assert clock.seconds(np.array([15.0, 30.0])).tolist() == [1.5, 3.0]

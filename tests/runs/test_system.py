@@ -337,6 +337,6 @@ def test_nothing_of_unix_is_needed_to_import_the_training_processs_modules():
         devices.sys.platform = gauges.sys.platform = "win32"
         assert devices.device_key("cpu") == "cpu"
         assert gauges.cores() > 0
-        assert gauges.Gauges().read()["memory_bytes"] is None
+        assert gauges.ResourceUsage().read()["memory_bytes"] is None
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)

@@ -10,7 +10,7 @@ import pytest
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import MARKERS
 from adam_tui.engine.optimizers import OPTIMIZERS
-from adam_tui.engine.presets import GALLERY
+from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.surfaces import SURFACES
 from adam_tui.terminal.ansi import (
     ASCII_SHADES,
@@ -210,7 +210,7 @@ def test_axes_and_states_have_ascii_likenesses():
 def test_every_sign_of_the_texts_has_an_ascii_likeness():
     rules = [text for each in OPTIMIZERS.values() for text in (each.title, *each.rule)]
     knobs = [text for each in OPTIMIZERS.values() for knob in each.knobs for text in (knob.symbol, knob.meaning)]
-    scenes = [text for each in GALLERY.values() for text in (each.title, each.sentence)]
+    scenes = [text for each in PRESETS.values() for text in (each.title, each.sentence)]
     surfaces = [text for each in SURFACES.values() for text in (each.title, each.note)]
     signs = {sign for sign in "".join([*rules, *knobs, *scenes, *surfaces]) if not unicodedata.combining(sign)}
     assert [sign for sign in signs if to_ascii(sign) == "?" and sign != "?"] == []

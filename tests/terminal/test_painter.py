@@ -13,7 +13,7 @@ from textual.geometry import Size
 from adam_tui.terminal import sgr
 from adam_tui.terminal.flow_control import FIRST, QUESTION, Line
 from adam_tui.terminal.painter import Painter, cells_of, look_of
-from adam_tui.terminal.screen_buffer import ScreenMemory
+from adam_tui.terminal.screen_buffer import ScreenBuffer
 from adam_tui.terminal.sgr import ENTRY, look, parts
 from adam_tui.ui import app as app_module
 from adam_tui.ui.app import AdamApp
@@ -137,7 +137,7 @@ async def test_over_a_line_the_screen_comes_in_pieces_and_the_newest_first():
 
 def test_what_is_no_update_of_a_screen_is_refused():
     with pytest.raises(TypeError, match="CompositorUpdate"):
-        Painter(ScreenMemory(1, 1)).take(CompositorUpdate(), Size(1, 1))
+        Painter(ScreenBuffer(1, 1)).take(CompositorUpdate(), Size(1, 1))
 
 
 def test_the_columns_of_a_text():

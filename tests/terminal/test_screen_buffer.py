@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adam_tui.draw.cells import Cells
-from adam_tui.terminal.screen_buffer import ScreenMemory
+from adam_tui.terminal.screen_buffer import ScreenBuffer
 from adam_tui.terminal.sgr import BOLD, look
 
 WIDTH, HEIGHT = 12, 4
@@ -50,7 +50,7 @@ def put(memory, update):
 
 def painted_whole(film):
     """What a terminal shows that is sent everything from nothing."""
-    memory, terminal = ScreenMemory(WIDTH, HEIGHT), Emulator()
+    memory, terminal = ScreenBuffer(WIDTH, HEIGHT), Emulator()
     put(memory, [(row, 0, " " * WIDTH, PAPER) for row in range(HEIGHT)])
     for update in film:
         put(memory, update)
@@ -62,7 +62,7 @@ def painted_whole(film):
 @settings(deadline=None)
 @given(st.lists(updates, max_size=5), st.lists(st.integers(1, 200), min_size=1))
 def test_piece_by_piece_it_comes_to_show_what_it_should(film, limits):
-    memory, terminal = ScreenMemory(WIDTH, HEIGHT), Emulator()
+    memory, terminal = ScreenBuffer(WIDTH, HEIGHT), Emulator()
     put(memory, [(row, 0, " " * WIDTH, PAPER) for row in range(HEIGHT)])
     for number, update in enumerate(film):
         put(memory, update)
@@ -74,7 +74,7 @@ def test_piece_by_piece_it_comes_to_show_what_it_should(film, limits):
 
 
 def test_what_is_there_already_is_not_sent_again():
-    memory = ScreenMemory(WIDTH, HEIGHT)
+    memory = ScreenBuffer(WIDTH, HEIGHT)
     memory.put(1, 2, list("abc"), [INK] * 3)
     assert memory.changes() == "\x1b[2;3H\x1b[m\x1b[38;2;208;208;208;48;2;16;16;16mabc"
     memory.put(1, 2, list("abc"), [INK] * 3)
@@ -85,7 +85,7 @@ def test_what_is_there_already_is_not_sent_again():
 
 
 def test_a_short_gap_is_written_over_and_a_long_one_jumped():
-    memory = ScreenMemory(WIDTH, HEIGHT)
+    memory = ScreenBuffer(WIDTH, HEIGHT)
     memory.put(0, 0, list("a..b......c."), [INK] * WIDTH)
     memory.changes()
     memory.put(0, 0, list("A..B......C."), [INK] * WIDTH)
@@ -93,14 +93,14 @@ def test_a_short_gap_is_written_over_and_a_long_one_jumped():
 
 
 def test_a_row_begins_after_the_one_before():
-    memory = ScreenMemory(3, 2)
+    memory = ScreenBuffer(3, 2)
     for row in range(2):
         memory.put(row, 0, list("abc"), [INK] * 3)
     assert memory.changes().endswith("abc\r\nabc")
 
 
 def test_what_changed_last_is_sent_first_and_never_as_it_was_meanwhile():
-    memory = ScreenMemory(WIDTH, HEIGHT)
+    memory = ScreenBuffer(WIDTH, HEIGHT)
     for row in range(HEIGHT):
         memory.put(row, 0, list("old picture."), [INK] * WIDTH)
     assert "old picture." in memory.changes(limit=1)
@@ -113,7 +113,7 @@ def test_what_changed_last_is_sent_first_and_never_as_it_was_meanwhile():
 
 
 def test_after_another_program_wrote_everything_is_sent_again():
-    memory = ScreenMemory(3, 1)
+    memory = ScreenBuffer(3, 1)
     memory.put(0, 0, list("abc"), [INK] * 3)
     first = memory.changes()
     memory.forget()
@@ -122,7 +122,7 @@ def test_after_another_program_wrote_everything_is_sent_again():
 
 
 def test_another_size_begins_anew():
-    memory = ScreenMemory(3, 1)
+    memory = ScreenBuffer(3, 1)
     memory.put(0, 0, list("abc"), [INK] * 3)
     memory.resize(2, 2)
     assert memory.changes() == ""
@@ -132,13 +132,13 @@ def test_another_size_begins_anew():
 
 @pytest.mark.parametrize("place", [(-1, 0), (HEIGHT, 0), (0, WIDTH)])
 def test_what_lies_outside_is_left_out(place):
-    memory = ScreenMemory(WIDTH, HEIGHT)
+    memory = ScreenBuffer(WIDTH, HEIGHT)
     memory.put(*place, ["x"], [INK])
     assert not memory.behind
 
 
 def test_half_of_a_wide_character_is_never_written_alone():
-    memory, terminal = ScreenMemory(WIDTH, 1), Emulator()
+    memory, terminal = ScreenBuffer(WIDTH, 1), Emulator()
     memory.put(0, 0, ["a", "字", "", "b"], [INK] * 4)
     terminal.send(memory.changes())
     memory.put(0, 2, ["x"], [INK])
@@ -151,7 +151,7 @@ def test_half_of_a_wide_character_is_never_written_alone():
 
 
 def test_after_a_combining_mark_the_cursor_is_put_in_its_place():
-    memory = ScreenMemory(WIDTH, 1)
+    memory = ScreenBuffer(WIDTH, 1)
     memory.put(0, 0, ["m̂"], [INK])
     memory.changes()
     memory.put(0, 1, ["b"], [INK])
@@ -159,14 +159,14 @@ def test_after_a_combining_mark_the_cursor_is_put_in_its_place():
 
 
 def test_the_cursor_is_left_where_it_is_wanted():
-    memory = ScreenMemory(WIDTH, HEIGHT)
+    memory = ScreenBuffer(WIDTH, HEIGHT)
     memory.put(0, 0, ["a"], [INK])
     assert memory.changes(cursor=(2, 5)).endswith("a\x1b[3;6H")
     assert memory.changes(cursor=(2, 5)) == ""
 
 
 def test_a_picture_is_put_whole():
-    memory, terminal = ScreenMemory(WIDTH, HEIGHT), Emulator()
+    memory, terminal = ScreenBuffer(WIDTH, HEIGHT), Emulator()
     cells = Cells.blank(3, 2, (255, 255, 255), (0, 0, 64))
     cells.put(1, 0, "abc", (255, 0, 0))
     memory.put_cells(1, 4, cells)

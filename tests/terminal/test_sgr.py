@@ -1,4 +1,4 @@
-"""A row of cells is spelled with few bytes and looks the same."""
+"""A row of cells is encode with few bytes and looks the same."""
 
 import itertools
 
@@ -18,11 +18,11 @@ from adam_tui.terminal.sgr import (
     REVERSE,
     UNDERLINE,
     Pen,
-    alike,
+    encode,
     look,
     looks,
     parts,
-    spelled,
+    same_cell,
 )
 
 A, B, C = 0x010203, 0x040506, 0xFFFFFF
@@ -66,7 +66,7 @@ def wanted(found):
 
 
 def write(found, depth="truecolor", pen=None):
-    return spelled([text for text, _ in found], [seen_as for _, seen_as in found], depth, pen or Pen())
+    return encode([text for text, _ in found], [seen_as for _, seen_as in found], depth, pen or Pen())
 
 
 @given(cells)
@@ -135,12 +135,12 @@ def test_attributes_go_when_they_are_not_wanted_any_more():
 def test_a_blank_shows_its_paper_and_a_line_but_no_ink():
     assert write([("a", look(A, B, BOLD)), (" ", look(C, B)), ("b", look(A, B, BOLD))])[0].endswith("ma b")
     assert write([("a", look(A, B)), (" ", look(C, B, REVERSE))])[0].endswith("\x1b[7;38;2;255;255;255m ")
-    assert alike(" ", look(A, B), " ", look(C, B, BOLD))
-    assert not alike(" ", look(A, B, REVERSE), " ", look(C, B, REVERSE))
-    assert not alike(" ", look(A, B), " ", look(A, B, UNDERLINE))
-    assert not alike(" ", look(A, B), " ", look(A, B, REVERSE))
-    assert not alike("a", look(A, B), "a", look(C, B))
-    assert not alike("a", look(A, B), None, look(A, B))
+    assert same_cell(" ", look(A, B), " ", look(C, B, BOLD))
+    assert not same_cell(" ", look(A, B, REVERSE), " ", look(C, B, REVERSE))
+    assert not same_cell(" ", look(A, B), " ", look(A, B, UNDERLINE))
+    assert not same_cell(" ", look(A, B), " ", look(A, B, REVERSE))
+    assert not same_cell("a", look(A, B), "a", look(C, B))
+    assert not same_cell("a", look(A, B), None, look(A, B))
 
 
 def test_a_pictures_looks():

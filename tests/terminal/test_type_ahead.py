@@ -68,7 +68,7 @@ async def test_modes_and_windows_are_opened_and_closed_in_the_order_of_the_keys(
         sent_at_once(app, "3", "right", "right", "enter", "escape", "left", "1", "s", "?", "q", "m", "down", "enter")
         await answered(pilot)
         assert isinstance(app.screen, PlaygroundScreen)
-        assert app.screen.state.exhibit is not None
+        assert app.screen.state.preset is not None
         learn = app._screens["learn"]
         assert isinstance(learn, LearnScreen)
         assert learn._at == 1

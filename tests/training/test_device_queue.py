@@ -11,7 +11,7 @@ import pytest
 from adam_tui.runs import system
 from adam_tui.runs.device_names import device_key
 from adam_tui.runs.status import Status
-from adam_tui.training.device_queue import Turn
+from adam_tui.training.device_queue import DeviceQueue
 from adam_tui.training.journal import Journal
 
 
@@ -53,7 +53,7 @@ def two(new_run):
 
 
 def goes_at_once(run):
-    with Journal(run) as journal, Turn(journal, "cpu") as place:
+    with Journal(run) as journal, DeviceQueue(journal, "cpu") as place:
         return place._take()
 
 
@@ -79,10 +79,10 @@ def test_who_came_earlier_goes_first_and_others_do_not_matter(two, monkeypatch):
 def test_one_holds_the_device_until_it_lets_go_and_those_who_wait_say_for_whom(two):
     mine, other = two
     come(other, 100.0, "starting")
-    with Journal(other) as holder, Turn(holder, "cpu") as held:
+    with Journal(other) as holder, DeviceQueue(holder, "cpu") as held:
         assert held.wait() is None
         ended = []
-        with Journal(mine) as journal, Turn(journal, "cpu") as place:
+        with Journal(mine) as journal, DeviceQueue(journal, "cpu") as place:
             waiting = threading.Thread(target=lambda: ended.append(place.wait()))
             waiting.start()
             deadline = time.time() + 20
@@ -111,6 +111,6 @@ def test_where_files_cannot_be_locked_nobody_waits(two, monkeypatch):
     def refuse(descriptor):
         raise OSError("no locks available")
 
-    with Journal(two[0]) as journal, Turn(journal, "cpu") as place:
+    with Journal(two[0]) as journal, DeviceQueue(journal, "cpu") as place:
         monkeypatch.setattr(system, "lock", refuse)
         assert place.wait() is None

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from adam_tui.training.resource_usage import Gauges, cores
+from adam_tui.training.resource_usage import ResourceUsage, cores
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is read from /proc")
 
 
 def test_a_busy_process_takes_one_core_of_all_and_an_idle_one_nothing():
-    gauges = Gauges()
+    gauges = ResourceUsage()
     until = time.monotonic() + 0.3
     while time.monotonic() < until:
         pass
@@ -23,12 +23,12 @@ def test_a_busy_process_takes_one_core_of_all_and_an_idle_one_nothing():
 
 @needs_proc
 def test_memory_that_is_taken_shows():
-    before = Gauges().read()["memory_bytes"]
+    before = ResourceUsage().read()["memory_bytes"]
     # From the system: what the allocator gives may be memory that it has kept from an earlier test.
     with mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as taken:
         for page in range(0, len(taken), mmap.PAGESIZE):
             taken[page] = 1
-        assert Gauges().read()["memory_bytes"] - before == pytest.approx(64 << 20, rel=0.1)
+        assert ResourceUsage().read()["memory_bytes"] - before == pytest.approx(64 << 20, rel=0.1)
 
 
 class NVMLError(Exception):
@@ -46,7 +46,7 @@ def test_a_gpu_is_asked_by_its_uuid(monkeypatch):
         nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(used={"GPU-1f": 5 << 30}[handle]),
         nvmlDeviceGetUtilizationRates=lambda handle: SimpleNamespace(gpu={"GPU-1f": 87}[handle]),
     )
-    gauges = Gauges()
+    gauges = ResourceUsage()
     assert gauges.read()["gpu_percent"] is None
     gauges.watch_gpu("1f")
     figures = gauges.read()
@@ -62,7 +62,7 @@ def test_a_part_of_a_gpu_has_memory_and_no_utilisation(monkeypatch):
         nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(used=7),
         nvmlDeviceGetUtilizationRates=refuse,
     )
-    gauges = Gauges()
+    gauges = ResourceUsage()
     gauges.watch_gpu("GPU-1f")
     assert gauges.read()["gpu_percent"] is None
     assert gauges.read()["gpu_memory_bytes"] == 7
@@ -77,6 +77,6 @@ def test_without_nvml_or_its_driver_there_is_no_gpu_to_read(monkeypatch):
         lambda: fake_nvml(monkeypatch, nvmlInit=refuse),
     ):
         missing()
-        gauges = Gauges()
+        gauges = ResourceUsage()
         gauges.watch_gpu("1f")
         assert gauges.read()["gpu_percent"] is gauges.read()["gpu_memory_bytes"] is None

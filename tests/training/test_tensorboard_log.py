@@ -23,7 +23,7 @@ class Writer:
 
 def test_every_number_of_a_run_becomes_a_scalar_at_its_step_and_time():
     writer = Writer()
-    take = tensorboard_log.Board(writer).take
+    take = tensorboard_log.TensorboardLog(writer).take
     take(Started(1.0, 0, "adam-1", RunSpec(hyperparameters={"lr": 0.1}), "cpu", "float32", 1, 2, "2"))
     take(Steps(2.0, 2, (0.5, 0.25)))
     take(Changed(3.0, 2, "lr", 0.2))

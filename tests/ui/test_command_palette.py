@@ -3,13 +3,13 @@
 import pytest
 from textual.widgets import Input, OptionList
 
+from adam_tui.ui.actions import SHARED_ACTIONS
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.command_palette import CommandPalette, entries
 from adam_tui.ui.keymap import tables
-from adam_tui.ui.mode_screen import SHARED_ACTIONS
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.search import Entry, highlights, ranked
-from adam_tui.ui.synonyms import OTHER_WORDS
+from adam_tui.ui.synonyms import SYNONYMS
 
 FIRST = 3  # hits that a person looks at
 # What is typed, in which mode, and the action that is meant (or the beginning of another entry's title).
@@ -76,7 +76,7 @@ def found():
             app = AdamApp(PlaygroundState(), mode=mode)
             async with app.run_test(size=(120, 40)):
                 titles = {action.name: action.title for action in app.screen.actions}
-                offered[mode] = entries(app, app.screen), titles
+                offered[mode] = entries(app.screen, app.available_themes, app.choose_theme), titles
 
     import asyncio
 
@@ -97,7 +97,7 @@ def test_there_are_many_such_phrases_and_each_is_there_once():
 
 def test_every_action_has_other_words_and_no_others_have():
     names = {action.name for table in (*tables().values(), SHARED_ACTIONS) for action in table}
-    assert names == OTHER_WORDS.keys()
+    assert names == SYNONYMS.keys()
 
 
 # --- finding: a pure function ---------------------------------------------------------------------------------------

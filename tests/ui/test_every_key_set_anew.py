@@ -5,15 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from adam_tui.engine.presets import GALLERY
+from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import Lane, Scenario
-from adam_tui.ui.actions import shown
+from adam_tui.ui.actions import SHARED_ACTIONS, shown
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.config import Config
 from adam_tui.ui.dialogs import Pick
 from adam_tui.ui.keymap import checked, tables
 from adam_tui.ui.learn.pages import pages
-from adam_tui.ui.mode_screen import SHARED_ACTIONS
 from adam_tui.ui.playground.hints import HINTS
 from adam_tui.ui.playground.state import PlaygroundState
 
@@ -78,7 +77,7 @@ async def test_in_the_playground(size):
         assert named_as_before(app) == set()
         assert f"{NEW['turn_down']}{NEW['knob_up']}{NEW['knob_down']}{NEW['turn_up']}" in seen(app)
         await press(pilot, "cancel", "next_exhibit")
-        assert next(iter(GALLERY.values())).title in seen(app)
+        assert next(iter(PRESETS.values())).title in seen(app)
         assert f"{NEW['next_exhibit']} next" in " ".join(seen(app).split())
         assert named_as_before(app) == set()
 
@@ -141,7 +140,7 @@ async def test_paused_runs_and_the_tour_in_training(tmp_path, made_run):
     tour = pages(NEW)[0]
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause(0.2)
-        app.open_exhibits(tour.tries, len(tour.tries), tour.finale)
+        app.open_presets(tour.tries, len(tour.tries), tour.finale)
         await pilot.pause()
         assert f"{NEW['start']} starts a run" in seen(app)
         assert f"paused: {NEW['pause']} goes on" in seen(app)

@@ -26,7 +26,7 @@ def lines(column):
 
 
 def action(keys, title, group="View"):
-    return Action(title, keys, title, group)
+    return Action(title, keys, title, group, None)
 
 
 def test_actions_that_differ_in_one_word_share_a_line():

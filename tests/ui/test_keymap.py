@@ -2,12 +2,11 @@
 
 import pytest
 
-from adam_tui.ui.actions import key_names, with_keys_named
+from adam_tui.ui.actions import SHARED_ACTIONS, key_names, with_keys_named
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.command_palette import CommandPalette
 from adam_tui.ui.config import Config
 from adam_tui.ui.keymap import all_key_names, checked, tables
-from adam_tui.ui.mode_screen import SHARED_ACTIONS
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.widgets.key_line import KeyLine
 from adam_tui.ui.widgets.tabs_line import TabsLine

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from adam_tui.ui.actions import Action, FooterKey
 
 READ, PAGES, TRY = "Reading", "Pages", "Trying it"
 
-ACTIONS: tuple[Action, ...] = (
-    Action("scroll_down", "down,j", "A line down", READ),
-    Action("scroll_up", "up,k", "A line up", READ),
-    Action("screen_down", "pagedown,space", "A screenful down", READ),
-    Action("screen_up", "pageup,b", "A screenful up", READ),
-    Action("top", "home", "Top of the page", READ),
-    Action("bottom", "end", "End of the page", READ),
-    Action("next_page", "right,n", "Next page", PAGES),
-    Action("previous_page", "left,p", "Previous page", PAGES),
-    Action("contents", "enter", "Contents: go to any page", PAGES),
-    Action("try_it", "t", "Try this page's next scenario", TRY),
-    Action("pick_try", "T", "Choose among this page's scenarios", TRY),
-    Action("tour", "g", "Guided tour; goes on where it was left", TRY),
+ACTIONS: tuple[Action[Any, Any], ...] = (
+    Action("scroll_down", "down,j", "A line down", READ, None),
+    Action("scroll_up", "up,k", "A line up", READ, None),
+    Action("screen_down", "pagedown,space", "A screenful down", READ, None),
+    Action("screen_up", "pageup,b", "A screenful up", READ, None),
+    Action("top", "home", "Top of the page", READ, None),
+    Action("bottom", "end", "End of the page", READ, None),
+    Action("next_page", "right,n", "Next page", PAGES, None),
+    Action("previous_page", "left,p", "Previous page", PAGES, None),
+    Action("contents", "enter", "Contents: go to any page", PAGES, None),
+    Action("try_it", "t", "Try this page's next scenario", TRY, None),
+    Action("pick_try", "T", "Choose among this page's scenarios", TRY, None),
+    Action("tour", "g", "Guided tour; goes on where it was left", TRY, None),
 )
 
 

@@ -32,7 +32,7 @@ from typing import NoReturn
 
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.optimizers import OPTIMIZERS
-from adam_tui.engine.presets import GALLERY, Exhibit
+from adam_tui.engine.presets import PRESETS, Preset
 from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start
 from adam_tui.ui.caption import Finale
 from adam_tui.ui.keymap import all_key_names
@@ -58,11 +58,11 @@ class Page:
     title: str
     section: str
     text: str
-    tries: tuple[Exhibit, ...]
+    tries: tuple[Preset, ...]
     finale: Finale | None = None
 
     @property
-    def stops(self) -> tuple[Exhibit | Finale, ...]:
+    def stops(self) -> tuple[Preset | Finale, ...]:
         """All that can be tried, in order."""
         return (*self.tries, self.finale) if self.finale else self.tries
 
@@ -112,13 +112,13 @@ def read_page(name: str, source: str, keys: Mapping[str, str]) -> Page:
     return Page(name, title, fields["section"][0], text, tries, finale)
 
 
-def _exhibit(page: str, title: str, number: int, line: str) -> Exhibit:
+def _exhibit(page: str, title: str, number: int, line: str) -> Preset:
     """A scenario of the gallery by its name, or the page's own: title | sentence | flags."""
     parts = [part.strip() for part in line.split("|")]
     if len(parts) == 1:
-        return GALLERY[line]
+        return PRESETS[line]
     own_title, sentence, flags = parts
-    return Exhibit(f"{page}-{number}", own_title, sentence, scenario_of(flags), f"Learn: {title}")
+    return Preset(f"{page}-{number}", own_title, sentence, scenario_of(flags), f"Learn: {title}")
 
 
 class _Flags(argparse.ArgumentParser):

@@ -219,7 +219,7 @@ class LearnScreen(ModeScreen):
         """Show a scenario in the playground; the page's others are one key further there."""
         self._tried[page.name] = at + 1
         self._say()
-        self.app.open_exhibits(page.tries, at, page.finale)  # type: ignore[attr-defined]
+        self.host.open_presets(page.tries, at, page.finale)
 
     def _next_stop(self, page: Page) -> int:
         """The one after the last that was seen; after all of them the first."""
@@ -227,10 +227,10 @@ class LearnScreen(ModeScreen):
 
     def on_screen_resume(self) -> None:
         """Back from the playground: the reader may have gone on there from stop to stop."""
-        seen = self.app.tour  # type: ignore[attr-defined]
+        presets, stop = self.host.tour
         for page in self._pages:
-            if page.tries and page.tries == seen.tour:
-                self._tried[page.name] = seen.stop + 1
+            if page.tries and page.tries == presets:
+                self._tried[page.name] = stop + 1
                 self._say()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from adam_tui.engine.scenario import MAX_STEPS
 from adam_tui.ui.actions import Action, FooterKey, KeyGroup, KeyRow
 from adam_tui.ui.playground import events as e
@@ -12,7 +14,7 @@ TEN_STEPS = 10
 TIME, LANES, KNOBS, SURFACE, VIEW = "Time", "Lanes", "Hyperparameters", "Surface and start", "View"
 SCENARIO = "Scenario"
 
-ACTIONS: tuple[Action, ...] = (
+ACTIONS: tuple[Action[Any, Any], ...] = (
     Action("play", "space", "Play or pause", TIME, e.TogglePlay()),
     Action("forward", "full_stop", "One step forward", TIME, e.StepBy(1)),
     Action("back", "comma", "One step back", TIME, e.StepBy(-1)),
@@ -23,8 +25,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("faster", "plus,equals_sign", "Play faster", TIME, e.ChangeSpeed(1)),
     Action("slower", "minus", "Play slower", TIME, e.ChangeSpeed(-1)),
     Action("restart", "r", "Rewind and play", TIME, e.Restart()),
-    Action("go_to", "g", "Go to a step by its number", TIME),
-    Action("steps", "G", "Set the number of steps", TIME),
+    Action("go_to", "g", "Go to a step by its number", TIME, None),
+    Action("steps", "G", "Set the number of steps", TIME, None),
     Action("fork", "k", "Knobs fork the path here, or replay it", TIME, e.ToggleFork()),
     Action("next_optimizer", "o", "Next optimizer in this lane", LANES, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer in this lane", LANES, e.CycleOptimizer(-1)),
@@ -40,7 +42,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("turn_up", "right", "Turn it up one notch", KNOBS, e.Arrow(1, 0)),
     Action("turn_down_coarse", "shift+left", "Turn it down a coarse notch", KNOBS, e.Arrow(-1, 0, coarse=True)),
     Action("turn_up_coarse", "shift+right", "Turn it up a coarse notch", KNOBS, e.Arrow(1, 0, coarse=True)),
-    Action("type_value", "enter", "Type an exact value", KNOBS),
+    Action("type_value", "enter", "Type an exact value", KNOBS, None),
     Action("default", "backspace", "Back to torch.optim's default", KNOBS, e.ResetKnob()),
     Action("schedule", "d", "Next learning-rate schedule", KNOBS, e.CycleSchedule()),
     Action("warmup", "w", "Longer warm-up of the rate, or none", KNOBS, e.CycleWarmup()),
@@ -49,10 +51,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_surface", "s", "Next surface", SURFACE, e.CycleSurface(1)),
     Action("previous_surface", "S", "Previous surface", SURFACE, e.CycleSurface(-1)),
     Action("place", "p", "Place the start with a crosshair", SURFACE, e.Place()),
-    Action("cancel", "escape", "Put away crosshair, caption or hints", SURFACE),
-    Action("type_start", "P", "Type the start", SURFACE),
-    Action("random_start", "R", "Random start", SURFACE),
-    Action("function", "F", "Type your own function f(x, y)", SURFACE),
+    Action("cancel", "escape", "Put away crosshair, caption or hints", SURFACE, None),
+    Action("type_start", "P", "Type the start", SURFACE, None),
+    Action("random_start", "R", "Random start", SURFACE, None),
+    Action("function", "F", "Type your own function f(x, y)", SURFACE, None),
     Action("zoom_in", "z", "Zoom in", VIEW, e.Zoom(1)),
     Action("zoom_out", "Z", "Zoom out", VIEW, e.Zoom(-1)),
     Action("pan_left", "H", "Pan left", VIEW, e.Pan(-1, 0)),
@@ -64,13 +66,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("vectors", "v", "Vectors on or off", VIEW, e.Toggle("vectors")),
     Action("inspector", "i", "Inspector on or off", VIEW, e.Toggle("inspector")),
     Action("log", "l", "Log or linear loss axis", VIEW, e.Toggle("log_loss")),
-    Action("gallery", "m", "Open a scenario that shows a known effect", SCENARIO),
-    Action("next_exhibit", "M", "Open the next such scenario", SCENARIO),
+    Action("gallery", "m", "Open a scenario that shows a known effect", SCENARIO, None),
+    Action("next_exhibit", "M", "Open the next such scenario", SCENARIO, None),
     Action("undo", "u", "Undo", SCENARIO, e.Undo()),
     Action("redo", "ctrl+r", "Redo", SCENARIO, e.Redo()),
-    Action("copy", "c", "Copy as command line, PyTorch code or JSON", SCENARIO),
-    Action("train", "T", "Train the network with this lane's optimizer", SCENARIO),
-    Action("export", "e", "Export a picture, numbers or a recording", SCENARIO),
+    Action("copy", "c", "Copy as command line, PyTorch code or JSON", SCENARIO, None),
+    Action("train", "T", "Train the network with this lane's optimizer", SCENARIO, None),
+    Action("export", "e", "Export a picture, numbers or a recording", SCENARIO, None),
 )
 
 
@@ -98,7 +100,7 @@ TOURING = KeyGroup(
 
 def keys_of_now(state: PlaygroundState) -> KeyGroup | None:
     """The keys that mean something else now, or matter most."""
-    return PLACING if state.crosshair is not None else TOURING if state.exhibit else None
+    return PLACING if state.crosshair is not None else TOURING if state.preset else None
 
 
 def footer(state: PlaygroundState) -> list[FooterKey]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adam_tui.engine.knobs import format_number
-from adam_tui.engine.presets import GALLERY
+from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import MAX_STEPS, parse_start
 from adam_tui.engine.trajectory import start_of, surface_of
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
@@ -41,28 +41,28 @@ def cancel(screen: PlaygroundScreen) -> None:
     """Esc: put away the crosshair, else the caption, else the hints."""
     state = screen.state
     screen.dispatch(
-        e.CancelPlace() if state.crosshair is not None else e.CloseCaption() if state.exhibit else e.EndHints()
+        e.CancelPlace() if state.crosshair is not None else e.CloseCaption() if state.preset else e.EndHints()
     )
 
 
 def gallery(screen: PlaygroundScreen) -> None:
     """M: pick a scenario that shows a known effect."""
-    exhibits = tuple(GALLERY.values())
-    items = [(each.name, each.title, f"{each.sentence}\n{each.source}") for each in exhibits]
-    last = screen.state.exhibit.name if screen.state.exhibit else ""
+    presets = tuple(PRESETS.values())
+    items = [(each.name, each.title, f"{each.sentence}\n{each.source}") for each in presets]
+    last = screen.state.preset.name if screen.state.preset else ""
 
     def picked(name: str | None) -> None:
         if name is not None:
-            screen.dispatch(e.Open(exhibits, list(GALLERY).index(name)))
+            screen.dispatch(e.Open(presets, list(PRESETS).index(name)))
 
     screen.app.push_screen(Pick("Scenarios", items, last), picked)
 
 
 def next_exhibit(screen: PlaygroundScreen) -> None:
     """Shift+M: the next such scenario, or the first; after the last one of the tour its finale."""
-    screen.dispatch(e.NextExhibit() if screen.state.tour else e.Open(tuple(GALLERY.values())))
-    if screen.state.tour and screen.state.exhibit is None:
-        screen.app.show_finale()  # type: ignore[attr-defined]
+    screen.dispatch(e.NextPreset() if screen.state.tour else e.Open(tuple(PRESETS.values())))
+    if screen.state.tour and screen.state.preset is None:
+        screen.host.show_finale()
 
 
 def copy(screen: PlaygroundScreen) -> None:
@@ -113,7 +113,7 @@ def train(screen: PlaygroundScreen) -> None:
     """Shift+T: ask whether to train the network with the chosen lane's optimizer."""
     lane = screen.state.chosen_lane
     if lane.optimizer in TRAINING_OPTIMIZERS:
-        screen.app.train_lane(lane)  # type: ignore[attr-defined]
+        screen.host.train_lane(lane)
     else:
         screen.notify(f"{lane.rule.title} is for the playground only", severity="warning", markup=False)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from adam_tui.ui.playground.state import Switch
 
 if TYPE_CHECKING:
-    from adam_tui.engine.presets import Exhibit
+    from adam_tui.engine.presets import Preset
     from adam_tui.ui.caption import Finale
 
 
@@ -128,12 +128,12 @@ class Open:
     With a finale there is one stop more, which leaves the playground as it is.
     """
 
-    exhibits: tuple[Exhibit, ...]
+    presets: tuple[Preset, ...]
     at: int = 0
     finale: Finale | None = None
 
 
-class NextExhibit(Signal):
+class NextPreset(Signal):
     """Show the next of the stops that were opened together; after the last one the first."""
 
 
@@ -257,7 +257,7 @@ Event = (
     | Reseed
     | SetFunction
     | Open
-    | NextExhibit
+    | NextPreset
     | CloseCaption
     | Used
     | EndHints

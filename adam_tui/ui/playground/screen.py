@@ -119,7 +119,7 @@ class PlaygroundScreen(ModeScreen):
     @property
     def palette(self) -> Palette:
         """The colours of the pictures."""
-        return self.app.palette  # type: ignore[attr-defined, no-any-return]
+        return self.host.palette
 
     def dispatch(self, event: object) -> None:
         """Take an event to the state."""
@@ -146,7 +146,7 @@ class PlaygroundScreen(ModeScreen):
         only_time = before.playing and after.playing and before.scenario == after.scenario
         if not only_time:
             self._dress()
-        if (before.exhibit, hint(before)) != (after.exhibit, hint(after)):
+        if (before.preset, hint(before)) != (after.preset, hint(after)):
             self._caption()
         if after.hints != before.hints:
             remember_hints(set(before.hints) - set(after.hints))
@@ -194,16 +194,16 @@ class PlaygroundScreen(ModeScreen):
 
     def _caption(self) -> None:
         """The sentence of a named scenario, while there is one; else what one may try next."""
-        foot, exhibit = self.query_one("#caption", Static), self.state.exhibit
+        foot, preset = self.query_one("#caption", Static), self.state.preset
         proposed, way_out = map(self.named, hint(self.state))
-        foot.display = exhibit is not None or bool(proposed)
-        foot.set_class(exhibit is None, "-hint")
-        if exhibit is not None:
+        foot.display = preset is not None or bool(proposed)
+        foot.set_class(preset is None, "-hint")
+        if preset is not None:
             stops = self.state.stops
             others = "{next_exhibit} next · {gallery} all · " if stops > 1 else ""
             keys = self.named(others + "{mode_learn} Learn · {cancel} close")
             place = f"{self.state.stop + 1}/{stops}"
-            foot.update(caption(place, exhibit.title, exhibit.sentence, keys))
+            foot.update(caption(place, preset.title, preset.sentence, keys))
         elif proposed:
             key, _, words = proposed.partition(" ")
             room = self.size.width - 2 - columns(proposed)

@@ -16,7 +16,7 @@ from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import plotted_surface
 
 if TYPE_CHECKING:
-    from adam_tui.engine.presets import Exhibit
+    from adam_tui.engine.presets import Preset
     from adam_tui.ui.caption import Finale
 
 
@@ -98,7 +98,7 @@ class PlaygroundState:
     crosshair: tuple[float, float] | None = None
     fork: bool = False
     ghosts: tuple[Lane | None, ...] = ()
-    tour: tuple[Exhibit, ...] = ()
+    tour: tuple[Preset, ...] = ()
     stop: int = 0
     finale: Finale | None = None
     pause_at: int | None = None
@@ -137,7 +137,7 @@ class PlaygroundState:
         return self.window or Window(*self.surface.bounds)
 
     @property
-    def exhibit(self) -> Exhibit | None:
+    def preset(self) -> Preset | None:
         """The named scenario that was opened last, while its caption is shown."""
         return self.tour[self.stop] if self.stop < len(self.tour) else None
 

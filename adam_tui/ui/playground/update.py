@@ -26,7 +26,7 @@ from adam_tui.ui.playground.events import (
     EndHints,
     Event,
     LineUp,
-    NextExhibit,
+    NextPreset,
     Open,
     Pan,
     Place,
@@ -55,7 +55,7 @@ from adam_tui.ui.playground.hints import without
 from adam_tui.ui.playground.state import FILLS, SPEEDS, PlaygroundState, Switch, Window
 
 if TYPE_CHECKING:
-    from adam_tui.engine.presets import Exhibit
+    from adam_tui.engine.presets import Preset
     from adam_tui.ui.caption import Finale
 
 T = TypeVar("T")
@@ -127,9 +127,9 @@ def _happened(state: PlaygroundState, event: Event) -> PlaygroundState:
             return replace(state, scenario=replace(state.scenario, seed=state.scenario.seed + 1))
         case SetFunction(text):
             return _on_surface(state, replace(state.scenario, function=text, start=None))
-        case Open(exhibits, at, finale):
-            return _opened(state, exhibits, at, finale)
-        case NextExhibit():
+        case Open(presets, at, finale):
+            return _opened(state, presets, at, finale)
+        case NextPreset():
             return _opened(state, state.tour, (state.stop + 1) % state.stops, state.finale) if state.tour else state
         case CloseCaption():
             return replace(state, tour=(), stop=0, finale=None)
@@ -187,20 +187,20 @@ def _next(choices: tuple[T, ...], current: T, by: int) -> T:
     return choices[(place + by) % len(choices)]
 
 
-def _opened(state: PlaygroundState, exhibits: tuple[Exhibit, ...], at: int, finale: Finale | None) -> PlaygroundState:
-    if at == len(exhibits):
-        return replace(state, tour=exhibits, stop=at, finale=finale)
-    exhibit = exhibits[at]
+def _opened(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale: Finale | None) -> PlaygroundState:
+    if at == len(presets):
+        return replace(state, tour=presets, stop=at, finale=finale)
+    preset = presets[at]
     return PlaygroundState(
-        exhibit.scenario,
+        preset.scenario,
         playing=True,
         speed=state.speed,
         fill=state.fill,
         inspector=state.inspector,
-        tour=exhibits,
+        tour=presets,
         stop=at,
         finale=finale,
-        pause_at=exhibit.look_at,
+        pause_at=preset.look_at,
         hints=state.hints,
         past=state.past,
     )

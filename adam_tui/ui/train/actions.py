@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from adam_tui.ui.actions import Action, FooterKey, KeyGroup, KeyRow
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.state import TrainState
@@ -9,23 +11,23 @@ from adam_tui.ui.train.state import TrainState
 RUN, RUNS, KNOBS = "Training", "Runs", "Hyperparameters of the next run, or of the one at work"
 CURVES, MODEL = "Curves", "The model"
 
-ACTIONS: tuple[Action, ...] = (
-    Action("start", "t", "Start training with these hyperparameters", RUN),
-    Action("pause", "space", "Pause or resume the selected run", RUN),
-    Action("stop", "x", "Stop the selected run", RUN),
-    Action("continue_run", "u", "Let an ended run go on from its checkpoint", RUN),
-    Action("again", "T", "Start again with the selected run's settings", RUN),
-    Action("copy", "c", "Copy as command line, PyTorch code or JSON", RUN),
-    Action("log_tail", "L", "Read the end of the run's worker.log", RUN),
+ACTIONS: tuple[Action[Any, Any], ...] = (
+    Action("start", "t", "Start training with these hyperparameters", RUN, None),
+    Action("pause", "space", "Pause or resume the selected run", RUN, None),
+    Action("stop", "x", "Stop the selected run", RUN, None),
+    Action("continue_run", "u", "Let an ended run go on from its checkpoint", RUN, None),
+    Action("again", "T", "Start again with the selected run's settings", RUN, None),
+    Action("copy", "c", "Copy as command line, PyTorch code or JSON", RUN, None),
+    Action("log_tail", "L", "Read the end of the run's worker.log", RUN, None),
     Action("previous_run", "left_square_bracket", "Select the run above", RUNS, e.SelectRun(-1)),
     Action("next_run", "right_square_bracket", "Select the run below", RUNS, e.SelectRun(1)),
     Action("overlay", "a", "Take the run into the overlay, or out of it", RUNS, e.PickRun()),
     Action("overlay_all", "A", "Draw the overlay, or only the selected run", RUNS, e.Toggle("overlay")),
     Action("table", "tab", "All runs in a wide table, or the curves", RUNS, e.Toggle("table")),
-    Action("sort", "s", "Sort the wide table by the next column", RUNS),
+    Action("sort", "s", "Sort the wide table by the next column", RUNS, None),
     Action("reverse", "S", "Sort it the other way round", RUNS, e.Toggle("rising")),
-    Action("search", "slash", "Keep only the runs with certain words", RUNS),
-    Action("delete", "d", "Delete the selected run", RUNS),
+    Action("search", "slash", "Keep only the runs with certain words", RUNS, None),
+    Action("delete", "d", "Delete the selected run", RUNS, None),
     Action("next_optimizer", "o", "Next optimizer", KNOBS, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer", KNOBS, e.CycleOptimizer(-1)),
     Action("data", "D", "Next data set", KNOBS, e.CycleData()),
@@ -36,23 +38,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("turn_up", "right", "Turn it up one notch; move the cursor", KNOBS, e.Turn(1)),
     Action("turn_down_coarse", "shift+left", "Turn it down a coarse notch", KNOBS, e.Turn(-1, coarse=True)),
     Action("turn_up_coarse", "shift+right", "Turn it up a coarse notch", KNOBS, e.Turn(1, coarse=True)),
-    Action("type_value", "enter", "Type an exact value", KNOBS),
+    Action("type_value", "enter", "Type an exact value", KNOBS, None),
     Action("default", "backspace", "Back to the default or the first value", KNOBS, e.ResetKnob()),
-    Action("cursor", "i", "A cursor that reads values: arrows move it", CURVES),
-    Action("axis", "g", "Curves over steps, epochs or time", CURVES),
-    Action("zoom_in", "z", "Zoom in around the cursor", CURVES),
-    Action("zoom_out", "Z", "Zoom out", CURVES),
-    Action("earlier", "comma", "Look at earlier steps", CURVES),
-    Action("later", "full_stop", "Look at later steps", CURVES),
+    Action("cursor", "i", "A cursor that reads values: arrows move it", CURVES, None),
+    Action("axis", "g", "Curves over steps, epochs or time", CURVES, None),
+    Action("zoom_in", "z", "Zoom in around the cursor", CURVES, None),
+    Action("zoom_out", "Z", "Zoom out", CURVES, None),
+    Action("earlier", "comma", "Look at earlier steps", CURVES, None),
+    Action("later", "full_stop", "Look at later steps", CURVES, None),
     Action("reset_view", "0", "Show the whole curves", CURVES, e.Look(None)),
-    Action("first", "home", "Cursor to the first step", CURVES),
-    Action("last", "end", "Cursor to the last step", CURVES),
+    Action("first", "home", "Cursor to the first step", CURVES, None),
+    Action("last", "end", "Cursor to the last step", CURVES, None),
     Action("log", "l", "Log or linear loss axis", CURVES, e.Toggle("log")),
     Action("window", "w", "The recent part of the curves, or all", CURVES, e.Toggle("recent")),
     Action("smoothing", "m", "Average the losses over more steps", CURVES, e.CycleSmoothing()),
     Action("view", "v", "Digits, mistakes, confusions, filters, gradients", MODEL, e.CycleView()),
     Action("previous_view", "V", "The same the other way round", MODEL, e.CycleView(-1)),
-    Action("close", "escape", "Put away cursor, table, view or caption", MODEL),
+    Action("close", "escape", "Put away cursor, table, view or caption", MODEL, None),
 )
 
 

@@ -9,7 +9,7 @@ from adam_tui.history.run_view import RunView
 Asked = Mapping[str, Mapping[str, float]]  # by run and knob, see `TrainState.asked`
 
 
-class Turned:
+class PendingSettings:
     """Gathers what is turned until it is taken: of a knob that passed many values, the one at which it rests."""
 
     def __init__(self) -> None:

@@ -39,7 +39,7 @@ from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS, footer, keys_of_now
 from adam_tui.ui.train.layout import layout
 from adam_tui.ui.train.panels import CURVES, FRAMED, NUMBERS, OF_LOSSES, OF_SAMPLES, PANELS, touched
-from adam_tui.ui.train.pending_settings import Turned
+from adam_tui.ui.train.pending_settings import PendingSettings
 from adam_tui.ui.train.state import TrainState
 from adam_tui.ui.train.update import update
 from adam_tui.ui.widgets.tabs_line import TabsLine
@@ -91,7 +91,7 @@ class TrainScreen(ModeScreen):
         there = update(TrainState(), e.RunsSeen(self.feed.views()))
         self.set_reactive(TrainScreen.state, update(there, e.Select(selected)) if selected else there)
         self._unknown = selected if selected not in (None, self.state.selected) else None
-        self._turned = Turned()
+        self._turned = PendingSettings()
         self._settling: Timer | None = None
         self._timer: Timer | None = None
         self._watching = True
@@ -151,7 +151,7 @@ class TrainScreen(ModeScreen):
 
     @property
     def _palette(self) -> Palette:
-        return self.app.palette  # type: ignore[attr-defined, no-any-return]
+        return self.host.palette
 
     # Looking at the runs.
 

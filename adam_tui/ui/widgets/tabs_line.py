@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from adam_tui.terminal.sanitize import harmless
+from adam_tui.terminal.sanitize import sanitize
 
 
 class TabsLine(Widget):
@@ -40,5 +40,5 @@ class TabsLine(Widget):
         room = self.size.width - left.cell_length - 2
         if room < 4 or not self.status:
             return left
-        text = Content(harmless(self.status)).truncate(room, ellipsis=True)
+        text = Content(sanitize(self.status)).truncate(room, ellipsis=True)
         return Content("").join([left, Content(" " * (room + 1 - text.cell_length)), text])

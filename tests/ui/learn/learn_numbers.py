@@ -14,7 +14,7 @@ import numpy as np
 
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.optimizers import OPTIMIZERS
-from adam_tui.engine.presets import GALLERY
+from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import Scenario
 from adam_tui.engine.stability import stability
 from adam_tui.engine.surfaces import SURFACES
@@ -48,7 +48,7 @@ def path(lane: str, surface: str = "bowl", steps: int = 400, **rest) -> Trajecto
 
 
 def shown(name: str) -> tuple[Trajectory, ...]:
-    return trajectories(GALLERY[name].scenario)
+    return trajectories(PRESETS[name].scenario)
 
 
 def curvatures(surface: str) -> tuple[float, float]:
@@ -255,7 +255,7 @@ numbers(
     bowl_rest=lambda: rest_of(ADAM),
     ravine_rest=lambda: rest_of(ADAM, "ravine"),
     ravine_limit=lambda: limit("ravine", "sgd"),
-    sixty=lambda: GALLERY["saddle-escape"].look_at,
+    sixty=lambda: PRESETS["saddle-escape"].look_at,
     saddle_adam=lambda: shown("saddle-escape")[1].positions[60, 1],
     saddle_sgd=lambda: shown("saddle-escape")[0].positions[60, 1],
     parameters=lambda: sum(layers()),

@@ -10,7 +10,7 @@ import pytest
 from adam_tui.cli.app import scenario_of as from_command_line
 from adam_tui.cli.app import scenario_options
 from adam_tui.engine.optimizers import OPTIMIZERS
-from adam_tui.engine.presets import GALLERY, Exhibit
+from adam_tui.engine.presets import PRESETS, Preset
 from adam_tui.engine.trajectory import start_of, trajectories
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
 from adam_tui.ui.keymap import all_key_names
@@ -180,12 +180,12 @@ def test_every_page_has_something_to_try(page: Page) -> None:
     assert len({each.name for each in page.tries}) == len(page.tries)
 
 
-@pytest.mark.parametrize("exhibit", TRIES.values(), ids=TRIES.keys())
-def test_a_scenario_can_be_walked_and_says_what_to_see(exhibit: Exhibit) -> None:
-    assert len(trajectories(exhibit.scenario)) == len(exhibit.scenario.lanes)
-    assert 0 < len(exhibit.title) <= TITLE
-    assert 0 < len(exhibit.sentence) <= SENTENCE
-    assert exhibit.sentence.endswith(".")
+@pytest.mark.parametrize("preset", TRIES.values(), ids=TRIES.keys())
+def test_a_scenario_can_be_walked_and_says_what_to_see(preset: Preset) -> None:
+    assert len(trajectories(preset.scenario)) == len(preset.scenario.lanes)
+    assert 0 < len(preset.title) <= TITLE
+    assert 0 < len(preset.sentence) <= SENTENCE
+    assert preset.sentence.endswith(".")
 
 
 def test_the_tour_has_the_ten_stops_of_its_page_and_ends_with_a_run_of_ones_own() -> None:
@@ -193,7 +193,7 @@ def test_the_tour_has_the_ten_stops_of_its_page_and_ends_with_a_run_of_ones_own(
     told = re.findall(r"^\d+\. \*\*(.*?)\*\*", tour.text, flags=re.MULTILINE)
     assert told == [stop.title for stop in tour.stops]
     assert len(told) == 10
-    assert tour.tries[0] is GALLERY["one-step"]
+    assert tour.tries[0] is PRESETS["one-step"]
     assert tour.finale is not None
     assert tour.finale.sentence.startswith("t starts a run.")
 

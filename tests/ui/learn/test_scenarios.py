@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from adam_tui.engine.presets import GALLERY
+from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.trajectory import Trajectory, trajectories
 from adam_tui.ui.learn.pages import pages
 
-OWN = {each.name: each for page in pages() for each in page.tries if GALLERY.get(each.name) is not each}
+OWN = {each.name: each for page in pages() for each in page.tries if PRESETS.get(each.name) is not each}
 CLAIMS = {}
 
 

@@ -8,11 +8,11 @@ import pytest
 from textual.widgets import Markdown
 from textual.worker import WorkerCancelled
 
+from adam_tui.ui.actions import SHARED_ACTIONS
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.dialogs import Pick
 from adam_tui.ui.learn.pages import TOUR, pages
 from adam_tui.ui.learn.screen import Leaf, LearnScreen
-from adam_tui.ui.mode_screen import SHARED_ACTIONS
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.widgets.key_line import KeyLine
@@ -109,7 +109,7 @@ async def test_trying_opens_exactly_the_scenario_and_3_comes_back_to_the_same_li
         page = pages()[2]
         assert isinstance(app.screen, PlaygroundScreen)
         assert app.screen.state.scenario == page.tries[0].scenario
-        assert app.screen.state.exhibit == page.tries[0]
+        assert app.screen.state.preset == page.tries[0]
         assert page.tries[0].title in seen(app)
         await pilot.press("M")
         assert app.screen.state.scenario == page.tries[1].scenario
@@ -186,7 +186,7 @@ async def test_the_training_screen_makes_room_for_the_words_of_the_tour(tmp_path
     tour = next(page for page in pages() if page.name == TOUR)
     for size in ((120, 40), (80, 24), (60, 18)):
         async with AdamApp(PlaygroundState(), runs=tmp_path).run_test(size=size) as pilot:
-            pilot.app.open_exhibits(tour.tries, len(tour.tries), tour.finale)
+            pilot.app.open_presets(tour.tries, len(tour.tries), tour.finale)
             await pilot.pause()
             await pilot.pause()
             foot, progress = (pilot.app.screen.query_one(f"#train-{name}") for name in ("caption", "progress"))

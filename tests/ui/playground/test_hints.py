@@ -7,12 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from adam_tui.cli.app import main
-from adam_tui.engine.presets import GALLERY
+from adam_tui.engine.presets import PRESETS
 from adam_tui.ui import config
-from adam_tui.ui.actions import key_names, with_keys_named
+from adam_tui.ui.actions import SHARED_ACTIONS, key_names, with_keys_named
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.config import Config
-from adam_tui.ui.mode_screen import SHARED_ACTIONS
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.actions import ACTIONS
 from adam_tui.ui.playground.hints import HINTS, WAY_OUT, hint, untried
@@ -68,7 +67,7 @@ def test_the_arrows_that_place_a_start_are_no_trial_of_the_knobs():
 
 
 def test_an_opened_scenario_leaves_the_rest_for_afterwards():
-    assert update(NEW, e.Open(tuple(GALLERY.values()))).hints == NEW.hints
+    assert update(NEW, e.Open(tuple(PRESETS.values()))).hints == NEW.hints
 
 
 def test_every_hint_names_actions_that_are_there_and_fits_80_columns_beside_the_way_out():
@@ -118,7 +117,7 @@ async def test_escape_puts_away_the_crosshair_then_the_caption_then_all_hints_fo
     app = AdamApp(NEW)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("m", "enter", "p", "escape")
-        assert next(iter(GALLERY.values())).sentence in line(app)
+        assert next(iter(PRESETS.values())).sentence in line(app)
         await pilot.press("escape")
         assert line(app).startswith("→ turns")
         await pilot.press("escape")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from adam_tui.engine.optimizers import OPTIMIZERS
-from adam_tui.engine.presets import GALLERY
+from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.trajectory import trajectories
 from adam_tui.terminal.cell_view import CellView
@@ -139,7 +139,7 @@ async def test_a_diverged_lane_says_so():
 
 async def test_no_two_actions_share_a_key(app):
     async with app.run_test(size=(120, 40)):
-        from adam_tui.ui.mode_screen import SHARED_ACTIONS
+        from adam_tui.ui.actions import SHARED_ACTIONS
 
         keys = [key for action in (*app.screen.ACTIONS, *SHARED_ACTIONS) for key in action.keys.split(",")]
         assert len(keys) == len(set(keys))
@@ -217,7 +217,7 @@ async def test_a_fork_keeps_the_old_path_as_a_ghost(app):
 
 async def test_a_named_scenario_opens_with_its_sentence_and_the_next_one_key_away(app):
     async with app.run_test(size=(120, 40)) as pilot:
-        first, second = list(GALLERY.values())[1:3]
+        first, second = list(PRESETS.values())[1:3]
         await pilot.press("m", "down")
         await pilot.pause()
         told = str(app.screen.query_one(".hint").render())
@@ -301,9 +301,9 @@ async def test_a_page_opens_its_scenario_though_the_playground_was_never_shown()
     app = AdamApp(PlaygroundState(), mode="learn")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        app.open_exhibits(tuple(GALLERY.values()), 2)
+        app.open_presets(tuple(PRESETS.values()), 2)
         await pilot.pause()
-        assert app.screen.state.exhibit == list(GALLERY.values())[2]
+        assert app.screen.state.preset == list(PRESETS.values())[2]
         assert "▸● sgd" in panel(app, "lanes")
 
 

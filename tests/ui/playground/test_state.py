@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adam_tui.engine.optimizers import OPTIMIZERS
-from adam_tui.engine.presets import GALLERY
+from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario
 from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import start_of, trajectories
@@ -293,14 +293,14 @@ def test_an_own_function_is_raced_on():
 
 
 def test_a_named_scenario_pauses_where_it_is_seen_best():
-    exhibits = tuple(GALLERY.values())
-    at = next(i for i, exhibit in enumerate(exhibits) if exhibit.look_at)
-    state = after(PlaygroundState(), e.Open(exhibits, at), e.Tick(1000))
-    assert (state.step, state.playing) == (exhibits[at].look_at, False)
+    presets = tuple(PRESETS.values())
+    at = next(i for i, preset in enumerate(presets) if preset.look_at)
+    state = after(PlaygroundState(), e.Open(presets, at), e.Tick(1000))
+    assert (state.step, state.playing) == (presets[at].look_at, False)
     assert after(state, e.TogglePlay(), e.Tick(1000)).at_end
     assert after(state, e.Undo()).scenario == Scenario()
-    assert after(state, e.NextExhibit()).exhibit == exhibits[(at + 1) % len(exhibits)]
-    assert after(state, e.CloseCaption()).exhibit is None
+    assert after(state, e.NextPreset()).preset == presets[(at + 1) % len(presets)]
+    assert after(state, e.CloseCaption()).preset is None
 
 
 EVENTS = st.one_of(
@@ -310,8 +310,8 @@ EVENTS = st.one_of(
             *(e.TogglePlay(), e.Restart(), e.AddLane(), e.RemoveLane(), e.ResetKnob()),
             *(e.Place(), e.CancelPlace(), e.ResetView(), e.CycleFill(), e.Toggle("vectors")),
             *(e.Undo(), e.Redo(), e.ToggleFork(), e.DuplicateLane(), e.LineUp(), e.CycleSchedule(), e.CycleWarmup()),
-            *(e.CycleNoise(), e.Reseed(), e.NextExhibit(), e.CloseCaption(), e.SetFunction("x*y + cos(x)")),
-            e.Open(tuple(GALLERY.values()), 3),
+            *(e.CycleNoise(), e.Reseed(), e.NextPreset(), e.CloseCaption(), e.SetFunction("x*y + cos(x)")),
+            e.Open(tuple(PRESETS.values()), 3),
         ]
     ),
     st.builds(e.StepBy, st.integers(-1000, 1000)),

@@ -4,12 +4,12 @@ import pytest
 
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import RunSpec
-from adam_tui.ui.train.pending_settings import Turned
+from adam_tui.ui.train.pending_settings import PendingSettings
 
 
 @pytest.fixture
 def turned():
-    return Turned()
+    return PendingSettings()
 
 
 def at_work(lr=0.1, state="running"):

@@ -1,0 +1,43 @@
+"""What a mode may ask of the application: its colours, its keys, and the way to another mode.
+
+The application (`app.AdamApp`) has all of this; the modes know only this protocol, so no mode imports the application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from adam_tui.draw.palette import Palette
+from adam_tui.ui.actions import AppEvent
+
+if TYPE_CHECKING:
+    from adam_tui.engine.lane import Lane
+    from adam_tui.engine.presets import Preset
+    from adam_tui.ui.caption import Finale
+
+
+class Host(Protocol):
+    """The application as its modes see it. `keys` are the keys that the settings changed, by action."""
+
+    keys: Mapping[str, str]
+
+    @property
+    def palette(self) -> Palette:
+        """The colours of the drawings."""
+
+    @property
+    def tour(self) -> tuple[tuple[Preset, ...], int]:
+        """The presets that are open in the playground, and the index of the one shown."""
+
+    def carry_out(self, event: AppEvent) -> None:
+        """Carry out an action that every mode shares."""
+
+    def open_presets(self, presets: Sequence[Preset], at: int = 0, finale: Finale | None = None) -> None:
+        """Show one of several presets in the playground; after the last one comes the finale, in the training mode."""
+
+    def show_finale(self) -> None:
+        """Show the tour's last stop, in the training mode."""
+
+    def train_lane(self, lane: Lane) -> None:
+        """Ask whether to train the network with the optimizer of one of the playground's lanes."""
