@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from readme_keys import TABLES, table
 
 import adam_tui.cli.follow
-from adam_tui.cli.app import main, serve
+from adam_tui.cli import serve
+from adam_tui.cli.app import main
 from adam_tui.engine import classic_rules, surfaces
 from adam_tui.engine.optimizers import OPTIMIZERS, expand
 from adam_tui.engine.scenario import Lane, Scenario

@@ -51,7 +51,7 @@ def test_what_is_written_is_its_owners_alone_whatever_the_umask(tmp_path, mask):
 CRASH = """
 import os, sys
 from pathlib import Path
-from adam_tui.training import system
+from adam_tui.runs import system
 at, seen = int(sys.argv[2]), 0
 for name in ("open", "write", "fsync", "link", "replace", "unlink"):
     def dying(*arguments, call=getattr(os, name), **options):
@@ -332,7 +332,8 @@ def test_nothing_of_unix_is_needed_to_import_the_training_processs_modules():
         for name in ("getsid", "nice", "sched_getaffinity", "sysconf", "uname", "pread", "pwrite", "O_NONBLOCK"):
             delattr(os, name)
         import adam_tui.training.worker, adam_tui.training.device_queue, adam_tui.cli.follow
-        from adam_tui.training import devices, gauges
+        from adam_tui.runs import device_names as devices
+        from adam_tui.training import resource_usage as gauges
         gauges.sys = devices.sys = type(sys)("sys")
         devices.sys.platform = gauges.sys.platform = "win32"
         assert devices.device_key("cpu") == "cpu"

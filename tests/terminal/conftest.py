@@ -1,0 +1,3 @@
+"""Runs for the tests of this folder."""
+
+from run_fixtures import *  # noqa: F403
