@@ -17,7 +17,7 @@ from textual.events import Key, Resize
 from textual.geometry import Size
 from textual.keys import _character_to_key
 
-from adam_tui.runs import directory, recipes
+from adam_tui.runs import control, directory, recipes
 from adam_tui.runs.protocol import Changed, Layers
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import SHARED_ACTIONS, ModeScreen
@@ -258,7 +258,7 @@ class Session:
     # What the processes of runs do.
 
     def _started(self, run):
-        """In the place of `directory.start_worker`: a real process, or one that never says anything."""
+        """In the place of `control.start_worker`: a real process, or one that never says anything."""
         if self._real and sum(process.poll() is None for process in self._workers) < MOST_AT_WORK:
             process = self._real_start(run)
             self._workers.append(process)
@@ -346,7 +346,7 @@ class Session:
         if any(process.pid == pid for process in self._workers):
             os.kill(pid, signal.SIGKILL)
 
-    _real_start = staticmethod(directory.start_worker)
+    _real_start = staticmethod(control.start_worker)
 
 
 def _set_environment(name, value):

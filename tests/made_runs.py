@@ -8,15 +8,14 @@ import numpy as np
 
 from adam_tui.runs import directory, recipes
 from adam_tui.runs.protocol import Diverged, Ended, Epoch, Sample, Started, Steps, to_line
+from adam_tui.runs.status import Status
 
 STEPS_PER_EPOCH = 10
 
 
 def status(state="running", **values):
     """A status as a process writes it: this one's, now, unless told otherwise."""
-    return directory.Status(
-        state, **{"pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time()} | values
-    )
+    return Status(state, **{"pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time()} | values)
 
 
 def append(run, text):

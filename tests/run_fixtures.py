@@ -9,7 +9,7 @@ import pytest
 from made_runs import MadeRun
 from torchvision_files import lay_out_digits
 
-from adam_tui.runs import directory, recipes
+from adam_tui.runs import control, directory, recipes
 from adam_tui.runs.protocol import RunSpec
 
 
@@ -91,4 +91,4 @@ def made_run(tmp_path):
 @pytest.fixture
 def no_process(monkeypatch):
     """A start makes the directory; the process is left to the test."""
-    monkeypatch.setattr(directory, "start_worker", lambda run: type("Process", (), {"poll": lambda self: None})())
+    monkeypatch.setattr(control, "start_worker", lambda run: type("Process", (), {"poll": lambda self: None})())

@@ -17,11 +17,12 @@ from typing import Any, Literal, TextIO
 
 import click
 
-from adam_tui.runs import directory
-from adam_tui.runs.directory import Follower, Run, Status
+from adam_tui.runs import control, directory
+from adam_tui.runs.follower import Follower
 from adam_tui.runs.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
-from adam_tui.runs.report import clock, epoch_line
-from adam_tui.runs.status import WITHOUT_A_WORD
+from adam_tui.runs.report import duration, epoch_line
+from adam_tui.runs.run import Run
+from adam_tui.runs.status import KILLED_FROM_OUTSIDE, Status
 from adam_tui.terminal.sanitize import sanitize
 
 POLL_SECONDS = 0.1
@@ -41,9 +42,9 @@ def train(spec: RunSpec, runs: Path, output_format: Literal["text", "jsonl"], st
 def follow(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) -> int:
     """Start a run's worker, or continue it from its checkpoint, and tell it to its end; the exit code."""
     teller = _teller(run, output_format, stream)
-    follower = Follower(run)
+    follower = run.follow()
     follower.skip()  # what an earlier process told
-    worker = directory.start_worker(run, detached=False)
+    worker = control.start_worker(run, detached=False)
     try:
         with _interrupts(run, worker) as asked:
             end = _relay(follower, teller, lambda: worker.poll() is not None, asked)
@@ -60,7 +61,7 @@ def watch(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) -> 
     """Tell somebody else's run from its beginning to its end, as it comes; the exit code. Ctrl-C only looks away."""
     teller = _teller(run, output_format, stream)
     try:
-        end = _relay(Follower(run), teller, lambda: not run.status().alive, [])
+        end = _relay(run.follow(), teller, lambda: not run.status().alive, [])
     except KeyboardInterrupt:
         _tell(f"{run.id} goes on without being watched")
         return INTERRUPTED
@@ -95,7 +96,7 @@ def _judge(run: Run, end: Ended | None, status: int | None = None) -> int:
         if tail := run.log_tail(LOG_LINES):
             _tell(tail)
         else:
-            _tell(WITHOUT_A_WORD)
+            _tell(KILLED_FROM_OUTSIDE)
         return 1
     if end.state != "finished":
         _tell(f"{run.id} {end.state}: {end.reason}")
@@ -235,7 +236,9 @@ class _Bar(_Plain):
         self.worked += seconds
         speed = (event.step - self.last.step) / max(seconds, 1e-3) * self.start.spec.batch_size
         left = (self.steps - event.step) * self.worked / max(event.step - self.start.step, 1)
-        self.item = f"epoch {epoch}/{self.epochs}  loss {event.losses[-1]:.4f}  {speed:,.0f} img/s  {clock(left)} left"
+        self.item = (
+            f"epoch {epoch}/{self.epochs}  loss {event.losses[-1]:.4f}  {speed:,.0f} img/s  {duration(left)} left"
+        )
         self.bar.update(event.step - self.last.step)
         self.last = event
 

@@ -17,7 +17,7 @@ from adam_tui.cli.errors import said_in_one_line
 from adam_tui.terminal.sanitize import sanitize
 
 if TYPE_CHECKING:
-    from adam_tui.runs.directory import Run
+    from adam_tui.runs.run import Run
 
 
 PLAIN_ID = re.compile(r"[\w.-]+")  # a shell puts what is completed into its line as it is, `;` and `$` too
@@ -177,18 +177,18 @@ def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> N
 
     With --now a process on this host that does not hear is killed.
     """
-    from adam_tui.runs import kill
+    from adam_tui.runs import control
 
     run = _find_run_at_work(context, run_id, runs)
     if not now:
         _ask(run, "stop", "stop")
         return
-    asked = run.last_status()
+    asked = run.reported_status()
     with contextlib.suppress(OSError):  # it can be killed where nothing can be written
         run.command("kill")
     if not _wait_for(lambda: not run.status().alive) and asked is not None:
         with said_in_one_line():
-            kill.kill(run, asked)
+            control.kill(run, asked)
     status = run.status()
     click.echo(sanitize(f"{run.id} is {status.state}: {status.reason}"))
 
@@ -228,17 +228,17 @@ def change(context: click.Context, run_id: str, setting: str, runs: Path | None)
 def resume(context: click.Context, run_id: str, follow: bool, output_format: Any, runs: Path | None) -> int:
     """Go on with a run: one that is paused, or one that has ended or was lost, from its checkpoint."""
     from adam_tui.cli import follow as cli_follow
-    from adam_tui.runs import directory
+    from adam_tui.runs import control
 
     run = find_run(context, run_id, runs)
     if run.status().state == "paused":
         _ask(run, "resume", "go on")
         return 0
     with said_in_one_line():
-        directory.check_resume(run)
+        control.check_resume(run)
     if follow:
         return cli_follow.follow(run, output_format, sys.stdout)
-    process = directory.resume(run)
+    process = control.resume(run)
     said = f"{run.id} goes on in the background, process {process.pid}: adam-tui runs attach {run.id}"
     click.echo(sanitize(said))
     return 0
@@ -273,7 +273,7 @@ def export(context: click.Context, run_id: str, what: Any, output_format: str, r
 def rm(context: click.Context, run_id: str, runs: Path | None) -> None:
     """Delete a run that has ended, with its checkpoint; of a link to one, only the link."""
     run = find_run(context, run_id, runs)
-    target = run.target
+    target = run.link_target
     with said_in_one_line():
         run.delete()
     click.echo(sanitize(f"{run.id} was a link to {target}: the link is removed" if target else f"{run.id} is deleted"))
@@ -297,7 +297,7 @@ def _find_run_at_work(context: click.Context, run_id: str, runs: Path | None) ->
 def _ask(run: Run, order: str, words: str, **values: Any) -> None:
     """Give an order and say whether it was heard; UsageError when it came too late."""
     length = run.command(order, **values)
-    heard = _wait_for(lambda: not run.status().alive or (run.last_status() or run.status()).control >= length)
+    heard = _wait_for(lambda: not run.status().alive or (run.reported_status() or run.status()).control >= length)
     status = run.status()
     if heard and not status.alive and order != "stop":
         raise click.UsageError(f"{run.id} was to {words}, but it is {status.state}: {status.reason}")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from adam_tui.runs import directory, recipes
 from adam_tui.runs.protocol import Checkpointed, Ended, Epoch, Event, Layers, Sample, Started, Steps, to_line
+from adam_tui.runs.status import Status
 
 REPORT_SECONDS, SAMPLE_SECONDS = 0.25, 1.5  # as the trainer has them
 STEPS_PER_EPOCH = 938
@@ -57,9 +58,7 @@ class FastRun:
             "memory_bytes": self._chance.randint(690, 700) * 10**6,
         }
         self.run.write_status(
-            directory.Status(
-                state, os.getpid(), socket.gethostname(), time.time(), self.step, self.epoch, reason, **figures
-            )
+            Status(state, os.getpid(), socket.gethostname(), time.time(), self.step, self.epoch, reason, **figures)
         )
 
     def advance(self, seconds: float) -> None:

@@ -35,8 +35,8 @@ from damage import damage
 from adam_tui.cli.app import main
 from adam_tui.draw.palette import DARK
 from adam_tui.history.feed import Feed
-from adam_tui.runs import directory, recipes
-from adam_tui.runs.directory import Run
+from adam_tui.runs import control, directory, recipes
+from adam_tui.runs.run import Run
 from adam_tui.training import data, trainer
 from adam_tui.training.journal import Journal
 from adam_tui.ui.actions import key_names
@@ -143,7 +143,7 @@ def on_the_screen(run):
         for each in pictures:
             assert all(line.isprintable() for line in each.lines())
     if state.run is not None and state.run.id == run.id and state.run.resumable:
-        directory.check_resume(run)
+        control.check_resume(run)
 
 
 async def in_the_app(run):

@@ -16,14 +16,15 @@ from adam_tui.cli import runs as cli_runs
 from adam_tui.cli.app import main
 from adam_tui.runs import directory, recipes
 from adam_tui.runs import status as judging
-from adam_tui.runs.directory import Run, Status
 from adam_tui.runs.protocol import Epoch, Started, Steps, to_line
+from adam_tui.runs.run import Run
+from adam_tui.runs.status import Status
 from adam_tui.training.journal import Journal
 
 STAND_IN = """
 import sys, time
 from adam_tui.training.journal import Journal
-from adam_tui.runs.directory import Run
+from adam_tui.runs.run import Run
 with Journal(Run(sys.argv[1])) as journal:
     journal.become("running")
     time.sleep(1000)
@@ -139,7 +140,7 @@ def test_a_damaged_specification_is_read_from_what_the_process_told(runs, run):
     for text in (b"", b"{", b"[" * 100_000, b'{"hyperparameters": {}}', b"\xff\xfe"):
         (run.path / "spec.json").write_bytes(text)
         assert run.spec() == spec
-        assert run.started == 100.0
+        assert run.created == 100.0
         assert runs("list").stdout.splitlines()[1].split()[:6] == [run.id, "stopped", "adam", "0.0005", "1/3", "90.00%"]
 
 

@@ -14,9 +14,9 @@ import pytest
 from made_runs import status
 
 from adam_tui.cli import follow as cli_follow
-from adam_tui.runs import directory, recipes, report
-from adam_tui.runs.directory import Run
+from adam_tui.runs import control, directory, recipes, report
 from adam_tui.runs.protocol import Ended, Epoch, RunSpec, Started, Steps, from_line, to_line
+from adam_tui.runs.run import Run
 from adam_tui.runs.status import Status
 
 SPEC = RunSpec(epochs=3, batch_size=64)
@@ -56,7 +56,7 @@ def tell(tmp_path, monkeypatch):
             (run.path / "worker.log").write_text(log)
             return Gone()
 
-        monkeypatch.setattr(directory, "start_worker", start)
+        monkeypatch.setattr(control, "start_worker", start)
         return cli_follow.follow(run, output_format, stream)
 
     return follow

@@ -18,7 +18,7 @@ from adam_tui.ui.train.state import AXES
 
 if TYPE_CHECKING:
     from adam_tui.engine.lane import Lane
-    from adam_tui.runs.directory import Status
+    from adam_tui.runs.status import Status
     from adam_tui.ui.train.screen import TrainScreen
 
 LOG_LINES = 200
@@ -45,7 +45,7 @@ def stop(screen: TrainScreen) -> None:
         return
 
     def answered(order: str | None) -> None:
-        asked = screen.feed.process(run.id)
+        asked = screen.feed.reported_status(run.id)
         if order is not None:
             screen.command(run.id, order)
         if order == "kill" and asked is not None:
@@ -142,7 +142,7 @@ def delete(screen: TrainScreen) -> None:
         screen.look_again()
 
     lost = "Its curves and its checkpoint are gone for good."
-    if target := screen.feed.target(run.id):
+    if target := screen.feed.link_target(run.id):
         lost = f"It is a link to {target}: only the link is removed."
     text = f"{labels.spec_line(run.spec)}\n{lost}"
     screen.app.push_screen(Choose(f"Delete {run.id}?", text, (("y", "yes", "yes, delete it"),)), answered)

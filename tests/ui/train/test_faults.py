@@ -11,7 +11,8 @@ import pytest
 
 from adam_tui.runs import directory, recipes
 from adam_tui.runs import status as judging
-from adam_tui.runs.directory import Run, Status
+from adam_tui.runs.run import Run
+from adam_tui.runs.status import Status
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
@@ -23,7 +24,7 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 STAND_IN = """
 import sys, time
 from adam_tui.training.journal import Journal
-from adam_tui.runs.directory import Run
+from adam_tui.runs.run import Run
 with Journal(Run(sys.argv[1])) as journal:
     journal.become("running")
     time.sleep(1000)

@@ -4,7 +4,7 @@ import pytest
 from training_pilot import PATIENCE, panel, until
 
 from adam_tui.engine.lane import Lane
-from adam_tui.runs import directory, system
+from adam_tui.runs import directory, processes
 from adam_tui.runs.protocol import Changed
 from adam_tui.ui.dialogs import Choose, ShowText
 from adam_tui.ui.mode_screen import ModeScreen
@@ -91,7 +91,7 @@ async def test_a_real_run_draws_its_curve_and_digits_and_stops(app, tmp_path):
             run.command("kill")
         assert run.checkpoint.exists()
         pid = run.status().pid
-        await until(pilot, lambda: not system.process_runs(pid), PATIENCE)  # it is gone before the test is
+        await until(pilot, lambda: not processes.is_running(pid), PATIENCE)  # it is gone before the test is
 
 
 async def test_a_turned_knob_of_a_run_at_work_is_told_once_and_drawn_as_a_mark(app, made_run, monkeypatch):
