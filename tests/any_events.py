@@ -289,9 +289,9 @@ class Session:
                 case "sample":
                     made.sample([(i * number) % 10 for i in range(10)])
                 case "layers":
-                    made.tell(Layers(made.time, made.step, ("conv1.weight", "x" * 99), (0.1, 0.0), (1e-3, 1e9)))
+                    made.emit(Layers(made.time, made.step, ("conv1.weight", "x" * 99), (0.1, 0.0), (1e-3, 1e9)))
                 case "changed":
-                    made.tell(Changed(made.time, made.step, "lr", 10.0 ** -(number % 9)))
+                    made.emit(Changed(made.time, made.step, "lr", 10.0 ** -(number % 9)))
                 case "evaluate":
                     made.evaluate(mistakes=1 + number % 20)
                 case "pause":

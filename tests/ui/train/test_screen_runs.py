@@ -106,7 +106,7 @@ async def test_a_turned_knob_of_a_run_at_work_is_told_once_and_drawn_as_a_mark(a
         await pilot.pause(0.7)
         assert made.orders().count('"set"') == 1, "the notches in between are not told"
         assert '"name": "lr", "value": 0.0001' in made.orders()
-        made.tell(Changed(made.time, made.step, "lr", 1e-4))
+        made.emit(Changed(made.time, made.step, "lr", 1e-4))
         made.steps([0.02] * 10)
         await until(pilot, lambda: "lr 5e-4→1e-4" in panel(app, "loss"))
         await until(pilot, lambda: not app.screen.state.asked)
