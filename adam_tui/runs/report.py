@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable
 
@@ -13,7 +12,7 @@ from adam_tui.runs.status import KILLED_FROM_OUTSIDE, PROCESS_GONE, Status
 
 def describe(run: Run) -> str:
     """A page about a run: specification, state, epochs, last error. Raises ValueError for a broken run."""
-    from adam_tui.engine.knobs import format_number
+    from adam_tui.engine.numbers import format_number
     from adam_tui.runs.recipes import DATA_SETS  # they import numpy, which the table does not need
 
     spec, status = run.spec(), run.status()
@@ -77,15 +76,6 @@ def table(runs: Iterable[Run]) -> str:
         cells = [cell.rjust(widths[i]) if i in numbers else cell.ljust(widths[i]) for i, cell in enumerate(row)]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
-
-
-def duration(seconds: float | None) -> str:
-    """A duration in the form 0:07, 12:34 or 1:02:03; "–" when it is unknown."""
-    if seconds is None or not math.isfinite(seconds):
-        return "–"
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def epoch_line(event: Epoch, epochs: int) -> str:

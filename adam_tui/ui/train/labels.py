@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from pathlib import PurePath
 
-from adam_tui.engine.knobs import format_number
+from adam_tui.engine.numbers import format_number
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import LOST, QUEUED, RunSpec
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
-from adam_tui.runs.report import duration as duration
 from adam_tui.ui.train.state import TrainState
 
 USUAL = RunSpec()
