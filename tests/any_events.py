@@ -116,7 +116,7 @@ class Session:
         waits = {"AT_WORK": 0.02, "LONGEST_AT_WORK": 0.02, "AT_REST": 0.05, "SETTLED": 0.05, "SECONDS_PER_DRAWING": 0.0}
         for name, value in waits.items():
             self._patch(train_screen, name, value)
-        self._patch(directory, "start_worker", self._started)
+        self._patch(control, "start_worker", self._started)
         app = self.app
         self._patch(app, "exit", lambda *result, **more: None)  # quitting would end the campaign
         self._context = app.run_test(size=self._size, tooltips=True, notifications=True)

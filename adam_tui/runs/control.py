@@ -21,7 +21,7 @@ from adam_tui.runs.protocol import Ended, to_line
 from adam_tui.runs.run import Run
 from adam_tui.runs.status import Status
 
-KILLED = "killed, because it did not answer"
+KILLED = "killed as it did not answer"
 
 
 def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:

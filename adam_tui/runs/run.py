@@ -17,10 +17,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from adam_tui.runs import file_lock, files, status
+from adam_tui.runs import file_lock, files
 from adam_tui.runs.follower import Follower
 from adam_tui.runs.protocol import LOST, Epoch, Event, RunSpec, Started, event_name, from_line, parse_json
-from adam_tui.runs.status import NEVER_STARTED, STALE_SECONDS, HeartbeatWatch, Status, judge, valid_time
+from adam_tui.runs.status import (
+    NEVER_STARTED,
+    STALE_SECONDS,
+    HeartbeatWatch,
+    Status,
+    judge,
+    parse_status,
+    status_from_metrics,
+    status_text,
+    valid_time,
+)
 
 MAX_JSON = 1 << 20  # bytes of a spec.json or status.json; a larger one is damaged
 MAX_END = 4096  # bytes of metrics.jsonl's last line, if it is an `Ended`
@@ -116,7 +126,7 @@ class Run:
         has_status = os.path.exists(self.path / "status.json")
         if has_status or os.path.exists(self.metrics):
             word = "damaged" if has_status else "missing"
-            return status.from_metrics(self._last_lines("metrics.jsonl", MAX_END), f"status.json is {word}")
+            return status_from_metrics(self._last_lines("metrics.jsonl", MAX_END), f"status.json is {word}")
         age = abs(time.time() - self.created)  # a creation in the future means that a clock was set back
         return Status("starting") if age < STALE_SECONDS else Status(LOST, reason=NEVER_STARTED)
 
@@ -130,13 +140,13 @@ class Run:
     def reported_status(self) -> Status | None:
         """The latest report of the process, unchecked; None before the first one, or when it is damaged."""
         try:
-            return status.from_text(files.read_regular(self.path / "status.json", MAX_JSON).decode())
+            return parse_status(files.read_regular(self.path / "status.json", MAX_JSON).decode())
         except (OSError, ValueError):
             return None
 
     def write_status(self, new: Status) -> None:
         """Replace status.json in one move, or overwrite it where the disk is full. Raises OSError."""
-        path, text = self.path / "status.json", status.to_text(new)
+        path, text = self.path / "status.json", status_text(new)
         try:
             files.write_atomically(path, text)
         except OSError as error:

@@ -80,12 +80,12 @@ class Status:
 FIELDS = tuple((field.name, str(field.type)) for field in dataclasses.fields(Status) if field.name != "silent")
 
 
-def to_text(status: Status) -> str:
+def status_text(status: Status) -> str:
     """The content of status.json."""
     return json.dumps({name: getattr(status, name) for name, _ in FIELDS}) + "\n"
 
 
-def from_text(text: str) -> Status:
+def parse_status(text: str) -> Status:
     """The status in a file that may be damaged. Raises ValueError for anything that is no status."""
     data = parse_json(text)
     if not isinstance(data, dict):
@@ -109,7 +109,7 @@ def _checked(kind: str, value: Any) -> Any:
     raise ValueError(f"{value!r:.50} in a status")
 
 
-def from_metrics(last_lines: Sequence[str], problem: str) -> Status:
+def status_from_metrics(last_lines: Sequence[str], problem: str) -> Status:
     """The status of a run whose status.json is unreadable: the end of the last process, if metrics.jsonl has one.
 
     `last_lines` are the last lines of metrics.jsonl. Without an `Ended` there, the run is lost because of `problem`:

@@ -68,7 +68,7 @@ def test_a_run_that_hangs_is_listed_as_silent_cannot_be_asked_and_is_killed_with
     assert runs("resume", run.id).stderr == f"adam-tui: {run.id} is running already\n"
     assert hanging.poll() is None
     result = runs("stop", "--now", run.id)
-    assert (result.exit_code, result.stdout) == (0, f"{run.id} is stopped: killed, for it did not answer\n")
+    assert (result.exit_code, result.stdout) == (0, f"{run.id} is stopped: killed as it did not answer\n")
     assert hanging.wait(20) == -signal.SIGKILL
     assert runs("rm", run.id).stdout == f"{run.id} is deleted\n"
 
@@ -77,7 +77,7 @@ def test_what_cannot_be_killed_from_here_is_said(runs, run):
     run.write_status(Status("running", 4321, "elsewhere", time.time()))
     result = runs("stop", "--now", run.id)
     assert result.exit_code == 2
-    assert result.stderr == f"adam-tui: {run.id} is at work on elsewhere: end process 4321 there\n"
+    assert result.stderr == f"adam-tui: {run.id} runs on elsewhere: end process 4321 there\n"
 
 
 @pytest.mark.parametrize(("order", "does"), [("pause", "pause"), ("resume", "go on")])

@@ -98,7 +98,7 @@ def test_a_worker_that_was_killed_fails_with_the_signal_and_a_word_on_who_may_ha
     assert tell(TOLD[:2], io.StringIO(), status=-9, log="") == 1
     said = capsys.readouterr().err
     assert "gone without a word (by signal 9)" in said
-    assert "killed from outside, or by the system for want of memory" in said
+    assert "killed from outside, or by the system because memory ran out" in said
 
 
 def test_where_no_order_can_be_written_ctrl_c_reaches_the_worker_by_signal(told):

@@ -85,9 +85,9 @@ async def test_a_process_that_hangs_is_said_to_and_killed_by_key(app, hanging, m
         await pilot.pause(0.3)
         assert process.poll() is None, "it was only asked"
         await pilot.press("x", "k")
-        await until(pilot, lambda: "stopped: killed, for it did not answer" in panel(app, "now"))
+        await until(pilot, lambda: "stopped: killed as it did not answer" in panel(app, "now"))
     assert process.wait(20) == -signal.SIGKILL
-    assert (run.status().state, run.status().reason) == ("stopped", "killed, for it did not answer")
+    assert (run.status().state, run.status().reason) == ("stopped", "killed as it did not answer")
 
 
 async def test_a_process_that_cannot_be_killed_from_here_is_named(app, made_run, monkeypatch):
@@ -97,7 +97,7 @@ async def test_a_process_that_cannot_be_killed_from_here_is_named(app, made_run,
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "running" in app.screen.query_one(TabsLine).status)
         await pilot.press("x", "k")
-        await until(pilot, lambda: f"{made.id} is at work on elsewhere: end process 4321 there" in said(app))
+        await until(pilot, lambda: f"{made.id} runs on elsewhere: end process 4321 there" in said(app))
 
 
 async def test_of_a_process_that_is_gone_without_a_word_it_is_said_who_may_have_ended_it(app, made_run):
@@ -106,7 +106,7 @@ async def test_of_a_process_that_is_gone_without_a_word_it_is_said_who_may_have_
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "lost: the process is gone" in panel(app, "now"))
         text = " ".join(panel(app, "now").split())
-        assert "killed from outside, or by the system for want of memory" in text
+        assert "killed from outside, or by the system because memory ran out" in text
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "starting"])

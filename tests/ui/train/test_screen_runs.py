@@ -4,7 +4,7 @@ import pytest
 from training_pilot import PATIENCE, panel, until
 
 from adam_tui.engine.lane import Lane
-from adam_tui.runs import directory, processes
+from adam_tui.runs import control, directory, processes
 from adam_tui.runs.protocol import Changed
 from adam_tui.ui.dialogs import Choose, ShowText
 from adam_tui.ui.mode_screen import ModeScreen
