@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from readme_keys import TABLES, table
 
 import adam_tui.cli.follow
-from adam_tui.cli import serve
+from adam_tui.cli import web_server
 from adam_tui.cli.app import main
 from adam_tui.engine import classic_rules, surfaces
 from adam_tui.engine.optimizers import OPTIMIZERS, expand
@@ -58,7 +58,7 @@ def test_an_example_works(example, tmp_path, monkeypatch):
     assert program == "adam-tui"
     asked = []
     monkeypatch.setattr(adam_tui.cli.follow, "train", lambda *given: asked.append(given) or 0)
-    monkeypatch.setattr(serve, "serve", lambda *given: asked.append(given))
+    monkeypatch.setattr(web_server, "serve", lambda *given: asked.append(given))
     result = CliRunner().invoke(main, arguments, env={"ADAM_TUI_RUNS": str(tmp_path)})
     if arguments[:1] in (["train"], ["serve"]):
         assert asked, result.output

@@ -38,7 +38,7 @@ def run(tmp_path):
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
     """`adam-tui runs …` in this process; waits for a tenth of a second only."""
-    monkeypatch.setattr(cli_runs, "PATIENCE", 0.1)
+    monkeypatch.setattr(cli_runs, "ANSWER_SECONDS", 0.1)
     runner = CliRunner(env={"ADAM_TUI_RUNS": str(tmp_path)})
     return lambda *words: runner.invoke(main, ["runs", *words], prog_name="adam-tui")
 
@@ -79,9 +79,9 @@ def test_what_cannot_be_killed_from_here_is_said(runs, run):
     assert result.stderr == f"adam-tui: {run.id} is at work on elsewhere: end process 4321 there\n"
 
 
-@pytest.mark.parametrize(("order", "does"), [("pause", "pause"), ("resume", "go on")])
+@pytest.mark.parametrize(("order", "does"), [("pause", "pause"), ("resume", "resume")])
 def test_an_order_that_comes_when_the_run_has_just_ended_is_too_late(runs, run, monkeypatch, order, does):
-    monkeypatch.setattr(cli_runs, "PATIENCE", 20.0)
+    monkeypatch.setattr(cli_runs, "ANSWER_SECONDS", 20.0)
     status = Status("paused", os.getpid(), socket.gethostname(), time.time())
     run.write_status(status)
 
@@ -95,11 +95,11 @@ def test_an_order_that_comes_when_the_run_has_just_ended_is_too_late(runs, run, 
     result = runs(order, run.id)
     ending.join()
     assert result.exit_code == 2
-    assert result.stderr == f"adam-tui: {run.id} was to {does}, but it is finished: epoch 3 of 3 done\n"
+    assert result.stderr == f"adam-tui: {run.id} could not {does}: it is finished: epoch 3 of 3 done\n"
 
 
 def test_an_order_that_was_heard_is_said_to_be_given(runs, run, monkeypatch):
-    monkeypatch.setattr(cli_runs, "PATIENCE", 20.0)
+    monkeypatch.setattr(cli_runs, "ANSWER_SECONDS", 20.0)
     with Journal(Run(run.path)) as journal:
         journal.become("running")
         heard, over = [], threading.Event()

@@ -97,7 +97,7 @@ def test_a_worker_that_is_gone_without_a_word_fails_with_the_end_of_its_log(tell
 def test_a_worker_that_was_killed_fails_with_the_signal_and_a_word_on_who_may_have_sent_it(tell, capsys):
     assert tell(TOLD[:2], io.StringIO(), status=-9, log="") == 1
     said = capsys.readouterr().err
-    assert "gone without a word (by signal 9)" in said
+    assert "ended without a report (by signal 9)" in said
     assert "killed from outside, or by the system for want of memory" in said
 
 
@@ -108,7 +108,7 @@ def test_where_no_order_can_be_written_ctrl_c_reaches_the_worker_by_signal(told)
     run, signalled = told(TOLD[:2], "running"), []
     run.command = read_only
     worker = type("Worker", (), {"terminate": lambda self: signalled.append("SIGTERM")})()
-    with cli_follow._interrupts(run, worker) as asked:
+    with cli_follow.stop_on_interrupt(run, worker) as asked:
         signal.raise_signal(signal.SIGINT)
     assert asked == [signal.SIGINT]
     assert signalled == ["SIGTERM"]
@@ -117,9 +117,9 @@ def test_where_no_order_can_be_written_ctrl_c_reaches_the_worker_by_signal(told)
 def test_trouble_is_said_once_and_stays_above_the_bar(told, capsys):
     run = told(TOLD[:2], "running", reason="No space left on device: metrics.jsonl waits to be written")
     for stream in (io.StringIO(), Terminal()):
-        teller = cli_follow._teller(run, "text", stream)
+        reporter = cli_follow.make_reporter(run, "text", stream)
         for _ in range(3):
-            teller.wait([])
+            reporter.idle([])
         said = f"{run.id} running: No space left on device: metrics.jsonl waits to be written\n"
         assert capsys.readouterr().err == said
 
@@ -208,13 +208,13 @@ def test_watching_goes_on_until_the_run_ends_or_is_lost(told, capsys):
     assert cli_follow.watch(run, "text", stream) == 1
     later.join()
     assert cli_follow.epoch_line(EPOCH, 3) in stream.getvalue()
-    assert "gone without a word" in capsys.readouterr().err
+    assert "ended without a report" in capsys.readouterr().err
 
 
 def test_ctrl_c_only_looks_away(told, capsys):
     run = told(TOLD[:2], "running")
     assert cli_follow.watch(run, "jsonl", CtrlC(1)) == 130
-    assert f"{run.id} goes on" in capsys.readouterr().err
+    assert f"{run.id} continues without being watched" in capsys.readouterr().err
     assert not (run.path / "control.jsonl").exists()
 
 
@@ -228,10 +228,10 @@ def test_ctrl_c_only_looks_away(told, capsys):
 def test_what_a_run_waits_for_is_said_once_and_on_a_terminal_as_it_goes(told, capsys, state, reason, said):
     run = told([], state, reason=reason)
     for stream in (io.StringIO(), Terminal()):
-        teller = cli_follow._teller(run, "text", stream)
+        reporter = cli_follow.make_reporter(run, "text", stream)
         for _ in range(3):
-            teller.wait([])
-        teller.close()
+            reporter.idle([])
+        reporter.close()
         if stream.isatty():
             assert stream.getvalue().count(reason) == 1
             assert stream.getvalue().endswith("\r\x1b[2K\x1b[?25h")

@@ -87,7 +87,7 @@ class TestRuns:
         assert not made.path.exists()
 
     def test_a_running_one_is_asked_to_stop_and_not_deleted(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(runs, "PATIENCE", 0.1)
+        monkeypatch.setattr(runs, "ANSWER_SECONDS", 0.1)
         made = create(make_spec("adam", {}), tmp_path)  # just made: its process is still to come
         result = run("runs", "rm", made.id, "--runs", str(tmp_path))
         assert result.exit_code == 2
@@ -99,14 +99,14 @@ class TestRuns:
         assert json.loads(order)["command"] == "stop"
 
     def test_each_order_is_written_where_the_process_reads_it(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(runs, "PATIENCE", 0.1)
+        monkeypatch.setattr(runs, "ANSWER_SECONDS", 0.1)
         made = create(make_spec("adam", {}), tmp_path)
         where = ("--runs", str(tmp_path))
         for words in (("pause",), ("set", "lr=1e-3,beta1=0.5"), ("stop", "--now"), ("stop",)):
             result = run("runs", words[0], made.id, *words[1:], *where)
             assert (result.exit_code, result.stderr) == (0, "")
         made.write_status(Status("paused", os.getpid(), socket.gethostname(), time.time()))
-        assert run("runs", "resume", made.id, *where).output.startswith(f"{made.id} was asked to go on")
+        assert run("runs", "resume", made.id, *where).output.startswith(f"{made.id} was asked to resume")
         orders = [json.loads(line) for line in (made.path / "control.jsonl").read_text().splitlines()]
         assert [order["command"] for order in orders] == ["pause", "set", "set", "kill", "stop", "resume"]
         assert [(order["name"], order["value"]) for order in orders[1:3]] == [("lr", 1e-3), ("beta1", 0.5)]
@@ -174,7 +174,7 @@ def test_a_run_under_nohup_outlives_a_hangup_ends_on_sigterm_and_is_resumed_watc
 
         done = program("runs", "resume", made.id, *where)
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith(f"{made.id} goes on in the background, process {made.status().pid}")
+        assert done.stdout.startswith(f"{made.id} continues in the background, process {made.status().pid}")
         watching = subprocess.Popen(
             [sys.executable, "-m", "adam_tui", "runs", "attach", made.id, *where],
             stdin=subprocess.DEVNULL,
@@ -212,5 +212,5 @@ def test_attach_on_a_terminal_opens_the_app_with_that_run_selected(tmp_path):
         terminal.press("q")
         assert terminal.wait() == 0
     with Terminal((*COMMAND, "runs", "attach", older.id, "--format", "text", "--runs", str(tmp_path))) as terminal:
-        terminal.until("gone without a word")  # no process ever told its end
+        terminal.until("ended without a report")  # no process wrote its end
         assert terminal.wait() == 1

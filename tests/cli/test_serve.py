@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from click.testing import CliRunner
 
-from adam_tui.cli import serve as cli_serve
+from adam_tui.cli import web_server
 from adam_tui.cli.app import main
 
 PATIENCE = 30.0
@@ -24,7 +24,7 @@ PATIENCE = 30.0
 def served(monkeypatch):
     """What would be served, in place of a server."""
     calls = []
-    monkeypatch.setattr(cli_serve, "serve", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(web_server, "serve", lambda *arguments: calls.append(arguments))
     return calls
 
 
@@ -51,7 +51,7 @@ def test_a_function_cannot_run_a_command(served):
 def test_listening_to_others_is_warned_of(served, host):
     result = serve("--host", host)
     assert result.exit_code == 0
-    assert result.stderr.startswith("adam-tui: warning: whoever reaches")
+    assert result.stderr.startswith("adam-tui: warning: everyone who reaches")
     assert result.stderr.count("\n") == 1
 
 
@@ -61,8 +61,8 @@ def test_listening_to_this_machine_is_not(served, host):
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "adam_tui.cli.serve", None)
-    monkeypatch.delattr("adam_tui.cli.serve")
+    monkeypatch.setitem(sys.modules, "adam_tui.cli.web_server", None)
+    monkeypatch.delattr("adam_tui.cli.web_server")
     result = serve()
     assert result.exit_code == 2
     assert "pip install 'adam-tui[serve]'" in result.stderr
@@ -74,8 +74,8 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
     [("127.0.0.1", 8000, "http://127.0.0.1:8000"), ("::1", 9, "http://[::1]:9")],
 )
 def test_the_address_is_what_one_types(host, port, expected):
-    assert cli_serve.address(host, port) == expected
-    assert cli_serve.address("0.0.0.0", 80) == f"http://{socket.gethostname()}:80"
+    assert web_server.page_address(host, port) == expected
+    assert web_server.page_address("0.0.0.0", 80) == f"http://{socket.gethostname()}:80"
 
 
 @pytest.fixture
