@@ -154,7 +154,7 @@ class JsonLines:
 
     def __init__(self, run: Run, stream: TextIO) -> None:
         self.run, self.stream = run, stream
-        self.last_notice = ""
+        self.shown_reason = ""
 
     def report(self, line: str, event: Event | None) -> None:
         """Print one event. `event` is None for a torn line of a killed process, which is left out."""
@@ -166,13 +166,13 @@ class JsonLines:
         """Called while no event arrives: print once what the run waits for, or its problem."""
         status = self.run.status()
         if status.alive and status.reason:
-            self.notice(status)
+            self.show_reason(status)
 
-    def notice(self, status: Status) -> None:
+    def show_reason(self, status: Status) -> None:
         """Print a queue, a download or a problem on one line, once although its numbers change."""
         subject = " ".join(status.reason.split()[:2])
-        if subject != self.last_notice:
-            self.last_notice = subject
+        if subject != self.shown_reason:
+            self.shown_reason = subject
             hint = " (--no-queue starts a run at once)" if status.state == "queued" else ""
             _print_message(f"{self.run.id} {status.state}: {status.reason}{hint}")
 
@@ -257,22 +257,22 @@ class ProgressBar(PlainLines):
             self._clear_line()
             self.bar.render_progress()
 
-    def notice(self, status: Status) -> None:
+    def show_reason(self, status: Status) -> None:
         """Show a queue or a download on one line that is replaced, a problem on a line that stays."""
         if status.state not in ("queued", "starting"):
             self._clear_line()
-            super().notice(status)
+            super().show_reason(status)
             return
         text = sanitize(f"{self.run.id} {status.state}: {status.reason}")
-        if text != self.last_notice:
-            self.last_notice = text
+        if text != self.shown_reason:
+            self.shown_reason = text
             self._clear_line()
             self.stream.write(text[: shutil.get_terminal_size().columns - 1])
             self.stream.flush()
 
     def close(self) -> None:
         """Clear the line and show the cursor again."""
-        if self.bar or self.last_notice:
+        if self.bar or self.shown_reason:
             self._clear_line()
             self.stream.write("\x1b[?25h")
             self.stream.flush()
