@@ -19,7 +19,7 @@ HEAVY = TORCH | TERMINAL | {"numpy", "sympy", "contourpy", "plotext", "scipy", "
 
 
 def imported(code, *names):
-    """The modules of `HEAVY` that are loaded after `code` ran in a fresh interpreter, and at each call of `loaded()`."""
+    """The modules of `HEAVY` loaded at each call of `loaded()` in `code` and at its end, in a fresh interpreter."""
     before = f"import sys\nmoments = []\ndef loaded(): moments.append(sorted(set(sys.modules) & {HEAVY!r}))\n"
     after = "\nloaded()\nimport json\nprint(json.dumps(moments))"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The app in a browser: what is said before, and a real server that only its own page can use."""
+"""The app in a browser: the warnings, and a real server that only its own page can use."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ PATIENCE = 30.0
 
 @pytest.fixture
 def served(monkeypatch):
-    """What would be served, in place of a server."""
+    """The calls that would start a server."""
     calls = []
     monkeypatch.setattr(web_server, "serve", lambda *arguments: calls.append(arguments))
     return calls
@@ -48,7 +48,7 @@ def test_a_function_cannot_run_a_command(served):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_listening_to_others_is_warned_of(served, host):
+def test_listening_to_others_prints_a_warning(served, host):
     result = serve("--host", host)
     assert result.exit_code == 0
     assert result.stderr.startswith("adam-tui: warning: everyone who reaches")
@@ -56,11 +56,11 @@ def test_listening_to_others_is_warned_of(served, host):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
-def test_listening_to_this_machine_is_not(served, host):
+def test_listening_to_this_machine_prints_none(served, host):
     assert serve("--host", host).stderr == ""
 
 
-def test_without_the_package_it_says_what_to_install(monkeypatch):
+def test_without_the_package_it_names_the_command_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "adam_tui.cli.web_server", None)
     monkeypatch.delattr("adam_tui.cli.web_server")
     result = serve()
@@ -73,7 +73,7 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
     ("host", "port", "expected"),
     [("127.0.0.1", 8000, "http://127.0.0.1:8000"), ("::1", 9, "http://[::1]:9")],
 )
-def test_the_address_is_what_one_types(host, port, expected):
+def test_the_address_is_a_url(host, port, expected):
     assert web_server.page_address(host, port) == expected
     assert web_server.page_address("0.0.0.0", 80) == f"http://{socket.gethostname()}:80"
 
@@ -97,7 +97,7 @@ def server(tmp_path):
     process.stdout.close()
 
 
-async def test_its_page_shows_the_app_and_another_sites_page_is_turned_away(server):
+async def test_its_page_shows_the_app_and_the_page_of_another_site_is_refused(server):
     async with aiohttp.ClientSession() as session:
         end = time.monotonic() + PATIENCE
         while True:
