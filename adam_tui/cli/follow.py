@@ -18,10 +18,11 @@ from typing import Any, Literal, TextIO
 import click
 
 from adam_tui.cli.errors import INTERRUPTED
+from adam_tui.engine.numbers import format_duration
 from adam_tui.runs import directory
 from adam_tui.runs.directory import Follower, Run, Status
 from adam_tui.runs.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
-from adam_tui.runs.report import clock, epoch_line
+from adam_tui.runs.report import epoch_line
 from adam_tui.runs.status import WITHOUT_A_WORD
 from adam_tui.terminal.sanitize import sanitize
 
@@ -242,7 +243,8 @@ class ProgressBar(PlainLines):
         self.worked += seconds
         speed = (event.step - self.last.step) / max(seconds, 1e-3) * self.start.spec.batch_size
         left = (self.steps - event.step) * self.worked / max(event.step - self.start.step, 1)
-        self.text = f"epoch {epoch}/{self.epochs}  loss {event.losses[-1]:.4f}  {speed:,.0f} img/s  {clock(left)} left"
+        pace = f"{speed:,.0f} img/s  {format_duration(left)} left"
+        self.text = f"epoch {epoch}/{self.epochs}  loss {event.losses[-1]:.4f}  {pace}"
         self.bar.update(event.step - self.last.step)
         self.last = event
 
