@@ -142,6 +142,6 @@ def _ask(shell: Shell, question: effects.Ask) -> None:
 def _ask_text(shell: Shell, question: effects.AskText) -> None:
     def entered(text: str | None) -> None:
         if text is not None:
-            shell.dispatch(question.event(question.parse(text)))
+            shell.dispatch(question.event(text))
 
-    shell.app.push_screen(dialogs.AskText(question.title, question.text, question.hint, question.parse), entered)
+    shell.app.push_screen(dialogs.AskText(question.title, question.text, question.hint, question.check), entered)

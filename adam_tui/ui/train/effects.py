@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.ui.train.events import CopyKind, Event
@@ -85,16 +85,16 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class AskText:
-    """Open a window for one line of text; `event` makes the event from what `parse` makes of the text.
+    """Open a window for one line of text, from which `event` makes the event that follows.
 
-    `parse` raises ValueError with one line for a text that is not accepted.
+    `check` raises ValueError with one line for a text that is not accepted.
     """
 
     title: str
     text: str
     hint: str
-    parse: Callable[[str], Any]  # its result is the argument of `event`
-    event: Callable[[Any], Event]
+    check: Callable[[str], object]
+    event: Callable[[str], Event]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 from adam_tui.draw.palette import MARKERS
 from adam_tui.engine.knobs import Knob
@@ -49,7 +49,7 @@ class TrainState:
     optimizer: str = DEFAULT_OPTIMIZER
     tuned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     run_values: Mapping[str, float] = field(default_factory=lambda: {k: v.default for k, v in RUN_KNOBS.items()})
-    rest: Mapping[str, Any] = field(default_factory=dict)
+    rest: Mapping[str, object] = field(default_factory=dict)
     knob: int = 0
     live: bool = False
     pending: PendingSettings = field(default_factory=PendingSettings)

@@ -158,7 +158,8 @@ def _after_knob_event(state: TrainState, event: e.KnobEvent) -> Update:
                 return replace(state, table=False), ()
             title = f"{run.id if run is not None else state.recipe.title} {knob.name}"
             hint = f"{knob.meaning} · {knob.allowed()} · default {knob.format(knob.default)}"
-            return state, (effects.AskText(title, knob.format(state.value(knob)), hint, knob.parse, e.SetKnob),)
+            shown = knob.format(state.value(knob))
+            return state, (effects.AskText(title, shown, hint, knob.parse, lambda text: e.SetKnob(knob.parse(text))),)
         case e.SendSettings():
             settings = state.pending.due(state.runs)
             commands = tuple(effects.SendCommand(id, "set", {"name": name, "value": v}) for id, name, v in settings)

@@ -94,7 +94,7 @@ def test_after_the_last_data_set_comes_the_first():
 def test_an_exact_value_is_asked_for_with_what_the_knob_allows():
     [question] = effects_of(TrainState(), e.TypeValue())
     assert (question.title, question.text) == ("Adam lr", "0.0005")
-    assert after(TrainState(), question.event(question.parse("0.25"))).spec().hyperparameters["lr"] == 0.25
+    assert after(TrainState(), question.event("0.25")).spec().hyperparameters["lr"] == 0.25
 
 
 # The list of runs.
