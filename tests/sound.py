@@ -140,7 +140,7 @@ def training_is_sound(state: TrainState):
     assert len(set(drawn)) == len(drawn), "no two of them have one colour"
     assert not state.selected or state.drawn[0].id == state.selected
     assert set(state.picked) <= set(ids)
-    assert set(state.asked) <= set(ids)
+    assert set(state.pending.values) <= set(ids)
     assert state.knob >= 0
     assert state.chosen_knob in state.knobs
     for knob in state.knobs:
