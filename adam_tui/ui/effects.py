@@ -53,10 +53,17 @@ class Pick(Generic[Event]):
 
 @dataclass(frozen=True)
 class CopyText:
-    """Copy text through the terminal (OSC 52), and show it in a window titled `title`; without a title, notify."""
+    """Copy text to the clipboard, through the terminal (OSC 52)."""
 
     text: str
-    title: str = ""
+
+
+@dataclass(frozen=True)
+class ShowText:
+    """Show text in a window that scrolls."""
+
+    title: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -64,10 +71,11 @@ class Notify:
     """Show a notification."""
 
     message: str
+    title: str = ""
     severity: Literal["information", "warning", "error"] = "information"
 
 
-SharedEffect = AskText[Event] | Choose[Event] | Pick[Event] | CopyText | Notify
+SharedEffect = AskText[Event] | Choose[Event] | Pick[Event] | CopyText | ShowText | Notify
 
 
 def carry_out(effect: SharedEffect[Event], screen: ModeScreen[Any, Event, Any, Any]) -> None:
@@ -84,11 +92,9 @@ def carry_out(effect: SharedEffect[Event], screen: ModeScreen[Any, Event, Any, A
             screen.app.push_screen(dialogs.Choose(title, text, answers), answer(event))
         case Pick(title, items, selected, event):
             screen.app.push_screen(dialogs.Pick(title, items, selected), answer(event))
-        case CopyText(text, title):
+        case CopyText(text):
             screen.app.copy_to_clipboard(text)
-            if title:
-                screen.app.push_screen(dialogs.ShowText(title, text, from_end=False))
-            else:
-                screen.app.notify(text, title="Address copied")
-        case Notify(message, severity):
-            screen.app.notify(message, severity=severity)
+        case ShowText(title, text):
+            screen.app.push_screen(dialogs.ShowText(title, text, from_end=False))
+        case Notify(message, title, severity):
+            screen.app.notify(message, title=title, severity=severity)

@@ -1,6 +1,6 @@
 """The events that change no state: each asks the user something, or asks for work outside the state.
 
-A pure function from the state and such an event to an effect. Loaded with the first of these events.
+A pure function from the state and such an event to effects. Loaded with the first of these events.
 """
 
 from __future__ import annotations
@@ -10,37 +10,38 @@ from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import MAX_STEPS, parse_start
 from adam_tui.engine.trajectory import start_of, surface_of
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
-from adam_tui.ui.effects import AskText, Choose, CopyText, Notify, Pick
+from adam_tui.ui.effects import AskText, Choose, CopyText, Notify, Pick, ShowText
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.effects import Effect, TrainLane, WriteExport
 from adam_tui.ui.playground.export import COPIES, EXPORTS, SCREEN, copy_text
 from adam_tui.ui.playground.state import PlaygroundState
 
-def effect_of(state: PlaygroundState, event: e.Request) -> Effect:
-    """The effect that the event asks for."""
+
+def effects_of(state: PlaygroundState, event: e.Request) -> tuple[Effect, ...]:
+    """The effects that the event asks for."""
     match event:
         case e.Confirm():
-            return _ask_value(state)
+            return (_ask_value(state),)
         case e.AskStep():
-            return _ask_step(state)
+            return (_ask_step(state),)
         case e.AskSteps():
-            return _ask_steps(state)
+            return (_ask_steps(state),)
         case e.AskStart():
-            return _ask_start(state)
+            return (_ask_start(state),)
         case e.AskFunction():
-            return _ask_function(state)
+            return (_ask_function(state),)
         case e.ChoosePreset():
-            return _pick_preset(state)
+            return (_pick_preset(state),)
         case e.ChooseCopy():
-            return Choose("Copy as", "", COPIES, e.Copy)
+            return (Choose("Copy as", "", COPIES, e.Copy),)
         case e.Copy(kind):
             return _copy(state, kind)
         case e.ChooseExport():
-            return Choose("Export", "", (SCREEN, *EXPORTS), e.Export)
+            return (Choose("Export", "", (SCREEN, *EXPORTS), e.Export),)
         case e.Export(kind):
-            return WriteExport(kind, state)
+            return (WriteExport(kind, state),)
         case e.Train():
-            return _train(state)
+            return (_train(state),)
 
 
 def _ask_value(state: PlaygroundState) -> AskText[e.Event]:
@@ -84,20 +85,20 @@ def _pick_preset(state: PlaygroundState) -> Pick[e.Event]:
     return Pick("Scenarios", items, selected, lambda name: e.Open(presets, list(PRESETS).index(name)))
 
 
-def _copy(state: PlaygroundState, kind: str) -> CopyText | Notify:
+def _copy(state: PlaygroundState, kind: str) -> tuple[Effect, ...]:
     try:
         text = copy_text(kind, state)
     except ValueError as error:
-        return Notify(str(error), "warning")
+        return (Notify(str(error), severity="warning"),)
     label = next(label for _, each, label in COPIES if each == kind)
-    return CopyText(text, f"Copied: {label}")
+    return CopyText(text), ShowText(f"Copied: {label}", text)
 
 
 def _train(state: PlaygroundState) -> TrainLane | Notify:
     lane = state.chosen_lane
     if lane.optimizer in TRAINING_OPTIMIZERS:
         return TrainLane(lane)
-    return Notify(f"{lane.rule.title} is for the playground only", "warning")
+    return Notify(f"{lane.rule.title} is for the playground only", severity="warning")
 
 
 def _integer(text: str, low: int, high: int) -> int:

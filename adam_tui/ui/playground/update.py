@@ -1,4 +1,4 @@
-"""What the playground does with an event: `update(state, event)` returns the next state and the effects, and is pure."""
+"""The logic of the playground: `update(state, event)` returns the next state and the effects. It is pure."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def update(state: PlaygroundState, event: e.Event) -> tuple[PlaygroundState, tup
     if isinstance(event, e.Confirm) and state.crosshair is not None:
         event = e.SetStart(*state.crosshair)
     if isinstance(event, e.Request):
-        from adam_tui.ui.playground.requests import effect_of  # not needed at start-up
+        from adam_tui.ui.playground.requests import effects_of  # not needed at start-up
 
-        return state, (effect_of(state, event),)
+        return state, effects_of(state, event)
     after = _next_state(state, event)
     if after.scenario != state.scenario and not isinstance(event, e.Undo | e.Redo):
         after = replace(after, past=(*state.past, state.scenario)[-UNDO_STEPS:], future=())
