@@ -5,7 +5,7 @@ A pure function from the state and such an event to effects. Loaded with the fir
 
 from __future__ import annotations
 
-from adam_tui.engine.knobs import format_number
+from adam_tui.engine.numbers import format_number
 from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import MAX_STEPS, parse_start
 from adam_tui.engine.trajectory import start_of, surface_of
