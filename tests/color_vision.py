@@ -6,7 +6,7 @@ matrices for severity 1, on linear light. CIEDE2000 as in Sharma, Wu & Dalal 200
 
 import numpy as np
 
-from adam_tui.draw.palette import linear
+from adam_tui.draw.color import linear
 
 VIEWS = {
     "protan": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),

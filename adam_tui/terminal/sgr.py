@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.draw.cells import Cells
-from adam_tui.draw.palette import LANE_CONTRAST, contrast
+from adam_tui.draw.color import contrast
+from adam_tui.draw.palette import LANE_CONTRAST
 from adam_tui.terminal.ansi import ANSI_16, BLACK, LUMINANCE, MIDDLE_GREY, WHITE, Depth, sgr, to_ansi16, to_xterm256
 
 COLOR_BITS = 26

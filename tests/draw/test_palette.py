@@ -8,16 +8,13 @@ import pytest
 from color_vision import VIEWS, ciede2000, least_difference
 from rich.cells import cell_len
 
+from adam_tui.draw.color import contrast, from_oklab, luminance, to_oklab
 from adam_tui.draw.palette import (
     DARK,
     LIGHT,
     MARKERS,
     PALETTES,
     band_colors,
-    contrast,
-    from_oklab,
-    luminance,
-    to_oklab,
 )
 
 LEVELS_OF_XTERM = (0, 95, 135, 175, 215, 255)
@@ -137,4 +134,4 @@ def test_every_lane_has_a_marker_one_cell_wide_without_an_emoji_form():
 
 def test_band_colors_cannot_be_overwritten():
     with pytest.raises(ValueError, match="read-only"):
-        DARK.bands(5)[0] = 0
+        band_colors(DARK, 5)[0] = 0

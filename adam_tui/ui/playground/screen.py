@@ -15,7 +15,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
-from adam_tui.draw.cells import Cells, columns
+from adam_tui.draw.cells import Cells, text_width
 from adam_tui.draw.palette import Palette
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
@@ -206,8 +206,8 @@ class PlaygroundScreen(ModeScreen):
             foot.update(caption(place, preset.title, preset.sentence, keys))
         elif proposed:
             key, _, words = proposed.partition(" ")
-            room = self.size.width - 2 - columns(proposed)
-            right = f"{way_out:>{room}}" if columns(way_out) < room else ""
+            room = self.size.width - 2 - text_width(proposed)
+            right = f"{way_out:>{room}}" if text_width(way_out) < room else ""
             foot.update(Content.assemble((key, "bold $accent"), f" {words}", (right, "$text-muted")))
         self.call_after_refresh(self._dress)
 

@@ -9,11 +9,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.draw import panels
-from adam_tui.draw.cells import Cells, Color, columns, stacked
-from adam_tui.draw.chart import ChartStyle, Series, chart
+from adam_tui.draw import playground_panels as panels
+from adam_tui.draw.cells import Cells, Color, stack, text_width
+from adam_tui.draw.chart import Series, chart
+from adam_tui.draw.contour_plot import Arrow, Backdrop, PathView, backdrop, compose
+from adam_tui.draw.elements import notes, sparkline
 from adam_tui.draw.palette import Palette
-from adam_tui.draw.scene import Arrow, Backdrop, PathView, backdrop, compose
 from adam_tui.engine.schedules import CONSTANT
 from adam_tui.engine.stability import sentences, stability
 from adam_tui.engine.surfaces import Surface
@@ -147,7 +148,7 @@ def lanes(state: PlaygroundState, width: int, height: int, palette: Palette) -> 
                 since=path.since(state.step),
             )
         )
-    return panels.lanes(rows, state.lane, width, height, palette)
+    return panels.lane_table(rows, state.lane, width, height, palette)
 
 
 def knobs(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
@@ -157,10 +158,10 @@ def knobs(state: PlaygroundState, width: int, height: int, palette: Palette) -> 
     room = min(len(table), height)
     below = said[: height - room]
     color, _ = palette.lane(state.lane)
-    drawn = panels.knobs(table, state.knob, color, width, room, palette)
+    drawn = panels.knob_table(table, state.knob, color, width, room, palette)
     # While it plays there may be a sentence less to say than there is room for: the gap is at the end.
     rest = Cells.blank(width, height - room - len(below), palette.foreground, palette.background)
-    return stacked((drawn, panels.notes(below, width, palette), rest))
+    return stack((drawn, notes(below, width, palette), rest))
 
 
 def _notes(state: PlaygroundState, width: int) -> list[tuple[str, bool]]:
@@ -172,11 +173,11 @@ def _notes(state: PlaygroundState, width: int) -> list[tuple[str, bool]]:
     said = [
         (line, found.exceeded and i < 2)
         for i, line in enumerate(sentences(found, lane))
-        if columns(line) <= width  # a sentence cut short says nothing
+        if text_width(line) <= width  # a sentence cut short says nothing
     ]
     if lane.schedule != CONSTANT:
         factors = [lane.schedule.factor(t, scenario.steps) for t in range(1, scenario.steps + 1)]
-        said.append((f"{panels.sparkline(factors, SPARK)} lr {lane.schedule.describe()}", False))
+        said.append((f"{sparkline(factors, SPARK)} lr {lane.schedule.describe()}", False))
     if scenario.noise:
         said.append((f"gradient noise σ {scenario.noise:g} · seed {scenario.seed}", False))
     return said
@@ -185,7 +186,7 @@ def _notes(state: PlaygroundState, width: int) -> list[tuple[str, bool]]:
 def inspector(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
     """The numbers that made the chosen lane's step, and its rule."""
     path = trajectories(state.scenario)[state.lane]
-    return panels.arithmetic(
+    return panels.step_arithmetic(
         _terms(state, min(state.step, path.last)), state.chosen_lane.rule.rule, width, height, palette
     )
 
@@ -223,14 +224,7 @@ def loss(state: PlaygroundState, width: int, height: int, palette: Palette) -> C
         )
         for i in order
     ]
-    return chart(
-        series, width, height, chart_style(palette), log_y=log, y_limits=limits, x_limits=(0.0, state.scenario.steps)
-    )
-
-
-def chart_style(palette: Palette) -> ChartStyle:
-    """The palette's colours for a chart."""
-    return ChartStyle(background=palette.background, foreground=palette.foreground, faint=palette.axis)
+    return chart(series, width, height, palette, log_y=log, y_limits=limits, x_limits=(0.0, state.scenario.steps))
 
 
 def _floor(plot: Surface) -> float | None:
@@ -271,4 +265,4 @@ def still(state: PlaygroundState, width: int, height: int, palette: Palette) -> 
     name = surface.name if surface.name in surface.title else f"{surface.name}  {surface.title}"
     title.put(0, 1, f"{name} · step {state.step}", palette.foreground, bold=True)
     plot = contour(state, width, max(height - rows - 1, MIN_PLOT_ROWS), palette)
-    return stacked((title, plot, lanes(state, width, rows, palette)))
+    return stack((title, plot, lanes(state, width, rows, palette)))
