@@ -15,6 +15,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_tui.engine.numbers import decimal, round_down, round_up
+
 Floats = NDArray[np.float64]
 Limits = tuple[float, float]
 
@@ -27,7 +29,6 @@ EVEN_TICKS_BELOW = 3.0  # high / low below which a log axis has evenly spaced ti
 SMALLEST = 1e-300  # values nearer to zero than this are drawn as zero; a log axis ends here
 QUARTERED_FROM = 1e300  # magnitude from which differences are taken of quarters, to stay finite
 ROUNDINGS_PER_STEP = 4  # limits are rounded to a quarter of a step: whole steps would leave much of the plot empty
-ROUND_MANTISSAS = (1, 2, 5, 10)
 # From dense to sparse: the labelled mantissas of each decade, and the smallest gap between them in decades.
 LOG_LEVELS: tuple[tuple[tuple[int, ...], float], ...] = (((1, 2, 5), math.log10(2)), ((1, 3), math.log10(3)))
 DECADE_STRIDES = (1, 2, 3, 5, 10, 20, 50, 100, 200)
@@ -93,10 +94,11 @@ def value_axis(limits: Limits, rows: int, *, log: bool, exact: bool = False, per
             low, high, log, _ticks(values, _percent_labels(values, step) if percent else _even_labels(values, step))
         )
     if not exact:
-        low, high = _round_mantissa(low, ROUND_FLOOR), _round_mantissa(high, ROUND_CEILING)
+        bottom, top = float(round_down(low)), float(round_up(high))
+        low, high = bottom or low, top if math.isfinite(top) else high  # a rounded value may leave the range of floats
     values = _log_values(low, high, rows)
     if len(values) < 2 and not exact:
-        values = [_decimal(low), _decimal(high)]
+        values = [decimal(low), decimal(high)]
     return Axis(
         low, high, log, _ticks(values, [_percent_labels([v], v)[0] if percent else _log_label(v) for v in values])
     )
@@ -143,23 +145,15 @@ def _spread(low: float, high: float) -> Limits:
     return (bottom if math.isfinite(bottom) else low), (top if math.isfinite(top) else high)
 
 
-def _decimal(value: float) -> Decimal:
-    """The shortest decimal that reads back as this float: 0.1, not 0.1000000000000000055."""
-    return Decimal(repr(float(value)))
-
-
 def _step(low: float, high: float, intervals: int) -> Decimal:
     """The smallest of 1, 2, 5 × 10ⁿ that divides the range into at most `intervals`."""
-    raw = (_decimal(high) - _decimal(low)) / intervals
-    exponent = raw.adjusted()
-    mantissa = next(m for m in ROUND_MANTISSAS if raw <= Decimal(m).scaleb(exponent))
-    return Decimal(mantissa).scaleb(exponent)
+    return round_up((decimal(high) - decimal(low)) / intervals)
 
 
 def _rounded_out(low: float, high: float, step: Decimal, *, share: bool) -> Limits:
     """Round the limits outwards to multiples of the step; with `share` they stay within 0% and 100%."""
-    bottom = float((_decimal(low) / step).to_integral_value(ROUND_FLOOR) * step)
-    top = float((_decimal(high) / step).to_integral_value(ROUND_CEILING) * step)
+    bottom = float((decimal(low) / step).to_integral_value(ROUND_FLOOR) * step)
+    top = float((decimal(high) / step).to_integral_value(ROUND_CEILING) * step)
     if share:
         bottom, top = max(bottom, min(low, 0.0)), min(top, max(high, 1.0))
     return (bottom if math.isfinite(bottom) else low), (top if math.isfinite(top) else high)
@@ -167,29 +161,16 @@ def _rounded_out(low: float, high: float, step: Decimal, *, share: bool) -> Limi
 
 def _multiples(low: float, high: float, step: Decimal) -> list[Decimal]:
     """The multiples of the step within the limits."""
-    first = int((_decimal(low) / step).to_integral_value(ROUND_CEILING))
-    last = int((_decimal(high) / step).to_integral_value(ROUND_FLOOR))
+    first = int((decimal(low) / step).to_integral_value(ROUND_CEILING))
+    last = int((decimal(high) / step).to_integral_value(ROUND_FLOOR))
     return [k * step for k in range(first, last + 1)]
-
-
-def _round_mantissa(value: float, rounding: str) -> float:
-    """The next of 1, 2, 5 × 10ⁿ below or above a positive value, or the value itself if that overflows."""
-    number = _decimal(value)
-    exponent = number.adjusted()
-    candidates = [Decimal(m).scaleb(exponent) for m in ROUND_MANTISSAS]
-    chosen = (
-        max(c for c in candidates if c <= number)
-        if rounding == ROUND_FLOOR
-        else min(c for c in candidates if c >= number)
-    )
-    return float(chosen) if 0 < float(chosen) < math.inf else value
 
 
 def _log_values(low: float, high: float, rows: int) -> list[Decimal]:
     """The tick values of a log axis: the densest of `LOG_LEVELS` whose labels are two rows apart."""
     decades = math.log10(high) - math.log10(low)
     needed = ROWS_BETWEEN_TICKS * decades / max(1, rows)  # decades from one label to the next
-    bottom, top = _decimal(low), _decimal(high)
+    bottom, top = decimal(low), decimal(high)
     exponents = range(bottom.adjusted(), top.adjusted() + 1)
     mantissas = next((level for level, gap in LOG_LEVELS if gap >= needed), (1,))
     if mantissas == (1,):
@@ -209,7 +190,7 @@ def _even_labels(values: Sequence[Decimal], step: Decimal) -> list[str]:
     decimals = max(0, -step.normalize().adjusted())
     if PLAIN_LOW <= largest < 10 * PLAIN_HIGH:
         return [f"{v:.{decimals}f}" for v in values]
-    return [_scientific(v) for v in values]
+    return [short_scientific(v) for v in values]
 
 
 def _percent_labels(values: Sequence[Decimal], step: Decimal) -> list[str]:
@@ -219,7 +200,7 @@ def _percent_labels(values: Sequence[Decimal], step: Decimal) -> list[str]:
 
 def _log_label(value: Decimal) -> str:
     """A label on a log axis: 100, 1, 0.02, 1e-3, 5e4."""
-    return _plain(value) if PLAIN_LOW <= value < PLAIN_HIGH else _scientific(value)
+    return _plain(value) if PLAIN_LOW <= value < PLAIN_HIGH else short_scientific(value)
 
 
 def _count_labels(values: Sequence[Decimal]) -> list[str]:
@@ -236,11 +217,11 @@ def _is_short(count: Decimal) -> bool:
 def _count_label(value: Decimal, units: Sequence[tuple[Decimal, str]]) -> str:
     size = abs(value)
     if size >= 1000 * COUNT_UNITS[0][0]:
-        return _scientific(value)
+        return short_scientific(value)
     for unit, letter in units:
         if size >= unit:
             return _plain(value / unit) + letter
-    return _plain(value) if not value or size >= PLAIN_LOW else _scientific(value)
+    return _plain(value) if not value or size >= PLAIN_LOW else short_scientific(value)
 
 
 def _plain(value: Decimal) -> str:
@@ -249,7 +230,7 @@ def _plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _scientific(value: Decimal) -> str:
+def short_scientific(value: Decimal) -> str:
     """The shortest text with an exponent: 5e-3, 1.5e5; zero is 0."""
     if not value:
         return "0"

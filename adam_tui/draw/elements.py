@@ -20,7 +20,7 @@ SHORTEST_SLIDER = 8
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-def number(value: float, width: int = NUMBER, decimals: int = 1) -> str:
+def format_scientific(value: float, width: int = NUMBER, decimals: int = 1) -> str:
     """Format a float in scientific notation, right-aligned, with at most `decimals` that fit: " 5.6e-02"."""
     if not math.isfinite(value):
         return f"{'∞' if value > 0 else '−∞' if value < 0 else 'nan':>{width}}"
@@ -29,13 +29,13 @@ def number(value: float, width: int = NUMBER, decimals: int = 1) -> str:
     return f"{text:>{width}}"
 
 
-def decimal(value: float, width: int) -> str:
+def format_decimal(value: float, width: int) -> str:
     """Format a float with five decimals if they fit and are significant, else in scientific notation."""
     if not math.isfinite(value):
-        return number(value, width)
+        return format_scientific(value, width)
     text = f"{value:.5f}"
     if len(text) > width - 1 or (value and abs(value) < 1e-3):
-        text = number(value, width - 1, 3)
+        text = format_scientific(value, width - 1, 3)
     return f"{text:>{width}}"
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.color import contrast, from_oklab, mix_oklab, to_oklab
 from adam_tui.draw.digits import UPPER_HALF
-from adam_tui.draw.elements import number, wrap
+from adam_tui.draw.elements import format_scientific, wrap
 from adam_tui.draw.palette import Palette
 
 NO_COUNT = "·"
@@ -201,10 +201,10 @@ def layer_table(rows: Sequence[LayerRow], width: int, height: int, palette: Pale
         cells.put(line, 0, row.marker, row.color, bold=True)
         cells.put(line, 2, row.name, palette.foreground)
         if norms:
-            cells.put(line, norm_at, number(row.gradient_norm, NORM), palette.foreground)
+            cells.put(line, norm_at, format_scientific(row.gradient_norm, NORM), palette.foreground)
         label = ratio_label(row.update_ratio)
         fine = label == "fine"
         color = palette.states["converged"] if fine else palette.states["diverged"]
-        cells.put(line, ratio_at, number(row.update_ratio, RATIO), palette.foreground, bold=not fine)
+        cells.put(line, ratio_at, format_scientific(row.update_ratio, RATIO), palette.foreground, bold=not fine)
         cells.put(line, ratio_at + RATIO + 2, label, color, bold=not fine)
     return cells

@@ -15,10 +15,10 @@ from adam_tui.draw.elements import (
     NUMBER,
     POINTER,
     SHORTEST_SLIDER,
-    decimal,
     draw_progress,
     draw_slider,
-    number,
+    format_decimal,
+    format_scientific,
     shorten,
     visible_rows,
 )
@@ -80,10 +80,10 @@ def lane_table(rows: Sequence[LaneRow], selected: int, width: int, height: int, 
         if ranked:
             cells.put(line, 2, f"{row.rank:>2}", palette.foreground if row.rank == 1 else palette.faint, bold=bold)
         cells.put(line, name_at, _shorten_name(row.name), row.color, bold=bold)
-        cells.put(line, loss_at, number(row.loss, loss_width), ink, bold=bold)
+        cells.put(line, loss_at, format_scientific(row.loss, loss_width), ink, bold=bold)
         if normal:
-            cells.put(line, norm_at, number(row.gradient_norm, SHORT_NUMBER), ink, bold=bold)
-            cells.put(line, distance_at, number(row.distance, SHORT_NUMBER), ink, bold=bold)
+            cells.put(line, norm_at, format_scientific(row.gradient_norm, SHORT_NUMBER), ink, bold=bold)
+            cells.put(line, distance_at, format_scientific(row.distance, SHORT_NUMBER), ink, bold=bold)
         state = _state_text(row, width - state_at, in_words=width >= WIDE)
         cells.put(line, state_at, state, palette.states[row.state], bold=bold)
     return cells
@@ -152,7 +152,7 @@ def step_arithmetic(
         last = line == len(terms)
         cells.put(line, 0, name, palette.accent if last else palette.faint, bold=last)
         for i, value in enumerate(pair):
-            cells.put(line, symbols + 1 + i * column, decimal(value, column), palette.foreground, bold=last)
+            cells.put(line, symbols + 1 + i * column, format_decimal(value, column), palette.foreground, bold=last)
     for text in rule[max(len(rule) - (height - line - 1), 0) :]:
         line += 1
         cells.put(line, 0, shorten(text, width), palette.faint)

@@ -5,14 +5,15 @@ The spacing of the ticks and the form of the labels may be changed here. Charts 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from adam_tui.draw.cells import Cells
+from adam_tui.draw.chart_axis import short_scientific
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.viewport import Viewport
+from adam_tui.engine.numbers import round_values
 
 MINUS = "−"
 # Columns left of the plot for a label and its tick: constant while labels are short, so that zooming does not move
@@ -20,9 +21,10 @@ MINUS = "−"
 LEFT_MARGIN = 6
 BOTTOM_MARGIN = 1
 # The smallest distance of two ticks; in a small plot a fifth of its size, so that there are at least two.
-COLUMNS_A_TICK = 9
-ROWS_A_TICK = 4
+COLUMNS_PER_TICK = 9
+ROWS_PER_TICK = 4
 SMALLEST = 20, 6  # columns and rows in all: a smaller picture has no axes
+MOST_TICKS = 100  # more than any axis has room for
 GAP = 2  # free columns between two labels
 # A tick this close to an end of the range, as a share of it, counts as inside: zooming and panning round the bounds.
 END_SLACK = Decimal("1e-9")
@@ -37,15 +39,6 @@ class Tick:
     cell: int
 
 
-def round_steps(span: float) -> Iterator[Decimal]:
-    """The steps 1, 2, 5 × 10^k from about a hundredth of `span` upwards."""
-    exponent = math.floor(math.log10(span)) - 2
-    while True:
-        for digit in (1, 2, 5):
-            yield Decimal(digit).scaleb(exponent)
-        exponent += 1
-
-
 def tick_values(low: float, high: float, step: Decimal) -> list[Decimal]:
     """The multiples of `step` from `low` to `high`, exact."""
     slack = (Decimal(high) - Decimal(low)) * END_SLACK
@@ -58,19 +51,10 @@ def tick_labels(values: Sequence[Decimal]) -> list[str]:
     """Labels with the same number of decimals, or like 1.5e6 if that is clearly shorter."""
     decimals = max((-int(v.as_tuple().exponent) for v in values), default=0)
     fixed = [f"{v:.{max(decimals, 0)}f}" for v in values]
-    scientific = [_scientific(v) for v in values]
-    longest = [max(map(len, labels), default=0) for labels in (fixed, scientific)]
-    chosen = scientific if longest[1] + 1 < longest[0] else fixed
+    short = [short_scientific(v) for v in values]
+    longest = [max(map(len, labels), default=0) for labels in (fixed, short)]
+    chosen = short if longest[1] + 1 < longest[0] else fixed
     return [label.replace("-", MINUS) if v else label.lstrip("-") for v, label in zip(values, chosen, strict=True)]
-
-
-def _scientific(value: Decimal) -> str:
-    if not value:
-        return "0"
-    sign, digits, exponent = value.normalize().as_tuple()
-    text = "".join(map(str, digits))
-    mantissa = text[0] + ("." + text[1:] if text[1:] else "")
-    return f"{'-' * sign}{mantissa}e{int(exponent) + len(text) - 1}"
 
 
 def label_start(tick: Tick) -> int:
@@ -82,8 +66,8 @@ def label_start(tick: Tick) -> int:
 def x_ticks(viewport: Viewport, left: int = 0) -> list[Tick]:
     """The ticks below the plot, as many as fit; a label may begin up to `left` columns left of the plot."""
     low, high = viewport.x_min, viewport.x_max
-    for step in round_steps(high - low):
-        if float(step) / (high - low) * viewport.width < min(COLUMNS_A_TICK, viewport.width / 5):
+    for step in round_values((high - low) / MOST_TICKS):
+        if float(step) / (high - low) * viewport.width < min(COLUMNS_PER_TICK, viewport.width / 5):
             continue
         values = tick_values(low, high, step)
         if not values:
@@ -98,14 +82,15 @@ def x_ticks(viewport: Viewport, left: int = 0) -> list[Tick]:
             return [
                 t for t, start, end in zip(ticks, starts, ends, strict=True) if start >= -left and end <= viewport.width
             ]
-    raise AssertionError("round_steps never ends")
+    raise AssertionError("round_values never ends")
 
 
 def y_ticks(viewport: Viewport) -> list[Tick]:
     """The ticks left of the plot, from the lowest to the highest."""
     low, high = viewport.y_min, viewport.y_max
-    distance = min(ROWS_A_TICK, max(viewport.height / 5, 1.5))
-    step = next(step for step in round_steps(high - low) if float(step) / (high - low) * viewport.height >= distance)
+    distance = min(ROWS_PER_TICK, max(viewport.height / 5, 1.5))
+    steps = round_values((high - low) / MOST_TICKS)
+    step = next(step for step in steps if float(step) / (high - low) * viewport.height >= distance)
     values = tick_values(low, high, step)
     return [
         Tick(float(v), label, _cell(high - float(v), high - low, viewport.height))

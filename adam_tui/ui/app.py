@@ -22,7 +22,7 @@ from adam_tui.terminal.type_ahead import TypeAhead
 from adam_tui.ui.actions import SHARED_ACTIONS, AppEvent, Quit, Repaint, ShowHelp, ShowMode, ShowPalette, key_names
 from adam_tui.ui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.ui.keymap import checked, with_keys
-from adam_tui.ui.mode_screen import ModeScreen
+from adam_tui.ui.mode_screen import AnyMode, ModeScreen
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
@@ -218,11 +218,11 @@ class AdamApp(PaintedApp):
         assert isinstance(training, TrainScreen)
         training.call_after_refresh(training.train_lane, lane)
 
-    def _make(self, mode: str) -> ModeScreen:
+    def _make(self, mode: str) -> AnyMode:
         if mode == "train":
             from adam_tui.ui.train.screen import TrainScreen
 
-            training: ModeScreen = TrainScreen(self._runs, self._run)
+            training: AnyMode = TrainScreen(self._runs, self._run)
             return training
         if mode == "learn":
             from adam_tui.ui.learn.screen import LearnScreen

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adam_tui.draw.elements import decimal, notes, number, sparkline, text_row, visible_rows
+from adam_tui.draw.elements import format_decimal, format_scientific, notes, sparkline, text_row, visible_rows
 from adam_tui.draw.palette import DARK
 
 
@@ -31,15 +31,15 @@ class TestNumber:
         ],
     )
     def test_it_has_as_many_digits_as_fit(self, value, width, decimals, text):
-        assert number(value, width, decimals) == text
+        assert format_scientific(value, width, decimals) == text
 
     @given(st.floats(), st.integers(8, 20), st.integers(0, 6))
     def test_it_fills_its_column_exactly(self, value, width, decimals):
-        assert len(number(value, width, decimals)) == width
+        assert len(format_scientific(value, width, decimals)) == width
 
     @given(st.floats(-1e300, 1e300), st.integers(14, 20))
     def test_it_is_the_value_to_its_last_digit(self, value, width):
-        assert float(number(value, width, 3)) == pytest.approx(value, rel=5.1e-4, abs=1e-320)
+        assert float(format_scientific(value, width, 3)) == pytest.approx(value, rel=5.1e-4, abs=1e-320)
 
 
 class TestDecimal:
@@ -58,11 +58,11 @@ class TestDecimal:
         ],
     )
     def test_five_decimals_where_they_fit_and_say_something(self, value, width, text):
-        assert decimal(value, width) == text
+        assert format_decimal(value, width) == text
 
     @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(9, 16))
     def test_two_columns_of_numbers_never_touch(self, value, width):
-        text = decimal(value, width)
+        text = format_decimal(value, width)
         assert len(text) == width
         assert text.startswith(" ")
 

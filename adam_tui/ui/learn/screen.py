@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from textual import on
 from textual.containers import Center, Horizontal, VerticalScroll
@@ -29,7 +30,7 @@ class Leaf(VerticalScroll, can_focus=False):
     """The page as it scrolls; the keys are the screen's."""
 
 
-class LearnScreen(ModeScreen):
+class LearnScreen(ModeScreen[None, Any, Any, Any]):
     """Read a page, try its scenarios, come back to the same line."""
 
     MODE = "learn"

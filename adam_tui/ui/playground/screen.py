@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Any
 
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -36,7 +37,7 @@ READINGS_PER_SECOND = 4
 SIDE_FRAME = 4  # columns of a panel's border and padding
 
 
-class PlaygroundScreen(ModeScreen):
+class PlaygroundScreen(ModeScreen[PlaygroundState, Any, Any, Any]):
     """The contour with its paths on the left; lanes, knobs, arithmetic and losses on the right."""
 
     MODE = "playground"

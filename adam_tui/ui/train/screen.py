@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.containers import Horizontal, Vertical
@@ -63,7 +63,7 @@ FAR = 10  # cells that the cursor moves with shift
 HIDDEN_BY_THE_TABLE = (e.Turn, e.ResetKnob, e.CycleOptimizer, e.CycleData)
 
 
-class TrainScreen(ModeScreen):
+class TrainScreen(ModeScreen[TrainState, Any, Any, Any]):
     """Curves on the left; runs, hyperparameters and figures on the right; digits and progress below.
 
     `runs` is the directory of the runs (None: the usual one), `selected` the run that it opens with, `clock` tells
