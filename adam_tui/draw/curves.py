@@ -224,12 +224,17 @@ def _connect(x: Floats, y: Floats, joined: NDArray[np.bool_], columns: int, rows
 
 def _clip(line: Polyline) -> Polyline:
     """Clip the line to the picture. Where it leaves the picture and returns, it is broken."""
-    points = np.clip(np.stack([line.x, line.y], axis=1), -FAR, FAR)
-    inside = np.asarray(((points >= 0) & (points <= 1)).all(axis=1))
+    x, y = np.clip(line.x, -FAR, FAR), np.clip(line.y, -FAR, FAR)
+    inside = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
     if inside.all():
-        return Polyline(points[:, 0], points[:, 1], line.joined)
+        return Polyline(x, y, line.joined)
+    points = np.stack([x, y], axis=1)
     end = np.flatnonzero(line.joined)  # each segment by the index of its end
-    first, last, visible = braille.clip(points[end - 1], points[end], 1.0, 1.0)
+    first, last = points[end - 1], points[end]
+    visible = inside[end - 1] & inside[end]
+    beside = (np.maximum(first, last) < 0) | (np.minimum(first, last) > 1)
+    cut = np.flatnonzero(~(visible | beside[:, 0] | beside[:, 1]))  # only these few may cross an edge
+    first[cut], last[cut], visible[cut] = braille.clip(first[cut], last[cut], 1.0, 1.0)
     end, first, last = end[visible], first[visible], last[visible]
 
     continued = np.zeros(len(end), np.bool_)  # segments that begin inside, at the end of the segment before
@@ -237,5 +242,5 @@ def _clip(line: Polyline) -> Polyline:
     alone = np.flatnonzero(inside & ~line.joined & ~np.append(line.joined[1:], False))
     order = np.argsort(np.concatenate([end[~continued] - 0.5, end, alone]), kind="stable")
     clipped = np.concatenate([first[~continued], last, points[alone]])[order]
-    joined = np.concatenate([np.zeros(int(np.sum(~continued))), np.ones(len(end)), np.zeros(len(alone))])[order]
-    return Polyline(clipped[:, 0], clipped[:, 1], joined.astype(np.bool_))
+    joined = np.repeat([False, True, False], [int(np.sum(~continued)), len(end), len(alone)])[order]
+    return Polyline(clipped[:, 0], clipped[:, 1], joined)

@@ -1,4 +1,4 @@
-"""Cells hold one character a place, marks included, and forget what falls outside."""
+"""A cell holds one character, combining marks included; text outside the rectangle is ignored."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""A surface's bands: even rings for the bowl, a visible valley, holes shown as holes, and sense whatever the values."""
+"""A surface's bands: even rings for the bowl, a visible valley, visible holes, and no failure for any values."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The whole plot on literal cells: what lies over what, in whose colour, and what a frame costs to change."""
+"""The whole plot on literal cells: the order of the layers, their colours, and the cells that one step changes."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Any numbers at all become a chart of the size asked for: no exception, no warning, in good time."""
+"""Any numbers become a chart of the given size: no exception, no warning, in good time."""
 
 import itertools
 import math

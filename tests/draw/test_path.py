@@ -1,4 +1,4 @@
-"""A path's dots: connected, in the order of its steps, drawn to the edge, whatever the optimizer did."""
+"""A path's dots are connected, in the order of the steps, and clipped to the plot, for any positions."""
 
 import math
 

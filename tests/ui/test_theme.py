@@ -1,4 +1,4 @@
-"""Every theme can be read, its pictures keep their promise of contrast, and choosing one redraws and is remembered."""
+"""Every theme is readable, its drawings have the promised contrasts, and a chosen theme redraws and is remembered."""
 
 import pytest
 from take_screenshots import screen_cells
@@ -47,19 +47,19 @@ def test_the_pictures_lie_on_the_themes_own_ground():
     assert palette_for(THEMES["dracula"]).accent == (0xFF, 0x79, 0xC6), "readable as it is"
 
 
-def test_our_own_themes_have_their_palettes_whole():
+def test_the_programs_own_themes_have_exactly_their_palettes():
     for name, palette in PALETTES.items():
         assert palette_for(THEMES[f"adam-{name}"]) == palette
 
 
-def test_bands_may_be_chosen_apart_from_the_theme_where_they_suit():
+def test_bands_may_be_chosen_independently_of_the_theme_if_both_are_dark_or_both_light():
     nord = palette_for(THEMES["nord"], "magma")
     assert (nord.stops, nord.background) == (MAGMA.stops, (0x2E, 0x34, 0x40))
     assert palette_for(THEMES["adam-dark"], "magma").stops == MAGMA.stops
     assert palette_for(THEMES["solarized-light"], "magma").stops == LIGHT.stops
 
 
-def test_of_256_colours_the_dark_bands_are_greys_for_blues_there_are_none():
+def test_with_256_colours_the_dark_bands_are_grey():
     plain, settled = config.Config(), config.Config(palette="magma")
     assert plot_palette_name(plain, "adam-dark", "truecolor") == plot_palette_name(plain, "adam-dark", "16") == ""
     assert plot_palette_name(plain, "adam-magma", "256") == "", "it was chosen"
@@ -71,7 +71,7 @@ def test_of_256_colours_the_dark_bands_are_greys_for_blues_there_are_none():
     assert len(set(entries)) >= 7
 
 
-def test_the_terminals_own_colours_cannot_be_asked_for():
+def test_ansi_themes_have_the_base_palettes():
     assert palette_for(THEMES["ansi-dark"]) == DARK
     assert palette_for(THEMES["ansi-light"]) == LIGHT
 
@@ -119,15 +119,15 @@ async def test_a_palette_alone_is_a_theme_too(settings):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("theme = 'nrod'", "no theme is called 'nrod'"), ("fps = 'fast'", "fps is a whole number")]
+    ("text", "message"), [("theme = 'nrod'", "no theme is called 'nrod'"), ("fps = 'fast'", "fps is a whole number")]
 )
-async def test_what_is_wrong_with_the_settings_is_said_once_and_the_defaults_are_there(settings, text, said):
+async def test_mistakes_in_the_settings_are_reported_once_and_the_defaults_apply(settings, text, message):
     settings.write_text(text)
     app = AdamApp(PlaygroundState(), config=config.load())
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         [notification] = app._notifications
-        assert said in notification.message
+        assert message in notification.message
         assert app.theme == "adam-dark"
 
 
@@ -138,7 +138,7 @@ def settings(tmp_path, monkeypatch):
     return path
 
 
-# All of them where most of the words are; elsewhere those with the least contrast of their own.
+# Learn has the most words and is tested in every theme; the other modes in those with the least contrast.
 HARDEST = ("adam-light", "nord", "tokyo-night", "atom-one-dark", "atom-one-light", "solarized-dark")
 
 
@@ -157,18 +157,18 @@ async def test_every_word_can_be_read_in_every_theme(mode, names, tmp_path):
 
 
 def written(cells):
-    """What is written in each pair of colours."""
-    found = {}
+    """The letters in each pair of colours (ink, paper)."""
+    words = {}
     for row in range(cells.height):
         characters, inks, papers = cells.characters(row), cells.fg[row].tolist(), cells.bg[row].tolist()
         for text, ink, paper in zip(characters, inks, papers, strict=True):
             if text.isalnum():
                 pair = tuple(ink), tuple(paper)
-                found[pair] = found.get(pair, "") + text
-    return found
+                words[pair] = words.get(pair, "") + text
+    return words
 
 
-async def test_the_words_of_keys_and_modes_have_no_line_under_them():
+async def test_keys_and_modes_are_not_underlined():
     app = AdamApp(PlaygroundState())
     async with app.run_test(size=(120, 40)) as pilot:
         for name in ("adam-dark", "nord", "ansi-dark"):
