@@ -234,7 +234,7 @@ def _points(series: Series, data: Samples, x_axis: Axis, y_axis: Axis, columns: 
 
 
 def _write_mark_texts(cells: Cells, frame: _Frame, x_axis: Axis, marks: Sequence[Mark]) -> None:
-    """Write each mark's text beside its line, in the highest row where it covers no curve; omit it if there is none."""
+    """Write each mark's text beside its line, in the highest row where it covers no curve, or not at all."""
     for mark in marks:
         column = frame.column(x_axis, mark.x)
         if column is None or not mark.text:

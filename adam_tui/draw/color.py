@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from adam_tui.draw.cells import Color
 
+# The least contrast with the background of text and of graphical objects (WCAG 2.2).
+TEXT_CONTRAST, GRAPHICS_CONTRAST = 4.5, 3.0
+
 # Linear sRGB to cone responses, and the cube roots of those to lightness, green-red, blue-yellow (Ottosson).
 _TO_LMS = np.array(
     [

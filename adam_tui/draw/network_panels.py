@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.draw.cells import Cells, Color
-from adam_tui.draw.color import contrast, from_oklab, mix_oklab, to_oklab
+from adam_tui.draw.color import TEXT_CONTRAST, contrast, from_oklab, mix_oklab, to_oklab
 from adam_tui.draw.digits import UPPER_HALF
 from adam_tui.draw.elements import format_scientific, wrap
 from adam_tui.draw.palette import Palette
@@ -27,7 +27,6 @@ MOST_LISTED = 20
 DEEPEST = 0.75  # how much of the state's colour the strongest shade contains
 # Shades grow with the square root of the count: of 1, 10 and 40 errors, 10 must be visible too.
 SHADE_POWER = 0.5
-READABLE = 4.5  # WCAG 2.2, text on its background
 # A healthy step moves a weight by about 1e-3 of its size (Karpathy, CS231n "Neural networks part 3",
 # https://cs231n.github.io/neural-networks-3/#ratio). A ratio ten times larger or smaller gets a label.
 HEALTHY_RATIO, RATIO_TOLERANCE = 1e-3, 10.0
@@ -94,7 +93,7 @@ def _most_frequent(wrong: NDArray[np.int64]) -> list[tuple[int, int, int]]:
 def _readable_ink(shade: Color, palette: Palette) -> Color:
     """The foreground if it is readable on the shade; otherwise the better one of foreground and background."""
     of_foreground = contrast(palette.foreground, shade)
-    if of_foreground >= READABLE or of_foreground >= contrast(palette.background, shade):
+    if of_foreground >= TEXT_CONTRAST or of_foreground >= contrast(palette.background, shade):
         return palette.foreground
     return palette.background
 

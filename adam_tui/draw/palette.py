@@ -22,8 +22,6 @@ from adam_tui.draw.color import from_oklab, to_oklab
 # One marker for each lane. They differ in outline, are one cell wide, and have no emoji form.
 MARKERS = "●◆▲■✚▼✦✘"
 
-LANE_CONTRAST = 3.0  # WCAG 2.2, graphical objects
-
 
 @dataclass(frozen=True)
 class Palette:
@@ -73,7 +71,7 @@ def band_colors(palette: Palette, n: int) -> NDArray[np.uint8]:
 
 # These colours stay distinct in simulations of the three kinds of colour blindness (Machado et al. 2009): the CIEDE2000
 # difference of any two is at least 9.5, and at least 10 among the first six. They come from a search over all xterm
-# colours that keep LANE_CONTRAST. The first one is the accent.
+# colours that keep GRAPHICS_CONTRAST against the bands. The first one is the accent.
 _DARK_LANES: tuple[Color, ...] = (
     (255, 215, 95),  # 221 gold
     (135, 175, 255),  # 111 blue

@@ -14,12 +14,12 @@ from textual.color import Color as TextualColor
 from textual.theme import Theme
 
 from adam_tui.draw.cells import Color
-from adam_tui.draw.color import contrast
+from adam_tui.draw.color import GRAPHICS_CONTRAST, TEXT_CONTRAST, contrast
 from adam_tui.draw.palette import DARK, LIGHT, PALETTES, Palette
 from adam_tui.ui.theme_names import PREFIX, builtin_palette, with_plot_colors
 
-# Contrast with the background: of text, of lines (WCAG 2.2), and of the foreground, from which faint text is mixed.
-READABLE, VISIBLE, COMFORTABLE = 4.5, 3.0, 6.0
+# More than TEXT_CONTRAST, because faint text is mixed from the foreground.
+FOREGROUND_CONTRAST = 6.0
 CONTRAST_STEPS = 20  # from a colour to white or black
 FAINT, AXIS, BORDER = 0.65, 0.5, 0.25  # how much foreground these colours contain; the rest is background
 NO_UNDERLINE = "none"  # for links: otherwise all key hints and tables of contents would be underlined
@@ -75,18 +75,18 @@ def _adapt_palette(colors: tuple[Color, Color, Color], dark: bool) -> Palette:
     """The base palette with these colours, moved apart until all contrasts suffice."""
     background, foreground, accent = colors
     base = _base_palette(dark)
-    foreground = _with_contrast(foreground, background, COMFORTABLE)
-    faint = _with_contrast(_mix(foreground, background, FAINT), background, READABLE)
+    foreground = _with_contrast(foreground, background, FOREGROUND_CONTRAST)
+    faint = _with_contrast(_mix(foreground, background, FAINT), background, TEXT_CONTRAST)
     return replace(
         base,
         background=background,
         foreground=foreground,
         faint=faint,
-        accent=_with_contrast(accent, background, READABLE),
+        accent=_with_contrast(accent, background, TEXT_CONTRAST),
         border=_mix(foreground, background, BORDER),
-        axis=_with_contrast(_mix(foreground, background, AXIS), background, VISIBLE),
-        lanes=tuple(_with_contrast(color, background, VISIBLE) for color in base.lanes),
-        states={name: _with_contrast(color, background, READABLE) for name, color in base.states.items()},
+        axis=_with_contrast(_mix(foreground, background, AXIS), background, GRAPHICS_CONTRAST),
+        lanes=tuple(_with_contrast(color, background, GRAPHICS_CONTRAST) for color in base.lanes),
+        states={name: _with_contrast(color, background, TEXT_CONTRAST) for name, color in base.states.items()},
     )
 
 
