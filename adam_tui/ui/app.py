@@ -186,12 +186,12 @@ class AdamApp(PaintedApp):
 
     def show_finale(self, place: str, finale: Finale) -> None:
         """Show the tour's last stop in the training mode, with a caption. `place` is its number, such as "10/10"."""
-        from adam_tui.ui.train.events import Teach
+        from adam_tui.ui.train.events import ShowFinale
 
         self.show_mode("train")
         training = self._screens["train"]
         assert isinstance(training, ModeScreen)
-        training.dispatch(Teach(place, finale))
+        training.dispatch(ShowFinale(place, finale))
 
     @property
     def tour(self) -> tuple[tuple[Preset, ...], int]:
