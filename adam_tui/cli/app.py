@@ -96,7 +96,7 @@ def scenario_of(
 
     Without a lane it is Adam's, at the learning rate suggested for the surface.
     """
-    from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start, race
+    from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start, suggested_lane
     from adam_tui.engine.trajectory import plotted_surface
 
     if file is not None:
@@ -118,7 +118,7 @@ def scenario_of(
         )
     with said_in_one_line("--function"):
         plot = plotted_surface(scenario)  # here a formula is read
-    return scenario if lanes else scenario.with_lane(0, race(["adam"], plot)[0])
+    return scenario if lanes else scenario.with_lane(0, suggested_lane("adam", plot))
 
 
 def _read_scenario(file: Path) -> Scenario:

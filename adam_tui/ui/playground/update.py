@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.optimizers import OPTIMIZERS
-from adam_tui.engine.scenario import MAX_STEPS, Scenario, race, suggested_lane, surface_names
+from adam_tui.engine.scenario import MAX_STEPS, Scenario, suggested_lane, suggested_lanes
 from adam_tui.engine.schedules import KINDS, Schedule
+from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import plotted_surface, start_of
 from adam_tui.ui.playground.events import (
     AddLane,
@@ -114,7 +115,7 @@ def _happened(state: PlaygroundState, event: Event) -> PlaygroundState:
             lanes = state.scenario.lanes
             return _lanes(state, (*lanes, state.chosen_lane), len(lanes)) if len(lanes) < LANES_BY_HAND else state
         case LineUp():
-            lanes = race(tuple(OPTIMIZERS), state.surface)
+            lanes = suggested_lanes(tuple(OPTIMIZERS), state.surface)
             names = [lane.optimizer for lane in lanes]
             return _lanes(state, lanes, names.index(state.chosen_lane.optimizer), ghosts=())
         case CycleSchedule():
@@ -200,7 +201,7 @@ def _opened(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale
         tour=presets,
         stop=at,
         finale=finale,
-        pause_at=preset.look_at,
+        pause_at=preset.pause_at,
         hints=state.hints,
         past=state.past,
     )
@@ -267,7 +268,7 @@ def _lane_removed(state: PlaygroundState) -> PlaygroundState:
 
 def _other_surface(state: PlaygroundState, by: int) -> PlaygroundState:
     """The next built-in surface, from its own start."""
-    name = _next(surface_names(), "" if state.scenario.function is not None else state.scenario.surface, by)
+    name = _next(tuple(SURFACES), "" if state.scenario.function is not None else state.scenario.surface, by)
     return _on_surface(state, replace(state.scenario, surface=name, function=None, start=None))
 
 

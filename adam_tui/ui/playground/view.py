@@ -15,7 +15,7 @@ from adam_tui.draw.chart import ChartStyle, Series, chart
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.scene import Arrow, Backdrop, PathView, backdrop, compose
 from adam_tui.engine.schedules import CONSTANT
-from adam_tui.engine.stability import sentences, stability
+from adam_tui.engine.stability import describe_stability, stability
 from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import Trajectory, start_of, surface_of, trajectories
 from adam_tui.ui.playground.state import SPEEDS, Fill, PlaygroundState
@@ -171,7 +171,7 @@ def _notes(state: PlaygroundState, width: int) -> list[tuple[str, bool]]:
     found = stability(state.surface, lane, point, lane.values_for(min(state.step + 1, scenario.steps), scenario.steps))
     said = [
         (line, found.exceeded and i < 2)
-        for i, line in enumerate(sentences(found, lane))
+        for i, line in enumerate(describe_stability(found, lane))
         if columns(line) <= width  # a sentence cut short says nothing
     ]
     if lane.schedule != CONSTANT:
