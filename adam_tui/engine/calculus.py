@@ -96,14 +96,14 @@ class Graph:
 
     def needed(self, roots: Iterable[int]) -> list[int]:
         """Return the roots and all their operands, each node after its operands."""
-        found: set[int] = set()
+        visited: set[int] = set()
         waiting = list(roots)
         while waiting:
             node = waiting.pop()
-            if node not in found:
-                found.add(node)
+            if node not in visited:
+                visited.add(node)
                 waiting.extend(self.nodes[node][1])
-        return sorted(found)
+        return sorted(visited)
 
     def derivative(self, root: int, variable: int) -> int:
         """Return the node of ∂root/∂variable; the variable is node 0 or 1."""
