@@ -21,7 +21,7 @@ from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import trajectories
 from adam_tui.ui import config
 from adam_tui.ui.actions import SHARED_ACTIONS
-from adam_tui.ui.keymap import checked
+from adam_tui.ui.keymap import check_keys
 from adam_tui.ui.learn.pages import read_page
 from adam_tui.ui.playground import events
 from adam_tui.ui.playground.state import PlaygroundState
@@ -100,7 +100,7 @@ def test_the_settings_can_be_copied():
         "runs",
         "hints",
     }
-    assert checked(settings.keys, SHARED_ACTIONS) == (dict(settings.keys), [])
+    assert check_keys(settings.keys, SHARED_ACTIONS) == (dict(settings.keys), [])
     assert all(theme.name.removeprefix("adam-") in section("Settings") for theme in themes())
 
 

@@ -51,11 +51,11 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
         super().__init_subclass__()
 
     def compose(self) -> ComposeResult:
-        """The top line, the body, the footer, and the word on a tiny terminal."""
+        """Yield the top line, the body, the footer, and the message for a tiny terminal."""
         width = self.app.size.width
-        # Textual sets it with the first resize only: the first layout would be thrown away.
-        fitting = [name for least, name in self.HORIZONTAL_BREAKPOINTS or () if width >= least]
-        self.add_class(*fitting[-1:])
+        # Textual sets the class with the first resize only, so the first layout would be discarded.
+        reached = [name for least, name in self.HORIZONTAL_BREAKPOINTS or () if width >= least]
+        self.add_class(*reached[-1:])
         modes = [(self.key_names[f"mode_{name}"], name, title) for _, name, title in MODES]
         yield TabsLine(modes, self.MODE)
         yield from self.body()
@@ -63,15 +63,15 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
         yield Static(id="too-small")
 
     def body(self) -> Iterable[Widget]:
-        """What lies between the top line and the footer."""
+        """Return the widgets between the top line and the footer."""
         return ()
 
     def keys_of_now(self) -> KeyGroup | None:
-        """The keys of what one is at, such as placing a start, with marks; None while nothing else is going on."""
+        """Return the keys of the current activity, such as placing a start, with marks; None outside of one."""
         return None
 
     def footer_keys(self) -> Sequence[FooterKey]:
-        """The footer: every action that has a rank."""
+        """Return the footer's keys: by default every action that has a rank."""
         return [
             FooterKey(f"{{{action.name}}}", action.short, action.name, action.footer)
             for action in (*self.ACTIONS, *SHARED_ACTIONS)
@@ -79,21 +79,21 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
         ]
 
     def refresh_footer(self) -> None:
-        """Show the keys that matter now."""
+        """Show the current `footer_keys`."""
         self.query_one(KeyLine).show(self._footer())
 
     @property
     def actions(self) -> tuple[Action[Any, Any], ...]:
-        """All that can be done here, with the keys as they are set."""
+        """All actions of this mode and the shared ones, with the keys from the settings."""
         return with_keys((*self.ACTIONS, *SHARED_ACTIONS), self.host.keys)
 
     @cached_property
     def key_names(self) -> Mapping[str, str]:
-        """What the key of each action here is called: every text that names a key takes it from here."""
+        """The name of each action's first key. Every text that names a key takes it from here."""
         return key_names(self.actions)
 
     def named(self, text: str) -> str:
-        """A text with the keys in the places of its marks."""
+        """Return a text with keys in the places of its marks: "{play} plays" becomes "space plays"."""
         return with_keys_named(text, self.key_names)
 
     @property
@@ -109,7 +109,7 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
         self.app.theme_changed_signal.subscribe(self, lambda _: self.redraw())
 
     def redraw(self) -> None:
-        """Draw everything anew, in the colours of another theme; a subclass with pictures has its own."""
+        """Draw everything in the colours of a new theme. A mode with pictures overrides this."""
 
     def action_perform(self, name: str) -> None:
         """Perform an action by its name; a name of another mode is ignored (a second quick click may carry one)."""
@@ -153,11 +153,11 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
         raise NotImplementedError
 
     def dismiss(self, result: None = None) -> AwaitComplete:
-        """A mode is left for another one, never closed: of two quick clicks on a window's answer this is the second."""
+        """Do nothing: a mode is never closed. The second half of a double click on a window's answer arrives here."""
         return AwaitComplete()
 
     def on_resize(self, event: Resize) -> None:
-        """Below the smallest usable size, say which size is needed instead of drawing a ruin."""
+        """Show a message instead of the mode when the terminal is too small."""
         small = event.size.width < MIN_WIDTH or event.size.height < MIN_HEIGHT
         self.set_class(small, "-too-small")
         if small:

@@ -5,8 +5,8 @@ from take_screenshots import screen_cells
 from textual.theme import BUILTIN_THEMES
 
 from adam_tui.draw.palette import DARK, LIGHT, MAGMA, PALETTES, band_colors, contrast, luminance
-from adam_tui.terminal.ansi import to_xterm256
 from adam_tui.terminal.cell_view import CellView
+from adam_tui.terminal.colors import to_xterm256
 from adam_tui.ui import config
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
