@@ -1,5 +1,6 @@
 """The walls of the house: who imports what. The contracts in pyproject.toml, and proofs in fresh interpreters."""
 
+import graphlib
 import json
 import os
 import pkgutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 import adam_tui
@@ -123,6 +125,13 @@ def test_package_files_are_empty():
 def test_every_file_can_be_read_in_one_sitting():
     lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
     assert {name: length for name, length in lengths.items() if length > 450} == {}
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """Imports for types and inside functions count as well."""
+    graph = grimp.build_graph("adam_tui", cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    graphlib.TopologicalSorter(imports).prepare()  # raises CycleError, which names the modules
 
 
 @pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="the contracts are in a checkout")

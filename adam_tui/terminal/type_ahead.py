@@ -47,15 +47,15 @@ class TypeAhead:
     def _follow(self, start: MessagePump, node: MessagePump, rounds: int) -> None:
         """Follow the event through the queues from `node` up to the app; after the last round take the next event."""
         while node is not self._app and not node.call_later(self._follow_parent, start, node, rounds):
-            node = self._parent(node)  # it closes, so it has nothing left to handle
+            node = self._parent_of(node)  # it closes, so it has nothing left to handle
         if node is self._app:
             again = rounds > 1
             self._app.call_later(self._follow, start, start, rounds - 1) if again else self._wait_for_screen()
 
     def _follow_parent(self, start: MessagePump, node: MessagePump, rounds: int) -> None:
-        self._follow(start, self._parent(node), rounds)
+        self._follow(start, self._parent_of(node), rounds)
 
-    def _parent(self, node: MessagePump) -> MessagePump:
+    def _parent_of(self, node: MessagePump) -> MessagePump:
         return node._parent or self._app
 
     def _wait_for_screen(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from textual.binding import Binding
@@ -80,6 +80,11 @@ class Action(Generic[Event_co, View_contra]):
 def shown(keys: str) -> str:
     """Return Textual's names of keys, joined by commas, as texts show them."""
     return " ".join(_SHOWN.get(key) or _sign(key) for key in keys.split(","))
+
+
+def with_keys(actions: Iterable[Action[Any, Any]], keys: Mapping[str, str]) -> tuple[Action[Any, Any], ...]:
+    """Return the table with the keys from the settings."""
+    return tuple(replace(action, keys=keys[action.name]) if action.name in keys else action for action in actions)
 
 
 def key_names(actions: Iterable[Action[Any, Any]]) -> dict[str, str]:

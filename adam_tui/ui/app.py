@@ -15,9 +15,19 @@ from adam_tui.draw.palette import Palette
 from adam_tui.terminal.environment import terminal_depth
 from adam_tui.terminal.sanitize import sanitize
 from adam_tui.terminal.terminal_app import TerminalApp
-from adam_tui.ui.actions import SHARED_ACTIONS, AppEvent, Quit, Repaint, ShowHelp, ShowMode, ShowPalette, key_names
+from adam_tui.ui.actions import (
+    SHARED_ACTIONS,
+    AppEvent,
+    Quit,
+    Repaint,
+    ShowHelp,
+    ShowMode,
+    ShowPalette,
+    key_names,
+    with_keys,
+)
 from adam_tui.ui.config import DEFAULT_FPS, Config, remember_theme
-from adam_tui.ui.keymap import check_keys, with_keys
+from adam_tui.ui.keymap import check_keys
 from adam_tui.ui.mode_screen import AnyMode, ModeScreen
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen

@@ -13,9 +13,9 @@ from textual.content import Content
 from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
-from adam_tui.ui.actions import MODES, SHARED_ACTIONS, ShowMode, key_names
+from adam_tui.ui.actions import MODES, SHARED_ACTIONS, ShowMode, key_names, with_keys
 from adam_tui.ui.dialogs import Window
-from adam_tui.ui.keymap import tables, with_keys
+from adam_tui.ui.keymap import tables
 from adam_tui.ui.mode_screen import AnyMode
 from adam_tui.ui.search import Entry, highlights, ranked
 from adam_tui.ui.synonyms import SYNONYMS, THEMES

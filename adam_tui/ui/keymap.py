@@ -6,14 +6,13 @@ A rule for keys in the settings changes here; the tables themselves are in `acti
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.binding import Binding
 from textual.keys import Keys
 
-from adam_tui.ui.actions import SHARED_ACTIONS, Action, key_names, shown
+from adam_tui.ui.actions import SHARED_ACTIONS, Action, key_names, shown, with_keys
 
 _NAMED = {key.value for key in Keys}
 
@@ -42,11 +41,6 @@ def check_keys(keys: Mapping[str, str], shared: Sequence[Action[Any, Any]]) -> t
             for name in names:
                 usable.pop(name, None)
     return usable, problems
-
-
-def with_keys(actions: Iterable[Action[Any, Any]], keys: Mapping[str, str]) -> tuple[Action[Any, Any], ...]:
-    """Return the table with the keys from the settings."""
-    return tuple(replace(action, keys=keys[action.name]) if action.name in keys else action for action in actions)
 
 
 def all_key_names(keys: Mapping[str, str]) -> dict[str, str]:

@@ -19,9 +19,17 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from adam_tui.ui.actions import MODES, SHARED_ACTIONS, Action, FooterKey, KeyGroup, key_names, with_keys_named
+from adam_tui.ui.actions import (
+    MODES,
+    SHARED_ACTIONS,
+    Action,
+    FooterKey,
+    KeyGroup,
+    key_names,
+    with_keys,
+    with_keys_named,
+)
 from adam_tui.ui.host import Host
-from adam_tui.ui.keymap import with_keys
 from adam_tui.ui.layout import MIN_HEIGHT, MIN_WIDTH
 from adam_tui.ui.widgets.key_line import KeyLine
 from adam_tui.ui.widgets.tabs_line import TabsLine

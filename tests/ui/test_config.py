@@ -126,9 +126,9 @@ def test_a_theme_that_is_written_into_the_file_later_counts(file):
 
 
 def test_a_broken_memory_is_no_trouble(file):
-    file.with_name(config.CHOSEN).write_text("{")
+    file.with_name(config.THEME_FILE).write_text("{")
     assert config.load() == Config()
-    file.with_name(config.CHOSEN).write_text('{"theme": 3}')
+    file.with_name(config.THEME_FILE).write_text('{"theme": 3}')
     assert config.load() == Config()
 
 

@@ -99,7 +99,7 @@ async def test_each_goes_away_once_its_key_was_used_and_then_the_line_is_gone(si
         await pilot.press("1")
         await pilot.pause()
         assert line(app) == ""
-    assert json.loads(settings.with_name(config.TRIED).read_text())["tried"] == sorted(HINTS)
+    assert json.loads(settings.with_name(config.HINTS_FILE).read_text())["tried"] == sorted(HINTS)
 
 
 async def test_a_changed_hint_leaves_every_panel_where_it_was(settings):
@@ -199,7 +199,7 @@ def test_the_settings_can_switch_them_off(opened, settings):
 @pytest.mark.parametrize("text", ["{", "[]", '{"tried": 3}', '{"tried": [3, {}]}', "\0"])
 def test_a_broken_memory_is_as_good_as_none(opened, settings, text):
     settings.parent.mkdir()
-    settings.with_name(config.TRIED).write_text(text)
+    settings.with_name(config.HINTS_FILE).write_text(text)
     assert opened() == tuple(HINTS)
     config.remember_hints(["turn"])
     assert config.load().tried == {"turn"}
