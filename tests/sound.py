@@ -113,10 +113,10 @@ def scenario_survives(scenario: Scenario):
     assert Scenario.from_json(scenario.to_json()) == scenario
     found = []
     with main.make_context("adam-tui", scenario.to_flags()) as context:
-        from adam_tui.cli.app import scenario_of
+        from adam_tui.cli.playground import build_scenario
 
         given = ("surface", "function", "lanes", "start", "steps", "noise", "seed")
-        found.append(scenario_of(**{name: context.params[name] for name in given}))
+        found.append(build_scenario(**{name: context.params[name] for name in given}))
     assert found == [scenario]
 
 
@@ -140,7 +140,7 @@ def training_is_sound(state: TrainState):
     assert len(set(drawn)) == len(drawn), "no two of them have one colour"
     assert not state.selected or state.drawn[0].id == state.selected
     assert set(state.picked) <= set(ids)
-    assert set(state.asked) <= set(ids)
+    assert set(state.pending.values) <= set(ids)
     assert state.knob >= 0
     assert state.chosen_knob in state.knobs
     for knob in state.knobs:

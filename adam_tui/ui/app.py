@@ -167,13 +167,14 @@ class AdamApp(TerminalApp):
 
     def show_finale(self) -> None:
         """Show the tour's last stop: the training mode, with a line on what to do there."""
-        from adam_tui.ui.train.events import Teach
+        from adam_tui.ui.train.events import ShowFinale
 
         tour = self._playground_state
         self.show_mode("train")
         training = self._screens["train"]
         assert isinstance(training, ModeScreen)
-        training.dispatch(Teach(f"{tour.stop + 1}/{tour.stops}", tour.finale))
+        if tour.finale is not None:
+            training.dispatch(ShowFinale(f"{tour.stop + 1}/{tour.stops}", tour.finale))
 
     @property
     def tour(self) -> tuple[tuple[Preset, ...], int]:
