@@ -6,7 +6,7 @@ screen shows the state and carries the effects out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -130,17 +130,8 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
             self.perform(own)
 
     def perform(self, action: Action[Event, View]) -> None:
-        """Dispatch the action's event. A function in its place first makes the event from the view of the moment."""
-        if action.event is None:  # TRANSITION: until each mode's table is typed
-            effect = self.effect(action.name)
-            if effect is not None:
-                effect()
-            return
+        """Dispatch the action's event; a function in its place makes the event from the view of the moment."""
         self.dispatch(action.event(self.view()) if callable(action.event) else action.event)
-
-    def effect(self, name: str) -> Callable[[], None] | None:
-        """TRANSITION: the function of an action without an event."""
-        return getattr(self, f"do_{name}", None)
 
     def dispatch(self, event: Event) -> None:
         """Update the state, which its watcher shows, then carry out the effects in their order."""

@@ -227,7 +227,7 @@ def test_a_directory_that_is_not_there_is_an_os_error(tmp_path):
 
 async def test_a_race_that_cannot_be_written_or_trained_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr("adam_tui.engine.pytorch_code.BY_HAND", {})
-    monkeypatch.setattr("adam_tui.ui.playground.effects.TRAINING_OPTIMIZERS", {})
+    monkeypatch.setattr("adam_tui.ui.playground.requests.TRAINING_OPTIMIZERS", {})
     app = AdamApp(PlaygroundState(Scenario(lanes=race(["lion"], surface("bowl")))), runs=tmp_path)
     async with app.run_test() as pilot:
         await pilot.press("c", "p", "T")
