@@ -46,24 +46,23 @@ _WORD = re.compile(r"\w\w")  # "tab" and "f2", but not "⇧←"
 
 
 Event_co = TypeVar("Event_co", covariant=True)
-View_contra = TypeVar("View_contra", contravariant=True)
+Context_contra = TypeVar("Context_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Action(Generic[Event_co, View_contra]):
+class Action(Generic[Event_co, Context_contra]):
     """An action of a user. `keys` are Textual's names, joined by commas; texts show the first.
 
-    `event` goes to the screen's `update`. For an event that depends on widths, clocks or files it is a function, which
-    makes the event from the screen's view of the moment; see `ModeScreen.perform`. `group` is the purpose under which
-    the help lists the action. `footer` ranks it for the footer (1 stays longest, 0 is never shown there) under the word
-    `short`.
+    `event` goes to the mode's `update`. For an event that depends on widths, clocks or files it is a function, which
+    makes the event from the mode's event context; see `ModeScreen.perform`. `group` is the purpose under which the help
+    lists the action. `footer` ranks it for the footer (1 stays longest, 0 is never shown there) under the word `short`.
     """
 
     name: str
     keys: str
     title: str
     group: str
-    event: Event_co | Callable[[View_contra], Event_co]
+    event: Event_co | Callable[[Context_contra], Event_co]
     footer: int = 0
     short: str = ""
 

@@ -37,14 +37,14 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 State = TypeVar("State")
 Event = TypeVar("Event")
 Effect = TypeVar("Effect")
-View = TypeVar("View")
+Context = TypeVar("Context")
 
 
-class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
+class ModeScreen(Screen[None], Generic[State, Event, Effect, Context]):
     """A mode of the program.
 
     A subclass names its `MODE` and its `ACTIONS`, composes its `body`, and supplies the four parts of its cycle: the
-    reactive `state`, whose watcher shows it; `update_state`; `view`; and `carry_out`.
+    reactive `state`, whose watcher shows it; `update_state`; `event_context`; and `carry_out`.
     """
 
     MODE: ClassVar[str] = ""
@@ -129,9 +129,9 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
         elif own is not None:
             self.perform(own)
 
-    def perform(self, action: Action[Event, View]) -> None:
-        """Dispatch the action's event; a function in its place makes the event from the view of the moment."""
-        self.dispatch(action.event(self.view()) if callable(action.event) else action.event)
+    def perform(self, action: Action[Event, Context]) -> None:
+        """Dispatch the action's event; a function in its place makes the event from the event context."""
+        self.dispatch(action.event(self.event_context()) if callable(action.event) else action.event)
 
     def dispatch(self, event: Event) -> None:
         """Update the state, which its watcher shows, then carry out the effects in their order."""
@@ -143,7 +143,7 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
         """Return the next state and the effects: the mode's pure `update(state, event)`."""
         raise NotImplementedError
 
-    def view(self) -> View:
+    def event_context(self) -> Context:
         """Return the data beside the state that events may depend on: widths, the time, file contents."""
         raise NotImplementedError
 

@@ -102,7 +102,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         """Return the next state and the effects of an event."""
         return update(self.state, event)
 
-    def view(self) -> EventContext:
+    def event_context(self) -> EventContext:
         """Draw the random numbers that a key's event may need."""
         return EventContext((random.random(), random.random()))
 

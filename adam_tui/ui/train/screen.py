@@ -201,7 +201,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, Context]):
 
     # Events and effects.
 
-    def view(self) -> Context:
+    def event_context(self) -> Context:
         """Return what the events of some keys depend on."""
         columns = charts.plot_columns(self._view("loss").content_region.width)
         return Context(self.state, self.feed.histories, self._clock(), self.size.width, columns, self.feed.target)
