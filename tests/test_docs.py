@@ -94,9 +94,9 @@ class TestTheReadme:
         slow, fast = (trajectories(Scenario(lanes=(Lane.parse(f"adam:lr={lr}"),)))[0] for lr in (0.1, 0.5))
         assert round(fast.positions[:, 0].max() / slow.positions[:, 0].max()) == 9
         assert "nine times as far" in section("The first minute")
-        state = update(update(PlaygroundState(), events.Arrow(1, 0)), events.Arrow(1, 0))
+        state, _ = update(update(PlaygroundState(), events.Arrow(1, 0))[0], events.Arrow(1, 0))
         assert state.chosen_lane["lr"] == 0.5
-        assert update(state, events.CycleSurface(1)).surface.name == "ravine"
+        assert update(state, events.CycleSurface(1))[0].surface.name == "ravine"
         along, across = np.linalg.eigvalsh(SURFACES["ravine"].hessian(np.zeros(2)))
         assert across / along == 50
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.draw.palette import LANE_CONTRAST, contrast
+from adam_tui.draw.color import GRAPHICS_CONTRAST, contrast
 
 Bytes = NDArray[np.uint8]
 
@@ -61,7 +61,7 @@ def readable_ansi16(rgb: Bytes, background: Bytes) -> int:
     if np.ptp(ANSI_16[first]) == 0:  # a grey is meant to be faint
         return int(first)
     candidates = (first, first ^ BRIGHT, *others)
-    return next((entry for entry in candidates if _contrast_16(entry, behind) >= LANE_CONTRAST), WHITE)
+    return next((entry for entry in candidates if _contrast_16(entry, behind) >= GRAPHICS_CONTRAST), WHITE)
 
 
 @lru_cache(maxsize=256)

@@ -32,8 +32,8 @@ from adam_tui.ui.mode_screen import AnyMode, ModeScreen
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
-from adam_tui.ui.theme import NO_LINE, css_variables, palette_of, themes
-from adam_tui.ui.theme_names import DEFAULT_THEME, bands_of, wanted_theme
+from adam_tui.ui.theme import NO_UNDERLINE, css_variables, palette_for, themes
+from adam_tui.ui.theme_names import DEFAULT_THEME, configured_theme, plot_palette_name
 
 if TYPE_CHECKING:
     from adam_tui.engine.presets import Preset
@@ -87,7 +87,7 @@ class AdamApp(TerminalApp):
         self.keys, problems = check_keys(self._config.keys, SHARED_ACTIONS)
         self.set_keymap(self.keys)
         self._problems = [self._config.problem] if self._config.problem else []
-        wanted = wanted_theme(self._config)
+        wanted = configured_theme(self._config)
         if wanted not in self.available_themes:
             palette = key_names(with_keys(SHARED_ACTIONS, self.keys))["palette"]
             self._problems.append(f"no theme is called {wanted!r}: {palette} lists them")
@@ -100,15 +100,15 @@ class AdamApp(TerminalApp):
     def palette(self) -> Palette:
         """The palette of the drawings that goes with the theme."""
         theme = self.current_theme
-        return palette_of(theme, bands_of(self._config, theme.name, terminal_depth(os.environ)))
+        return palette_for(theme, plot_palette_name(self._config, theme.name, terminal_depth(os.environ)))
 
     def get_css_variables(self) -> dict[str, str]:
         """Return Textual's variables, with the drawings' colours for frames and faint text."""
         variables, theme = super().get_css_variables(), self.current_theme
-        own = css_variables(palette_of(theme))
+        own = css_variables(palette_for(theme))
         if theme.ansi:  # the terminal's own colours have no RGB values
             own = {"frame": "ansi_bright_black", "faint": "ansi_default"}
-            own |= {"link-color": "ansi_default", "link-style": NO_LINE}
+            own |= {"link-color": "ansi_default", "link-style": NO_UNDERLINE}
         return variables | own
 
     def choose_theme(self, name: str) -> None:
