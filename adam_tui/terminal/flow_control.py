@@ -2,7 +2,7 @@
 
 Over SSH written bytes lie in buffers that a program cannot inspect: 20 kB in a pty, megabytes in a connection. So each
 piece of a picture ends with a question for the cursor's position, which every terminal answers, and the age of the
-answers tells how long the response to a key would wait. Cells that exceed the room wait in the `ScreenBuffer`, where a
+answers shows how long the response to a key would wait. Cells that exceed the room wait in the `ScreenBuffer`, where a
 newer picture replaces them: pictures are dropped, keys are not.
 
 A terminal that answers nothing is treated as a slow one, and gets `PACE` bytes a second.

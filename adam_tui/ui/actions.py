@@ -134,11 +134,11 @@ class KeyRow(NamedTuple):
 
 
 class KeyGroup(NamedTuple):
-    """Keys that belong together in the help. `now`: they belong to the current activity, and come first."""
+    """Keys that belong together in the help. `current`: they belong to the current activity, and come first."""
 
     title: str
     rows: tuple[KeyRow, ...]
-    now: bool = False
+    current: bool = False
 
 
 def fitting(keys: list[FooterKey], width: int) -> list[FooterKey]:

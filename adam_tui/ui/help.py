@@ -151,16 +151,16 @@ class Help(Window[None]):
 
 
 def _current_keys(mode: AnyMode) -> list[KeyGroup]:
-    group = mode.keys_of_now()
+    group = mode.current_keys()
     if group is None:
         return []
-    return [KeyGroup(group.title, tuple(KeyRow(mode.named(row.keys), row.words) for row in group.rows), now=True)]
+    return [KeyGroup(group.title, tuple(KeyRow(mode.named(row.keys), row.words) for row in group.rows), current=True)]
 
 
 def _drawn(column: Column) -> Content:
     keys, gap = column.keys, " " * BETWEEN
     return Content("\n").join(
-        Content.styled(group.title, "bold $accent" if group.now else "$text-muted")
+        Content.styled(group.title, "bold $accent" if group.current else "$text-muted")
         if group
         else Content.assemble((f"{key:>{keys}}", "bold $accent"), gap, words)
         for group, key, words in column.lines()

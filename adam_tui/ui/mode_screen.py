@@ -74,7 +74,7 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, Context]):
         """Return the widgets between the top line and the footer."""
         return ()
 
-    def keys_of_now(self) -> KeyGroup | None:
+    def current_keys(self) -> KeyGroup | None:
         """Return the keys of the current activity, such as placing a start, with marks; None outside of one."""
         return None
 
