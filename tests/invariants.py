@@ -162,7 +162,7 @@ def check_histories(screen: TrainScreen):
     """Nothing is kept of deleted runs."""
     feed = screen.feed
     for memory in (feed.histories, feed._readers, feed._evaluations, feed._views):
-        assert set(memory) <= set(feed._known)
+        assert set(memory) <= set(feed._runs)
 
 
 # Learn.

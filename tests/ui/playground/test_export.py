@@ -19,16 +19,16 @@ from adam_tui.cli.playground import build_scenario
 from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.pytorch_sources import BY_HAND
-from adam_tui.engine.scenario import Change, Lane, Scenario, race
+from adam_tui.engine.scenario import Change, Lane, Scenario, suggested_lanes
 from adam_tui.engine.schedules import KINDS, Schedule
-from adam_tui.engine.surfaces import SURFACES, surface
+from adam_tui.engine.surfaces import SURFACES, find_surface
 from adam_tui.engine.trajectory import trajectories
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground import export, view
 from adam_tui.ui.playground.export import COPIES, EXPORTS, copy_text, recording, save
 from adam_tui.ui.playground.state import SPEEDS, PlaygroundState
 
-FIVE = race(["adam", "sgd", "momentum", "rmsprop", "lion"], surface("bowl"))
+FIVE = suggested_lanes(["adam", "sgd", "momentum", "rmsprop", "lion"], find_surface("bowl"))
 RACE = PlaygroundState(Scenario(lanes=FIVE, steps=120), clock=60)
 
 
@@ -185,7 +185,7 @@ def test_the_numbers_are_the_engines(tmp_path):
     assert (lane, int(step), float(x)) == ("lion", 120, paths[-1].positions[-1, 0])
     document = json.loads(save("json", RACE, tmp_path, DARK).read_text(encoding="utf-8"))
     assert document["lanes"][0]["x"] == paths[0].positions[:, 0].tolist()
-    assert Scenario.from_json(document["scenario"]) == replace(RACE.scenario, start=surface("bowl").start)
+    assert Scenario.from_json(document["scenario"]) == replace(RACE.scenario, start=find_surface("bowl").start)
 
 
 def test_no_file_is_ever_overwritten(tmp_path):
@@ -228,7 +228,7 @@ def test_a_directory_that_is_not_there_is_an_os_error(tmp_path):
 async def test_a_race_that_cannot_be_written_or_trained_is_a_warning(tmp_path, monkeypatch):
     monkeypatch.setattr("adam_tui.engine.pytorch_code.BY_HAND", {})
     monkeypatch.setattr("adam_tui.ui.playground.requests.TRAINING_OPTIMIZERS", {})
-    app = AdamApp(PlaygroundState(Scenario(lanes=race(["lion"], surface("bowl")))), runs=tmp_path)
+    app = AdamApp(PlaygroundState(Scenario(lanes=suggested_lanes(["lion"], find_surface("bowl")))), runs=tmp_path)
     async with app.run_test() as pilot:
         await pilot.press("c", "p", "T")
         await pilot.pause()

@@ -297,9 +297,9 @@ def test_a_typed_function_is_raced_on():
 
 def test_a_named_scenario_pauses_where_it_is_seen_best():
     presets = tuple(PRESETS.values())
-    at = next(i for i, preset in enumerate(presets) if preset.look_at)
+    at = next(i for i, preset in enumerate(presets) if preset.pause_at)
     state = after(PlaygroundState(), e.Open(presets, at), e.Tick(1000))
-    assert (state.step, state.playing) == (presets[at].look_at, False)
+    assert (state.step, state.playing) == (presets[at].pause_at, False)
     assert after(state, e.TogglePlay(), e.Tick(1000)).at_end
     assert after(state, e.Undo()).scenario == Scenario()
     assert after(state, e.NextPreset()).preset == presets[(at + 1) % len(presets)]
