@@ -82,7 +82,7 @@ def article_loop_to_the_goal(seed: int) -> Found:
                 seen += next(loop)
             training += time.perf_counter() - began
             with torch.no_grad():
-                answers = torch.cat([network(some).argmax(1) for some in data.parts(digits.test_images, 250)])
+                answers = torch.cat([network(some).argmax(1) for some in data.split(digits.test_images, 250)])
             if (answers == digits.test_labels).sum().item() >= GOAL * len(answers):
                 return {"training": training, "epochs": epoch}
     raise RuntimeError(f"seed {seed}: not there after {MOST_EPOCHS} epochs")

@@ -25,7 +25,7 @@ import sys, time
 from adam_tui.training.journal import Journal
 from adam_tui.runs.directory import Run
 with Journal(Run(sys.argv[1])) as journal:
-    journal.become("running")
+    journal.set_state("running")
     time.sleep(1000)
 """
 
@@ -101,12 +101,12 @@ def test_an_order_that_comes_when_the_run_has_just_ended_is_too_late(runs, run, 
 def test_an_order_that_was_heard_is_said_to_be_given(runs, run, monkeypatch):
     monkeypatch.setattr(cli_runs, "PATIENCE", 20.0)
     with Journal(Run(run.path)) as journal:
-        journal.become("running")
+        journal.set_state("running")
         heard, over = [], threading.Event()
 
         def listen():
             while not over.is_set():
-                heard.extend(journal.orders())
+                heard.extend(journal.new_commands())
                 time.sleep(0.01)
 
         listening = threading.Thread(target=listen)
