@@ -56,7 +56,7 @@ APP_EVERY = 20  # rounds
 
 
 class Deaf(Journal):
-    """Reads the orders, whatever they hold, and lets nobody obey them; it stops a run that goes on for long.
+    """Reads the commands, whatever they hold, and passes none on; it stops a run that takes long.
 
     A damaged spec may be a good one of a thousand epochs.
     """
@@ -65,9 +65,9 @@ class Deaf(Journal):
         super().__init__(run)
         self._end = time.monotonic() + LONGEST_TRAINING
 
-    def orders(self):
-        """None, or to stop."""
-        super().orders()
+    def new_commands(self):
+        """Nothing, or a command to stop."""
+        super().new_commands()
         return [{"command": "stop"}] if time.monotonic() > self._end else []
 
 
@@ -86,7 +86,7 @@ def make_runs(folder):
     count = iter(range(10**6))
 
     class Stopping(Journal):
-        def orders(self):
+        def new_commands(self):
             return [{"command": "stop"}] if next(count) == 13 else []
 
     with Stopping(stopped) as journal:

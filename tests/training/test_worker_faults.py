@@ -1,5 +1,6 @@
 """The real training process on a full disk, under any umask, and without an open port."""
 
+import contextlib
 import os
 import resource
 import stat
@@ -42,7 +43,11 @@ def listening_sockets(pid):
     for table in ("tcp", "tcp6"):
         rows = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
         listening |= {f"socket:[{row.split()[9]}]" for row in rows if row.split()[3] == "0A"}
-    return {os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()} & listening
+    opened = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            opened.add(os.readlink(path))
+    return opened & listening
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of another process, and /proc")
