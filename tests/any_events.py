@@ -20,9 +20,10 @@ from textual.keys import _character_to_key
 from adam_tui.runs import directory, recipes
 from adam_tui.runs.protocol import Changed, Layers
 from adam_tui.terminal.cell_view import CellView
-from adam_tui.ui.actions import SHARED_ACTIONS, ModeScreen
+from adam_tui.ui.actions import SHARED_ACTIONS
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.learn.actions import ACTIONS as LEARN
+from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground.actions import ACTIONS as PLAYGROUND
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.train import screen as train_screen

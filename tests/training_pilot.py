@@ -3,6 +3,7 @@
 import time
 
 from adam_tui.terminal.cell_view import CellView
+from adam_tui.ui.train.update import update
 
 SIZES = [(120, 40), (80, 24), (200, 55), (60, 18)]
 PATIENCE = 60.0
@@ -20,3 +21,10 @@ async def until(pilot, true, seconds=10.0):
         assert time.monotonic() < end, "it never came true"
         await pilot.pause(0.02)
     await pilot.pause()
+
+
+def after(state, *events):
+    """The training state after these events."""
+    for event in events:
+        state, _ = update(state, event)
+    return state

@@ -1,4 +1,4 @@
-"""The optimizers by name, simplest first, and the types to use them with: the engine's one door to them.
+"""The table of optimizers by name, simplest first. A new optimizer is added here.
 
     from adam_tui.engine.optimizers import OPTIMIZERS, expand
 
@@ -8,15 +8,14 @@
     delta, state, terms = adam.update(gradient(x), state, x, hyper)
     x = x + delta
 
-The rules themselves are in `classic_rules` (SGD to RMSProp) and `adam_rules` (Adam to Lion), the parts in `rule`.
+The rules are in `classic_rules` (SGD to RMSProp) and `adam_rules` (Adam to Lion), their common parts in `rule`.
 """
 
 from __future__ import annotations
 
-import difflib
-
 from adam_tui.engine.adam_rules import ADAM, ADAMAX, ADAMW, AMSGRAD, LION, NADAM, RADAM
 from adam_tui.engine.classic_rules import ADADELTA, ADAGRAD, MOMENTUM, NESTEROV, RMSPROP, SGD
+from adam_tui.engine.names import suggest
 from adam_tui.engine.rule import Array, Hyper, Optimizer, Update, expand
 
 __all__ = ["OPTIMIZERS", "Array", "Hyper", "Optimizer", "Update", "expand", "find_optimizer"]
@@ -42,10 +41,8 @@ OPTIMIZERS: dict[str, Optimizer] = {
 
 
 def find_optimizer(name: str) -> Optimizer:
-    """The optimizer of that name; ValueError, one line with the choices, when there is none."""
+    """The optimizer of that name. Raises ValueError with the choices for an unknown one."""
     try:
         return OPTIMIZERS[name]
     except KeyError:
-        near = difflib.get_close_matches(name.lower(), OPTIMIZERS, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise ValueError(f"no optimizer is called {name!r}: {hint}choose from {', '.join(OPTIMIZERS)}") from None
+        raise ValueError(f"no optimizer is called {name!r}{suggest(name, OPTIMIZERS)}") from None

@@ -22,12 +22,12 @@ from adam_tui.terminal.type_ahead import TypeAhead
 from adam_tui.ui.actions import SHARED_ACTIONS, AppEvent, Quit, Repaint, ShowHelp, ShowMode, ShowPalette, key_names
 from adam_tui.ui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.ui.keymap import checked, with_keys
-from adam_tui.ui.mode_screen import ModeScreen
+from adam_tui.ui.mode_screen import AnyMode, ModeScreen
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
-from adam_tui.ui.theme import NO_LINE, css_variables, palette_of, themes
-from adam_tui.ui.theme_names import DEFAULT_THEME, bands_of, wanted_theme
+from adam_tui.ui.theme import NO_UNDERLINE, css_variables, palette_for, themes
+from adam_tui.ui.theme_names import DEFAULT_THEME, configured_theme, plot_palette_name
 
 if TYPE_CHECKING:
     from adam_tui.engine.presets import Preset
@@ -88,7 +88,7 @@ class AdamApp(PaintedApp):
         self.keys, problems = checked(self._config.keys, SHARED_ACTIONS)
         self.set_keymap(self.keys)
         self._problems = [self._config.problem] if self._config.problem else []
-        wanted = wanted_theme(self._config)
+        wanted = configured_theme(self._config)
         if wanted not in self.available_themes:
             palette = key_names(with_keys(SHARED_ACTIONS, self.keys))["palette"]
             self._problems.append(f"no theme is called {wanted!r}: {palette} lists them")
@@ -111,15 +111,15 @@ class AdamApp(PaintedApp):
     def palette(self) -> Palette:
         """The drawings' palette that goes with the theme."""
         theme = self.current_theme
-        return palette_of(theme, bands_of(self._config, theme.name, terminal_depth(os.environ)))
+        return palette_for(theme, plot_palette_name(self._config, theme.name, terminal_depth(os.environ)))
 
     def get_css_variables(self) -> dict[str, str]:
         """Textual's, with the drawings' colours where frames and faint text are meant."""
         variables, theme = super().get_css_variables(), self.current_theme
-        own = css_variables(palette_of(theme))
+        own = css_variables(palette_for(theme))
         if theme.ansi:  # the terminal's own colours: they have no numbers to change
             own = {"frame": "ansi_bright_black", "faint": "ansi_default"}
-            own |= {"link-color": "ansi_default", "link-style": NO_LINE}
+            own |= {"link-color": "ansi_default", "link-style": NO_UNDERLINE}
         return variables | own
 
     def choose_theme(self, name: str) -> None:
@@ -177,27 +177,21 @@ class AdamApp(PaintedApp):
         return self._screens[mode]
 
     def open_presets(self, presets: Sequence[Preset], at: int = 0, finale: Finale | None = None) -> None:
-        """Show a named scenario in the playground, with its caption and the others one key away.
-
-        The stop after the last one is the finale, in the training mode.
-        """
+        """Show one of several presets in the playground; at index len(presets) show the finale in the training mode."""
         if at < len(presets):
             self.show_mode("playground")
         playground = self._kept("playground")
         assert isinstance(playground, PlaygroundScreen)
         playground.dispatch(Open(tuple(presets), at, finale))
-        if at == len(presets):
-            self.show_finale()
 
-    def show_finale(self) -> None:
-        """The tour's last stop: the training mode, with a line on what to do there."""
-        from adam_tui.ui.train.events import Teach
+    def show_finale(self, place: str, finale: Finale) -> None:
+        """Show the tour's last stop in the training mode, with a caption. `place` is its number, such as "10/10"."""
+        from adam_tui.ui.train.events import ShowFinale
 
-        tour = self._playground_state
         self.show_mode("train")
         training = self._screens["train"]
         assert isinstance(training, ModeScreen)
-        training.dispatch(Teach(f"{tour.stop + 1}/{tour.stops}", tour.finale))
+        training.dispatch(ShowFinale(place, finale))
 
     @property
     def tour(self) -> tuple[tuple[Preset, ...], int]:
@@ -218,11 +212,11 @@ class AdamApp(PaintedApp):
         assert isinstance(training, TrainScreen)
         training.call_after_refresh(training.train_lane, lane)
 
-    def _make(self, mode: str) -> ModeScreen:
+    def _make(self, mode: str) -> AnyMode:
         if mode == "train":
             from adam_tui.ui.train.screen import TrainScreen
 
-            training: ModeScreen = TrainScreen(self._runs, self._run)
+            training: AnyMode = TrainScreen(self._runs, self._run)
             return training
         if mode == "learn":
             from adam_tui.ui.learn.screen import LearnScreen
@@ -230,7 +224,7 @@ class AdamApp(PaintedApp):
             return LearnScreen(self.keys)
         fps = self._config.fps  # one that was asked for is kept even where the line is slow
         behind = (lambda: self.is_behind) if fps == DEFAULT_FPS else (lambda: False)
-        return PlaygroundScreen(self._state, frames_per_second=fps, behind=behind)
+        return PlaygroundScreen(self._state, frames_per_second=fps, is_behind=behind)
 
     def action_perform(self, name: str) -> None:
         """Do a shared action: the bindings of the table end here."""

@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 from adam_tui.ui.actions import MODES, SHARED_ACTIONS, ShowMode, key_names
 from adam_tui.ui.dialogs import Window
 from adam_tui.ui.keymap import tables, with_keys
-from adam_tui.ui.mode_screen import ModeScreen
+from adam_tui.ui.mode_screen import AnyMode
 from adam_tui.ui.search import Entry, highlights, ranked
 from adam_tui.ui.synonyms import SYNONYMS, THEMES
 from adam_tui.ui.theme_names import PREFIX
@@ -26,7 +26,7 @@ AROUND = 6  # rows beside those of the list: a margin, the frame, the line to ty
 NOTHING = "nothing is called so; try a word such as noise, theme, export, undo"
 
 
-def entries(screen: ModeScreen, themes: Iterable[str], choose_theme: Callable[[str], None]) -> list[Entry]:
+def entries(screen: AnyMode, themes: Iterable[str], choose_theme: Callable[[str], None]) -> list[Entry]:
     """The actions of the mode that is shown, the shared ones, and those of the other modes; then the themes."""
 
     def do(name: str) -> Callable[[], None]:

@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from adam_tui.ui.actions import MODES, Action, KeyGroup, KeyRow
 from adam_tui.ui.dialogs import Window
-from adam_tui.ui.mode_screen import ModeScreen
+from adam_tui.ui.mode_screen import AnyMode
 
 MOST_COLUMNS = 4
 GAP, BETWEEN = 3, 2  # columns between two columns of keys, and between a key and its words
@@ -105,7 +105,7 @@ class Help(Window[None]):
 
     BINDINGS = [Binding(key, "dismiss(None)", "Close", show=False) for key in ("escape", "enter", "q")]
 
-    def __init__(self, mode: ModeScreen) -> None:
+    def __init__(self, mode: AnyMode) -> None:
         super().__init__()
         self._title = f"Keys · {next(title for _, name, title in MODES if name == mode.MODE)}"
         self._groups = [*_of_now(mode), *by_purpose(mode.actions)]
@@ -144,7 +144,7 @@ class Help(Window[None]):
         frame.border_subtitle = " · ".join([*scroll, self._more, "esc close"])
 
 
-def _of_now(mode: ModeScreen) -> list[KeyGroup]:
+def _of_now(mode: AnyMode) -> list[KeyGroup]:
     now = mode.keys_of_now()
     if now is None:
         return []

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.events import Resize
+from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
@@ -25,14 +26,25 @@ from adam_tui.ui.layout import MIN_HEIGHT, MIN_WIDTH
 from adam_tui.ui.widgets.key_line import KeyLine
 from adam_tui.ui.widgets.tabs_line import TabsLine
 
+State = TypeVar("State")
+Event = TypeVar("Event")
+Effect = TypeVar("Effect")
+View = TypeVar("View")
 
-class ModeScreen(Screen[None]):
-    """A mode of the program. A subclass names its `MODE` and its `ACTIONS`, and composes its body."""
+
+class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
+    """A mode of the program.
+
+    A subclass names its `MODE` and its `ACTIONS`, composes its `body`, and supplies the four parts of its cycle: the
+    reactive `state`, whose watcher shows it; `update_state`; `view`; and `carry_out`.
+    """
 
     MODE: ClassVar[str] = ""
-    ACTIONS: ClassVar[tuple[Action[Any, Any], ...]] = ()
+    ACTIONS: ClassVar[tuple[Action[Any, Any], ...]] = ()  # a class variable cannot name the type of the mode's events
     AUTO_FOCUS = ""
     ESCAPE_TO_MINIMIZE = False
+
+    state: reactive[State]
 
     def __init_subclass__(cls) -> None:
         cls.BINDINGS = [action.binding() for action in cls.ACTIONS]
@@ -109,8 +121,8 @@ class ModeScreen(Screen[None]):
         elif own is not None:
             self.perform(own)
 
-    def perform(self, action: Action[Any, Any]) -> None:
-        """Make the action's event, from what the screen shows now where it depends on that, and dispatch it."""
+    def perform(self, action: Action[Event, View]) -> None:
+        """Dispatch the action's event. A function in its place first makes the event from the view of the moment."""
         if action.event is None:  # TRANSITION: until each mode's table is typed
             effect = self.effect(action.name)
             if effect is not None:
@@ -118,17 +130,27 @@ class ModeScreen(Screen[None]):
             return
         self.dispatch(action.event(self.view()) if callable(action.event) else action.event)
 
-    def view(self) -> Any:
-        """What an event may depend on beside the state: widths, the time, file contents. A mode defines its own."""
-        return None
-
     def effect(self, name: str) -> Callable[[], None] | None:
         """TRANSITION: the function of an action without an event."""
         return getattr(self, f"do_{name}", None)
 
-    def dispatch(self, event: Any) -> None:
-        """Take an event to the state and carry out the effects; each mode defines its own."""
-        raise LookupError(f"{type(self).__name__} has no state for {event!r}")
+    def dispatch(self, event: Event) -> None:
+        """Update the state, which its watcher shows, then carry out the effects in their order."""
+        self.state, effects = self.update_state(event)
+        for effect in effects:
+            self.carry_out(effect)
+
+    def update_state(self, event: Event) -> tuple[State, Sequence[Effect]]:
+        """Return the next state and the effects: the mode's pure `update(state, event)`."""
+        raise NotImplementedError
+
+    def view(self) -> View:
+        """Return the data beside the state that events may depend on: widths, the time, file contents."""
+        raise NotImplementedError
+
+    def carry_out(self, effect: Effect) -> None:
+        """Carry out one effect: open a window, write a file, start a process."""
+        raise NotImplementedError
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         """A mode is left for another one, never closed: of two quick clicks on a window's answer this is the second."""
@@ -143,3 +165,6 @@ class ModeScreen(Screen[None]):
                 f"adam-tui needs {MIN_WIDTH}×{MIN_HEIGHT} cells\n"
                 f"this terminal has {event.size.width}×{event.size.height}"
             )
+
+
+AnyMode = ModeScreen[Any, Any, Any, Any]  # for code that works with each of the modes: help, palette, application

@@ -121,11 +121,11 @@ def on_the_command_line(run):
 def on_the_screen(run):
     """Draw it in every way, as the training screen does."""
     feed = Feed(run.path.parent)
-    state = update(TrainState(), e.RunsSeen(feed.views()))
+    state, _ = update(TrainState(), e.ListRuns(feed.views()))
     for _ in range(50):
         if not feed.poll([each.id for each in state.drawn])[1]:
             break
-    state = update(state, e.RunsSeen(feed.views()))
+    state, _ = update(state, e.ListRuns(feed.views()))
     found, now = feed.evaluation(state.selected), time.time()
     log = feed.log(state.selected, 3) if state.selected else ""
     for width, height in ((40, 12), (118, 20)):

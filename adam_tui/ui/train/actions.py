@@ -1,60 +1,79 @@
-"""The keys of the training screen and what each does: the contract of the program, in one table."""
+"""The actions of the training screen: the one table of its keys, and the event of each.
+
+The names are settings keys and the keys are a contract. An event that depends on what is shown is made by a function
+of the `Context`.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from adam_tui.ui.actions import Action, FooterKey, KeyGroup, KeyRow
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.state import TrainState
 
+if TYPE_CHECKING:
+    from adam_tui.ui.train.context import Context
+
 RUN, RUNS, KNOBS = "Training", "Runs", "Hyperparameters of the next run, or of the one at work"
 CURVES, MODEL = "Curves", "The model"
 
-ACTIONS: tuple[Action[Any, Any], ...] = (
-    Action("start", "t", "Start training with these hyperparameters", RUN, None),
-    Action("pause", "space", "Pause or resume the selected run", RUN, None),
-    Action("stop", "x", "Stop the selected run", RUN, None),
-    Action("continue_run", "u", "Let an ended run go on from its checkpoint", RUN, None),
-    Action("again", "T", "Start again with the selected run's settings", RUN, None),
-    Action("copy", "c", "Copy as command line, PyTorch code or JSON", RUN, None),
-    Action("log_tail", "L", "Read the end of the run's worker.log", RUN, None),
-    Action("previous_run", "left_square_bracket", "Select the run above", RUNS, e.SelectRun(-1)),
-    Action("next_run", "right_square_bracket", "Select the run below", RUNS, e.SelectRun(1)),
+ACTIONS: tuple[Action[e.Event, Context], ...] = (
+    Action("start", "t", "Start training with these hyperparameters", RUN, e.StartNextRun()),
+    Action("pause", "space", "Pause or resume the selected run", RUN, e.PauseOrResume()),
+    Action("stop", "x", "Stop the selected run", RUN, e.AskStop()),
+    Action("continue_run", "u", "Let an ended run go on from its checkpoint", RUN, e.ContinueRun()),
+    Action("again", "T", "Start again with the selected run's settings", RUN, e.AskRestart()),
+    Action("copy", "c", "Copy as command line, PyTorch code or JSON", RUN, e.AskCopy()),
+    Action("log_tail", "L", "Read the end of the run's worker.log", RUN, e.OpenLog()),
+    Action("previous_run", "left_square_bracket", "Select the run above", RUNS, lambda shown: shown.move_selection(-1)),
+    Action("next_run", "right_square_bracket", "Select the run below", RUNS, lambda shown: shown.move_selection(1)),
     Action("overlay", "a", "Take the run into the overlay, or out of it", RUNS, e.PickRun()),
     Action("overlay_all", "A", "Draw the overlay, or only the selected run", RUNS, e.Toggle("overlay")),
     Action("table", "tab", "All runs in a wide table, or the curves", RUNS, e.Toggle("table")),
-    Action("sort", "s", "Sort the wide table by the next column", RUNS, None),
+    Action("sort", "s", "Sort the wide table by the next column", RUNS, lambda shown: shown.sort_by_next_column()),
     Action("reverse", "S", "Sort it the other way round", RUNS, e.Toggle("rising")),
-    Action("search", "slash", "Keep only the runs with certain words", RUNS, None),
-    Action("delete", "d", "Delete the selected run", RUNS, None),
+    Action("search", "slash", "Keep only the runs with certain words", RUNS, e.AskSearch()),
+    Action("delete", "d", "Delete the selected run", RUNS, lambda shown: shown.ask_delete()),
     Action("next_optimizer", "o", "Next optimizer", KNOBS, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer", KNOBS, e.CycleOptimizer(-1)),
     Action("data", "D", "Next data set", KNOBS, e.CycleData()),
     Action("live", "h", "Turn the next run's, or the selected run's", KNOBS, e.Toggle("live")),
-    Action("knob_up", "up", "Choose the hyperparameter above", KNOBS, e.ChooseKnob(-1)),
-    Action("knob_down", "down", "Choose the hyperparameter below", KNOBS, e.ChooseKnob(1)),
-    Action("turn_down", "left", "Turn it down one notch; move the cursor", KNOBS, e.Turn(-1)),
-    Action("turn_up", "right", "Turn it up one notch; move the cursor", KNOBS, e.Turn(1)),
-    Action("turn_down_coarse", "shift+left", "Turn it down a coarse notch", KNOBS, e.Turn(-1, coarse=True)),
-    Action("turn_up_coarse", "shift+right", "Turn it up a coarse notch", KNOBS, e.Turn(1, coarse=True)),
-    Action("type_value", "enter", "Type an exact value", KNOBS, None),
+    Action("knob_up", "up", "Choose the hyperparameter above", KNOBS, lambda shown: shown.choose(-1)),
+    Action("knob_down", "down", "Choose the hyperparameter below", KNOBS, lambda shown: shown.choose(1)),
+    Action("turn_down", "left", "Turn it down one notch; move the cursor", KNOBS, lambda shown: shown.turn(-1)),
+    Action("turn_up", "right", "Turn it up one notch; move the cursor", KNOBS, lambda shown: shown.turn(1)),
+    Action(
+        "turn_down_coarse",
+        "shift+left",
+        "Turn it down a coarse notch",
+        KNOBS,
+        lambda shown: shown.turn(-1, coarse=True),
+    ),
+    Action(
+        "turn_up_coarse",
+        "shift+right",
+        "Turn it up a coarse notch",
+        KNOBS,
+        lambda shown: shown.turn(1, coarse=True),
+    ),
+    Action("type_value", "enter", "Type an exact value", KNOBS, e.TypeValue()),
     Action("default", "backspace", "Back to the default or the first value", KNOBS, e.ResetKnob()),
-    Action("cursor", "i", "A cursor that reads values: arrows move it", CURVES, None),
-    Action("axis", "g", "Curves over steps, epochs or time", CURVES, None),
-    Action("zoom_in", "z", "Zoom in around the cursor", CURVES, None),
-    Action("zoom_out", "Z", "Zoom out", CURVES, None),
-    Action("earlier", "comma", "Look at earlier steps", CURVES, None),
-    Action("later", "full_stop", "Look at later steps", CURVES, None),
-    Action("reset_view", "0", "Show the whole curves", CURVES, e.Look(None)),
-    Action("first", "home", "Cursor to the first step", CURVES, None),
-    Action("last", "end", "Cursor to the last step", CURVES, None),
+    Action("cursor", "i", "A cursor that reads values: arrows move it", CURVES, lambda shown: shown.toggle_cursor()),
+    Action("axis", "g", "Curves over steps, epochs or time", CURVES, e.CycleAxis()),
+    Action("zoom_in", "z", "Zoom in around the cursor", CURVES, lambda shown: shown.zoom(1)),
+    Action("zoom_out", "Z", "Zoom out", CURVES, lambda shown: shown.zoom(-1)),
+    Action("earlier", "comma", "Look at earlier steps", CURVES, lambda shown: shown.pan(-1)),
+    Action("later", "full_stop", "Look at later steps", CURVES, lambda shown: shown.pan(1)),
+    Action("reset_view", "0", "Show the whole curves", CURVES, e.SetZoom(None)),
+    Action("first", "home", "Cursor to the first step", CURVES, e.SetCursor(1)),
+    Action("last", "end", "Cursor to the last step", CURVES, lambda shown: shown.cursor_to_end()),
     Action("log", "l", "Log or linear loss axis", CURVES, e.Toggle("log")),
     Action("window", "w", "The recent part of the curves, or all", CURVES, e.Toggle("recent")),
     Action("smoothing", "m", "Average the losses over more steps", CURVES, e.CycleSmoothing()),
     Action("view", "v", "Digits, mistakes, confusions, filters, gradients", MODEL, e.CycleView()),
     Action("previous_view", "V", "The same the other way round", MODEL, e.CycleView(-1)),
-    Action("close", "escape", "Put away cursor, table, view or caption", MODEL, None),
+    Action("close", "escape", "Put away cursor, table, view or caption", MODEL, e.Close()),
 )
 
 

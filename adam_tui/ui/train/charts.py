@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.draw.cells import Cells, Color
-from adam_tui.draw.chart import ChartStyle, Mark, Series, chart
-from adam_tui.draw.palette import MARKERS, Palette, from_oklab, to_oklab
-from adam_tui.engine.knobs import format_number
+from adam_tui.draw.chart import Mark, Series, chart
+from adam_tui.draw.color import mix_oklab
+from adam_tui.draw.palette import MARKERS, Palette
+from adam_tui.engine.numbers import format_number, round_down, round_nearest, round_up
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import Changed
@@ -32,9 +33,8 @@ DEEPEST_RAW, SEEN_RAW = 3.0, 0.9
 # Steps between two dots up to which the average is over as many steps as were chosen. Where a dot stands for more, it
 # is over more, in proportion: the line stays as calm as it was. By a round factor, so that it can be said.
 CALM = 25.0
-FACTORS = (1.0, 2.0, 5.0, 10.0)
-LOG_ENDS = (1.0, 2.0, 5.0, 10.0)
-LINEAR_TOPS = (1.0, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+LINEAR_TOPS = (1, 1.2, 1.6, 2, 2.5, 3, 4, 5, 6, 8)  # closer than 1, 2, 5, so that the curves fill the chart
+ROUNDING = 1e-9  # limits of a chart carry rounding errors up to this share
 # Steps between two dots from which they are drawn as dots; below, a line shows better how they follow each other.
 SINGLE = 1.5
 RAW_SHARE = 0.45  # of the run's colour in the colour of its single steps
@@ -82,9 +82,7 @@ def _factor(value: float) -> int:
     """The nearest of 1, 2, 5, 10, 20 and so on."""
     if value <= 1:
         return 1
-    decade = float(10 ** math.floor(math.log10(value)))
-    nearest: float = min((factor * decade for factor in FACTORS), key=lambda factor: abs(math.log(factor / value)))
-    return round(nearest)
+    return int(round_nearest(value))
 
 
 def plot_columns(width: int) -> int:
@@ -123,7 +121,7 @@ def loss(state: TrainState, histories: Histories, width: int, height: int, palet
         series,
         width,
         height,
-        chart_style(palette),
+        palette,
         log_y=state.log,
         y_limits=_loss_limits(series, [history for _, history in drawn], shown, log=state.log),
         x_limits=shown,
@@ -144,7 +142,7 @@ def _loss_series(
     if chosen and span > 1:
         x, y = history.curve.samples(part.first, part.last, part.closest)
         dots = part.closest > SINGLE
-        found.append(Series(scale.of(history, x), y, faded(color, palette), faint=True, dots=dots))
+        found.append(Series(scale.of(history, x), y, faded(color, palette), faint=True, scatter=dots))
     if span > 1:
         x, y = history.curve.averaged(span, part.first, part.last, part.closest)
     else:
@@ -152,7 +150,7 @@ def _loss_series(
     end = x[-1:], y[-1:]
     if history.diverged_at is not None:
         x, y = np.append(x, history.diverged_at), np.append(y, math.nan)
-    found.append(Series(scale.of(history, x), y, color, bold=chosen, calm=span > 1, label=run.id))
+    found.append(Series(scale.of(history, x), y, color, bold=chosen, averaged=span > 1, label=run.id))
     # The run's marker at the end of its curve tells it from the others without colour.
     found.append(Series(scale.of(history, end[0]), end[1], color, bold=True, marker=marker))
     return found
@@ -190,8 +188,7 @@ def closer_looks(state: TrainState, histories: Histories, width: int) -> dict[st
 
 def faded(color: Color, palette: Palette) -> Color:
     """The colour of raw losses: most of the way to the background."""
-    r, g, b = from_oklab((1 - RAW_SHARE) * to_oklab(palette.background) + RAW_SHARE * to_oklab(color)).tolist()
-    return r, g, b
+    return mix_oklab(palette.background, color, RAW_SHARE)
 
 
 def _marks(state: TrainState, drawn: Drawn, scale: Scale, shown: Limits, palette: Palette) -> list[Mark]:
@@ -245,21 +242,14 @@ def _loss_limits(
     top = min(highest, HIGHEST_RISE * max([*starts, math.log(10)]))
     low = min(max(float(known.min()) / DEEPEST_RAW, LOWEST_LOSS), FIRST_LOW, top / 2)
     if not log:
-        return 0.0, _rounded(top, LINEAR_TOPS, up=True)
-    return _rounded(low, LOG_ENDS, up=False), _rounded(top, LOG_ENDS, up=True)
+        return 0.0, float(round_up(top, LINEAR_TOPS, slack=ROUNDING))
+    return float(round_down(low, slack=ROUNDING)), float(round_up(top, slack=ROUNDING))
 
 
 def _within(series: Sequence[Series], shown: Limits) -> NDArray[np.float64]:
     """(N,) their values within these limits of x, as far as a log axis can show them."""
     inside = np.concatenate([np.empty(0), *(s.y[(s.x >= shown[0]) & (s.x <= shown[1])] for s in series)])
     return np.asarray(inside[np.isfinite(inside) & (inside > 0)])
-
-
-def _rounded(value: float, mantissas: Sequence[float], *, up: bool) -> float:
-    """The next of the mantissas × 10ⁿ; they begin with 1 and end with 10."""
-    decade = 10.0 ** math.floor(math.log10(value))
-    steps = [m * decade for m in mantissas]
-    return next(s for s in steps if s >= value * (1 - 1e-9)) if up else max(s for s in steps if s <= value * (1 + 1e-9))
 
 
 def _write_legend(cells: Cells, state: TrainState, drawn: Drawn, palette: Palette) -> None:
@@ -313,7 +303,7 @@ def accuracy(state: TrainState, histories: Histories, width: int, height: int, p
         series,
         width,
         height,
-        chart_style(palette),
+        palette,
         y_limits=(_floor(values), 1.0),
         x_limits=shown,
         marks=marks,
@@ -357,10 +347,6 @@ def test_loss(state: TrainState, histories: Histories, width: int, height: int, 
             Series(x[-1:], y[-1:], color, bold=True, marker=marker),
         ]
     zoomless = _accuracy_limits(state, drawn, Scale("epochs", "epochs")) if state.zoom is None else None
-    style = chart_style(palette)
-    return chart(series, width, height, style, log_y=state.log, x_limits=zoomless, empty_text="comes after each epoch")
-
-
-def chart_style(palette: Palette) -> ChartStyle:
-    """The palette's colours for a chart."""
-    return ChartStyle(background=palette.background, foreground=palette.foreground, faint=palette.axis)
+    return chart(
+        series, width, height, palette, log_y=state.log, x_limits=zoomless, empty_text="comes after each epoch"
+    )

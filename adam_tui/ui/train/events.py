@@ -1,4 +1,8 @@
-"""What can happen on the training screen: an event a key, a value each. `update` says what becomes of them."""
+"""The events of the training screen: one for each thing that can happen, with the values that `update` needs for it.
+
+An event is made when a key is pressed, a question is answered or the runs are listed. It carries all that it depends on
+(steps, limits, the order of the runs), so that `update` reads no widget, no clock and no file.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +12,142 @@ from typing import Literal
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.ui.caption import Finale
-from adam_tui.ui.train.state import Axis
 
 Switch = Literal["overlay", "log", "recent", "live", "table", "rising"]
+CopyKind = Literal["command", "pytorch", "json"]
+
+# The runs themselves.
+
+
+@dataclass(frozen=True, slots=True)
+class ListRuns:
+    """The runs directory was read: these runs are there now, newest first."""
+
+    runs: tuple[RunView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SelectRun:
+    """Select a run by its id; an unknown id changes nothing."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveSelection:
+    """Select the run `by` places below the selected one in `order`, the ids from top to bottom as they are shown."""
+
+    by: int
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartNextRun:
+    """Start a run with the settings that are shown for the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """Start a run with these settings."""
+
+    spec: RunSpec
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptSettings:
+    """Show these settings for the next run."""
+
+    spec: RunSpec
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRun:
+    """Ask whether to start a run with a playground lane's optimizer; `remarks` say where the two differ."""
+
+    spec: RunSpec
+    usual: RunSpec
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PauseOrResume:
+    """Pause the selected run, or resume it when it is paused."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskStop:
+    """Ask how to stop the selected run."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRun:
+    """Stop a run after its step, with a checkpoint."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class KillRun:
+    """End a run at once, without a checkpoint."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueRun:
+    """Continue the selected run from its checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskRestart:
+    """Ask whether to start a run with the selected run's settings, or to show them for the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskCopy:
+    """Ask in which form to copy the selected run, or the next one while there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRun:
+    """Copy a run's settings as text."""
+
+    kind: CopyKind
+    spec: RunSpec
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLog:
+    """Show the end of the selected run's worker.log."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskDelete:
+    """Ask whether to delete the selected run; `link_target` is the path that its directory links to, or ""."""
+
+    link_target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRun:
+    """Delete a run's directory."""
+
+    id: str
+
+
+# Hyperparameters, of the next run or, with `TrainState.live`, of the selected one.
 
 
 @dataclass(frozen=True, slots=True)
 class CycleOptimizer:
-    """Choose the next optimizer, or the previous one; each keeps what was set."""
+    """Choose the next optimizer, or the previous one; each keeps the values that were set."""
 
     by: int
 
 
 @dataclass(frozen=True, slots=True)
 class CycleData:
-    """Let the next run learn another data set."""
+    """Choose the next data set for the next run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +158,8 @@ class ChooseKnob:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """Turn the chosen knob, of the next run or of the one at work."""
+class TurnKnob:
+    """Turn the chosen knob."""
 
     notches: int
     coarse: bool = False
@@ -42,50 +167,34 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class SetKnob:
-    """Give the chosen knob an exact value; the knob must accept it."""
+    """Give the chosen knob an exact value, which the knob must accept."""
 
     value: float
 
 
 @dataclass(frozen=True, slots=True)
 class ResetKnob:
-    """Give the chosen knob its default; of a run at work, what it began with."""
+    """Give the chosen knob its default, or in a running run the value that it began with."""
 
 
 @dataclass(frozen=True, slots=True)
-class Teach:
-    """Say what is to be done here at the tour's last stop; say nothing any more."""
-
-    place: str = ""
-    finale: Finale | None = None
+class TypeValue:
+    """Ask for the chosen knob's value; in the wide table show the selected run's curves."""
 
 
 @dataclass(frozen=True, slots=True)
-class Adopt:
-    """Let the next run have these settings."""
-
-    spec: RunSpec
+class SendSettings:
+    """Send the settings that were changed to the running runs: the keys have rested for a moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class SelectRun:
-    """Select the next run in the table, or the previous one."""
-
-    by: int
+# The display.
 
 
 @dataclass(frozen=True, slots=True)
-class Select:
-    """Select a run by its id, when there is one."""
+class Toggle:
+    """Turn one of the switches of the display."""
 
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunsSeen:
-    """The runs that there are now, newest first."""
-
-    runs: tuple[RunView, ...]
+    switch: Switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,77 +203,100 @@ class PickRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Toggle:
-    """Turn one of the switches of the display."""
-
-    what: Switch
-
-
-@dataclass(frozen=True, slots=True)
 class CycleSmoothing:
-    """Average over more steps; after the most, over none."""
+    """Average the losses over more steps; after the longest average, over none."""
 
 
 @dataclass(frozen=True, slots=True)
-class ShowAxis:
-    """Draw the curves over steps, epochs or time; the zoom goes."""
-
-    axis: Axis
+class CycleAxis:
+    """Draw the curves over steps, epochs or time; this ends the zoom."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """Show this part of the x axis, in its units; None is all of it."""
+class SetZoom:
+    """Show this part of the x axis, in its units; None shows all of it."""
 
-    at: tuple[float, float] | None
+    limits: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
-class PutCursor:
-    """Read the values at a step; None puts the cursor away."""
+class SetCursor:
+    """Read the values at a step; None hides the cursor."""
 
     step: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class CycleView:
-    """Look at the model in the next way."""
+    """Show the next view of the model, or the previous one."""
 
     by: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class SortBy:
-    """Sort the table of runs by this column; by the one it is sorted by already: the other way round."""
+    """Sort the wide table by this column; the column that it is sorted by already reverses the order."""
 
     column: str
 
 
 @dataclass(frozen=True, slots=True)
+class AskSearch:
+    """Ask for the words that the runs in the wide table must have."""
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
-    """Keep only the runs in the table that hold all these words."""
+    """Keep only the runs in the wide table that have all these words, and show it."""
 
     words: str
 
 
-Event = (
-    CycleOptimizer
+@dataclass(frozen=True, slots=True)
+class ShowFinale:
+    """Show the tour's last stop, with its place in the tour."""
+
+    place: str
+    finale: Finale
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the uppermost of table, cursor, zoom, live settings, caption and view of the model."""
+
+
+SelectedRunEvent = PauseOrResume | AskStop | ContinueRun | AskRestart | OpenLog | AskDelete
+RunEvent = (
+    StartNextRun
+    | StartRun
+    | OfferRun
+    | StopRun
+    | KillRun
+    | DeleteRun
+    | AskCopy
+    | CopyRun
+    | AskSearch
+    | SelectedRunEvent
+)
+KnobEvent = TurnKnob | SetKnob | ResetKnob | TypeValue | SendSettings
+DisplayEvent = (
+    ListRuns
+    | SelectRun
+    | MoveSelection
+    | AdoptSettings
+    | CycleOptimizer
     | CycleData
     | ChooseKnob
-    | Turn
-    | SetKnob
-    | ResetKnob
-    | Adopt
-    | SelectRun
-    | Select
-    | RunsSeen
-    | PickRun
     | Toggle
+    | PickRun
     | CycleSmoothing
-    | ShowAxis
-    | Look
-    | PutCursor
+    | CycleAxis
+    | SetZoom
+    | SetCursor
     | CycleView
     | SortBy
     | Search
+    | ShowFinale
+    | Close
 )
+Event = RunEvent | KnobEvent | DisplayEvent

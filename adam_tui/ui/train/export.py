@@ -10,18 +10,13 @@ import json
 import shlex
 from textwrap import indent
 
-from adam_tui.engine.knobs import Knob, format_number
+from adam_tui.engine.knobs import Knob
+from adam_tui.engine.numbers import format_number
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.pytorch_sources import BY_HAND
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS
 
-# Key, kind, words: what the window offers.
-COPIES: tuple[tuple[str, str, str], ...] = (
-    ("c", "command", "command line"),
-    ("p", "pytorch", "PyTorch code"),
-    ("j", "json", "JSON"),
-)
 TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST", "emnist-digits": "EMNIST"}
 # MNIST's pixels, 0 to 1, as the training normalises them; of the others it computes them.
 MNIST_MEAN, MNIST_DEVIATION = 0.1307, 0.3081

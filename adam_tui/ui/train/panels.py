@@ -19,7 +19,7 @@ TOLD = ("runs", "knobs", "now", "progress", "table")
 SHOWN_IN: Mapping[str, Sequence[str]] = {
     "runs": TOLD,
     "slots": TOLD,
-    "asked": TOLD,
+    "pending": TOLD,
     **dict.fromkeys(("knob", "optimizer", "tuned", "run_values", "rest"), ("knobs", "loss")),
     "cursor": ("loss", "accuracy", "now", "progress"),
     "smoothing": ("loss", "now", "progress"),

@@ -28,18 +28,18 @@ from adam_tui.history.feed import Feed
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import LOST
 from adam_tui.runs.directory import runs_directory
-from adam_tui.runs.protocol import RunSpec
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import caption
 from adam_tui.ui.mode_screen import ModeScreen
-from adam_tui.ui.train import axes, charts, labels, model_views, table
+from adam_tui.ui.train import charts, model_views, table
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS, footer, keys_of_now
+from adam_tui.ui.train.context import Context
+from adam_tui.ui.train.effects import Effect
 from adam_tui.ui.train.layout import layout
 from adam_tui.ui.train.panels import CURVES, FRAMED, NUMBERS, OF_LOSSES, OF_SAMPLES, PANELS, touched
-from adam_tui.ui.train.pending_settings import PendingSettings
 from adam_tui.ui.train.state import TrainState
 from adam_tui.ui.train.update import update
 from adam_tui.ui.widgets.tabs_line import TabsLine
@@ -58,12 +58,9 @@ LOG_LINES_SHOWN = 2
 CAPTION_MARGIN = 2  # columns beside the words of a caption
 # A key that is held down turns a knob many times: the run is told once it rests.
 SETTLED = 0.3
-FAR = 10  # cells that the cursor moves with shift
-# In the wide table the arrows choose a run, and what they turn elsewhere cannot be seen.
-HIDDEN_BY_THE_TABLE = (e.Turn, e.ResetKnob, e.CycleOptimizer, e.CycleData)
 
 
-class TrainScreen(ModeScreen):
+class TrainScreen(ModeScreen[TrainState, e.Event, Effect, Context]):
     """Curves on the left; runs, hyperparameters and figures on the right; digits and progress below.
 
     `runs` is the directory of the runs (None: the usual one), `selected` the run that it opens with, `clock` tells
@@ -88,10 +85,11 @@ class TrainScreen(ModeScreen):
         self._clock = clock
         self.feed = Feed(runs_directory(runs))
         # Before the first drawing, so that the screen opens with what is there.
-        there = update(TrainState(), e.RunsSeen(self.feed.views()))
-        self.set_reactive(TrainScreen.state, update(there, e.Select(selected)) if selected else there)
+        state, _ = update(TrainState(), e.ListRuns(self.feed.views()))
+        if selected:
+            state, _ = update(state, e.SelectRun(selected))
+        self.set_reactive(TrainScreen.state, state)
         self._unknown = selected if selected not in (None, self.state.selected) else None
-        self._turned = PendingSettings()
         self._settling: Timer | None = None
         self._timer: Timer | None = None
         self._watching = True
@@ -161,7 +159,7 @@ class TrainScreen(ModeScreen):
         views = self.feed.views()
         changed, more = self.feed.poll([run.id for run in self.state.drawn])
         self._undrawn |= changed
-        self.dispatch(e.RunsSeen(views))
+        self.dispatch(e.ListRuns(views))
         now = time.monotonic()  # the day's clock may be set
         due = self._drawn_at + SECONDS_PER_DRAWING
         if self._undrawn and now >= due:
@@ -197,39 +195,31 @@ class TrainScreen(ModeScreen):
             self._draw((*OF_LOSSES, *OF_SAMPLES) if "sample" in news else OF_LOSSES)
         self._draw(NUMBERS)
 
-    def look_again(self) -> None:
-        """Look at the files now: something was done to them."""
+    def refresh_runs(self) -> None:
+        """Read the runs' files now: an effect changed them."""
         self._tick()
 
-    def dispatch(self, event: object) -> None:
-        """Take an event to the state; what the arrow keys mean depends on what is shown."""
-        if self.state.table:
-            if isinstance(event, HIDDEN_BY_THE_TABLE):
-                return
-            if isinstance(event, e.SelectRun | e.ChooseKnob):
-                id = table.neighbour(self.state, self.feed.histories, self._clock(), event.by)
-                event = e.Select(id or "")
-        elif self.state.cursor is not None and isinstance(event, e.Turn):
-            shown = self.x_axis()
-            if shown is None:
-                return
-            cells = event.notches * (FAR if event.coarse else 1)
-            at, columns = self.state.cursor, shown.columns
-            event = e.PutCursor(axes.moved(shown.scale, shown.history, at, cells, shown.limits, columns))
-        elif isinstance(event, e.Turn | e.SetKnob | e.ResetKnob) and (run := self.state.tuning) and not run.tunable:
-            word = "waits for its turn" if run.alive else "is over"
-            self.notify(f"{run.id} {word}: {self.key_names['live']} turns the next run's", markup=False)
-            return
-        self.state = update(self.state, event)  # type: ignore[arg-type]
+    # Events and effects.
+
+    def view(self) -> Context:
+        """Return what the events of some keys depend on."""
+        columns = charts.plot_columns(self._view("loss").content_region.width)
+        return Context(self.state, self.feed.histories, self._clock(), self.size.width, columns, self.feed.target)
+
+    def update_state(self, event: e.Event) -> tuple[TrainState, Sequence[Effect]]:
+        """Return the next state and the effects."""
+        return update(self.state, event)
+
+    def carry_out(self, effect: Effect) -> None:
+        """Carry out an effect."""
+        from adam_tui.ui.train.carry_out import carry_out  # with its windows, when the first effect needs it
+
+        carry_out(effect, self)
 
     def watch_state(self, before: TrainState, after: TrainState) -> None:
-        """Draw what the change touches, and tell a run at work what was turned."""
+        """Draw the panels that the change touches, and read the curves that are drawn from now on."""
         if not self.is_mounted:
             return
-        if self._turned.note(before.asked, after.asked):
-            if self._settling is not None:
-                self._settling.stop()
-            self._settling = self.set_timer(SETTLED, self._tell)
         drawn = [run.id for run in after.drawn]
         if drawn != [run.id for run in before.drawn] and self._timer is not None:
             self._undrawn |= self.feed.poll(drawn)[0]
@@ -237,51 +227,22 @@ class TrainScreen(ModeScreen):
         self._dress()
         self._draw(touched(before, after))
 
-    def _tell(self) -> None:
-        """Tell the runs at work what was turned."""
-        for id, name, value in self._turned.take(self.state.runs):
-            self.command(id, "set", name=name, value=value)
-
-    # What the effects need.
-
-    def effect(self, name: str) -> Callable[[], None] | None:
-        """What a key does beyond the state."""
-        from adam_tui.ui.train.effects import EFFECTS
-
-        return partial(EFFECTS[name], self) if name in EFFECTS else None
-
-    def start_run(self, spec: RunSpec) -> None:
-        """Start a run and select it."""
-        try:
-            id = self.feed.start(spec)
-        except (OSError, ValueError) as error:
-            self.notify(f"cannot start: {labels.problem(error)}", severity="error")
-            return
-        self.dispatch(e.RunsSeen(self.feed.views()))
-        self.dispatch(e.Select(id))
-        self._tick()
-
-    def command(self, id: str, order: str, /, **values: object) -> None:
-        """Tell a run's process something."""
-        try:
-            self.feed.command(id, order, **values)
-        except (OSError, KeyError) as error:
-            self.notify(f"cannot reach {id}: {labels.problem(error)}", severity="error")
+    def schedule_settings(self) -> None:
+        """Send the changed settings once no key has changed one for a moment."""
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(SETTLED, lambda: self.dispatch(e.SendSettings()))
 
     def train_lane(self, lane: Lane) -> None:
         """Ask whether to train with the optimizer of one of the playground's lanes."""
-        from adam_tui.ui.train.effects import train_lane
+        from adam_tui.ui.train.lane_to_run import spec_for, usual_lr
 
-        train_lane(self, lane)
+        spec, remarks = spec_for(lane)
+        self.dispatch(e.OfferRun(spec, usual_lr(spec), tuple(map(self.named, remarks))))
 
     def selected_history(self) -> RunHistory | None:
         """What the selected run has told."""
         return self.feed.histories.get(self.state.selected or "")
-
-    def x_axis(self) -> axes.XAxis | None:
-        """The x axis of the loss chart; None while there is no curve."""
-        columns = charts.plot_columns(self._view("loss").content_region.width)
-        return axes.x_axis(self.state, self.feed.histories, columns)
 
     # Drawing.
 
@@ -310,7 +271,7 @@ class TrainScreen(ModeScreen):
             self._title("table", table.title(state, shown), self.named(table.HINT))
         width, height = self.size
         if height:
-            self._set_heights(width, height - self._show_lesson(width))
+            self._set_heights(width, height - self._show_finale(width))
 
     def _set_heights(self, width: int, height: int) -> None:
         state, history, found = self.state, self.selected_history(), self._evaluation()
@@ -325,13 +286,13 @@ class TrainScreen(ModeScreen):
         for name in PANELS[:-1]:
             self._set_height(name, getattr(rows, name))
 
-    def _show_lesson(self, width: int) -> int:
+    def _show_finale(self, width: int) -> int:
         """What is to be done at the tour's last stop, and how many rows it takes."""
-        foot, lesson = self.query_one("#train-caption", Static), self.state.lesson
-        foot.display = lesson is not None
-        if lesson is None:
+        foot, shown = self.query_one("#train-caption", Static), self.state.finale
+        foot.display = shown is not None
+        if shown is None:
             return 0
-        place, finale = lesson
+        place, finale = shown
         words = caption(place, *finale, self.named("{mode_learn} Learn · {close} close"))
         foot.update(words)
         return len(words.wrap(width - CAPTION_MARGIN))

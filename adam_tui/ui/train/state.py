@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 from adam_tui.draw.palette import MARKERS
 from adam_tui.engine.knobs import Knob
@@ -16,6 +16,7 @@ from adam_tui.history.run_view import QUEUED, RunView
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, Recipe, make_spec
 from adam_tui.ui.caption import Finale
+from adam_tui.ui.train.pending_settings import PendingSettings
 
 Axis = Literal["steps", "epochs", "time"]
 View = Literal["digits", "mistakes", "confusion", "filters", "layers"]
@@ -37,21 +38,21 @@ class TrainState:
 
     `tuned` holds, for each optimizer, the values that are not its defaults; `run_values` the batch size, epochs and
     seed, `rest` what else the next run's RunSpec is to hold. With `live` the arrow keys turn the selected run instead
-    of the next one; `asked` holds, by run, what was turned and is not yet told as taken.
+    of the next one; `pending` holds the settings that were changed this way and that the run has not confirmed yet.
 
     `runs` are newest first; `slots` gives each its colour and marker. With `overlay` the newest runs are drawn beside
     the selected one, but for those that `picked` says in or out of it. `zoom` is the part of the x axis that is shown,
-    in the axis' units, `cursor` the step whose values are read. `lesson` is what is to be done at a stop of the tour,
-    with its place in it.
+    in the axis' units, `cursor` the step whose values are read. `finale` is the tour's last stop while it is shown,
+    after its place in the tour.
     """
 
     optimizer: str = DEFAULT_OPTIMIZER
     tuned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     run_values: Mapping[str, float] = field(default_factory=lambda: {k: v.default for k, v in RUN_KNOBS.items()})
-    rest: Mapping[str, Any] = field(default_factory=dict)
+    rest: Mapping[str, object] = field(default_factory=dict)
     knob: int = 0
     live: bool = False
-    asked: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    pending: PendingSettings = field(default_factory=PendingSettings)
     runs: tuple[RunView, ...] = ()
     slots: Mapping[str, int] = field(default_factory=dict)
     selected: str | None = None
@@ -68,7 +69,7 @@ class TrainState:
     sort: str = "started"
     rising: bool = False
     search: str = ""
-    lesson: tuple[str, Finale] | None = None
+    finale: tuple[str, Finale] | None = None
 
     @property
     def tuning(self) -> RunView | None:
@@ -98,7 +99,7 @@ class TrainState:
         """A knob's value for the next run, or for the one at work."""
         run = self.tuning
         if run is not None:
-            return self.asked.get(run.id, {}).get(knob.name, run.setting(knob))
+            return self.pending.values.get(run.id, {}).get(knob.name, run.setting(knob))
         if knob.name in RUN_KNOBS:
             return self.run_values[knob.name]
         return self.tuned.get(self.optimizer, {}).get(knob.name, knob.default)

@@ -1,7 +1,6 @@
-"""The logic of the training screen: `update(state, event)` is the next state, and touches nothing outside.
+"""The logic of the training screen: `update(state, event)` returns the next state and the effects, and is pure.
 
-Runs come and go on the disk; the screen tells the state which there are (`RunsSeen`), and starts, stops, tunes and
-deletes them itself, because those are effects.
+The state holds no run: `ListRuns` brings what the runs directory holds, and the effects start, stop and delete runs.
 """
 
 from __future__ import annotations
@@ -9,54 +8,217 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import assert_never
 
 from adam_tui.draw.palette import MARKERS
 from adam_tui.history.run_view import QUEUED, RunView
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS
+from adam_tui.ui.train import effects, labels
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train.state import MOST_DRAWN, SPANS, VIEWS, TrainState, with_knob
+from adam_tui.ui.train.effects import Answer, Effect
+from adam_tui.ui.train.pending_settings import Setting
+from adam_tui.ui.train.state import AXES, MOST_DRAWN, SPANS, VIEWS, TrainState, with_knob
 
-# Columns of the table whose best value is the least one; all others begin with the greatest.
+# Columns of the wide table whose best value is the least one; all others begin with the greatest.
 BEST_LEAST = {"name", "state", "settings", "loss", "duration"}
+# The wide table hides the hyperparameters, so their keys do nothing there.
+HIDDEN_BY_THE_TABLE = (e.TurnKnob, e.ResetKnob, e.ChooseKnob, e.CycleOptimizer, e.CycleData)
+SEARCH_HINT = "words of a run's name, state or settings, such as: adam lr=0.01 running; nothing keeps all"
+NO_RUN = effects.Notify("there is no run yet", ": {start} starts one")
+
+Update = tuple[TrainState, tuple[Effect, ...]]
 
 
-def update(state: TrainState, event: e.Event) -> TrainState:
-    """What the training screen becomes when `event` happens."""
+def update(state: TrainState, event: e.Event) -> Update:
+    """Return the state after `event`, and the effects in their order."""
+    if state.table and isinstance(event, HIDDEN_BY_THE_TABLE):
+        return state, ()
+    if isinstance(event, e.RunEvent):
+        return state, (_run_effect(state, event),)
+    if isinstance(event, e.KnobEvent):
+        return _after_knob_event(state, event)
+    return _after_display_event(state, event), ()
+
+
+# Events about runs: the state stays, until the runs are listed again.
+
+
+def _run_effect(state: TrainState, event: e.RunEvent) -> Effect:
     match event:
+        case e.StartNextRun():
+            return effects.StartRun(state.spec())
+        case e.StartRun(spec):
+            return effects.StartRun(spec)
+        case e.OfferRun(spec, usual, remarks):
+            return _offer(spec, usual, remarks)
+        case e.StopRun(id):
+            return effects.SendCommand(id, "stop")
+        case e.KillRun(id):
+            return effects.KillRun(id)
+        case e.DeleteRun(id):
+            return effects.DeleteRun(id)
+        case e.CopyRun(kind, spec):
+            return effects.CopyRun(kind, spec)
+        case e.AskCopy():
+            return _ask_copy(state)
+        case e.AskSearch():
+            return effects.AskText("Runs with", state.search, SEARCH_HINT, str, e.Search)
+        case _:
+            return _selected_run_effect(state.run, event) if state.run is not None else NO_RUN
+
+
+def _selected_run_effect(run: RunView, event: e.SelectedRunEvent) -> Effect:
+    match event:
+        case e.PauseOrResume():
+            return (
+                effects.SendCommand(run.id, "resume" if run.state == "paused" else "pause") if run.alive else _over(run)
+            )
+        case e.AskStop():
+            return _ask_stop(run) if run.alive else _over(run)
+        case e.ContinueRun():
+            return effects.ContinueRun(run.id)
+        case e.AskRestart():
+            answers = (
+                Answer("t", e.StartRun(run.spec), "start it now"),
+                Answer("k", e.AdoptSettings(run.spec), "take them for the next run, to change one first"),
+            )
+            return effects.Ask(f"Start again as {run.id}?", labels.spec_line(run.spec), answers)
+        case e.OpenLog():
+            return effects.ShowLog(run.id)
+        case e.AskDelete(link_target):
+            return _ask_delete(run, link_target)
+        case _:
+            assert_never(event)
+
+
+def _over(run: RunView) -> Effect:
+    return effects.Notify(
+        f"{run.id} is over: {labels.state_word(run, None)}",
+        ", {continue_run} lets it go on" if run.resumable else "",
+    )
+
+
+def _ask_stop(run: RunView) -> Effect:
+    text = labels.spec_line(run.spec)
+    if run.silent:
+        text += f"\n{run.reason}: only kill reaches it"
+    answers = (
+        Answer("s", e.StopRun(run.id), "stop: finish this step, write a checkpoint, end"),
+        Answer("k", e.KillRun(run.id), "kill: end at once, without a checkpoint"),
+    )
+    return effects.Ask(f"Stop {run.id}?", text, answers)
+
+
+def _ask_delete(run: RunView, link_target: str) -> Effect:
+    if run.alive:
+        return effects.Notify(f"{run.id} is {run.state}", ": {stop} stops it first", "warning")
+    lost = "Its curves and its checkpoint are gone for good."
+    if link_target:
+        lost = f"It is a link to {link_target}: only the link is removed."
+    text = f"{labels.spec_line(run.spec)}\n{lost}"
+    return effects.Ask(f"Delete {run.id}?", text, (Answer("y", e.DeleteRun(run.id), "yes, delete it"),))
+
+
+def _ask_copy(state: TrainState) -> Effect:
+    run = state.run
+    spec, name = (run.spec, run.id) if run is not None else (state.spec(), "the next run")
+    answers = (
+        Answer("c", e.CopyRun("command", spec), "command line"),
+        Answer("p", e.CopyRun("pytorch", spec), "PyTorch code"),
+        Answer("j", e.CopyRun("json", spec), "JSON"),
+    )
+    return effects.Ask(f"Copy {name} as", "", answers)
+
+
+def _offer(spec: RunSpec, usual: RunSpec, remarks: Iterable[str]) -> Effect:
+    answers = [Answer("t", e.StartRun(spec), "train with exactly these")]
+    if usual != spec:
+        lr = f"{usual.hyperparameters['lr']:g}"
+        answers.append(Answer("l", e.StartRun(usual), f"train with lr {lr}, the rest as it is"))
+    answers.append(Answer("k", e.AdoptSettings(spec), "take them for the next run, to change one first"))
+    text = "\n".join([labels.spec_line(spec), "", *(f"· {remark}" for remark in remarks), ""])
+    return effects.Ask("Train the network with this lane's optimizer?", text, tuple(answers))
+
+
+# Events about hyperparameters, of the next run or of the selected one.
+
+
+def _after_knob_event(state: TrainState, event: e.KnobEvent) -> Update:
+    knob, run = state.chosen_knob, state.tuning
+    match event:
+        case e.TurnKnob(notches, coarse):
+            return _with_value(state, knob.turn(state.value(knob), notches, coarse=coarse))
+        case e.SetKnob(value):
+            return _with_value(state, value)
+        case e.ResetKnob():
+            return _with_value(state, state.usual(knob))
+        case e.TypeValue():
+            if state.table:
+                return replace(state, table=False), ()
+            title = f"{run.id if run is not None else state.recipe.title} {knob.name}"
+            hint = f"{knob.meaning} · {knob.allowed()} · default {knob.format(knob.default)}"
+            shown = knob.format(state.value(knob))
+            return state, (effects.AskText(title, shown, hint, knob.parse, lambda text: e.SetKnob(knob.parse(text))),)
+        case e.SendSettings():
+            settings = state.pending.due(state.runs)
+            commands = tuple(effects.SendCommand(id, "set", {"name": name, "value": v}) for id, name, v in settings)
+            return replace(state, pending=state.pending.all_sent(settings)), commands
+        case _:
+            assert_never(event)
+
+
+def _with_value(state: TrainState, value: float) -> Update:
+    """The chosen knob with another value, of the next run or of the selected one, which gets a command for it."""
+    knob, run = state.chosen_knob, state.tuning
+    if run is None:
+        return _with_next_value(state, knob.name, value), ()
+    if not run.tunable:
+        word = "waits for its turn" if run.alive else "is over"
+        return state, (effects.Notify(f"{run.id} {word}", ": {live} turns the next run's"),)
+    pending = state.pending.with_setting(Setting(run.id, knob.name, value))
+    return (state, ()) if pending is state.pending else (replace(state, pending=pending), (effects.ScheduleSettings(),))
+
+
+def _with_next_value(state: TrainState, name: str, value: float) -> TrainState:
+    if name in RUN_KNOBS:
+        return replace(state, run_values={**state.run_values, name: value})
+    own = {other: v for other, v in state.tuned.get(state.optimizer, {}).items() if other != name}
+    if value != state.recipe.knob(name).default:
+        own[name] = value
+    return replace(state, tuned={**state.tuned, state.optimizer: own})
+
+
+# Events about the display, and about the settings of the next run as a whole.
+
+
+def _after_display_event(state: TrainState, event: e.DisplayEvent) -> TrainState:
+    match event:
+        case e.ListRuns(runs):
+            return _with_runs(state, runs)
+        case e.SelectRun(id):
+            return _selected(state, id)
+        case e.MoveSelection(by, order):
+            return _with_neighbour_selected(state, by, order)
+        case e.AdoptSettings(spec):
+            return _adopted(state, spec)
         case e.CycleOptimizer(by):
             return _with_optimizer(state, by)
         case e.CycleData():
             return _with_data(state)
         case e.ChooseKnob(by):
             return replace(state, knob=(min(state.knob, len(state.knobs) - 1) + by) % len(state.knobs))
-        case e.Turn(notches, coarse):
-            return _set(state, state.chosen_knob.turn(state.value(state.chosen_knob), notches, coarse=coarse))
-        case e.SetKnob(value):
-            return _set(state, value)
-        case e.ResetKnob():
-            return _set(state, state.usual(state.chosen_knob))
-        case e.Teach(place, finale):
-            return replace(state, lesson=(place, finale) if finale else None)
-        case e.Adopt(spec):
-            return _adopted(state, spec)
-        case e.SelectRun(by):
-            return _selected(state, state.runs[(state.place + by) % len(state.runs)].id) if state.runs else state
-        case e.Select(id):
-            return _selected(state, id) if any(run.id == id for run in state.runs) else state
-        case e.RunsSeen(runs):
-            return _with_runs(state, runs)
+        case e.Toggle(switch):
+            return _toggled(state, switch)
         case e.PickRun():
             return _picked(state)
-        case e.Toggle(what):
-            return _toggled(state, what)
         case e.CycleSmoothing():
             return replace(state, smoothing=(state.smoothing + 1) % len(SPANS))
-        case e.ShowAxis(axis):
-            return replace(state, axis=axis, zoom=None)
-        case e.Look(at):
-            return replace(state, zoom=at)
-        case e.PutCursor(step):
+        case e.CycleAxis():
+            return replace(state, axis=AXES[(AXES.index(state.axis) + 1) % len(AXES)], zoom=None)
+        case e.SetZoom(limits):
+            return replace(state, zoom=limits)
+        case e.SetCursor(step):
             return replace(state, cursor=step)
         case e.CycleView(by):
             return replace(state, view=VIEWS[(VIEWS.index(state.view) + by) % len(VIEWS)])
@@ -64,11 +226,17 @@ def update(state: TrainState, event: e.Event) -> TrainState:
             rising = not state.rising if column == state.sort else column in BEST_LEAST
             return replace(state, sort=column, rising=rising)
         case e.Search(words):
-            return replace(state, search=words.strip())
+            return replace(state, search=words.strip(), table=bool(state.runs))
+        case e.ShowFinale(place, finale):
+            return replace(state, finale=(place, finale))
+        case e.Close():
+            return _closed(state)
+        case _:
+            assert_never(event)
 
 
-def _toggled(state: TrainState, what: e.Switch) -> TrainState:
-    match what:
+def _toggled(state: TrainState, switch: e.Switch) -> TrainState:
+    match switch:
         case "overlay":
             return replace(state, overlay=not state.overlay)
         case "log":
@@ -83,10 +251,27 @@ def _toggled(state: TrainState, what: e.Switch) -> TrainState:
             return replace(state, table=not state.table) if state.runs or state.table else state
         case "rising":
             return replace(state, rising=not state.rising)
+        case _:
+            assert_never(switch)
+
+
+def _closed(state: TrainState) -> TrainState:
+    """Close what was opened last; a search in the wide table before the table."""
+    if state.table:
+        return replace(state, search="") if state.search else replace(state, table=False)
+    if state.cursor is not None:
+        return replace(state, cursor=None)
+    if state.zoom is not None:
+        return replace(state, zoom=None)
+    if state.live:
+        return _toggled(state, "live")
+    if state.finale is not None and state.view == VIEWS[0]:
+        return replace(state, finale=None)
+    return replace(state, view=VIEWS[0])
 
 
 def _with_optimizer(state: TrainState, by: int) -> TrainState:
-    """The chosen knob stays the one of the same name where there is one; the next run's are shown."""
+    """Another optimizer for the next run; the chosen knob stays the one of the same name where there is one."""
     names = tuple(TRAINING_OPTIMIZERS)
     knob = state.chosen_knob.name
     after = replace(state, live=False, optimizer=names[(names.index(state.optimizer) + by) % len(names)])
@@ -94,7 +279,7 @@ def _with_optimizer(state: TrainState, by: int) -> TrainState:
 
 
 def _with_data(state: TrainState) -> TrainState:
-    """The folder of one data set does not hold the next one."""
+    """The next data set; the folder of the one before does not hold it."""
     names = tuple(DATA_SETS)
     now = state.rest.get("data", names[0])
     data = names[(names.index(now) + 1) % len(names)]
@@ -102,23 +287,8 @@ def _with_data(state: TrainState) -> TrainState:
     return replace(state, live=False, rest=rest if data == names[0] else {**rest, "data": data})
 
 
-def _set(state: TrainState, value: float) -> TrainState:
-    knob, run = state.chosen_knob, state.tuning
-    if run is not None:
-        if not run.tunable:
-            return state
-        asked = {**state.asked.get(run.id, {}), knob.name: value}
-        return replace(state, asked={**state.asked, run.id: asked})
-    if knob.name in RUN_KNOBS:
-        return replace(state, run_values={**state.run_values, knob.name: value})
-    own = {name: v for name, v in state.tuned.get(state.optimizer, {}).items() if name != knob.name}
-    if value != knob.default:
-        own[knob.name] = value
-    return replace(state, tuned={**state.tuned, state.optimizer: own})
-
-
 def _adopted(state: TrainState, spec: RunSpec) -> TrainState:
-    """Only what has no knob and is not as always goes into `rest`."""
+    """These settings for the next run; `rest` holds those without a knob that are not at their defaults."""
     recipe = TRAINING_OPTIMIZERS.get(spec.optimizer)
     if recipe is None:
         return state
@@ -137,12 +307,24 @@ def _adopted(state: TrainState, spec: RunSpec) -> TrainState:
     )
 
 
+def _with_neighbour_selected(state: TrainState, by: int, order: tuple[str, ...]) -> TrainState:
+    """The list of runs goes round; the wide table ends, and a run that it does not show leads to its first one."""
+    if not order:
+        return state
+    if not state.table:
+        return _selected(state, order[(state.place + by) % len(order)])
+    at = order.index(state.selected) + by if state.selected in order else 0
+    return _selected(state, order[min(max(at, 0), len(order) - 1)])
+
+
 def _selected(state: TrainState, id: str) -> TrainState:
-    """A run that is selected while one of the picked has its colour gets another one."""
+    """Another run selected; while a picked run has its colour it gets another one."""
+    if id not in state.slots:
+        return state
     after = replace(state, selected=id)
     picked = {run for run, inside in state.picked.items() if inside and run != id}
     if state.slots[id] in {state.slots[run] for run in picked}:
-        after = replace(after, slots={**state.slots, id: _free(state.slots[run] for run in picked)})
+        after = replace(after, slots={**state.slots, id: _free_slot(state.slots[run] for run in picked)})
     return with_knob(after, state.chosen_knob.name) if state.live else after
 
 
@@ -151,7 +333,7 @@ def _picked(state: TrainState) -> TrainState:
     run = state.run
     if run is None:
         return state
-    inside = state.picked.get(run.id, run.id in (other.id for other in _beside(state)))
+    inside = state.picked.get(run.id, run.id in (other.id for other in _newest_apart(state)))
     picked = {**state.picked, run.id: not inside}
     if inside:
         return replace(state, picked=picked)
@@ -160,12 +342,12 @@ def _picked(state: TrainState) -> TrainState:
         return state
     slots = dict(state.slots)
     if slots[run.id] in others.values():
-        slots[run.id] = _free(others.values())
+        slots[run.id] = _free_slot(others.values())
     return replace(state, picked=picked, slots=slots, overlay=True)
 
 
-def _beside(state: TrainState) -> tuple[RunView, ...]:
-    """The runs that are drawn when some other run is selected."""
+def _newest_apart(state: TrainState) -> tuple[RunView, ...]:
+    """The newest run of each colour: those that the overlay draws beside a selected run."""
     newest: list[RunView] = []
     for run in state.runs:
         if all(state.slots[run.id] != state.slots[other.id] for other in newest):
@@ -173,15 +355,16 @@ def _beside(state: TrainState) -> tuple[RunView, ...]:
     return tuple(newest) if state.overlay else ()
 
 
-def _free(taken: Iterable[int]) -> int:
+def _free_slot(taken: Iterable[int]) -> int:
     known = set(taken)
     return next((slot for slot in range(len(MARKERS)) if slot not in known), 0)
 
 
 def _with_runs(state: TrainState, runs: tuple[RunView, ...]) -> TrainState:
-    """Each new run gets a colour that the newest ones before it do not have; a selected run that is gone is replaced.
+    """The state with the runs that are there now.
 
-    At first the newest run is selected, or the newest that is at work.
+    Each new run gets a colour that the newest ones before it do not have. The first time, the newest running run is
+    selected, or the newest; of a selected run that is gone, its neighbour. An unchanged state stays the same object.
     """
     slots = {run.id: state.slots[run.id] for run in runs if run.id in state.slots}
     newest: list[int] = []  # slots of the runs so far, oldest first
@@ -191,23 +374,18 @@ def _with_runs(state: TrainState, runs: tuple[RunView, ...]) -> TrainState:
             slots[run.id] = next(slot for slot in range(len(MARKERS)) if slot not in recent)
         newest.append(slots[run.id])
     selected = state.selected
-    if not any(run.id == selected for run in runs):
+    if selected not in slots:
         if selected is None:
             first = sorted(runs, key=lambda run: (not run.alive, run.state == QUEUED))  # stable: the newest of each
             selected = first[0].id if runs else None
         else:
             selected = runs[min(state.place, len(runs) - 1)].id if runs else None
-    asked = {}
-    for run in runs:
-        waiting = {k: v for k, v in state.asked.get(run.id, {}).items() if run.alive and run.settings.get(k) != v}
-        if waiting:
-            asked[run.id] = waiting
     after = replace(
         state,
         runs=runs,
         slots=slots,
         selected=selected,
-        asked=asked,
+        pending=state.pending.unconfirmed(runs),
         picked={id: inside for id, inside in state.picked.items() if id in slots},
         table=state.table and bool(runs),
         live=state.live and bool(runs),

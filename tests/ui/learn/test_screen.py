@@ -12,7 +12,7 @@ from adam_tui.ui.actions import SHARED_ACTIONS
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.dialogs import Pick
 from adam_tui.ui.learn.pages import TOUR, pages
-from adam_tui.ui.learn.screen import Leaf, LearnScreen
+from adam_tui.ui.learn.screen import LearnScreen, PageScroll
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.widgets.key_line import KeyLine
@@ -82,7 +82,7 @@ async def test_many_quick_keys_end_on_the_right_page(app):
 async def test_the_keys_scroll_and_a_page_is_found_where_it_was_left(app):
     async with app.run_test(size=NARROW) as pilot:
         await opened(app, pilot)
-        leaf = app.screen.query_one(Leaf)
+        leaf = app.screen.query_one(PageScroll)
         await pilot.press("down", "j", "up")
         assert leaf.scroll_y == 1
         await pilot.press("end")
@@ -117,7 +117,7 @@ async def test_trying_opens_exactly_the_scenario_and_3_comes_back_to_the_same_li
         await settle(app, pilot)
         assert isinstance(app.screen, LearnScreen)
         assert app.screen.page is page
-        assert app.screen.query_one(Leaf).scroll_y == 3
+        assert app.screen.query_one(PageScroll).scroll_y == 3
         assert f"Try it 3 of {len(page.tries)}: {page.tries[2].title}" in seen(app), "two were seen"
         await pilot.press("t")
         assert app.screen.state.scenario == page.tries[2].scenario
@@ -152,7 +152,7 @@ async def test_the_tour_starts_anywhere_and_ends_in_training(tmp_path):
         assert "10/10" not in seen(app)
 
 
-async def test_the_last_stop_is_one_to_try_like_the_others(tmp_path):
+async def test_the_last_stop_is_tried_like_the_others(tmp_path):
     app = AdamApp(PlaygroundState(), runs=tmp_path)
     async with app.run_test(size=(60, 18)) as pilot:
         await opened(app, pilot)
@@ -165,7 +165,7 @@ async def test_the_last_stop_is_one_to_try_like_the_others(tmp_path):
         assert app.screen.state.stop == 0, "and then the first again"
 
 
-async def test_whoever_comes_back_from_the_tour_goes_on_where_he_was(tmp_path):
+async def test_the_tour_continues_where_it_was_left(tmp_path):
     app = AdamApp(PlaygroundState(), runs=tmp_path)
     async with app.run_test(size=WIDE) as pilot:
         await opened(app, pilot)
@@ -182,7 +182,7 @@ async def test_whoever_comes_back_from_the_tour_goes_on_where_he_was(tmp_path):
         assert "Try it 1 of 10: One step" in seen(app), "all was seen"
 
 
-async def test_the_training_screen_makes_room_for_the_words_of_the_tour(tmp_path):
+async def test_the_training_screen_makes_room_for_the_caption_of_the_tour(tmp_path):
     tour = next(page for page in pages() if page.name == TOUR)
     for size in ((120, 40), (80, 24), (60, 18)):
         async with AdamApp(PlaygroundState(), runs=tmp_path).run_test(size=size) as pilot:

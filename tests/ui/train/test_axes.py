@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from training_pilot import after
 
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
@@ -12,7 +13,6 @@ from adam_tui.ui.train import axes
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.axes import Scale
 from adam_tui.ui.train.state import TrainState
-from adam_tui.ui.train.update import update
 
 SPEC = RunSpec(epochs=4)
 
@@ -26,7 +26,7 @@ def run_of(steps, seconds_a_step=0.5, per_epoch=100):
 
 
 def state_of(history, state="stopped", **more):
-    there = update(TrainState(), e.RunsSeen((RunView("a", SPEC, 0.0, state),)))
+    there = after(TrainState(), e.ListRuns((RunView("a", SPEC, 0.0, state),)))
     return replace(there, **more), {"a": history}
 
 

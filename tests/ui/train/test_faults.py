@@ -15,7 +15,7 @@ from adam_tui.runs.directory import Run, Status
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
-from adam_tui.ui.train import effects
+from adam_tui.ui.train import carry_out
 from adam_tui.ui.train import screen as train_screen
 from adam_tui.ui.train.labels import problem
 from adam_tui.ui.widgets.tabs_line import TabsLine
@@ -69,7 +69,7 @@ def hanging(tmp_path):
 
 async def test_a_process_that_hangs_is_said_to_and_killed_by_key(app, hanging, monkeypatch):
     monkeypatch.setattr(judging, "SILENT_SECONDS", 0.3)
-    monkeypatch.setattr(effects, "KILL_SECONDS", 0.1)
+    monkeypatch.setattr(carry_out, "KILL_SECONDS", 0.1)
     run, process = hanging
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "no sign of life for" in panel(app, "now"))
@@ -90,7 +90,7 @@ async def test_a_process_that_hangs_is_said_to_and_killed_by_key(app, hanging, m
 
 
 async def test_a_process_that_cannot_be_killed_from_here_is_named(app, made_run, monkeypatch):
-    monkeypatch.setattr(effects, "KILL_SECONDS", 0.1)
+    monkeypatch.setattr(carry_out, "KILL_SECONDS", 0.1)
     made = made_run().start()
     made.run.write_status(Status("running", 4321, "elsewhere", time.time()))
     async with app.run_test(size=(120, 40)) as pilot:

@@ -109,7 +109,7 @@ async def test_a_turned_knob_of_a_run_at_work_is_told_once_and_drawn_as_a_mark(a
         made.tell(Changed(made.time, made.step, "lr", 1e-4))
         made.steps([0.02] * 10)
         await until(pilot, lambda: "lr 5e-4→1e-4" in panel(app, "loss"))
-        await until(pilot, lambda: not app.screen.state.asked)
+        await until(pilot, lambda: not app.screen.state.pending.values)
         await pilot.press("h")
         assert app.screen.state.spec().hyperparameters["lr"] == 5e-4, "the next run's is as it was"
 
@@ -129,7 +129,7 @@ async def test_a_run_that_is_over_or_waits_is_not_tuned(app, made_run):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("h", "left")
         assert "it is over" in app.screen.query_one("#train-knobs").border_title
-        assert app.screen.state.asked == {}
+        assert app.screen.state.pending.values == {}
         assert made.orders() == ""
 
 

@@ -3,16 +3,16 @@
 from dataclasses import replace
 
 import pytest
+from training_pilot import after
 
 from adam_tui.draw.palette import DARK
-from adam_tui.draw.run_table import KEYS
+from adam_tui.draw.run_panels import SORT_KEYS
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import Diverged, Epoch, RunSpec, Started, Steps
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import table
 from adam_tui.ui.train.state import TrainState
-from adam_tui.ui.train.update import update
 
 NOW = 2_000_000_000.0
 
@@ -39,7 +39,7 @@ HISTORIES = {"adam-1": told(ADAM, 0.03, 0.98), "sgd-1": told(SGD, 5.0, 0.1, 3.0,
 
 @pytest.fixture
 def state():
-    return replace(update(TrainState(), e.RunsSeen(RUNS)), table=True)
+    return replace(after(TrainState(), e.ListRuns(RUNS)), table=True)
 
 
 def order(state, **more):
@@ -62,7 +62,7 @@ def test_a_diverged_run_has_the_largest_loss(state):
     assert order(state, sort="loss", rising=True) == ["adam-1", "sgd-1", "lion-1"]
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", SORT_KEYS)
 def test_every_column_can_be_sorted_by(state, key):
     assert sorted(order(state, sort=key)) == ["adam-1", "lion-1", "sgd-1"]
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from training_pilot import after
 
 from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.history import loss_curve as curves
@@ -22,7 +23,6 @@ from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS
 from adam_tui.ui.train.layout import FIXED_ROWS, FRAME, layout
 from adam_tui.ui.train.state import VIEWS, TrainState
-from adam_tui.ui.train.update import update
 
 SPEC = RunSpec(epochs=50)
 PER_EPOCH = 100
@@ -46,7 +46,7 @@ def trained(steps, accuracies=(), spec=SPEC, losses=None):
 def screen_of(state="running", reason="", **histories):
     """A state with these runs, the first one selected, and their histories."""
     views = tuple(RunView(id, SPEC, 0.0, state, reason) for id in histories)
-    return update(TrainState(), e.RunsSeen(views)), histories
+    return after(TrainState(), e.ListRuns(views)), histories
 
 
 def joined(cells):
@@ -74,7 +74,7 @@ def test_other_runs_are_drawn_with_the_overlay_only():
     state, histories = screen_of(a=trained(300), b=trained(200, losses=np.full(200, 1.0)))
     other = DARK.lanes[state.slots["b"]]
     assert len(columns_of(charts.loss(state, histories, 70, 20, DARK, ""), other))
-    alone = update(state, e.Toggle("overlay"))
+    alone = after(state, e.Toggle("overlay"))
     assert not len(columns_of(charts.loss(alone, histories, 70, 20, DARK, ""), other))
 
 
@@ -95,7 +95,7 @@ def test_an_ended_run_takes_the_whole_width():
 
 def test_the_recent_window_shows_the_last_epochs_only():
     state, histories = screen_of(a=trained(1000))
-    recent = update(state, e.Toggle("recent"))
+    recent = after(state, e.Toggle("recent"))
     assert "last 2 epochs" in charts.loss_title(recent, histories)
     labels = charts.loss(recent, histories, 70, 20, DARK, "").lines()[-1]
     assert "800" in labels
@@ -106,7 +106,7 @@ def test_the_recent_window_shows_the_last_epochs_only():
 def test_the_recent_accuracies_are_those_of_the_last_ten_epochs(epochs, labels):
     history = trained(0, [0.9] * epochs)
     state, histories = screen_of(a=history)
-    cells = charts.accuracy(update(state, e.Toggle("recent")), histories, 70, 14, DARK)
+    cells = charts.accuracy(after(state, e.Toggle("recent")), histories, 70, 14, DARK)
     told = cells.lines()[-1].split()
     assert [told[0], told[-1]] == labels
     assert len(columns_of(cells, DARK.lanes[state.slots["a"]])) > 10
@@ -115,7 +115,7 @@ def test_the_recent_accuracies_are_those_of_the_last_ten_epochs(epochs, labels):
 def test_where_a_dot_stands_for_many_steps_the_average_is_over_more_and_says_so():
     state, histories = screen_of("finished", a=trained(40_000))
     assert charts.loss_legend(state, histories, 70) == "dots single steps · line mean of 1,000"
-    zoomed = update(state, e.Look((1000.0, 1100.0)))
+    zoomed = after(state, e.SetZoom((1000.0, 1100.0)))
     assert charts.loss_legend(zoomed, histories, 70) == "faint every step · line mean of 100"
     assert charts.loss_legend(zoomed, histories, 30) == "mean of 100", "in little room"
     ink = charts.loss(state, histories, 70, 20, DARK, "")
@@ -152,7 +152,7 @@ def test_the_names_of_the_runs_stand_together_in_a_corner_that_is_empty():
 
 def test_the_line_of_what_the_cursor_reads_leaves_out_of_its_place_what_has_no_room():
     state, histories = screen_of(a=trained(300, [0.9, 0.95]))
-    state = update(state, e.PutCursor(250))
+    state = after(state, e.SetCursor(250))
     wide, narrow = (joined(train_view.progress(state, histories, 9.0, width, DARK, span=100)) for width in (100, 60))
     assert "step 250 · epoch 2.50 · 0:02 · raw" in wide
     assert "step 250 · raw" in narrow
@@ -162,7 +162,7 @@ def test_the_line_of_what_the_cursor_reads_leaves_out_of_its_place_what_has_no_r
 def test_the_cursor_says_so_while_it_knows_no_more_than_the_mean_around_a_step(monkeypatch):
     monkeypatch.setattr(curves, "RECENT", 64)
     state, histories = screen_of(a=trained(1000, losses=np.linspace(2.0, 1.0, 1000)))
-    state = update(state, e.PutCursor(101))
+    state = after(state, e.SetCursor(101))
     [row] = train_view.reading_rows(state, histories, 1, DARK)
     assert row.raw == row.mean == "≈1.900"
     assert charts.closer_looks(state, histories, 70)["a"][0][0] <= 101
@@ -246,8 +246,8 @@ def test_a_run_in_no_time_at_all_can_be_drawn_over_time():
     history.fold([Epoch(5.0, 100, 1, 0.1, 0.05, 0.9, 1.0, 6400.0)])
     for alive in ("running", "stopped"):
         state, histories = screen_of(alive, a=history)
-        for event in (e.ShowAxis("time"), e.Toggle("recent"), e.PutCursor(3)):
-            state = update(state, event)
+        for event in (e.CycleAxis(), e.CycleAxis(), e.Toggle("recent"), e.SetCursor(3)):
+            state = after(state, event)
             assert charts.loss(state, histories, 70, 20, DARK, "").width == 70
             assert charts.closer_looks(state, histories, 70) == {}
 
@@ -314,7 +314,7 @@ def test_the_network_is_described_as_it_is():
 @pytest.mark.parametrize("runs", [0, 1, 3, 30])
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_the_layout_fills_every_terminal_and_overflows_none(width, runs, view):
-    state = update(TrainState(), e.RunsSeen(tuple(RunView(f"r{i}", SPEC, 0.0, "stopped") for i in range(runs))))
+    state = after(TrainState(), e.ListRuns(tuple(RunView(f"r{i}", SPEC, 0.0, "stopped") for i in range(runs))))
     state = replace(state, view=view)
     for height in range(18, 61):
         rows = layout(state, 2, 7, lambda columns, most: min(11, most), width, height)
@@ -341,9 +341,9 @@ def test_the_layout_fills_every_terminal_and_overflows_none(width, runs, view):
 @pytest.mark.parametrize("runs", [1, 3, 30])
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_the_wide_table_leaves_room_for_curves_where_there_is_some(width, runs):
-    state = update(TrainState(), e.RunsSeen(tuple(RunView(f"r{i}", SPEC, 0.0, "stopped") for i in range(runs))))
+    state = after(TrainState(), e.ListRuns(tuple(RunView(f"r{i}", SPEC, 0.0, "stopped") for i in range(runs))))
     for height in range(18, 61):
-        rows = layout(update(state, e.Toggle("table")), 2, 7, lambda columns, most: most, width, height)
+        rows = layout(after(state, e.Toggle("table")), 2, 7, lambda columns, most: most, width, height)
         assert rows.table + rows.body == height - FIXED_ROWS
         assert rows.body == 0 or rows.loss >= 8
         assert rows.now + rows.extra <= rows.body
@@ -362,15 +362,8 @@ def test_the_top_line_tells_the_run_in_what_room_there_is(width, told):
 
 def test_the_top_line_prefers_a_run_at_work():
     views = (RunView("old", SPEC, 0.0, "stopped"), RunView("busy", SPEC, 0.0, "paused"))
-    state = update(update(TrainState(), e.RunsSeen(views)), e.Select("old"))
+    state = after(TrainState(), e.ListRuns(views), e.SelectRun("old"))
     assert "busy paused" in train_view.status_line(state, {}, 120, DARK)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(16, "0:16"), (231.9, "3:51"), (3723, "1:02:03"), (None, "–"), (math.inf, "–")]
-)
-def test_durations(seconds, text):
-    assert train_labels.duration(seconds) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(12_412.0, "12,400"), (95.2, "95"), (None, "–"), (0.0, "–")])

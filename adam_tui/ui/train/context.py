@@ -1,0 +1,98 @@
+"""The screen at the moment of a key: the data beside the state that the events of some keys are made from.
+
+Read here and put into the event, widths, the clock and the runs' histories need not be known to `update`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adam_tui.ui.train import axes, table
+from adam_tui.ui.train import events as e
+from adam_tui.ui.train.axes import Histories, XAxis
+from adam_tui.ui.train.state import TrainState
+
+CURSOR_CELLS, CURSOR_CELLS_COARSE = 1, 10  # that the cursor moves with an arrow, without and with shift
+PAN = 0.25  # of the part of the axis that is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the screen shows: its state, the runs' histories, the time in seconds since 1970, and its sizes in cells.
+
+    `width` are the columns of the terminal, `plot_columns` those of the loss chart's curves. `read_link` returns the
+    path that a run's directory links to, or "".
+    """
+
+    state: TrainState
+    histories: Histories
+    now: float
+    width: int
+    plot_columns: int
+    read_link: Callable[[str], str]
+
+    @property
+    def _x_axis(self) -> XAxis | None:
+        return axes.x_axis(self.state, self.histories, self.plot_columns)
+
+    @property
+    def _last_step(self) -> int:
+        """The last step of the selected run's curve, 0 without one."""
+        history = self.histories.get(self.state.selected or "")
+        return len(history.curve) if history is not None else 0
+
+    def move_selection(self, by: int) -> e.Event:
+        """Select the run above or below, in the order of the list or of the wide table that is shown."""
+        if self.state.table:
+            return e.MoveSelection(by, tuple(run.id for run in table.listed(self.state, self.histories, self.now)))
+        return e.MoveSelection(by, tuple(run.id for run in self.state.runs))
+
+    def choose(self, by: int) -> e.Event:
+        """Choose the knob above or below; in the wide table the run."""
+        return self.move_selection(by) if self.state.table else e.ChooseKnob(by)
+
+    def turn(self, notches: int, *, coarse: bool = False) -> e.Event:
+        """Turn the chosen knob; move the cursor while it is shown."""
+        if self.state.cursor is None or self.state.table:
+            return e.TurnKnob(notches, coarse)
+        shown = self._x_axis
+        if shown is None:
+            return e.SetCursor(self.state.cursor)
+        cells = notches * (CURSOR_CELLS_COARSE if coarse else CURSOR_CELLS)
+        step = axes.moved(shown.scale, shown.history, self.state.cursor, cells, shown.limits, shown.columns)
+        return e.SetCursor(step)
+
+    def toggle_cursor(self) -> e.Event:
+        """Show the cursor at the last step of the selected run, or hide it."""
+        return e.SetCursor(self._last_step or None if self.state.cursor is None else None)
+
+    def cursor_to_end(self) -> e.Event:
+        """Show the cursor at the last step of the selected run, which may not have a history yet."""
+        known = self.state.selected in self.histories
+        return e.SetCursor(max(self._last_step, 1) if known else self.state.cursor)
+
+    def zoom(self, notches: int) -> e.Event:
+        """Zoom in or out around the cursor, or around the end of the curve."""
+        shown = self._x_axis
+        if shown is None:
+            return e.SetZoom(self.state.zoom)
+        history, scale = shown.history, shown.scale
+        step = self.state.cursor if self.state.cursor is not None else len(history.curve)
+        closest = abs(scale.at(history, axes.CLOSEST) - scale.at(history, 0)) or axes.CLOSEST
+        return e.SetZoom(axes.zoomed(shown.limits, notches, scale.at(history, step), shown.whole, closest))
+
+    def pan(self, direction: int) -> e.Event:
+        """Show an earlier (−1) or a later (1) part of the curves while they are zoomed."""
+        shown = self._x_axis
+        if shown is None or self.state.zoom is None:
+            return e.SetZoom(self.state.zoom)
+        return e.SetZoom(axes.panned(shown.limits, direction * PAN, shown.whole))
+
+    def sort_by_next_column(self) -> e.Event:
+        """Sort the wide table by the next column that is shown in this width."""
+        return e.SortBy(table.next_column(self.state, 1, self.width))
+
+    def ask_delete(self) -> e.Event:
+        """Ask whether to delete the selected run, of which the question says where it links to."""
+        return e.AskDelete(self.read_link(self.state.selected) if self.state.selected is not None else "")
