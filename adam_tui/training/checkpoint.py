@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from adam_tui.runs import system
+from adam_tui.runs import files
 from adam_tui.training.errors import describe
 from adam_tui.training.journal import Journal
 
@@ -44,7 +44,7 @@ class Checkpoints:
         self._journal.sync()  # metrics.jsonl reaches the disk first: it has every step that a checkpoint holds
         older = self._run.older_checkpoint if self.is_whole else None
         try:
-            system.write_atomically(self._run.checkpoint, packed.getvalue(), durable=True, older=older)
+            files.write_atomically(self._run.checkpoint, packed.getvalue(), durable=True, older=older)
         except OSError as error:
             last = "there is no checkpoint" if self.step is None else f"the last checkpoint is of step {self.step}"
             self.problem = f"{last} ({error.strerror})"
@@ -62,7 +62,7 @@ class Checkpoints:
         problems = []
         for path in (self._run.checkpoint, self._run.older_checkpoint):
             try:
-                self.step = restore(unpack(system.read_regular(path, MAX_CHECKPOINT_BYTES)))
+                self.step = restore(unpack(files.read_regular(path, MAX_CHECKPOINT_BYTES)))
             except FileNotFoundError:
                 continue
             except Exception as error:  # torch.load raises nearly anything for a damaged file

@@ -15,10 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from adam_tui.runs import system
+from adam_tui.runs import file_lock, files
 from adam_tui.runs.device_names import device_key
-from adam_tui.runs.directory import Run
 from adam_tui.runs.protocol import State
+from adam_tui.runs.run import Run
 from adam_tui.training.journal import Journal
 
 POLL_SECONDS = 0.25
@@ -38,7 +38,7 @@ class DeviceQueue:
 
     def __enter__(self) -> Self:
         with contextlib.suppress(OSError):  # a directory that cannot be written has no queue
-            self._lock_file = system.open_private(self.path, os.O_RDWR | os.O_CREAT)
+            self._lock_file = files.open_private(self.path, os.O_RDWR | os.O_CREAT)
         return self
 
     def __exit__(
@@ -66,12 +66,12 @@ class DeviceQueue:
     def _acquire(self) -> bool:
         """Take the device if it is free and no earlier run waits for it."""
         try:
-            if not system.lock(self._lock_file):
+            if not file_lock.lock(self._lock_file):
                 return False
         except OSError:
             return True
         if self._earlier_run_waits():
-            system.unlock(self._lock_file)
+            file_lock.unlock(self._lock_file)
             return False
         with contextlib.suppress(OSError):  # on a full disk the waiting runs show the holder before
             os.ftruncate(self._lock_file, 0)
@@ -90,7 +90,7 @@ class DeviceQueue:
         for other in others:
             status = other.status()
             waits = status.state in ("starting", "queued") and status.device == self.key
-            if waits and status.here and (status.came, other.id) < own_place:
+            if waits and status.is_local and (status.came, other.id) < own_place:
                 return True
         return False
 

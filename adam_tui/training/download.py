@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from torchvision.datasets import EMNIST, KMNIST, MNIST, FashionMNIST
 
-from adam_tui.runs import system
+from adam_tui.runs import file_lock, files
 from adam_tui.runs.protocol import parse_json
 from adam_tui.training import unpacking
 
@@ -90,7 +90,7 @@ def _missing(kind: type[MNIST], raw: Path) -> list[Archive]:
 def _checksums(raw: Path) -> dict[str, str]:
     """The MD5 of each file that was unpacked here; files from elsewhere have none."""
     try:
-        checksums = parse_json(system.read_regular(raw / CHECKSUMS, MAX_CHECKSUMS_BYTES))
+        checksums = parse_json(files.read_regular(raw / CHECKSUMS, MAX_CHECKSUMS_BYTES))
     except (OSError, ValueError):
         return {}
     if not isinstance(checksums, dict):
@@ -104,7 +104,7 @@ def _download_lock(raw: Path, progress: Callable[[str], None]) -> Iterator[None]
     with open(raw / ".lock", "w") as lock:
         while True:
             try:
-                if system.lock(lock.fileno()):
+                if file_lock.lock(lock.fileno()):
                     break
             except OSError:  # no locks here: at worst both download it, and each file still appears whole
                 break
@@ -115,8 +115,8 @@ def _download_lock(raw: Path, progress: Callable[[str], None]) -> Iterator[None]
 
 def _fetch(archive: Archive, title: str, raw: Path, progress: Callable[[str], None]) -> None:
     """Download one archive from the first mirror that has it, check it and unpack it."""
-    packed = system.part_of(raw / "archive")
-    system.clear_old(raw)
+    packed = files.part_path(raw / "archive")
+    files.remove_old_parts(raw)
     failures = []
     try:
         for url in archive.urls:
@@ -177,7 +177,7 @@ def _reason(error: BaseException) -> str:
 def _unpack(archive: Archive, packed: Path, raw: Path) -> None:
     """Decompress the archive's contents, each file beside its place and then moved there."""
     for member, name in archive.contents:
-        temporary = system.part_of(raw / name)
+        temporary = files.part_path(raw / name)
         try:
             with contextlib.ExitStack() as stack:
                 source: IO[bytes] = stack.enter_context(open(packed, "rb"))
@@ -185,9 +185,9 @@ def _unpack(archive: Archive, packed: Path, raw: Path) -> None:
                     source = stack.enter_context(stack.enter_context(zipfile.ZipFile(source)).open(member))
                 unzipped = stack.enter_context(gzip.open(source))
                 shutil.copyfileobj(unzipped, stack.enter_context(open(temporary, "wb")), 1 << 20)
-            system.replace(temporary, raw / name)
+            files.replace(temporary, raw / name)
             with open(raw / name, "rb") as unpacked:
                 md5 = hashlib.file_digest(unpacked, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-            system.write_atomically(raw / CHECKSUMS, json.dumps(_checksums(raw) | {name: md5}))
+            files.write_atomically(raw / CHECKSUMS, json.dumps(_checksums(raw) | {name: md5}))
         finally:
             temporary.unlink(missing_ok=True)

@@ -20,9 +20,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from adam_tui.runs import system
-from adam_tui.runs.directory import Run
+from adam_tui.runs import file_lock, files, processes
 from adam_tui.runs.protocol import ENDED, Ended, Event, State, parse_json, to_line
+from adam_tui.runs.run import Run
 from adam_tui.runs.status import Status
 from adam_tui.training.resource_usage import ResourceUsage
 
@@ -59,21 +59,21 @@ class Journal:
         self._status_lock = threading.Lock()
         self._unwritten = bytearray()
         self._metrics_lock = threading.Lock()
-        before = run.last_status()
+        before = run.reported_status()
         self._obeyed = before.control if before else 0  # bytes of control.jsonl
         mine = before is not None and before.pid == os.getpid()
         self.arrival = before.came if before and mine else time.time()
-        self._born = before.born if before and mine else system.process_born(os.getpid())
+        self._born = before.born if before and mine else processes.birth(os.getpid())
         # The progress of an earlier process stands until this one knows its own.
         self.step, self.epoch = (before.step, before.epoch) if before else (0, 0)
-        self._metrics = system.open_private(run.path / "metrics.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        self._metrics = files.open_private(run.path / "metrics.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT)
         with contextlib.suppress(OSError):  # a file system without locks (some NFS); `start_worker` has checked
-            if not system.lock(self._metrics, system.PATIENCE):
+            if not file_lock.lock(self._metrics, file_lock.RELEASE_SECONDS):
                 os.close(self._metrics)
                 raise ValueError(f"another process is training {run.id}")
-        system.clear_parts(run.path)
+        files.remove_orphaned_parts(run.path)
         try:
-            system.end_torn_line(self._metrics)
+            files.end_torn_line(self._metrics)
         except OSError:  # a full disk: with the next event
             self._unwritten += b"\n"
         self._thread = threading.Thread(target=self._send_heartbeats, name="heartbeat", daemon=True)
@@ -238,7 +238,7 @@ class Journal:
                 self._obeyed = 0
             if size <= self._obeyed:
                 return []
-            with system.open_regular(path) as file:
+            with files.open_regular(path) as file:
                 file.seek(self._obeyed)
                 content = file.read(min(size - self._obeyed, MAX_COMMAND_BYTES))
         except OSError:

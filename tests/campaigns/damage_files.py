@@ -36,7 +36,7 @@ from adam_tui.cli.app import main
 from adam_tui.draw.palette import DARK
 from adam_tui.history.feed import Feed
 from adam_tui.runs import directory, recipes
-from adam_tui.runs.directory import Run
+from adam_tui.runs.run import Run
 from adam_tui.training import data, trainer
 from adam_tui.training.journal import Journal
 from adam_tui.ui.actions import key_names

@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 from pty_terminal import Terminal
 
-from adam_tui.runs import directory, export, recipes
+from adam_tui.runs import control, directory, export, recipes
 from adam_tui.runs.protocol import Checkpointed, Started, Steps, from_line
 
 PATIENCE = 900.0  # a busy machine needs long to finish
@@ -135,7 +135,7 @@ def kill(run, terminal, kind, starts, chance):
             lambda: any(isinstance(event, Steps) for event in events_after(run, starts)), "it never trains", terminal
         )
         terminal.read(chance.uniform(0.0, kind.most))
-    status = run.last_status()
+    status = run.reported_status()
     if not status.alive:
         return None  # it finished meanwhile
     os.kill(status.pid, signal.SIGKILL)
@@ -160,8 +160,10 @@ def kill(run, terminal, kind, starts, chance):
         times = [event.time for event in recorded if isinstance(event, Checkpointed) and event.step == saved]
         result.seconds = max(clock - (times[-1] if times else recorded[0].time), 0.0)
     terminal.press("u")
-    wait_for(lambda: run.last_status().alive and run.last_status().pid != status.pid, "it is not continued", terminal)
-    STARTED.add(run.last_status().pid)
+    wait_for(
+        lambda: run.reported_status().alive and run.reported_status().pid != status.pid, "it is not continued", terminal
+    )
+    STARTED.add(run.reported_status().pid)
     return result
 
 
@@ -221,7 +223,7 @@ def campaign(kind, times, chance):
         while len(rounds) < times:
             if not killed or killed[-1].status().state == "finished":
                 killed.append(directory.create(spec, folder))
-                STARTED.add(directory.start_worker(killed[-1]).pid)
+                STARTED.add(control.start_worker(killed[-1]).pid)
                 terminal.until(killed[-1].id, 20)
                 select(terminal, killed[-1])
             run = killed[-1]
@@ -235,7 +237,7 @@ def campaign(kind, times, chance):
                 killed.pop().delete()
         for run in killed:
             wait_for(partial(finished, run), "it is not finished", terminal)
-        directory.start_worker(undisturbed)
+        control.start_worker(undisturbed)
         wait_for(partial(finished, undisturbed), "it is not finished", terminal)
         differences = [compare(run, undisturbed) for run in killed]
         terminal.press("q")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from adam_tui.runs import system
+from adam_tui.runs import file_lock, processes
 from adam_tui.runs.device_names import device_key
 from adam_tui.runs.status import Status
 from adam_tui.training.device_queue import DeviceQueue
@@ -72,7 +72,7 @@ def test_the_run_that_was_started_first_is_next_and_others_do_not_matter(two, mo
         arrive(other, **ignored)
         assert is_next(mine), ignored
     arrive(other, 100.0)
-    monkeypatch.setattr(system, "process_runs", lambda pid, born: False)
+    monkeypatch.setattr(processes, "is_running", lambda pid, born: False)
     assert is_next(mine), "the other one's process is gone"
 
 
@@ -112,5 +112,5 @@ def test_without_file_locks_no_run_waits(two, monkeypatch):
         raise OSError("no locks available")
 
     with Journal(two[0]) as journal, DeviceQueue(journal, "cpu") as place:
-        monkeypatch.setattr(system, "lock", refuse)
+        monkeypatch.setattr(file_lock, "lock", refuse)
         assert place.wait() is None

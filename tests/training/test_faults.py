@@ -6,8 +6,7 @@ import random
 import pytest
 import torch
 
-from adam_tui.runs import system
-from adam_tui.runs.directory import Follower
+from adam_tui.runs import files
 from adam_tui.runs.protocol import Steps
 from adam_tui.training import checkpoint, trainer
 from adam_tui.training.journal import Journal
@@ -36,11 +35,11 @@ def train(run, before=None):
 
 
 def recorded(run, name):
-    return [event for event in Follower(run).poll() if event.name == name]
+    return [event for event in run.follow().poll() if event.name == name]
 
 
 def losses(run):
-    return [loss for event in Follower(run).poll() if isinstance(event, Steps) for loss in event.losses]
+    return [loss for event in run.follow().poll() if isinstance(event, Steps) for loss in event.losses]
 
 
 def step_of(path):
@@ -143,7 +142,7 @@ def test_a_run_with_a_damaged_checkpoint_continues_from_the_older_one_and_report
     shown = []
 
     def read_status():
-        shown.append(stopped.last_status().reason)
+        shown.append(stopped.reported_status().reason)
 
     state, reason = train(stopped, {0: read_status})
     assert [event.step for event in recorded(stopped, "start")] == [0, 8]
@@ -188,13 +187,13 @@ def test_when_both_checkpoints_are_damaged_the_run_fails_and_changes_nothing(sto
 @pytest.fixture
 def refuse(monkeypatch):
     """Call it: from then on, until it is called with False, checkpoints and pictures find no room on the disk."""
-    write = system.write_atomically
+    write = files.write_atomically
 
     def without_room(path, *arguments, **options):
         return write(path, *arguments, **options) if path.name == "status.json" else full()
 
     def switch(on=True):
-        monkeypatch.setattr(system, "write_atomically", without_room if on else write)
+        monkeypatch.setattr(files, "write_atomically", without_room if on else write)
 
     return switch
 
@@ -203,7 +202,7 @@ def test_a_checkpoint_that_cannot_be_written_is_reported_and_training_continues_
     run, shown = new_run(epochs=4), []
 
     def read_status():
-        shown.append(run.last_status().reason)
+        shown.append(run.reported_status().reason)
 
     def allow():
         read_status()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from adam_tui.runs import directory, export
+from adam_tui.runs import control, export
 from adam_tui.training import trainer
 from adam_tui.training.journal import Journal
 
@@ -19,7 +19,7 @@ def train(new_run, few_digits, monkeypatch):
     def train(fast):
         monkeypatch.setenv("ADAM_TUI_FAST", fast)
         run = new_run(epochs=3, queue=False, data_dir=few_digits)
-        assert directory.start_worker(run, detached=False).wait(120) == 0, run.log_tail(9)
+        assert control.start_worker(run, detached=False).wait(120) == 0, run.log_tail(9)
         assert run.status().state == "finished"
         assert run.log_tail(9) == ""
         return run
