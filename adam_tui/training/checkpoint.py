@@ -57,7 +57,7 @@ class Checkpoints:
     def load(self, restore: Callable[[State], int]) -> None:
         """Pass the newest whole checkpoint to `restore`, which returns its step and raises anything for a wrong state.
 
-        Raises ValueError with one line when no checkpoint is whole. Does nothing when there is none.
+        Raises ValueError with one line when no checkpoint is whole. Does nothing without a checkpoint.
         """
         problems = []
         for path in (self._run.checkpoint, self._run.older_checkpoint):

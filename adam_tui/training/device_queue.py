@@ -1,7 +1,7 @@
 """The queue for a device: one run trains at a time, the others wait here before anything heavy is loaded.
 
 A device of a host is a file in the directory of the runs, RUNS/.<host>-<device>.lock. The process that holds its lock
-trains, and its end releases it. Among the waiting runs, the one that was started first is next. A paused run keeps its
+trains, and its end releases it. Among the waiting runs, the first to be started is next. A paused run keeps its
 device. Standard library only, so a waiting run takes 15 MB and checks four times a second.
 """
 
@@ -95,7 +95,7 @@ class DeviceQueue:
         return False
 
     def _holder(self) -> str:
-        """The run that wrote its name into the file last: the one that trains, unless it ended just now."""
+        """The run that wrote its name into the file last: the training run, unless it ended just now."""
         os.lseek(self._lock_file, 0, os.SEEK_SET)
         name = os.read(self._lock_file, 200).decode("utf-8", "replace")
         return name if name not in ("", self._journal.run.id) else "its turn"

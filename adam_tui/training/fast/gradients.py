@@ -21,7 +21,7 @@ GradientFunction = Callable[[Tensor, Tensor], Tensor]
 # Runs a function once and returns a function that repeats the work in the same memory.
 Recorder = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
 
-PROBE_IMAGES = 64  # enough to compare the CPU's two ways, whatever the batch size
+PROBE_IMAGES = 64  # enough to compare the CPU's two ways, at any batch size
 # The largest distance from autograd's gradient, as a share of its length: more than ten times the rounding in 120
 # trials of 1 to 64 images (2.3e-6, 3.5e-3). A wrong gradient is off by its whole length.
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.05}
