@@ -21,7 +21,7 @@ from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import trajectories
 from adam_tui.ui import config
 from adam_tui.ui.actions import SHARED_ACTIONS
-from adam_tui.ui.keymap import checked
+from adam_tui.ui.keymap import check_keys
 from adam_tui.ui.learn.pages import read_page
 from adam_tui.ui.playground import events
 from adam_tui.ui.playground.state import PlaygroundState
@@ -110,7 +110,7 @@ class TestTheReadme:
         settings = config.parse(text)
         names = {line.split(" ")[0] for line in text.split("[keys]")[0].splitlines() if line}
         assert names == {"theme", "palette", "fps", "runs", "hints"}
-        assert checked(settings.keys, SHARED_ACTIONS) == (dict(settings.keys), [])
+        assert check_keys(settings.keys, SHARED_ACTIONS) == (dict(settings.keys), [])
         assert settings.theme in {theme.name for theme in themes()} | {"nord"}
 
     def test_every_screenshot_is_shown(self):
@@ -120,6 +120,12 @@ class TestTheReadme:
 
 def test_the_page_of_keys_is_current():
     assert text_of(KEYS) == keys_page.page(), "write it again with `python tests/keys_page.py`"
+
+
+def test_every_file_of_a_journey_exists():
+    files = re.findall(r"`(\w+/[\w/]+\.py)`", text_of(CONTRIBUTING).split("## Five journeys")[1].split("\n## ")[0])
+    assert len(files) > 40
+    assert [file for file in files if not (ROOT / "adam_tui" / file).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
