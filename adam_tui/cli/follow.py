@@ -17,10 +17,11 @@ from typing import Any, Literal, TextIO
 
 import click
 
+from adam_tui.engine.numbers import format_duration
 from adam_tui.runs import directory
 from adam_tui.runs.directory import Follower, Run, Status
 from adam_tui.runs.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
-from adam_tui.runs.report import clock, epoch_line
+from adam_tui.runs.report import epoch_line
 from adam_tui.runs.status import WITHOUT_A_WORD
 from adam_tui.terminal.sanitize import sanitize
 
@@ -235,7 +236,8 @@ class _Bar(_Plain):
         self.worked += seconds
         speed = (event.step - self.last.step) / max(seconds, 1e-3) * self.start.spec.batch_size
         left = (self.steps - event.step) * self.worked / max(event.step - self.start.step, 1)
-        self.item = f"epoch {epoch}/{self.epochs}  loss {event.losses[-1]:.4f}  {speed:,.0f} img/s  {clock(left)} left"
+        pace = f"{speed:,.0f} img/s  {format_duration(left)} left"
+        self.item = f"epoch {epoch}/{self.epochs}  loss {event.losses[-1]:.4f}  {pace}"
         self.bar.update(event.step - self.last.step)
         self.last = event
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.viewport import Viewport
+from adam_tui.engine.numbers import round_values
 
 MINUS = "−"
 # Room for a label and its tick left of the plot: constant while labels are short, so that zooming does not move it.
@@ -19,6 +19,7 @@ BOTTOM_MARGIN = 1
 COLUMNS_A_TICK = 9
 ROWS_A_TICK = 4
 SMALLEST = 20, 6  # columns and rows in all: below this the plot needs the room itself
+MOST_TICKS = 100  # no axis has room for more
 GAP = 2  # free columns between two labels
 # An end of the range counts as reached within this share of it: bounds carry the rounding of zooms and pans.
 END_SLACK = Decimal("1e-9")
@@ -31,15 +32,6 @@ class Tick:
     value: float
     label: str
     cell: int
-
-
-def round_steps(span: float) -> Iterator[Decimal]:
-    """The steps 1, 2, 5 × 10^k from about a hundredth of `span` upwards."""
-    exponent = math.floor(math.log10(span)) - 2
-    while True:
-        for digit in (1, 2, 5):
-            yield Decimal(digit).scaleb(exponent)
-        exponent += 1
 
 
 def tick_values(low: float, high: float, step: Decimal) -> list[Decimal]:
@@ -78,7 +70,7 @@ def label_start(tick: Tick) -> int:
 def x_ticks(viewport: Viewport, left: int = 0) -> list[Tick]:
     """The ticks under the plot, as many as fit; labels may reach `left` columns out to the left of it."""
     low, high = viewport.x_min, viewport.x_max
-    for step in round_steps(high - low):
+    for step in round_values((high - low) / MOST_TICKS):
         if float(step) / (high - low) * viewport.width < min(COLUMNS_A_TICK, viewport.width / 5):
             continue
         values = tick_values(low, high, step)
@@ -94,14 +86,15 @@ def x_ticks(viewport: Viewport, left: int = 0) -> list[Tick]:
             return [
                 t for t, start, end in zip(ticks, starts, ends, strict=True) if start >= -left and end <= viewport.width
             ]
-    raise AssertionError("round_steps never ends")
+    raise AssertionError("round_values never ends")
 
 
 def y_ticks(viewport: Viewport) -> list[Tick]:
     """The ticks left of the plot, from the bottom up."""
     low, high = viewport.y_min, viewport.y_max
     apart = min(ROWS_A_TICK, max(viewport.height / 5, 1.5))
-    step = next(step for step in round_steps(high - low) if float(step) / (high - low) * viewport.height >= apart)
+    steps = round_values((high - low) / MOST_TICKS)
+    step = next(step for step in steps if float(step) / (high - low) * viewport.height >= apart)
     values = tick_values(low, high, step)
     return [
         Tick(float(v), label, _place(high - float(v), high - low, viewport.height))

@@ -14,6 +14,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_tui.engine.numbers import decimal, round_down, round_up
+
 Floats = NDArray[np.float64]
 Limits = tuple[float, float]
 
@@ -26,7 +28,6 @@ BELOW_A_DECADE = 3.0  # high / low under which a log axis takes evenly spaced ti
 SMALLEST = 1e-300  # values nearer to zero than this are drawn as zero; a log axis ends here
 QUARTERED_FROM = 1e300  # magnitude from which differences are taken of quarters, so that they stay finite
 ROUNDINGS_PER_STEP = 4  # limits end on a quarter of a step: whole steps would leave much of the plot empty
-ROUND_MANTISSAS = (1, 2, 5, 10)
 # From dense to sparse: the mantissas labelled in each decade, with the smallest gap between them in decades.
 LOG_LEVELS: tuple[tuple[tuple[int, ...], float], ...] = (((1, 2, 5), math.log10(2)), ((1, 3), math.log10(3)))
 DECADE_STRIDES = (1, 2, 3, 5, 10, 20, 50, 100, 200)
@@ -89,10 +90,11 @@ def value_axis(limits: Limits, rows: int, *, log: bool, exact: bool = False, per
         low, high = bottom, top
         return Axis(low, high, log, _ticks(values, _percents(values, step) if percent else _evenly(values, step)))
     if not exact:
-        low, high = _round_mantissa(low, ROUND_FLOOR), _round_mantissa(high, ROUND_CEILING)
+        bottom, top = float(round_down(low)), float(round_up(high))
+        low, high = bottom or low, top if math.isfinite(top) else high  # the value itself where floats end
     values = _log_values(low, high, rows)
     if len(values) < 2 and not exact:
-        values = [_decimal(low), _decimal(high)]
+        values = [decimal(low), decimal(high)]
     return Axis(low, high, log, _ticks(values, [_percents([v], v)[0] if percent else _magnitude(v) for v in values]))
 
 
@@ -137,23 +139,15 @@ def _spread(low: float, high: float) -> Limits:
     return (bottom if math.isfinite(bottom) else low), (top if math.isfinite(top) else high)
 
 
-def _decimal(value: float) -> Decimal:
-    """The shortest decimal that names this float: 0.1 and not 0.1000000000000000055."""
-    return Decimal(repr(float(value)))
-
-
 def _step(low: float, high: float, intervals: int) -> Decimal:
     """The smallest of 1, 2, 5 × 10ⁿ that cuts the range into at most so many intervals."""
-    raw = (_decimal(high) - _decimal(low)) / intervals
-    exponent = raw.adjusted()
-    mantissa = next(m for m in ROUND_MANTISSAS if raw <= Decimal(m).scaleb(exponent))
-    return Decimal(mantissa).scaleb(exponent)
+    return round_up((decimal(high) - decimal(low)) / intervals)
 
 
 def _rounded_out(low: float, high: float, step: Decimal, *, share: bool) -> Limits:
     """The limits moved outwards to multiples of the step; shares stay within 0% and 100%."""
-    bottom = float((_decimal(low) / step).to_integral_value(ROUND_FLOOR) * step)
-    top = float((_decimal(high) / step).to_integral_value(ROUND_CEILING) * step)
+    bottom = float((decimal(low) / step).to_integral_value(ROUND_FLOOR) * step)
+    top = float((decimal(high) / step).to_integral_value(ROUND_CEILING) * step)
     if share:
         bottom, top = max(bottom, min(low, 0.0)), min(top, max(high, 1.0))
     return (bottom if math.isfinite(bottom) else low), (top if math.isfinite(top) else high)
@@ -161,29 +155,16 @@ def _rounded_out(low: float, high: float, step: Decimal, *, share: bool) -> Limi
 
 def _multiples(low: float, high: float, step: Decimal) -> list[Decimal]:
     """The multiples of the step within the limits."""
-    first = int((_decimal(low) / step).to_integral_value(ROUND_CEILING))
-    last = int((_decimal(high) / step).to_integral_value(ROUND_FLOOR))
+    first = int((decimal(low) / step).to_integral_value(ROUND_CEILING))
+    last = int((decimal(high) / step).to_integral_value(ROUND_FLOOR))
     return [k * step for k in range(first, last + 1)]
-
-
-def _round_mantissa(value: float, rounding: str) -> float:
-    """The next of 1, 2, 5 × 10ⁿ below or above a positive value, or the value itself where floats end."""
-    number = _decimal(value)
-    exponent = number.adjusted()
-    candidates = [Decimal(m).scaleb(exponent) for m in ROUND_MANTISSAS]
-    chosen = (
-        max(c for c in candidates if c <= number)
-        if rounding == ROUND_FLOOR
-        else min(c for c in candidates if c >= number)
-    )
-    return float(chosen) if 0 < float(chosen) < math.inf else value
 
 
 def _log_values(low: float, high: float, rows: int) -> list[Decimal]:
     """The tick values of a log axis: the densest level whose labels are two rows apart."""
     decades = math.log10(high) - math.log10(low)
     needed = ROWS_BETWEEN_TICKS * decades / max(1, rows)  # decades from one label to the next
-    bottom, top = _decimal(low), _decimal(high)
+    bottom, top = decimal(low), decimal(high)
     exponents = range(bottom.adjusted(), top.adjusted() + 1)
     mantissas = next((level for level, gap in LOG_LEVELS if gap >= needed), (1,))
     if mantissas == (1,):

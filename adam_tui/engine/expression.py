@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adam_tui.engine.calculus import Graph
+from adam_tui.engine.numbers import round_down
 from adam_tui.engine.surfaces import Array, Surface
 
 # Far above any formula that is read on one line; they bound the time and the depth of recursion.
@@ -147,9 +148,7 @@ def _descent_lr(gradient: Array, hessian: Array) -> float:
     rate = 0.1 * (BOUNDS[1] - BOUNDS[0]) / max(math.hypot(*gradient.tolist()), 1e-12)
     if math.isfinite(largest):
         rate = min(rate, 0.2 / max(largest, 1e-12))
-    rate = min(max(rate, 1e-6), 1.0) * (1 + 1e-9)  # a rate that is a notch but for rounding is that notch
-    decade = math.floor(math.log10(rate))
-    return max(float(f"{mantissa}e{decade}") for mantissa in (1, 2, 5) if mantissa * 10.0**decade <= rate)
+    return float(round_down(min(max(rate, 1e-6), 1.0), slack=1e-9))
 
 
 # ---- the text ----

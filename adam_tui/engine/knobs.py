@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from adam_tui.engine.numbers import MANTISSAS, format_number
+
 Scale = Literal["log", "log_off", "beta", "flag", "integer", "power_of_two"]
 
-STEPS_OF_A_DECADE = (1, 2, 5)
 COARSE = 3  # notches of a coarse step on the scales with three notches a decade: one decade
 COARSE_INTEGER = 10
 COARSE_POWER = 2
@@ -154,18 +155,12 @@ class Knob:
         return format_number(value)
 
 
-def format_number(value: float) -> str:
-    """The shortest text that reads back as the same float, without a trailing ".0": 1e-08, 0.05, 3."""
-    text = repr(float(value))
-    return text[:-2] if text.endswith(".0") else text
-
-
 def _position(value: float) -> float:
     """The place of a positive value on the 1-2-5 scale, three notches a decade, 1.0 at 0; linear in between."""
     # By its decimal digits: a quotient by 10.0**exponent fails where that power underflows.
     digits, exponent = f"{value:.16e}".split("e")
     mantissa, decade = float(digits), int(exponent) * 3.0
-    edges = (1.0, 2.0, 5.0, 10.0)
+    edges = (*MANTISSAS, 10)
     for i in range(3):
         if mantissa < edges[i + 1] * (1 - ON_NOTCH):
             return decade + i + math.log(mantissa / edges[i]) / math.log(edges[i + 1] / edges[i])
@@ -179,4 +174,4 @@ def _step(here: float, step: int) -> int:
 
 def _decade_value(position: int) -> float:
     """The float that a whole position stands for, exactly as its decimal text reads: 5e-4, 0.2, 10."""
-    return float(f"{STEPS_OF_A_DECADE[position % 3]}e{position // 3}")
+    return float(f"{MANTISSAS[position % 3]}e{position // 3}")

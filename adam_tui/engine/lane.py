@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from adam_tui.engine import json_fields
-from adam_tui.engine.knobs import format_number
+from adam_tui.engine.numbers import format_number
 from adam_tui.engine.optimizers import Optimizer, find_optimizer
 from adam_tui.engine.schedules import CONSTANT, Schedule
 

@@ -13,10 +13,9 @@ The rules themselves are in `classic_rules` (SGD to RMSProp) and `adam_rules` (A
 
 from __future__ import annotations
 
-import difflib
-
 from adam_tui.engine.adam_rules import ADAM, ADAMAX, ADAMW, AMSGRAD, LION, NADAM, RADAM
 from adam_tui.engine.classic_rules import ADADELTA, ADAGRAD, MOMENTUM, NESTEROV, RMSPROP, SGD
+from adam_tui.engine.names import suggest
 from adam_tui.engine.rule import Array, Hyper, Optimizer, Update, expand
 
 __all__ = ["OPTIMIZERS", "Array", "Hyper", "Optimizer", "Update", "expand", "find_optimizer"]
@@ -46,6 +45,4 @@ def find_optimizer(name: str) -> Optimizer:
     try:
         return OPTIMIZERS[name]
     except KeyError:
-        near = difflib.get_close_matches(name.lower(), OPTIMIZERS, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise ValueError(f"no optimizer is called {name!r}: {hint}choose from {', '.join(OPTIMIZERS)}") from None
+        raise ValueError(f"no optimizer is called {name!r}{suggest(name, OPTIMIZERS)}") from None

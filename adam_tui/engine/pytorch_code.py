@@ -11,8 +11,9 @@ import shlex
 from collections.abc import Mapping
 from textwrap import indent
 
-from adam_tui.engine.knobs import Knob, format_number
+from adam_tui.engine.knobs import Knob
 from adam_tui.engine.lane import Lane
+from adam_tui.engine.numbers import format_number
 from adam_tui.engine.pytorch_formula import formula
 from adam_tui.engine.pytorch_sources import BY_HAND, LOSSES
 from adam_tui.engine.scenario import Scenario

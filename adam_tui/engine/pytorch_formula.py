@@ -6,7 +6,7 @@ import math
 
 from adam_tui.engine.calculus import Graph
 from adam_tui.engine.expression import read_formula
-from adam_tui.engine.knobs import format_number
+from adam_tui.engine.numbers import format_number
 
 # How tightly Python binds what a text is made of, loosest first.
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.engine.knobs import Knob
+from adam_tui.engine.names import suggest
 
 Array = NDArray[np.float64]
 Value = Array | float
@@ -67,7 +68,7 @@ class Optimizer:
         for knob in self.knobs:
             if knob.name == name:
                 return knob
-        raise ValueError(f"{self.name} has no {name!r}; it has {', '.join(knob.name for knob in self.knobs)}")
+        raise ValueError(f"{self.name} has no {name!r}{suggest(name, self.defaults())}")
 
 
 def expand(values: Mapping[str, Value]) -> Hyper:

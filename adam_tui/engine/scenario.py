@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from adam_tui.engine import json_fields
-from adam_tui.engine.knobs import ON_NOTCH, STEPS_OF_A_DECADE, format_number
+from adam_tui.engine.knobs import ON_NOTCH
 from adam_tui.engine.lane import Change, Lane
+from adam_tui.engine.numbers import format_number, round_down, round_nearest
 from adam_tui.engine.optimizers import find_optimizer
 from adam_tui.engine.surfaces import SURFACES, Surface, surface
 
@@ -148,12 +149,8 @@ def race(optimizers: Sequence[str], plot: Surface) -> tuple[Lane, ...]:
 
 
 def _notch(value: float, *, nearest: bool) -> float:
-    """The notch (1, 2 or 5 in a decade) nearest to a positive value by its logarithm, or the last one not above it."""
-    decade = math.floor(math.log10(value))
-    notches = [float(f"{mantissa}e{d}") for d in (decade - 1, decade, decade + 1) for mantissa in STEPS_OF_A_DECADE]
-    if nearest:
-        return min(notches, key=lambda notch: abs(math.log(notch / value)))
-    return max(notch for notch in notches if notch <= value * (1 + ON_NOTCH))
+    """The notch of a logarithmic knob nearest to a positive value, or the last one not above it."""
+    return float(round_nearest(value) if nearest else round_down(value, slack=ON_NOTCH))
 
 
 def _lanes(name: str, value: Any) -> tuple[Lane, ...]:

@@ -9,7 +9,6 @@ warnings off (`np.errstate`) and reads inf or nan as *diverged*.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.engine import reddi
+from adam_tui.engine.names import suggest
 
 Array = NDArray[np.float64]
 
@@ -58,9 +58,7 @@ def surface(name: str) -> Surface:
     try:
         return SURFACES[name]
     except KeyError:
-        near = difflib.get_close_matches(name.lower(), SURFACES, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise ValueError(f"no surface is called {name!r}: {hint}choose from {', '.join(SURFACES)}") from None
+        raise ValueError(f"no surface is called {name!r}{suggest(name, SURFACES)}") from None
 
 
 def _vector(at: Array, x: Array | float, y: Array | float) -> Array:

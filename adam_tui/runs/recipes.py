@@ -8,7 +8,6 @@ weights and noisy gradients is no bowl. No torch here: the command line and the 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib.util
 import re
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from adam_tui.engine.knobs import Knob
+from adam_tui.engine.names import suggest
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.runs.protocol import RunSpec
 
@@ -70,7 +70,7 @@ class Recipe:
         for knob in self.knobs:
             if knob.name == name:
                 return knob
-        raise ValueError(f"{self.name} has no {name!r}{_guess(name, [knob.name for knob in self.knobs])}")
+        raise ValueError(f"{self.name} has no {name!r}{suggest(name, self.defaults())}")
 
 
 def _recipe(name: str, title: str, knobs: Iterable[Knob]) -> Recipe:
@@ -178,7 +178,7 @@ def make_spec(optimizer: str, values: Mapping[str, float], **rest: Any) -> RunSp
 def _limit(data: str) -> Knob:
     """The knob `limit` for a data set. ValueError for an unknown one."""
     if data not in DATA_SETS:
-        raise ValueError(f"no data set {data!r}{_guess(data, DATA_SETS)}")
+        raise ValueError(f"no data set {data!r}{suggest(data, DATA_SETS)}")
     most = float(DATA_SETS[data].train_images)
     return Knob("limit", "", 0.0, "integer", "train on the first so many images only", low=0.0, high=most)
 
@@ -215,10 +215,4 @@ def check_setting(optimizer: str, name: str, value: float) -> float:
 def _find(name: str) -> Recipe:
     if name in TRAINING_OPTIMIZERS:
         return TRAINING_OPTIMIZERS[name]
-    raise ValueError(f"no optimizer {name!r}{_guess(name, TRAINING_OPTIMIZERS)}")
-
-
-def _guess(name: str, known: Iterable[str]) -> str:
-    """The end of the message: the name that was likely meant, and all there are."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return (f": did you mean {near[0]}? " if near else ": ") + f"There are {', '.join(known)}"
+    raise ValueError(f"no optimizer {name!r}{suggest(name, TRAINING_OPTIMIZERS)}")

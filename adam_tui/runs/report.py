@@ -12,7 +12,7 @@ from adam_tui.runs.status import GONE, WITHOUT_A_WORD
 
 def describe(run: Run) -> str:
     """What a run was asked, how it stands, its epochs; and what it died of, if it did. ValueError for a broken one."""
-    from adam_tui.engine.knobs import format_number
+    from adam_tui.engine.numbers import format_number
     from adam_tui.runs.recipes import DATA_SETS  # numpy, which the table does without
 
     spec, status = run.spec(), run.status()
@@ -76,13 +76,6 @@ def table(runs: Iterable[Run]) -> str:
         cells = [cell.rjust(widths[i]) if i in numbers else cell.ljust(widths[i]) for i, cell in enumerate(row)]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
-
-
-def clock(seconds: float) -> str:
-    """A duration as a clock shows it: 0:07, 12:34, 1:02:03."""
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def epoch_line(event: Epoch, epochs: int) -> str:

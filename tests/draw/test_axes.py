@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adam_tui.draw.axes import GAP, draw, label_start, margin, round_steps, tick_labels, tick_values, x_ticks, y_ticks
+from adam_tui.draw.axes import GAP, draw, label_start, margin, tick_labels, tick_values, x_ticks, y_ticks
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import DARK
 from adam_tui.draw.viewport import Viewport
@@ -32,11 +32,6 @@ def test_y_ticks_are_in_the_rows_of_their_values():
     assert [(t.label, t.cell) for t in ticks] == [
         ("−3", 34), ("−2", 29), ("−1", 23), ("0", 17), ("1", 11), ("2", 5), ("3", 0),
     ]  # fmt: skip
-
-
-def test_steps_are_one_two_five_times_powers_of_ten():
-    steps = round_steps(6.0)
-    assert [str(next(steps)) for _ in range(8)] == ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2"]
 
 
 def test_labels_have_no_float_noise_and_equal_decimals():

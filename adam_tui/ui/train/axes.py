@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.draw.curves import DOTS_ACROSS
+from adam_tui.engine.numbers import round_up
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.ui.train.state import Axis, TrainState
@@ -24,7 +25,7 @@ Limits = tuple[float, float]
 Drawn = Sequence[tuple[RunView, RunHistory]]
 
 # Where the right edge stands while a run grows: it moves when the curve reaches it, by a half or so.
-EDGES = (1.0, 1.5, 2.5, 4.0, 6.0, 10.0)
+EDGES = (1, 1.5, 2.5, 4, 6)
 LEAST_STEPS, LEAST_SECONDS = 150, 10.0
 RECENT_EPOCHS = 2  # of losses; the accuracy, one point an epoch, shows more
 RECENT_JUMPS = 8  # jumps in which the recent window moves by its own width
@@ -165,8 +166,7 @@ def cursor_step(state: TrainState, drawn: Drawn, run: RunView, history: RunHisto
 
 def ahead(value: float) -> float:
     """The next edge at or beyond a value."""
-    decade = 10.0 ** math.floor(math.log10(value))
-    return next(edge * decade for edge in EDGES if edge * decade >= value)
+    return float(round_up(value, EDGES))
 
 
 def zoomed(shown: Limits, notches: int, at: float | None, whole: Limits, closest: float) -> Limits | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.chart import ChartStyle, Mark, Series, chart
 from adam_tui.draw.palette import MARKERS, Palette, from_oklab, to_oklab
-from adam_tui.engine.knobs import format_number
+from adam_tui.engine.numbers import format_number, round_down, round_nearest, round_up
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import Changed
@@ -32,9 +32,8 @@ DEEPEST_RAW, SEEN_RAW = 3.0, 0.9
 # Steps between two dots up to which the average is over as many steps as were chosen. Where a dot stands for more, it
 # is over more, in proportion: the line stays as calm as it was. By a round factor, so that it can be said.
 CALM = 25.0
-FACTORS = (1.0, 2.0, 5.0, 10.0)
-LOG_ENDS = (1.0, 2.0, 5.0, 10.0)
-LINEAR_TOPS = (1.0, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+LINEAR_TOPS = (1, 1.2, 1.6, 2, 2.5, 3, 4, 5, 6, 8)  # closer than 1, 2, 5, so that the curves fill the chart
+ROUNDING = 1e-9  # limits of a chart carry rounding errors up to this share
 # Steps between two dots from which they are drawn as dots; below, a line shows better how they follow each other.
 SINGLE = 1.5
 RAW_SHARE = 0.45  # of the run's colour in the colour of its single steps
@@ -82,9 +81,7 @@ def _factor(value: float) -> int:
     """The nearest of 1, 2, 5, 10, 20 and so on."""
     if value <= 1:
         return 1
-    decade = float(10 ** math.floor(math.log10(value)))
-    nearest: float = min((factor * decade for factor in FACTORS), key=lambda factor: abs(math.log(factor / value)))
-    return round(nearest)
+    return int(round_nearest(value))
 
 
 def plot_columns(width: int) -> int:
@@ -245,21 +242,14 @@ def _loss_limits(
     top = min(highest, HIGHEST_RISE * max([*starts, math.log(10)]))
     low = min(max(float(known.min()) / DEEPEST_RAW, LOWEST_LOSS), FIRST_LOW, top / 2)
     if not log:
-        return 0.0, _rounded(top, LINEAR_TOPS, up=True)
-    return _rounded(low, LOG_ENDS, up=False), _rounded(top, LOG_ENDS, up=True)
+        return 0.0, float(round_up(top, LINEAR_TOPS, slack=ROUNDING))
+    return float(round_down(low, slack=ROUNDING)), float(round_up(top, slack=ROUNDING))
 
 
 def _within(series: Sequence[Series], shown: Limits) -> NDArray[np.float64]:
     """(N,) their values within these limits of x, as far as a log axis can show them."""
     inside = np.concatenate([np.empty(0), *(s.y[(s.x >= shown[0]) & (s.x <= shown[1])] for s in series)])
     return np.asarray(inside[np.isfinite(inside) & (inside > 0)])
-
-
-def _rounded(value: float, mantissas: Sequence[float], *, up: bool) -> float:
-    """The next of the mantissas × 10ⁿ; they begin with 1 and end with 10."""
-    decade = 10.0 ** math.floor(math.log10(value))
-    steps = [m * decade for m in mantissas]
-    return next(s for s in steps if s >= value * (1 - 1e-9)) if up else max(s for s in steps if s <= value * (1 + 1e-9))
 
 
 def _write_legend(cells: Cells, state: TrainState, drawn: Drawn, palette: Palette) -> None:

@@ -10,7 +10,8 @@ import json
 import shlex
 from textwrap import indent
 
-from adam_tui.engine.knobs import Knob, format_number
+from adam_tui.engine.knobs import Knob
+from adam_tui.engine.numbers import format_number
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.pytorch_sources import BY_HAND
 from adam_tui.runs.protocol import RunSpec

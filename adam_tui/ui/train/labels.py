@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import PurePath
 
-from adam_tui.engine.knobs import format_number
+from adam_tui.engine.numbers import format_number
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import LOST, QUEUED, RunView
 from adam_tui.runs.protocol import RunSpec
@@ -96,15 +96,6 @@ def speed(per_second: float | None) -> str:
         return "–"
     digits = max(math.floor(math.log10(per_second)) - 2, 0)
     return f"{round(per_second, -digits):,.0f}"
-
-
-def duration(seconds: float | None) -> str:
-    """Time as 0:16, 3:51 or 1:02:03."""
-    if seconds is None or not math.isfinite(seconds):
-        return "–"
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def memory(amount: int | None) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from adam_tui.engine.knobs import format_number
 from adam_tui.engine.lane import Lane
+from adam_tui.engine.numbers import format_number
 from adam_tui.engine.schedules import CONSTANT
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import PLAYGROUND_ONLY, TRAINING_OPTIMIZERS, make_spec

@@ -10,12 +10,12 @@ from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.run_table import KEYS, WideRow, shown_columns, wide_table
 from adam_tui.draw.training_panels import wrapped
+from adam_tui.engine.numbers import format_duration
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.ui.train.axes import Histories
 from adam_tui.ui.train.charts import look
 from adam_tui.ui.train.labels import (
-    duration,
     loss_text,
     memory,
     settings_line,
@@ -133,7 +133,7 @@ def draw(state: TrainState, histories: Histories, now: float, width: int, height
             "best": f"{history.best.test_accuracy:.2%}" if history.best else "–",
             "loss": loss_text(_loss(run, history, now)),
             "speed": speed(_speed(run, history, now) if run.state != "paused" else None),
-            "duration": duration(_duration(run, history, now)),
+            "duration": format_duration(_duration(run, history, now)),
             "started": when(run.created, now),
         }
         words = state_words(state, run, history)

@@ -14,6 +14,7 @@ from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.run_table import Reading, readings
 from adam_tui.draw.training_panels import Bar, Figure, Guess, RunRow
+from adam_tui.engine.numbers import format_duration
 from adam_tui.history.evaluation import Evaluation
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import LOST, QUEUED, RunView
@@ -113,7 +114,7 @@ def _where(state: TrainState, history: RunHistory) -> list[str]:
     step = state.cursor or 0
     seconds = float(history.clock.seconds(np.array([step], np.float64))[0])
     epoch = [f"epoch {step / history.steps_per_epoch:.2f}"] if history.steps_per_epoch else []
-    return [f"step {step:,}", *epoch, train_labels.duration(seconds)]
+    return [f"step {step:,}", *epoch, format_duration(seconds)]
 
 
 def notes(
@@ -192,7 +193,7 @@ def now(
     loss, test, taken = train_labels.loss_text(history.curve.last()), train_labels.loss_text(last), f"{step:,}"
     reached = f"{best.test_accuracy:.2%}" if best else "–"
     pace = train_labels.speed(history.samples_per_second if run.state != "paused" else None)
-    left = train_labels.duration(history.seconds_left(seconds) if run.alive and run.state != "paused" else None)
+    left = format_duration(history.seconds_left(seconds) if run.alive and run.state != "paused" else None)
     label, used = train_labels.machine(run)
     table = (
         Figure("loss", loss, "loss", loss),
@@ -200,7 +201,7 @@ def now(
         Figure("step", f"{taken}/{history.total_steps:,}" if history.total_steps else taken, "step", taken),
         Figure("test loss", test, "test", test),
         Figure("samples/s", pace, "imgs/s", pace),
-        Figure("elapsed", train_labels.duration(elapsed), "time", train_labels.duration(elapsed)),
+        Figure("elapsed", format_duration(elapsed), "time", format_duration(elapsed)),
         Figure(label, used, label, used.partition("%")[0] + "%" if "%" in used else used),
         Figure("ETA", left, "ETA", left),
     )
@@ -314,7 +315,7 @@ def progress(
     batches = len(str(per_epoch))
     epochs = len(str(run.spec.epochs))
     share = history.step / total
-    left = "paused" if run.state == "paused" else f"ETA {train_labels.duration(history.seconds_left(seconds)):>5}"
+    left = "paused" if run.state == "paused" else f"ETA {format_duration(history.seconds_left(seconds)):>5}"
     pace = train_labels.speed(history.samples_per_second)
     note = f"{left}  {pace:>6}/s" if run.state == "running" and width >= PACE_FROM else left
     bars = (
@@ -336,7 +337,7 @@ def outcome(run: RunView, history: RunHistory) -> str:
     best = history.best
     told = f" · best {best.test_accuracy:.2%} at epoch {best.epoch}" if best else ""
     reason = train_labels.why(run, history) if run.state != "stopped" else run.state
-    return f"{reason} after {train_labels.duration(history.elapsed(0.0))}{told}"
+    return f"{reason} after {format_duration(history.elapsed(0.0))}{told}"
 
 
 def guesses(state: TrainState, histories: Histories, found: Evaluation | None = None) -> list[Guess]:

@@ -366,13 +366,6 @@ def test_the_top_line_prefers_a_run_at_work():
     assert "busy paused" in train_view.status_line(state, {}, 120, DARK)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(16, "0:16"), (231.9, "3:51"), (3723, "1:02:03"), (None, "–"), (math.inf, "–")]
-)
-def test_durations(seconds, text):
-    assert train_labels.duration(seconds) == text
-
-
 @pytest.mark.parametrize(("value", "text"), [(12_412.0, "12,400"), (95.2, "95"), (None, "–"), (0.0, "–")])
 def test_speeds(value, text):
     assert train_labels.speed(value) == text

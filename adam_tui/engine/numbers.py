@@ -1,0 +1,71 @@
+"""Numbers as people read and write them: round values on the 1-2-5 scale, short decimal text, durations.
+
+Every folder may import this module, `draw` included: it uses the standard library only and knows nothing of optimizers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+# Three round values a decade, nearly evenly spaced by their logarithms.
+MANTISSAS = (1, 2, 5)
+
+
+def decimal(value: float | Decimal) -> Decimal:
+    """The shortest decimal that reads back as this float: 0.1, not 0.1000000000000000055."""
+    return value if isinstance(value, Decimal) else Decimal(repr(float(value)))
+
+
+def round_down(value: float | Decimal, mantissas: Sequence[float] = MANTISSAS, *, slack: float = 0.0) -> Decimal:
+    """The largest mantissa × 10ⁿ at or below a positive, finite `value`.
+
+    The mantissas rise and begin with 1. A value that lies below a round one by at most the share `slack` counts as it:
+    for values that carry rounding errors.
+    """
+    number = decimal(value)
+    limit = number * (1 + Decimal(slack))
+    return max(candidate for candidate in _decade(number, mantissas) if candidate <= limit)
+
+
+def round_up(value: float | Decimal, mantissas: Sequence[float] = MANTISSAS, *, slack: float = 0.0) -> Decimal:
+    """The smallest mantissa × 10ⁿ at or above a positive, finite `value`; `mantissas`, `slack`: as for `round_down`."""
+    number = decimal(value)
+    limit = number * (1 - Decimal(slack))
+    return min(candidate for candidate in _decade(number, mantissas) if candidate >= limit)
+
+
+def round_nearest(value: float | Decimal) -> Decimal:
+    """The one of 1, 2, 5 × 10ⁿ that is nearest to a positive, finite `value` by its logarithm."""
+    number = decimal(value)
+    return min(_decade(number, MANTISSAS), key=lambda candidate: abs(math.log(candidate / number)))
+
+
+def round_values(low: float) -> Iterator[Decimal]:
+    """The values 1, 2, 5 × 10ⁿ in rising order without end, from the decade of a positive `low` on."""
+    exponent = decimal(low).adjusted()
+    while True:
+        for mantissa in MANTISSAS:
+            yield Decimal(mantissa).scaleb(exponent)
+        exponent += 1
+
+
+def _decade(number: Decimal, mantissas: Sequence[float]) -> list[Decimal]:
+    """The round values of the number's decade, and the first of the next one."""
+    return [decimal(mantissa).scaleb(number.adjusted()) for mantissa in (*mantissas, 10)]
+
+
+def format_number(value: float) -> str:
+    """The shortest text that reads back as the same float, without a trailing ".0": 1e-08, 0.05, 3."""
+    text = repr(float(value))
+    return text[:-2] if text.endswith(".0") else text
+
+
+def format_duration(seconds: float | None) -> str:
+    """A duration as a clock shows it: 0:07, 12:34, 1:02:03; "–" for one that is unknown or infinite."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
