@@ -18,14 +18,14 @@ from adam_tui.ui import dialogs
 from adam_tui.ui.train import effects
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.export import copy_text
-from adam_tui.ui.train.labels import problem
+from adam_tui.ui.train.labels import error_text
 
 if TYPE_CHECKING:
     from adam_tui.runs.directory import Status
     from adam_tui.runs.protocol import RunSpec
 
 LOG_LINES = 200
-KILL_SECONDS = 1.5  # a process that hears ends within 0.2 s; one that hangs, or loads torch, is killed after that
+KILL_SECONDS = 1.5  # a process that polls its commands ends within 0.2 s; one that hangs, or loads torch, is killed
 COPY_TITLES = {"command": "command line", "pytorch": "PyTorch code", "json": "JSON"}
 
 Severity = Literal["information", "warning", "error"]
@@ -67,7 +67,7 @@ def carry_out(effect: effects.Effect, shell: Shell) -> None:
         case effects.KillRun(run):
             _kill(shell, run)
         case effects.ContinueRun(run):
-            with _notified(shell, "cannot go on: ", "warning"):
+            with _notified(shell, "cannot continue: ", "warning"):
                 shell.feed.resume(run)
             shell.refresh_runs()
         case effects.DeleteRun(run):
@@ -99,14 +99,14 @@ def _notified(shell: Shell, prefix: str, severity: Severity = "error") -> Iterat
     try:
         yield
     except (OSError, ValueError, KeyError) as error:
-        shell.app.notify(prefix + problem(error), severity=severity)
+        shell.app.notify(prefix + error_text(error), severity=severity)
 
 
 def _start(shell: Shell, spec: RunSpec) -> None:
     try:
         run = shell.feed.start(spec)
     except (OSError, ValueError) as error:
-        shell.app.notify(f"cannot start: {problem(error)}", severity="error")
+        shell.app.notify(f"cannot start: {error_text(error)}", severity="error")
         return
     shell.dispatch(e.ListRuns(shell.feed.views()))
     shell.dispatch(e.SelectRun(run))

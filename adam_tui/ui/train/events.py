@@ -13,7 +13,7 @@ from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.ui.caption import Finale
 
-Switch = Literal["overlay", "log", "recent", "live", "table", "rising"]
+Switch = Literal["overlay", "log", "recent", "live", "table", "ascending"]
 CopyKind = Literal["command", "pytorch", "json"]
 
 # The runs themselves.

@@ -1,4 +1,4 @@
-"""What a person takes away from a run: the command that starts it again, and a PyTorch script that trains the same.
+"""A run as text to take away: the command that starts it again, a PyTorch script that trains the same, its JSON.
 
 Text in, text out: torch is not needed to write it. The script does what the training process does, in the same order,
 so that on a CPU in float32 it prints the same accuracies; a test runs it.
@@ -58,7 +58,7 @@ def copy_text(kind: str, spec: RunSpec) -> str:
 
 
 def command(spec: RunSpec) -> str:
-    """The `adam-tui train` that asks for this run, quoted for a shell; only what differs from the defaults is said."""
+    """The `adam-tui train` that starts this run, quoted for a shell; defaults are left out."""
     usual = RunSpec()
     recipe = TRAINING_OPTIMIZERS.get(spec.optimizer)
     defaults = recipe.defaults() if recipe else {}
@@ -88,7 +88,7 @@ def to_pytorch(spec: RunSpec) -> str:
     device = auto if spec.device == "auto" else f'torch.device("{spec.device}")'
     by_hand = {"lion": BY_HAND["lion"][1], "muon": MUON}.get(spec.optimizer)
     parts = [
-        f"# The run that this command asks for, in PyTorch:\n#   {command(spec)}\n"
+        f"# The run that this command starts, in PyTorch:\n#   {command(spec)}\n"
         "import torch\nfrom torch import nn\nfrom torch.nn import functional\nfrom torchvision import datasets\n",
         f"DEVICE = {device}\nEPOCHS, BATCH, SEED = {spec.epochs}, {spec.batch_size}, {spec.seed}\n",
         _data(spec),

@@ -24,7 +24,7 @@ from adam_tui.ui.train.state import AXES, MOST_DRAWN, SPANS, VIEWS, TrainState, 
 BEST_LEAST = {"name", "state", "settings", "loss", "duration"}
 # The wide table hides the hyperparameters, so their keys do nothing there.
 HIDDEN_BY_THE_TABLE = (e.TurnKnob, e.ResetKnob, e.ChooseKnob, e.CycleOptimizer, e.CycleData)
-SEARCH_HINT = "words of a run's name, state or settings, such as: adam lr=0.01 running; nothing keeps all"
+SEARCH_HINT = "words of a run's name, state or settings, such as: adam lr=0.01 running; empty keeps all"
 NO_RUN = effects.Notify("there is no run yet", ": {start} starts one")
 
 Update = tuple[TrainState, tuple[Effect, ...]]
@@ -63,7 +63,7 @@ def _run_effect(state: TrainState, event: e.RunEvent) -> Effect:
         case e.AskCopy():
             return _ask_copy(state)
         case e.AskSearch():
-            return effects.AskText("Runs with", state.search, SEARCH_HINT, str, e.Search)
+            return effects.AskText("Filter runs", state.search, SEARCH_HINT, str, e.Search)
         case _:
             return _selected_run_effect(state.run, event) if state.run is not None else NO_RUN
 
@@ -83,7 +83,7 @@ def _selected_run_effect(run: RunView, event: e.SelectedRunEvent) -> Effect:
                 Answer("t", e.StartRun(run.spec), "start it now"),
                 Answer("k", e.AdoptSettings(run.spec), "take them for the next run, to change one first"),
             )
-            return effects.Ask(f"Start again as {run.id}?", labels.spec_line(run.spec), answers)
+            return effects.Ask(f"Start again as {run.id}?", labels.spec_text(run.spec), answers)
         case e.OpenLog():
             return effects.ShowLog(run.id)
         case e.AskDelete(link_target):
@@ -95,12 +95,12 @@ def _selected_run_effect(run: RunView, event: e.SelectedRunEvent) -> Effect:
 def _over(run: RunView) -> Effect:
     return effects.Notify(
         f"{run.id} is over: {labels.state_word(run, None)}",
-        ", {continue_run} lets it go on" if run.resumable else "",
+        ", {continue_run} continues it" if run.resumable else "",
     )
 
 
 def _ask_stop(run: RunView) -> Effect:
-    text = labels.spec_line(run.spec)
+    text = labels.spec_text(run.spec)
     if run.silent:
         text += f"\n{run.reason}: only kill reaches it"
     answers = (
@@ -116,7 +116,7 @@ def _ask_delete(run: RunView, link_target: str) -> Effect:
     lost = "Its curves and its checkpoint are gone for good."
     if link_target:
         lost = f"It is a link to {link_target}: only the link is removed."
-    text = f"{labels.spec_line(run.spec)}\n{lost}"
+    text = f"{labels.spec_text(run.spec)}\n{lost}"
     return effects.Ask(f"Delete {run.id}?", text, (Answer("y", e.DeleteRun(run.id), "yes, delete it"),))
 
 
@@ -137,7 +137,7 @@ def _offer(spec: RunSpec, usual: RunSpec, remarks: Iterable[str]) -> Effect:
         lr = f"{usual.hyperparameters['lr']:g}"
         answers.append(Answer("l", e.StartRun(usual), f"train with lr {lr}, the rest as it is"))
     answers.append(Answer("k", e.AdoptSettings(spec), "take them for the next run, to change one first"))
-    text = "\n".join([labels.spec_line(spec), "", *(f"· {remark}" for remark in remarks), ""])
+    text = "\n".join([labels.spec_text(spec), "", *(f"· {remark}" for remark in remarks), ""])
     return effects.Ask("Train the network with this lane's optimizer?", text, tuple(answers))
 
 
@@ -145,14 +145,14 @@ def _offer(spec: RunSpec, usual: RunSpec, remarks: Iterable[str]) -> Effect:
 
 
 def _after_knob_event(state: TrainState, event: e.KnobEvent) -> Update:
-    knob, run = state.chosen_knob, state.tuning
+    knob, run = state.chosen_knob, state.tuned_run
     match event:
         case e.TurnKnob(notches, coarse):
             return _with_value(state, knob.turn(state.value(knob), notches, coarse=coarse))
         case e.SetKnob(value):
             return _with_value(state, value)
         case e.ResetKnob():
-            return _with_value(state, state.usual(knob))
+            return _with_value(state, state.initial_value(knob))
         case e.TypeValue():
             if state.table:
                 return replace(state, table=False), ()
@@ -170,12 +170,12 @@ def _after_knob_event(state: TrainState, event: e.KnobEvent) -> Update:
 
 def _with_value(state: TrainState, value: float) -> Update:
     """The chosen knob with another value, of the next run or of the selected one, which gets a command for it."""
-    knob, run = state.chosen_knob, state.tuning
+    knob, run = state.chosen_knob, state.tuned_run
     if run is None:
         return _with_next_value(state, knob.name, value), ()
     if not run.tunable:
         word = "waits for its turn" if run.alive else "is over"
-        return state, (effects.Notify(f"{run.id} {word}", ": {live} turns the next run's"),)
+        return state, (effects.Notify(f"{run.id} {word}", ": {live} tunes the next run instead"),)
     pending = state.pending.with_setting(Setting(run.id, knob.name, value))
     return (state, ()) if pending is state.pending else (replace(state, pending=pending), (effects.ScheduleSettings(),))
 
@@ -223,8 +223,8 @@ def _after_display_event(state: TrainState, event: e.DisplayEvent) -> TrainState
         case e.CycleView(by):
             return replace(state, view=VIEWS[(VIEWS.index(state.view) + by) % len(VIEWS)])
         case e.SortBy(column):
-            rising = not state.rising if column == state.sort else column in BEST_LEAST
-            return replace(state, sort=column, rising=rising)
+            ascending = not state.ascending if column == state.sort else column in BEST_LEAST
+            return replace(state, sort=column, ascending=ascending)
         case e.Search(words):
             return replace(state, search=words.strip(), table=bool(state.runs))
         case e.ShowFinale(place, finale):
@@ -249,8 +249,8 @@ def _toggled(state: TrainState, switch: e.Switch) -> TrainState:
             return with_knob(replace(state, live=not state.live), state.chosen_knob.name)
         case "table":
             return replace(state, table=not state.table) if state.runs or state.table else state
-        case "rising":
-            return replace(state, rising=not state.rising)
+        case "ascending":
+            return replace(state, ascending=not state.ascending)
         case _:
             assert_never(switch)
 
@@ -308,11 +308,14 @@ def _adopted(state: TrainState, spec: RunSpec) -> TrainState:
 
 
 def _with_neighbour_selected(state: TrainState, by: int, order: tuple[str, ...]) -> TrainState:
-    """The list of runs goes round; the wide table ends, and a run that it does not show leads to its first one."""
+    """The state with the run `by` places below the selected one in `order` selected.
+
+    The list of runs goes round; the wide table ends. From a run that the table does not show it goes to the first one.
+    """
     if not order:
         return state
     if not state.table:
-        return _selected(state, order[(state.place + by) % len(order)])
+        return _selected(state, order[(state.selected_index + by) % len(order)])
     at = order.index(state.selected) + by if state.selected in order else 0
     return _selected(state, order[min(max(at, 0), len(order) - 1)])
 
@@ -379,7 +382,7 @@ def _with_runs(state: TrainState, runs: tuple[RunView, ...]) -> TrainState:
             first = sorted(runs, key=lambda run: (not run.alive, run.state == QUEUED))  # stable: the newest of each
             selected = first[0].id if runs else None
         else:
-            selected = runs[min(state.place, len(runs) - 1)].id if runs else None
+            selected = runs[min(state.selected_index, len(runs) - 1)].id if runs else None
     after = replace(
         state,
         runs=runs,

@@ -172,7 +172,7 @@ def test_queued_runs_are_served_in_the_order_in_which_they_came():
 
     runs = (waiting("late", 9.0), waiting("early", 5.0), waiting("elsewhere", 1.0, "cuda-0"))
     state = after(TrainState(), e.ListRuns((*runs, *listed("busy", state="running").runs)))
-    assert [state.in_line(run) for run in state.runs] == [2, 1, 1, 0]
+    assert [state.queue_place(run) for run in state.runs] == [2, 1, 1, 0]
     assert state.selected == "busy", "a running run before those that wait"
 
 
@@ -201,7 +201,7 @@ def test_a_run_that_is_over_cannot_be_paused_or_stopped(event):
     over = effects_of(with_run("failed", reason="diverged at step 7"), event)
     assert over == (effects.Notify("a is over: diverged"),)
     resumable = effects_of(with_run("stopped", resumable=True), event)
-    assert resumable == (effects.Notify("a is over: stopped", ", {continue_run} lets it go on"),)
+    assert resumable == (effects.Notify("a is over: stopped", ", {continue_run} continues it"),)
 
 
 def test_a_stop_is_asked_for_and_either_answer_reaches_the_process():
@@ -302,7 +302,7 @@ def test_turns_add_up_before_the_run_reports_them():
 def test_a_run_that_takes_no_settings_says_why(word, why):
     state = after(TrainState(), listed("a", state=word), e.Toggle("live"))
     for event in (e.TurnKnob(1), e.SetKnob(0.5), e.ResetKnob()):
-        assert update(state, event) == (state, (effects.Notify(f"a {why}", ": {live} turns the next run's"),))
+        assert update(state, event) == (state, (effects.Notify(f"a {why}", ": {live} tunes the next run instead"),))
 
 
 def test_backspace_gives_a_run_the_value_that_it_began_with():
@@ -372,9 +372,9 @@ def test_views_of_the_model_go_round_both_ways():
 
 def test_a_column_is_sorted_best_first_and_then_the_other_way_round():
     state = after(TrainState(), e.SortBy("best"))
-    assert (state.sort, state.rising) == ("best", False)
-    assert after(state, e.SortBy("best")).rising
-    assert after(state, e.SortBy("loss")).rising, "the smallest loss first"
+    assert (state.sort, state.ascending) == ("best", False)
+    assert after(state, e.SortBy("best")).ascending
+    assert after(state, e.SortBy("loss")).ascending, "the smallest loss first"
 
 
 def test_the_wide_table_hides_the_knobs_from_their_keys():
