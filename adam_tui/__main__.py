@@ -1,12 +1,12 @@
-"""`adam-tui`, and `python -m adam_tui`: the command line, once it is loaded."""
+"""The entry point of `adam-tui` and of `python -m adam_tui`: loads the command line and runs it."""
 
 
 def main() -> None:
-    """Run it; an interrupt before there is anything to interrupt is as quiet as a later one."""
+    """Run the command line. An interrupt while it is still loading exits as quietly as a later one."""
     try:
         from adam_tui.cli.app import main as command_line
     except KeyboardInterrupt:
-        raise SystemExit(128 + 2) from None
+        raise SystemExit(130) from None
     command_line(prog_name="adam-tui")
 
 

@@ -1,4 +1,4 @@
-"""The program as its tests run it: in this process, or in one of its own, on pipes."""
+"""Runs the program for a test, on pipes: in this process or in a process of its own."""
 
 import os
 import subprocess
@@ -8,17 +8,17 @@ from click.testing import CliRunner
 
 from adam_tui.cli.app import main
 
-# As in a plain pipe: no colour forced, no width given.
+# The environment of a plain pipe: no forced colour, no given width.
 PLAIN = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "FORCE_COLOR")}
 
 
 def run(*arguments, **environment):
-    """The program in this process, on pipes."""
+    """Run the program in this process."""
     return CliRunner(env=environment).invoke(main, arguments, prog_name="adam-tui")
 
 
 def program(*arguments, **options):
-    """The program in a process of its own, on pipes."""
+    """Run the program in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "adam_tui", *arguments],
         capture_output=True,

@@ -15,7 +15,7 @@ from adam_tui.draw.palette import MARKERS
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.scenario import MAX_LANES, MAX_STEPS, Scenario
 from adam_tui.terminal.cell_view import CellView
-from adam_tui.ui.learn.screen import Leaf, LearnScreen
+from adam_tui.ui.learn.screen import LearnScreen, PageScroll
 from adam_tui.ui.mode_screen import MIN_HEIGHT, MIN_WIDTH, ModeScreen
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import SPEEDS, PlaygroundState
@@ -81,7 +81,7 @@ def playground_is_sound(state: PlaygroundState):
     assert not state.tour or 0 <= state.stop < state.stops
     assert len(state.past) <= UNDO_STEPS
     assert len(state.future) <= UNDO_STEPS
-    window = state.looked_at
+    window = state.visible
     assert all(map(math.isfinite, window.bounds))
     assert window.x_min < window.x_max
     assert window.y_min < window.y_max
@@ -113,10 +113,10 @@ def scenario_survives(scenario: Scenario):
     assert Scenario.from_json(scenario.to_json()) == scenario
     found = []
     with main.make_context("adam-tui", scenario.to_flags()) as context:
-        from adam_tui.cli.app import scenario_of
+        from adam_tui.cli.playground import build_scenario
 
         given = ("surface", "function", "lanes", "start", "steps", "noise", "seed")
-        found.append(scenario_of(**{name: context.params[name] for name in given}))
+        found.append(build_scenario(**{name: context.params[name] for name in given}))
     assert found == [scenario]
 
 
@@ -170,10 +170,10 @@ def histories_are_of_runs(screen: TrainScreen):
 
 def page_is_sound(screen: LearnScreen):
     """A page is open, and scrolled to a place that it has."""
-    assert 0 <= screen._at < len(screen._pages)
-    leaf = screen.query_one(Leaf)
+    assert 0 <= screen.state.at < len(screen.state.pages)
+    leaf = screen.query_one(PageScroll)
     assert 0 <= leaf.scroll_y <= max(leaf.max_scroll_y, 0)
-    assert set(screen._tried) <= {page.name for page in screen._pages}
+    assert set(screen.state.tried) <= {page.name for page in screen.state.pages}
 
 
 # The screen.

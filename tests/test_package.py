@@ -1,4 +1,4 @@
-"""The wheel holds all that the program needs and nothing else, and runs from where it is unpacked."""
+"""The wheel holds every file of the package and nothing else, and runs from the folder that it is unpacked into."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DATA = "adam_tui/data/mnist"
-MNIST = (  # training/test_data.py looks into them
+MNIST = (  # training/test_data.py checks their contents
     *("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     *("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 )
@@ -65,17 +65,17 @@ def test_it_brings_the_command(wheel):
     assert dict(scripts["console_scripts"]) == {"adam-tui": "adam_tui.__main__:main"}
 
 
-def test_it_names_its_licence_and_what_it_needs(wheel):
-    told = Parser().parsestr(metadata(wheel, "METADATA"))
-    assert told["License-Expression"] == "MIT"
+def test_it_names_its_licence_and_its_dependencies(wheel):
+    fields = Parser().parsestr(metadata(wheel, "METADATA"))
+    assert fields["License-Expression"] == "MIT"
     assert "MIT License" in metadata(wheel, "licenses/LICENSE")
     assert metadata(wheel, "licenses/adam_tui/data/mnist/README.md") == wheel.read(f"{DATA}/README.md").decode()
-    needed = {re.match(r"[\w-]+", line)[0] for line in told.get_all("Requires-Dist") if "extra ==" not in line}
+    needed = {re.match(r"[\w-]+", line)[0] for line in fields.get_all("Requires-Dist") if "extra ==" not in line}
     assert needed == {"textual", "numpy", "plotext", "torch", "torchvision", "platformdirs", "click", "contourpy"}
-    assert set(told.get_all("Provides-Extra")) == {"test", "gpu", "serve", "tensorboard"}
+    assert set(fields.get_all("Provides-Extra")) == {"test", "gpu", "serve", "tensorboard"}
 
 
-def test_it_runs_from_where_it_is_unpacked(wheel, tmp_path):
+def test_it_runs_from_the_folder_that_it_is_unpacked_into(wheel, tmp_path):
     wheel.extractall(tmp_path)
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
 

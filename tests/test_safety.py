@@ -1,4 +1,4 @@
-"""What lies in a run's directory is text to be shown and never orders; deleting one touches nothing beside it."""
+"""The files of a run are shown as text and never control the terminal; deleting a run touches nothing beside it."""
 
 import ast
 import json
@@ -20,7 +20,7 @@ EVIL = "[red]x\x1b[31m\x07"
 
 @pytest.fixture
 def evil(tmp_path):
-    """A finished run whose directory, reason and log hold markup and control characters."""
+    """A failed run whose directory name, reason and log hold markup and control characters."""
     run = create(make_spec("adam", {}), tmp_path / "runs")
     run.write_status(Status("failed", 1, "host", reason=EVIL))
     (run.path / "worker.log").write_bytes(b"Traceback (most recent call last)\n\x1b[31mboom[/nothing]\x07\n")
@@ -54,24 +54,28 @@ SENT = {
 
 @pytest.fixture
 def everywhere(tmp_path):
-    """A run whose every text that anyone can write holds all that a terminal or Textual might take for orders."""
+    """A run in which every text that others can write holds sequences that a terminal or Textual would obey."""
     spec = make_spec("adam", {}, epochs=3)
     run, texts = create(spec, tmp_path / "runs"), "".join(SENT.values())
     body = json.loads((run.path / "spec.json").read_text())
     body |= {"optimizer": texts, "device": texts, "precision": texts, "data": texts, "data_dir": texts}
     (run.path / "spec.json").write_text(json.dumps(body))
-    asked = RunSpec.from_json(body)
+    spec = RunSpec.from_json(body)
     layers = Layers(3.0, 10, (texts, "b"), (0.1, 0.1), (1e-3, 1e-3))
-    told = [Started(1.0, 0, texts, asked, texts, texts, 1, 10, texts), Steps(2.0, 3, (2.0, 1.0, 0.5)), layers]
-    told += [Epoch(4.0, 10, 1, 0.1, 0.1, 0.9, 1.0, 1.0), Changed(5.0, 10, texts, 0.5), Ended(6.0, 10, "failed", texts)]
-    (run.path / "metrics.jsonl").write_text("".join(map(to_line, told)))
+    events = [Started(1.0, 0, texts, spec, texts, texts, 1, 10, texts), Steps(2.0, 3, (2.0, 1.0, 0.5)), layers]
+    events += [
+        Epoch(4.0, 10, 1, 0.1, 0.1, 0.9, 1.0, 1.0),
+        Changed(5.0, 10, texts, 0.5),
+        Ended(6.0, 10, "failed", texts),
+    ]
+    (run.path / "metrics.jsonl").write_text("".join(map(to_line, events)))
     run.write_status(Status("failed", 1, "host", reason=texts, device=texts))
     log = "\n".join(["Traceback (most recent call last)", *SENT.values()])
     (run.path / "worker.log").write_bytes(log.encode("utf-8", "surrogatepass"))
     return Run(run.path.rename(run.path.parent / f"e {SENT['csi']}{SENT['bidi']}{SENT['markup'].replace('/', '')}"))
 
 
-def test_the_app_shows_what_is_in_files_as_it_stands_and_sends_none_of_it_as_an_order(everywhere):
+def test_the_app_shows_the_text_of_files_and_sends_no_control_sequence_from_them(everywhere):
     forbidden = ["\x1b]0;pwned", "\x1b]52;c;cHduZWQ", "\x1b[31mpwned", "\x9b", "\u202e", "\u200b"]
     with Terminal((*COMMAND, "--mode", "train", "--runs", str(everywhere.path.parent))) as terminal:
         terminal.until("pwned")
@@ -92,7 +96,7 @@ def test_the_app_shows_what_is_in_files_as_it_stands_and_sends_none_of_it_as_an_
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["show", "e"], ["attach", "e"], ["resume", "e"], ["rm", "e"]])
-def test_no_command_sends_what_is_in_files_to_the_terminal_as_an_order(everywhere, arguments):
+def test_no_command_prints_a_control_sequence_from_files(everywhere, arguments):
     result = program(everywhere, "runs", *arguments)
     assert result.exit_code in (0, 1, 2)
     assert "pwned" in result.output
@@ -129,7 +133,7 @@ def test_nothing_evaluates_text_starts_a_shell_or_opens_a_port():
                 names = [alias.name for alias in node.names] + [getattr(node, "module", None)]
                 assert not {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle"} & set(names), file
                 serves = any(name and name.startswith(SERVERS) for name in names)
-                assert not serves or file.name == "serve.py", file  # which is asked to
+                assert not serves or file.name == "web_server.py", file
             if not isinstance(node, ast.Call):
                 continue
             if isinstance(node.func, ast.Name):

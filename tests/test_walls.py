@@ -1,4 +1,4 @@
-"""The walls of the house: who imports what. The contracts in pyproject.toml, and proofs in fresh interpreters."""
+"""Which module imports what: the contracts of pyproject.toml, and what a fresh interpreter has loaded afterwards."""
 
 import json
 import os
@@ -19,11 +19,11 @@ HEAVY = TORCH | TERMINAL | {"numpy", "sympy", "contourpy", "plotext", "scipy", "
 
 
 def imported(code, *names):
-    """What is loaded of `HEAVY` after `code` ran in a fresh interpreter; `loaded()` in it notes more moments."""
-    noting = f"import sys\nmoments = []\ndef loaded(): moments.append(sorted(set(sys.modules) & {HEAVY!r}))\n"
-    printing = "\nloaded()\nimport json\nprint(json.dumps(moments))"
+    """The modules of `HEAVY` loaded at each call of `loaded()` in `code` and at its end, in a fresh interpreter."""
+    before = f"import sys\nmoments = []\ndef loaded(): moments.append(sorted(set(sys.modules) & {HEAVY!r}))\n"
+    after = "\nloaded()\nimport json\nprint(json.dumps(moments))"
     done = subprocess.run(
-        [sys.executable, "-c", noting + code + printing, *names], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", before + code + after, *names], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
     return [set(moment) for moment in json.loads(done.stdout)]
@@ -31,7 +31,7 @@ def imported(code, *names):
 
 def modules(folder):
     package = f"adam_tui.{folder}"
-    return [f"{package}.{found.name}" for found in pkgutil.iter_modules([str(PACKAGE / folder)])]
+    return [f"{package}.{module.name}" for module in pkgutil.iter_modules([str(PACKAGE / folder)])]
 
 
 def test_the_command_line_alone_loads_nothing_heavy():
@@ -58,7 +58,7 @@ def test_paths_and_pictures_need_no_terminal_library():
 
 
 @pytest.mark.parametrize("folder", ["engine", "draw"])
-def test_engine_and_drawings_know_no_terminal_and_no_torch(folder):
+def test_the_engine_and_the_drawings_load_numpy_alone(folder):
     names = modules(folder)
     assert len(names) > 10
     [loaded] = imported("\n".join(f"import {name}" for name in names))
@@ -70,7 +70,7 @@ def test_a_run_can_be_read_with_the_standard_library_alone(name):
     assert imported(f"import adam_tui.{name}") == [set()]
 
 
-def test_training_without_a_screen_leaves_torch_to_its_worker():
+def test_the_command_train_loads_no_torch_itself():
     code = "import adam_tui.cli.follow, adam_tui.runs.recipes, adam_tui.history.samples"
     assert imported(code) == [{"numpy"}]
 
@@ -115,14 +115,9 @@ def test_the_app_never_loads_torch_and_the_rest_only_when_needed(tmp_path):
 
 
 def test_package_files_are_empty():
-    found = list(PACKAGE.rglob("__init__.py"))
-    assert len(found) >= 5
-    assert [path for path in found if path.read_bytes()] == []
-
-
-def test_every_file_can_be_read_in_one_sitting():
-    lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
-    assert {name: length for name, length in lengths.items() if length > 450} == {}
+    paths = list(PACKAGE.rglob("__init__.py"))
+    assert len(paths) > 10
+    assert [path for path in paths if path.read_bytes()] == []
 
 
 @pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="the contracts are in a checkout")

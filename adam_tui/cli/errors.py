@@ -1,6 +1,7 @@
-"""What the command line does about a person's mistakes: one line on stderr and exit status 2, never a traceback.
+"""How the command line reports errors: one line on stderr and exit status 2 for a usage error, never a traceback.
 
-A bug is no mistake: its traceback is shown.
+Change the exit statuses, the form of an error line and the crash log here. A bug in a command is not a usage error: its
+traceback is shown.
 """
 
 from __future__ import annotations
@@ -18,55 +19,87 @@ import click
 
 from adam_tui.terminal.sanitize import sanitize
 
-MISTAKE, INTERRUPTED = 2, 128 + 2  # exit statuses; the second as a shell reports SIGINT
+# Exit statuses. Shells report a process that SIGINT ended as 128 + 2.
+USAGE_ERROR, INTERRUPTED = 2, 130
 
 
-class OneLineErrors(click.Group):
-    """A group whose mistakes are one line on stderr, without click's paragraph about usage."""
+class OneLineErrorGroup(click.Group):
+    """A click group that reports a usage error as one line, without click's paragraph about usage."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command line and exit: 0, a command's own status, or `MISTAKE`."""
-        _open_closed_streams()
+        """Run a command line and exit with 0, the command's own status, or `USAGE_ERROR`."""
+        _replace_closed_streams()
         if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(errors="replace")  # a locale without σ or █ is no reason to fail
+            sys.stdout.reconfigure(errors="replace")  # σ and █ become "?" where the locale lacks them
         kwargs["standalone_mode"] = False
         try:
             status = super().main(*args, **kwargs)
         except click.exceptions.Abort:
             sys.exit(INTERRUPTED)
         except click.ClickException as error:
-            _fail(error.format_message())
+            _exit_with(error.format_message())
         except OSError as error:
-            _abandon_output()
-            _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
+            _discard_output()
+            _exit_with(f"{error.filename or 'input or output'}: {error.strerror or error}")
         sys.exit(status if isinstance(status, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; that its reader has gone, as in `adam-tui path | head`, is no mistake."""
+        """Run the command. A reader that closes the pipe early, as `adam-tui path | head` does, is not an error."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            _abandon_output()
+            _discard_output()
             return 0
 
 
-def say(message: str) -> None:
-    """Write a message to stderr as one line that no terminal takes for orders."""
+@contextlib.contextmanager
+def usage_errors(flag: str = "") -> Iterator[None]:
+    """Turn the ValueError of a function that parses flags into a usage error. Elsewhere a ValueError is a bug.
+
+    `flag` is named in front of messages that do not name it themselves; an error in a formula also names its column.
+    """
+    try:
+        yield
+    except OverflowError:
+        raise click.UsageError("a number is too large") from None
+    except ValueError as error:
+        column = getattr(error, "column", None)
+        place = flag and f"{flag}: " if column is None else f"{flag}, character {column + 1}: "
+        raise click.UsageError(f"{place}{error}") from None
+
+
+def print_error(message: str) -> None:
+    """Write a message to stderr as one line without control characters."""
     line = sanitize(" ".join(message.split()))
-    with contextlib.suppress(OSError):  # nowhere to say it: the status still does
+    with contextlib.suppress(OSError):  # stderr may be closed or full; the exit status remains
         click.echo(f"adam-tui: {line}", err=True)
 
 
-def _fail(message: str) -> None:
-    say(message)
-    sys.exit(MISTAKE)
+def log_crash(error: BaseException) -> str:
+    """Append a bug's traceback to the log file (mode 0600); the line to show names the error and the file."""
+    import platformdirs
+
+    name = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    file = Path(platformdirs.user_log_dir("adam-tui")) / "adam-tui.log"
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as log:
+            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{''.join(traceback.format_exception(error))}\n")
+    except OSError as failure:
+        return f"a bug ended the app: {name}; {file} cannot be written: {failure.strerror}"
+    return f"a bug ended the app: {name}; see {file}"
 
 
-def _open_closed_streams() -> None:
-    """Put something where stdin, stdout or stderr was closed (`>&-`): Python has None there.
+def _exit_with(message: str) -> None:
+    print_error(message)
+    sys.exit(USAGE_ERROR)
 
-    A file opened next would get that number, and what is printed would land in it. What is written to a closed stdout
-    fails as it does for other programs, for the stand-in takes no bytes; stderr swallows them.
+
+def _replace_closed_streams() -> None:
+    """Replace stdin, stdout and stderr where the shell closed them (`>&-`) and Python has None.
+
+    The next file opened would get the closed stream's number, and output would land in that file. Writing to the
+    replaced stdout fails as it does for other programs, because it is open for reading only. Stderr discards its input.
     """
     if sys.stdin is None:
         sys.stdin = open(os.devnull)  # noqa: SIM115
@@ -76,38 +109,7 @@ def _open_closed_streams() -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
-def logged(error: BaseException) -> str:
-    """Append a bug's traceback to the log file, its owner's alone; one line that says what it was and where to look."""
-    import platformdirs
-
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    file = Path(platformdirs.user_log_dir("adam-tui")) / "adam-tui.log"
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as log:
-            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{''.join(traceback.format_exception(error))}\n")
-    except OSError as failed:
-        return f"a bug ended it: {said}; {file} cannot be written: {failed.strerror}"
-    return f"a bug ended it: {said}; see {file}"
-
-
-def _abandon_output() -> None:
-    """Let Python write what is left for stdout to nowhere: it would fail, and say so, once more at exit."""
+def _discard_output() -> None:
+    """Send the rest of stdout to /dev/null. Python flushes it at exit and would report the same error again."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextlib.contextmanager
-def said_in_one_line(where: str = "") -> Iterator[None]:
-    """Turn the ValueError of a reader of flags into a mistake of the person's; elsewhere a ValueError is a bug.
-
-    `where` is the flag, for errors that do not name it; a formula's also has the column.
-    """
-    try:
-        yield
-    except OverflowError:
-        raise click.UsageError("a number is too large") from None
-    except ValueError as error:
-        column = getattr(error, "column", None)
-        place = where and f"{where}: " if column is None else f"{where}, character {column + 1}: "
-        raise click.UsageError(f"{place}{error}") from None

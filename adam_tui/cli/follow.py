@@ -1,7 +1,7 @@
-"""Training without a screen: the same worker and the same run directory, told on a stream. No torch in this process.
+"""Prints a run's progress to a stream: a bar on a terminal, a line an epoch in a pipe, or metrics.jsonl's own lines.
 
-On a terminal a progress bar; piped, one plain line an epoch, or metrics.jsonl's own lines. Ctrl-C asks the worker to
-finish its step and write a checkpoint; a second Ctrl-C kills it. A run that somebody else started is only watched.
+`train` and `follow` start the worker process and wait for it; Ctrl-C asks it to finish its step and write a checkpoint,
+a second Ctrl-C kills it. `watch` only reads the files of a run that another process started. No torch in this process.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Literal, TextIO
 
 import click
 
+from adam_tui.cli.errors import INTERRUPTED
 from adam_tui.engine.numbers import format_duration
 from adam_tui.runs import directory
 from adam_tui.runs.directory import Follower, Run, Status
@@ -25,91 +26,94 @@ from adam_tui.runs.report import epoch_line
 from adam_tui.runs.status import WITHOUT_A_WORD
 from adam_tui.terminal.sanitize import sanitize
 
+OutputFormat = Literal["text", "jsonl"]
+
 POLL_SECONDS = 0.1
-INTERRUPTED = 130  # the exit code that shells give for Ctrl-C
-LONGEST_SILENCE = 120.0  # seconds between two reports; a clock that jumps makes more of them
-LOG_LINES = 5  # of worker.log, when the worker dies without a word
+LONGEST_SILENCE = 120.0  # seconds between two reports; a larger difference means that the clock was changed
+LOG_LINES = 5  # of worker.log, printed when the worker ends without a final event
+BAR_WIDTH = 12  # cells; with it the whole line stays below 80 columns
+STOPPING = "stopping after this step; Ctrl-C again kills"
 
 
-def train(spec: RunSpec, runs: Path, output_format: Literal["text", "jsonl"], stream: TextIO) -> int:
-    """Train a new run in `runs` to its end and tell it on `stream`; the exit code, 0 or 1 when it failed.
+def train(spec: RunSpec, runs: Path, output_format: OutputFormat, stream: TextIO) -> int:
+    """Create a run in `runs` and train it to its end, with its progress on `stream`; the exit status: 1 if it failed.
 
-    `stream` gets the results; what a person must know besides (where the run is, why it failed) goes to stderr.
+    Messages for the user, such as why the run failed, go to stderr.
     """
     return follow(directory.create(spec, runs), output_format, stream)
 
 
-def follow(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) -> int:
-    """Start a run's worker, or continue it from its checkpoint, and tell it to its end; the exit code."""
-    teller = _teller(run, output_format, stream)
+def follow(run: Run, output_format: OutputFormat, stream: TextIO) -> int:
+    """Start a run's worker, or continue the run from its checkpoint, and print its progress; the exit status."""
+    reporter = make_reporter(run, output_format, stream)
     follower = Follower(run)
-    follower.skip()  # what an earlier process told
+    follower.skip()  # events of an earlier process
     worker = directory.start_worker(run, detached=False)
     try:
-        with _interrupts(run, worker) as asked:
-            end = _relay(follower, teller, lambda: worker.poll() is not None, asked)
-    except BrokenPipeError:  # `| head`: nobody reads on, so nobody wants it trained
-        _stop(run, worker, "nobody reads on")
+        with stop_on_interrupt(run, worker) as signals:
+            end = _report_events(follower, reporter, lambda: worker.poll() is not None, signals)
+    except BrokenPipeError:  # `| head`: without a reader the run stops
+        _stop(run, worker, "the reader of its output has gone")
         worker.wait()
         raise
     finally:
-        teller.close()
-    return _judge(run, end, worker.poll())
+        reporter.close()
+    return _report_end(run, end, worker.poll())
 
 
-def watch(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) -> int:
-    """Tell somebody else's run from its beginning to its end, as it comes; the exit code. Ctrl-C only looks away."""
-    teller = _teller(run, output_format, stream)
+def watch(run: Run, output_format: OutputFormat, stream: TextIO) -> int:
+    """Print a run from its first event to its end, as it grows; the exit status. Ctrl-C does not stop the run."""
+    reporter = make_reporter(run, output_format, stream)
     try:
-        end = _relay(Follower(run), teller, lambda: not run.status().alive, [])
+        end = _report_events(Follower(run), reporter, lambda: not run.status().alive, [])
     except KeyboardInterrupt:
-        _tell(f"{run.id} goes on without being watched")
+        _print_message(f"{run.id} continues without being watched")
         return INTERRUPTED
     finally:
-        teller.close()
-    return _judge(run, end)
+        reporter.close()
+    return _report_end(run, end)
 
 
-def _relay(follower: Follower, teller: _Lines, is_over: Callable[[], bool], asked: list[int]) -> Ended | None:
-    """Tell every event until the process is gone and all is read; the end that it told, if it did."""
+def _report_events(
+    follower: Follower, reporter: JsonLines, is_over: Callable[[], bool], signals: list[int]
+) -> Ended | None:
+    """Report every event until the process has ended and its file is read; its final event, if it wrote one."""
     end: Ended | None = None
     while True:
-        over = is_over()  # before the last look, so that nothing is missed
+        over = is_over()  # asked before the last read, so that no event is missed
         lines = follower.poll_lines()
         for line in lines:
             event = from_line(line)
-            teller.tell(line, event)
+            reporter.report(line, event)
             if isinstance(event, Started | Ended):
                 end = event if isinstance(event, Ended) else None
         if over and not lines:
             return end
         if not lines:
-            teller.wait(asked)
+            reporter.idle(signals)
             time.sleep(POLL_SECONDS)
 
 
-def _judge(run: Run, end: Ended | None, status: int | None = None) -> int:
-    """Say how it ended where it did not simply finish; the exit code. `status` is the worker's, if it is known."""
+def _report_end(run: Run, end: Ended | None, status: int | None = None) -> int:
+    """Print how a run ended, unless it finished; the exit status. `status` is the worker's own, where it is known."""
     if end is None:
         killed = f" (by signal {-status})" if status is not None and status < 0 else ""
-        _tell(f"{run.id}: the training process is gone without a word{killed}; see {run.path / 'worker.log'}")
-        if tail := run.log_tail(LOG_LINES):
-            _tell(tail)
-        else:
-            _tell(WITHOUT_A_WORD)
+        log = run.path / "worker.log"
+        _print_message(f"{run.id}: the training process ended without a report{killed}; see {log}")
+        _print_message(run.log_tail(LOG_LINES) or WITHOUT_A_WORD)
         return 1
     if end.state != "finished":
-        _tell(f"{run.id} {end.state}: {end.reason}")
+        _print_message(f"{run.id} {end.state}: {end.reason}")
     return 1 if end.state == "failed" else 0
 
 
-def _tell(text: str) -> None:
-    """What a person must know beside the results."""
+def _print_message(text: str) -> None:
+    """Print a message to stderr, beside the results."""
     click.echo(sanitize(text), err=True)
 
 
 def _stop(run: Run, worker: subprocess.Popen[bytes], reason: str) -> None:
-    """Ask for a stop with a checkpoint; by signal where nothing can be written."""
+    """Ask the worker to stop with a checkpoint; by signal where control.jsonl cannot be written."""
     try:
         run.command("stop", reason=reason)
     except OSError:
@@ -117,159 +121,160 @@ def _stop(run: Run, worker: subprocess.Popen[bytes], reason: str) -> None:
 
 
 @contextlib.contextmanager
-def _interrupts(run: Run, worker: subprocess.Popen[bytes]) -> Iterator[list[int]]:
-    """Turn Ctrl-C and SIGTERM into a stop with a checkpoint, the second one into a kill; yields those that came."""
-    asked: list[int] = []
+def stop_on_interrupt(run: Run, worker: subprocess.Popen[bytes]) -> Iterator[list[int]]:
+    """Stop the worker with a checkpoint at the first SIGINT or SIGTERM, kill it at the second.
 
-    def interrupt(number: int, frame: Any) -> None:
-        asked.append(number)
-        if len(asked) == 1:
+    Yields the list of the signals received so far.
+    """
+    received: list[int] = []
+
+    def handle(number: int, frame: Any) -> None:
+        received.append(number)
+        if len(received) == 1:
             _stop(run, worker, signal.Signals(number).name)
         else:
             worker.kill()
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _teller(run: Run, output_format: Literal["text", "jsonl"], stream: TextIO) -> _Lines:
+def make_reporter(run: Run, output_format: OutputFormat, stream: TextIO) -> JsonLines:
+    """The reporter for a format and a stream."""
     if output_format == "jsonl":
-        return _Lines(run, stream)
-    return _Bar(run, stream) if stream.isatty() else _Plain(run, stream)
+        return JsonLines(run, stream)
+    return ProgressBar(run, stream) if stream.isatty() else PlainLines(run, stream)
 
 
-class _Lines:
-    """metrics.jsonl as it comes."""
+class JsonLines:
+    """Prints the lines of metrics.jsonl unchanged."""
 
     def __init__(self, run: Run, stream: TextIO) -> None:
         self.run, self.stream = run, stream
-        self.noted = ""
+        self.shown_reason = ""
 
-    def tell(self, line: str, event: Event | None) -> None:
-        """One line."""
-        if event is not None:  # a torn line of a killed process is nobody's
+    def report(self, line: str, event: Event | None) -> None:
+        """Print one event. `event` is None for a torn line of a killed process, which is left out."""
+        if event is not None:
             self.stream.write((sanitize(line) if self.stream.isatty() else line) + "\n")
             self.stream.flush()
 
-    def wait(self, asked: list[int]) -> None:
-        """Nothing new: say once what it waits for, if it does, or what is wrong with it."""
+    def idle(self, signals: list[int]) -> None:
+        """Called while no event arrives: print once what the run waits for, or its problem."""
         status = self.run.status()
         if status.alive and status.reason:
-            self.note(status)
+            self.show_reason(status)
 
-    def note(self, status: Status) -> None:
-        """A queue, a download or a trouble, each in one line and not again as it goes on."""
+    def show_reason(self, status: Status) -> None:
+        """Print a queue, a download or a problem on one line, once although its numbers change."""
         subject = " ".join(status.reason.split()[:2])
-        if subject != self.noted:
-            self.noted = subject
+        if subject != self.shown_reason:
+            self.shown_reason = subject
             hint = " (--no-queue starts a run at once)" if status.state == "queued" else ""
-            _tell(f"{self.run.id} {status.state}: {status.reason}{hint}")
+            _print_message(f"{self.run.id} {status.state}: {status.reason}{hint}")
 
     def close(self) -> None:
-        """The end."""
+        """Finish the output."""
 
 
-class _Plain(_Lines):
-    """One line an epoch, for a log file."""
+class PlainLines(JsonLines):
+    """Prints one line an epoch, for a log file."""
 
     def __init__(self, run: Run, stream: TextIO) -> None:
         super().__init__(run, stream)
         self.epochs = run.spec().epochs
 
-    def tell(self, line: str, event: Event | None) -> None:
-        """One event, when it is worth a line."""
+    def report(self, line: str, event: Event | None) -> None:
+        """Print the start, an epoch or the end."""
         if isinstance(event, Started):
-            where = "starts" if event.step == 0 else f"continues at step {event.step}"
-            self.say(f"{self.run.id} {where} on {event.device} in {event.precision}: {self.run.path}")
+            verb = "starts" if event.step == 0 else f"continues at step {event.step}"
+            self.print_line(f"{self.run.id} {verb} on {event.device} in {event.precision}: {self.run.path}")
         elif isinstance(event, Epoch):
-            self.say(epoch_line(event, self.epochs))
+            self.print_line(epoch_line(event, self.epochs))
         elif isinstance(event, Ended) and event.state == "finished":
-            self.say(f"{self.run.id} finished: {event.reason}")
+            self.print_line(f"{self.run.id} finished: {event.reason}")
 
-    def say(self, text: str) -> None:
-        """One line on the stream."""
+    def print_line(self, text: str) -> None:
+        """Print one line to the stream."""
         click.echo(sanitize(text), file=self.stream)
 
 
-class _Bar(_Plain):
-    """The same lines on a terminal, and below them a bar of the whole run: epoch, loss, images a second, time left."""
+class ProgressBar(PlainLines):
+    """Prints the same lines on a terminal, above a bar of the whole run: epoch, loss, images a second, time left."""
 
     def __init__(self, run: Run, stream: TextIO) -> None:
         super().__init__(run, stream)
         self.bar: Any = None
-        self.item = ""
+        self.text = ""  # right of the bar
 
-    def tell(self, line: str, event: Event | None) -> None:
-        """One event: the bar moves, and steps aside for a line."""
+    def report(self, line: str, event: Event | None) -> None:
+        """Move the bar, or clear it for a line that stays."""
         if isinstance(event, Started):
-            self._aside()
-            super().tell(line, event)
+            self._clear_line()
+            super().report(line, event)
             self._begin(event)
         elif isinstance(event, Steps) and self.bar:
-            self._move(event)
+            self._advance(event)
         elif isinstance(event, Epoch | Ended):
-            self._aside()
-            super().tell(line, event)
+            self._clear_line()
+            super().report(line, event)
 
     def _begin(self, event: Started) -> None:
         self.start = event
         self.last: Event = event
-        self.worked = 0.0
+        self.worked = 0.0  # seconds of training since the start event
         self.steps = event.steps_per_epoch * self.epochs
-        # Twelve cells wide, so that the whole line stays under 80 columns; click's own estimate of the time left
-        # would count the steps of earlier processes as done in no time.
+        # click's own estimate of the time left would count the steps of earlier processes as done in no time.
         self.bar = click.progressbar(
-            length=self.steps, file=self.stream, show_eta=False, width=12, item_show_func=lambda _: self.item
+            length=self.steps, file=self.stream, show_eta=False, width=BAR_WIDTH, item_show_func=lambda _: self.text
         )
         self.bar.__enter__()
         self.bar.update(event.step)
 
-    def _move(self, event: Steps) -> None:
+    def _advance(self, event: Steps) -> None:
         epoch = min((event.step - 1) // self.start.steps_per_epoch + 1, self.epochs)
         seconds = event.time - self.last.time
-        if not 0 < seconds < LONGEST_SILENCE:  # a clock was set: as long as at the pace so far
+        if not 0 < seconds < LONGEST_SILENCE:  # the clock was changed: assume the average speed so far
             seconds = (event.step - self.last.step) * self.worked / max(self.last.step - self.start.step, 1)
         self.worked += seconds
         speed = (event.step - self.last.step) / max(seconds, 1e-3) * self.start.spec.batch_size
         left = (self.steps - event.step) * self.worked / max(event.step - self.start.step, 1)
         pace = f"{speed:,.0f} img/s  {format_duration(left)} left"
-        self.item = f"epoch {epoch}/{self.epochs}  loss {event.losses[-1]:.4f}  {pace}"
+        self.text = f"epoch {epoch}/{self.epochs}  loss {event.losses[-1]:.4f}  {pace}"
         self.bar.update(event.step - self.last.step)
         self.last = event
 
-    def _aside(self) -> None:
-        """Clear the bar's line, for one that stays."""
+    def _clear_line(self) -> None:
         self.stream.write("\r\x1b[2K")
 
-    def wait(self, asked: list[int]) -> None:
-        """Nothing new: say at least that Ctrl-C was heard."""
-        super().wait(asked)
-        heard = "stopping after this step; Ctrl-C again kills"
-        if asked and self.bar and self.item != heard:
-            self.item = heard
-            self._aside()
+    def idle(self, signals: list[int]) -> None:
+        """Called while no event arrives: also show that a Ctrl-C was received."""
+        super().idle(signals)
+        if signals and self.bar and self.text != STOPPING:
+            self.text = STOPPING
+            self._clear_line()
             self.bar.render_progress()
 
-    def note(self, status: Status) -> None:
-        """A queue or a download, on one line that changes as it goes on; a trouble on one that stays."""
+    def show_reason(self, status: Status) -> None:
+        """Show a queue or a download on one line that is replaced, a problem on a line that stays."""
         if status.state not in ("queued", "starting"):
-            self._aside()
-            super().note(status)
+            self._clear_line()
+            super().show_reason(status)
             return
         text = sanitize(f"{self.run.id} {status.state}: {status.reason}")
-        if text != self.noted:
-            self.noted = text
-            self._aside()
+        if text != self.shown_reason:
+            self.shown_reason = text
+            self._clear_line()
             self.stream.write(text[: shutil.get_terminal_size().columns - 1])
             self.stream.flush()
 
     def close(self) -> None:
-        """Leave a clear line and the cursor visible."""
-        if self.bar or self.noted:
-            self._aside()
+        """Clear the line and show the cursor again."""
+        if self.bar or self.shown_reason:
+            self._clear_line()
             self.stream.write("\x1b[?25h")
             self.stream.flush()

@@ -1,4 +1,7 @@
-"""The commands that train and that look after the runs. Arguments only, as in `cli`: the work is in `training`."""
+"""The commands that train without a screen and look after runs: `train` and `runs list|show|attach|stop|…`.
+
+Flags only, as everywhere in `cli`: `adam_tui.runs` does the work, `follow` prints a run's progress.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,18 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from adam_tui.cli.errors import said_in_one_line
+from adam_tui.cli import launch
+from adam_tui.cli.errors import usage_errors
+from adam_tui.cli.playground import build_scenario
 from adam_tui.terminal.sanitize import sanitize
 
 if TYPE_CHECKING:
     from adam_tui.runs.directory import Run
 
 
-PLAIN_ID = re.compile(r"[\w.-]+")  # a shell puts what is completed into its line as it is, `;` and `$` too
-PATIENCE = 2.0  # seconds that a process gets to answer: it looks for orders every 0.1 s once it trains
+# Only ids of these characters are completed: a shell puts a completion into the line unquoted, `;` and `$` too.
+COMPLETABLE_ID = re.compile(r"[\w.-]+")
+ANSWER_SECONDS = 2.0  # how long a process may take to answer; it reads its commands every 0.1 s while it trains
 
 
 runs_option = click.option(
@@ -44,9 +50,10 @@ format_option = click.option(
 def _complete_training_optimizer(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    from adam_tui.runs.recipes import TRAINING_OPTIMIZERS as KNOWN
+    from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
 
-    return [CompletionItem(name, help=each.title) for name, each in KNOWN.items() if name.startswith(incomplete)]
+    items = TRAINING_OPTIMIZERS.items()
+    return [CompletionItem(name, help=each.title) for name, each in items if name.startswith(incomplete)]
 
 
 def _complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -55,7 +62,7 @@ def _complete_run(context: click.Context, parameter: click.Parameter, incomplete
     return [
         CompletionItem(run.id)
         for run in list_runs(runs_directory(context.params.get("runs")))
-        if run.id.startswith(incomplete) and PLAIN_ID.fullmatch(run.id)
+        if run.id.startswith(incomplete) and COMPLETABLE_ID.fullmatch(run.id)
     ]
 
 
@@ -110,12 +117,12 @@ def train(
 ) -> int:
     """Train the network on MNIST without the app; the app can watch the run, and finds it later.
 
-    Ctrl-C and SIGTERM (Slurm's, too) finish the step, write a checkpoint and end; `adam-tui runs resume` goes on.
+    Ctrl-C and SIGTERM (Slurm's, too) finish the step, write a checkpoint and end; `adam-tui runs resume` continues.
     """
-    from adam_tui.cli import follow as cli_follow
+    from adam_tui.cli import follow
     from adam_tui.runs.recipes import check_data_directory, check_tensorboard, make_spec, parse_optimizer
 
-    with said_in_one_line():
+    with usage_errors():
         if tensorboard:
             check_tensorboard()
         if data_dir is not None:
@@ -127,7 +134,7 @@ def train(
             values["lr"] = lr
         given = {key: value for key, value in rest.items() if value is not None}
         spec = make_spec(name, values, **given, data_dir=data_dir, queue=not no_queue, tensorboard=tensorboard)
-    return cli_follow.train(spec, runs_directory_of(context, runs), output_format, sys.stdout)
+    return follow.train(spec, resolve_runs(context, runs), output_format, sys.stdout)
 
 
 @click.group(invoke_without_command=True)
@@ -150,7 +157,7 @@ def list_runs(context: click.Context, runs: Path | None) -> None:
     """The runs, newest first; at the end those that cannot be read."""
     from adam_tui.runs import directory, report
 
-    folder = runs_directory_of(context, runs)
+    folder = resolve_runs(context, runs)
     click.echo(sanitize(report.table(directory.list_runs(folder) + directory.broken_runs(folder))))
 
 
@@ -159,12 +166,34 @@ def list_runs(context: click.Context, runs: Path | None) -> None:
 @runs_option
 @click.pass_context
 def show(context: click.Context, run_id: str, runs: Path | None) -> None:
-    """What one run was asked, how it stands, its epochs, its last error. The beginning of an ID is enough."""
+    """One run's settings, state, epochs and last error. The beginning of an ID is enough."""
     from adam_tui.runs import report
 
     run = find_run(context, run_id, runs)
-    with said_in_one_line():
+    with usage_errors():
         click.echo(sanitize(report.describe(run)))
+
+
+@runs.command()
+@run_id_argument
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "jsonl"]),
+    help="Follow it in plain text, or as JSON lines; without this, and on a terminal, the app opens.",
+)
+@runs_option
+@click.pass_context
+def attach(context: click.Context, run_id: str, output_format: Any, runs: Path | None) -> int:
+    """Watch a run: in the app on a terminal, else event by event until it ends. Ctrl-C leaves it alone."""
+    run = find_run(context, run_id, runs)
+    if output_format or not launch.is_interactive():
+        from adam_tui.cli import follow
+
+        return follow.watch(run, output_format or "text", sys.stdout)
+    launch.check_terminal()
+    with launch.without_garbage_collection():
+        return launch.open_app(build_scenario(), "train", resolve_runs(context, runs), run=run.id)
 
 
 @runs.command()
@@ -175,20 +204,20 @@ def show(context: click.Context, run_id: str, runs: Path | None) -> None:
 def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> None:
     """Ask a run to finish its step, write a checkpoint and end.
 
-    With --now a process on this host that does not hear is killed.
+    With --now a process on this host that does not answer is killed.
     """
     from adam_tui.runs import kill
 
-    run = _find_run_at_work(context, run_id, runs)
+    run = _find_active_run(context, run_id, runs)
     if not now:
-        _ask(run, "stop", "stop")
+        _send_command(run, "stop", "stop")
         return
-    asked = run.last_status()
-    with contextlib.suppress(OSError):  # it can be killed where nothing can be written
+    before = run.last_status()
+    with contextlib.suppress(OSError):  # a process can be killed even where no file can be written
         run.command("kill")
-    if not _wait_for(lambda: not run.status().alive) and asked is not None:
-        with said_in_one_line():
-            kill.kill(run, asked)
+    if not _wait_until(lambda: not run.status().alive) and before is not None:
+        with usage_errors():
+            kill.kill(run, before)
     status = run.status()
     click.echo(sanitize(f"{run.id} is {status.state}: {status.reason}"))
 
@@ -199,8 +228,8 @@ def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> N
 @click.pass_context
 def pause(context: click.Context, run_id: str, runs: Path | None) -> None:
     """Ask a run to take no step until it is resumed; it keeps its device."""
-    run = _find_run_at_work(context, run_id, runs)
-    _ask(run, "pause", "pause")
+    run = _find_active_run(context, run_id, runs)
+    _send_command(run, "pause", "pause")
 
 
 @runs.command("set")
@@ -212,11 +241,11 @@ def change(context: click.Context, run_id: str, setting: str, runs: Path | None)
     """Change a hyperparameter of a run at its next step, such as lr=1e-4."""
     from adam_tui.runs.recipes import parse_optimizer
 
-    run = _find_run_at_work(context, run_id, runs)
-    with said_in_one_line():
+    run = _find_active_run(context, run_id, runs)
+    with usage_errors():
         _, values = parse_optimizer(f"{run.spec().optimizer}:{setting}")
     for name, value in values.items():
-        _ask(run, "set", f"set {name} to {value:g}", name=name, value=value)
+        _send_command(run, "set", f"set {name} to {value:g}", name=name, value=value)
 
 
 @runs.command()
@@ -226,21 +255,20 @@ def change(context: click.Context, run_id: str, setting: str, runs: Path | None)
 @runs_option
 @click.pass_context
 def resume(context: click.Context, run_id: str, follow: bool, output_format: Any, runs: Path | None) -> int:
-    """Go on with a run: one that is paused, or one that has ended or was lost, from its checkpoint."""
-    from adam_tui.cli import follow as cli_follow
+    """Continue a paused run, or one that has ended or was lost, from its checkpoint."""
+    from adam_tui.cli import follow as progress
     from adam_tui.runs import directory
 
     run = find_run(context, run_id, runs)
     if run.status().state == "paused":
-        _ask(run, "resume", "go on")
+        _send_command(run, "resume", "resume")
         return 0
-    with said_in_one_line():
+    with usage_errors():
         directory.check_resume(run)
     if follow:
-        return cli_follow.follow(run, output_format, sys.stdout)
+        return progress.follow(run, output_format, sys.stdout)
     process = directory.resume(run)
-    said = f"{run.id} goes on in the background, process {process.pid}: adam-tui runs attach {run.id}"
-    click.echo(sanitize(said))
+    click.echo(sanitize(f"{run.id} continues in the background, process {process.pid}: adam-tui runs attach {run.id}"))
     return 0
 
 
@@ -252,14 +280,14 @@ def resume(context: click.Context, run_id: str, follow: bool, output_format: Any
     default="steps",
     help="A row a step, or a row an epoch.  [default: steps]",
 )
-@click.option("--format", "output_format", type=click.Choice(["csv"]), default="csv", help="What is written to stdout.")
+@click.option("--format", "output_format", type=click.Choice(["csv"]), default="csv", help="The format on stdout.")
 @runs_option
 @click.pass_context
 def export(context: click.Context, run_id: str, what: Any, output_format: str, runs: Path | None) -> None:
     """Write a run's numbers to stdout.
 
-    steps: step,loss. epochs: epoch,step,train_loss,test_loss,test_accuracy,seconds,samples_per_second. What a resumed
-    run did over stands once.
+    steps: step,loss. epochs: epoch,step,train_loss,test_loss,test_accuracy,seconds,samples_per_second. Steps that a
+    resumed run repeated appear once.
     """
     from adam_tui.runs.export import write_csv
 
@@ -274,19 +302,27 @@ def rm(context: click.Context, run_id: str, runs: Path | None) -> None:
     """Delete a run that has ended, with its checkpoint; of a link to one, only the link."""
     run = find_run(context, run_id, runs)
     target = run.target
-    with said_in_one_line():
+    with usage_errors():
         run.delete()
     click.echo(sanitize(f"{run.id} was a link to {target}: the link is removed" if target else f"{run.id} is deleted"))
 
 
-def runs_directory_of(context: click.Context, given: Path | None) -> Path:
-    """Where the runs are: the command's own --runs, else one before the command, else as the environment says."""
+def resolve_runs(context: click.Context, option: Path | None) -> Path:
+    """The runs directory: the command's own --runs, else one before the command, else ADAM_TUI_RUNS or the default."""
     from adam_tui.runs.directory import runs_directory
 
-    return runs_directory(given or context.obj)
+    return runs_directory(option or context.obj)
 
 
-def _find_run_at_work(context: click.Context, run_id: str, runs: Path | None) -> Run:
+def find_run(context: click.Context, run_id: str, runs: Path | None) -> Run:
+    """The run that an ID or the beginning of one names. Raises UsageError for none or several."""
+    from adam_tui.runs import directory
+
+    with usage_errors():
+        return directory.find(resolve_runs(context, runs), run_id)
+
+
+def _find_active_run(context: click.Context, run_id: str, runs: Path | None) -> Run:
     run = find_run(context, run_id, runs)
     state = run.status()
     if not state.alive:
@@ -294,30 +330,22 @@ def _find_run_at_work(context: click.Context, run_id: str, runs: Path | None) ->
     return run
 
 
-def _ask(run: Run, order: str, words: str, **values: Any) -> None:
-    """Give an order and say whether it was heard; UsageError when it came too late."""
-    length = run.command(order, **values)
-    heard = _wait_for(lambda: not run.status().alive or (run.last_status() or run.status()).control >= length)
+def _send_command(run: Run, command: str, verb: str, **values: Any) -> None:
+    """Send a command to a run's process and print whether it answered. Raises UsageError where the run has ended."""
+    length = run.command(command, **values)
+    answered = _wait_until(lambda: not run.status().alive or (run.last_status() or run.status()).control >= length)
     status = run.status()
-    if heard and not status.alive and order != "stop":
-        raise click.UsageError(f"{run.id} was to {words}, but it is {status.state}: {status.reason}")
-    late = f"; it has not answered yet{f': {status.reason}' if status.reason else ''}" if not heard else ""
-    click.echo(sanitize(f"{run.id} was asked to {words}{late}"))
+    if answered and not status.alive and command != "stop":
+        raise click.UsageError(f"{run.id} could not {verb}: it is {status.state}: {status.reason}")
+    late = "" if answered else f"; it has not answered yet{f': {status.reason}' if status.reason else ''}"
+    click.echo(sanitize(f"{run.id} was asked to {verb}{late}"))
 
 
-def _wait_for(condition: Callable[[], bool]) -> bool:
-    """Whether it comes true soon."""
-    end = time.monotonic() + PATIENCE
+def _wait_until(condition: Callable[[], bool]) -> bool:
+    """Wait at most `ANSWER_SECONDS` for a condition; whether it came true."""
+    end = time.monotonic() + ANSWER_SECONDS
     while not condition():
         if time.monotonic() > end:
             return False
         time.sleep(0.02)
     return True
-
-
-def find_run(context: click.Context, run_id: str, runs: Path | None) -> Run:
-    """The run that an ID or the beginning of one names; UsageError with one line when there is none."""
-    from adam_tui.runs import directory
-
-    with said_in_one_line():
-        return directory.find(runs_directory_of(context, runs), run_id)

@@ -1,66 +1,48 @@
-"""The app in a browser: textual-serve, told to listen to this machine only and to no page but its own.
+"""The command `adam-tui serve`, which shows the app in a browser.
 
-Every visitor gets an app of his own, a process of this machine with the rights of whoever started the server. So who
-may reach the address may train, delete runs and write exports here; there is no password.
+The server itself is in `web_server`, which needs the optional packages; this module only reads the flags.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import logging
-import re
-import socket
+import sys
+from pathlib import Path
+from typing import Any
 
-from aiohttp import web
-from textual_serve.server import Server
+import click
 
-ELSEWHERE = re.compile(r"<link\s[^>]*href=.https://fonts\.[^>]*>")  # there are fonts to fall back on
-EVERYWHERE = ("0.0.0.0", "::", "")
+from adam_tui.cli.launch import mode_option
+from adam_tui.cli.playground import build_scenario, scenario_options
+from adam_tui.cli.runs import runs_option
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only programs on this machine reach the host; a name counts by the addresses it stands for."""
+@click.command()
+@click.option("--host", default="127.0.0.1", metavar="NAME", show_default=True, help="Where to listen.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8000, metavar="N", show_default=True, help="The port there."
+)
+@click.option("--url", metavar="URL", help="The address that browsers use, where it is another one.")
+@scenario_options
+@mode_option
+@runs_option
+def serve(host: str, port: int, url: str | None, mode: str, runs: Path | None, **flags: Any) -> None:
+    """Show the app in a browser, to this machine only unless --host says otherwise."""
+    scenario = build_scenario(**flags)
     try:
-        found = {info[4][0] for info in socket.getaddrinfo(host or None, None, flags=socket.AI_PASSIVE)}
-    except OSError:
-        return False
-    return all(ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in found)
+        from adam_tui.cli import web_server
+    except ImportError:
+        raise click.UsageError(
+            "this needs one package more: pip install 'adam-tui[serve]' (in a checkout: pip install '.[serve]')"
+        ) from None
+    if not web_server.is_loopback(host):
+        click.echo(
+            f"adam-tui: warning: everyone who reaches {host}:{port} can use the app as you, without a password: "
+            "train, delete runs, write files here. Safer: leave --host away and use ssh -L 8000:localhost:8000",
+            err=True,
+        )
+    import shlex
 
-
-def address(host: str, port: int) -> str:
-    """What to type into a browser."""
-    name = socket.gethostname() if host in EVERYWHERE else f"[{host}]" if ":" in host else host
-    return f"http://{name}:{port}"
-
-
-class OwnPagesOnly(Server):
-    """textual-serve's server that turns away other sites' pages.
-
-    A browser lets any page open a socket to 127.0.0.1. It says from which page, though, so that is asked.
-    """
-
-    def initialize_logging(self) -> None:
-        """Tell what goes wrong, not every request."""
-        logging.basicConfig(level=logging.WARNING, format="adam-tui: %(message)s")
-
-    async def on_startup(self, app: web.Application) -> None:
-        """One line, in place of a banner."""
-        self.console.print(f"adam-tui is at {self.public_url}  (ctrl+c ends it)", highlight=False)
-
-    async def handle_index(self, request: web.Request) -> web.Response:
-        """Our page, without the font that it would fetch elsewhere: a machine without a network waits for it."""
-        page = await super().handle_index(request)
-        assert isinstance(page, web.Response)
-        page.text = ELSEWHERE.sub("", page.text or "")
-        return page
-
-    async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """Open an app for our own page; 403 for any other."""
-        if request.headers.get("Origin", "").rstrip("/") != self.public_url.rstrip("/"):
-            raise web.HTTPForbidden(text="this address serves its own page only")
-        return await super().handle_websocket(request)
-
-
-def serve(command: str, host: str, port: int, url: str | None) -> None:
-    """Serve what the shell command starts until ctrl+c. OSError when the port cannot be had."""
-    OwnPagesOnly(command, host, port, title="adam-tui", public_url=url or address(host, port)).serve()
+    runs_flag = ["--runs", str(runs.absolute())] if runs else []
+    scenario_flags = scenario.to_flags() if any(flags.values()) else ()
+    command = [sys.executable, "-m", "adam_tui", "--mode", mode, *runs_flag, *scenario_flags]
+    web_server.serve(shlex.join(command), host, port, url)

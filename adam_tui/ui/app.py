@@ -177,28 +177,21 @@ class AdamApp(PaintedApp):
         return self._screens[mode]
 
     def open_presets(self, presets: Sequence[Preset], at: int = 0, finale: Finale | None = None) -> None:
-        """Show a named scenario in the playground, with its caption and the others one key away.
-
-        The stop after the last one is the finale, in the training mode.
-        """
+        """Show one of several presets in the playground; at index len(presets) show the finale in the training mode."""
         if at < len(presets):
             self.show_mode("playground")
         playground = self._kept("playground")
         assert isinstance(playground, PlaygroundScreen)
         playground.dispatch(Open(tuple(presets), at, finale))
-        if at == len(presets):
-            self.show_finale()
 
-    def show_finale(self) -> None:
-        """The tour's last stop: the training mode, with a line on what to do there."""
+    def show_finale(self, place: str, finale: Finale) -> None:
+        """Show the tour's last stop in the training mode, with a caption. `place` is its number, such as "10/10"."""
         from adam_tui.ui.train.events import ShowFinale
 
-        tour = self._playground_state
         self.show_mode("train")
         training = self._screens["train"]
         assert isinstance(training, ModeScreen)
-        if tour.finale is not None:
-            training.dispatch(ShowFinale(f"{tour.stop + 1}/{tour.stops}", tour.finale))
+        training.dispatch(ShowFinale(place, finale))
 
     @property
     def tour(self) -> tuple[tuple[Preset, ...], int]:
@@ -231,7 +224,7 @@ class AdamApp(PaintedApp):
             return LearnScreen(self.keys)
         fps = self._config.fps  # one that was asked for is kept even where the line is slow
         behind = (lambda: self.is_behind) if fps == DEFAULT_FPS else (lambda: False)
-        return PlaygroundScreen(self._state, frames_per_second=fps, behind=behind)
+        return PlaygroundScreen(self._state, frames_per_second=fps, is_behind=behind)
 
     def action_perform(self, name: str) -> None:
         """Do a shared action: the bindings of the table end here."""

@@ -36,8 +36,8 @@ class Host(Protocol):
     def open_presets(self, presets: Sequence[Preset], at: int = 0, finale: Finale | None = None) -> None:
         """Show one of several presets in the playground; after the last one comes the finale, in the training mode."""
 
-    def show_finale(self) -> None:
-        """Show the tour's last stop, in the training mode."""
+    def show_finale(self, place: str, finale: Finale) -> None:
+        """Show the tour's last stop in the training mode. `place` is its number, such as "10/10"."""
 
     def train_lane(self, lane: Lane) -> None:
         """Ask whether to train the network with the optimizer of one of the playground's lanes."""

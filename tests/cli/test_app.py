@@ -1,4 +1,4 @@
-"""The command line as a whole: every mistake is one line and exit status 2; help, version and completion."""
+"""The command line as a whole: every usage error is one line and exit status 2; help, version and completion."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ class TestTheApp:
         assert "adam-tui path" in done.stderr
         assert done.stderr.count("\n") == 1
 
-    def test_a_wrong_flag_is_said_before_the_missing_terminal(self):
+    def test_a_wrong_flag_is_reported_before_the_missing_terminal(self):
         assert "bwol" in program("--surface", "bwol").stderr
 
     def test_version_and_help(self):
@@ -42,8 +42,8 @@ class TestTheApp:
         assert done.stderr == b""
 
 
-# Each with words that must be in its line.
-MISTAKES = [
+# Command lines, each with words of its error.
+USAGE_ERRORS = [
     ("frobnicate", "No such command 'frobnicate'"),
     ("--frobnicate", "No such option"),
     ("path --frobnicate", "No such option"),
@@ -129,20 +129,20 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("line", "said"), MISTAKES)
-def test_a_mistake_is_one_line_and_exit_status_2(line, said, tmp_path):
+@pytest.mark.parametrize(("line", "words"), USAGE_ERRORS)
+def test_a_usage_error_is_one_line_and_exit_status_2(line, words, tmp_path):
     result = run(*line.split(), ADAM_TUI_RUNS=str(tmp_path))
     assert result.exit_code == 2
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("adam-tui: ")
-    assert said in result.stderr
+    assert words in result.stderr
     assert len(result.stderr) < 500
-    assert list(tmp_path.iterdir()) == [], "nothing was begun"
+    assert list(tmp_path.iterdir()) == [], "nothing was started"
 
 
 @pytest.mark.parametrize("command", ["runs", "runs list", "train", "runs rm x"])
-def test_a_file_where_the_runs_should_be_is_said(command, tmp_path):
+def test_a_file_in_place_of_the_runs_directory_is_refused(command, tmp_path):
     file = tmp_path / "file"
     file.touch()
     result = run(*command.split(), "--runs", str(file))
@@ -151,13 +151,13 @@ def test_a_file_where_the_runs_should_be_is_said(command, tmp_path):
 
 
 @pytest.mark.parametrize("line", ["path --surface b\no\tw\x1b[31ml", "path --lane adam:\nlr", "path --start \n"])
-def test_control_characters_in_a_mistake_do_not_reach_the_terminal(line):
+def test_control_characters_in_a_flag_do_not_reach_the_terminal(line):
     stderr = run(*line.split(" ")).stderr
     assert stderr.endswith("\n")
     assert stderr[:-1].isprintable()
 
 
-def test_a_mistake_in_a_real_process_leaves_no_traceback():
+def test_a_usage_error_in_a_real_process_leaves_no_traceback():
     done = program("path", "--function", "x +")
     assert done.returncode == 2
     assert done.stdout == ""
@@ -165,7 +165,7 @@ def test_a_mistake_in_a_real_process_leaves_no_traceback():
     assert done.stderr.count("\n") == 1
 
 
-def test_a_bug_is_not_dressed_up_as_a_mistake(monkeypatch):
+def test_a_bug_is_not_reported_as_a_usage_error(monkeypatch):
     monkeypatch.setattr("adam_tui.engine.export.to_csv", lambda scenario: int("a bug"))
     with pytest.raises(ValueError, match="a bug"):
         CliRunner().invoke(main, ["path"], catch_exceptions=False)

@@ -1,4 +1,4 @@
-"""A person's mistakes at the command line: each is one line on stderr and exit status 2, and never a traceback."""
+"""Bad input at the command line: each is one line on stderr and exit status 2, and never a traceback."""
 
 import os
 import pty
@@ -77,7 +77,7 @@ BAD = [
 
 
 def the_only_line(stderr):
-    """What stderr says; it is one line that a terminal shows as it is."""
+    """The text of stderr, which is one line without control characters."""
     assert stderr.endswith("\n")
     line = stderr[:-1]
     assert line.isprintable(), line
@@ -91,7 +91,7 @@ def runner(tmp_path, monkeypatch):
     for _ in range(2):
         create(make_spec("adam", {}), runs).write_status(Status("finished", 1, "host"))
     monkeypatch.setattr("adam_tui.cli.follow.train", lambda *given: pytest.fail("it trains"))
-    monkeypatch.setattr("adam_tui.cli.serve.serve", lambda *given: pytest.fail("it serves"))
+    monkeypatch.setattr("adam_tui.cli.web_server.serve", lambda *given: pytest.fail("it serves"))
     return CliRunner(env={"ADAM_TUI_RUNS": str(runs)})
 
 
@@ -108,7 +108,7 @@ def test_a_bad_input_is_one_line_and_status_2(runner, arguments):
 
 
 def program(arguments, redirections="", **environment):
-    """The installed program as a shell starts it, with what the environment does to it; None takes a name away."""
+    """Run the program from a shell with these redirections and variables; None removes a variable."""
     kept = {name: value for name, value in (os.environ | environment).items() if value is not None}
     return subprocess.run(
         ["sh", "-c", f'exec "$0" -m adam_tui {arguments} {redirections}', sys.executable],
@@ -117,7 +117,7 @@ def program(arguments, redirections="", **environment):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "redirections", "said"),
+    ("arguments", "redirections", "words"),
     [
         ("path --steps 3", ">&-", "Bad file descriptor"),
         ("runs --runs /nowhere", ">&-", "Bad file descriptor"),
@@ -129,14 +129,14 @@ def program(arguments, redirections="", **environment):
         ("path --scenario /proc/self/mem", "", "/proc/self/mem"),
     ],
 )
-def test_streams_that_are_closed_or_full_and_files_that_cannot_be_read(arguments, redirections, said):
+def test_streams_that_are_closed_or_full_and_files_that_cannot_be_read(arguments, redirections, words):
     done = program(arguments, redirections)
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in the_only_line(done.stderr)
+    assert words in the_only_line(done.stderr)
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "<&- >&- 2>&-"])
-def test_with_nowhere_to_say_it_the_status_says_it(redirection):
+def test_without_a_usable_stderr_the_exit_status_remains(redirection):
     done = program("path --surface nowhere", redirection)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
@@ -149,7 +149,7 @@ def test_with_nowhere_to_say_it_the_status_says_it(redirection):
         {"LANG": "nowhere.UTF-8", "LC_ALL": None},
     ],
 )
-def test_a_poor_locale_is_no_reason_to_fail(environment):
+def test_a_poor_locale_does_not_fail(environment):
     done = program("plot --size 40x12", **environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 12
@@ -159,7 +159,7 @@ def test_a_poor_locale_is_no_reason_to_fail(environment):
 
 
 @pytest.mark.parametrize("term", ["dumb", "", None])
-def test_the_app_says_what_is_the_matter_with_a_dumb_terminal(term):
+def test_a_dumb_terminal_is_refused_by_name(term):
     ours, theirs = pty.openpty()
     try:
         kept = {name: value for name, value in (os.environ | {"TERM": term}).items() if value is not None}

@@ -1,4 +1,4 @@
-"""The commands that look after runs, when something is wrong with one."""
+"""The commands for runs, when something is wrong with one."""
 
 import json
 import os
@@ -37,8 +37,8 @@ def run(tmp_path):
 
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
-    """`adam-tui runs …` in this process; waits for a tenth of a second only."""
-    monkeypatch.setattr(cli_runs, "PATIENCE", 0.1)
+    """`adam-tui runs …` in this process; it waits a tenth of a second for an answer."""
+    monkeypatch.setattr(cli_runs, "ANSWER_SECONDS", 0.1)
     runner = CliRunner(env={"ADAM_TUI_RUNS": str(tmp_path)})
     return lambda *words: runner.invoke(main, ["runs", *words], prog_name="adam-tui")
 
@@ -55,7 +55,7 @@ def hanging(run):
     process.wait()
 
 
-def test_a_run_that_hangs_is_listed_as_silent_cannot_be_asked_and_is_killed_with_now(runs, run, hanging, monkeypatch):
+def test_a_run_that_hangs_is_listed_as_silent_does_not_answer_and_is_killed_with_now(runs, run, hanging, monkeypatch):
     monkeypatch.setattr(judging, "SILENT_SECONDS", 0.0)
     assert runs("list").stdout.splitlines()[1].split()[:2] == [run.id, "silent"]
     assert runs("show", run.id).stdout.startswith(f"{run.id} silent: no sign of life for ")
@@ -72,16 +72,16 @@ def test_a_run_that_hangs_is_listed_as_silent_cannot_be_asked_and_is_killed_with
     assert runs("rm", run.id).stdout == f"{run.id} is deleted\n"
 
 
-def test_what_cannot_be_killed_from_here_is_said(runs, run):
+def test_a_run_on_another_host_cannot_be_killed_and_the_error_names_the_host(runs, run):
     run.write_status(Status("running", 4321, "elsewhere", time.time()))
     result = runs("stop", "--now", run.id)
     assert result.exit_code == 2
     assert result.stderr == f"adam-tui: {run.id} is at work on elsewhere: end process 4321 there\n"
 
 
-@pytest.mark.parametrize(("order", "does"), [("pause", "pause"), ("resume", "go on")])
-def test_an_order_that_comes_when_the_run_has_just_ended_is_too_late(runs, run, monkeypatch, order, does):
-    monkeypatch.setattr(cli_runs, "PATIENCE", 20.0)
+@pytest.mark.parametrize(("order", "verb"), [("pause", "pause"), ("resume", "resume")])
+def test_a_command_to_a_run_that_has_just_ended_fails(runs, run, monkeypatch, order, verb):
+    monkeypatch.setattr(cli_runs, "ANSWER_SECONDS", 20.0)
     status = Status("paused", os.getpid(), socket.gethostname(), time.time())
     run.write_status(status)
 
@@ -95,18 +95,18 @@ def test_an_order_that_comes_when_the_run_has_just_ended_is_too_late(runs, run, 
     result = runs(order, run.id)
     ending.join()
     assert result.exit_code == 2
-    assert result.stderr == f"adam-tui: {run.id} was to {does}, but it is finished: epoch 3 of 3 done\n"
+    assert result.stderr == f"adam-tui: {run.id} could not {verb}: it is finished: epoch 3 of 3 done\n"
 
 
-def test_an_order_that_was_heard_is_said_to_be_given(runs, run, monkeypatch):
-    monkeypatch.setattr(cli_runs, "PATIENCE", 20.0)
+def test_an_answered_command_is_confirmed(runs, run, monkeypatch):
+    monkeypatch.setattr(cli_runs, "ANSWER_SECONDS", 20.0)
     with Journal(Run(run.path)) as journal:
         journal.become("running")
-        heard, over = [], threading.Event()
+        received, over = [], threading.Event()
 
         def listen():
             while not over.is_set():
-                heard.extend(journal.orders())
+                received.extend(journal.orders())
                 time.sleep(0.01)
 
         listening = threading.Thread(target=listen)
@@ -115,7 +115,7 @@ def test_an_order_that_was_heard_is_said_to_be_given(runs, run, monkeypatch):
         over.set()
         listening.join()
     assert (result.exit_code, result.output) == (0, f"{run.id} was asked to pause\n")
-    assert [order["command"] for order in heard] == ["pause"]
+    assert [order["command"] for order in received] == ["pause"]
 
 
 def test_a_run_that_cannot_be_read_is_listed_as_broken_named_and_deleted(runs, run):
@@ -131,10 +131,13 @@ def test_a_run_that_cannot_be_read_is_listed_as_broken_named_and_deleted(runs, r
     assert not run.path.exists()
 
 
-def test_a_damaged_specification_is_read_from_what_the_process_told(runs, run):
+def test_a_damaged_specification_is_read_from_the_start_event(runs, run):
     spec = run.spec()
-    told = [Started(100.0, 0, run.id, spec, "cpu", "float32", 1, 10, "2"), Epoch(101.0, 10, 1, 0.1, 0.1, 0.9, 1.0, 1.0)]
-    (run.path / "metrics.jsonl").write_text("".join(map(to_line, told)))
+    events = [
+        Started(100.0, 0, run.id, spec, "cpu", "float32", 1, 10, "2"),
+        Epoch(101.0, 10, 1, 0.1, 0.1, 0.9, 1.0, 1.0),
+    ]
+    (run.path / "metrics.jsonl").write_text("".join(map(to_line, events)))
     run.write_status(Status("stopped"))
     for text in (b"", b"{", b"[" * 100_000, b'{"hyperparameters": {}}', b"\xff\xfe"):
         (run.path / "spec.json").write_bytes(text)
@@ -151,7 +154,7 @@ def test_nothing_is_exported_twice_and_nothing_is_missing_behind_a_megabyte_of_d
     assert runs("export", run.id).stdout == "step,loss\n1,0.5\n2,0.25\n"
 
 
-def test_a_date_that_no_calendar_has_is_no_crash(runs, run):
+def test_a_date_outside_every_calendar_does_not_crash(runs, run):
     body = json.loads((run.path / "spec.json").read_text())
     for created in (1e300, -1e300, "x", None, [], True, float("nan"), 1e17):
         (run.path / "spec.json").write_text(json.dumps(body | {"created": created}))
@@ -159,7 +162,7 @@ def test_a_date_that_no_calendar_has_is_no_crash(runs, run):
         assert len(runs("list").stdout.splitlines()) == 2
 
 
-def test_no_name_of_a_directory_is_completed_that_a_shell_would_take_for_orders(run, tmp_path):
+def test_no_name_of_a_directory_is_completed_that_a_shell_would_interpret(run, tmp_path):
     for name in ("adam;reboot", "adam$(reboot)", "adam`x`", "adam x", "adam\nx", "adam\x1b[2J"):
         other = tmp_path / name
         other.mkdir()

@@ -21,7 +21,7 @@ from adam_tui.runs.status import Status
 
 SPEC = RunSpec(epochs=3, batch_size=64)
 EPOCH = Epoch(8.0, 938, 1, 0.16786, 0.05169, 0.9838, 4.71, 14599.8)
-TOLD = [
+EVENTS = [
     Started(1.0, 0, "adam-1", SPEC, "cpu (2 threads)", "bfloat16", 62_346, 938, "2.9"),
     Steps(2.0, 469, (2.0, 0.5)),
     EPOCH,
@@ -35,8 +35,8 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def tell(tmp_path, monkeypatch):
-    """Follow a run whose worker, a stand-in, tells some events and exits."""
+def follow_events(tmp_path, monkeypatch):
+    """Follow a run whose worker is a stand-in that writes some events and exits."""
 
     def follow(events, stream, output_format="text", status=0, log="Traceback\nMemoryError: no room\n"):
         run = directory.create(SPEC, tmp_path / "runs")
@@ -62,9 +62,9 @@ def tell(tmp_path, monkeypatch):
     return follow
 
 
-def test_a_pipe_gets_one_plain_line_an_epoch(tell):
+def test_a_pipe_gets_one_plain_line_an_epoch(follow_events):
     stream = io.StringIO()
-    assert tell(TOLD, stream) == 0
+    assert follow_events(EVENTS, stream) == 0
     lines = stream.getvalue().splitlines()
     assert len(lines) == 3
     assert "starts on cpu (2 threads) in bfloat16" in lines[0]
@@ -73,9 +73,9 @@ def test_a_pipe_gets_one_plain_line_an_epoch(tell):
     assert "\x1b" not in stream.getvalue()
 
 
-def test_a_terminal_gets_a_bar_below_the_same_lines_and_its_cursor_back(tell):
+def test_a_terminal_gets_a_bar_below_the_same_lines_and_its_cursor_back(follow_events):
     stream = Terminal()
-    assert tell(TOLD, stream) == 0
+    assert follow_events(EVENTS, stream) == 0
     text = stream.getvalue()
     bar = next(part for part in re.split(r"\r|\n", text) if "16%" in part)
     assert "epoch 1/3  loss 0.5000  30,016 img/s  0:05 left" in bar  # 469 of 2,814 steps in one second
@@ -84,51 +84,51 @@ def test_a_terminal_gets_a_bar_below_the_same_lines_and_its_cursor_back(tell):
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
 
 
-def test_a_failed_run_says_why_and_fails(tell, capsys):
-    assert tell([*TOLD[:2], Ended(9.0, 5, "failed", "diverged at step 5")], io.StringIO()) == 1
+def test_a_failed_run_prints_the_reason_and_fails(follow_events, capsys):
+    assert follow_events([*EVENTS[:2], Ended(9.0, 5, "failed", "diverged at step 5")], io.StringIO()) == 1
     assert "failed: diverged at step 5" in capsys.readouterr().err
 
 
-def test_a_worker_that_is_gone_without_a_word_fails_with_the_end_of_its_log(tell, capsys):
-    assert tell(TOLD[:2], io.StringIO()) == 1
+def test_a_worker_that_ends_without_a_report_fails_with_the_end_of_its_log(follow_events, capsys):
+    assert follow_events(EVENTS[:2], io.StringIO()) == 1
     assert "MemoryError: no room" in capsys.readouterr().err
 
 
-def test_a_worker_that_was_killed_fails_with_the_signal_and_a_word_on_who_may_have_sent_it(tell, capsys):
-    assert tell(TOLD[:2], io.StringIO(), status=-9, log="") == 1
-    said = capsys.readouterr().err
-    assert "gone without a word (by signal 9)" in said
-    assert "killed from outside, or by the system for want of memory" in said
+def test_a_worker_that_was_killed_fails_with_the_signal_and_its_likely_sender(follow_events, capsys):
+    assert follow_events(EVENTS[:2], io.StringIO(), status=-9, log="") == 1
+    message = capsys.readouterr().err
+    assert "ended without a report (by signal 9)" in message
+    assert "killed from outside, or by the system for want of memory" in message
 
 
-def test_where_no_order_can_be_written_ctrl_c_reaches_the_worker_by_signal(told):
+def test_where_no_command_can_be_written_ctrl_c_reaches_the_worker_by_signal(make_run):
     def read_only(*arguments, **options):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    run, signalled = told(TOLD[:2], "running"), []
+    run, signalled = make_run(EVENTS[:2], "running"), []
     run.command = read_only
     worker = type("Worker", (), {"terminate": lambda self: signalled.append("SIGTERM")})()
-    with cli_follow._interrupts(run, worker) as asked:
+    with cli_follow.stop_on_interrupt(run, worker) as asked:
         signal.raise_signal(signal.SIGINT)
     assert asked == [signal.SIGINT]
     assert signalled == ["SIGTERM"]
 
 
-def test_trouble_is_said_once_and_stays_above_the_bar(told, capsys):
-    run = told(TOLD[:2], "running", reason="No space left on device: metrics.jsonl waits to be written")
+def test_a_problem_is_shown_once_and_stays_above_the_bar(make_run, capsys):
+    run = make_run(EVENTS[:2], "running", reason="No space left on device: metrics.jsonl waits to be written")
     for stream in (io.StringIO(), Terminal()):
-        teller = cli_follow._teller(run, "text", stream)
+        reporter = cli_follow.make_reporter(run, "text", stream)
         for _ in range(3):
-            teller.wait([])
-        said = f"{run.id} running: No space left on device: metrics.jsonl waits to be written\n"
-        assert capsys.readouterr().err == said
+            reporter.idle([])
+        message = f"{run.id} running: No space left on device: metrics.jsonl waits to be written\n"
+        assert capsys.readouterr().err == message
 
 
-def test_the_bar_tells_the_same_pace_and_time_left_when_the_clock_is_set_by_a_day(tell):
+def test_the_bar_shows_the_same_pace_and_time_left_when_the_clock_is_set_by_a_day(follow_events):
     for jump in (86_400.0, -86_400.0):
         stream = Terminal()
         steps = [Steps(1.0 + t + (jump if t > 5 else 0.0), 100 * t, (0.5,) * 100) for t in range(1, 11)]
-        tell([TOLD[0], *steps, TOLD[-1]], stream)
+        follow_events([EVENTS[0], *steps, EVENTS[-1]], stream)
         bars = re.findall(r"epoch 2/3  loss 0.5000 +([\d,]+) img/s +([\d:]+) left", stream.getvalue())
         assert bars[-1] == ("6,400", "0:18")  # 1,814 steps at 100 a second
 
@@ -161,14 +161,14 @@ def test_json_lines_are_the_very_lines_of_a_real_run_and_ctrl_c_stops_it_with_a_
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_second_ctrl_c_kills(tell, capsys):
-    assert tell(TOLD[:2], CtrlC(2), "jsonl") == 1
+def test_a_second_ctrl_c_kills(follow_events, capsys):
+    assert follow_events(EVENTS[:2], CtrlC(2), "jsonl") == 1
     assert "killed" in capsys.readouterr().err
 
 
 @pytest.fixture
-def told(tmp_path):
-    """A run that a process told some events of."""
+def make_run(tmp_path):
+    """A run with these events and this status."""
 
     def make(events, state="finished", **values):
         run = directory.create(SPEC, tmp_path / "runs")
@@ -179,10 +179,10 @@ def told(tmp_path):
     return make
 
 
-def test_a_run_of_somebody_elses_is_told_from_its_beginning_to_its_end(told, capsys):
+def test_a_run_of_another_process_is_printed_from_its_beginning_to_its_end(make_run, capsys):
     stopped = [Started(1.0, 0, "x", SPEC, "cpu", "float32", 1, 938, "2"), Ended(2.0, 5, "stopped", "asked to stop")]
     stream = io.StringIO()
-    run = told([*stopped, *TOLD])
+    run = make_run([*stopped, *EVENTS])
     assert cli_follow.watch(run, "jsonl", stream) == 0
     assert stream.getvalue() == (run.path / "metrics.jsonl").read_text()
     stream = io.StringIO()
@@ -194,8 +194,8 @@ def test_a_run_of_somebody_elses_is_told_from_its_beginning_to_its_end(told, cap
     assert capsys.readouterr().err == ""
 
 
-def test_watching_goes_on_until_the_run_ends_or_is_lost(told, capsys):
-    run = told(TOLD[:2], "running")
+def test_watching_goes_on_until_the_run_ends_or_is_lost(make_run, capsys):
+    run = make_run(EVENTS[:2], "running")
 
     def go_on():
         with open(run.path / "metrics.jsonl", "a") as file:
@@ -208,40 +208,40 @@ def test_watching_goes_on_until_the_run_ends_or_is_lost(told, capsys):
     assert cli_follow.watch(run, "text", stream) == 1
     later.join()
     assert cli_follow.epoch_line(EPOCH, 3) in stream.getvalue()
-    assert "gone without a word" in capsys.readouterr().err
+    assert "ended without a report" in capsys.readouterr().err
 
 
-def test_ctrl_c_only_looks_away(told, capsys):
-    run = told(TOLD[:2], "running")
+def test_ctrl_c_ends_the_watching_only(make_run, capsys):
+    run = make_run(EVENTS[:2], "running")
     assert cli_follow.watch(run, "jsonl", CtrlC(1)) == 130
-    assert f"{run.id} goes on" in capsys.readouterr().err
+    assert f"{run.id} continues without being watched" in capsys.readouterr().err
     assert not (run.path / "control.jsonl").exists()
 
 
 @pytest.mark.parametrize(
-    ("state", "reason", "said"),
+    ("state", "reason", "message"),
     [
         ("queued", "waits for adam-1 on cpu", "queued: waits for adam-1 on cpu (--no-queue starts a run at once)\n"),
         ("starting", "downloading KMNIST: a.gz, 1.0 of 9.0 MB", "starting: downloading KMNIST: a.gz, 1.0 of 9.0 MB\n"),
     ],
 )
-def test_what_a_run_waits_for_is_said_once_and_on_a_terminal_as_it_goes(told, capsys, state, reason, said):
-    run = told([], state, reason=reason)
+def test_the_reason_for_waiting_is_printed_once_and_updated_on_a_terminal(make_run, capsys, state, reason, message):
+    run = make_run([], state, reason=reason)
     for stream in (io.StringIO(), Terminal()):
-        teller = cli_follow._teller(run, "text", stream)
+        reporter = cli_follow.make_reporter(run, "text", stream)
         for _ in range(3):
-            teller.wait([])
-        teller.close()
+            reporter.idle([])
+        reporter.close()
         if stream.isatty():
             assert stream.getvalue().count(reason) == 1
             assert stream.getvalue().endswith("\r\x1b[2K\x1b[?25h")
         else:
             assert stream.getvalue() == ""
-            assert capsys.readouterr().err == f"{run.id} {said}"
+            assert capsys.readouterr().err == f"{run.id} {message}"
 
 
-def test_a_page_about_a_run_says_what_it_died_of_and_how_to_go_on(told):
-    run = told(TOLD[:3], "failed", reason="no room", step=700, epoch=1)
+def test_the_page_of_a_failed_run_shows_the_error_and_how_to_resume(make_run):
+    run = make_run(EVENTS[:3], "failed", reason="no room", step=700, epoch=1)
     (run.path / "worker.log").write_text("older\nTraceback (most recent call last):\n  File x\nMemoryError: no room\n")
     run.checkpoint.touch()
     lines = report.describe(run).splitlines()
@@ -255,8 +255,8 @@ def test_a_page_about_a_run_says_what_it_died_of_and_how_to_go_on(told):
         "  MemoryError: no room",
         f"continue it: adam-tui runs resume {run.id}",
     ]
-    run = told(
-        TOLD[:3], "running", cpu_percent=49.7, memory_bytes=800 << 20, gpu_percent=87.0, gpu_memory_bytes=5 << 30
+    run = make_run(
+        EVENTS[:3], "running", cpu_percent=49.7, memory_bytes=800 << 20, gpu_percent=87.0, gpu_memory_bytes=5 << 30
     )
     page = report.describe(run)
     assert "CPU 50%, memory 800 MiB, GPU 87%, GPU memory 5,120 MiB" in page

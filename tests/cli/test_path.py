@@ -35,7 +35,7 @@ class TestPath:
             for name in ("x", "y", "loss"):
                 assert repr(float(row[name])) == row[name]
 
-    def test_csv_is_what_it_writes_when_not_told(self):
+    def test_csv_is_the_default_format(self):
         assert run("path", "--steps", "3").output == run("path", "--steps", "3", "--format", "csv").output
 
     def test_lanes_follow_one_another_by_their_labels(self):
@@ -44,7 +44,7 @@ class TestPath:
             [lane, str(step)] for lane in ("sgd", "adam", "sgd-2") for step in range(3)
         ]
 
-    def test_a_diverged_lane_ends_where_it_left(self):
+    def test_a_diverged_lane_ends_at_its_last_point(self):
         output = run("path", "--lane", "sgd:lr=1.1", "--start", "1,0").output
         assert len(output.splitlines()) == 1 + 41
 

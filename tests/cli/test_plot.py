@@ -11,7 +11,7 @@ from adam_tui.engine.surfaces import SURFACES
 
 
 class TestPlot:
-    def test_a_picture_has_the_size_asked_for_and_no_colour_in_a_pipe(self):
+    def test_a_picture_has_the_requested_size_and_no_colour_in_a_pipe(self):
         done = program("plot", "--size", "60x20")
         assert (done.returncode, done.stderr) == (0, "")
         assert "\x1b" not in done.stdout
@@ -29,12 +29,12 @@ class TestPlot:
         lines = program("plot").stdout.splitlines()
         assert (len(lines), {len(line) for line in lines}) == (32, {100})
 
-    def test_it_fits_the_terminal_less_the_line_of_the_prompt(self):
+    def test_it_fits_the_terminal_without_the_line_of_the_prompt(self):
         lines = run("plot", COLUMNS="70", LINES="25").output.splitlines()
         assert (len(lines), {len(line) for line in lines}) == (24, {70})
 
     @pytest.mark.parametrize("size", [("1", "1"), ("9999", "9999")])
-    def test_a_terminal_of_any_size_will_do(self, size):
+    def test_it_fits_a_terminal_of_any_size(self, size):
         result = run("plot", COLUMNS=size[0], LINES=size[1])
         assert result.exit_code == 0
         assert result.output

@@ -1,4 +1,4 @@
-"""`adam-tui train` and `adam-tui runs`: runs are started, looked at, steered and kept without the app."""
+"""`adam-tui train` and `adam-tui runs`: runs are started, shown, steered and kept without the app."""
 
 import csv
 import io
@@ -21,10 +21,10 @@ from adam_tui.runs.recipes import make_spec
 
 
 class TestTrain:
-    def test_a_short_training_tells_its_events_as_json_lines(self, tmp_path):
-        asked = ("--optimizer", "adam:beta1=0.95", "--lr", "1e-3", "--batch-size", "128", "--epochs", "1")
+    def test_a_short_training_prints_its_events_as_json_lines(self, tmp_path):
+        flags = ("--optimizer", "adam:beta1=0.95", "--lr", "1e-3", "--batch-size", "128", "--epochs", "1")
         rest = ("--limit", "256", "--seed", "3", "--device", "cpu", "--format", "jsonl", "--runs", str(tmp_path))
-        done = program("train", *asked, *rest)
+        done = program("train", *flags, *rest)
         assert (done.returncode, done.stderr) == (0, "")
         events = [json.loads(line) for line in done.stdout.splitlines()]
         assert [events[0]["event"], events[-1]["event"]] == ["start", "end"]
@@ -54,11 +54,11 @@ class TestRuns:
         made.write_status(Status("finished", 1, "host", 0.0, 1407, 3, "3 epochs done"))
         return made
 
-    def test_none_yet_is_said(self, tmp_path):
+    def test_without_runs_it_prints_that_there_are_none(self, tmp_path):
         assert run("runs", "--runs", str(tmp_path)).output == "no runs yet\n"
         assert run("runs", "--runs", str(tmp_path / "missing")).output == "no runs yet\n"
 
-    def test_the_list_is_what_comes_without_a_word_and_wherever_the_directory_is_named(self, made, tmp_path):
+    def test_runs_alone_lists_them_wherever_the_directory_is_named(self, made, tmp_path):
         where = ("--runs", str(tmp_path))
         lists = [
             run("runs", ADAM_TUI_RUNS=str(tmp_path)),
@@ -86,8 +86,8 @@ class TestRuns:
         assert run("runs", "rm", made.id, "--runs", str(tmp_path)).output == f"{made.id} is deleted\n"
         assert not made.path.exists()
 
-    def test_a_running_one_is_asked_to_stop_and_not_deleted(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(runs, "PATIENCE", 0.1)
+    def test_a_running_run_is_asked_to_stop_and_not_deleted(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(runs, "ANSWER_SECONDS", 0.1)
         made = create(make_spec("adam", {}), tmp_path)  # just made: its process is still to come
         result = run("runs", "rm", made.id, "--runs", str(tmp_path))
         assert result.exit_code == 2
@@ -98,35 +98,35 @@ class TestRuns:
         [order] = (Run(made.path).path / "control.jsonl").read_text().splitlines()
         assert json.loads(order)["command"] == "stop"
 
-    def test_each_order_is_written_where_the_process_reads_it(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(runs, "PATIENCE", 0.1)
+    def test_each_command_is_written_where_the_process_reads_it(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(runs, "ANSWER_SECONDS", 0.1)
         made = create(make_spec("adam", {}), tmp_path)
         where = ("--runs", str(tmp_path))
         for words in (("pause",), ("set", "lr=1e-3,beta1=0.5"), ("stop", "--now"), ("stop",)):
             result = run("runs", words[0], made.id, *words[1:], *where)
             assert (result.exit_code, result.stderr) == (0, "")
         made.write_status(Status("paused", os.getpid(), socket.gethostname(), time.time()))
-        assert run("runs", "resume", made.id, *where).output.startswith(f"{made.id} was asked to go on")
+        assert run("runs", "resume", made.id, *where).output.startswith(f"{made.id} was asked to resume")
         orders = [json.loads(line) for line in (made.path / "control.jsonl").read_text().splitlines()]
         assert [order["command"] for order in orders] == ["pause", "set", "set", "kill", "stop", "resume"]
         assert [(order["name"], order["value"]) for order in orders[1:3]] == [("lr", 1e-3), ("beta1", 0.5)]
 
     @pytest.mark.parametrize(
-        ("words", "said"),
+        ("words", "message"),
         [
             (("set", "lr=-1"), "lr must be"),
             (("set", "rho=1"), "adam has no 'rho'"),
             (("resume",), "is starting already"),
         ],
     )
-    def test_what_cannot_be_ordered_is_refused_before_it_is_written(self, tmp_path, words, said):
+    def test_an_impossible_command_is_refused_before_it_is_written(self, tmp_path, words, message):
         made = create(make_spec("adam", {}), tmp_path)
         result = run("runs", words[0], made.id, *words[1:], "--runs", str(tmp_path))
         assert result.exit_code == 2
-        assert said in result.stderr
+        assert message in result.stderr
         assert not (made.path / "control.jsonl").exists()
 
-    def test_a_run_that_has_ended_takes_no_orders_and_one_that_is_finished_is_not_resumed(self, made, tmp_path):
+    def test_a_run_that_has_ended_takes_no_commands_and_a_finished_run_is_not_resumed(self, made, tmp_path):
         for words in (("pause",), ("set", "lr=1"), ("stop", "--now")):
             result = run("runs", words[0], made.id, *words[1:], "--runs", str(tmp_path))
             assert (result.exit_code, result.stderr) == (2, f"adam-tui: {made.id} is not running: it is finished\n")
@@ -145,7 +145,7 @@ class TestRuns:
 
 
 def until(condition, patience=60.0):
-    """Wait for something that another process does."""
+    """Wait for a change that another process makes; the value of the condition."""
     deadline = time.time() + patience
     while not (found := condition()) and time.time() < deadline:
         time.sleep(0.05)
@@ -154,9 +154,9 @@ def until(condition, patience=60.0):
 
 def test_a_run_under_nohup_outlives_a_hangup_ends_on_sigterm_and_is_resumed_watched_and_exported(tmp_path):
     where = ("--runs", str(tmp_path))
-    asked = ("--limit", "640", "--epochs", "100000", "--device", "cpu", "--format", "jsonl")
+    flags = ("--limit", "640", "--epochs", "100000", "--device", "cpu", "--format", "jsonl")
     with open(tmp_path / "out", "w") as out:
-        command = ["nohup", sys.executable, "-m", "adam_tui", "train", *asked, *where]
+        command = ["nohup", sys.executable, "-m", "adam_tui", "train", *flags, *where]
         training = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True, env=PLAIN)
     try:
         [made] = until(lambda: list_runs(tmp_path))
@@ -165,7 +165,7 @@ def test_a_run_under_nohup_outlives_a_hangup_ends_on_sigterm_and_is_resumed_watc
         os.kill(made.status().pid, signal.SIGHUP)
         seen = made.status().step
         assert until(lambda: made.status().step > seen)
-        training.terminate()  # as Slurm does; the command tells its worker
+        training.terminate()  # as Slurm does; the command passes it on to its worker
         assert training.wait(60) == 0
         assert f"{made.id} stopped: SIGTERM" in training.stderr.read()
         assert made.checkpoint.exists()
@@ -174,7 +174,7 @@ def test_a_run_under_nohup_outlives_a_hangup_ends_on_sigterm_and_is_resumed_watc
 
         done = program("runs", "resume", made.id, *where)
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith(f"{made.id} goes on in the background, process {made.status().pid}")
+        assert done.stdout.startswith(f"{made.id} continues in the background, process {made.status().pid}")
         watching = subprocess.Popen(
             [sys.executable, "-m", "adam_tui", "runs", "attach", made.id, *where],
             stdin=subprocess.DEVNULL,
@@ -212,5 +212,5 @@ def test_attach_on_a_terminal_opens_the_app_with_that_run_selected(tmp_path):
         terminal.press("q")
         assert terminal.wait() == 0
     with Terminal((*COMMAND, "runs", "attach", older.id, "--format", "text", "--runs", str(tmp_path))) as terminal:
-        terminal.until("gone without a word")  # no process ever told its end
+        terminal.until("ended without a report")  # no process wrote its end
         assert terminal.wait() == 1

@@ -1,4 +1,4 @@
-"""The app in a browser: what is said before, and a real server that only its own page can use."""
+"""The app in a browser: the warnings, and a real server that only its own page can use."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from click.testing import CliRunner
 
-from adam_tui.cli import serve as cli_serve
+from adam_tui.cli import web_server
 from adam_tui.cli.app import main
 
 PATIENCE = 30.0
@@ -22,9 +22,9 @@ PATIENCE = 30.0
 
 @pytest.fixture
 def served(monkeypatch):
-    """What would be served, in place of a server."""
+    """The calls that would start a server."""
     calls = []
-    monkeypatch.setattr(cli_serve, "serve", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(web_server, "serve", lambda *arguments: calls.append(arguments))
     return calls
 
 
@@ -48,21 +48,21 @@ def test_a_function_cannot_run_a_command(served):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_listening_to_others_is_warned_of(served, host):
+def test_listening_to_others_prints_a_warning(served, host):
     result = serve("--host", host)
     assert result.exit_code == 0
-    assert result.stderr.startswith("adam-tui: warning: whoever reaches")
+    assert result.stderr.startswith("adam-tui: warning: everyone who reaches")
     assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
-def test_listening_to_this_machine_is_not(served, host):
+def test_listening_to_this_machine_prints_none(served, host):
     assert serve("--host", host).stderr == ""
 
 
-def test_without_the_package_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "adam_tui.cli.serve", None)
-    monkeypatch.delattr("adam_tui.cli.serve")
+def test_without_the_package_it_names_the_command_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "adam_tui.cli.web_server", None)
+    monkeypatch.delattr("adam_tui.cli.web_server")
     result = serve()
     assert result.exit_code == 2
     assert "pip install 'adam-tui[serve]'" in result.stderr
@@ -73,9 +73,9 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
     ("host", "port", "expected"),
     [("127.0.0.1", 8000, "http://127.0.0.1:8000"), ("::1", 9, "http://[::1]:9")],
 )
-def test_the_address_is_what_one_types(host, port, expected):
-    assert cli_serve.address(host, port) == expected
-    assert cli_serve.address("0.0.0.0", 80) == f"http://{socket.gethostname()}:80"
+def test_the_address_is_a_url(host, port, expected):
+    assert web_server.page_address(host, port) == expected
+    assert web_server.page_address("0.0.0.0", 80) == f"http://{socket.gethostname()}:80"
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def server(tmp_path):
     process.stdout.close()
 
 
-async def test_its_page_shows_the_app_and_another_sites_page_is_turned_away(server):
+async def test_its_page_shows_the_app_and_the_page_of_another_site_is_refused(server):
     async with aiohttp.ClientSession() as session:
         end = time.monotonic() + PATIENCE
         while True:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adam_tui.cli import app
+from adam_tui.cli import playground
+from adam_tui.cli.app import main
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import (
     DEFAULT_STEPS,
@@ -76,15 +77,15 @@ scenarios = st.builds(
 @settings(deadline=None)
 @given(scenarios)
 def test_the_command_line_of_a_scenario_restores_it(scenario):
-    assert read_flags(app.path, scenario.to_flags()) == scenario
-    assert read_flags(app.main, scenario.to_flags()) == scenario
+    assert read_flags(playground.path, scenario.to_flags()) == scenario
+    assert read_flags(main, scenario.to_flags()) == scenario
 
 
 def read_flags(command, flags):
     """What the program's own option parser makes of them."""
     parameters = command.make_context("adam-tui", list(flags)).params
-    names = {option.name for option in app.scenario_options(lambda: None).__click_params__}
-    return app.scenario_of(**{name: value for name, value in parameters.items() if name in names})
+    names = {option.name for option in playground.scenario_options(lambda: None).__click_params__}
+    return playground.build_scenario(**{name: value for name, value in parameters.items() if name in names})
 
 
 @settings(deadline=None)
@@ -99,13 +100,13 @@ def test_a_scenario_can_be_a_key(scenario):
 
 
 def test_no_flags_and_an_empty_object_are_the_default_scenario():
-    assert read_flags(app.path, []) == Scenario() == Scenario.from_json({})
+    assert read_flags(playground.path, []) == Scenario() == Scenario.from_json({})
     assert Scenario().to_flags() == ["--surface", "bowl", "--lane", "adam:lr=0.1"]
     assert Scenario().steps == DEFAULT_STEPS
 
 
 def test_without_a_lane_adam_runs_at_the_rate_that_suits_the_surface():
-    [lane] = read_flags(app.path, ["--surface", "rosenbrock"]).lanes
+    [lane] = read_flags(playground.path, ["--surface", "rosenbrock"]).lanes
     assert lane == suggested_lane("adam", SURFACES["rosenbrock"]) != Scenario().lanes[0]
 
 

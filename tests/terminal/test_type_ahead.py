@@ -71,7 +71,7 @@ async def test_modes_and_windows_are_opened_and_closed_in_the_order_of_the_keys(
         assert app.screen.state.preset is not None
         learn = app._screens["learn"]
         assert isinstance(learn, LearnScreen)
-        assert learn._at == 1
+        assert learn.state.at == 1
 
 
 async def test_a_key_that_is_held_down_closes_one_window_and_no_mode(app, made_run, tmp_path):

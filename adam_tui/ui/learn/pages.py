@@ -1,20 +1,19 @@
-"""The pages of Learn: what each says, which scenarios it offers to try, and what is filled in from the engine.
+"""The pages of Learn: reads the Markdown files in the folder `pages`, and fills in data from the engine.
 
-A page is one Markdown file in the folder `pages`; the files' names, sorted, are the order. Ahead of the text stand
-lines of `key: value`, then a line `---`:
+The sorted names of the files are the order of the pages. A file begins with lines of `key: value` and a line `---`:
 
     title: AdaGrad
     section: Optimizers
-    optimizer: adagrad            its rule, knobs and paper take the places of {rule}, {knobs} and {paper}
-    try: adagrad-slows            a scenario of the gallery
-    try: Twice as far | What is seen. | --surface bowl --lane adagrad:lr=0.2      or the page's own
-    train: Yourself | What to do.  what comes after them, in the training mode
+    optimizer: adagrad            its rule, knobs and paper replace {rule}, {knobs} and {paper}
+    try: adagrad-slows            a preset
+    try: Twice as far | A sentence. | --surface bowl --lane adagrad:lr=0.2      or a scenario of the page
+    train: Train it | A sentence.  the stop after them, in the training mode
 
-A number in the text that the engine can compute is marked, `0.25<!--=name-->`, and recomputed by the test of the
-pages; one that is quoted from a paper names it, `0.95<!--@Brown 2020-->`. The marks are taken out here. A key is not
-written but asked for by its action, `{key:play}`, and filled in here as it is set.
+A number in the text that the engine can compute has a mark, `0.25<!--=name-->`, and a test computes it again; a number
+from a paper names the paper, `0.95<!--@Brown 2020-->`. This module removes the marks. A key is given by its action,
+`{key:play}`, and replaced by the key as the settings have it.
 
-No widgets here, and nothing is read before `pages()` is called.
+This module has no widgets, and reads no file before `pages()` is called.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from adam_tui.ui.keymap import all_key_names
 
 FOLDER = "pages"
 TOUR = "tour"  # the page whose scenarios are the guided tour
-# What a code block may hold: an 80-column terminal less margins and scroll bar.
+# Columns of a code block: a terminal of 80 columns less margins and scroll bar.
 WIDEST = 74
 MARK = re.compile(r"<!--[=@][^>]*-->")
 KEY = re.compile(r"\{key:(\w+)\}")
@@ -49,9 +48,9 @@ _ORDER = re.compile(r"^\d+-")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page. `name` is the file's without its number, `text` is Markdown without the title.
+    """One page. `name` is the file's name without its number, `text` is Markdown without the title.
 
-    `tries` are scenarios for the playground; after the last of them `finale` is to be tried in the training mode.
+    `tries` are scenarios for the playground; `finale` is the stop after them, in the training mode.
     """
 
     name: str
@@ -63,12 +62,12 @@ class Page:
 
     @property
     def stops(self) -> tuple[Preset | Finale, ...]:
-        """All that can be tried, in order."""
+        """The scenarios and the finale, in order."""
         return (*self.tries, self.finale) if self.finale else self.tries
 
 
 def pages(keys: Mapping[str, str] = MappingProxyType({})) -> tuple[Page, ...]:
-    """All pages in their order, read once; `keys` are those that a person set, by action."""
+    """All pages in their order, read once. `keys` are the keys that the settings changed, by action."""
     return _read(tuple(sorted(keys.items())))
 
 
@@ -79,22 +78,22 @@ def _read(keys: tuple[tuple[str, str], ...]) -> tuple[Page, ...]:
 
 
 def sources() -> dict[str, str]:
-    """Every page's file as it is written, by the page's name, in the order of the pages."""
-    found = sorted((each for each in (files(__package__) / FOLDER).iterdir()), key=lambda each: each.name)
+    """The text of every page's file, by the page's name, in the order of the pages."""
+    entries = sorted((each for each in (files(__package__) / FOLDER).iterdir()), key=lambda each: each.name)
     return {
         _ORDER.sub("", each.name.removesuffix(".md")): each.read_text(encoding="utf-8")
-        for each in found
+        for each in entries
         if each.name.endswith(".md")
     }
 
 
 def read_page(name: str, source: str, keys: Mapping[str, str]) -> Page:
-    """The page that a file describes, with the keys' names by action; ValueError with one line when it cannot be."""
+    """Parse a page's file. `keys` are the names of the keys by action. Raises ValueError with one line."""
     head, rule, text = MARK.sub("", source).partition("\n---\n")
     if not rule:
         raise ValueError(f"page {name}: no line --- after the title")
-    if nameless := [action for action in KEY.findall(source) if action not in keys]:
-        raise ValueError(f"page {name}: no action is called {nameless[0]}")
+    if unknown_actions := [action for action in KEY.findall(source) if action not in keys]:
+        raise ValueError(f"page {name}: no action is called {unknown_actions[0]}")
     head = KEY.sub(lambda mark: keys[mark[1]], head)
     text = KEY.sub(lambda mark: f"**{_PUNCTUATION.sub(_ESCAPED, keys[mark[1]])}**", text)
     fields: dict[str, list[str]] = {}
@@ -104,16 +103,16 @@ def read_page(name: str, source: str, keys: Mapping[str, str]) -> Page:
     if unknown := set(fields) - {"title", "section", "optimizer", "try", "train"}:
         raise ValueError(f"page {name}: what is {', '.join(sorted(unknown))}?")
     title = fields["title"][0]
-    tries = tuple(_exhibit(name, title, n, line) for n, line in enumerate(fields.get("try", ()), 1))
+    tries = tuple(_preset(name, title, n, line) for n, line in enumerate(fields.get("try", ()), 1))
     text = text.strip()
     if "optimizer" in fields:
-        text = _filled(text, fields["optimizer"][0])
+        text = _fill_in(text, fields["optimizer"][0])
     finale = Finale(*(part.strip() for part in fields["train"][0].split("|"))) if "train" in fields else None
     return Page(name, title, fields["section"][0], text, tries, finale)
 
 
-def _exhibit(page: str, title: str, number: int, line: str) -> Preset:
-    """A scenario of the gallery by its name, or the page's own: title | sentence | flags."""
+def _preset(page: str, title: str, number: int, line: str) -> Preset:
+    """A preset by its name, or one that the page defines: title | sentence | flags."""
     parts = [part.strip() for part in line.split("|")]
     if len(parts) == 1:
         return PRESETS[line]
@@ -122,14 +121,14 @@ def _exhibit(page: str, title: str, number: int, line: str) -> Preset:
 
 
 class _Flags(argparse.ArgumentParser):
-    """Raises where argparse would write to stderr and exit."""
+    """A parser that raises ValueError instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
         raise ValueError(message)
 
 
 def scenario_of(flags: str) -> Scenario:
-    """The scenario that the flags of the command line describe; ValueError with one line when they are none."""
+    """The scenario that flags of the command line describe. Raises ValueError with one line."""
     parser = _Flags(add_help=False, allow_abbrev=False)
     parser.add_argument("--surface", default=DEFAULT_SURFACE)
     parser.add_argument("--function")
@@ -142,22 +141,22 @@ def scenario_of(flags: str) -> Scenario:
     return Scenario(**given | {"lanes": tuple(given["lanes"])})
 
 
-def _filled(text: str, name: str) -> str:
-    """The text with the optimizer's own data in it, so that no page can drift from the engine."""
+def _fill_in(text: str, name: str) -> str:
+    """Fill in the optimizer's rule, knobs and paper from the engine, so that a page cannot contradict it."""
     if name in OPTIMIZERS:
         rule = OPTIMIZERS[name]
-        filling = {"{rule}": _fence(rule.rule), "{knobs}": _table(rule.knobs), "{paper}": f"- {rule.paper}"}
+        replacements = {"{rule}": _fence(rule.rule), "{knobs}": _table(rule.knobs), "{paper}": f"- {rule.paper}"}
     else:
-        from adam_tui.runs.recipes import TRAINING_OPTIMIZERS  # Muon, which only training has
+        from adam_tui.runs.recipes import TRAINING_OPTIMIZERS  # Muon is an optimizer of training only
 
-        filling = {"{knobs}": _table(TRAINING_OPTIMIZERS[name].knobs)}
-    for place, words in filling.items():
-        text = text.replace(place, words)
+        replacements = {"{knobs}": _table(TRAINING_OPTIMIZERS[name].knobs)}
+    for mark, value in replacements.items():
+        text = text.replace(mark, value)
     return text
 
 
 def _fence(lines: Iterable[str]) -> str:
-    """A code block; what does not fit goes on in the next line, at a gap between two formulas."""
+    """A code block. A line that is too long is broken at a gap between two formulas."""
     fitting: list[str] = []
     for line in lines:
         while len(line) > WIDEST and (gap := line.rfind("   ", 0, WIDEST)) > 0:
@@ -168,14 +167,14 @@ def _fence(lines: Iterable[str]) -> str:
 
 
 def _table(knobs: Iterable[Knob]) -> str:
-    """A row a knob: its name in torch.optim, its symbol, its default and what it does."""
+    """A table with a row for each knob: its name in torch.optim, its symbol, its default and its meaning."""
     rows = [f"| {knob.name} | {knob.symbol or '–'} | {knob.format(knob.default)} | {knob.meaning} |" for knob in knobs]
     return "\n".join(("| knob | symbol | default | what it does |", "|:--|:--|--:|:--|", *rows))
 
 
 def sections(all_pages: Iterable[Page]) -> Mapping[str, tuple[Page, ...]]:
     """The pages by their section, both in order."""
-    found: dict[str, tuple[Page, ...]] = {}
+    grouped: dict[str, tuple[Page, ...]] = {}
     for page in all_pages:
-        found[page.section] = (*found.get(page.section, ()), page)
-    return found
+        grouped[page.section] = (*grouped.get(page.section, ()), page)
+    return grouped

@@ -1,60 +1,64 @@
-"""The screen of Learn: one page in a comfortable column, the contents beside it where there is room."""
+"""The screen of Learn: one page in a narrow column, and the contents beside it where there is room."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
-from textual import on
+from textual import on, work
 from textual.containers import Center, Horizontal, VerticalScroll
-from textual.content import Content
 from textual.events import Resize
+from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Markdown, Static
 
+from adam_tui.ui import effects as shared
 from adam_tui.ui.actions import FooterKey
-from adam_tui.ui.dialogs import Pick
+from adam_tui.ui.learn import view
 from adam_tui.ui.learn.actions import ACTIONS, footer
-from adam_tui.ui.learn.pages import TOUR, Page, pages, sections
+from adam_tui.ui.learn.effects import Effect, OpenPresets, ScrollBy, ScrollTo
+from adam_tui.ui.learn.events import Event, EventContext, FollowLink, OpenPage, PresetsShown
+from adam_tui.ui.learn.pages import Page, pages
+from adam_tui.ui.learn.state import LearnState
 from adam_tui.ui.learn.table import PageMarkdown
+from adam_tui.ui.learn.update import update
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.widgets.tabs_line import TabsLine
 
-# From this width on the contents stand beside the page.
-WITH_CONTENTS = 110
+WITH_CONTENTS = 110  # columns from which on the contents stand beside the page
+CONTEXT = 2  # lines of the last screen that stay in sight when the reader scrolls by a screenful
+ABOVE = 8  # rows of the contents that stay in sight above the open page
 
 
-class Leaf(VerticalScroll, can_focus=False):
-    """The page as it scrolls; the keys are the screen's."""
+class PageScroll(VerticalScroll, can_focus=False):
+    """The page as it scrolls. It takes no focus, so the screen receives the keys."""
 
 
-class LearnScreen(ModeScreen[None, Any, Any, Any]):
+class LearnScreen(ModeScreen[LearnState, Event, Effect, EventContext]):
     """Read a page, try its scenarios, come back to the same line."""
 
     MODE = "learn"
     ACTIONS = ACTIONS
     HORIZONTAL_BREAKPOINTS = [(0, "-alone"), (WITH_CONTENTS, "-with-contents")]
 
+    state: reactive[LearnState] = reactive(lambda: LearnState(pages()), init=False, repaint=False)
+
     def __init__(self, keys: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__()
-        self._pages = pages(keys)
-        self._at = 0
-        self._turning = False
-        self._scrolled: dict[str, float] = {}  # how far down each page was left
-        self._tried: dict[str, int] = {}  # how many of a page's scenarios have been opened
+        self.set_reactive(LearnScreen.state, LearnState(pages(keys)))
+        self._laying_out = False
 
     @property
     def page(self) -> Page:
-        """The page that is open."""
-        return self._pages[self._at]
+        """The open page."""
+        return self.state.page
 
     def body(self) -> Iterable[Widget]:
-        """The contents, the page, and the line that says what can be tried."""
+        """The contents, the page, and the line with the next stop to try."""
+        page = PageMarkdown(view.markdown(self.page), id="learn-page", open_links=False)
         yield Horizontal(
             VerticalScroll(Static(id="learn-contents"), id="learn-side"),
-            Leaf(Center(PageMarkdown(_markdown(self.page), id="learn-page", open_links=False)), id="learn-leaf"),
+            PageScroll(Center(page), id="learn-scroll"),
             id="body",
         )
         yield Static(id="learn-line")
@@ -63,212 +67,96 @@ class LearnScreen(ModeScreen[None, Any, Any, Any]):
         """The keys that matter on this page."""
         return footer(len(self.page.stops))
 
-    def on_mount(self) -> None:
-        """Follow the reader."""
-        leaf = self.query_one(Leaf)
-        self.watch(leaf, "scroll_y", self._say)
-        self.watch(leaf, "virtual_size", self._say, init=False)
-        self._dress()
+    # --- events and effects ----------------------------------------------------------------------------------------
 
-    def on_resize(self, event: Resize) -> None:
-        """The end of the page is elsewhere now."""
-        super().on_resize(event)
-        self.call_after_refresh(self._say)
+    def update_state(self, event: Event) -> tuple[LearnState, Sequence[Effect]]:
+        """Return the next state and the effects of an event."""
+        return update(self.state, event)
 
-    # --- what is shown ---------------------------------------------------------------------------------------------
+    def view(self) -> EventContext:
+        """Return the line at the top of the screen, and the lines that a screenful scrolls."""
+        scroll = self.query_one(PageScroll)
+        return EventContext(scroll.scroll_y, max(1, scroll.size.height - CONTEXT))
 
-    def _dress(self) -> None:
-        """Everything around the page."""
-        self.query_one(TabsLine).status = f"{self.page.section}  {self._at + 1}/{len(self._pages)}"
-        self.query_one("#learn-contents", Static).update(_contents(self._pages, self.page), layout=False)
-        row = _contents_row(self._pages, self.page)
-        self.query_one("#learn-side").scroll_to(y=max(0, row - 8), animate=False)
-        self.refresh_footer()
-        self._say()
+    def carry_out(self, effect: Effect) -> None:
+        """Carry out one effect."""
+        match effect:
+            case ScrollBy(lines):
+                self.query_one(PageScroll).scroll_relative(y=lines, animate=False)
+            case ScrollTo(end):
+                scroll = self.query_one(PageScroll)
+                scroll.scroll_end(animate=False) if end else scroll.scroll_home(animate=False)
+            case OpenPresets(presets, stop, finale):
+                self.host.open_presets(presets, stop, finale)
+            case _:
+                shared.carry_out(effect, self)
 
-    def _say(self) -> None:
-        """The line below the page: the next scenario to try, and how much of the page is left."""
-        leaf, line = self.query_one(Leaf), self.query_one("#learn-line", Static)
-        stops, at = self.page.stops, self._next_stop(self.page)
-        parts = [Content(" ")]
-        if stops:
-            count = f" {at + 1} of {len(stops)}" if len(stops) > 1 else ""
-            parts = [
-                Content.from_markup(
-                    " [b $accent]$key[/] [@click=screen.perform('try_it')]Try it$count:[/] [b $foreground]$title[/]",
-                    key=self.key_names["try_it"],
-                    count=count,
-                    title=stops[at].title,
-                )
-            ]
-        left = Content("").join(parts)
-        right = _position(leaf.scroll_y, leaf.max_scroll_y)
-        room = max(1, self.size.width - left.cell_length - len(right) - 1)
-        line.update(Content("").join([left, Content(" " * room), Content(right)]), layout=False)
-
-    def _show(self, at: int) -> None:
-        """Open another page where it was left."""
-        if at == self._at or not 0 <= at < len(self._pages):
-            return
-        leaf = self.query_one(Leaf)
-        self._scrolled[self.page.name] = leaf.scroll_y
-        self._at = at
-        self._dress()  # the answer to the key, at once; the page takes 50 to 100 ms to lay out
-        if not self._turning:
-            self._turning = True
-            self.run_worker(self._turn, group="page")  # type: ignore[arg-type]
-
-    async def _turn(self) -> None:
-        """Lay out the page that was asked for last.
-
-        One after the other and never one broken off: a cancelled update takes the loops of its widgets with it, and
-        the app's own in the end.
-        """
-        leaf, turned = self.query_one(Leaf), None
-        while turned is not self.page:
-            turned = self.page
-            with self.app.batch_update():
-                await self.query_one(Markdown).update(_markdown(turned))
-                leaf.scroll_to(y=0, animate=False)
-        self._turning = False
-        if self._scrolled.get(self.page.name):
-            self.call_after_refresh(leaf.scroll_to, y=self._scrolled[self.page.name], animate=False)
-
-    # --- reading ---------------------------------------------------------------------------------------------------
-
-    def do_scroll_down(self) -> None:
-        """Down."""
-        self.query_one(Leaf).scroll_relative(y=1, animate=False)
-
-    def do_scroll_up(self) -> None:
-        """Up."""
-        self.query_one(Leaf).scroll_relative(y=-1, animate=False)
-
-    def do_screen_down(self) -> None:
-        """A screenful, less two lines that keep the thread."""
-        self.query_one(Leaf).scroll_relative(y=self._screenful, animate=False)
-
-    def do_screen_up(self) -> None:
-        """A screenful back."""
-        self.query_one(Leaf).scroll_relative(y=-self._screenful, animate=False)
-
-    def do_top(self) -> None:
-        """To the title."""
-        self.query_one(Leaf).scroll_home(animate=False)
-
-    def do_bottom(self) -> None:
-        """To the sources."""
-        self.query_one(Leaf).scroll_end(animate=False)
-
-    @property
-    def _screenful(self) -> int:
-        return max(1, self.query_one(Leaf).size.height - 2)
-
-    # --- pages -----------------------------------------------------------------------------------------------------
-
-    def do_next_page(self) -> None:
-        """Right."""
-        self._show(self._at + 1)
-
-    def do_previous_page(self) -> None:
-        """Left."""
-        self._show(self._at - 1)
-
-    def do_contents(self) -> None:
-        """Enter: any page, by its title."""
-        items = [(page.name, page.title, f"{page.section} · {_first_words(page)}") for page in self._pages]
-        self.app.push_screen(Pick("Contents", items, self.page.name), self.action_go)
-
-    def action_go(self, name: str | None) -> None:
-        """Open a page by its name: from the contents, or by a link."""
-        self._show(next((i for i, page in enumerate(self._pages) if page.name == name), self._at))
+    def action_go(self, name: str) -> None:
+        """Open a page by its name, after a click in the contents."""
+        self.dispatch(OpenPage(name, self.view().scroll))
 
     @on(Markdown.LinkClicked)
-    def _link(self, event: Markdown.LinkClicked) -> None:
-        """A page opens; an address goes to the clipboard, because a browser here may be on the other side of SSH."""
-        if event.href.startswith("http"):
-            self.app.copy_to_clipboard(event.href)
-            self.notify(event.href, title="Address copied")
-        else:
-            self.action_go(event.href)
-
-    # --- trying it -------------------------------------------------------------------------------------------------
-
-    def do_try_it(self) -> None:
-        """T: this page's scenarios one after the other."""
-        if self.page.stops:
-            self._try(self.page, self._next_stop(self.page))
-
-    def do_pick_try(self) -> None:
-        """Shift+T: choose."""
-        page = self.page
-        items = [(str(i), each.title, each.sentence) for i, each in enumerate(page.stops)]
-        if items:
-            chosen = str(self._next_stop(page))
-            self.app.push_screen(Pick("Try it", items, chosen), lambda value: self._picked(page, value))
-
-    def _picked(self, page: Page, value: str | None) -> None:
-        if value is not None:
-            self._try(page, int(value))
-
-    def do_tour(self) -> None:
-        """G: from the first stop, or from where it was left."""
-        tour = next(page for page in self._pages if page.name == TOUR)
-        self._try(tour, self._next_stop(tour))
-
-    def _try(self, page: Page, at: int) -> None:
-        """Show a scenario in the playground; the page's others are one key further there."""
-        self._tried[page.name] = at + 1
-        self._say()
-        self.host.open_presets(page.tries, at, page.finale)
-
-    def _next_stop(self, page: Page) -> int:
-        """The one after the last that was seen; after all of them the first."""
-        return self._tried.get(page.name, 0) % len(page.stops) if page.stops else 0
+    def _follow_link(self, event: Markdown.LinkClicked) -> None:
+        self.dispatch(FollowLink(event.href, self.view().scroll))
 
     def on_screen_resume(self) -> None:
-        """Back from the playground: the reader may have gone on there from stop to stop."""
-        presets, stop = self.host.tour
-        for page in self._pages:
-            if page.tries and page.tries == presets:
-                self._tried[page.name] = stop + 1
-                self._say()
+        """Follow the stops that the user tried in the playground meanwhile."""
+        self.dispatch(PresetsShown(*self.host.tour))
 
+    # --- drawing ---------------------------------------------------------------------------------------------------
 
-def _markdown(page: Page) -> str:
-    return f"# {page.title}\n\n{page.text}\n"
+    def on_mount(self) -> None:
+        """Draw everything around the page, and the line below it whenever the page scrolls or grows."""
+        scroll = self.query_one(PageScroll)
+        self.watch(scroll, "scroll_y", self._show_line)
+        self.watch(scroll, "virtual_size", self._show_line, init=False)
+        self._show_surroundings()
 
+    def on_resize(self, event: Resize) -> None:
+        """Draw the line below the page once the layout is known."""
+        super().on_resize(event)
+        self.call_after_refresh(self._show_line)
 
-def _first_words(page: Page) -> str:
-    """The page's first sentence, for the list of pages."""
-    first = next(block for block in page.text.split("\n\n") if block[0] not in "#`|-")
-    return re.sub(r"[*`]", "", " ".join(first.split())).split(". ")[0].rstrip(".:")
+    def watch_state(self, before: LearnState, after: LearnState) -> None:
+        """Draw what the change touches."""
+        if not self.is_mounted:
+            return
+        if before.at != after.at:
+            self._show_surroundings()  # at once; the layout of the page takes 50 to 100 ms
+            if not self._laying_out:
+                self._laying_out = True
+                self._lay_out_page()
+        elif before.tried != after.tried:
+            self._show_line()
 
+    @work(group="page")
+    async def _lay_out_page(self) -> None:
+        """Lay out the page that was opened last.
 
-def _contents(all_pages: Sequence[Page], current: Page) -> Content:
-    """The sections with their pages; the open one is marked and bold."""
-    lines: list[Content] = []
-    for section, inside in sections(all_pages).items():
-        if lines:
-            lines.append(Content(""))
-        lines.append(Content.from_markup("[$text-muted]$section[/]", section=section))
-        for page in inside:
-            chosen = page is current
-            style, mark = ("[b $accent]", "▸ ") if chosen else (f"[@click=screen.go('{page.name}')]", "  ")
-            lines.append(Content.from_markup(f"{style}$mark$title[/]", mark=mark, title=page.title))
-    return Content("\n").join(lines)
+        Updates run one after the other. A cancelled update would end the message loops of its widgets, and then the
+        application's own.
+        """
+        scroll, page = self.query_one(PageScroll), None
+        while page is not self.page:
+            page = self.page
+            with self.app.batch_update():
+                await self.query_one(Markdown).update(view.markdown(page))
+                scroll.scroll_to(y=0, animate=False)
+        self._laying_out = False
+        if line := self.state.scrolled.get(page.name):
+            self.call_after_refresh(scroll.scroll_to, y=line, animate=False)
 
+    def _show_surroundings(self) -> None:
+        """Draw the top line, the contents, the footer and the line below the page."""
+        self.query_one(TabsLine).status = view.status(self.state)
+        self.query_one("#learn-contents", Static).update(view.contents(self.state), layout=False)
+        self.query_one("#learn-side").scroll_to(y=max(0, view.contents_row(self.state) - ABOVE), animate=False)
+        self.refresh_footer()
+        self._show_line()
 
-def _contents_row(all_pages: Sequence[Page], current: Page) -> int:
-    """The row of the open page in the contents."""
-    before = all_pages[: all_pages.index(current)]
-    return len(before) + 2 * len({page.section for page in (*before, current)}) - 1
-
-
-def _position(at: float, end: float) -> str:
-    """How far down the page one is."""
-    if end <= 0:
-        return "whole page "
-    if at >= end:
-        return "end of page "
-    return f"↓ {at / end:.0%} " if at > 0 else "↓ more "
+    def _show_line(self) -> None:
+        """Draw the line below the page."""
+        scroll = self.query_one(PageScroll)
+        position = view.position(scroll.scroll_y, scroll.max_scroll_y)
+        line = view.try_line(self.state, self.key_names["try_it"], position, self.size.width)
+        self.query_one("#learn-line", Static).update(line, layout=False)

@@ -1,12 +1,13 @@
-"""Tables of a page as one widget each: columns aligned, numbers to the right, only the last column's text wrapped.
+"""Markdown tables as one widget each: aligned columns, of which the last one wraps.
 
-Textual's own has a widget for every cell and a box around it. A page of a dozen rows then takes a fifth of a second to
-lay out, and half of its height are lines; here both are a fraction.
+Textual's own table has a widget for every cell and a box around it. A page with a dozen rows then takes 0.2 s to lay
+out, and half of its height is lines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -14,33 +15,36 @@ from textual.geometry import Size
 from textual.widgets import Markdown
 from textual.widgets.markdown import MarkdownBlock
 
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
 GAP = 2  # columns between two columns
-NARROWEST = 16  # what is left for the last column at least
+NARROWEST = 16  # columns that the last column keeps at least
 
 
 class Table(MarkdownBlock):
-    """A table of the page's Markdown."""
+    """A table in the Markdown of a page."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+    def __init__(self, markdown: Markdown, token: Token, source_range: tuple[int, int] | None = None) -> None:
+        super().__init__(markdown, token, source_range)
         self._cells: list[list[Content]] = []
-        self._to_the_right: list[bool] = []
+        self._aligned_right: list[bool] = []
 
     def compose(self) -> ComposeResult:
-        """No widgets: the blocks that Markdown made of the cells are read and dropped."""
+        """Read the cells from the blocks that Markdown made for them, and drop the blocks: the table has no widgets."""
         cells = [block for block in _inside(self) if block._token.type in ("th_open", "td_open")]
         columns = sum(block._token.type == "th_open" for block in cells)
-        self._to_the_right = ["right" in str(block._token.attrs.get("style", "")) for block in cells[:columns]]
+        self._aligned_right = ["right" in str(block._token.attrs.get("style", "")) for block in cells[:columns]]
         self._cells = [[block._content for block in cells[i : i + columns]] for i in range(0, len(cells), columns)]
         self._blocks.clear()
         return iter(())
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """As many lines as there are at this width."""
+        """The number of lines at this width."""
         return len(self._lines(width))
 
     def render(self) -> Content:
-        """The lines, the header in grey."""
+        """The lines, with the header in grey."""
         return Content("\n").join(self._lines(self.content_size.width))
 
     def _lines(self, width: int) -> list[Content]:
@@ -49,27 +53,27 @@ class Table(MarkdownBlock):
         widths[-1] = min(widths[-1], max(width - before, NARROWEST))
         lines: list[Content] = []
         for number, row in enumerate(self._cells):
-            head = Content(" " * GAP).join(map(self._aligned, row[:-1], widths, self._to_the_right))
+            head = Content(" " * GAP).join(map(self._pad, row[:-1], widths, self._aligned_right))
             for i, part in enumerate(row[-1].wrap(widths[-1])):
-                last = self._aligned(part.rstrip(), widths[-1], self._to_the_right[-1])
+                last = self._pad(part.rstrip(), widths[-1], self._aligned_right[-1])
                 line = (head if i == 0 else Content(" " * head.cell_length)) + Content(" " * GAP) + last
                 lines.append(line if number else line.stylize("$text-muted"))
         return lines
 
     @staticmethod
-    def _aligned(cell: Content, width: int, to_the_right: bool) -> Content:
+    def _pad(cell: Content, width: int, align_right: bool) -> Content:
         space = width - cell.cell_length
-        return cell.pad_left(space) if to_the_right else cell.pad_right(space)
+        return cell.pad_left(space) if align_right else cell.pad_right(space)
 
 
 def _inside(block: MarkdownBlock) -> Iterator[MarkdownBlock]:
-    """Every block within a block, in order."""
-    for each in block._blocks:
-        yield each
-        yield from _inside(each)
+    """All blocks within a block, in order."""
+    for child in block._blocks:
+        yield child
+        yield from _inside(child)
 
 
 class PageMarkdown(Markdown):
-    """Markdown with these tables."""
+    """Markdown with tables of this module."""
 
     BLOCKS = {**Markdown.BLOCKS, "table_open": Table}

@@ -1,8 +1,6 @@
-"""The keys of the playground and what each does: the contract of the program, in one table."""
+"""The keys of the playground and the event of each. Keys and action names are a contract: settings refer to them."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from adam_tui.engine.scenario import MAX_STEPS
 from adam_tui.ui.actions import Action, FooterKey, KeyGroup, KeyRow
@@ -14,7 +12,7 @@ TEN_STEPS = 10
 TIME, LANES, KNOBS, SURFACE, VIEW = "Time", "Lanes", "Hyperparameters", "Surface and start", "View"
 SCENARIO = "Scenario"
 
-ACTIONS: tuple[Action[Any, Any], ...] = (
+ACTIONS: tuple[Action[e.Event, e.EventContext], ...] = (
     Action("play", "space", "Play or pause", TIME, e.TogglePlay()),
     Action("forward", "full_stop", "One step forward", TIME, e.StepBy(1)),
     Action("back", "comma", "One step back", TIME, e.StepBy(-1)),
@@ -25,9 +23,9 @@ ACTIONS: tuple[Action[Any, Any], ...] = (
     Action("faster", "plus,equals_sign", "Play faster", TIME, e.ChangeSpeed(1)),
     Action("slower", "minus", "Play slower", TIME, e.ChangeSpeed(-1)),
     Action("restart", "r", "Rewind and play", TIME, e.Restart()),
-    Action("go_to", "g", "Go to a step by its number", TIME, None),
-    Action("steps", "G", "Set the number of steps", TIME, None),
-    Action("fork", "k", "Knobs fork the path here, or replay it", TIME, e.ToggleFork()),
+    Action("go_to", "g", "Go to a step by its number", TIME, e.AskStep()),
+    Action("steps", "G", "Set the number of steps", TIME, e.AskSteps()),
+    Action("fork", "k", "Fork mode: changes apply from this step on", TIME, e.ToggleFork()),
     Action("next_optimizer", "o", "Next optimizer in this lane", LANES, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer in this lane", LANES, e.CycleOptimizer(-1)),
     Action("add_lane", "a", "Add a lane with another optimizer", LANES, e.AddLane()),
@@ -42,7 +40,7 @@ ACTIONS: tuple[Action[Any, Any], ...] = (
     Action("turn_up", "right", "Turn it up one notch", KNOBS, e.Arrow(1, 0)),
     Action("turn_down_coarse", "shift+left", "Turn it down a coarse notch", KNOBS, e.Arrow(-1, 0, coarse=True)),
     Action("turn_up_coarse", "shift+right", "Turn it up a coarse notch", KNOBS, e.Arrow(1, 0, coarse=True)),
-    Action("type_value", "enter", "Type an exact value", KNOBS, None),
+    Action("type_value", "enter", "Type an exact value", KNOBS, e.Confirm()),
     Action("default", "backspace", "Back to torch.optim's default", KNOBS, e.ResetKnob()),
     Action("schedule", "d", "Next learning-rate schedule", KNOBS, e.CycleSchedule()),
     Action("warmup", "w", "Longer warm-up of the rate, or none", KNOBS, e.CycleWarmup()),
@@ -51,10 +49,10 @@ ACTIONS: tuple[Action[Any, Any], ...] = (
     Action("next_surface", "s", "Next surface", SURFACE, e.CycleSurface(1)),
     Action("previous_surface", "S", "Previous surface", SURFACE, e.CycleSurface(-1)),
     Action("place", "p", "Place the start with a crosshair", SURFACE, e.Place()),
-    Action("cancel", "escape", "Put away crosshair, caption or hints", SURFACE, None),
-    Action("type_start", "P", "Type the start", SURFACE, None),
-    Action("random_start", "R", "Random start", SURFACE, None),
-    Action("function", "F", "Type your own function f(x, y)", SURFACE, None),
+    Action("cancel", "escape", "Close crosshair, caption or hints", SURFACE, e.Cancel()),
+    Action("type_start", "P", "Type the start", SURFACE, e.AskStart()),
+    Action("random_start", "R", "Random start", SURFACE, lambda context: e.RandomStart(*context.random)),
+    Action("function", "F", "Type your own function f(x, y)", SURFACE, e.AskFunction()),
     Action("zoom_in", "z", "Zoom in", VIEW, e.Zoom(1)),
     Action("zoom_out", "Z", "Zoom out", VIEW, e.Zoom(-1)),
     Action("pan_left", "H", "Pan left", VIEW, e.Pan(-1, 0)),
@@ -66,13 +64,13 @@ ACTIONS: tuple[Action[Any, Any], ...] = (
     Action("vectors", "v", "Vectors on or off", VIEW, e.Toggle("vectors")),
     Action("inspector", "i", "Inspector on or off", VIEW, e.Toggle("inspector")),
     Action("log", "l", "Log or linear loss axis", VIEW, e.Toggle("log_loss")),
-    Action("gallery", "m", "Open a scenario that shows a known effect", SCENARIO, None),
-    Action("next_exhibit", "M", "Open the next such scenario", SCENARIO, None),
+    Action("gallery", "m", "Open a scenario that shows a known effect", SCENARIO, e.ChoosePreset()),
+    Action("next_exhibit", "M", "Open the next such scenario", SCENARIO, e.NextPreset()),
     Action("undo", "u", "Undo", SCENARIO, e.Undo()),
     Action("redo", "ctrl+r", "Redo", SCENARIO, e.Redo()),
-    Action("copy", "c", "Copy as command line, PyTorch code or JSON", SCENARIO, None),
-    Action("train", "T", "Train the network with this lane's optimizer", SCENARIO, None),
-    Action("export", "e", "Export a picture, numbers or a recording", SCENARIO, None),
+    Action("copy", "c", "Copy as command line, PyTorch code or JSON", SCENARIO, e.ChooseCopy()),
+    Action("train", "T", "Train the network with this lane's optimizer", SCENARIO, e.Train()),
+    Action("export", "e", "Export a picture, numbers or a recording", SCENARIO, e.ChooseExport()),
 )
 
 
@@ -83,23 +81,23 @@ PLACING = KeyGroup(
         KeyRow("{turn_down_coarse}{turn_up_coarse}", "Move it far left or right"),
         KeyRow("{type_value}", "Start from here"),
         KeyRow("{zoom_in} {zoom_out}", "Zoom in or out around it"),
-        KeyRow("{cancel}", "Put it away"),
+        KeyRow("{cancel}", "Cancel"),
     ),
 )
 TOURING = KeyGroup(
     "Now: a scenario with its caption",
     (
-        KeyRow("{next_exhibit}", "Go on to the next one"),
-        KeyRow("{gallery}", "Choose one of all"),
-        KeyRow("{undo}", "Undo what you changed in it"),
-        KeyRow("{mode_learn}", "Back to where you were in Learn"),
-        KeyRow("{cancel}", "Put the caption away"),
+        KeyRow("{next_exhibit}", "Next scenario"),
+        KeyRow("{gallery}", "Choose a scenario"),
+        KeyRow("{undo}", "Undo your last change"),
+        KeyRow("{mode_learn}", "Back to the page in Learn"),
+        KeyRow("{cancel}", "Close the caption"),
     ),
 )
 
 
 def keys_of_now(state: PlaygroundState) -> KeyGroup | None:
-    """The keys that mean something else now, or matter most."""
+    """The keys that have another meaning now, or matter most."""
     return PLACING if state.crosshair is not None else TOURING if state.preset else None
 
 

@@ -1,9 +1,13 @@
-"""What can happen to the playground: one frozen value a kind."""
+"""The events of the playground: everything that can happen to its state, one frozen value for each kind.
+
+Data that an event needs from outside the state, such as a random number, is put into the event when it is made. The
+answers of dialogs come back as events too.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from adam_tui.ui.playground.state import Switch
 
@@ -12,8 +16,14 @@ if TYPE_CHECKING:
     from adam_tui.ui.caption import Finale
 
 
+class EventContext(NamedTuple):
+    """Data outside the state that the events of keys need. `random` holds two uniform random numbers in [0, 1)."""
+
+    random: tuple[float, float]
+
+
 class Signal:
-    """An event that says nothing but that it happened. Not a dataclass: those take longest of all to import."""
+    """An event without fields. It is not a dataclass, because generating a dataclass takes 0.4 ms at start-up."""
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other)
@@ -25,15 +35,18 @@ class Signal:
         return f"{type(self).__name__}()"
 
 
+# Time
+
+
 @dataclass(frozen=True)
 class Tick:
-    """Time passed while playing."""
+    """Time passed while the race plays."""
 
     seconds: float
 
 
 class TogglePlay(Signal):
-    """Play or pause; at the end, play from the start."""
+    """Play or pause. At the last step, play from the start."""
 
 
 class Restart(Signal):
@@ -42,50 +55,65 @@ class Restart(Signal):
 
 @dataclass(frozen=True)
 class StepBy:
-    """Go some steps forward or back, and pause there."""
+    """Pause, and go some steps forward or back."""
 
     steps: int
 
 
 @dataclass(frozen=True)
 class Seek:
-    """Go to a step (the last one when it is beyond), and pause there."""
+    """Pause, and go to a step, at most the last one."""
 
     step: int
 
 
+class AskStep(Signal):
+    """Ask for the step to go to."""
+
+
 @dataclass(frozen=True)
 class ChangeSpeed:
-    """Play faster or slower by so many notches."""
+    """Play faster or slower by some notches of SPEEDS."""
 
     notches: int
 
 
 @dataclass(frozen=True)
 class SetSteps:
-    """Race for so many steps."""
+    """Set the number of steps of the race."""
 
     steps: int
 
 
+class AskSteps(Signal):
+    """Ask for the number of steps."""
+
+
+class ToggleFork(Signal):
+    """Switch between changes that fork the path at the shown step and changes that count from its start."""
+
+
+# Lanes
+
+
 @dataclass(frozen=True)
 class CycleOptimizer:
-    """Give the chosen lane the next optimizer, or the previous one."""
+    """Give the chosen lane the next or the previous optimizer."""
 
     by: int
 
 
 class AddLane(Signal):
-    """Add a lane with an optimizer that does not race yet, and choose it."""
+    """Add a lane with an optimizer that is not in the race, and choose it."""
 
 
 class RemoveLane(Signal):
-    """Take the chosen lane out; the last one stays."""
+    """Remove the chosen lane, unless it is the last one."""
 
 
 @dataclass(frozen=True)
 class SelectLane:
-    """Choose the next lane, or the previous one."""
+    """Choose the next or the previous lane."""
 
     by: int
 
@@ -95,7 +123,38 @@ class DuplicateLane(Signal):
 
 
 class LineUp(Signal):
-    """Race all optimizers, each at its defaults with a learning rate that suits the surface."""
+    """Race all optimizers with their defaults and a learning rate that suits the surface."""
+
+
+# Hyperparameters
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """An arrow key. It moves the crosshair while a start is placed; else up and down choose, left and right change."""
+
+    dx: int
+    dy: int
+    coarse: bool = False
+
+
+class Confirm(Signal):
+    """The enter key. It starts from the crosshair while a start is placed; else it asks for the knob's value."""
+
+
+class Cancel(Signal):
+    """The escape key. It closes the crosshair, else the caption, else the hints."""
+
+
+@dataclass(frozen=True)
+class SetKnob:
+    """Set the chosen knob to a value in its range."""
+
+    value: float
+
+
+class ResetKnob(Signal):
+    """Set the chosen knob to torch.optim's default."""
 
 
 class CycleSchedule(Signal):
@@ -103,7 +162,7 @@ class CycleSchedule(Signal):
 
 
 class CycleWarmup(Signal):
-    """Let the chosen lane's learning rate rise over the next longer share of the race, or at once."""
+    """Give the chosen lane the next longer warm-up, or none."""
 
 
 class CycleNoise(Signal):
@@ -114,18 +173,92 @@ class Reseed(Signal):
     """Draw the noise anew."""
 
 
+# Surface and start
+
+
+@dataclass(frozen=True)
+class CycleSurface:
+    """Show the next or the previous built-in surface."""
+
+    by: int
+
+
 @dataclass(frozen=True)
 class SetFunction:
-    """Race on f(x, y), a text that is known to be one."""
+    """Race on f(x, y), given as a valid formula."""
 
     text: str
 
 
+class AskFunction(Signal):
+    """Ask for a formula."""
+
+
+class Place(Signal):
+    """Show the crosshair, to place the start."""
+
+
+@dataclass(frozen=True)
+class SetStart:
+    """Set the start of all lanes, and play."""
+
+    x: float
+    y: float
+
+
+class AskStart(Signal):
+    """Ask for the start."""
+
+
+@dataclass(frozen=True)
+class RandomStart:
+    """Start from a random point of the window, given as shares in [0, 1) of its width and height."""
+
+    across: float
+    up: float
+
+
+# View
+
+
+@dataclass(frozen=True)
+class Zoom:
+    """Zoom in (notches > 0) or out, about the crosshair or the middle."""
+
+    notches: int
+
+
+@dataclass(frozen=True)
+class Pan:
+    """Move the window some notches to the right and up."""
+
+    right: int
+    up: int
+
+
+class ResetView(Signal):
+    """Show the surface's own bounds."""
+
+
+class CycleFill(Signal):
+    """Show filled bands, bands with lines, or lines only."""
+
+
+@dataclass(frozen=True)
+class Toggle:
+    """Turn log_loss, inspector or vectors on or off."""
+
+    switch: Switch
+
+
+# Scenarios, undo, export
+
+
 @dataclass(frozen=True)
 class Open:
-    """Show one of several named scenarios from its first step, with its sentence as a caption.
+    """Show one of several presets from its first step, with its sentence as a caption.
 
-    With a finale there is one stop more, which leaves the playground as it is.
+    A finale is one stop more, at index len(presets); it leaves the playground as it is.
     """
 
     presets: tuple[Preset, ...]
@@ -133,111 +266,71 @@ class Open:
     finale: Finale | None = None
 
 
+class ChoosePreset(Signal):
+    """Let the user pick one of all presets."""
+
+
 class NextPreset(Signal):
-    """Show the next of the stops that were opened together; after the last one the first."""
-
-
-class CloseCaption(Signal):
-    """Take the caption away; the scenario stays."""
-
-
-@dataclass(frozen=True)
-class Used:
-    """An action of the table was used: what proposed to try it is done."""
-
-    action: str
-
-
-class EndHints(Signal):
-    """Propose nothing any more."""
-
-
-class ToggleFork(Signal):
-    """Let a turned knob fork the path at the shown step, or replay it from its start."""
+    """Show the next stop of the tour, after the last one the first; without a tour, the first of all presets."""
 
 
 class Undo(Signal):
-    """Take the last change of the scenario back."""
+    """Undo the last change of the scenario."""
 
 
 class Redo(Signal):
-    """Make it again."""
+    """Redo the last change that was undone."""
+
+
+class ChooseCopy(Signal):
+    """Let the user choose a format to copy the race in."""
 
 
 @dataclass(frozen=True)
-class CycleSurface:
-    """Show the next built-in surface, or the previous one."""
+class Copy:
+    """Copy the race in one of `export.COPIES`."""
 
-    by: int
+    kind: str
 
 
-@dataclass(frozen=True)
-class Arrow:
-    """An arrow key: moves the crosshair while a start is placed, else chooses (up, down) or turns a knob."""
-
-    dx: int
-    dy: int
-    coarse: bool = False
+class ChooseExport(Signal):
+    """Let the user choose a format to export."""
 
 
 @dataclass(frozen=True)
-class SetKnob:
-    """Give the chosen knob an exact value; the knob must accept it."""
+class Export:
+    """Export in one of `export.EXPORTS`, or the whole screen."""
 
-    value: float
-
-
-class ResetKnob(Signal):
-    """Give the chosen knob torch.optim's default."""
+    kind: str
 
 
-class Place(Signal):
-    """Begin to place the start with a crosshair."""
-
-
-class CancelPlace(Signal):
-    """Put the crosshair away."""
+class Train(Signal):
+    """Train the network with the chosen lane's optimizer."""
 
 
 @dataclass(frozen=True)
-class SetStart:
-    """Let all lanes start from here, and play."""
+class ActionUsed:
+    """The user used an action of the table; a hint that proposed it is done."""
 
-    x: float
-    y: float
-
-
-@dataclass(frozen=True)
-class Zoom:
-    """Look closer (notches > 0) or from further away, about the crosshair or the middle."""
-
-    notches: int
+    name: str
 
 
-@dataclass(frozen=True)
-class Pan:
-    """Move the window, in notches to the right and up."""
-
-    right: int
-    up: int
-
-
-class ResetView(Signal):
-    """Look at the surface's own bounds again."""
-
-
-class CycleFill(Signal):
-    """Filled bands, lines too, lines only."""
-
-
-@dataclass(frozen=True)
-class Toggle:
-    """Turn one of the switches of the display: log_loss, inspector or vectors."""
-
-    what: Switch
-
-
-Event = (
+# Events that leave the state as it is, and ask for an effect.
+Request = (
+    AskStep
+    | AskSteps
+    | Confirm  # without a crosshair
+    | AskFunction
+    | AskStart
+    | ChoosePreset
+    | ChooseCopy
+    | Copy
+    | ChooseExport
+    | Export
+    | Train
+)
+# Events that change the state.
+Change = (
     Tick
     | TogglePlay
     | Restart
@@ -245,35 +338,35 @@ Event = (
     | Seek
     | ChangeSpeed
     | SetSteps
+    | ToggleFork
     | CycleOptimizer
     | AddLane
     | RemoveLane
     | SelectLane
     | DuplicateLane
     | LineUp
+    | Arrow
+    | Cancel
+    | SetKnob
+    | ResetKnob
     | CycleSchedule
     | CycleWarmup
     | CycleNoise
     | Reseed
-    | SetFunction
-    | Open
-    | NextPreset
-    | CloseCaption
-    | Used
-    | EndHints
-    | ToggleFork
-    | Undo
-    | Redo
     | CycleSurface
-    | Arrow
-    | SetKnob
-    | ResetKnob
+    | SetFunction
     | Place
-    | CancelPlace
     | SetStart
+    | RandomStart
     | Zoom
     | Pan
     | ResetView
     | CycleFill
     | Toggle
+    | Open
+    | NextPreset
+    | Undo
+    | Redo
+    | ActionUsed
 )
+Event = Change | Request

@@ -1,7 +1,7 @@
-"""What a person takes away from the playground: text to paste elsewhere, and files to keep.
+"""Export of the playground: text for the clipboard, and files.
 
-The texts and the frames of a recording are functions of the state; only `save` touches the disk. `EXPORTS` and
-`COPIES` are what the windows offer: a key, the kind to ask for, and words for it.
+The texts and the frames of a recording are functions of the state; only `save` and `write_new` touch the disk. Each
+answer in `EXPORTS` and `COPIES` is a key, the kind, and the label that the dialog shows.
 """
 
 from __future__ import annotations
@@ -24,39 +24,40 @@ from adam_tui.terminal.asciicast import asciicast
 from adam_tui.ui.playground import view
 from adam_tui.ui.playground.state import SPEEDS, PlaygroundState
 
-Offer = tuple[str, str, str]  # key, kind, words
+Answer = tuple[str, str, str]  # key, kind, label
 
-EXPORTS: tuple[Offer, ...] = (
+SCREEN: Answer = ("e", "screen", "the whole screen (SVG)")  # Textual's own export, which the app carries out
+EXPORTS: tuple[Answer, ...] = (
     ("s", "svg", "picture of this moment (SVG)"),
     ("c", "csv", "every point of every path (CSV)"),
     ("j", "json", "the race and its paths (JSON)"),
     ("r", "cast", "recording of the whole race (asciinema)"),
 )
-COPIES: tuple[Offer, ...] = (
+COPIES: tuple[Answer, ...] = (
     ("c", "command", "command line"),
     ("p", "pytorch", "PyTorch code"),
     ("j", "json", "JSON"),
 )
 
-PICTURE_SIZE = (120, 40)  # columns and rows: where the playground is at its best
-RECORDING_SIZE = (100, 32)  # as wide as a web page shows without shrinking it
+PICTURE_SIZE = (120, 40)  # columns and rows
+RECORDING_SIZE = (100, 32)  # fits the width of a web page
 FPS = 20
-LONGEST = 30.0  # seconds: a race that would take longer is played faster
+LONGEST = 30.0  # seconds: a longer race is played faster
 HOLD = 2.0  # seconds that the last picture stays
 
 
 def copy_text(kind: str, state: PlaygroundState) -> str:
-    """The race as text: "command" or "json" to restore it with, "pytorch" to run it. KeyError for another kind."""
+    """Return the race as text, in one of `COPIES`. Raises KeyError for another kind, ValueError with one line."""
     return _TEXTS[kind](state.scenario)
 
 
 def recording(
     state: PlaygroundState, width: int, height: int, palette: Palette, fps: int = FPS
 ) -> Iterator[tuple[float, Cells]]:
-    """The whole race as pictures with the second of each, from its start, at the speed and in the view of `state`.
+    """Draw the race as a sequence of (seconds, picture), at the speed and in the view of `state`.
 
-    At most `fps` pictures a second, and none where the step is still the same; LONGEST seconds at most, and HOLD more
-    on the last one. About 1 ms a picture of 100×32.
+    There are at most `fps` pictures a second, and none for a step that is already drawn. The recording takes at most
+    LONGEST seconds, and HOLD for the last picture. A picture of 100×32 takes about 1 ms.
     """
     steps = state.scenario.steps
     pace = max(SPEEDS[state.speed], steps / LONGEST)
@@ -76,48 +77,48 @@ def _frame(state: PlaygroundState, step: int, width: int, height: int, palette: 
 
 
 def save(kind: str, state: PlaygroundState, directory: Path, palette: Palette) -> Path:
-    """Write one of `EXPORTS` into `directory` under a name that is not taken there, and return its path.
+    """Write one of `EXPORTS` into a new file in `directory`, and return its path.
 
-    OSError when it cannot be written, and then nothing is left; KeyError for another kind. A recording takes half a
-    second.
+    Raises OSError when it cannot be written, and leaves no file then. Raises KeyError for another kind. A recording
+    takes half a second.
     """
     return write_new(directory, file_stem(state.scenario), kind, _WRITERS[kind](state, palette))
 
 
 def write_new(directory: Path, stem: str, suffix: str, lines: Iterable[str]) -> Path:
-    """Write `lines` into a new file of that name, or of the next one that is not taken, and return its path.
+    """Write `lines` into a new file `stem.suffix`, or with the next free number, and return its path.
 
-    The file has its name only once it is whole, but for an empty one that keeps the name meanwhile. OSError when it
-    cannot be written, and then nothing is left.
+    An empty file reserves the name until the file is complete. Raises OSError when it cannot be written, and leaves no
+    file then.
     """
-    path = _reserved(directory, stem, suffix)
+    path = _reserve(directory, stem, suffix)
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(lines)
         os.replace(part, path)
     except BaseException:
-        for left in (part, path):
+        for written in (part, path):
             with contextlib.suppress(OSError):
-                left.unlink()
+                written.unlink()
         raise
     return path
 
 
 def file_stem(scenario: Scenario) -> str:
-    """What its files are called: adam-tui-rosenbrock-3-lanes."""
+    """The name of exported files, without suffix: adam-tui-rosenbrock-3-lanes."""
     lanes = len(scenario.lanes)
     name = scenario.surface if scenario.function is None else "function"
     return f"adam-tui-{name}-{lanes}-{'lane' if lanes == 1 else 'lanes'}"
 
 
-def _reserved(directory: Path, stem: str, suffix: str) -> Path:
-    """An empty new file: stem.suffix, or the first of stem-2.suffix, stem-3.suffix … that is not there yet."""
+def _reserve(directory: Path, stem: str, suffix: str) -> Path:
+    """Create an empty file: stem.suffix, or the first of stem-2.suffix, stem-3.suffix … that does not exist."""
     number = 1
     while True:
         path = directory / f"{stem}{'' if number == 1 else f'-{number}'}.{suffix}"
         try:
-            path.touch(exist_ok=False)  # fails where a file is, so two programs never get the same name
+            path.touch(exist_ok=False)  # fails where a file exists, so two programs never get the same name
         except FileExistsError:
             number += 1
         else:

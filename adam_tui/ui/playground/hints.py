@@ -1,6 +1,6 @@
-"""What a newcomer may try next: one line at a time, until each was tried once or all were put away.
+"""Hints for a new user: one line at a time, until the user has tried each hint or closed them all.
 
-Which of them are left is in the state; the screen remembers across starts what was tried.
+The state holds the hints that are left. The settings remember across sessions which hints were tried.
 """
 
 from __future__ import annotations
@@ -12,46 +12,51 @@ from adam_tui.ui.playground.state import PlaygroundState
 
 
 class Hint(NamedTuple):
-    """A text with marks for the keys and {knob} for what the arrows turn; the actions after which it has been tried."""
+    """A hint. `text` has marks for keys, and {knob} for the hyperparameter that the arrows change.
+
+    `tried_by` are the actions that complete the hint.
+    """
 
     text: str
     tried_by: tuple[str, ...]
 
 
-# In this order; 60 columns with the keys as they come, so that it fits 80 columns beside the way out.
+# In the order in which they are shown. A hint has at most 60 columns: 80 columns then hold CLOSE too.
 HINTS: Mapping[str, Hint] = {
     "turn": Hint(
         "{turn_up} turns {knob} up: the whole path changes at once",
         ("turn_up", "turn_down", "turn_up_coarse", "turn_down_coarse", "type_value", "default"),
     ),
     "optimizer": Hint("{next_optimizer} tries the next optimizer", ("next_optimizer", "previous_optimizer")),
-    "race": Hint("{add_lane} lets a second one race from the same start", ("add_lane", "duplicate_lane", "line_up")),
+    "race": Hint(
+        "{add_lane} adds a second optimizer to race from the same start", ("add_lane", "duplicate_lane", "line_up")
+    ),
     "surface": Hint(
         "{next_surface} shows the next surface: a ravine, then a curved valley",
         ("next_surface", "previous_surface", "function"),
     ),
-    "scenes": Hint("{gallery} opens scenes that each show one effect", ("gallery", "next_exhibit")),
-    "learn": Hint("{mode_learn} Learn explains what you see, {help} lists all keys", ("mode_learn", "help")),
+    "scenes": Hint("{gallery} opens scenarios that each show one effect", ("gallery", "next_exhibit")),
+    "learn": Hint("{mode_learn} Learn explains the picture, {help} lists all keys", ("mode_learn", "help")),
 }
-WAY_OUT = "{cancel} no more hints"
-PLACING = "{turn_down}{knob_up}{knob_down}{turn_up} move the start, {type_value} begins there, {cancel} leaves it"
+CLOSE = "{cancel} no more hints"
+PLACING = "{turn_down}{knob_up}{knob_down}{turn_up} move the start, {type_value} starts from it, {cancel} cancels"
 
 
 def untried(tried: Collection[str]) -> tuple[str, ...]:
-    """The hints that are left, in their order."""
+    """The hints that have not been tried, in their order."""
     return tuple(name for name in HINTS if name not in tried)
 
 
-def without(hints: tuple[str, ...], action: str) -> tuple[str, ...]:
-    """The hints that are left once an action was used."""
+def remaining(hints: tuple[str, ...], action: str) -> tuple[str, ...]:
+    """The hints that are left after an action was used."""
     return tuple(name for name in hints if action not in HINTS[name].tried_by)
 
 
 def hint(state: PlaygroundState) -> tuple[str, str]:
-    """The line for the state and, for its right end, how to be rid of it; with marks for the keys, "" for nothing."""
+    """The hint to show and, for the right end of its line, how to close hints; with marks for keys, "" for nothing."""
     if not state.hints:
         return "", ""
     if state.crosshair is not None:
         return PLACING, ""
     name = state.chosen_knob.name
-    return HINTS[state.hints[0]].text.replace("{knob}", "the learning rate" if name == "lr" else name), WAY_OUT
+    return HINTS[state.hints[0]].text.replace("{knob}", "the learning rate" if name == "lr" else name), CLOSE

@@ -1,11 +1,12 @@
-"""Mode 1: turns keys into events, keeps the newest state, and hands each panel the cells that belong to it."""
+"""The screen of the playground: turns keys into events, keeps the state, and shows each panel's cells."""
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -21,23 +22,27 @@ from adam_tui.draw.palette import Palette
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import caption
-from adam_tui.ui.config import remember_hints
 from adam_tui.ui.layout import NARROW, WIDE, side_size
 from adam_tui.ui.mode_screen import ModeScreen
-from adam_tui.ui.playground import events as e
-from adam_tui.ui.playground import view as playground_view
+from adam_tui.ui.playground import view as pictures
 from adam_tui.ui.playground.actions import ACTIONS, footer, keys_of_now
+from adam_tui.ui.playground.events import ActionUsed, Event, EventContext, SetStart, Tick
 from adam_tui.ui.playground.hints import hint
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
 
-FRAMES_PER_SECOND = 20  # unless the settings say otherwise
-# While it plays, the tables and the loss curve follow at a rate that can be read; the path moves every frame.
-READINGS_PER_SECOND = 4
+if TYPE_CHECKING:
+    from adam_tui.ui.playground.effects import Effect
+
+FRAMES_PER_SECOND = 20  # unless the settings have another rate
+# While the race plays, tables and the loss curve are redrawn at a rate that can be read; the path moves every frame.
+TABLES_PER_SECOND = 4
 SIDE_FRAME = 4  # columns of a panel's border and padding
+SIDE = ("lanes", "knobs", "inspector", "loss")  # the panels of the right side
+PANELS = ("contour", *SIDE, "timeline")
 
 
-class PlaygroundScreen(ModeScreen[PlaygroundState, Any, Any, Any]):
+class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext]):
     """The contour with its paths on the left; lanes, knobs, arithmetic and losses on the right."""
 
     MODE = "playground"
@@ -48,7 +53,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Any, Any, Any]):
         (WIDE, "-wide"),
     ]
 
-    # Not repainted as a whole: the panels repaint the cells that changed.
+    # A new state does not repaint the screen as a whole: the panels repaint the cells that changed.
     state: reactive[PlaygroundState] = reactive(PlaygroundState, init=False, repaint=False)
 
     def __init__(
@@ -56,166 +61,194 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Any, Any, Any]):
         state: PlaygroundState,
         clock: Callable[[], float] = time.monotonic,
         frames_per_second: int = FRAMES_PER_SECOND,
-        behind: Callable[[], bool] = lambda: False,
+        is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`is_behind` is true while the terminal has not taken the last frames."""
         super().__init__()
-        self._behind = behind
+        self._is_behind = is_behind
         self.set_reactive(PlaygroundScreen.state, state)
         self._clock = clock
         self._last_tick = 0.0
         self._frame = 0
         self._frames_per_second = frames_per_second
-        self._frames_per_reading = max(1, frames_per_second // READINGS_PER_SECOND)
+        self._frames_per_table = max(1, frames_per_second // TABLES_PER_SECOND)
         self._timer: Timer | None = None
-        self._charts = False
+        self._charts_loaded = False
 
     def body(self) -> Iterable[Widget]:
-        """The contour, the panels beside it, and the timeline."""
+        """The contour, the panels beside it, the caption and the timeline."""
         contour = CellView(partial(self._cells, "contour"), id="contour", classes="panel plot")
+        titles = {"lanes": "Lanes", "knobs": "", "inspector": "Arithmetic", "loss": "Loss"}
         side = []
-        for name, title in (("lanes", "Lanes"), ("knobs", ""), ("inspector", "Arithmetic"), ("loss", "Loss")):
+        for name in SIDE:
             view = CellView(partial(self._cells, name), id=name, classes="panel")
-            view.border_title = title
+            view.border_title = titles[name]
             side.append(view)
         yield Horizontal(contour, Vertical(*side, id="side"), id="body")
         yield Static(id="caption")
         yield CellView(partial(self._cells, "timeline"), id="timeline")
 
     def keys_of_now(self) -> KeyGroup | None:
-        """Those of placing a start, or of a scenario with a caption."""
+        """The keys for placing a start, or for a preset with its caption."""
         return keys_of_now(self.state)
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter now."""
         return footer(self.state)
 
+    # --- events and effects ----------------------------------------------------------------------------------------
+
+    def update_state(self, event: Event) -> tuple[PlaygroundState, Sequence[Effect]]:
+        """Return the next state and the effects of an event."""
+        return update(self.state, event)
+
+    def view(self) -> EventContext:
+        """Draw the random numbers that a key's event may need."""
+        return EventContext((random.random(), random.random()))
+
+    def carry_out(self, effect: Effect) -> None:
+        """Carry out one effect."""
+        from adam_tui.ui.playground.carry_out import carry_out  # loads the dialogs, which the start does not need
+
+        carry_out(effect, self)
+
+    def action_perform(self, name: str) -> None:
+        """Perform an action, and complete the hint that proposed it."""
+        super().action_perform(name)
+        self.dispatch(ActionUsed(name))
+
+    def on_click(self, event: Click) -> None:
+        """Start from the point that was clicked."""
+        view = self.query_one("#contour", CellView)
+        if not view.content_region.contains_point(event.screen_offset):
+            return
+        size, offset = _content_size(view), event.screen_offset - view.content_region.offset
+        backdrop = pictures.backdrop_of(self.state, size.width, size.height, self.palette)
+        if (point := backdrop.point(offset.y, offset.x)) is not None:
+            self.dispatch(SetStart(*point))
+
+    # --- time ------------------------------------------------------------------------------------------------------
+
     def on_mount(self) -> None:
-        """Start the clock, paused unless the state plays."""
+        """Draw everything around the panels, and start the clock if the state plays."""
         self._timer = self.set_interval(1 / self._frames_per_second, self._tick, pause=True)
-        self._caption()
-        self._dress()
+        self._show_caption()
+        self._arrange_panels()
         self.call_after_refresh(self.run_worker, self._load_charts, thread=True)
         if self.state.playing:
             self._last_tick = self._clock()
             self._timer.resume()
 
     def _load_charts(self) -> None:
-        """Load plotext, which takes half as long as all the rest, once the contour is on the screen."""
+        """Load plotext after the first picture: it takes half as long as all other imports together."""
         import plotext  # noqa: F401
 
-        self._charts = True
+        self._charts_loaded = True
         self.app.call_from_thread(self._draw, ("loss",))
 
     def on_screen_suspend(self) -> None:
-        """Another mode is shown: nothing moves here."""
+        """Stop the clock while another screen is shown."""
         if self._timer is not None:
             self._timer.pause()
 
     def on_screen_resume(self) -> None:
-        """Shown again: go on where it stopped."""
+        """Continue where the clock stopped."""
         if self._timer is not None and self.state.playing:
             self._last_tick = self._clock()
             self._timer.resume()
+
+    def _tick(self) -> None:
+        if self._is_behind():
+            return  # the next frame makes up for the time
+        now = self._clock()
+        elapsed, self._last_tick = now - self._last_tick, now
+        self._frame += 1
+        self.dispatch(Tick(elapsed))
+
+    # --- drawing ---------------------------------------------------------------------------------------------------
 
     @property
     def palette(self) -> Palette:
         """The colours of the pictures."""
         return self.host.palette
 
-    def dispatch(self, event: object) -> None:
-        """Take an event to the state."""
-        self.state = update(self.state, event)  # type: ignore[arg-type]
-
-    def _tick(self) -> None:
-        if self._behind():
-            return  # the line is slow; the next frame makes up for the time
-        now = self._clock()
-        elapsed, self._last_tick = now - self._last_tick, now
-        self._frame += 1
-        self.dispatch(e.Tick(elapsed))
-
     def watch_state(self, before: PlaygroundState, after: PlaygroundState) -> None:
-        """Draw what the change touches."""
-        if self._timer is None:  # not on the screen yet: `on_mount` draws all of it
+        """Draw the panels that the change touches."""
+        if self._timer is None:  # not mounted: `on_mount` draws everything
             return
         if after.playing != before.playing:
             self._last_tick = self._clock()
-            # what was asked for before another mode or a window came may be done only now: that one hides us
+            # An event may arrive while another screen covers this one; the clock then stays stopped.
             (self._timer.resume if after.playing and self.is_active else self._timer.pause)()
         if (before.playing, before.crosshair is None) != (after.playing, after.crosshair is None):
             self.refresh_footer()
         only_time = before.playing and after.playing and before.scenario == after.scenario
         if not only_time:
-            self._dress()
+            self._arrange_panels()
         if (before.preset, hint(before)) != (after.preset, hint(after)):
-            self._caption()
-        if after.hints != before.hints:
-            remember_hints(set(before.hints) - set(after.hints))
+            self._show_caption()
         self._draw(("contour", "timeline"))
-        if not (only_time and self._frame % self._frames_per_reading):
-            self._draw(("lanes", "knobs", "inspector", "loss"))
+        if not (only_time and self._frame % self._frames_per_table):
+            self._draw(SIDE)
 
     def redraw(self) -> None:
-        """Everything anew, in the colours of another theme."""
-        self._dress()
-        self._draw(("contour", "lanes", "knobs", "inspector", "loss", "timeline"))
+        """Draw everything in the colours of another theme."""
+        self._arrange_panels()
+        self._draw(PANELS)
 
-    def _dress(self) -> None:
-        """Titles and heights, which change with the surface and the lanes but not with time."""
+    def on_resize(self, event: Resize) -> None:
+        """Arrange the panels for the new size, once the layout is known."""
+        super().on_resize(event)
+        self._show_caption()
+
+    def _arrange_panels(self) -> None:
+        """Set the titles and heights of the panels, which depend on the surface and the lanes but not on time."""
         surface, lane = self.state.surface, self.state.chosen_lane
-        name = surface.name if surface.name in surface.title else f"{surface.name}  {surface.title}"
-        self._title("contour", name, self._legend())
-        self._title("knobs", f"{self.palette.lane(self.state.lane)[1]} {lane.rule.title}")
-        self._title("loss", playground_view.loss_title(self.state))
-        # before the first layout the size that it will have, so that the first is the last
+        self._set_title("contour", pictures.surface_title(surface), self._legend())
+        self._set_title("knobs", f"{self.palette.lane(self.state.lane)[1]} {lane.rule.title}")
+        self._set_title("loss", pictures.loss_title(self.state))
+        # Before the first layout, use the size that it will give, so that the panels are arranged only once.
         size = self.query_one("#side", Vertical).size or Size(
             *side_size(*self.app.size, hinted=bool(hint(self.state)[0]))
         )
         if size.height > 0:
-            heights = playground_view.side_heights(size.height, size.width - SIDE_FRAME, self.state)
-            for panel in ("lanes", "knobs", "inspector", "loss"):
-                rows = getattr(heights, panel)
+            heights = pictures.side_heights(size.height, size.width - SIDE_FRAME, self.state)
+            for panel, rows in zip(SIDE, heights, strict=True):
                 view = self.query_one(f"#{panel}", CellView)
-                view.display = rows > playground_view.FRAME
+                view.display = rows > pictures.FRAME
                 if panel != "loss":
                     view.styles.height = rows
 
     def _legend(self) -> str:
-        """What the signs on the contour mean, as markup: with the vectors' colours while they are shown."""
-        signs = ["○ start", "✛ minimum"] if self.state.surface.minima else ["○ start"]
+        """The meaning of the symbols on the contour, as markup, with the vectors' colours while they are shown."""
+        symbols = ["○ start", "✛ minimum"] if self.state.surface.minima else ["○ start"]
         if self.state.vectors:
-            colors = playground_view.vector_colors(self.palette).items()
-            signs += [f"[rgb({r},{g},{b})]→ {name}[/]" for name, (r, g, b) in colors]
-        return " · ".join(signs)
+            colors = pictures.vector_colors(self.palette).items()
+            symbols += [f"[rgb({r},{g},{b})]→ {name}[/]" for name, (r, g, b) in colors]
+        return " · ".join(symbols)
 
-    def action_perform(self, name: str) -> None:
-        """Do it; then what proposed to try it is done."""
-        super().action_perform(name)
-        self.dispatch(e.Used(name))
+    def _set_title(self, panel: str, title: str, subtitle: str = "") -> None:
+        view = self.query_one(f"#{panel}", CellView)
+        if (view.border_title, view.border_subtitle or "") != (title, subtitle):
+            view.border_title, view.border_subtitle = title, subtitle
 
-    def _caption(self) -> None:
-        """The sentence of a named scenario, while there is one; else what one may try next."""
-        foot, preset = self.query_one("#caption", Static), self.state.preset
-        proposed, way_out = map(self.named, hint(self.state))
-        foot.display = preset is not None or bool(proposed)
-        foot.set_class(preset is None, "-hint")
+    def _show_caption(self) -> None:
+        """Show the caption of the preset, else the next hint, else neither."""
+        line, preset = self.query_one("#caption", Static), self.state.preset
+        text, close = map(self.named, hint(self.state))
+        line.display = preset is not None or bool(text)
+        line.set_class(preset is None, "-hint")
         if preset is not None:
             stops = self.state.stops
             others = "{next_exhibit} next · {gallery} all · " if stops > 1 else ""
             keys = self.named(others + "{mode_learn} Learn · {cancel} close")
-            place = f"{self.state.stop + 1}/{stops}"
-            foot.update(caption(place, preset.title, preset.sentence, keys))
-        elif proposed:
-            key, _, words = proposed.partition(" ")
-            room = self.size.width - 2 - columns(proposed)
-            right = f"{way_out:>{room}}" if columns(way_out) < room else ""
-            foot.update(Content.assemble((key, "bold $accent"), f" {words}", (right, "$text-muted")))
-        self.call_after_refresh(self._dress)
-
-    def _title(self, panel: str, title: str, subtitle: str = "") -> None:
-        view = self.query_one(f"#{panel}", CellView)
-        if (view.border_title, view.border_subtitle or "") != (title, subtitle):
-            view.border_title, view.border_subtitle = title, subtitle
+            line.update(caption(f"{self.state.stop + 1}/{stops}", preset.title, preset.sentence, keys))
+        elif text:
+            key, _, words = text.partition(" ")
+            room = self.size.width - 2 - columns(text)
+            right = f"{close:>{room}}" if columns(close) < room else ""
+            line.update(Content.assemble((key, "bold $accent"), f" {words}", (right, "$text-muted")))
+        self.call_after_refresh(self._arrange_panels)
 
     def _draw(self, panels: Iterable[str]) -> None:
         for panel in panels:
@@ -226,35 +259,10 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Any, Any, Any]):
 
     def _cells(self, panel: str, size: Size) -> Cells:
         if panel == "timeline":
-            return playground_view.timeline(self.state, size.width, self.palette)
-        if panel == "loss" and not self._charts:
+            return pictures.timeline(self.state, size.width, self.palette)
+        if panel == "loss" and not self._charts_loaded:
             return Cells.blank(size.width, size.height, self.palette.foreground, self.palette.background)
-        draw = getattr(playground_view, panel)
-        cells: Cells = draw(self.state, size.width, size.height, self.palette)
-        return cells
-
-    def on_resize(self, event: Resize) -> None:
-        """Share the rows anew once the layout is known."""
-        super().on_resize(event)
-        self._caption()
-
-    def on_click(self, event: Click) -> None:
-        """Start from where the plot was clicked."""
-        view = self.query_one("#contour", CellView)
-        size = _content_size(view)
-        if not view.content_region.contains_point(event.screen_offset):
-            return
-        offset = event.screen_offset - view.content_region.offset
-        drawn = playground_view.backdrop_of(self.state, size.width, size.height, self.palette)
-        row, column = offset.y - drawn.plot_offset[0], offset.x - drawn.plot_offset[1]
-        if 0 <= row < drawn.viewport.height and 0 <= column < drawn.viewport.width:
-            self.dispatch(e.SetStart(*drawn.viewport.from_cell(row, column)))
-
-    def effect(self, name: str) -> Callable[[], None] | None:
-        """What an action does beside the state; the windows are loaded when the first is asked for."""
-        from adam_tui.ui.playground.effects import EFFECTS
-
-        return partial(EFFECTS[name], self) if name in EFFECTS else None
+        return pictures.DRAW[panel](self.state, size.width, size.height, self.palette)
 
 
 def _content_size(view: CellView) -> Size:

@@ -1,8 +1,7 @@
-"""The playground as a value: everything it shows, and nothing that follows from it.
+"""The state of the playground: everything the screen shows that does not follow from something else.
 
-The screen turns keys into events (`events`), `update` makes the next state of them, and `picture` draws it. What the
-paths look like is not in the state: it follows from `state.scenario` alone, so scrubbing, replay, undo and export need
-no code of their own.
+`events` lists what can happen, `update` computes the next state, and `view` turns a state into cells. The paths are
+not part of the state: they follow from `state.scenario`, so scrubbing, replay, undo and export need no extra code.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ if TYPE_CHECKING:
 Fill = Literal["filled", "lines", "both"]
 Switch = Literal["log_loss", "inspector", "vectors"]
 FILLS: tuple[Fill, ...] = ("filled", "both", "lines")
-# Steps a second. The slowest lets one follow the arithmetic, the fastest crosses 400 steps in half a second.
+# Steps a second. At the slowest speed the arithmetic can be followed; the fastest plays 400 steps in half a second.
 SPEEDS = (1, 2, 5, 10, 20, 40, 80, 160, 320, 800)
 DEFAULT_SPEED = SPEEDS.index(40)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of the plane that is looked at, in the surface's units."""
+    """The visible part of the plane, in the surface's units."""
 
     x_min: float
     x_max: float
@@ -68,20 +67,31 @@ class Window:
         return Window(self.x_min + dx * w, self.x_max + dx * w, self.y_min + dy * h, self.y_max + dy * h)
 
     def clamped(self, point: tuple[float, float]) -> tuple[float, float]:
-        """The nearest point inside."""
+        """The nearest point inside the window."""
         x, y = point
         return min(max(x, self.x_min), self.x_max), min(max(y, self.y_min), self.y_max)
+
+    def at(self, across: float, up: float) -> tuple[float, float]:
+        """The point at shares of the window's width and height, counted from its lower left corner."""
+        w, h = self.size
+        return self.x_min + across * w, self.y_min + up * h
 
 
 @dataclass(frozen=True, slots=True)
 class PlaygroundState:
-    """Everything the playground shows. `clock` is a place in time, in steps; its whole part is the step shown.
+    """Everything the playground shows.
 
-    `window` None is the surface's own bounds; `crosshair` is a point while a start is being placed. With `fork` a
-    turned knob changes the path from the shown step on, and `ghosts` keeps for each lane the one it left, or None.
-    `tour` are named scenarios that were opened together, `stop` the one shown, and `pause_at` where to pause for it;
-    where there is a `finale`, it is the stop after them.
-    `hints` are the names of those that are left, the first one shown. `past` and `future` are for undo and redo.
+    scenario: the race; `lane` and `knob` are the indices of the chosen lane and of its chosen hyperparameter.
+    clock: the time played, in steps; its whole part is the step shown.
+    speed: an index into SPEEDS.
+    window: the visible part of the plane; None shows the surface's own bounds.
+    crosshair: the point under the crosshair while a start is being placed, else None.
+    fork: a changed knob changes the path from the shown step on. `ghosts` holds for each lane the lane before its
+    last fork, or None.
+    tour, stop: presets that were opened together, and the index of the shown one. `finale` is the stop after them.
+    pause_at: the step at which playing pauses once, for the shown preset.
+    hints: the names of the hints that have not been tried; the first one is shown.
+    past, future: the scenarios for undo and redo.
     """
 
     scenario: Scenario = field(default_factory=Scenario)
@@ -118,32 +128,32 @@ class PlaygroundState:
 
     @property
     def chosen_lane(self) -> Lane:
-        """The lane whose knobs are turned."""
+        """The lane whose hyperparameters the keys change."""
         return self.scenario.lanes[self.lane]
 
     @property
     def chosen_knob(self) -> Knob:
-        """The knob that the arrow keys turn."""
+        """The hyperparameter that the arrow keys change."""
         return self.chosen_lane.rule.knobs[self.knob]
 
     @property
     def surface(self) -> Surface:
-        """The surface under the lanes."""
+        """The surface of the race."""
         return plotted_surface(self.scenario)
 
     @property
-    def looked_at(self) -> Window:
-        """The window, whether chosen or the surface's own."""
+    def visible(self) -> Window:
+        """The visible part of the plane: the window, or the surface's own bounds."""
         return self.window or Window(*self.surface.bounds)
 
     @property
     def preset(self) -> Preset | None:
-        """The named scenario that was opened last, while its caption is shown."""
+        """The preset whose caption is shown."""
         return self.tour[self.stop] if self.stop < len(self.tour) else None
 
     @property
     def stops(self) -> int:
-        """How many stops the tour has."""
+        """The number of stops of the tour."""
         return len(self.tour) + (self.finale is not None)
 
     def value(self, knob: Knob) -> float:
@@ -151,5 +161,5 @@ class PlaygroundState:
         return self.chosen_lane.value_at(knob.name, self.step)
 
     def ghost(self, lane: int) -> Lane | None:
-        """The lane that this one was forked from, if it was."""
+        """The lane from which this one was forked, or None."""
         return self.ghosts[lane] if lane < len(self.ghosts) else None

@@ -1,4 +1,4 @@
-"""What the playground becomes: `update(state, event)`, a pure function of two values."""
+"""The logic of the playground: `update(state, event)` returns the next state and the effects. It is pure."""
 
 from __future__ import annotations
 
@@ -10,170 +10,147 @@ from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import MAX_STEPS, Scenario, race, suggested_lane, surface_names
 from adam_tui.engine.schedules import KINDS, Schedule
 from adam_tui.engine.trajectory import plotted_surface, start_of
-from adam_tui.ui.playground.events import (
-    AddLane,
-    Arrow,
-    CancelPlace,
-    ChangeSpeed,
-    CloseCaption,
-    CycleFill,
-    CycleNoise,
-    CycleOptimizer,
-    CycleSchedule,
-    CycleSurface,
-    CycleWarmup,
-    DuplicateLane,
-    EndHints,
-    Event,
-    LineUp,
-    NextPreset,
-    Open,
-    Pan,
-    Place,
-    Redo,
-    RemoveLane,
-    Reseed,
-    ResetKnob,
-    ResetView,
-    Restart,
-    Seek,
-    SelectLane,
-    SetFunction,
-    SetKnob,
-    SetStart,
-    SetSteps,
-    StepBy,
-    Tick,
-    Toggle,
-    ToggleFork,
-    TogglePlay,
-    Undo,
-    Used,
-    Zoom,
-)
-from adam_tui.ui.playground.hints import without
+from adam_tui.ui.playground import events as e
+from adam_tui.ui.playground.hints import remaining
 from adam_tui.ui.playground.state import FILLS, SPEEDS, PlaygroundState, Switch, Window
 
 if TYPE_CHECKING:
     from adam_tui.engine.presets import Preset
     from adam_tui.ui.caption import Finale
+    from adam_tui.ui.playground.effects import Effect
 
 T = TypeVar("T")
 ZOOM = 0.7
-# The closest and the widest look, as shares of the surface's own bounds: beyond it floats or the eye give out.
+# The smallest and the largest window, as shares of the width of the surface's own bounds: beyond these limits floats
+# lose their precision, or nothing can be recognised.
 ZOOM_LIMITS = (1e-9, 1e3)
-FINEST = 1e-11  # the width of a window as a share of its distance from 0: finer, and two columns would be one float
+FINEST = 1e-11  # the smallest width of a window as a share of its distance from 0: below it, columns share one float
 PAN = 0.15  # of the window
 CROSSHAIR_STEP = 1 / 40  # of the window
 CROSSHAIR_COARSE = 1 / 8
-# The optimizers that `a` offers one after the other: those that teach most beside the ones already racing come first.
+# The optimizers that `a` adds, in this order: first those that teach most beside the ones in the race.
 ADD_ORDER = ("momentum", "rmsprop", "sgd", "adam", "adamw", "nadam", "adagrad", "lion")
 NOISE_LEVELS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # standard deviations
 WARMUP_SHARES = (0.0, 0.05, 0.1, 0.2)  # of the race
 UNDO_STEPS = 200
-LANES_BY_HAND = 8  # as many as `a` adds: more colours are hard to tell apart
+LANES_BY_HAND = 8  # the most that `a` adds: more colours are hard to tell apart
 
 
-def update(state: PlaygroundState, event: Event) -> PlaygroundState:
-    """What the playground becomes when `event` happens; a change of the scenario can be undone."""
-    after = _happened(state, event)
-    if after.scenario == state.scenario or isinstance(event, Undo | Redo):
-        return after
-    return replace(after, past=(*state.past, state.scenario)[-UNDO_STEPS:], future=())
+def update(state: PlaygroundState, event: e.Event) -> tuple[PlaygroundState, tuple[Effect, ...]]:
+    """Return the next state and the effects. Each change of the scenario can be undone."""
+    if isinstance(event, e.Confirm) and state.crosshair is not None:
+        event = e.SetStart(*state.crosshair)
+    if isinstance(event, e.Request):
+        from adam_tui.ui.playground.requests import effects_of  # not needed at start-up
+
+        return state, effects_of(state, event)
+    after = _next_state(state, event)
+    if after.scenario != state.scenario and not isinstance(event, e.Undo | e.Redo):
+        after = replace(after, past=(*state.past, state.scenario)[-UNDO_STEPS:], future=())
+    return after, _effects(state, after, event)
 
 
-def _happened(state: PlaygroundState, event: Event) -> PlaygroundState:
+def _effects(before: PlaygroundState, after: PlaygroundState, event: e.Change) -> tuple[Effect, ...]:
+    """The effects of a change of the state."""
+    if isinstance(event, e.Open | e.NextPreset) and after.finale is not None and after.preset is None:
+        from adam_tui.ui.playground.effects import ShowFinale
+
+        return (ShowFinale(f"{after.stop + 1}/{after.stops}", after.finale),)
+    if len(after.hints) < len(before.hints):
+        from adam_tui.ui.playground.effects import RememberHints
+
+        return (RememberHints(frozenset(before.hints) - frozenset(after.hints)),)
+    return ()
+
+
+def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
     match event:
-        case Tick(seconds):
-            return _played(state, seconds)
-        case TogglePlay():
+        case e.Tick(seconds):
+            return _advance(state, seconds)
+        case e.TogglePlay():
             clock = 0.0 if state.at_end and not state.playing else state.clock
             return replace(state, playing=not state.playing, clock=clock)
-        case Restart():
+        case e.Restart():
             return replace(state, clock=0.0, playing=True)
-        case StepBy(steps):
-            return _sought(state, state.step + steps)
-        case Seek(step):
-            return _sought(state, step)
-        case ChangeSpeed(notches):
+        case e.StepBy(steps):
+            return _seek(state, state.step + steps)
+        case e.Seek(step):
+            return _seek(state, step)
+        case e.ChangeSpeed(notches):
             return replace(state, speed=min(max(state.speed + notches, 0), len(SPEEDS) - 1))
-        case SetSteps(steps):
+        case e.SetSteps(steps):
             steps = min(max(steps, 1), MAX_STEPS)
             return replace(state, scenario=replace(state.scenario, steps=steps), clock=min(state.clock, float(steps)))
-        case CycleOptimizer(by):
+        case e.ToggleFork():
+            return replace(state, fork=not state.fork)
+        case e.CycleOptimizer(by):
             name = _next(tuple(OPTIMIZERS), state.chosen_lane.optimizer, by)
             lane = replace(suggested_lane(name, state.surface), schedule=state.chosen_lane.schedule)
-            return _with_lane(state, lane)
-        case AddLane():
-            return _lane_added(state)
-        case RemoveLane():
-            return _lane_removed(state)
-        case SelectLane(by):
-            return _lanes(state, state.scenario.lanes, (state.lane + by) % len(state.scenario.lanes))
-        case DuplicateLane():
+            return _replace_lane(state, lane)
+        case e.AddLane():
+            return _add_lane(state)
+        case e.RemoveLane():
+            return _remove_lane(state)
+        case e.SelectLane(by):
+            return _set_lanes(state, state.scenario.lanes, (state.lane + by) % len(state.scenario.lanes))
+        case e.DuplicateLane():
             lanes = state.scenario.lanes
-            return _lanes(state, (*lanes, state.chosen_lane), len(lanes)) if len(lanes) < LANES_BY_HAND else state
-        case LineUp():
+            return _set_lanes(state, (*lanes, state.chosen_lane), len(lanes)) if len(lanes) < LANES_BY_HAND else state
+        case e.LineUp():
             lanes = race(tuple(OPTIMIZERS), state.surface)
             names = [lane.optimizer for lane in lanes]
-            return _lanes(state, lanes, names.index(state.chosen_lane.optimizer), ghosts=())
-        case CycleSchedule():
-            return _with_lane(state, replace(state.chosen_lane, schedule=_next_schedule(state)))
-        case CycleWarmup():
-            return _with_lane(state, replace(state.chosen_lane, schedule=_next_warmup(state)))
-        case CycleNoise():
-            return replace(state, scenario=replace(state.scenario, noise=_louder(state.scenario.noise)))
-        case Reseed():
-            return replace(state, scenario=replace(state.scenario, seed=state.scenario.seed + 1))
-        case SetFunction(text):
-            return _on_surface(state, replace(state.scenario, function=text, start=None))
-        case Open(presets, at, finale):
-            return _opened(state, presets, at, finale)
-        case NextPreset():
-            return _opened(state, state.tour, (state.stop + 1) % state.stops, state.finale) if state.tour else state
-        case CloseCaption():
-            return replace(state, tour=(), stop=0, finale=None)
-        case Used(action):
-            # While a start is placed the arrows and enter mean something else.
-            return state if state.crosshair is not None else replace(state, hints=without(state.hints, action))
-        case EndHints():
-            return replace(state, hints=())
-        case ToggleFork():
-            return replace(state, fork=not state.fork)
-        case Undo():
-            return _undone(state)
-        case Redo():
-            return _redone(state)
-        case CycleSurface(by):
-            return _other_surface(state, by)
-        case Arrow():
+            return _set_lanes(state, lanes, names.index(state.chosen_lane.optimizer), ghosts=())
+        case e.Arrow():
             return _arrow(state, event)
-        case SetKnob(value):
-            return _turned(state, value)
-        case ResetKnob():
-            return _turned(state, state.chosen_knob.default)
-        case Place():
-            here = state.looked_at.clamped(start_of(state.scenario))
-            return replace(state, crosshair=here, playing=False)
-        case CancelPlace():
-            return replace(state, crosshair=None)
-        case SetStart(x, y):
-            scenario = replace(state.scenario, start=(x, y))
-            return replace(state, scenario=scenario, crosshair=None, clock=0.0, playing=True)
-        case Zoom(notches):
-            return _zoomed(state, ZOOM**notches)
-        case Pan(right, up):
-            return _looking(state, state.looked_at.panned(right * PAN, up * PAN))
-        case ResetView():
-            return replace(_looking(state, Window(*state.surface.bounds)), window=None)
-        case CycleFill():
+        case e.Cancel():
+            return _cancel(state)
+        case e.SetKnob(value):
+            return _set_knob(state, value)
+        case e.ResetKnob():
+            return _set_knob(state, state.chosen_knob.default)
+        case e.CycleSchedule():
+            return _replace_lane(state, replace(state.chosen_lane, schedule=_next_schedule(state)))
+        case e.CycleWarmup():
+            return _replace_lane(state, replace(state.chosen_lane, schedule=_next_warmup(state)))
+        case e.CycleNoise():
+            return replace(state, scenario=replace(state.scenario, noise=_next_noise(state.scenario.noise)))
+        case e.Reseed():
+            return replace(state, scenario=replace(state.scenario, seed=state.scenario.seed + 1))
+        case e.CycleSurface(by):
+            return _cycle_surface(state, by)
+        case e.SetFunction(text):
+            return _set_surface(state, replace(state.scenario, function=text, start=None))
+        case e.Place():
+            return replace(state, crosshair=state.visible.clamped(start_of(state.scenario)), playing=False)
+        case e.SetStart(x, y):
+            return _set_start(state, (x, y))
+        case e.RandomStart(across, up):
+            return _set_start(state, state.visible.at(across, up))
+        case e.Zoom(notches):
+            return _set_window(state, state.visible.zoomed(ZOOM**notches, state.crosshair))
+        case e.Pan(right, up):
+            return _set_window(state, state.visible.panned(right * PAN, up * PAN))
+        case e.ResetView():
+            return replace(_set_window(state, Window(*state.surface.bounds)), window=None)
+        case e.CycleFill():
             return replace(state, fill=_next(FILLS, state.fill, 1))
-        case Toggle(what):
-            return _toggled(state, what)
+        case e.Toggle(switch):
+            return _toggle(state, switch)
+        case e.Open(presets, at, finale):
+            return _open(state, presets, at, finale)
+        case e.NextPreset():
+            return _open_next(state)
+        case e.Undo():
+            return _undo(state)
+        case e.Redo():
+            return _redo(state)
+        case e.ActionUsed(name):
+            # While a start is placed, the arrows and enter have another meaning.
+            return state if state.crosshair is not None else replace(state, hints=remaining(state.hints, name))
 
 
-def _toggled(state: PlaygroundState, what: Switch) -> PlaygroundState:
-    match what:
+def _toggle(state: PlaygroundState, switch: Switch) -> PlaygroundState:
+    match switch:
         case "log_loss":
             return replace(state, log_loss=not state.log_loss)
         case "inspector":
@@ -187,7 +164,27 @@ def _next(choices: tuple[T, ...], current: T, by: int) -> T:
     return choices[(place + by) % len(choices)]
 
 
-def _opened(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale: Finale | None) -> PlaygroundState:
+def _cancel(state: PlaygroundState) -> PlaygroundState:
+    if state.crosshair is not None:
+        return replace(state, crosshair=None)
+    if state.preset is not None:
+        return replace(state, tour=(), stop=0, finale=None)
+    return replace(state, hints=())
+
+
+def _set_start(state: PlaygroundState, start: tuple[float, float]) -> PlaygroundState:
+    return replace(state, scenario=replace(state.scenario, start=start), crosshair=None, clock=0.0, playing=True)
+
+
+def _open_next(state: PlaygroundState) -> PlaygroundState:
+    if state.tour:
+        return _open(state, state.tour, (state.stop + 1) % state.stops, state.finale)
+    from adam_tui.engine.presets import PRESETS  # not needed at start-up
+
+    return _open(state, tuple(PRESETS.values()), 0, None)
+
+
+def _open(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale: Finale | None) -> PlaygroundState:
     if at == len(presets):
         return replace(state, tour=presets, stop=at, finale=finale)
     preset = presets[at]
@@ -206,7 +203,7 @@ def _opened(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale
     )
 
 
-def _played(state: PlaygroundState, seconds: float) -> PlaygroundState:
+def _advance(state: PlaygroundState, seconds: float) -> PlaygroundState:
     if not state.playing:
         return state
     clock = min(state.clock + seconds * SPEEDS[state.speed], float(state.scenario.steps))
@@ -215,12 +212,12 @@ def _played(state: PlaygroundState, seconds: float) -> PlaygroundState:
     return replace(state, clock=clock, playing=clock < state.scenario.steps)
 
 
-def _sought(state: PlaygroundState, step: int) -> PlaygroundState:
+def _seek(state: PlaygroundState, step: int) -> PlaygroundState:
     return replace(state, clock=float(min(max(step, 0), state.scenario.steps)), playing=False)
 
 
-def _with_lane(state: PlaygroundState, lane: Lane, ghost: Lane | None = None) -> PlaygroundState:
-    """Exchange the chosen lane; the chosen knob stays the one of the same name where there is one."""
+def _replace_lane(state: PlaygroundState, lane: Lane, ghost: Lane | None = None) -> PlaygroundState:
+    """Replace the chosen lane. The chosen knob stays the one of the same name, if the new lane has it."""
     name = state.chosen_knob.name
     names = [knob.name for knob in lane.rule.knobs]
     knob = names.index(name) if name in names else 0
@@ -228,51 +225,52 @@ def _with_lane(state: PlaygroundState, lane: Lane, ghost: Lane | None = None) ->
     return replace(state, scenario=state.scenario.with_lane(state.lane, lane), knob=knob, ghosts=ghosts)
 
 
-def _turned(state: PlaygroundState, value: float) -> PlaygroundState:
-    """Give the chosen knob a value: from the start on, or from the shown step on with the path so far as a ghost."""
+def _set_knob(state: PlaygroundState, value: float) -> PlaygroundState:
+    """Set the chosen knob from the start on; in fork mode from the shown step on, with the old path as a ghost."""
     lane, name = state.chosen_lane, state.chosen_knob.name
     if not state.fork or state.step == 0:
-        steady = replace(lane, changes=tuple(change for change in lane.changes if change.name != name))
-        return _with_lane(state, steady.replaced(name, value))
-    again = any(change.step == state.step for change in lane.changes)
-    return _with_lane(state, lane.forked(state.step, name, value), state.ghost(state.lane) if again else lane)
+        without_changes = replace(lane, changes=tuple(change for change in lane.changes if change.name != name))
+        return _replace_lane(state, without_changes.replaced(name, value))
+    same_fork = any(change.step == state.step for change in lane.changes)
+    ghost = state.ghost(state.lane) if same_fork else lane
+    return _replace_lane(state, lane.forked(state.step, name, value), ghost)
 
 
-def _lanes(
+def _set_lanes(
     state: PlaygroundState, lanes: tuple[Lane, ...], chosen: int, ghosts: tuple[Lane | None, ...] | None = None
 ) -> PlaygroundState:
-    """Race other lanes, and choose one of them."""
+    """Replace all lanes, and choose one of them. `ghosts` None keeps the ghosts."""
     knob = min(state.knob, len(lanes[chosen].rule.knobs) - 1)
-    kept = state.ghosts if ghosts is None else ghosts
-    return replace(state, scenario=replace(state.scenario, lanes=lanes), lane=chosen, knob=knob, ghosts=kept)
+    ghosts = state.ghosts if ghosts is None else ghosts
+    return replace(state, scenario=replace(state.scenario, lanes=lanes), lane=chosen, knob=knob, ghosts=ghosts)
 
 
-def _lane_added(state: PlaygroundState) -> PlaygroundState:
+def _add_lane(state: PlaygroundState) -> PlaygroundState:
     lanes = state.scenario.lanes
     if len(lanes) >= LANES_BY_HAND:
         return state
     racing = {lane.optimizer for lane in lanes}
     name = next((n for n in (*ADD_ORDER, *OPTIMIZERS) if n not in racing), state.chosen_lane.optimizer)
-    return _lanes(state, (*lanes, suggested_lane(name, state.surface)), len(lanes))
+    return _set_lanes(state, (*lanes, suggested_lane(name, state.surface)), len(lanes))
 
 
-def _lane_removed(state: PlaygroundState) -> PlaygroundState:
+def _remove_lane(state: PlaygroundState) -> PlaygroundState:
     lanes = state.scenario.lanes
     if len(lanes) == 1:
         return state
     kept = [i for i in range(len(lanes)) if i != state.lane]
     ghosts = tuple(state.ghost(i) for i in kept)
-    return _lanes(state, tuple(lanes[i] for i in kept), min(state.lane, len(kept) - 1), ghosts)
+    return _set_lanes(state, tuple(lanes[i] for i in kept), min(state.lane, len(kept) - 1), ghosts)
 
 
-def _other_surface(state: PlaygroundState, by: int) -> PlaygroundState:
-    """The next built-in surface, from its own start."""
+def _cycle_surface(state: PlaygroundState, by: int) -> PlaygroundState:
+    """Show the next built-in surface, with its own start."""
     name = _next(surface_names(), "" if state.scenario.function is not None else state.scenario.surface, by)
-    return _on_surface(state, replace(state.scenario, surface=name, function=None, start=None))
+    return _set_surface(state, replace(state.scenario, surface=name, function=None, start=None))
 
 
-def _on_surface(state: PlaygroundState, scenario: Scenario) -> PlaygroundState:
-    """Race on another surface; lanes that had the suggested learning rate get the one for the new surface."""
+def _set_surface(state: PlaygroundState, scenario: Scenario) -> PlaygroundState:
+    """Race on another surface. A lane with the suggested learning rate gets the one for the new surface."""
     before, after = state.surface, plotted_surface(scenario)
     lanes = tuple(
         lane.replaced("lr", suggested_lane(lane.optimizer, after)["lr"])
@@ -296,7 +294,7 @@ def _on_surface(state: PlaygroundState, scenario: Scenario) -> PlaygroundState:
 
 
 def _next_schedule(state: PlaygroundState) -> Schedule:
-    """The next kind, with parameters that show over the race: four falls by half, or down to a hundredth."""
+    """The next kind, with parameters that suit the race: half the rate four times, or down to a hundredth."""
     schedule, steps = state.chosen_lane.schedule, state.scenario.steps
     kind = _next(KINDS, schedule.kind, 1)
     if kind == "step":
@@ -313,27 +311,27 @@ def _next_warmup(state: PlaygroundState) -> Schedule:
     return replace(schedule, warmup=longer)
 
 
-def _louder(noise: float) -> float:
+def _next_noise(noise: float) -> float:
     return next((level for level in NOISE_LEVELS if level > noise), 0.0)
 
 
-def _undone(state: PlaygroundState) -> PlaygroundState:
+def _undo(state: PlaygroundState) -> PlaygroundState:
     if not state.past:
         return state
     *past, scenario = state.past
-    return replace(_at(state, scenario), past=tuple(past), future=(state.scenario, *state.future))
+    return replace(_restore(state, scenario), past=tuple(past), future=(state.scenario, *state.future))
 
 
-def _redone(state: PlaygroundState) -> PlaygroundState:
+def _redo(state: PlaygroundState) -> PlaygroundState:
     if not state.future:
         return state
     scenario, *future = state.future
-    return replace(_at(state, scenario), past=(*state.past, state.scenario), future=tuple(future))
+    return replace(_restore(state, scenario), past=(*state.past, state.scenario), future=tuple(future))
 
 
-def _at(state: PlaygroundState, scenario: Scenario) -> PlaygroundState:
-    """The state with another scenario, everything else as far as it still makes sense."""
-    elsewhere = (scenario.surface, scenario.function) != (state.scenario.surface, state.scenario.function)
+def _restore(state: PlaygroundState, scenario: Scenario) -> PlaygroundState:
+    """The state with another scenario. Everything else stays as far as the scenario allows."""
+    other_surface = (scenario.surface, scenario.function) != (state.scenario.surface, state.scenario.function)
     lane = min(state.lane, len(scenario.lanes) - 1)
     return replace(
         state,
@@ -341,34 +339,30 @@ def _at(state: PlaygroundState, scenario: Scenario) -> PlaygroundState:
         lane=lane,
         knob=min(state.knob, len(scenario.lanes[lane].rule.knobs) - 1),
         clock=min(state.clock, float(scenario.steps)),
-        window=None if elsewhere else state.window,
+        window=None if other_surface else state.window,
         ghosts=(),
         crosshair=None,
     )
 
 
-def _arrow(state: PlaygroundState, event: Arrow) -> PlaygroundState:
+def _arrow(state: PlaygroundState, event: e.Arrow) -> PlaygroundState:
     if state.crosshair is not None:
         share = CROSSHAIR_COARSE if event.coarse else CROSSHAIR_STEP
-        width, height = state.looked_at.size
+        width, height = state.visible.size
         x, y = state.crosshair
         moved = (x + event.dx * share * width, y + event.dy * share * height)
-        return replace(state, crosshair=state.looked_at.clamped(moved))
+        return replace(state, crosshair=state.visible.clamped(moved))
     if event.dy:
         knobs = len(state.chosen_lane.rule.knobs)
         return replace(state, knob=(state.knob - event.dy) % knobs)
     knob = state.chosen_knob
-    return _turned(state, knob.turn(state.value(knob), event.dx, coarse=event.coarse))
+    return _set_knob(state, knob.turn(state.value(knob), event.dx, coarse=event.coarse))
 
 
-def _zoomed(state: PlaygroundState, factor: float) -> PlaygroundState:
-    return _looking(state, state.looked_at.zoomed(factor, state.crosshair))
-
-
-def _looking(state: PlaygroundState, window: Window) -> PlaygroundState:
-    """Look at another part of the plane, with the crosshair in it; not where floats or the eye would give out."""
-    near, far = (limit * state.surface.width for limit in ZOOM_LIMITS)
-    width, away = window.size[0], max(map(abs, window.bounds))
-    if not (near < width < far and away < 2 * far and width > away * FINEST):
+def _set_window(state: PlaygroundState, window: Window) -> PlaygroundState:
+    """Show another part of the plane, with the crosshair inside; nothing changes beyond ZOOM_LIMITS and FINEST."""
+    smallest, largest = (limit * state.surface.width for limit in ZOOM_LIMITS)
+    width, distance = window.size[0], max(map(abs, window.bounds))
+    if not (smallest < width < largest and distance < 2 * largest and width > distance * FINEST):
         return state
     return replace(state, window=window, crosshair=state.crosshair and window.clamped(state.crosshair))

@@ -1,10 +1,14 @@
-"""From the playground's state to pictures: which numbers go where. Pure functions; the screen only shows the cells."""
+"""The pictures of the playground: pure functions from the state, a size and a palette to cells.
+
+The module chooses which numbers are drawn; `draw` knows how.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +26,17 @@ from adam_tui.ui.playground.state import SPEEDS, Fill, PlaygroundState
 
 Floats = NDArray[np.float64]
 FRAME = 2  # rows of a panel's border
-LOSS_ROWS = 5  # the least that a loss curve needs
-SMALLEST_TABLE = 3  # rows of the lanes or knobs when there is no room for all
+LOSS_ROWS = 5  # the fewest rows that show a loss curve
+SMALLEST_TABLE = 3  # rows of the lanes or knobs that stay when there is no room for all
 MIN_PLOT_ROWS = 6
-DIRECTION_LENGTH = 0.15  # of the path's extent: how long a vector is drawn that shows a direction only
-SPARK = 12  # columns of the schedule's curve
-# Losses are drawn down to this share of the first one: below it a curve says nothing but "zero".
+DIRECTION_LENGTH = 0.15  # length of a vector that shows only a direction, as a share of the path's extent
+SCHEDULE_COLUMNS = 12  # of the schedule's curve
+# The log axis ends at this share of the largest loss: smaller losses are rounding errors around zero.
 LOSS_FLOOR = 1e-16
 
 
-@dataclass(frozen=True, slots=True)
-class SideHeights:
-    """Rows of the panels on the right, frames included; 0 is hidden."""
+class SideHeights(NamedTuple):
+    """Rows of the panels on the right, frames included. A panel with 0 rows is hidden."""
 
     lanes: int
     knobs: int
@@ -42,9 +45,9 @@ class SideHeights:
 
 
 def side_heights(rows: int, width: int, state: PlaygroundState) -> SideHeights:
-    """Share `rows` among the panels, `width` columns inside their frames.
+    """Share `rows` among the panels, whose frames hold `width` columns.
 
-    Tables are whole where they fit, the loss curve gets what is left, and the inspector is the first to go.
+    The loss curve gets the rows that are left. Where rows are short, the inspector goes first; then the tables shrink.
     """
     rule = state.chosen_lane.rule
     lanes = len(state.scenario.lanes) + 1 + FRAME
@@ -65,10 +68,10 @@ def side_heights(rows: int, width: int, state: PlaygroundState) -> SideHeights:
 
 
 def backdrop_of(state: PlaygroundState, width: int, height: int, palette: Palette) -> Backdrop:
-    """The contour without the paths: the expensive part, kept until what it shows changes."""
+    """The contour without the paths. This is the expensive part, so it is cached."""
     scenario = state.scenario
     name = "" if scenario.function is not None else scenario.surface
-    return _backdrop(name, scenario.function, state.looked_at.bounds, width, height, palette, state.fill)
+    return _backdrop(name, scenario.function, state.visible.bounds, width, height, palette, state.fill)
 
 
 @lru_cache(maxsize=16)
@@ -86,13 +89,13 @@ def _backdrop(
 
 
 def contour(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
-    """The contour with every lane's path up to the step, ghosts, heads, start, crosshair and vectors."""
+    """Draw the contour with the lanes' paths up to the step, ghosts, heads, start, crosshair and vectors."""
     paths = trajectories(state.scenario)
     views = []
     for i, path in enumerate(paths):
         color, marker = palette.lane(i)
-        if (left := state.ghost(i)) is not None:
-            [old] = trajectories(replace(state.scenario, lanes=(left,)))
+        if (ghost := state.ghost(i)) is not None:
+            [old] = trajectories(replace(state.scenario, lanes=(ghost,)))
             views.append(PathView(old.positions, color, marker, min(state.step, old.last), ghost=True))
         views.append(PathView(path.positions, color, marker, min(state.step, path.last), selected=i == state.lane))
     arrows = _vectors(paths[state.lane], state.step, palette) if state.vectors else ()
@@ -100,24 +103,24 @@ def contour(state: PlaygroundState, width: int, height: int, palette: Palette) -
 
 
 def _vectors(path: Trajectory, step: int, palette: Palette) -> Sequence[Arrow]:
-    """At the lane's point: downhill (−∇f) and the momentum as directions, and the update that the next step makes."""
-    here = min(step, path.last)
-    origin = path.positions[here]
-    known = path.positions[np.isfinite(path.positions).all(axis=1)]
-    length = max(float(np.ptp(known, axis=0).max()), 1e-9) * DIRECTION_LENGTH
+    """The vectors at the lane's point: −∇f and the momentum as directions, and the next step's update in full."""
+    step = min(step, path.last)
+    origin = path.positions[step]
+    finite = path.positions[np.isfinite(path.positions).all(axis=1)]
+    length = max(float(np.ptp(finite, axis=0).max()), 1e-9) * DIRECTION_LENGTH
     colors = vector_colors(palette)
-    found = []
-    for name in ("m", "b"):  # what the rules call their averaged gradient
-        if name in path.terms and here > 0:
-            found += _direction(origin, -path.terms[name][here], length, colors["m"])
-    found += _direction(origin, -path.gradients[here], length, colors["−∇f"])
-    if here < path.last:
-        found.append(Arrow(origin, path.positions[here + 1], colors["Δ"]))
-    return found
+    arrows = []
+    for name in ("m", "b"):  # the two names of the averaged gradient in the rules
+        if name in path.terms and step > 0:
+            arrows += _direction(origin, -path.terms[name][step], length, colors["m"])
+    arrows += _direction(origin, -path.gradients[step], length, colors["−∇f"])
+    if step < path.last:
+        arrows.append(Arrow(origin, path.positions[step + 1], colors["Δ"]))
+    return arrows
 
 
 def vector_colors(palette: Palette) -> dict[str, Color]:
-    """The vectors that `v` shows, each with its colour."""
+    """The colour of each vector, by its label."""
     return {"−∇f": palette.foreground, "m": palette.states["running"], "Δ": palette.accent}
 
 
@@ -127,7 +130,7 @@ def _direction(origin: Floats, vector: Floats, length: float, color: Color) -> l
 
 
 def lanes(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
-    """The table of lanes at the step, ranked by their loss."""
+    """Draw the table of lanes at the step, with their ranks by loss."""
     paths = trajectories(state.scenario)
     losses = [float(path.losses[min(state.step, path.last)]) for path in paths]
     order = sorted(range(len(paths)), key=lambda i: (not np.isfinite(losses[i]), losses[i]))
@@ -151,39 +154,39 @@ def lanes(state: PlaygroundState, width: int, height: int, palette: Palette) -> 
 
 
 def knobs(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
-    """The knobs of the chosen lane at the step, and below them what is to be said of its learning rate."""
+    """Draw the chosen lane's hyperparameters at the step, and below them the notes on its learning rate."""
     table = [(knob, state.value(knob)) for knob in state.chosen_lane.rule.knobs]
-    said = _notes(state, width)
-    room = min(len(table), height)
-    below = said[: height - room]
+    rows = min(len(table), height)
+    notes = _notes(state, width)[: height - rows]
     color, _ = palette.lane(state.lane)
-    drawn = panels.knobs(table, state.knob, color, width, room, palette)
-    # While it plays there may be a sentence less to say than there is room for: the gap is at the end.
-    rest = Cells.blank(width, height - room - len(below), palette.foreground, palette.background)
-    return stacked((drawn, panels.notes(below, width, palette), rest))
+    drawn = panels.knobs(table, state.knob, color, width, rows, palette)
+    # While the race plays, the number of notes may fall below the panel's height: the empty rows are at the end.
+    rest = Cells.blank(width, height - rows - len(notes), palette.foreground, palette.background)
+    return stacked((drawn, panels.notes(notes, width, palette), rest))
 
 
 def _notes(state: PlaygroundState, width: int) -> list[tuple[str, bool]]:
-    """Curvature and the bound on lr at the lane's point, the schedule and the noise; True marks a warning."""
+    """Notes on curvature, the bound on lr, the schedule and the noise, as (text, whether it is a warning)."""
     lane, scenario = state.chosen_lane, state.scenario
     path = trajectories(scenario)[state.lane]
     point = path.positions[min(state.step, path.last)]
-    found = stability(state.surface, lane, point, lane.values_for(min(state.step + 1, scenario.steps), scenario.steps))
-    said = [
-        (line, found.exceeded and i < 2)
-        for i, line in enumerate(sentences(found, lane))
-        if columns(line) <= width  # a sentence cut short says nothing
+    values = lane.values_for(min(state.step + 1, scenario.steps), scenario.steps)
+    at_point = stability(state.surface, lane, point, values)
+    notes = [
+        (line, at_point.exceeded and i < 2)
+        for i, line in enumerate(sentences(at_point, lane))
+        if columns(line) <= width  # a sentence is shown whole or not at all
     ]
     if lane.schedule != CONSTANT:
         factors = [lane.schedule.factor(t, scenario.steps) for t in range(1, scenario.steps + 1)]
-        said.append((f"{panels.sparkline(factors, SPARK)} lr {lane.schedule.describe()}", False))
+        notes.append((f"{panels.sparkline(factors, SCHEDULE_COLUMNS)} lr {lane.schedule.describe()}", False))
     if scenario.noise:
-        said.append((f"gradient noise σ {scenario.noise:g} · seed {scenario.seed}", False))
-    return said
+        notes.append((f"gradient noise σ {scenario.noise:g} · seed {scenario.seed}", False))
+    return notes
 
 
 def inspector(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
-    """The numbers that made the chosen lane's step, and its rule."""
+    """Draw the terms of the chosen lane's step, and its rule."""
     path = trajectories(state.scenario)[state.lane]
     return panels.arithmetic(
         _terms(state, min(state.step, path.last)), state.chosen_lane.rule.rule, width, height, palette
@@ -196,23 +199,23 @@ def _terms(state: PlaygroundState, step: int) -> dict[str, tuple[float, float]]:
 
 
 def loss_title(state: PlaygroundState) -> str:
-    """What the loss panel is called: a surface whose lowest value is not 0 shows the distance from it when log."""
-    if not _log(state):
+    """The title of the loss panel. A log axis shows the loss less the surface's minimum, if that is known and not 0."""
+    if not _log_axis(state):
         return "Loss"
-    return "Loss − minimum (log)" if _floor(state.surface) else "Loss (log)"
+    return "Loss − minimum (log)" if _minimum(state.surface) else "Loss (log)"
 
 
 def loss(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
-    """The loss of every lane up to the step, on axes that do not move while it plays."""
+    """Draw every lane's loss up to the step, on axes that stay the same while the race plays."""
     paths = trajectories(state.scenario)
-    log = _log(state)
-    floor = _floor(state.surface) if log else 0.0
-    curves = [path.losses - (floor or 0.0) for path in paths]
-    known = np.concatenate(curves)
-    known = known[np.isfinite(known) & ((known > 0) | (not log))]
-    if log and len(known):
-        known = known[known > known.max() * LOSS_FLOOR]
-    limits = (float(known.min()), float(known.max())) if len(known) else None
+    log = _log_axis(state)
+    minimum = (_minimum(state.surface) or 0.0) if log else 0.0
+    curves = [path.losses - minimum for path in paths]
+    drawn = np.concatenate(curves)
+    drawn = drawn[np.isfinite(drawn) & ((drawn > 0) | (not log))]
+    if log and len(drawn):
+        drawn = drawn[drawn > drawn.max() * LOSS_FLOOR]
+    limits = (float(drawn.min()), float(drawn.max())) if len(drawn) else None
     order = [i for i in range(len(paths)) if i != state.lane] + [state.lane]
     series = [
         Series(
@@ -223,9 +226,8 @@ def loss(state: PlaygroundState, width: int, height: int, palette: Palette) -> C
         )
         for i in order
     ]
-    return chart(
-        series, width, height, chart_style(palette), log_y=log, y_limits=limits, x_limits=(0.0, state.scenario.steps)
-    )
+    style = chart_style(palette)
+    return chart(series, width, height, style, log_y=log, y_limits=limits, x_limits=(0.0, state.scenario.steps))
 
 
 def chart_style(palette: Palette) -> ChartStyle:
@@ -233,25 +235,25 @@ def chart_style(palette: Palette) -> ChartStyle:
     return ChartStyle(background=palette.background, foreground=palette.foreground, faint=palette.axis)
 
 
-def _floor(plot: Surface) -> float | None:
-    """The lowest value of a surface where it is known."""
+def _minimum(plot: Surface) -> float | None:
+    """The surface's lowest value, or None where it is not known."""
     if not plot.minima:
         return None
     value = float(np.min(plot.f(np.array(plot.minima))))
     return 0.0 if abs(value) < 1e-12 else value
 
 
-def _log(state: PlaygroundState) -> bool:
-    """True when a log axis is asked for and the losses allow it: all above 0, or above a known lowest value."""
+def _log_axis(state: PlaygroundState) -> bool:
+    """True when the user wants a log axis and all losses are above 0 or above a known minimum."""
     if not state.log_loss:
         return False
-    if _floor(state.surface) is not None:
+    if _minimum(state.surface) is not None:
         return True
     return not any((path.losses <= 0).any() for path in trajectories(state.scenario))
 
 
 def timeline(state: PlaygroundState, width: int, palette: Palette) -> Cells:
-    """The row under everything: the step, with a mark where a lane converged or diverged."""
+    """Draw the bottom row: the step, with a mark where a lane changed, converged or diverged."""
     color, _ = palette.lane(state.lane)
     marks: list[tuple[int, str, Color]] = [(change.step, "◆", color) for change in state.chosen_lane.changes]
     for path in trajectories(state.scenario):
@@ -264,11 +266,24 @@ def timeline(state: PlaygroundState, width: int, palette: Palette) -> Cells:
 
 
 def still(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
-    """One picture without an app: the contour, and below it the table of lanes."""
+    """Draw one picture for use without the app: a title, the contour, and below it the table of lanes."""
     rows = len(state.scenario.lanes) + 1
     title = Cells.blank(width, 1, palette.foreground, palette.background)
-    surface = state.surface
-    name = surface.name if surface.name in surface.title else f"{surface.name}  {surface.title}"
-    title.put(0, 1, f"{name} · step {state.step}", palette.foreground, bold=True)
+    title.put(0, 1, f"{surface_title(state.surface)} · step {state.step}", palette.foreground, bold=True)
     plot = contour(state, width, max(height - rows - 1, MIN_PLOT_ROWS), palette)
     return stacked((title, plot, lanes(state, width, rows, palette)))
+
+
+def surface_title(surface: Surface) -> str:
+    """The surface's name and formula."""
+    return surface.name if surface.name in surface.title else f"{surface.name}  {surface.title}"
+
+
+# The panels that fill a rectangle of any size.
+DRAW: Mapping[str, Callable[[PlaygroundState, int, int, Palette], Cells]] = {
+    "contour": contour,
+    "lanes": lanes,
+    "knobs": knobs,
+    "inspector": inspector,
+    "loss": loss,
+}

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from adam_tui.cli.app import scenario_of as from_command_line
-from adam_tui.cli.app import scenario_options
+from adam_tui.cli.playground import build_scenario as from_command_line
+from adam_tui.cli.playground import scenario_options
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.presets import PRESETS, Preset
 from adam_tui.engine.trajectory import start_of, trajectories

@@ -12,7 +12,7 @@ from adam_tui.ui.actions import SHARED_ACTIONS
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.dialogs import Pick
 from adam_tui.ui.learn.pages import TOUR, pages
-from adam_tui.ui.learn.screen import Leaf, LearnScreen
+from adam_tui.ui.learn.screen import LearnScreen, PageScroll
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.widgets.key_line import KeyLine
@@ -82,7 +82,7 @@ async def test_many_quick_keys_end_on_the_right_page(app):
 async def test_the_keys_scroll_and_a_page_is_found_where_it_was_left(app):
     async with app.run_test(size=NARROW) as pilot:
         await opened(app, pilot)
-        leaf = app.screen.query_one(Leaf)
+        leaf = app.screen.query_one(PageScroll)
         await pilot.press("down", "j", "up")
         assert leaf.scroll_y == 1
         await pilot.press("end")
@@ -117,7 +117,7 @@ async def test_trying_opens_exactly_the_scenario_and_3_comes_back_to_the_same_li
         await settle(app, pilot)
         assert isinstance(app.screen, LearnScreen)
         assert app.screen.page is page
-        assert app.screen.query_one(Leaf).scroll_y == 3
+        assert app.screen.query_one(PageScroll).scroll_y == 3
         assert f"Try it 3 of {len(page.tries)}: {page.tries[2].title}" in seen(app), "two were seen"
         await pilot.press("t")
         assert app.screen.state.scenario == page.tries[2].scenario

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adam_tui.cli import app as cli_app
+from adam_tui.cli.app import main
+from adam_tui.cli.playground import build_scenario
 from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.pytorch_sources import BY_HAND
@@ -76,8 +77,8 @@ scenarios = st.builds(
 def restored(command: str) -> Scenario:
     program, *arguments = shlex.split(command)
     assert program == "adam-tui"
-    given_flags = cli_app.main.make_context(program, arguments).params
-    return cli_app.scenario_of(**{k: v for k, v in given_flags.items() if k in Scenario.__dataclass_fields__})
+    given_flags = main.make_context(program, arguments).params
+    return build_scenario(**{k: v for k, v in given_flags.items() if k in Scenario.__dataclass_fields__})
 
 
 @settings(deadline=None, max_examples=80)
@@ -226,7 +227,7 @@ def test_a_directory_that_is_not_there_is_an_os_error(tmp_path):
 
 async def test_a_race_that_cannot_be_written_or_trained_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr("adam_tui.engine.pytorch_code.BY_HAND", {})
-    monkeypatch.setattr("adam_tui.ui.playground.effects.TRAINING_OPTIMIZERS", {})
+    monkeypatch.setattr("adam_tui.ui.playground.requests.TRAINING_OPTIMIZERS", {})
     app = AdamApp(PlaygroundState(Scenario(lanes=race(["lion"], surface("bowl")))), runs=tmp_path)
     async with app.run_test() as pilot:
         await pilot.press("c", "p", "T")

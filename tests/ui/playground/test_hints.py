@@ -14,7 +14,7 @@ from adam_tui.ui.app import AdamApp
 from adam_tui.ui.config import Config
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.actions import ACTIONS
-from adam_tui.ui.playground.hints import HINTS, WAY_OUT, hint, untried
+from adam_tui.ui.playground.hints import CLOSE, HINTS, hint, untried
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
 
@@ -35,6 +35,12 @@ def line(app):
     return str(caption.render()) if caption.display else ""
 
 
+def after(state, *events):
+    for event in events:
+        state, _ = update(state, event)
+    return state
+
+
 def shown(state):
     return with_keys_named(hint(state)[0], NAMES)
 
@@ -47,31 +53,31 @@ def test_the_first_thing_to_try_is_to_turn_the_learning_rate():
 
 
 def test_it_speaks_of_the_hyperparameter_that_the_arrows_turn():
-    assert shown(update(NEW, e.Arrow(0, -1))) == "→ turns beta1 up: the whole path changes at once"
+    assert shown(after(NEW, e.Arrow(0, -1))) == "→ turns beta1 up: the whole path changes at once"
 
 
 def test_one_that_was_tried_makes_room_for_the_next_in_whichever_order():
-    state = update(update(NEW, e.Used("next_surface")), e.Used("turn_down_coarse"))
+    state = after(NEW, e.ActionUsed("next_surface"), e.ActionUsed("turn_down_coarse"))
     assert state.hints == ("optimizer", "race", "scenes", "learn")
     assert shown(state).startswith("o tries the next optimizer")
 
 
 def test_what_is_not_proposed_changes_nothing():
-    assert update(NEW, e.Used("zoom_in")) == NEW
+    assert after(NEW, e.ActionUsed("zoom_in")) == NEW
 
 
 def test_the_arrows_that_place_a_start_are_no_trial_of_the_knobs():
-    placing = update(NEW, e.Place())
-    assert update(placing, e.Used("turn_up")) == placing
-    assert shown(placing) == "←↑↓→ move the start, enter begins there, esc leaves it"
+    placing = after(NEW, e.Place())
+    assert after(placing, e.ActionUsed("turn_up")) == placing
+    assert shown(placing) == "←↑↓→ move the start, enter starts from it, esc cancels"
 
 
 def test_an_opened_scenario_leaves_the_rest_for_afterwards():
-    assert update(NEW, e.Open(tuple(PRESETS.values()))).hints == NEW.hints
+    assert after(NEW, e.Open(tuple(PRESETS.values()))).hints == NEW.hints
 
 
 def test_every_hint_names_actions_that_are_there_and_fits_80_columns_beside_the_way_out():
-    way_out = with_keys_named(WAY_OUT, NAMES)
+    way_out = with_keys_named(CLOSE, NAMES)
     for name, each in HINTS.items():
         assert set(each.tried_by) <= NAMES.keys()
         said = shown(replace(NEW, hints=(name,), knob=len(NEW.chosen_lane.rule.knobs) - 1))

@@ -12,14 +12,17 @@ from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario
 from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import start_of, trajectories
+from adam_tui.ui.caption import Finale
+from adam_tui.ui.effects import CopyText, ShowText
 from adam_tui.ui.playground import events as e
+from adam_tui.ui.playground.effects import RememberHints, ShowFinale, TrainLane
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import LANES_BY_HAND, PAN, ZOOM, update
 
 
 def after(state, *events):
     for event in events:
-        state = update(state, event)
+        state, _ = update(state, event)
     return state
 
 
@@ -68,7 +71,7 @@ def test_all_optimizers_come_round_and_back():
     seen = []
     for _ in OPTIMIZERS:
         seen.append(state.chosen_lane.optimizer)
-        state = update(state, e.CycleOptimizer(1))
+        state = after(state, e.CycleOptimizer(1))
     assert sorted(seen) == sorted(OPTIMIZERS)
     assert state.chosen_lane.optimizer == "adam"
     assert after(state, e.CycleOptimizer(1), e.CycleOptimizer(-1)).chosen_lane.optimizer == "adam"
@@ -83,7 +86,7 @@ def test_the_chosen_knob_keeps_its_name_across_optimizers():
 def test_added_lanes_differ_and_stop_at_the_most():
     state = PlaygroundState()
     for _ in range(LANES_BY_HAND + 3):
-        state = update(state, e.AddLane())
+        state = after(state, e.AddLane())
     names = [lane.optimizer for lane in state.scenario.lanes]
     assert len(names) == LANES_BY_HAND == len(set(names))
     assert state.lane == LANES_BY_HAND - 1
@@ -104,7 +107,7 @@ def test_an_arrow_turns_the_chosen_knob_of_the_chosen_lane_only():
     state = after(PlaygroundState(), e.AddLane(), e.SelectLane(-1), e.Arrow(1, 0))
     assert state.scenario.lanes[0]["lr"] == 0.2
     assert after(state, e.Arrow(-1, 0, coarse=True)).scenario.lanes[0]["lr"] == 0.02
-    assert state.scenario.lanes[1] == update(PlaygroundState(), e.AddLane()).scenario.lanes[1]
+    assert state.scenario.lanes[1] == after(PlaygroundState(), e.AddLane()).scenario.lanes[1]
 
 
 def test_an_exact_value_and_the_default():
@@ -146,12 +149,12 @@ def test_the_crosshair_begins_at_the_start_moves_and_can_be_cancelled():
     assert moved.crosshair[0] > placing.crosshair[0]
     assert moved.crosshair[1] > placing.crosshair[1]
     assert moved.scenario == placing.scenario, "nothing runs from there yet"
-    assert after(moved, e.CancelPlace()).crosshair is None
+    assert after(moved, e.Cancel()).crosshair is None
 
 
 def test_the_crosshair_stays_in_the_window():
     state = after(PlaygroundState(), e.Place(), *[e.Arrow(1, 1, coarse=True)] * 30)
-    assert state.crosshair == (state.looked_at.x_max, state.looked_at.y_max)
+    assert state.crosshair == (state.visible.x_max, state.visible.y_max)
 
 
 def test_a_new_start_is_run_from_at_once():
@@ -161,10 +164,10 @@ def test_a_new_start_is_run_from_at_once():
 
 def test_zoom_and_pan_and_back():
     state = after(PlaygroundState(), e.Zoom(1))
-    assert state.looked_at.size[0] == pytest.approx(10 * ZOOM)
-    assert state.looked_at.center == pytest.approx((0, 0))
+    assert state.visible.size[0] == pytest.approx(10 * ZOOM)
+    assert state.visible.center == pytest.approx((0, 0))
     panned = after(state, e.Pan(1, 0))
-    assert panned.looked_at.center[0] == pytest.approx(10 * ZOOM * PAN)
+    assert panned.visible.center[0] == pytest.approx(10 * ZOOM * PAN)
     assert after(panned, e.ResetView()).window is None
 
 
@@ -172,15 +175,15 @@ def test_zoom_keeps_the_crosshair_in_its_place():
     placing = after(PlaygroundState(), e.Place(), e.Arrow(1, 1, coarse=True))
     near = after(placing, *[e.Zoom(1)] * 8)
     assert near.crosshair == placing.crosshair
-    share = (placing.crosshair[0] - placing.looked_at.x_min) / placing.looked_at.size[0]
-    assert (near.crosshair[0] - near.looked_at.x_min) / near.looked_at.size[0] == pytest.approx(share)
+    share = (placing.crosshair[0] - placing.visible.x_min) / placing.visible.size[0]
+    assert (near.crosshair[0] - near.visible.x_min) / near.visible.size[0] == pytest.approx(share)
 
 
 @pytest.mark.parametrize("events", [[e.Pan(1, 0)] * 10, [e.Pan(-1, -1)] * 40, [e.Pan(1, 1)] * 9 + [e.ResetView()]])
-def test_the_crosshair_stays_in_what_is_looked_at(events):
+def test_the_crosshair_stays_in_what_is_visible(events):
     placing = after(PlaygroundState(), e.Place())
     moved = after(placing, *events)
-    assert moved.looked_at.clamped(moved.crosshair) == moved.crosshair
+    assert moved.visible.clamped(moved.crosshair) == moved.crosshair
 
 
 @pytest.mark.parametrize("surface", SURFACES)
@@ -188,7 +191,7 @@ def test_far_away_and_close_by_two_columns_are_never_one_float(surface):
     state = PlaygroundState(Scenario(surface=surface))
     for events in ([e.Zoom(-1)] * 40, [e.Pan(1, 1)] * 2000, [e.Zoom(1)] * 150):
         state = after(state, *events)
-    window = state.looked_at
+    window = state.visible
     columns = np.linspace(window.x_min, window.x_max, 300)
     rows = np.linspace(window.y_min, window.y_max, 200)
     assert len(np.unique(columns)) == 300
@@ -196,8 +199,8 @@ def test_far_away_and_close_by_two_columns_are_never_one_float(surface):
 
 
 def test_zoom_has_ends():
-    near = after(PlaygroundState(), *[e.Zoom(1)] * 200).looked_at.size[0]
-    far = after(PlaygroundState(), *[e.Zoom(-1)] * 200).looked_at.size[0]
+    near = after(PlaygroundState(), *[e.Zoom(1)] * 200).visible.size[0]
+    far = after(PlaygroundState(), *[e.Zoom(-1)] * 200).visible.size[0]
     assert 0 < near < 1e-6
     assert 1e3 < far < 1e6
 
@@ -215,15 +218,15 @@ def test_every_change_of_the_scenario_can_be_undone_and_made_again():
     changes += [e.CycleNoise(), e.Reseed(), e.CycleSchedule(), e.CycleWarmup(), e.SetSteps(50), e.RemoveLane()]
     states = [PlaygroundState()]
     for change in changes:
-        states.append(update(states[-1], change))
+        states.append(after(states[-1], change))
         assert states[-1].scenario != states[-2].scenario, change
     back = states[-1]
     for state in reversed(states[:-1]):
-        back = update(back, e.Undo())
+        back = after(back, e.Undo())
         assert back.scenario == state.scenario
-    assert update(back, e.Undo()) == back, "nothing is left"
+    assert after(back, e.Undo()) == back, "nothing is left"
     for state in states[1:]:
-        back = update(back, e.Redo())
+        back = after(back, e.Redo())
         assert back.scenario == state.scenario
 
 
@@ -271,12 +274,12 @@ def test_schedules_warm_ups_and_noise_come_round():
     state = PlaygroundState()
     kinds = []
     for _ in range(4):
-        state = update(state, e.CycleSchedule())
+        state = after(state, e.CycleSchedule())
         kinds.append(state.chosen_lane.schedule.kind)
     assert kinds == ["step", "exponential", "cosine", "constant"]
-    warmups = [(state := update(state, e.CycleWarmup())).chosen_lane.schedule.warmup for _ in range(4)]
+    warmups = [(state := after(state, e.CycleWarmup())).chosen_lane.schedule.warmup for _ in range(4)]
     assert warmups == [20, 40, 80, 0]
-    noises = [(state := update(state, e.CycleNoise())).scenario.noise for _ in range(8)]
+    noises = [(state := after(state, e.CycleNoise())).scenario.noise for _ in range(8)]
     assert noises == [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 0.0]
 
 
@@ -300,7 +303,74 @@ def test_a_named_scenario_pauses_where_it_is_seen_best():
     assert after(state, e.TogglePlay(), e.Tick(1000)).at_end
     assert after(state, e.Undo()).scenario == Scenario()
     assert after(state, e.NextPreset()).preset == presets[(at + 1) % len(presets)]
-    assert after(state, e.CloseCaption()).preset is None
+    assert after(state, e.Cancel()).preset is None
+
+
+def effect(state, event):
+    """The one effect of an event that leaves the state as it is."""
+    after, [effect] = update(state, event)
+    assert after == state
+    return effect
+
+
+ASKS = [
+    (e.AskStep(), "1,0", e.Seek(10)),
+    (e.AskSteps(), "1,000", e.SetSteps(1000)),
+    (e.AskStart(), "1, -2.5", e.SetStart(1.0, -2.5)),
+    (e.AskFunction(), "x^2 + y^4", e.SetFunction("x^2 + y^4")),
+    (e.Confirm(), "0.25", e.SetKnob(0.25)),
+]
+
+
+@pytest.mark.parametrize(("event", "text", "answer"), ASKS)
+def test_a_question_is_an_effect_and_its_answer_an_event(event, text, answer):
+    question = effect(PlaygroundState(), event)
+    assert question == effect(PlaygroundState(), event)
+    assert question.parse(text) == answer
+    with pytest.raises(ValueError):  # noqa: PT011 each question has its own message
+        question.parse("nonsense")
+
+
+def test_enter_starts_from_the_crosshair_while_a_start_is_placed():
+    placing = after(PlaygroundState(), e.Place(), e.Arrow(1, 0))
+    state, effects = update(placing, e.Confirm())
+    assert (state.scenario.start, effects) == (placing.crosshair, ())
+
+
+def test_escape_closes_the_crosshair_then_the_caption_then_the_hints():
+    state = after(PlaygroundState(hints=("turn", "learn")), e.NextPreset(), e.Place())
+    state, _ = update(state, e.Cancel())
+    assert (state.crosshair, state.preset) == (None, next(iter(PRESETS.values())))
+    state, effects = update(state, e.Cancel())
+    assert (state.preset, state.hints, effects) == (None, ("turn", "learn"), ())
+    state, effects = update(state, e.Cancel())
+    assert (state.hints, effects) == ((), (RememberHints(frozenset({"turn", "learn"})),))
+
+
+def test_a_random_start_lies_in_the_window():
+    zoomed = after(PlaygroundState(), e.Zoom(1), e.Pan(1, 0))
+    window = zoomed.visible
+    assert after(zoomed, e.RandomStart(0.0, 0.0)).scenario.start == (window.x_min, window.y_min)
+    assert after(zoomed, e.RandomStart(0.5, 0.5)).scenario.start == pytest.approx(window.center)
+
+
+def test_the_stop_after_the_last_preset_is_in_the_training_mode():
+    presets, finale = tuple(PRESETS.values())[:2], Finale("Train", "A sentence.")
+    state = after(PlaygroundState(), e.Open(presets, 1, finale))
+    state, effects = update(state, e.NextPreset())
+    assert effects == (ShowFinale("3/3", finale),)
+    assert state.scenario == presets[1].scenario, "the playground stays as it is"
+    assert after(state, e.NextPreset()).preset == presets[0]
+
+
+def test_a_lane_is_trained_with_its_own_values():
+    assert effect(PlaygroundState(), e.Train()) == TrainLane(Lane.of("adam", {"lr": 0.1}))
+
+
+def test_the_race_is_copied_and_shown():
+    _, effects = update(PlaygroundState(), e.Copy("command"))
+    command = "adam-tui --surface bowl --lane adam:lr=0.1"
+    assert effects == (CopyText(command), ShowText("Copied: command line", command))
 
 
 EVENTS = st.one_of(
@@ -308,9 +378,9 @@ EVENTS = st.one_of(
     st.sampled_from(
         [
             *(e.TogglePlay(), e.Restart(), e.AddLane(), e.RemoveLane(), e.ResetKnob()),
-            *(e.Place(), e.CancelPlace(), e.ResetView(), e.CycleFill(), e.Toggle("vectors")),
+            *(e.Place(), e.Confirm(), e.Cancel(), e.ResetView(), e.CycleFill(), e.Toggle("vectors")),
             *(e.Undo(), e.Redo(), e.ToggleFork(), e.DuplicateLane(), e.LineUp(), e.CycleSchedule(), e.CycleWarmup()),
-            *(e.CycleNoise(), e.Reseed(), e.NextPreset(), e.CloseCaption(), e.SetFunction("x*y + cos(x)")),
+            *(e.CycleNoise(), e.Reseed(), e.NextPreset(), e.Cancel(), e.SetFunction("x*y + cos(x)")),
             e.Open(tuple(PRESETS.values()), 3),
         ]
     ),
@@ -330,14 +400,14 @@ EVENTS = st.one_of(
 def test_any_order_of_events_leaves_a_sound_state(events):
     state = PlaygroundState()
     for event in events:
-        state = update(state, event)
+        state = after(state, event)
         scenario = state.scenario
         assert 0 <= state.step <= scenario.steps
         assert 0 <= state.lane < len(scenario.lanes) <= MAX_LANES
         assert len(state.ghosts) <= len(scenario.lanes)
         assert 0 <= state.knob < len(state.chosen_lane.rule.knobs)
         assert Scenario.from_json(scenario.to_json()) == scenario
-        assert state.looked_at.size[0] > 0
+        assert state.visible.size[0] > 0
         for lane in scenario.lanes:
             assert Lane.of(lane.optimizer, dict(lane.values), lane.schedule, lane.changes) == lane
 

@@ -1,0 +1,106 @@
+"""Opens the app on a terminal: checks the terminal, reads the settings, draws the first picture, runs Textual.
+
+The command without a subcommand and `runs attach` both open the app through `open_app`. Nothing heavy is imported at
+the top: a usage error must not wait for Textual.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from adam_tui.cli.errors import log_crash, print_error
+
+if TYPE_CHECKING:
+    from adam_tui.engine.scenario import Scenario
+
+mode_option = click.option(
+    "--mode",
+    type=click.Choice(["playground", "train", "learn"]),
+    default="playground",
+    help="The mode the app opens in.",
+)
+
+
+def is_interactive() -> bool:
+    """Whether stdin and stdout are both a terminal."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def check_terminal() -> None:
+    """Raise UsageError where TERM names a terminal without cursor control, or is unset (except on Windows)."""
+    term = os.environ.get("TERM", "")
+    if term == "dumb" or (not term and os.name == "posix"):
+        problem = "TERM=dumb: this terminal cannot show an app" if term else "TERM is not set"
+        raise click.UsageError(
+            f"{problem}; set TERM, such as xterm-256color, or use 'adam-tui plot' and 'adam-tui path'"
+        )
+
+
+@contextlib.contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Turn the garbage collector off while the app loads; it took a sixth of the time. The app turns it on again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def open_app(
+    scenario: Scenario,
+    mode: str,
+    runs: Path | None,
+    fps: int | None = None,
+    *,
+    mouse: bool = True,
+    ascii: bool = False,
+    run: str | None = None,
+    hints: bool = False,
+) -> int:
+    """Run the app until the user quits; its exit status.
+
+    `run` is the id of a run to select in Train; `hints` shows suggestions of what to try. A bug in the app prints one
+    line on stderr and writes the traceback to the log file.
+    """
+    from adam_tui.ui.config import load
+    from adam_tui.ui.first_picture import first_picture
+    from adam_tui.ui.playground.hints import untried
+    from adam_tui.ui.playground.state import PlaygroundState
+
+    config = load()
+    if fps is not None:
+        config = replace(config, fps=fps)
+    runs = runs or unless_in_environment(config.runs)
+    state = PlaygroundState(scenario, playing=True, hints=untried(config.tried) if hints and config.hints else ())
+    with first_picture(state, config, mode if run is None else "train", ascii=ascii) as taken:
+        from adam_tui.ui.app import AdamApp
+
+        app = AdamApp(state, mode=mode, runs=runs, config=config, run=run, ascii=ascii, taken=taken)
+        app.run(mouse=mouse)
+    if app.failure is not None:
+        print_error(log_crash(app.failure))
+    return app.return_code or 0
+
+
+def configured_runs() -> Path | None:
+    """The runs directory of the settings; a mistake in the settings is reported on stderr."""
+    from adam_tui.ui.config import load
+
+    config = load()
+    if config.problem:
+        print_error(config.problem)
+    return unless_in_environment(config.runs)
+
+
+def unless_in_environment(runs: Path | None) -> Path | None:
+    """The runs directory of the settings, or None where ADAM_TUI_RUNS overrides it."""
+    return None if os.environ.get("ADAM_TUI_RUNS") else runs

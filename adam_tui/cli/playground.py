@@ -1,0 +1,206 @@
+"""The flags that describe a race, and the two commands that need no screen for it: `path` and `plot`.
+
+A new scenario flag, a new format of `path` or another limit of `plot` belongs here. Heavy imports stay inside the
+commands, so that `--help` and a usage error load none of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from adam_tui.cli.errors import usage_errors
+
+if TYPE_CHECKING:
+    from adam_tui.engine.scenario import Scenario
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# Columns and rows of `plot`: the size without a terminal, the smallest and the largest.
+PLOT_SIZE, SMALLEST_PLOT, LARGEST_PLOT = (100, 32), (20, 8), (500, 200)
+
+
+def _complete_surface(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from adam_tui.engine.surfaces import SURFACES
+
+    return [CompletionItem(name, help=each.title) for name, each in SURFACES.items() if name.startswith(incomplete)]
+
+
+def _complete_lane(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from adam_tui.engine.optimizers import OPTIMIZERS
+
+    return [CompletionItem(name, help=each.title) for name, each in OPTIMIZERS.items() if name.startswith(incomplete)]
+
+
+def scenario_options(command: Command) -> Command:
+    """Add the flags that describe a scenario, the same for the app, `path`, `plot` and `serve`."""
+    options = (
+        click.option(
+            "--surface",
+            metavar="NAME",
+            shell_complete=_complete_surface,
+            help="A built-in surface: bowl, ravine, rosenbrock …  [default: bowl]",
+        ),
+        click.option("--function", metavar="F", help="Your own f(x, y), such as 'x**2 + 3*y**2'."),
+        click.option(
+            "--lane",
+            "lanes",
+            multiple=True,
+            metavar="OPTIMIZER[:KNOB=VALUE,…]",
+            shell_complete=_complete_lane,
+            help="An optimizer in the race, such as adam:lr=0.1,beta1=0.9; several are allowed.",
+        ),
+        click.option("--start", metavar="X,Y", help="Where all lanes start; write --start=-1.5,2."),
+        click.option("--steps", type=int, metavar="N", help="How many steps they take.  [default: 400]"),
+        click.option("--noise", type=float, default=0.0, metavar="σ", help="Gaussian noise on every gradient."),
+        click.option("--seed", type=int, default=0, metavar="N", help="The seed of that noise."),
+        click.option(
+            "--scenario",
+            "file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="All of it from a JSON file, as the app copies and exports it.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def build_scenario(
+    surface: str | None = None,
+    function: str | None = None,
+    lanes: tuple[str, ...] = (),
+    start: str | None = None,
+    steps: int | None = None,
+    noise: float = 0.0,
+    seed: int = 0,
+    file: Path | None = None,
+) -> Scenario:
+    """The scenario that the values of `scenario_options` describe. Raises UsageError with one line.
+
+    Without a lane it holds Adam at the learning rate suggested for the surface.
+    """
+    from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start, race
+    from adam_tui.engine.trajectory import plotted_surface
+
+    if file is not None:
+        if (surface, function, lanes, start, steps, noise, seed) != (None, None, (), None, None, 0.0, 0):
+            raise click.UsageError("--scenario describes the whole race: give no other flag of the scenario with it")
+        return _read_scenario(file)
+    with usage_errors():
+        if surface is not None and function is not None:
+            raise ValueError("give --surface or --function, not both")
+        given: dict[str, Any] = {"lanes": tuple(map(Lane.parse, lanes))} if lanes else {}
+        scenario = Scenario(
+            surface=DEFAULT_SURFACE if surface is None else surface,
+            function=function,
+            start=None if start is None else parse_start(start),
+            steps=DEFAULT_STEPS if steps is None else steps,
+            noise=noise,
+            seed=seed,
+            **given,
+        )
+    with usage_errors("--function"):
+        plot = plotted_surface(scenario)  # parses the formula
+    return scenario if lanes else scenario.with_lane(0, race(["adam"], plot)[0])
+
+
+def _read_scenario(file: Path) -> Scenario:
+    """The scenario in a JSON file, bare or as `path --format json` writes it. Raises UsageError with one line."""
+    import json
+
+    from adam_tui.engine.scenario import Scenario
+    from adam_tui.engine.trajectory import plotted_surface
+
+    with usage_errors("--scenario"):
+        try:
+            data = json.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ValueError(f"{file}: {error.strerror or error}") from None
+        except (ValueError, RecursionError):
+            raise ValueError(f"{file} is not JSON") from None
+        if isinstance(data, dict) and data.keys() == {"scenario", "lanes"}:
+            data = data["scenario"]
+        scenario = Scenario.from_json(data)
+        plotted_surface(scenario)
+    return scenario
+
+
+@click.command()
+@scenario_options
+@click.option(
+    "--format", "output_format", type=click.Choice(["csv", "json"]), default="csv", help="The format on stdout."
+)
+def path(output_format: str, **flags: Any) -> None:
+    """Write the trajectories to stdout: lane,step,x,y,loss; step 0 is the start."""
+    scenario = build_scenario(**flags)
+    from adam_tui.engine.export import to_csv, to_json
+
+    _write(to_csv(scenario) if output_format == "csv" else to_json(scenario))
+
+
+@click.command()
+@scenario_options
+@click.option("--size", metavar="WxH", help="Columns and rows.  [default: the terminal's, or 100x32]")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without block characters.")
+def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
+    """Write one still picture to stdout, in colour if it is a terminal."""
+    with usage_errors():
+        width, height = _terminal_size() if size is None else parse_size(size)
+    scenario = build_scenario(**flags)
+    from adam_tui.draw.palette import DARK
+    from adam_tui.terminal.ansi import color_depth, to_ansi
+    from adam_tui.ui.playground.state import PlaygroundState
+    from adam_tui.ui.playground.view import still
+
+    picture = still(PlaygroundState(scenario, clock=scenario.steps), width, height, DARK)
+    depth = color_depth(os.environ, sys.stdout.isatty())
+    _write([to_ansi(picture, depth, ascii=ascii_only or not _encodes_blocks(sys.stdout.encoding)), "\n"])
+
+
+def _write(pieces: Iterable[str]) -> None:
+    sys.stdout.writelines(pieces)
+    sys.stdout.flush()
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read `WxH`, columns and rows. Raises ValueError for anything else and for a size outside the limits."""
+    width, _, height = text.lower().partition("x")
+    try:
+        size = int(width), int(height)
+    except ValueError:
+        raise ValueError(f"a size is columns x rows such as 100x32, not {text!r}") from None
+    if _clamp_size(*size) != size:
+        (least_width, least_height), (most_width, most_height) = SMALLEST_PLOT, LARGEST_PLOT
+        raise ValueError(f"a size is from {least_width}x{least_height} to {most_width}x{most_height}, not {text!r}")
+    return size
+
+
+def _clamp_size(width: int, height: int) -> tuple[int, int]:
+    """The size, limited to `SMALLEST_PLOT` and `LARGEST_PLOT`."""
+    (least_width, least_height), (most_width, most_height) = SMALLEST_PLOT, LARGEST_PLOT
+    return min(max(width, least_width), most_width), min(max(height, least_height), most_height)
+
+
+def _terminal_size() -> tuple[int, int]:
+    """The terminal's size without one row, which the prompt takes after the picture."""
+    import shutil
+
+    columns, rows = shutil.get_terminal_size((PLOT_SIZE[0], PLOT_SIZE[1] + 1))
+    return _clamp_size(columns, rows - 1)
+
+
+def _encodes_blocks(encoding: str | None) -> bool:
+    """Whether the output's character set has block and braille characters."""
+    try:
+        "▀⣿".encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

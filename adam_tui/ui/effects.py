@@ -1,0 +1,100 @@
+"""The effects that every mode may ask for: a dialog, a notification, text for the clipboard.
+
+An effect is a frozen value that a mode's `update` returns. A mode adds effects of its own, and its code that carries
+effects out hands these here to `carry_out`. The answer of a dialog comes back as an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+if TYPE_CHECKING:
+    from adam_tui.ui.mode_screen import ModeScreen
+
+Event = TypeVar("Event")
+# Functions are left out of comparisons: two effects are equal when the user sees the same.
+
+
+@dataclass(frozen=True)
+class AskText(Generic[Event]):
+    """Ask for one line of text.
+
+    `parse` makes the event from the text. It raises ValueError with one line, which the dialog shows while the user
+    types.
+    """
+
+    title: str
+    value: str
+    hint: str
+    parse: Callable[[str], Event] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Choose(Generic[Event]):
+    """Ask a question with one key for each answer, given as (key, value, label). `event` takes the value."""
+
+    title: str
+    text: str
+    answers: tuple[tuple[str, str, str], ...]
+    event: Callable[[str], Event] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Pick(Generic[Event]):
+    """Let the user pick from a list of (value, title, detail). `event` takes the value."""
+
+    title: str
+    items: tuple[tuple[str, str, str], ...]
+    selected: str
+    event: Callable[[str], Event] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class CopyText:
+    """Copy text to the clipboard, through the terminal (OSC 52)."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ShowText:
+    """Show text in a window that scrolls."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Notify:
+    """Show a notification."""
+
+    message: str
+    title: str = ""
+    severity: Literal["information", "warning", "error"] = "information"
+
+
+SharedEffect = AskText[Event] | Choose[Event] | Pick[Event] | CopyText | ShowText | Notify
+
+
+def carry_out(effect: SharedEffect[Event], screen: ModeScreen[Any, Event, Any, Any]) -> None:
+    """Carry out an effect on a mode's screen, which receives the events of the answers."""
+    from adam_tui.ui import dialogs  # not needed before the first dialog
+
+    def answer(event: Callable[[str], Event]) -> Callable[[str | None], None]:
+        return lambda value: None if value is None else screen.dispatch(event(value))
+
+    match effect:
+        case AskText(title, value, hint, parse):
+            screen.app.push_screen(dialogs.AskText(title, value, hint, parse), answer(parse))
+        case Choose(title, text, answers, event):
+            screen.app.push_screen(dialogs.Choose(title, text, answers), answer(event))
+        case Pick(title, items, selected, event):
+            screen.app.push_screen(dialogs.Pick(title, items, selected), answer(event))
+        case CopyText(text):
+            screen.app.copy_to_clipboard(text)
+        case ShowText(title, text):
+            screen.app.push_screen(dialogs.ShowText(title, text, from_end=False))
+        case Notify(message, title, severity):
+            screen.app.notify(message, title=title, severity=severity)

@@ -1,0 +1,112 @@
+"""The events that change no state: each asks the user something, or asks for work outside the state.
+
+A pure function from the state and such an event to effects. Loaded with the first of these events.
+"""
+
+from __future__ import annotations
+
+from adam_tui.engine.numbers import format_number
+from adam_tui.engine.presets import PRESETS
+from adam_tui.engine.scenario import MAX_STEPS, parse_start
+from adam_tui.engine.trajectory import start_of, surface_of
+from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
+from adam_tui.ui.effects import AskText, Choose, CopyText, Notify, Pick, ShowText
+from adam_tui.ui.playground import events as e
+from adam_tui.ui.playground.effects import Effect, TrainLane, WriteExport
+from adam_tui.ui.playground.export import COPIES, EXPORTS, SCREEN, copy_text
+from adam_tui.ui.playground.state import PlaygroundState
+
+
+def effects_of(state: PlaygroundState, event: e.Request) -> tuple[Effect, ...]:
+    """The effects that the event asks for."""
+    match event:
+        case e.Confirm():
+            return (_ask_value(state),)
+        case e.AskStep():
+            return (_ask_step(state),)
+        case e.AskSteps():
+            return (_ask_steps(state),)
+        case e.AskStart():
+            return (_ask_start(state),)
+        case e.AskFunction():
+            return (_ask_function(state),)
+        case e.ChoosePreset():
+            return (_pick_preset(state),)
+        case e.ChooseCopy():
+            return (Choose("Copy as", "", COPIES, e.Copy),)
+        case e.Copy(kind):
+            return _copy(state, kind)
+        case e.ChooseExport():
+            return (Choose("Export", "", (SCREEN, *EXPORTS), e.Export),)
+        case e.Export(kind):
+            return (WriteExport(kind, state),)
+        case e.Train():
+            return (_train(state),)
+
+
+def _ask_value(state: PlaygroundState) -> AskText[e.Event]:
+    knob = state.chosen_knob
+    title = f"{state.chosen_lane.optimizer} {knob.name}"
+    hint = f"{knob.meaning} · {knob.allowed()} · default {knob.format(knob.default)}"
+    return AskText(title, knob.format(state.value(knob)), hint, lambda text: e.SetKnob(knob.parse(text)))
+
+
+def _ask_step(state: PlaygroundState) -> AskText[e.Event]:
+    steps = state.scenario.steps
+    return AskText("Go to step", str(state.step), f"0 to {steps:,}", lambda text: e.Seek(_integer(text, 0, steps)))
+
+
+def _ask_steps(state: PlaygroundState) -> AskText[e.Event]:
+    def parse(text: str) -> e.Event:
+        return e.SetSteps(_integer(text, 1, MAX_STEPS))
+
+    return AskText("Steps of the race", str(state.scenario.steps), f"1 to {MAX_STEPS:,}", parse)
+
+
+def _ask_start(state: PlaygroundState) -> AskText[e.Event]:
+    x, y = start_of(state.scenario)
+    value = f"{format_number(x)}, {format_number(y)}"
+    return AskText("Start", value, "x, y", lambda text: e.SetStart(*parse_start(text)))
+
+
+def _ask_function(state: PlaygroundState) -> AskText[e.Event]:
+    def parse(text: str) -> e.Event:
+        surface_of("", text)
+        return e.SetFunction(text)
+
+    value = state.scenario.function or "x^2 + 3 y^2"
+    return AskText("f(x, y)", value, "x, y, + − * / ^, sin cos tan exp log sqrt abs, pi, e", parse)
+
+
+def _pick_preset(state: PlaygroundState) -> Pick[e.Event]:
+    presets = tuple(PRESETS.values())
+    items = tuple((each.name, each.title, f"{each.sentence}\n{each.source}") for each in presets)
+    selected = state.preset.name if state.preset else ""
+    return Pick("Scenarios", items, selected, lambda name: e.Open(presets, list(PRESETS).index(name)))
+
+
+def _copy(state: PlaygroundState, kind: str) -> tuple[Effect, ...]:
+    try:
+        text = copy_text(kind, state)
+    except ValueError as error:
+        return (Notify(str(error), severity="warning"),)
+    label = next(label for _, each, label in COPIES if each == kind)
+    return CopyText(text), ShowText(f"Copied: {label}", text)
+
+
+def _train(state: PlaygroundState) -> TrainLane | Notify:
+    lane = state.chosen_lane
+    if lane.optimizer in TRAINING_OPTIMIZERS:
+        return TrainLane(lane)
+    return Notify(f"{lane.rule.title} is for the playground only", severity="warning")
+
+
+def _integer(text: str, low: int, high: int) -> int:
+    """Parse a whole number from `low` to `high`. Raises ValueError with one line."""
+    try:
+        number = int(text.replace(",", ""))
+    except ValueError:
+        raise ValueError(f"a whole number is needed, not {text!r}") from None
+    if not low <= number <= high:
+        raise ValueError(f"from {low:,} to {high:,}")
+    return number
