@@ -50,9 +50,12 @@ async def test_a_run_whose_curve_grows_slowly_is_read_seldom(app, made_run, monk
     async with app.run_test(size=(120, 40)) as pilot:
         pauses = []
         poll_after = app.screen._poll_after
-        monkeypatch.setattr(
-            app.screen, "_poll_after", lambda pause: (pauses.append(pause), poll_after(min(pause, 0.02)))
-        )
+
+        def record(pause):
+            pauses.append(pause)
+            poll_after(min(pause, 0.02))
+
+        monkeypatch.setattr(app.screen, "_poll_after", record)
         await until(pilot, lambda: app.screen.selected_history is not None and len(pauses) > 2)
         assert pauses[-1] == pytest.approx(0.05)
         for _ in range(10):
