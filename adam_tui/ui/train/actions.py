@@ -1,7 +1,7 @@
 """The actions of the training screen: the one table of its keys, and the event of each.
 
 The names are settings keys and the keys are a contract. An event that depends on what is shown is made by a function
-of the `Context`.
+of the `EventContext`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from adam_tui.ui.train import events as e
 from adam_tui.ui.train.state import TrainState
 
 if TYPE_CHECKING:
-    from adam_tui.ui.train.context import Context
+    from adam_tui.ui.train.context import EventContext
 
 RUN, RUNS, KNOBS = "Training", "Runs", "Hyperparameters of the next run, or of the running one"
 CURVES, MODEL = "Curves", "The model"
 
-ACTIONS: tuple[Action[e.Event, Context], ...] = (
+ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("start", "t", "Start training with these hyperparameters", RUN, e.StartNextRun()),
     Action("pause", "space", "Pause or resume the selected run", RUN, e.PauseOrResume()),
     Action("stop", "x", "Stop the selected run", RUN, e.AskStop()),

@@ -18,8 +18,8 @@ PAN = 0.25  # of the part of the axis that is shown
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """What the screen shows: its state, the runs' histories, the time in seconds since 1970, and its sizes in cells.
+class EventContext:
+    """The data behind the screen: state, histories of the runs, the time in seconds since 1970, sizes in cells.
 
     `width` are the columns of the terminal, `plot_columns` those of the loss chart's curves. `read_link` returns the
     path that a run's directory links to, or "".

@@ -14,7 +14,7 @@ from adam_tui.draw.palette import Palette
 from adam_tui.history.run_history import RunHistory
 from adam_tui.ui.train import axes
 from adam_tui.ui.train.axes import Drawn, Histories, Limits, Scale
-from adam_tui.ui.train.labels import chart_style, run_style
+from adam_tui.ui.train.labels import run_style
 from adam_tui.ui.train.state import TrainState
 
 RECENT_ACCURACIES, RECENT_JUMP = 10, 2  # epochs that are shown, and by which they move on
@@ -62,7 +62,7 @@ def draw_accuracy(state: TrainState, histories: Histories, width: int, height: i
         series,
         width,
         height,
-        chart_style(palette),
+        palette,
         y_limits=(_floor(values), 1.0),
         x_limits=(low, high),
         marks=marks,
@@ -83,8 +83,7 @@ def draw_test_loss(state: TrainState, histories: Histories, width: int, height: 
             Series(x[-1:], y[-1:], color, bold=True, marker=marker),
         ]
     limits = _x_limits(state, drawn, Scale("epochs", "epochs")) if state.zoom is None else None
-    style = chart_style(palette)
-    return chart(series, width, height, style, log_y=state.log, x_limits=limits, empty_text=NOTHING_YET)
+    return chart(series, width, height, palette, log_y=state.log, x_limits=limits, empty_text=NOTHING_YET)
 
 
 def _with_epochs(state: TrainState, histories: Histories) -> Drawn:

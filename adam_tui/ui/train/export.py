@@ -17,6 +17,12 @@ from adam_tui.engine.pytorch_sources import BY_HAND
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS
 
+# The answers of the dialog: a key, the kind, and the label.
+COPIES: tuple[tuple[str, str, str], ...] = (
+    ("c", "command", "command line"),
+    ("p", "pytorch", "PyTorch code"),
+    ("j", "json", "JSON"),
+)
 TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST", "emnist-digits": "EMNIST"}
 # MNIST's pixels, 0 to 1, as the training normalises them; of the others it computes them.
 MNIST_MEAN, MNIST_DEVIATION = 0.1307, 0.3081
@@ -53,7 +59,7 @@ class Muon:
 
 
 def copy_text(kind: str, spec: RunSpec) -> str:
-    """The run as text: "command" or "json" to start it again, "pytorch" to run it elsewhere. KeyError else."""
+    """Return a run as text, in one of `COPIES`. Raises KeyError for another kind."""
     return {"command": command, "pytorch": to_pytorch, "json": _json}[kind](spec)
 
 

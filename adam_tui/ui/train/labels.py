@@ -9,7 +9,6 @@ import math
 from pathlib import PurePath
 
 from adam_tui.draw.cells import Color
-from adam_tui.draw.chart import ChartStyle
 from adam_tui.draw.palette import MARKERS, Palette
 from adam_tui.engine.numbers import format_number
 from adam_tui.history.run_history import RunHistory
@@ -27,11 +26,6 @@ def run_style(state: TrainState, run: RunView, palette: Palette) -> tuple[Color,
     """The colour and the marker of a run."""
     slot = state.slots[run.id]
     return palette.lanes[slot], MARKERS[slot]
-
-
-def chart_style(palette: Palette) -> ChartStyle:
-    """The palette's colours for a chart."""
-    return ChartStyle(background=palette.background, foreground=palette.foreground, faint=palette.axis)
 
 
 def state_word(run: RunView, history: RunHistory | None) -> str:

@@ -28,7 +28,7 @@ def spec_for(lane: Lane) -> tuple[RunSpec, tuple[str, ...]]:
 
 
 def _lr_remark(lr: float, usual: float) -> list[str]:
-    """A remark on an lr far from the one that trains the network well."""
+    """A remark on an lr that is far from the usual one for the network."""
     if usual / FACTOR <= lr <= FACTOR * usual:
         return []
     smaller = f"{_times(usual / lr)} smaller than" if lr > 0 else "below"

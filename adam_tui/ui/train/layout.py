@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from adam_tui.draw import training_panels as drawings
+from adam_tui.draw.digits import digit_grid
 from adam_tui.ui.train.state import TrainState
 
 # The panels. `model` shows a view of the model, the digits as pictures at first; `digits` shows them as a line of text.
@@ -102,7 +102,7 @@ def layout(
         left = BODY_WITH_FILTERS if state.view == "filters" else min(BODY_WITH_VIEW, max(rows - 16, BODY_WITH_FILTERS))
         model = model_rows(width - FRAME_COLUMNS, rows - left - FRAME) + FRAME
     elif state.runs and height >= PICTURES_FROM:
-        grid = drawings.digit_grid(10, width - FRAME_COLUMNS, rows - BODY_WITH_PICTURES - FRAME)
+        grid = digit_grid(10, width - FRAME_COLUMNS, rows - BODY_WITH_PICTURES - FRAME)
         model = grid.height + FRAME if grid else 0
     elif state.runs and height >= LINE_FROM:
         digits = 1

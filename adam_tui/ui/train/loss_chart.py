@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.chart import Mark, Series, chart
-from adam_tui.draw.palette import Palette, from_oklab, to_oklab
+from adam_tui.draw.color import mix_oklab
+from adam_tui.draw.palette import Palette
 from adam_tui.engine.numbers import format_number, round_down, round_nearest, round_up
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import Changed
 from adam_tui.ui.train import axes
 from adam_tui.ui.train.axes import Histories, Limits, Scale, XAxis
-from adam_tui.ui.train.labels import chart_style, run_style
+from adam_tui.ui.train.labels import run_style
 from adam_tui.ui.train.state import TrainState
 
 # Above so many times its first loss a curve is on its way to infinity, and need not be seen whole.
@@ -104,7 +105,7 @@ def draw(state: TrainState, histories: Histories, width: int, height: int, palet
         series,
         width,
         height,
-        chart_style(palette),
+        palette,
         log_y=state.log,
         y_limits=_loss_limits(series, [history for _, history in axis.drawn], axis.limits, log=state.log),
         x_limits=axis.limits,
@@ -128,14 +129,14 @@ def _run_series(
     if selected and span > 1:
         x, y = history.curve.samples(*steps)
         dots = visible.steps_per_dot > SINGLE
-        series.append(Series(axis.scale.positions(history, x), y, faded(color, palette), faint=True, dots=dots))
+        series.append(Series(axis.scale.positions(history, x), y, faded(color, palette), faint=True, scatter=dots))
     x, y = history.curve.averaged(span, *steps) if span > 1 else history.curve.extremes(*steps)
     end = x[-1:], y[-1:]
     if history.diverged_at is not None:
         x, y = np.append(x, history.diverged_at), np.append(y, math.nan)
     positions = axis.scale.positions(history, x)
-    series.append(Series(positions, y, color, bold=selected, calm=span > 1, label=run.id))
-    # The run's marker at the end of its curve tells it from the others without colour.
+    series.append(Series(positions, y, color, bold=selected, averaged=span > 1, label=run.id))
+    # The run's marker at the end of its curve distinguishes it from the others without colour.
     series.append(Series(axis.scale.positions(history, end[0]), end[1], color, bold=True, marker=marker))
     return series
 
@@ -155,8 +156,7 @@ def _test_series(history: RunHistory, axis: XAxis, palette: Palette) -> list[Ser
 
 def faded(color: Color, palette: Palette) -> Color:
     """The colour of single steps: most of the way to the background."""
-    r, g, b = from_oklab((1 - RAW_SHARE) * to_oklab(palette.background) + RAW_SHARE * to_oklab(color)).tolist()
-    return r, g, b
+    return mix_oklab(palette.background, color, RAW_SHARE)
 
 
 def _loss_limits(

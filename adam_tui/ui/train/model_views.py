@@ -8,17 +8,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.draw import model_panels as drawings
-from adam_tui.draw.cells import Cells, stacked
+from adam_tui.draw import network_panels as drawings
+from adam_tui.draw.cells import Cells, stack
 from adam_tui.draw.chart import Series, chart
-from adam_tui.draw.model_panels import HEALTHY_RATIO, LayerRow
+from adam_tui.draw.digits import DigitGrid, Guess, digit_grid, digit_line, sample_digits
+from adam_tui.draw.network_panels import HEALTHY_RATIO, LayerRow
 from adam_tui.draw.palette import Palette
-from adam_tui.draw.training_panels import DigitGrid, Guess, digit_grid, digit_line, sample_digits
 from adam_tui.history.evaluation import CLASSES, Evaluation
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.samples import sample_images
 from adam_tui.ui.train.axes import Histories
-from adam_tui.ui.train.labels import DEFAULTS, chart_style
+from adam_tui.ui.train.labels import DEFAULTS
 from adam_tui.ui.train.state import ModelView, TrainState
 
 TITLES: dict[ModelView, str] = {
@@ -82,9 +82,9 @@ def draw(
         case "layers" if history is not None and history.layers:
             return _layers(history, width, height, palette)
         case "confusion" if evaluation is not None:
-            return drawings.confusion(evaluation.confusion, width, height, palette)
+            return drawings.confusion_matrix(evaluation.confusion, width, height, palette)
         case "filters" if evaluation is not None:
-            return drawings.filters(evaluation.filters, width, height, palette)
+            return drawings.filter_pictures(evaluation.filters, width, height, palette)
         case "mistakes" if evaluation is not None:
             return _mistakes(evaluation, width, height, palette)
     cells = Cells.blank(width, height, palette.foreground, palette.background)
@@ -178,19 +178,19 @@ def draw_layers_in_brief(history: RunHistory, width: int, height: int, palette: 
         rows = [row for row in rows if row.name.endswith("weight")]
     left = height - len(rows) - 2
     if left < LEAST_CURVE or len(history.layers) < 2:
-        return drawings.layers(rows, width, height, palette)
-    table = drawings.layers(rows, width, len(rows) + 2, palette)
-    return stacked((table, _ratio_curves(history, width, left, palette)))
+        return drawings.layer_table(rows, width, height, palette)
+    table = drawings.layer_table(rows, width, len(rows) + 2, palette)
+    return stack((table, _ratio_curves(history, width, left, palette)))
 
 
 def _layers(history: RunHistory, width: int, height: int, palette: Palette) -> Cells:
     """The table of tensors, and beside it their update/weight ratios over the epochs where there is room."""
     rows = _layer_rows(history, palette)
     if width < TABLE + CURVE_FROM:
-        return drawings.layers(rows, width, height, palette)
+        return drawings.layer_table(rows, width, height, palette)
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     for left, part in (
-        (0, drawings.layers(rows, TABLE, height, palette)),
+        (0, drawings.layer_table(rows, TABLE, height, palette)),
         (TABLE, _ratio_curves(history, width - TABLE, height, palette)),
     ):
         area = np.s_[:, left : left + part.width]
@@ -212,4 +212,4 @@ def _ratio_curves(history: RunHistory, width: int, height: int, palette: Palette
     known = ratios[np.isfinite(ratios) & (ratios > 0)]
     low, high = (float(end) for end in (known.min(initial=HEALTHY_RATIO), known.max(initial=HEALTHY_RATIO)))
     limits = (low / 2, high * 2)
-    return chart(series, width, height, chart_style(palette), log_y=True, x_limits=(0.0, last), y_limits=limits)
+    return chart(series, width, height, palette, log_y=True, x_limits=(0.0, last), y_limits=limits)

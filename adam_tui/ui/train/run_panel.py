@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from adam_tui.draw import training_panels as drawings
+from adam_tui.draw import run_panels as drawings
 from adam_tui.draw.cells import Cells, Color
+from adam_tui.draw.elements import text_row, wrap
 from adam_tui.draw.palette import MARKERS, Palette
-from adam_tui.draw.run_table import Reading, readings
-from adam_tui.draw.training_panels import Bar, Figure
+from adam_tui.draw.run_panels import Bar, CursorRow, Statistic, cursor_table
 from adam_tui.engine.numbers import format_duration
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import LOST, QUEUED, RunView
@@ -100,7 +100,7 @@ def _state_notes(
 
 def notes_height(lines: Sequence[Note], width: int) -> int:
     """The rows that notes take in so many columns."""
-    return sum(len(drawings.wrapped(text, width)) for text, _ in lines) if width > 0 else len(lines)
+    return sum(len(wrap(text, width)) for text, _ in lines) if width > 0 else len(lines)
 
 
 def _queue_text(state: TrainState, run: RunView) -> str:
@@ -120,11 +120,12 @@ def draw_figures(
     """The numbers of the selected run and the notes below them; `now` in seconds since 1970."""
     run = state.run
     if run is None:
-        return drawings.figures((), lines, width, height, palette)
-    return drawings.figures(_figures(run, histories.get(run.id) or RunHistory(), now), lines, width, height, palette)
+        return drawings.statistics_panel((), lines, width, height, palette)
+    statistics = _statistics(run, histories.get(run.id) or RunHistory(), now)
+    return drawings.statistics_panel(statistics, lines, width, height, palette)
 
 
-def _figures(run: RunView, history: RunHistory, now: float) -> tuple[Figure, ...]:
+def _statistics(run: RunView, history: RunHistory, now: float) -> tuple[Statistic, ...]:
     paused = run.state == "paused"
     step, total = f"{max(history.step, run.step):,}", history.total_steps
     elapsed = history.elapsed(now if run.alive else 0.0)
@@ -138,14 +139,14 @@ def _figures(run: RunView, history: RunHistory, now: float) -> tuple[Figure, ...
     left = format_duration(history.seconds_left(now) if run.alive and not paused else None)
     processor, usage = resource_usage(run)
     return (
-        Figure("loss", loss, "loss", loss),
-        Figure("best", f"{accuracy} @ {best.epoch}" if best else "–", "best", accuracy),
-        Figure("step", f"{step}/{total:,}" if total else step, "step", step),
-        Figure("test loss", test_loss, "test", test_loss),
-        Figure("samples/s", speed, "imgs/s", speed),
-        Figure("elapsed", format_duration(elapsed), "time", format_duration(elapsed)),
-        Figure(processor, usage, processor, usage.partition("%")[0] + "%" if "%" in usage else usage),
-        Figure("ETA", left, "ETA", left),
+        Statistic("loss", loss, "loss", loss),
+        Statistic("best", f"{accuracy} @ {best.epoch}" if best else "–", "best", accuracy),
+        Statistic("step", f"{step}/{total:,}" if total else step, "step", step),
+        Statistic("test loss", test_loss, "test", test_loss),
+        Statistic("samples/s", speed, "imgs/s", speed),
+        Statistic("elapsed", format_duration(elapsed), "time", format_duration(elapsed)),
+        Statistic(processor, usage, processor, usage.partition("%")[0] + "%" if "%" in usage else usage),
+        Statistic("ETA", left, "ETA", left),
     )
 
 
@@ -160,7 +161,7 @@ def _cursor_place(state: TrainState, history: RunHistory) -> list[str]:
     return [f"step {step:,}", *epoch, format_duration(seconds)]
 
 
-def cursor_readings(state: TrainState, histories: Histories, averaged: int, palette: Palette) -> list[Reading]:
+def cursor_readings(state: TrainState, histories: Histories, averaged: int, palette: Palette) -> list[CursorRow]:
     """The values of every drawn run at the cursor's position; the mean is over `averaged` steps."""
     axis = x_axis(state, histories, 0)
     rows = []
@@ -172,7 +173,7 @@ def cursor_readings(state: TrainState, histories: Histories, averaged: int, pale
         color, marker = run_style(state, run, palette)
         test = short_loss_text(epoch.test_loss) if epoch else "–"
         accuracy = f"{epoch.test_accuracy:.2%}" if epoch else "–"
-        rows.append(Reading(marker, color, run.id, raw, mean, test, accuracy))
+        rows.append(CursorRow(marker, color, run.id, raw, mean, test, accuracy))
     return rows
 
 
@@ -186,7 +187,7 @@ def draw_readings(
     state: TrainState, histories: Histories, averaged: int, width: int, height: int, palette: Palette
 ) -> Cells:
     """The table of values under the cursor; the mean is over `averaged` steps."""
-    return readings(cursor_readings(state, histories, averaged, palette), width, height, palette)
+    return cursor_table(cursor_readings(state, histories, averaged, palette), width, height, palette)
 
 
 def _reading_line(state: TrainState, histories: Histories, averaged: int, width: int, palette: Palette) -> str:
@@ -214,15 +215,15 @@ def draw_progress(
     """
     run = state.run
     if run is None:
-        return drawings.line(FACTS, palette.faint, width, palette)
+        return text_row(FACTS, palette.faint, width, palette)
     history = histories.get(run.id) or RunHistory()
     if state.cursor is not None and (values := _reading_line(state, histories, averaged, width, palette)):
-        return drawings.line(values, palette.accent, width, palette)
+        return text_row(values, palette.accent, width, palette)
     if run.alive and run.state not in ("starting", QUEUED) and history.total_steps is not None:
         return _progress_bars(run, history, now, width, palette)
     color, marker = run_style(state, run, palette)
     text = _queue_text(state, run) if run.state == QUEUED else LOADING if run.alive else outcome(run, history)
-    return drawings.line(f"{marker} {run.id}: {text}", color, width, palette)
+    return text_row(f"{marker} {run.id}: {text}", color, width, palette)
 
 
 def _progress_bars(run: RunView, history: RunHistory, now: float, width: int, palette: Palette) -> Cells:
@@ -239,7 +240,7 @@ def _progress_bars(run: RunView, history: RunHistory, now: float, width: int, pa
         Bar("epoch", epoch, batch / per_epoch, f"{batch:>{batch_columns}}/{per_epoch}"),
         Bar("run", "", share, f"{int(share * 100):>2}%"),
     )
-    return drawings.progress(bars, note, width, palette)
+    return drawings.progress_row(bars, note, width, palette)
 
 
 def outcome(run: RunView, history: RunHistory) -> str:

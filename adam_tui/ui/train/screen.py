@@ -34,8 +34,8 @@ from adam_tui.ui.train import events as e
 from adam_tui.ui.train import loss_chart, model_views, run_panel
 from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS, footer, keys_of_now
-from adam_tui.ui.train.context import Context
-from adam_tui.ui.train.effects import Effect
+from adam_tui.ui.train.context import EventContext
+from adam_tui.ui.train.effects import Effect, ScheduleSettings
 from adam_tui.ui.train.layout import (
     FRAMED,
     OF_ALL_EVENTS,
@@ -57,8 +57,8 @@ if TYPE_CHECKING:
     from adam_tui.engine.lane import Lane
 
 # Seconds between two polls of the files. While a run is running, the time that its curve needs to grow by a column:
-# more could not be seen, and every poll takes its time from a run on the same cores, whose threads all wait for the one
-# that is held up.
+# more could not be seen, and every poll takes its time from a run on the same cores, whose threads all wait for the
+# slowest.
 POLL_RUNNING, POLL_RUNNING_LONGEST, POLL_IDLE, POLL_READING = 0.45, 0.95, 1.0, 0.001
 POLLED_OFTEN = ("queued", "starting", "running")
 # While a long run is read for the first time, the curve grows on the screen in steps that can be seen.
@@ -71,7 +71,7 @@ SEND_DELAY = 0.3
 WARN_DELAY = 0.3  # unreadable runs are reported after the first pictures
 
 
-class TrainScreen(ModeScreen[TrainState, e.Event, Effect, Context]):
+class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
     """Curves on the left; runs, hyperparameters and figures on the right; digits and progress below.
 
     `runs` is the directory of the runs (None: the default one), `selected` the id of the run to open with, `clock`
@@ -164,10 +164,6 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, Context]):
         if self.is_mounted:
             self._poll()
 
-    def refresh_runs(self) -> None:
-        """Read the runs' files now: an effect changed them."""
-        self._poll()
-
     def _poll(self) -> None:
         """List the runs, read what is new of them, draw it, and poll again later."""
         if not self._polling:  # a timer that fired when something else was shown already
@@ -200,20 +196,25 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, Context]):
 
     # Events and effects.
 
-    def view(self) -> Context:
-        """Return the data that the events of some keys depend on."""
+    def view(self) -> EventContext:
+        """Return the data that the events of some keys are made from."""
         columns = loss_chart.plot_columns(self._loss_width)
-        return Context(self.state, self.feed.histories, self._clock(), self.size.width, columns, self.feed.target)
+        return EventContext(self.state, self.feed.histories, self._clock(), self.size.width, columns, self.feed.target)
 
     def update_state(self, event: e.Event) -> tuple[TrainState, Sequence[Effect]]:
         """Return the next state and the effects."""
         return update(self.state, event)
 
     def carry_out(self, effect: Effect) -> None:
-        """Carry out an effect."""
-        from adam_tui.ui.train.carry_out import carry_out  # with its windows, when the first effect needs it
+        """Carry out one effect."""
+        if isinstance(effect, ScheduleSettings):
+            if self._send_timer is not None:
+                self._send_timer.stop()
+            self._send_timer = self.set_timer(SEND_DELAY, lambda: self.dispatch(e.SendSettings()))
+            return
+        from adam_tui.ui.train.carry_out import carry_out  # loads the dialogs, which the start does not need
 
-        carry_out(effect, self)
+        carry_out(effect, self, self.feed, self._poll)
 
     def watch_state(self, before: TrainState, after: TrainState) -> None:
         """Draw the panels that show the change, and read the curves that are drawn from now on."""
@@ -225,12 +226,6 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, Context]):
         self.refresh_footer()
         self._lay_out()
         self._draw(changed_panels(before, after))
-
-    def schedule_settings(self) -> None:
-        """Send the changed settings once no key has changed one for a moment."""
-        if self._send_timer is not None:
-            self._send_timer.stop()
-        self._send_timer = self.set_timer(SEND_DELAY, lambda: self.dispatch(e.SendSettings()))
 
     def train_lane(self, lane: Lane) -> None:
         """Ask whether to train with the optimizer of one of the playground's lanes."""

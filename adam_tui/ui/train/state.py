@@ -162,5 +162,5 @@ class TrainState:
 
 
 def with_knob(state: TrainState, name: str) -> TrainState:
-    """The state with the knob of that name chosen, or the first knob where there is none."""
+    """The state with the knob of that name chosen, or the first knob if there is no such knob."""
     return replace(state, knob=next((i for i, knob in enumerate(state.knobs) if knob.name == name), 0))

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 from adam_tui.draw.cells import Cells, Color
+from adam_tui.draw.elements import wrap
 from adam_tui.draw.palette import Palette
-from adam_tui.draw.run_table import KEYS, WideRow, shown_columns, wide_table
-from adam_tui.draw.training_panels import wrapped
+from adam_tui.draw.run_panels import SORT_KEYS, WideRow, visible_columns, wide_table
 from adam_tui.engine.numbers import format_duration
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
@@ -55,8 +55,8 @@ def _searched_text(state: TrainState, run: RunView, histories: Histories) -> str
 
 
 def next_column(state: TrainState, by: int, width: int) -> str:
-    """The column to the right (1) or the left (−1) of the one that the table is sorted by."""
-    shown = ["name", "state", "settings", *(column.key for column in shown_columns(width))]
+    """The column to the right (1) or the left (−1) of the column that the table is sorted by."""
+    shown = ["name", "state", "settings", *(column.key for column in visible_columns(width))]
     at = shown.index(state.sort) if state.sort in shown else 0
     return shown[(at + by) % len(shown)]
 
@@ -94,7 +94,7 @@ SORTS: dict[str, Callable[[RunView, RunHistory, float], Sortable]] = {
     "duration": _duration,
     "started": lambda run, history, now: run.created,
 }
-assert tuple(sorted(SORTS)) == tuple(sorted(KEYS)), "every column can be sorted by"
+assert tuple(sorted(SORTS)) == tuple(sorted(SORT_KEYS)), "every column can be sorted by"
 
 
 def finished_epochs(run: RunView, history: RunHistory | None) -> int:
@@ -149,8 +149,8 @@ def _details(run: RunView, history: RunHistory | None, width: int, palette: Pale
         facts.append(f"{history.started.device} · {history.started.precision}")
     if run.alive and run.memory_bytes:
         facts.append(memory_text(run.memory_bytes))
-    settings = wrapped(f"{run.id}: {spec_text(run.spec)}", width - 2)[0]
-    return [(settings, palette.foreground), (wrapped(" · ".join(facts), width - 2)[0], palette.faint)]
+    settings = wrap(f"{run.id}: {spec_text(run.spec)}", width - 2)[0]
+    return [(settings, palette.foreground), (wrap(" · ".join(facts), width - 2)[0], palette.faint)]
 
 
 def moment_text(seconds: float, now: float) -> str:

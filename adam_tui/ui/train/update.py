@@ -14,9 +14,10 @@ from adam_tui.draw.palette import MARKERS
 from adam_tui.history.run_view import QUEUED, RunView
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS
-from adam_tui.ui.train import effects, labels
+from adam_tui.ui.effects import Notify
+from adam_tui.ui.train import effects
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train.effects import Answer, Effect
+from adam_tui.ui.train.effects import Effect
 from adam_tui.ui.train.pending_settings import Setting
 from adam_tui.ui.train.state import AXES, MOST_DRAWN, SPANS, VIEWS, TrainState, with_knob
 
@@ -24,128 +25,29 @@ from adam_tui.ui.train.state import AXES, MOST_DRAWN, SPANS, VIEWS, TrainState, 
 BEST_LEAST = {"name", "state", "settings", "loss", "duration"}
 # The wide table hides the hyperparameters, so their keys do nothing there.
 HIDDEN_BY_THE_TABLE = (e.TurnKnob, e.ResetKnob, e.ChooseKnob, e.CycleOptimizer, e.CycleData)
-SEARCH_HINT = "words of a run's name, state or settings, such as: adam lr=0.01 running; empty keeps all"
-NO_RUN = effects.Notify("there is no run yet", ": {start} starts one")
-
 Update = tuple[TrainState, tuple[Effect, ...]]
 
 
 def update(state: TrainState, event: e.Event) -> Update:
-    """Return the state after `event`, and the effects in their order."""
+    """Return the next state and the effects."""
     if state.table and isinstance(event, HIDDEN_BY_THE_TABLE):
         return state, ()
-    if isinstance(event, e.RunEvent):
-        return state, (_run_effect(state, event),)
-    if isinstance(event, e.KnobEvent):
-        return _after_knob_event(state, event)
-    return _after_display_event(state, event), ()
+    if state.table and isinstance(event, e.TypeValue):
+        return replace(state, table=False), ()
+    if isinstance(event, e.Request):
+        from adam_tui.ui.train.requests import effects_of  # not needed at start-up
+
+        return state, effects_of(state, event)
+    if isinstance(event, e.SettingEvent):
+        return _after_setting(state, event)
+    return _next_state(state, event), ()
 
 
-# Events about runs: the state stays, until the runs are listed again.
+# Hyperparameters, of the next run or of the selected one.
 
 
-def _run_effect(state: TrainState, event: e.RunEvent) -> Effect:
-    match event:
-        case e.StartNextRun():
-            return effects.StartRun(state.spec())
-        case e.StartRun(spec):
-            return effects.StartRun(spec)
-        case e.OfferRun(spec, usual, remarks):
-            return _offer(spec, usual, remarks)
-        case e.StopRun(id):
-            return effects.SendCommand(id, "stop")
-        case e.KillRun(id):
-            return effects.KillRun(id)
-        case e.DeleteRun(id):
-            return effects.DeleteRun(id)
-        case e.CopyRun(kind, spec):
-            return effects.CopyRun(kind, spec)
-        case e.AskCopy():
-            return _ask_copy(state)
-        case e.AskSearch():
-            return effects.AskText("Filter runs", state.search, SEARCH_HINT, str, e.Search)
-        case _:
-            return _selected_run_effect(state.run, event) if state.run is not None else NO_RUN
-
-
-def _selected_run_effect(run: RunView, event: e.SelectedRunEvent) -> Effect:
-    match event:
-        case e.PauseOrResume():
-            return (
-                effects.SendCommand(run.id, "resume" if run.state == "paused" else "pause") if run.alive else _over(run)
-            )
-        case e.AskStop():
-            return _ask_stop(run) if run.alive else _over(run)
-        case e.ContinueRun():
-            return effects.ContinueRun(run.id)
-        case e.AskRestart():
-            answers = (
-                Answer("t", e.StartRun(run.spec), "start it now"),
-                Answer("k", e.AdoptSettings(run.spec), "take them for the next run, to change one first"),
-            )
-            return effects.Ask(f"Start again as {run.id}?", labels.spec_text(run.spec), answers)
-        case e.OpenLog():
-            return effects.ShowLog(run.id)
-        case e.AskDelete(link_target):
-            return _ask_delete(run, link_target)
-        case _:
-            assert_never(event)
-
-
-def _over(run: RunView) -> Effect:
-    return effects.Notify(
-        f"{run.id} is over: {labels.state_word(run, None)}",
-        ", {continue_run} continues it" if run.resumable else "",
-    )
-
-
-def _ask_stop(run: RunView) -> Effect:
-    text = labels.spec_text(run.spec)
-    if run.silent:
-        text += f"\n{run.reason}: only kill reaches it"
-    answers = (
-        Answer("s", e.StopRun(run.id), "stop: finish this step, write a checkpoint, end"),
-        Answer("k", e.KillRun(run.id), "kill: end at once, without a checkpoint"),
-    )
-    return effects.Ask(f"Stop {run.id}?", text, answers)
-
-
-def _ask_delete(run: RunView, link_target: str) -> Effect:
-    if run.alive:
-        return effects.Notify(f"{run.id} is {run.state}", ": {stop} stops it first", "warning")
-    lost = "Its curves and its checkpoint are gone for good."
-    if link_target:
-        lost = f"It is a link to {link_target}: only the link is removed."
-    text = f"{labels.spec_text(run.spec)}\n{lost}"
-    return effects.Ask(f"Delete {run.id}?", text, (Answer("y", e.DeleteRun(run.id), "yes, delete it"),))
-
-
-def _ask_copy(state: TrainState) -> Effect:
-    run = state.run
-    spec, name = (run.spec, run.id) if run is not None else (state.spec(), "the next run")
-    answers = (
-        Answer("c", e.CopyRun("command", spec), "command line"),
-        Answer("p", e.CopyRun("pytorch", spec), "PyTorch code"),
-        Answer("j", e.CopyRun("json", spec), "JSON"),
-    )
-    return effects.Ask(f"Copy {name} as", "", answers)
-
-
-def _offer(spec: RunSpec, usual: RunSpec, remarks: Iterable[str]) -> Effect:
-    answers = [Answer("t", e.StartRun(spec), "train with exactly these")]
-    if usual != spec:
-        lr = f"{usual.hyperparameters['lr']:g}"
-        answers.append(Answer("l", e.StartRun(usual), f"train with lr {lr}, the rest as it is"))
-    answers.append(Answer("k", e.AdoptSettings(spec), "take them for the next run, to change one first"))
-    text = "\n".join([labels.spec_text(spec), "", *(f"· {remark}" for remark in remarks), ""])
-    return effects.Ask("Train the network with this lane's optimizer?", text, tuple(answers))
-
-
-# Events about hyperparameters, of the next run or of the selected one.
-
-
-def _after_knob_event(state: TrainState, event: e.KnobEvent) -> Update:
-    knob, run = state.chosen_knob, state.tuned_run
+def _after_setting(state: TrainState, event: e.SettingEvent) -> Update:
+    knob = state.chosen_knob
     match event:
         case e.TurnKnob(notches, coarse):
             return _with_value(state, knob.turn(state.value(knob), notches, coarse=coarse))
@@ -153,13 +55,6 @@ def _after_knob_event(state: TrainState, event: e.KnobEvent) -> Update:
             return _with_value(state, value)
         case e.ResetKnob():
             return _with_value(state, state.initial_value(knob))
-        case e.TypeValue():
-            if state.table:
-                return replace(state, table=False), ()
-            title = f"{run.id if run is not None else state.recipe.title} {knob.name}"
-            hint = f"{knob.meaning} · {knob.allowed()} · default {knob.format(knob.default)}"
-            shown = knob.format(state.value(knob))
-            return state, (effects.AskText(title, shown, hint, knob.parse, lambda text: e.SetKnob(knob.parse(text))),)
         case e.SendSettings():
             settings = state.pending.due(state.runs)
             commands = tuple(effects.SendCommand(id, "set", {"name": name, "value": v}) for id, name, v in settings)
@@ -175,7 +70,7 @@ def _with_value(state: TrainState, value: float) -> Update:
         return _with_next_value(state, knob.name, value), ()
     if not run.tunable:
         word = "waits for its turn" if run.alive else "is over"
-        return state, (effects.Notify(f"{run.id} {word}", ": {live} tunes the next run instead"),)
+        return state, (Notify(f"{run.id} {word}", keys=": {live} tunes the next run instead"),)
     pending = state.pending.with_setting(Setting(run.id, knob.name, value))
     return (state, ()) if pending is state.pending else (replace(state, pending=pending), (effects.ScheduleSettings(),))
 
@@ -189,10 +84,10 @@ def _with_next_value(state: TrainState, name: str, value: float) -> TrainState:
     return replace(state, tuned={**state.tuned, state.optimizer: own})
 
 
-# Events about the display, and about the settings of the next run as a whole.
+# The runs, the display, and the settings of the next run as a whole.
 
 
-def _after_display_event(state: TrainState, event: e.DisplayEvent) -> TrainState:
+def _next_state(state: TrainState, event: e.Change) -> TrainState:
     match event:
         case e.ListRuns(runs):
             return _with_runs(state, runs)

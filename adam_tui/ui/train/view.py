@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from adam_tui.draw import panels
-from adam_tui.draw import training_panels as drawings
+from adam_tui.draw import run_panels as drawings
 from adam_tui.draw.cells import Cells
+from adam_tui.draw.digits import digit_grid, sample_digits
+from adam_tui.draw.elements import wrap
 from adam_tui.draw.palette import Palette
-from adam_tui.draw.training_panels import RunRow
+from adam_tui.draw.playground_panels import knob_table
+from adam_tui.draw.run_panels import RunRow
 from adam_tui.history.evaluation import Evaluation
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.samples import sample_images
@@ -29,12 +31,12 @@ from adam_tui.ui.train.state import TrainState
 
 WORDS_FROM, NAME_FROM = 100, 80  # columns of a terminal from which the top line has room for them
 TEST_LOSS_ROWS = 8
-GALLERY_TITLE = "MNIST test digits"
+START_TITLE = "MNIST test digits"
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the panels show at one moment.
+    """The data that the panels show at one moment.
 
     `notes` are the notes on the selected run, `evaluation` its last one; `now` is in seconds since 1970, `loss_width`
     the columns of the loss chart; `keys` are the names of the keys by action.
@@ -65,7 +67,7 @@ def draw(panel: Panel, shown: Snapshot, width: int, height: int) -> Cells:
     state, histories, palette, now = shown.state, shown.histories, shown.palette, shown.now
     match panel:
         case "loss" if state.run is None:
-            return draw_gallery(state, shown.keys["start"], width, height, palette)
+            return draw_start(state, shown.keys["start"], width, height, palette)
         case "loss":
             return loss_chart.draw(state, histories, width, height, palette, _no_curve_text(state))
         case "accuracy":
@@ -97,7 +99,7 @@ def draw(panel: Panel, shown: Snapshot, width: int, height: int) -> Cells:
 def titles(shown: Snapshot) -> dict[Panel, tuple[str, str]]:
     """The titles and subtitles of the panels, but for the loss chart's, whose legend goes with its size."""
     state, histories, keys = shown.state, shown.histories, shown.keys
-    found: dict[Panel, tuple[str, str]] = {
+    texts: dict[Panel, tuple[str, str]] = {
         "accuracy": (epoch_charts.accuracy_title(state, histories), epoch_charts.best_text(shown.history)),
         "runs": ("Runs", ""),
         "knobs": (knobs_title(state), with_keys_named(_knobs_hint(state), keys)),
@@ -107,15 +109,15 @@ def titles(shown: Snapshot) -> dict[Panel, tuple[str, str]]:
     }
     if state.table:
         count = len(table.listed(state, histories, shown.now))
-        found["table"] = table.title(state, count), with_keys_named(table.HINT, keys)
-    return found
+        texts["table"] = table.title(state, count), with_keys_named(table.HINT, keys)
+    return texts
 
 
 def loss_titles(shown: Snapshot, width: int) -> tuple[str, str]:
     """The title and the legend of the loss chart in this width."""
     state, histories = shown.state, shown.histories
     if state.run is None:
-        return GALLERY_TITLE, ""
+        return START_TITLE, ""
     return loss_chart.title(state, histories), loss_chart.legend(state, histories, width)
 
 
@@ -177,7 +179,7 @@ def draw_knobs(state: TrainState, width: int, height: int, palette: Palette) -> 
     rows = [(knob, state.value(knob)) for knob in state.knobs]
     run = state.tuned_run
     color = run_style(state, run, palette)[0] if run is not None else palette.accent
-    return panels.knobs(rows, min(state.knob, len(state.knobs) - 1), color, width, height, palette)
+    return knob_table(rows, min(state.knob, len(state.knobs) - 1), color, width, height, palette)
 
 
 # The corner below the figures: gradients and updates where the run writes them, else the test losses.
@@ -206,24 +208,24 @@ def _layers_of_corner(state: TrainState, histories: Histories) -> RunHistory | N
 
 
 def _invitation(state: TrainState) -> str:
-    """What the start key does, in words that follow the key."""
+    """The effect of the start key, in words that follow the key."""
     spec = state.spec()
     epochs = f"{spec.epochs} epoch{'s' * (spec.epochs != 1)}"
     return f"trains a network with {state.recipe.title}, lr {spec.hyperparameters['lr']:g}, {epochs}"
 
 
-def draw_gallery(state: TrainState, key: str, width: int, height: int, palette: Palette) -> Cells:
-    """The sample digits in two rows or more, and below them what the start key does."""
+def draw_start(state: TrainState, key: str, width: int, height: int, palette: Palette) -> Cells:
+    """The sample digits in two rows or more, and below them the effect of the start key."""
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    lines = drawings.wrapped(f"{key} {_invitation(state)}", width - 2)
+    lines = wrap(f"{key} {_invitation(state)}", width - 2)
     room = height - len(lines) - 3
     images, labels = sample_images()
-    grids = (drawings.digit_grid(len(images), width - 2, room, rows=rows) for rows in (2, 5, 1))
+    grids = (digit_grid(len(images), width - 2, room, rows=rows) for rows in (2, 5, 1))
     grid = max((grid for grid in grids if grid), key=lambda grid: (grid.columns * grid.rows, grid.side), default=None)
     top = max((height - (grid.height + 1 if grid else 0) - len(lines)) // 2, 0)
     if grid is not None:
         guesses = model_views.guesses(None, labels.tolist())
-        pictures = drawings.sample_digits(images, guesses, grid, width, grid.height, palette)
+        pictures = sample_digits(images, guesses, grid, width, grid.height, palette)
         rows = slice(top, top + grid.height)
         cells.glyph[rows], cells.fg[rows], cells.bg[rows] = pictures.glyph, pictures.fg, pictures.bg
         top += grid.height + 1

@@ -11,7 +11,7 @@ from adam_tui.ui.train.state import TrainState
 
 
 def test_before_the_first_run_there_are_digits_and_one_line_on_how_to_start():
-    cells = train_view.draw_gallery(TrainState(), "t", 72, 34, DARK)
+    cells = train_view.draw_start(TrainState(), "t", 72, 34, DARK)
     assert "t trains a network with Adam, lr 0.0005, 50 epochs" in joined(cells)
     labels = [line.split() for line in cells.lines() if line.strip() and "▀" not in line]
     assert [word for line in labels[:2] for word in line] == [str(digit) for digit in range(10)]
