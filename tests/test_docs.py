@@ -122,6 +122,12 @@ def test_the_page_of_keys_is_current():
     assert text_of(KEYS) == keys_page.page(), "write it again with `python tests/keys_page.py`"
 
 
+def test_every_file_of_a_journey_exists():
+    files = re.findall(r"`(\w+/[\w/]+\.py)`", text_of(CONTRIBUTING).split("## Five journeys")[1].split("\n## ")[0])
+    assert len(files) > 40
+    assert [file for file in files if not (ROOT / "adam_tui" / file).exists()] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_file_that_a_page_names_exists(page):
     text = text_of(page)

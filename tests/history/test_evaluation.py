@@ -1,4 +1,4 @@
-"""The evaluation.npz of a run, which is read without trust."""
+"""What an evaluation left to look at: read without trust, drawn in every size."""
 
 import numpy as np
 import pytest
@@ -46,11 +46,11 @@ def test_an_evaluation_is_read_whole(tmp_path):
         {"filters": np.zeros(5)},
     ],
 )
-def test_what_is_not_as_it_should_be_counts_as_none(tmp_path, other):
+def test_an_evaluation_with_wrong_shapes_is_ignored(tmp_path, other):
     assert read_evaluation(written(tmp_path, **other)) is None
 
 
-def test_a_damaged_or_missing_file_counts_as_none(tmp_path):
+def test_a_damaged_or_missing_file_is_no_evaluation(tmp_path):
     path = written(tmp_path)
     path.write_bytes(path.read_bytes()[:200])
     assert read_evaluation(path) is None

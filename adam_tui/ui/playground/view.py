@@ -20,7 +20,7 @@ from adam_tui.draw.chart import Series, chart
 from adam_tui.draw.contour_plot import Arrow, Backdrop, PathView, backdrop, compose
 from adam_tui.draw.palette import Palette
 from adam_tui.engine.schedules import CONSTANT
-from adam_tui.engine.stability import sentences, stability
+from adam_tui.engine.stability import describe_stability, stability
 from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import Trajectory, start_of, surface_of, trajectories
 from adam_tui.ui.playground.state import SPEEDS, Fill, PlaygroundState
@@ -175,7 +175,7 @@ def _notes(state: PlaygroundState, width: int) -> list[tuple[str, bool]]:
     at_point = stability(state.surface, lane, point, values)
     notes = [
         (line, at_point.exceeded and i < 2)
-        for i, line in enumerate(sentences(at_point, lane))
+        for i, line in enumerate(describe_stability(at_point, lane))
         if text_width(line) <= width  # a sentence is shown whole or not at all
     ]
     if lane.schedule != CONSTANT:

@@ -244,7 +244,7 @@ def steps_to_reread(state: TrainState, histories: Histories, width: int) -> dict
         if state.cursor is not None:
             step = axis.cursor_step(state, run, history)
             ranges.insert(0, (step, step, 0.0))
-        wanted = (history.curve.wanted(*steps) for steps in ranges)
+        wanted = (history.curve.missing_steps(*steps) for steps in ranges)
         if missing := [steps for steps in wanted if steps is not None]:
             needed[run.id] = missing
     return needed

@@ -14,8 +14,9 @@ from adam_tui.draw.palette import MARKERS, Palette
 from adam_tui.draw.run_panels import Bar, CursorRow, Statistic, cursor_table
 from adam_tui.engine.numbers import format_duration
 from adam_tui.history.run_history import RunHistory
-from adam_tui.history.run_view import LOST, QUEUED, RunView
-from adam_tui.runs.status import GONE, WITHOUT_A_WORD
+from adam_tui.history.run_view import RunView
+from adam_tui.runs.protocol import LOST, QUEUED
+from adam_tui.runs.status import KILLED_FROM_OUTSIDE, PROCESS_GONE
 from adam_tui.ui.train.axes import Histories, x_axis
 from adam_tui.ui.train.labels import (
     loss_text,
@@ -82,7 +83,7 @@ def _state_notes(
     if word == "diverged":
         return [(state_reason(run, history), color)]
     if run.state in ("failed", LOST):
-        log = log or (WITHOUT_A_WORD if run.reason == GONE else "")
+        log = log or (KILLED_FROM_OUTSIDE if run.reason == PROCESS_GONE else "")
         lines = (line for line in log.splitlines() if line.strip() and run.reason not in line)
         return [(state_reason(run, history) + continues, color), *((line, palette.faint) for line in lines)]
     if run.state == "stopped":
@@ -180,7 +181,7 @@ def cursor_readings(state: TrainState, histories: Histories, averaged: int, pale
 def _raw_loss(history: RunHistory, step: int) -> str:
     """The loss of a step; while it is read from the file again, "≈" and the mean of its neighbours."""
     loss = history.curve.at(step)
-    return "≈" + short_loss_text(history.curve.about(step))[:5] if loss is None else short_loss_text(loss)
+    return "≈" + short_loss_text(history.curve.block_mean(step))[:5] if loss is None else short_loss_text(loss)
 
 
 def draw_readings(

@@ -24,8 +24,8 @@ from textual.widgets import Static
 from adam_tui.draw.cells import Cells
 from adam_tui.history.feed import Feed
 from adam_tui.history.run_history import RunHistory
-from adam_tui.history.run_view import LOST
 from adam_tui.runs.directory import runs_directory
+from adam_tui.runs.protocol import LOST
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import caption
@@ -143,10 +143,10 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
             self.notify(f"there is no run {self._unknown}", severity="warning")
         self.set_timer(WARN_DELAY, self._report_unreadable_runs)
         self._lay_out()
-        self._poll()
+        self.poll()
 
     def _report_unreadable_runs(self) -> None:
-        for problem in self.feed.unreadable():
+        for problem in self.feed.problems():
             self.notify(problem, severity="warning")
 
     # Polling.
@@ -162,9 +162,9 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
         """Poll again."""
         self._polling = True
         if self.is_mounted:
-            self._poll()
+            self.poll()
 
-    def _poll(self) -> None:
+    def poll(self) -> None:
         """List the runs, read what is new of them, draw it, and poll again later."""
         if not self._polling:  # a timer that fired when something else was shown already
             return
@@ -186,20 +186,21 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
     def _poll_after(self, seconds: float) -> None:
         if self._poll_timer is not None:
             self._poll_timer.stop()
-        self._poll_timer = self.set_timer(seconds, self._poll)
+        self._poll_timer = self.set_timer(seconds, self.poll)
 
     def _seconds_per_column(self) -> float:
         """The time that the selected run's curve needs to grow by a column, within the limits for a running run."""
         history = self.selected_history
         columns = loss_chart.plot_columns(self._loss_width)
-        return min(max(history.worked / columns if history else 0.0, POLL_RUNNING), POLL_RUNNING_LONGEST)
+        return min(max(history.work_seconds / columns if history else 0.0, POLL_RUNNING), POLL_RUNNING_LONGEST)
 
     # Events and effects.
 
     def view(self) -> EventContext:
         """Return the data that the events of some keys are made from."""
         columns = loss_chart.plot_columns(self._loss_width)
-        return EventContext(self.state, self.feed.histories, self._clock(), self.size.width, columns, self.feed.target)
+        feed = self.feed
+        return EventContext(self.state, feed.histories, self._clock(), self.size.width, columns, feed.link_target)
 
     def update_state(self, event: e.Event) -> tuple[TrainState, Sequence[Effect]]:
         """Return the next state and the effects."""
@@ -214,7 +215,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
             return
         from adam_tui.ui.train.carry_out import carry_out  # loads the dialogs, which the start does not need
 
-        carry_out(effect, self, self.feed, self._poll)
+        carry_out(effect, self)
 
     def watch_state(self, before: TrainState, after: TrainState) -> None:
         """Draw the panels that show the change, and read the curves that are drawn from now on."""
@@ -269,13 +270,13 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
     def _draw_changed_runs(self) -> None:
         """Draw the panels that show the new events of the runs."""
         histories = [self.feed.histories[id] for id in self._changed if id in self.feed.histories]
-        news = {each for history in histories for each in history.take_news()}
+        changes = {each for history in histories for each in history.take_dirty()}
         self._changed.clear()
-        if "more" in news:
+        if "other" in changes:
             self._lay_out()
             self._draw(OF_ALL_EVENTS)
         else:
-            self._draw((*OF_LOSSES, *OF_SAMPLES) if "sample" in news else OF_LOSSES)
+            self._draw((*OF_LOSSES, *OF_SAMPLES) if "sample" in changes else OF_LOSSES)
         self._draw(OF_TIME)
 
     def _draw(self, panels: Iterable[Panel]) -> None:
@@ -300,8 +301,8 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
     def _reread(self, shown: Snapshot, width: int) -> None:
         """Let the feed read the losses again that this loss chart needs and that are no longer kept."""
         steps = loss_chart.steps_to_reread(shown.state, shown.histories, width)
-        if steps != self.feed.closer:
-            self.feed.closer = steps
+        if steps != self.feed.zoomed:
+            self.feed.zoomed = steps
             if steps and self._poll_timer is not None:
                 self._poll_after(POLL_READING)
 

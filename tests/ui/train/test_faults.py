@@ -12,7 +12,8 @@ from training_pilot import panel, until
 
 from adam_tui.runs import directory, recipes
 from adam_tui.runs import status as judging
-from adam_tui.runs.directory import Run, Status
+from adam_tui.runs.run import Run
+from adam_tui.runs.status import Status
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.train import carry_out
@@ -22,7 +23,7 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 STAND_IN = """
 import sys, time
 from adam_tui.training.journal import Journal
-from adam_tui.runs.directory import Run
+from adam_tui.runs.run import Run
 with Journal(Run(sys.argv[1])) as journal:
     journal.become("running")
     time.sleep(1000)
@@ -71,9 +72,9 @@ async def test_a_process_that_hangs_is_named_and_killed_by_key(app, hanging, mon
         await until(pilot, lambda: '"stop"' in (run.path / "control.jsonl").read_text())
         assert process.poll() is None, "stop is a request"
         await pilot.press("x", "k")
-        await until(pilot, lambda: "stopped: killed, for it did not answer" in panel(app, "figures"))
+        await until(pilot, lambda: "stopped: killed as it did not answer" in panel(app, "figures"))
     assert process.wait(20) == -signal.SIGKILL
-    assert (run.status().state, run.status().reason) == ("stopped", "killed, for it did not answer")
+    assert (run.status().state, run.status().reason) == ("stopped", "killed as it did not answer")
 
 
 async def test_a_process_that_cannot_be_killed_from_here_is_named(app, made_run, monkeypatch):
@@ -83,7 +84,7 @@ async def test_a_process_that_cannot_be_killed_from_here_is_named(app, made_run,
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "running" in app.screen.query_one(TabsLine).status)
         await pilot.press("x", "k")
-        await until(pilot, lambda: f"{made.id} is at work on elsewhere: end process 4321 there" in notifications(app))
+        await until(pilot, lambda: f"{made.id} runs on elsewhere: end process 4321 there" in notifications(app))
 
 
 async def test_a_process_that_vanished_may_have_been_killed_for_want_of_memory(app, made_run):
@@ -92,7 +93,7 @@ async def test_a_process_that_vanished_may_have_been_killed_for_want_of_memory(a
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "lost: the process is gone" in panel(app, "figures"))
         text = " ".join(panel(app, "figures").split())
-        assert "killed from outside, or by the system for want of memory" in text
+        assert "killed from outside, or by the system because memory ran out" in text
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "starting"])

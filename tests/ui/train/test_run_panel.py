@@ -95,7 +95,7 @@ def test_the_cursor_shows_the_mean_around_a_step_until_the_loss_is_read_again(mo
     [row] = run_panel.cursor_readings(state, histories, 1, DARK)
     assert row.raw == row.mean == "≈1.900"
     assert loss_chart.steps_to_reread(state, histories, 70)["a"][0][0] <= 101
-    histories["a"].curve.put_again(1, np.linspace(2.0, 1.0, 1000, dtype=np.float32)[:200])
+    histories["a"].curve.add_reread(1, np.linspace(2.0, 1.0, 1000, dtype=np.float32)[:200])
     [row] = run_panel.cursor_readings(state, histories, 1, DARK)
     assert row.raw == "1.8999"
 

@@ -60,7 +60,7 @@ async def test_a_run_whose_curve_grows_slowly_is_read_seldom(app, made_run, monk
         assert pauses[-1] == pytest.approx(0.05)
         for _ in range(10):
             made.steps([2.0] * 10, seconds=100.0)
-        await until(pilot, lambda: app.screen.selected_history.worked > 1000 and pauses[-1] > 1)
+        await until(pilot, lambda: app.screen.selected_history.work_seconds > 1000 and pauses[-1] > 1)
 
 
 async def test_the_cursor_reads_every_drawn_run(app, made_run):
