@@ -11,7 +11,7 @@ from adam_tui.ui.actions import SHARED_ACTIONS, shown
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.config import Config
 from adam_tui.ui.dialogs import Pick
-from adam_tui.ui.keymap import checked, tables
+from adam_tui.ui.keymap import check_keys, tables
 from adam_tui.ui.learn.pages import pages
 from adam_tui.ui.playground.hints import HINTS
 from adam_tui.ui.playground.state import PlaygroundState
@@ -32,7 +32,7 @@ TOLD = re.compile(
 
 
 def app_with(state, **settings):
-    usable, problems = checked(NEW, SHARED_ACTIONS)
+    usable, problems = check_keys(NEW, SHARED_ACTIONS)
     assert problems == []
     assert usable == NEW
     return AdamApp(state, config=Config(keys=NEW), **settings)
@@ -120,7 +120,7 @@ async def test_in_training(name, tmp_path, made_run):
     async with app.run_test(size=(120, 40)) as pilot:
         for _ in range(100):
             await pilot.pause(0.02)
-            history = app.screen.selected_history()
+            history = app.screen.selected_history
             if name == "no run" or (history is not None and len(history.curve)):
                 break
         await press(pilot, *keys)

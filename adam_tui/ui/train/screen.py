@@ -33,7 +33,7 @@ from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import loss_chart, model_views, run_panel
 from adam_tui.ui.train import view as train_view
-from adam_tui.ui.train.actions import ACTIONS, footer, keys_of_now
+from adam_tui.ui.train.actions import ACTIONS, current_keys, footer
 from adam_tui.ui.train.context import EventContext
 from adam_tui.ui.train.effects import Effect, ScheduleSettings
 from adam_tui.ui.train.layout import (
@@ -129,9 +129,9 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
         yield views["digits"]
         yield views["progress"]
 
-    def keys_of_now(self) -> KeyGroup | None:
+    def current_keys(self) -> KeyGroup | None:
         """The keys of the wide table, of the cursor, or of a running run's settings."""
-        return keys_of_now(self.state)
+        return current_keys(self.state)
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter now."""
@@ -196,7 +196,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
 
     # Events and effects.
 
-    def view(self) -> EventContext:
+    def event_context(self) -> EventContext:
         """Return the data that the events of some keys are made from."""
         columns = loss_chart.plot_columns(self._loss_width)
         feed = self.feed
