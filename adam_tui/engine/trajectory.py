@@ -119,8 +119,7 @@ def path_computations(scenario: Scenario) -> tuple[PathComputation, ...]:
     start = start_of(scenario)
     key = (scenario.surface if scenario.function is None else "", scenario.function)
     return tuple(
-        _cached_computation(*key, lane, start, scenario.steps, scenario.noise, scenario.seed)
-        for lane in scenario.lanes
+        _cached_computation(*key, lane, start, scenario.steps, scenario.noise, scenario.seed) for lane in scenario.lanes
     )
 
 
