@@ -16,7 +16,7 @@ from adam_tui.ui.playground.state import PlaygroundState
 
 # The part of a race that is computed and rasterized with a key: some thousands of steps, so a short race is drawn in
 # full at once. In seconds of the thread's CPU time, which other programs do not use up.
-COMPUTE_AT_ONCE = 0.025
+COMPUTE_AT_ONCE = 0.02
 POSITIONS_AT_ONCE = 16_384
 Clock = Callable[[], float]
 
