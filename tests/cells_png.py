@@ -1,4 +1,4 @@
-"""Cells as a PNG picture, for pages that show no SVG: the shapes of `adam_tui.draw.svg`, painted with pillow."""
+"""Cells as a PNG picture, for pages that cannot show SVG: the shapes of `adam_tui.draw.svg`, painted with pillow."""
 
 from functools import lru_cache
 
@@ -20,24 +20,24 @@ SIGNS = ("DejaVuSans{}.ttf", "DejaVuSansMono{}.ttf")
 
 @lru_cache
 def _font(names, bold):
-    """The first of the fonts that is there; OSError when none is."""
+    """The first installed font. Raises OSError if none is installed."""
     endings = ("-Bold", "-Regular", "") if bold else ("", "-Regular")
     for name in (name.format(ending) for name in names for ending in endings):
         try:
             return ImageFont.truetype(name, FONT_SIZE)
         except OSError:
             continue
-    raise OSError("no monospace font found: install DejaVu Sans Mono (Debian: fonts-dejavu-core)")
+    raise OSError("no monospace font is installed; install DejaVu Sans Mono (Debian: fonts-dejavu-core)")
 
 
 def to_png(cells, path):
-    """Write the picture to `path`, 12×24 pixels a cell."""
+    """Write the picture to `path`, 12 × 24 pixels for each cell."""
     image = Image.new("RGB", (cells.width * W, cells.height * H))
     draw = ImageDraw.Draw(image)
     for row, column in np.ndindex(cells.glyph.shape):
         x, y = column * W, row * H
         draw.rectangle((x, y, x + W - 1, y + H - 1), fill=tuple(cells.bg[row, column].tolist()))
-    for row, column in np.ndindex(cells.glyph.shape):  # on all backgrounds: a sign may be wider than its cell
+    for row, column in np.ndindex(cells.glyph.shape):  # after all backgrounds: a sign may be wider than its cell
         color, bold = tuple(cells.fg[row, column].tolist()), bool(cells.bold[row, column])
         _glyph(draw, cells.text(row, column, column + 1), column * W, row * H, color, bold)
     image = image.resize((cells.width * WIDTH, cells.height * HEIGHT), Image.Resampling.BOX)
@@ -45,9 +45,9 @@ def to_png(cells, path):
 
 
 def _palette(cells, image):
-    """The commonest colours of the cells as they are, and what else fits for the edges of letters."""
-    known, counts = np.unique(np.concatenate([cells.fg, cells.bg]).reshape(-1, 3), axis=0, return_counts=True)
-    exact = known[np.argsort(-counts)][:EXACT].flatten().tolist()
+    """The most frequent colours of the cells unchanged, and other colours for the edges of letters."""
+    colors, counts = np.unique(np.concatenate([cells.fg, cells.bg]).reshape(-1, 3), axis=0, return_counts=True)
+    exact = colors[np.argsort(-counts)][:EXACT].flatten().tolist()
     palette = Image.new("P", (1, 1))
     palette.putpalette(exact + image.quantize(COLORS - len(exact) // 3).getpalette())
     return palette
@@ -91,7 +91,7 @@ def _glyph(draw, text, x, y, color, bold):
 
 
 def _straight(draw, start, end, color, width):
-    """A line along an axis as a rectangle: pillow's own lines lie a pixel higher one way than the other."""
+    """Draw a line along an axis as a rectangle: pillow's lines differ by a pixel between the two directions."""
     (left, top), (right, bottom) = map(min, start, end), map(max, start, end)
     before, after = width // 2, width - width // 2 - 1
     if top == bottom:

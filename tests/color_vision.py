@@ -1,4 +1,4 @@
-"""How colours look to people who see red, green or blue badly, and how far apart two colours look.
+"""Simulation of colour blindness, and the visible difference of two colours (CIEDE2000).
 
 Machado, Oliveira & Fernandes 2009, A Physiologically-based Model for Simulation of Color Vision Deficiency: their
 matrices for severity 1, on linear light. CIEDE2000 as in Sharma, Wu & Dalal 2005, whose examples test it.
@@ -6,7 +6,7 @@ matrices for severity 1, on linear light. CIEDE2000 as in Sharma, Wu & Dalal 200
 
 import numpy as np
 
-from adam_tui.draw.palette import linear
+from adam_tui.draw.color import linear
 
 VIEWS = {
     "protan": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
@@ -20,8 +20,8 @@ _TO_XYZ = np.array(
 _WHITE = np.array([0.95047, 1.0, 1.08883])  # D65
 
 
-def seen(colors, view):
-    """The CIELAB of sRGB colours (N, 3) as somebody with that view sees them."""
+def to_cielab(colors, view):
+    """Convert sRGB colours (N, 3) to CIELAB as seen with the colour vision `view`."""
     light = np.clip(linear(colors) @ np.array(VIEWS[view]).T, 0, 1)
     ratio = light @ _TO_XYZ.T / _WHITE
     f = np.where(ratio > 216 / 24389, np.cbrt(ratio), (24389 / 27 * ratio + 16) / 116)
@@ -29,7 +29,7 @@ def seen(colors, view):
 
 
 def ciede2000(one, other):
-    """How different two colours (CIELAB) look: 1 can just be told apart side by side."""
+    """The visible difference of two CIELAB colours: 1 is barely visible side by side."""
     (l1, a1, b1), (l2, a2, b2) = one, other
     mean = (np.hypot(a1, b1) + np.hypot(a2, b2)) / 2
     stretch = 1.5 - 0.5 * np.sqrt(mean**7 / (mean**7 + 25.0**7))
@@ -51,6 +51,6 @@ def ciede2000(one, other):
 
 
 def least_difference(colors, view):
-    """Of any two of them."""
-    points = seen(np.array(colors), view)
+    """The smallest difference of any two of the colours."""
+    points = to_cielab(np.array(colors), view)
     return min(ciede2000(a, b) for i, a in enumerate(points) for b in points[:i])

@@ -16,7 +16,7 @@ os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}  # whatever t
 
 from rich.color import Color
 
-from adam_tui.draw.cells import Cells, columns
+from adam_tui.draw.cells import Cells, text_width
 from adam_tui.draw.svg import to_svg
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.presets import PRESETS
@@ -150,7 +150,7 @@ def screen_cells(app):
             if style is not None and style.dim:
                 fg = tuple((2 * a + b) // 3 for a, b in zip(fg, bg, strict=True))
             cells.put(row, column, segment.text, fg, bg=bg, bold=bool(style and style.bold))
-            column += columns(segment.text)
+            column += text_width(segment.text)
     return cells
 
 

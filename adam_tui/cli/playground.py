@@ -87,7 +87,7 @@ def build_scenario(
 
     Without a lane it holds Adam at the learning rate suggested for the surface.
     """
-    from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start, race
+    from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start, suggested_lane
     from adam_tui.engine.trajectory import plotted_surface
 
     if file is not None:
@@ -109,7 +109,7 @@ def build_scenario(
         )
     with usage_errors("--function"):
         plot = plotted_surface(scenario)  # parses the formula
-    return scenario if lanes else scenario.with_lane(0, race(["adam"], plot)[0])
+    return scenario if lanes else scenario.with_lane(0, suggested_lane("adam", plot))
 
 
 def _read_scenario(file: Path) -> Scenario:

@@ -1,7 +1,8 @@
-"""Lines as braille: eight dots a cell, so four times as fine as the cell is in each direction that counts.
+"""Braille dots, 2 × 4 in each cell: packing them into glyphs, clipping line segments, and rasterizing them.
 
-A picture of dots is a bool array (4 H, 2 W), row 0 at the top. A cell's dots are one byte, in the order of Unicode's
-braille patterns (U+2800 to U+28FF): down the left column 1, 2, 4, down the right 8, 16, 32, and the lowest row 64, 128.
+All line drawing of the plots and charts passes through here. A picture of dots is a bool array (4 H, 2 W), row 0 at
+the top. The dots of a cell are one byte, in the order of Unicode's braille patterns (U+2800 to U+28FF): 1, 2, 4 down
+the left column, 8, 16, 32 down the right one, and 64, 128 in the lowest row.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 BLANK = 0x2800
 # The bit of the dot in row 0..3 and column 0..1 of its cell.
 DOT_BITS = np.array([[1, 8], [2, 16], [4, 32], [64, 128]], np.uint8)
-# With both ends this many dots away, where a segment crosses the plot is lost in rounding: it is left out.
+# If both ends of a segment are farther away than this, rounding hides where it crosses the rectangle: it is dropped.
 FAR = 1e12
 _TOP_HALF = 1 | 2 | 8 | 16
 
@@ -20,56 +21,57 @@ Dots = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]
 
 
 def pack(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The cells' bytes (H, W) of a dot mask (4 H, 2 W)."""
+    """Pack a dot mask (4 H, 2 W) into one byte for each cell, (H, W)."""
     height, width = mask.shape[0] // 4, mask.shape[1] // 2
     blocks = mask.reshape(height, 4, width, 2)
     return np.asarray((blocks * DOT_BITS[:, None, :]).sum(axis=(1, 3)), np.uint8)
 
 
 def unpack(bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """The dot mask (4 H, 2 W) of the cells' bytes (H, W)."""
+    """Unpack bytes (H, W) into a dot mask (4 H, 2 W)."""
     height, width = bits.shape
     blocks = (bits[:, None, :, None] & DOT_BITS[:, None, :]) != 0
     return np.asarray(blocks.reshape(4 * height, 2 * width))
 
 
 def glyphs(bits: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """The braille code points of the cells' bytes."""
+    """The braille code points, uint32, of the bytes of cells."""
     return np.asarray(bits, np.uint32) | np.uint32(BLANK)
 
 
-def top_heavy(bits: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """Where the dots of each cell lie: 1 more in its upper half, −1 more in its lower half, 0 as many in both."""
-    return _TOP_HEAVY[bits]
+def heavier_half(bits: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """The half of each cell that holds more dots: 1 the upper one, −1 the lower one, 0 equally many."""
+    return _HEAVIER_HALF[bits]
 
 
-def _count_halves() -> NDArray[np.int8]:
+def _compare_halves() -> NDArray[np.int8]:
     halves = [((byte & _TOP_HALF).bit_count(), (byte & ~_TOP_HALF).bit_count()) for byte in range(256)]
     return np.array([(top > low) - (top < low) for top, low in halves], np.int8)
 
 
-_TOP_HEAVY = _count_halves()
+_HEAVIER_HALF = _compare_halves()
 
 
 def clip(
     start: NDArray[np.float64], end: NDArray[np.float64], columns: float, rows: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """The parts of the segments `start`–`end`, each (N, 2) as (column, row), within 0..columns × 0..rows.
+    """Clip segments `start`–`end`, each (N, 2) as (column, row), to the rectangle 0..columns × 0..rows.
 
-    Returns the clipped ends and (N,) bool: which segments have such a part (Liang & Barsky 1984). Coordinates may be
-    as large as floats go; segments with a nan or an infinity have none.
+    Returns the clipped starts and ends, (N, 2) each, and which segments cross the rectangle, (N,) bool (Liang & Barsky
+    1984). Ends inside the rectangle are returned unchanged. Coordinates may be as large as floats go; a segment with
+    a nan or an infinity counts as outside.
     """
     limit = np.array([columns, rows], np.float64)
     finite = np.isfinite(start).all(axis=1) & np.isfinite(end).all(axis=1)
     reach = [np.abs(points).max(axis=1, initial=0.0) for points in (start, end)]
-    # Measured from its nearer end: the size of a far one would swallow the digits of the crossing.
+    # Measure from the nearer end: a far one would cost the digits of the crossing.
     swap = (reach[0] > reach[1])[:, None]
     near, far = np.where(swap, end, start), np.where(swap, start, end)
     with np.errstate(all="ignore"):
         delta = far - near
-        # where the segment's line enters and leaves the slabs 0..columns and 0..rows, as shares of its length
+        # where the line enters and leaves the slabs 0..columns and 0..rows, as shares of the segment
         at_low, at_high = -near / delta, (limit - near) / delta
-        level = delta == 0  # along the slab: within it all the way, or never
+        level = delta == 0  # parallel to the slab: entirely inside or entirely outside
         within = (near >= 0) & (near <= limit)
         enter = np.where(level, np.where(within, 0.0, np.inf), np.minimum(at_low, at_high)).max(axis=1, initial=0.0)
         leave = np.where(level, np.where(within, 1.0, -np.inf), np.maximum(at_low, at_high)).min(axis=1, initial=1.0)
@@ -81,16 +83,18 @@ def clip(
 
 
 def lines(start: NDArray[np.float64], end: NDArray[np.float64], columns: int, rows: int) -> Dots:
-    """The dots of many segments within a grid of `columns` × `rows` dots: (segment, row, column), each (M,).
+    """Rasterize segments (N, 2), as (column, row), on a grid of `columns` × `rows` dots.
 
-    Segments, (N, 2) as (column, row), are clipped first; their dots come in order, from start to end, both included
-    (the digital line of Bresenham 1965: one dot a step along the longer side, rounded across it).
+    Returns (segment, row, column), each (M,). The segments are clipped first. The dots of each come in order from
+    start to end, both included: one for each step along the longer side, rounded across it (Bresenham 1965).
     """
     first, last, kept = clip(start, end, columns, rows)
     segment = np.flatnonzero(kept)
     top = np.array([columns - 1, rows - 1])
-    # 32 bits hold twice the square of any screen's dots, and divide twice as fast as 64
-    a = np.minimum(first[segment].astype(np.int32), top).astype(np.int32)  # toward zero is down: all are in the grid
+    # 32 bits suffice for twice the square of any screen's dots, and divide twice as fast as 64
+    a = np.minimum(first[segment].astype(np.int32), top).astype(
+        np.int32
+    )  # truncation is the floor here: no value is negative
     delta = np.minimum(last[segment].astype(np.int32), top).astype(np.int32) - a
     length = np.abs(delta).max(axis=1, initial=0)
     count = length + 1
@@ -98,7 +102,7 @@ def lines(start: NDArray[np.float64], end: NDArray[np.float64], columns: int, ro
     span = np.repeat(np.maximum(length, 1), count)
 
     def dots(axis: int) -> NDArray[np.int32]:
-        # a + round(delta * along / span) in whole numbers
+        # a + round(delta * along / span), in integers
         across = (np.repeat(2 * delta[:, axis], count) * along + span) // (2 * span)
         return np.asarray(np.repeat(a[:, axis], count) + across, np.int32)
 

@@ -1,4 +1,7 @@
-"""A rectangle of terminal cells as plain arrays: what every drawing returns and every widget shows."""
+"""A rectangle of terminal cells as plain arrays. Every drawing returns one; widgets, painters and exports read it.
+
+The encoding of a glyph is defined here and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from numpy.typing import NDArray
 
 Color = tuple[int, int, int]
 
-# A glyph is a code point in its low 21 bits; above them, one more than the place of a combining mark in its block
-# (U+0300…), 0 for none. So m̂ is one cell, as it is on the screen.
+# The low 21 bits of a glyph are its code point. The bits above are 0, or 1 + the offset of a combining mark in the
+# block that starts at U+0300. Thus m̂ is one cell, as on the screen.
 CODE_POINT = (1 << 21) - 1
 _FIRST_MARK, _LAST_MARK = 0x300, 0x36F
 _UNKNOWN = ord("?")
@@ -23,7 +26,7 @@ _UNKNOWN = ord("?")
 class Cells:
     """Glyphs with their colours, `height` × `width`.
 
-    glyph: (H, W) uint32 code points, each one cell wide, with a combining mark where there is one;
+    glyph: (H, W) uint32, code points one cell wide, with an optional combining mark in the high bits;
     fg, bg: (H, W, 3) uint8 sRGB; bold: (H, W) bool.
     """
 
@@ -34,7 +37,7 @@ class Cells:
 
     @classmethod
     def blank(cls, width: int, height: int, fg: Color, bg: Color) -> Cells:
-        """Spaces of one colour."""
+        """Make a rectangle of spaces."""
         return cls(
             glyph=np.full((height, width), ord(" "), np.uint32),
             fg=np.broadcast_to(np.array(fg, np.uint8), (height, width, 3)).copy(),
@@ -53,14 +56,17 @@ class Cells:
         return int(self.glyph.shape[0])
 
     def copy(self) -> Cells:
-        """A copy that may be drawn on without changing this one."""
+        """Copy all arrays."""
         return Cells(self.glyph.copy(), self.fg.copy(), self.bg.copy(), self.bold.copy())
 
     def put(self, row: int, column: int, text: str, fg: Color, *, bg: Color | None = None, bold: bool = False) -> None:
-        """Write `text` from (row, column) to the right; what falls outside the rectangle is left out."""
+        """Write `text` from (row, column) to the right. Characters outside the rectangle are ignored.
+
+        Without `bg` the background stays.
+        """
         if not 0 <= row < self.height:
             return
-        glyphs = _glyphs(text)
+        glyphs = _encode(text)
         first, end = max(column, 0), min(column + len(glyphs), self.width)
         if first >= end:
             return
@@ -71,20 +77,20 @@ class Cells:
             self.bg[row, first:end] = bg
 
     def text(self, row: int, start: int = 0, stop: int | None = None) -> str:
-        """The characters of a row from column `start` to `stop`, with their combining marks."""
+        """The text of a row from column `start` to `stop`, combining marks included."""
         return "".join(self.characters(row, start, stop))
 
     def characters(self, row: int, start: int = 0, stop: int | None = None) -> list[str]:
-        """The characters of a row from column `start` to `stop`, a string a cell, with their combining marks."""
+        """Like `text`, but as a list with one string for each cell."""
         glyphs = self.glyph[row, start:stop].tolist()
-        return list(map(chr if max(glyphs, default=0) <= CODE_POINT else _character, glyphs))
+        return list(map(chr if max(glyphs, default=0) <= CODE_POINT else _decode, glyphs))
 
     def lines(self) -> list[str]:
-        """The glyphs alone, a string a row: for tests and for terminals without colour."""
+        """The text of all rows, for tests and for terminals without colour."""
         return [self.text(row) for row in range(self.height)]
 
     def changed(self, other: Cells) -> NDArray[np.bool_]:
-        """(H, W) bool: where this picture differs from `other`, which has the same size."""
+        """The cells, (H, W) bool, in which this picture differs from `other`, which must have the same size."""
         changed: NDArray[np.bool_] = (
             (self.glyph != other.glyph)
             | (self.bold != other.bold)
@@ -94,8 +100,8 @@ class Cells:
         return changed
 
 
-def stacked(pictures: Sequence[Cells]) -> Cells:
-    """Pictures of one width, from top to bottom, as one."""
+def stack(pictures: Sequence[Cells]) -> Cells:
+    """Join pictures of the same width from top to bottom. Raises ValueError if the widths differ."""
     return Cells(
         glyph=np.concatenate([picture.glyph for picture in pictures]),
         fg=np.concatenate([picture.fg for picture in pictures]),
@@ -104,32 +110,33 @@ def stacked(pictures: Sequence[Cells]) -> Cells:
     )
 
 
-def columns(text: str) -> int:
-    """How many cells `put` fills with `text`: a combining mark takes none of its own."""
+def text_width(text: str) -> int:
+    """The number of cells that `put` fills with `text`: combining marks have no cell of their own."""
     return sum(not _FIRST_MARK <= ord(character) <= _LAST_MARK for character in text)
 
 
-def _glyphs(text: str) -> list[int]:
+def _encode(text: str) -> list[int]:
     glyphs: list[int] = []
     for code in map(ord, text):
         if _FIRST_MARK <= code <= _LAST_MARK and glyphs:
             glyphs[-1] |= (code - _FIRST_MARK + 1) << 21
         else:
-            glyphs.append(_in_one_cell(code))
+            glyphs.append(_one_cell(code))
     return glyphs
 
 
 @functools.cache
-def _in_one_cell(code: int) -> int:
-    """The code point, or that of a question mark for one that is no cell wide or two, or would steer the terminal.
+def _one_cell(code: int) -> int:
+    """Replace a code point that is not one cell wide, or that is a control character, by a question mark.
 
-    Text from files gets here too. Whoever fills `glyph` without `put` knows what it draws.
+    Text from files is drawn too, so it must not be able to move the cursor. Code that writes into `Cells.glyph`
+    directly bypasses this check and must use characters of its own.
     """
     character = chr(code)
     wide = unicodedata.east_asian_width(character) in "WF" or unicodedata.category(character) in ("Mn", "Me")
     return code if character.isprintable() and not wide else _UNKNOWN
 
 
-def _character(glyph: int) -> str:
+def _decode(glyph: int) -> str:
     mark = glyph >> 21
     return chr(glyph & CODE_POINT) + (chr(_FIRST_MARK + mark - 1) if mark else "")

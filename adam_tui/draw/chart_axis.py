@@ -1,7 +1,8 @@
-"""Scales for the chart: round limits, round ticks, and labels that a person can compare at a glance.
+"""The axes of a chart: round limits, round ticks, and short labels.
 
-Ticks are decimals, not floats, until the last moment: 3 × 0.1 must read 0.3, and a label must show the very number
-that stands at the tick. Nothing here overflows: a loss on its way to infinity passes 1e308 first.
+The rules for limits, ticks and labels may be changed here. Ticks are computed as decimals, not floats: 3 × 0.1 must
+read 0.3, and a label must show exactly the value at its tick. Values up to 1e308 must not overflow, because a
+diverging loss passes through them.
 """
 
 from __future__ import annotations
@@ -19,25 +20,25 @@ from adam_tui.engine.numbers import decimal, round_down, round_up
 Floats = NDArray[np.float64]
 Limits = tuple[float, float]
 
-# A range narrower than this share of its values counts as constant; finer ticks would need labels of eight digits.
+# A range narrower than this share of its values counts as constant: its ticks would need labels of eight digits.
 NARROWEST = 1e-5
-CONSTANT_MARGIN = Decimal("0.1")  # of the value, above and below a constant
-COLUMNS_PER_TICK, LABEL_GAP = 8, 2  # on the x axis; longer labels are given more room
-ROWS_BETWEEN_TICKS = 2.0  # labels in neighbouring rows read as one block
-BELOW_A_DECADE = 3.0  # high / low under which a log axis takes evenly spaced ticks: 1-2-5 would leave it one or none
+CONSTANT_MARGIN = Decimal("0.1")  # share of the value that is added above and below a constant
+COLUMNS_PER_TICK, LABEL_GAP = 8, 2  # on the x axis; long labels get more columns
+ROWS_BETWEEN_TICKS = 2.0  # labels in neighbouring rows would look like one block
+EVEN_TICKS_BELOW = 3.0  # high / low below which a log axis has evenly spaced ticks: few or none are 1, 2, 5 × 10ⁿ
 SMALLEST = 1e-300  # values nearer to zero than this are drawn as zero; a log axis ends here
-QUARTERED_FROM = 1e300  # magnitude from which differences are taken of quarters, so that they stay finite
-ROUNDINGS_PER_STEP = 4  # limits end on a quarter of a step: whole steps would leave much of the plot empty
-# From dense to sparse: the mantissas labelled in each decade, with the smallest gap between them in decades.
+QUARTERED_FROM = 1e300  # magnitude from which differences are taken of quarters, to stay finite
+ROUNDINGS_PER_STEP = 4  # limits are rounded to a quarter of a step: whole steps would leave much of the plot empty
+# From dense to sparse: the labelled mantissas of each decade, and the smallest gap between them in decades.
 LOG_LEVELS: tuple[tuple[tuple[int, ...], float], ...] = (((1, 2, 5), math.log10(2)), ((1, 3), math.log10(3)))
 DECADE_STRIDES = (1, 2, 3, 5, 10, 20, 50, 100, 200)
-PLAIN_LOW, PLAIN_HIGH = Decimal("0.01"), Decimal(10_000)  # outside of these a label is shorter as 5e-3 or 2e4
+PLAIN_LOW, PLAIN_HIGH = Decimal("0.01"), Decimal(10_000)  # outside this range 5e-3 and 2e4 are shorter
 COUNT_UNITS = ((Decimal(10**9), "G"), (Decimal(10**6), "M"), (Decimal(1000), "k"))
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A labelled place on an axis."""
+    """A value on an axis and its label."""
 
     value: float
     label: str
@@ -52,8 +53,8 @@ class Axis:
     log: bool = False
     ticks: tuple[Tick, ...] = ()
 
-    def place(self, values: Floats) -> Floats:
-        """Where values lie, as a share of the axis: 0 is low, 1 is high, and beyond for values outside of it.
+    def to_share(self, values: Floats) -> Floats:
+        """Convert values to shares of the axis: 0 is `low`, 1 is `high`; values outside lie below 0 or above 1.
 
         On a log axis the values must be positive.
         """
@@ -66,86 +67,91 @@ class Axis:
                 values, low, high = values / 4, low / 4, high / 4
             return np.asarray((values - low) / (high - low))
 
-    def value(self, shares: Floats) -> Floats:
-        """The values at these shares (within 0 and 1) of a linear axis: the inverse of `place`."""
+    def from_share(self, shares: Floats) -> Floats:
+        """Convert shares (0 to 1) of a linear axis to values: the inverse of `to_share`."""
         return self.low * (1 - shares) + self.high * shares
 
 
 def value_axis(limits: Limits, rows: int, *, log: bool, exact: bool = False, percent: bool = False) -> Axis:
-    """The y axis for values within `limits` on `rows` rows: limits rounded outwards unless `exact`, and its ticks.
+    """The y axis for values within `limits` on `rows` rows. Its limits are rounded outwards unless `exact`.
 
-    Labels are at most about five characters wide for losses of any size. `limits` are finite, positive when `log`.
+    Labels are at most about five characters wide for losses of any size. `limits` must be finite, and positive if
+    `log`.
     """
     low, high = _widened(*limits, log=log)
-    if percent:  # no room above 100% or below 0%, unless the values themselves are there
+    if percent:  # nothing above 100% or below 0%, unless there are values
         low, high = max(low, min(limits[0], 0.0)), min(high, max(limits[1], 1.0))
-    if not log or high / low < BELOW_A_DECADE:
+    if not log or high / low < EVEN_TICKS_BELOW:
         intervals = max(2, round(rows / (ROWS_BETWEEN_TICKS + 0.5)))
-        for finer in (1, 2):  # a range may hold but one multiple of the step that suits it
+        for finer in (1, 2):  # a range may contain only one multiple of the first step
             step = _step(low, high, finer * intervals)
             bottom, top = (low, high) if exact else _rounded_out(low, high, step / ROUNDINGS_PER_STEP, share=percent)
             values = _multiples(bottom, top, step)
             if len(values) > 1:
                 break
         low, high = bottom, top
-        return Axis(low, high, log, _ticks(values, _percents(values, step) if percent else _evenly(values, step)))
+        return Axis(
+            low, high, log, _ticks(values, _percent_labels(values, step) if percent else _even_labels(values, step))
+        )
     if not exact:
         bottom, top = float(round_down(low)), float(round_up(high))
-        low, high = bottom or low, top if math.isfinite(top) else high  # the value itself where floats end
+        low, high = bottom or low, top if math.isfinite(top) else high  # a rounded value may leave the range of floats
     values = _log_values(low, high, rows)
     if len(values) < 2 and not exact:
         values = [decimal(low), decimal(high)]
-    return Axis(low, high, log, _ticks(values, [_percents([v], v)[0] if percent else _magnitude(v) for v in values]))
+    return Axis(
+        low, high, log, _ticks(values, [_percent_labels([v], v)[0] if percent else _log_label(v) for v in values])
+    )
 
 
 def count_axis(limits: Limits, columns: int) -> Axis:
-    """The x axis for steps or epochs: exactly within `limits`, ticks on round integers such as 500, 1.2k or 10k.
+    """The x axis for steps or epochs: exactly `limits`, with ticks on round integers such as 500, 1.2k or 10k.
 
-    Fractions are labelled only where there is at most one integer to label.
+    Fractions are labelled only if the range contains at most one integer.
     """
     low, high = limits
     if not high > low:
         high = low + max(1.0, abs(low) * NARROWEST)
         low, high = (low, high) if math.isfinite(high) else (low - abs(low) * NARROWEST, low)
     values = _count_values(low, high, columns // COLUMNS_PER_TICK)
-    longest = max((len(label) for label in _counts(values)), default=0) + LABEL_GAP
+    longest = max((len(label) for label in _count_labels(values)), default=0) + LABEL_GAP
     if longest > COLUMNS_PER_TICK:
         values = _count_values(low, high, columns // longest)
-    return Axis(low, high, False, _ticks(values, _counts(values)))
+    return Axis(low, high, False, _ticks(values, _count_labels(values)))
 
 
 def _count_values(low: float, high: float, intervals: int) -> list[Decimal]:
-    """Ticks that cut the range into at most so many intervals, on integers if it holds two of them."""
+    """Ticks that divide the range into at most `intervals`, on integers if it contains two of them."""
     step = _step(low, high, max(1, intervals))
     return _multiples(low, high, max(step, Decimal(1)) if math.floor(high) > math.ceil(low) else step)
 
 
 def _widened(low: float, high: float, *, log: bool) -> Limits:
-    """The limits, spread out where they are too close to tell values apart."""
+    """The limits, spread out if they are too close to distinguish values between them."""
     size = max(abs(low), abs(high))
     if size < SMALLEST:
         return 0.0, 1.0
     if log:
-        apart = math.log10(high) - math.log10(low) > NARROWEST
+        distinct = math.log10(high) - math.log10(low) > NARROWEST
     else:
-        apart = Decimal(high) - Decimal(low) > Decimal(size) * Decimal(NARROWEST)
-    return (low, high) if apart else _spread(low, high)
+        distinct = Decimal(high) - Decimal(low) > Decimal(size) * Decimal(NARROWEST)
+    return (low, high) if distinct else _spread(low, high)
 
 
 def _spread(low: float, high: float) -> Limits:
-    """A tenth of the value added on both sides, except where floats end."""
+    """Add a tenth of the value on both sides, unless the result overflows."""
     margin = Decimal(max(abs(low), abs(high))) * CONSTANT_MARGIN
     bottom, top = float(Decimal(low) - margin), float(Decimal(high) + margin)
     return (bottom if math.isfinite(bottom) else low), (top if math.isfinite(top) else high)
 
 
 def _step(low: float, high: float, intervals: int) -> Decimal:
-    """The smallest of 1, 2, 5 × 10ⁿ that cuts the range into at most so many intervals."""
+    """The smallest of 1, 2, 5 × 10ⁿ that divides the range into at most `intervals`."""
     return round_up((decimal(high) - decimal(low)) / intervals)
 
 
 def _rounded_out(low: float, high: float, step: Decimal, *, share: bool) -> Limits:
-    """The limits moved outwards to multiples of the step; shares stay within 0% and 100%."""
+    """Round the limits outwards to multiples of the step; with `share` they stay within 0% and 100%."""
     bottom = float((decimal(low) / step).to_integral_value(ROUND_FLOOR) * step)
     top = float((decimal(high) / step).to_integral_value(ROUND_CEILING) * step)
     if share:
@@ -161,7 +167,7 @@ def _multiples(low: float, high: float, step: Decimal) -> list[Decimal]:
 
 
 def _log_values(low: float, high: float, rows: int) -> list[Decimal]:
-    """The tick values of a log axis: the densest level whose labels are two rows apart."""
+    """The tick values of a log axis: the densest of `LOG_LEVELS` whose labels are two rows apart."""
     decades = math.log10(high) - math.log10(low)
     needed = ROWS_BETWEEN_TICKS * decades / max(1, rows)  # decades from one label to the next
     bottom, top = decimal(low), decimal(high)
@@ -178,54 +184,54 @@ def _ticks(values: Sequence[Decimal], labels: Sequence[str]) -> tuple[Tick, ...]
     return tuple(Tick(float(value), label) for value, label in zip(values, labels, strict=True))
 
 
-def _evenly(values: Sequence[Decimal], step: Decimal) -> list[str]:
-    """Labels of evenly spaced ticks, with as many decimals as the step needs, so that the points stand in a column."""
+def _even_labels(values: Sequence[Decimal], step: Decimal) -> list[str]:
+    """Labels of evenly spaced ticks, with as many decimals as the step needs: the points are aligned."""
     largest = max((abs(v) for v in values), default=Decimal(0))
     decimals = max(0, -step.normalize().adjusted())
     if PLAIN_LOW <= largest < 10 * PLAIN_HIGH:
         return [f"{v:.{decimals}f}" for v in values]
-    return [_scientific(v) for v in values]
+    return [short_scientific(v) for v in values]
 
 
-def _percents(values: Sequence[Decimal], step: Decimal) -> list[str]:
+def _percent_labels(values: Sequence[Decimal], step: Decimal) -> list[str]:
     decimals = max(0, -step.normalize().adjusted() - 2)
     return [f"{v * 100:.{decimals}f}%" for v in values]
 
 
-def _magnitude(value: Decimal) -> str:
+def _log_label(value: Decimal) -> str:
     """A label on a log axis: 100, 1, 0.02, 1e-3, 5e4."""
-    return _plain(value) if PLAIN_LOW <= value < PLAIN_HIGH else _scientific(value)
+    return _plain(value) if PLAIN_LOW <= value < PLAIN_HIGH else short_scientific(value)
 
 
-def _counts(values: Sequence[Decimal]) -> list[str]:
-    """Labels on an axis of steps: 950, 1k, 1.25k, 10k, 3M; but 1195, 1196 and 1200 where 1.195k would be said."""
+def _count_labels(values: Sequence[Decimal]) -> list[str]:
+    """Labels on an axis of steps: 950, 1k, 1.25k, 10k, 3M; but 1195, 1196 and 1200 rather than 1.195k."""
     units = [(unit, letter) for unit, letter in COUNT_UNITS if all(_is_short(value / unit) for value in values)]
-    return [_count(value, units) for value in values]
+    return [_count_label(value, units) for value in values]
 
 
 def _is_short(count: Decimal) -> bool:
-    """Whether a number of units is less than one, or has two decimals at most."""
+    """Whether a number of units is less than one, or has at most two decimals."""
     return abs(count) < 1 or len(_plain(count).partition(".")[2]) <= 2
 
 
-def _count(value: Decimal, units: Sequence[tuple[Decimal, str]]) -> str:
+def _count_label(value: Decimal, units: Sequence[tuple[Decimal, str]]) -> str:
     size = abs(value)
     if size >= 1000 * COUNT_UNITS[0][0]:
-        return _scientific(value)
+        return short_scientific(value)
     for unit, letter in units:
         if size >= unit:
             return _plain(value / unit) + letter
-    return _plain(value) if not value or size >= PLAIN_LOW else _scientific(value)
+    return _plain(value) if not value or size >= PLAIN_LOW else short_scientific(value)
 
 
 def _plain(value: Decimal) -> str:
-    """All digits, none of them a zero at the end of a fraction."""
+    """All digits, without zeros at the end of a fraction."""
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _scientific(value: Decimal) -> str:
-    """The shortest form with an exponent: 5e-3, 1.5e5; zero is 0."""
+def short_scientific(value: Decimal) -> str:
+    """The shortest text with an exponent: 5e-3, 1.5e5; zero is 0."""
     if not value:
         return "0"
     exponent = value.adjusted()

@@ -1,8 +1,8 @@
-"""The surface as bands of equal loss: where to cut, which band each pixel is in, and the lines between.
+"""The surface as bands of equal loss: choosing the levels, filling the bands, and finding the level lines.
 
-A surface's values may span six decades (goldstein-price) or be a narrow valley in a high plain (rosenbrock). Evenly
-spaced levels would show a blank there, and logarithmic ones would spoil a plain bowl. So a surface is measured by the
-bowl that has the same area below every value: see `choose_levels`.
+The values of a surface may span six decades (goldstein-price) or form a narrow valley in a high plain (rosenbrock).
+Evenly spaced levels would show an empty picture there, and logarithmic ones would spoil a simple bowl. `choose_levels`
+therefore compares the surface with the bowl that has the same area below every value.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from adam_tui.draw.viewport import Viewport
 Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 Floats = NDArray[np.float64]
 
-# The share of the area, lowest values first, whose heights tell the power by which the surface rises. The lowest
-# few pixels only tell where the grid happens to lie, and the highest may be a spike.
+# The share of the area, lowest values first, from which the power is fitted by which the surface rises. The lowest
+# few pixels depend on the position of the grid, and the highest may be a spike.
 FIT_FROM, FIT_TO = 0.01, 0.985
-EXPONENT = (1.0, 12.0)  # even levels at least; at most so steep that 1e300 still leaves a lowest band
+EXPONENT = (1.0, 12.0)  # from even levels to levels so steep that 1e300 still leaves a lowest band
 HOLE = "╱"
 
 
 def sample(f: Function, viewport: Viewport) -> Floats:
-    """The values (2 H, W) of `f` at the half-block pixels' centres, row 0 at the top; not finite is nan.
+    """Evaluate `f` at the centres of the half-block pixels: values (2 H, W), row 0 at the top.
 
-    `f` takes points (..., 2) and returns (...).
+    `f` takes points (..., 2) and returns (...). Values that are not finite become nan.
     """
     x, y = viewport.pixel_centers()
     points = np.empty((len(y), len(x), 2))
@@ -43,35 +43,35 @@ def sample(f: Function, viewport: Viewport) -> Floats:
 
 
 def choose_levels(values: Floats, n: int = 16) -> Floats:
-    """At most `n` increasing levels that suit the surface in `values` (rows, columns), square pixels.
+    """Choose at most `n` increasing levels that suit `values` (rows, columns), sampled on square pixels.
 
-    None if it is flat or has no value at all. Sort the pixels by value, and beside them by their distance from the
-    picture's middle: that is the radius r that a bowl's ring around the same area has. The height above the lowest
-    value rises about like r^e; e is fitted, 2 for a bowl, 4 for a straight valley. Then height^(1/e) is even where
-    the surface is like that, and keeps flat parts flat; r itself gives every part the bands that its area deserves.
-    The levels cut the mean of both evenly: a bowl's rings are equally wide, a thin valley or a basin below high walls
-    is seen.
+    The result is empty for a surface that is flat or has no finite value. Sort the pixels by value, and separately by
+    their distance from the middle of the picture: the k-th distance is the radius r of the bowl's ring that encloses
+    k pixels. The height above the lowest value rises about like r^e; the fitted e is 2 for a bowl and 4 for a straight
+    valley. height^(1/e) rises evenly on such a surface and keeps flat parts flat; r gives every part bands according
+    to its area. The levels divide the mean of both evenly: the rings of a bowl are equally wide, and a thin valley or
+    a basin below high walls is visible.
     """
     v = np.sort(values[np.isfinite(values)], axis=None)
     if len(v) < 2 or v[0] == v[-1] or n < 1:
         return np.empty(0)
-    scale = max(abs(v[0]), abs(v[-1]))  # differences of values near 1e308 would overflow
+    scale = max(abs(v[0]), abs(v[-1]))  # the difference of two values near 1e308 would overflow
     height = v / scale - v[0] / scale
     radius = _radii(values.shape, len(v))
     last = int(FIT_TO * (len(v) - 1))
     if not height[last]:
-        last = len(v) - 1  # flat but for a few pixels
+        last = len(v) - 1  # flat except for a few pixels
     v, height, radius = v[: last + 1], height[: last + 1], radius[: last + 1]
     even = (height / height[last]) ** (1 / _exponent(radius, height)) * radius[last]
     place = (even + radius) / 2
     levels = np.interp(np.linspace(place[0], place[last], n + 2)[1:-1], place, v)
-    # Not np.unique, which loads numpy.ma: 16 ms before the first picture.
+    # np.unique would load numpy.ma: 16 ms before the first picture.
     rising = np.append(True, levels[1:] > levels[:-1])
     return np.asarray(levels[rising & (levels > v[0]) & (levels <= v[-1])])
 
 
 def _exponent(radius: Floats, height: Floats) -> float:
-    """The e of height ~ radius^e, by least squares of their logarithms, held within `EXPONENT`."""
+    """Fit e in height ~ radius^e by least squares of the logarithms, limited to the range `EXPONENT`."""
     first = int(FIT_FROM * len(height))
     risen = height[first:] > 0
     x, y = np.log(radius[first:][risen]), np.log(height[first:][risen])
@@ -86,43 +86,43 @@ def _radii(shape: tuple[int, ...], count: int) -> Floats:
     rows, columns = (np.arange(size) - (size - 1) / 2 for size in shape)
     radius = np.sort(np.hypot(rows[:, None], columns), axis=None)
     share = (np.arange(count) + 0.5) / count * len(radius) - 0.5
-    # half a pixel at least: an odd picture's middle has no distance, nor its logarithm
+    # At least half a pixel: the middle pixel of an odd picture has distance 0, and so no logarithm.
     return np.asarray(np.maximum(np.interp(share, np.arange(len(radius)), radius), 0.5) / max(radius[-1], 0.5))
 
 
 def bands(values: Floats, levels: Floats) -> NDArray[np.int64]:
-    """The band of each pixel: how many levels are at or below its value; −1 where there is no value."""
+    """The band of each pixel: the number of levels at or below its value; −1 for nan."""
     return np.where(np.isnan(values), -1, np.searchsorted(levels, values, side="right"))
 
 
-def calmed(bands: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The bands without the bumps of one pixel that edges have where a level just reaches the middle of a pixel.
+def smooth_edges(bands: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Remove bumps of one pixel, which appear on an edge where a level barely reaches the centre of a pixel.
 
-    A bump stands on three pixels of its own band, and its other three sides are of one other band. So basins of a few
-    pixels, lines one pixel wide and what has no value stay.
+    A bump has three pixels of its own band on one side and one other band on the other three sides. Thus basins of a
+    few pixels, lines one pixel wide and holes stay.
     """
     if min(bands.shape) < 2:
         return bands
-    calm, around = bands.copy(), np.pad(bands, 1, mode="edge")
+    smooth, padded = bands.copy(), np.pad(bands, 1, mode="edge")
     for turns in range(4):
-        here, turned = np.rot90(around, turns), np.rot90(calm, turns)  # views: the second is written to
-        own, other = here[1:-1, 1:-1], here[:-2, 1:-1]
-        foot = (here[2:, :-2] == own) & (here[2:, 1:-1] == own) & (here[2:, 2:] == own)
-        bump = foot & (other != own) & (here[1:-1, :-2] == other) & (here[1:-1, 2:] == other)
-        np.copyto(turned, other, where=bump & (own >= 0) & (other >= 0))
-    return calm
+        rotated, target = np.rot90(padded, turns), np.rot90(smooth, turns)  # views: the second is written to
+        own, above = rotated[1:-1, 1:-1], rotated[:-2, 1:-1]
+        base = (rotated[2:, :-2] == own) & (rotated[2:, 1:-1] == own) & (rotated[2:, 2:] == own)
+        bump = base & (above != own) & (rotated[1:-1, :-2] == above) & (rotated[1:-1, 2:] == above)
+        np.copyto(target, above, where=bump & (own >= 0) & (above >= 0))
+    return smooth
 
 
-def unrest(bands: NDArray[np.int64]) -> float:
-    """The share of pixels whose right-hand neighbour is in another band: near 1 is noise."""
+def noisiness(bands: NDArray[np.int64]) -> float:
+    """The share of pixels whose right-hand neighbour is in another band; near 1 for noise."""
     return float((bands[:, 1:] != bands[:, :-1]).mean()) if bands.shape[1] > 1 else 0.0
 
 
 def fill(bands: NDArray[np.int64], palette: Palette, count: int | None = None) -> Cells:
-    """Paint bands (2 H, W), two pixels a cell: "▀", or a space where both are equal.
+    """Paint bands (2 H, W), two pixels in each cell: "▀", or a space if both are equal.
 
-    `count` is the number of bands among which the colours are shared out, by default up to the highest here. Holes
-    (−1) show the background, hatched where the whole cell is one.
+    `count` is the number of bands that share the palette's range of colours, by default up to the highest in `bands`.
+    Holes (−1) show the background; a cell that is a hole entirely is hatched.
     """
     hole = bands < 0
     if count is None:
@@ -138,26 +138,26 @@ def fill(bands: NDArray[np.int64], palette: Palette, count: int | None = None) -
 
 
 def iso_lines(values: Floats, levels: Floats, viewport: Viewport) -> NDArray[np.bool_]:
-    """The lines of equal value as a dot mask (4 H, 2 W), open where a value is missing.
+    """The level lines as a dot mask (4 H, 2 W); they end at pixels without a value.
 
-    Found in the pixel grid by contourpy (marching squares), whose corners are the pixels' centres.
+    contourpy finds them by marching squares on the grid of pixel centres.
     """
     columns, rows = 2 * viewport.width, 4 * viewport.height
     mask = np.zeros((rows, columns), np.bool_)
     if not len(levels) or min(values.shape) < 2 or np.isnan(values).all():
         return mask
-    from contourpy import LineType, contour_generator  # here, so that filled pictures do not pay for it
+    from contourpy import LineType, contour_generator  # imported here: filled pictures do not need it
 
-    # Divided by their size: the interpolation between two values near 1e308 would overflow.
+    # Divided by the largest: the interpolation between two values near 1e308 would overflow.
     scale = max(float(np.nanmax(np.abs(values))), np.finfo(float).tiny)
-    # pixel i's centre is 2 i + 1 dots from the left; its row likewise from the top
+    # The centre of pixel i is 2 i + 1 dots from the left, or from the top.
     x, y = np.arange(values.shape[1]) * 2.0 + 1.0, np.arange(values.shape[0]) * 2.0 + 1.0
-    found = contour_generator(
+    generator = contour_generator(
         x, y, np.ma.masked_invalid(values / scale), name="serial", line_type=LineType.ChunkCombinedNan
     )
     starts, ends = [], []
     for level in levels:
-        points = found.lines(level / scale)[0][0]
+        points = generator.lines(level / scale)[0][0]
         if points is not None:
             starts.append(points[:-1])
             ends.append(points[1:])

@@ -1,8 +1,8 @@
-"""Cells as an SVG picture: crisp at any size, and the same wherever it is opened.
+"""Cells as an SVG picture that is sharp at any size and looks the same in every viewer.
 
-Backgrounds, blocks, braille and frames are drawn as shapes, because fonts disagree about them and leave gaps. Only
-text is text, each word pinned to its columns, so that no font can shift it. Shapes of one colour are one path, which
-keeps a screen of 120×40 well below 300 kB.
+Backgrounds, blocks, braille and frames become shapes, because fonts draw them differently and leave gaps. Other
+characters remain text, and every word has a fixed width, so that no font can shift it. Shapes of the same colour are
+one path, which keeps a screen of 120×40 well below 300 kB.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from numpy.typing import NDArray
 
 from adam_tui.draw.cells import CODE_POINT, Cells
 
-# Pixels. Most monospace fonts are 0.6 em wide: 9 of 15. A cell is two squares high, as a terminal's nearly is.
+# Pixels. Most monospace fonts are 0.6 em wide: 9 of 15. A cell is two squares high, about as in a terminal.
 CELL_WIDTH, CELL_HEIGHT = 9, 18
-FONT_SIZE, BASELINE = 15, 13.5  # the baseline from the cell's top
+FONT_SIZE, BASELINE = 15, 13.5  # the baseline is measured from the cell's top
 FONTS = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
-# Where a frame's lines cross, and how wide they are: whole pixels, neither blurred.
+# The crossing of a frame's lines, and their widths: they cover whole pixels and so are not blurred.
 MIDDLE_X, MIDDLE_Y = 4.5, 8.5
 THIN, HEAVY = 1, 3
-# A braille dot stands in the middle of a 4.5 pixel square; half of that is the unit that makes its place whole.
+# A braille dot is in the middle of a 4.5 pixel square. In units of half a square its coordinates are integers.
 DOT_UNIT, DOT_WIDTH = CELL_WIDTH / 4, 1.4
 
 BRAILLE, BRAILLE_LAST = 0x2800, 0x28FF
 UPPER, LOWER, FULL = map(ord, "▀▄█")
-LETTERS_END = 0x0530  # Latin, Greek, Cyrillic: in every monospace font, a cell wide. Other signs may be wider.
+LETTERS_END = 0x0530  # Latin, Greek, Cyrillic: one cell wide in every monospace font. Other signs may be wider.
 UNPRINTABLE = "\ufffd"
 
-# The places of a braille cell's dots by its bits, in units from the cell's corner (Unicode, Braille Patterns).
+# The positions of a braille cell's dots, by bit, in units from the cell's corner (Unicode, Braille Patterns).
 DOTS = ((1, 1), (1, 3), (1, 5), (3, 1), (3, 3), (3, 5), (1, 7), (3, 7))
-# Where a frame's lines lead from the middle: left, right, up, down.
+# The directions of a frame's lines from the middle of the cell: left, right, up, down.
 ARMS = {
     **{
         "─": "lr",
@@ -53,7 +53,7 @@ ARMS = {
 HEAVY_ARMS = {"━": "lr", "┃": "ud", "╸": "l", "╺": "r", "╹": "u", "╻": "d"}
 ROUND = {"╭": "rd", "╮": "ld", "╰": "ru", "╯": "lu"}
 DASHES = {"╌": ("h", 2), "┄": ("h", 3), "┈": ("h", 4), "╎": ("v", 2), "┆": ("v", 3), "┊": ("v", 4)}
-# The filled part of a cell: left, top, right, bottom in eighths.
+# The filled part of a cell in eighths: left, top, right, bottom.
 BLOCKS = {
     **{chr(0x2580 + i): (0, 8 - i, 8, 8) for i in range(1, 8) if i != 4},  # ▁▂▃▅▆▇
     **{chr(0x2590 - i): (0, 0, i, 8) for i in range(1, 8)},  # ▏▎▍▌▋▊▉
@@ -63,7 +63,7 @@ BLOCKS = {
 
 @dataclass
 class _Layer:
-    """Shapes that share their style: pieces of a path by colour."""
+    """Shapes of one style, as pieces of a path for each colour."""
 
     style: str
     paths: dict[int, list[str]] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class _Layer:
 
 
 def to_svg(cells: Cells, title: str = "") -> str:
-    """The picture as one SVG document, with nothing outside it needed; `title` is what a screen reader says."""
+    """Convert the picture to one self-contained SVG document; screen readers read the `title`."""
     width, height = cells.width * CELL_WIDTH, cells.height * CELL_HEIGHT
     fg, bg = _packed(cells.fg), _packed(cells.bg)
     ground, squares = _backgrounds(cells.glyph, fg, bg)
@@ -106,7 +106,7 @@ def _hex(color: int) -> str:
 
 
 def _text(text: str) -> str:
-    """Text as XML takes it: control characters and half characters are not allowed in any form."""
+    """Escape text for XML, which allows no control characters and no lone surrogates."""
     legal = (
         c if c >= " " and not 0xD800 <= ord(c) <= 0xDFFF and ord(c) not in (0xFFFE, 0xFFFF) else UNPRINTABLE
         for c in text
@@ -118,7 +118,7 @@ def _text(text: str) -> str:
 
 
 def _backgrounds(glyph: NDArray[np.uint32], fg: NDArray[np.int64], bg: NDArray[np.int64]) -> tuple[int, _Layer]:
-    """The commonest colour, and the squares (two a cell) that have another, merged into rectangles."""
+    """The most frequent colour, and the squares (two in each cell) of other colours, merged into rectangles."""
     rows, columns = glyph.shape
     squares = np.empty((rows, 2, columns), np.int64)
     squares[:, 0] = np.where((glyph == UPPER) | (glyph == FULL), fg, bg)
@@ -126,25 +126,25 @@ def _backgrounds(glyph: NDArray[np.uint32], fg: NDArray[np.int64], bg: NDArray[n
     colors, counts = np.unique(squares, return_counts=True)
     ground = int(colors[counts.argmax()]) if len(colors) else 0
     layer = _Layer(f'transform="scale({CELL_WIDTH})" shape-rendering="crispEdges"')
-    open_runs: dict[tuple[int, int, int], int] = {}  # first and last column, colour: the row where it began
+    open_runs: dict[tuple[int, int, int], int] = {}  # (first column, column after the last, colour): first row
     for y, row in enumerate([*squares.reshape(2 * rows, columns), None]):
         runs = [] if row is None else _runs(row)
-        here = {run: open_runs.pop(run, y) for run in runs if run[2] != ground}
+        continued = {run: open_runs.pop(run, y) for run in runs if run[2] != ground}
         for (start, stop, color), top in open_runs.items():
             layer.add(color, f"M{start} {top}h{stop - start}v{y - top}h{start - stop}z")
-        open_runs = here
+        open_runs = continued
     return ground, layer
 
 
 def _runs(row: NDArray[np.int64]) -> list[tuple[int, int, int]]:
-    """Where one colour stands beside itself: first column, column after the last, colour."""
+    """The runs of equal colour in a row: (first column, column after the last, colour)."""
     edges = np.flatnonzero(np.diff(row)) + 1
     starts = [0, *edges.tolist()]
     return [(a, b, int(row[a])) for a, b in zip(starts, [*starts[1:], len(row)], strict=True)] if len(row) else []
 
 
 def _shapes(glyph: NDArray[np.uint32], fg: NDArray[np.int64]) -> tuple[_Layer, ...]:
-    """Parts of cells, lines and dots."""
+    """The layers of blocks, thin lines, heavy lines and braille dots."""
     blocks = _Layer('shape-rendering="crispEdges"')
     thin = _Layer(f'fill="none" stroke-width="{THIN}"', paint="stroke")
     heavy = _Layer(f'fill="none" stroke-width="{HEAVY}"', paint="stroke")
@@ -182,7 +182,7 @@ def _is_shape(glyph: NDArray[np.uint32]) -> NDArray[np.bool_]:
 
 
 def _end(arm: str, x: float, y: float) -> tuple[float, float]:
-    """Where an arm meets the edge of the cell at (x, y)."""
+    """The point where an arm meets the edge of the cell at (x, y)."""
     return {
         "l": (x, y + MIDDLE_Y),
         "r": (x + CELL_WIDTH, y + MIDDLE_Y),
@@ -192,14 +192,14 @@ def _end(arm: str, x: float, y: float) -> tuple[float, float]:
 
 
 def _arms(arms: str, x: float, y: float) -> str:
-    """Lines from the middle of the cell at (x, y) to its edges; a straight pair is one line."""
+    """Lines from the middle of the cell at (x, y) to its edges; two opposite arms are one line."""
     pieces = []
     for pair in ("lr", "ud"):
         if set(pair) <= set(arms):
             (ax, ay), (bx, by) = _end(pair[0], x, y), _end(pair[1], x, y)
             pieces.append(f"M{ax:g} {ay:g}L{bx:g} {by:g}")
             arms = arms.replace(pair[0], "").replace(pair[1], "")
-    if len(arms) == 2:  # a corner, without a notch where its lines meet
+    if len(arms) == 2:  # a corner as one line, without a notch
         (ax, ay), (bx, by) = _end(arms[0], x, y), _end(arms[1], x, y)
         return f"M{ax:g} {ay:g}L{x + MIDDLE_X:g} {y + MIDDLE_Y:g}L{bx:g} {by:g}"
     for arm in arms:
@@ -209,20 +209,20 @@ def _arms(arms: str, x: float, y: float) -> str:
 
 
 def _dashes(direction: str, count: int, x: float, y: float) -> str:
-    """A line across the cell at (x, y), as long as `count` dashes and as many gaps."""
+    """A dashed line across the cell at (x, y): `count` dashes and as many gaps of the same length."""
     size = CELL_WIDTH if direction == "h" else CELL_HEIGHT
     dash = size / count / 2
-    at = [(i + 0.25) * size / count for i in range(count)]
+    starts = [(i + 0.25) * size / count for i in range(count)]
     if direction == "h":
-        return "".join(f"M{x + a:g} {y + MIDDLE_Y:g}h{dash:g}" for a in at)
-    return "".join(f"M{x + MIDDLE_X:g} {y + a:g}v{dash:g}" for a in at)
+        return "".join(f"M{x + a:g} {y + MIDDLE_Y:g}h{dash:g}" for a in starts)
+    return "".join(f"M{x + MIDDLE_X:g} {y + a:g}v{dash:g}" for a in starts)
 
 
 # ---- text ----
 
 
 def _texts(cells: Cells, fg: NDArray[np.int64]) -> Iterator[str]:
-    """The words, by colour and weight; and the signs, each in the middle of its cell."""
+    """The words and signs as text, grouped by colour and weight; each sign is centred in its cell."""
     drawn = _is_shape(cells.glyph) | np.isin(cells.glyph, (ord(" "), UPPER, LOWER, FULL, BRAILLE))
     styles: dict[tuple[int, bool], list[str]] = {}
     for row in np.flatnonzero(~drawn.all(axis=1)).tolist():
@@ -245,9 +245,9 @@ def _texts(cells: Cells, fg: NDArray[np.int64]) -> Iterator[str]:
 def _words(
     cells: Cells, fg: NDArray[np.int64], drawn: NDArray[np.bool_], row: int
 ) -> Iterator[tuple[tuple[int, bool], int, int]]:
-    """Style, first column and column after the last of each word or sign of a row."""
+    """((colour, bold), first column, column after the last) of each word or sign in a row."""
     kinds = zip(drawn[row].tolist(), fg[row].tolist(), cells.bold[row].tolist(), cells.glyph[row].tolist(), strict=True)
-    # A sign is a group of its own: its column makes it unlike its neighbours.
+    # Each sign is a group of its own: its column distinguishes its key from its neighbours'.
     keys = [
         None if shape else (color, bold, -1 if glyph & CODE_POINT < LETTERS_END else i)
         for i, (shape, color, bold, glyph) in enumerate(kinds)

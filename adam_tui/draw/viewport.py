@@ -1,7 +1,7 @@
-"""The window of the plane that a plot shows, and every change between its coordinates and the screen's.
+"""The part of the plane that a plot shows, and all conversions between its coordinates and the screen's.
 
-Three grids lie on the same rectangle of `width` × `height` cells: half-block pixels (1 × 2 a cell) for the surface,
-braille dots (2 × 4 a cell) for lines, and the cells themselves for markers. Rows count from the top, y from below.
+Three grids cover the same rectangle of `width` × `height` cells: half-block pixels (1 × 2 in each cell) for the
+surface, braille dots (2 × 4 in each cell) for lines, and the cells for markers. Rows count from the top; y points up.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# How many times as high as wide a terminal's cell is; fonts differ from about 1.8 to 2.2.
+# Height of a terminal's cell divided by its width; fonts range from about 1.8 to 2.2.
 CELL_ASPECT = 2.0
-# The narrowest view in floats of its own magnitude: below this, neighbouring dots are the same number.
+# The narrowest view, in units of the float spacing at its coordinates: below this, neighbouring dots coincide.
 FINEST_FLOATS = 1e5
-WIDEST = 1e150  # of either side; its square is still a float
+WIDEST = 1e150  # the largest coordinate; its square is still a finite float
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,12 @@ class Viewport:
         *,
         center_in_cell: bool = False,
     ) -> Viewport:
-        """The smallest view of all of `bounds` (x_min, x_max, y_min, y_max) in which circles are round.
+        """The smallest view that contains `bounds` (x_min, x_max, y_min, y_max) and in which circles are round.
 
-        One direction is widened, on both sides alike, until a unit is as long on the screen in x as in y. With
-        `center_in_cell` the bounds' centre lies in the middle of a cell and not between two, so that what comes to
-        rest there stands on its marker: of an even number of rows or columns one is then to spare, at the bottom or
-        the right. Bounds without extent get a little; raises ValueError for bounds that are not finite or a plot
-        without cells.
+        One direction is widened on both sides until a unit is as long on the screen in x as in y. With
+        `center_in_cell` the centre of the bounds lies in the middle of a cell, so that a path that ends there ends on
+        its marker; an even number of rows or columns then has one spare, at the bottom or the right. Bounds without
+        extent get a small one. Raises ValueError for bounds that are not finite, or a plot without cells.
         """
         x_min, x_max, y_min, y_max = map(float, bounds)
         if width < 1 or height < 1:
@@ -57,16 +56,16 @@ class Viewport:
         least = 1e-9 * max(abs(x), abs(y), 1.0)
         wide = x_max - x_min if x_max > x_min else least
         high = y_max - y_min if y_max > y_min else least
-        columns, rows = (n - (n + 1) % 2 if center_in_cell else n for n in (width, height))  # those shared evenly
+        columns, rows = (n - (n + 1) % 2 if center_in_cell else n for n in (width, height))  # without the spare one
         unit = max(wide / columns, high / (rows * cell_aspect))  # data units a cell is wide
         left, top = x - unit * columns / 2, y + unit * rows * cell_aspect / 2
         right, bottom = left + unit * width, top - unit * height * cell_aspect
-        # min and max: rounding must not push an end of the bounds out of sight
+        # min and max: rounding must not exclude an end of the bounds
         return cls(min(left, x_min), max(right, x_max), min(bottom, y_min), max(top, y_max), width, height)
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """x_min, x_max, y_min, y_max: what `fit` takes."""
+        """(x_min, x_max, y_min, y_max), the argument of `fit`."""
         return self.x_min, self.x_max, self.y_min, self.y_max
 
     @property
@@ -75,10 +74,10 @@ class Viewport:
         return (self.x_min + self.x_max) / 2, (self.y_min + self.y_max) / 2
 
     def zoomed(self, factor: float, center: tuple[float, float] | None = None) -> Viewport:
-        """The view `factor` times as close (2 shows half as much, 0.5 twice as much).
+        """Zoom in by `factor` (2 shows half as much, 0.5 twice as much).
 
-        `center` is the point that keeps its place on the screen, by default the middle. A view so close that its
-        dots would be the same float, or too wide for floats, is not entered: the same view comes back.
+        `center` is the point that keeps its place on the screen, by default the middle. Returns the same view if the
+        new one would be so narrow that its dots coincide, or too wide for floats.
         """
         x, y = self.center if center is None else center
         return self._checked(
@@ -89,18 +88,18 @@ class Viewport:
         )
 
     def panned(self, dx_share: float, dy_share: float) -> Viewport:
-        """The view moved right and up by these shares of its own width and height."""
+        """Move the view right and up by these shares of its width and height."""
         dx, dy = dx_share * (self.x_max - self.x_min), dy_share * (self.y_max - self.y_min)
         return self._checked(self.x_min + dx, self.x_max + dx, self.y_min + dy, self.y_max + dy)
 
     def _checked(self, x_min: float, x_max: float, y_min: float, y_max: float) -> Viewport:
         wide, high = x_max - x_min, y_max - y_min
         coarsest = FINEST_FLOATS * max(map(math.ulp, (x_min, x_max, y_min, y_max)))
-        shown = coarsest < min(wide, high) and max(map(abs, (x_min, x_max, y_min, y_max))) < WIDEST
-        return Viewport(x_min, x_max, y_min, y_max, self.width, self.height) if shown else self
+        valid = coarsest < min(wide, high) and max(map(abs, (x_min, x_max, y_min, y_max))) < WIDEST
+        return Viewport(x_min, x_max, y_min, y_max, self.width, self.height) if valid else self
 
     def pixel_centers(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The half-block pixels' centres: x (width,) from the left, y (2 × height,) from the top."""
+        """The centres of the half-block pixels: x (width,) from the left, y (2 × height,) from the top."""
         across = (np.arange(self.width) + 0.5) / self.width
         down = (np.arange(2 * self.height) + 0.5) / (2 * self.height)
         return (
@@ -109,10 +108,10 @@ class Viewport:
         )
 
     def to_dots(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Braille-dot coordinates (..., 2) of points (..., 2): column 0 to 2 W, row 0 to 4 H from the top.
+        """Convert points (..., 2) to braille-dot coordinates (..., 2): column 0 to 2 W, row 0 to 4 H from the top.
 
-        The dot that holds a point is the floor of its coordinates. Points outside lie outside these ranges; what
-        is not finite, or too large once scaled, comes back so.
+        The floor of the coordinates is the dot that contains the point. Points outside the view lie outside these
+        ranges; coordinates that are not finite, or overflow when scaled, are not finite in the result.
         """
         p = np.asarray(points, np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -121,10 +120,10 @@ class Viewport:
         return np.stack([column, row], axis=-1)
 
     def to_cell(self, point: ArrayLike) -> tuple[int, int] | None:
-        """(row, column) of the cell that holds `point`; None outside. The far edges belong to the last cells."""
+        """The (row, column) of the cell that contains `point`, None outside. The far edges belong to the last cells."""
         x, y = map(float, np.asarray(point, np.float64))
         if not (self.x_min <= x <= self.x_max and self.y_min <= y <= self.y_max):
-            return None  # a nan is nowhere
+            return None  # a nan fails every comparison
         column = int((x - self.x_min) / (self.x_max - self.x_min) * self.width)
         row = int((self.y_max - y) / (self.y_max - self.y_min) * self.height)
         return min(row, self.height - 1), min(column, self.width - 1)

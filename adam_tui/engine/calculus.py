@@ -1,8 +1,8 @@
-"""A graph of operations on x and y that differentiates itself and runs as a list of numpy calls.
+"""A graph of operations on x and y with symbolic derivatives, evaluated as a list of numpy calls.
 
-It is what a typed formula becomes. Equal parts are one node, and a derivative adds a few nodes for each one there was,
-so the work stays proportional to the length of the formula. A general algebra system cannot promise that: sympy takes
-6 s for the second derivatives of a product of 40 factors, and its import alone longer than the first picture may.
+A typed formula becomes such a graph. Equal subexpressions share a node, and a derivative adds a few nodes for each
+node, so the work is proportional to the length of the formula. A general algebra system does not guarantee that: sympy
+takes 6 s for the second derivatives of a product of 40 factors, and its import alone exceeds the time to first picture.
 """
 
 from __future__ import annotations
@@ -35,44 +35,44 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "sign": np.sign,
 }
 
-ALONE = -1  # stands where an operation of one part has no second
+UNARY = -1  # in place of the second operand of an operation with one
 
 
 class Graph:
-    """Operations on x (node 0) and y (node 1), each made of earlier ones; nodes are named by their place.
+    """Operations on x (node 0) and y (node 1), each with earlier nodes as operands; nodes are identified by index.
 
-    Equal operations share a node, and operations on constants alone are carried out at once.
+    Equal operations share a node, and operations on constants alone are evaluated at once.
     """
 
     def __init__(self) -> None:
         self.nodes: list[tuple[str, tuple[int, ...]]] = [("x", ()), ("y", ())]
         self.constants: dict[int, float] = {}
-        self._places: dict[tuple[str, tuple[int, ...]], int] = {}
+        self._indices: dict[tuple[str, tuple[int, ...]], int] = {}
 
     def constant(self, value: float) -> int:
         """Return the node of a number."""
-        node = self._place((repr(value), ()))
+        node = self._index((repr(value), ()))
         self.constants[node] = value
         return node
 
-    def apply(self, operation: str, *of: int) -> int:
-        """Return the node of the operation, in its simplest form."""
-        numbers = [self.constants.get(node) for node in of]
+    def apply(self, operation: str, *operands: int) -> int:
+        """Return the node of the operation, simplified."""
+        numbers = [self.constants.get(node) for node in operands]
         if None not in numbers:
             with np.errstate(all="ignore"):
                 return self.constant(float(OPERATIONS[operation](*map(np.float64, numbers))))
-        shorter = self._shorter(operation, of, numbers)
-        return self._place((operation, of)) if shorter is None else shorter
+        simpler = self._simplify(operation, operands, numbers)
+        return self._index((operation, operands)) if simpler is None else simpler
 
-    def _place(self, node: tuple[str, tuple[int, ...]]) -> int:
-        if node not in self._places:
-            self._places[node] = len(self.nodes)
+    def _index(self, node: tuple[str, tuple[int, ...]]) -> int:
+        if node not in self._indices:
+            self._indices[node] = len(self.nodes)
             self.nodes.append(node)
-        return self._places[node]
+        return self._indices[node]
 
-    def _shorter(self, operation: str, of: tuple[int, ...], numbers: list[float | None]) -> int | None:
-        """A simpler node for the same value, if there is one. Differentiation leaves many zeros and ones behind."""
-        a, b = of[0], of[-1]
+    def _simplify(self, operation: str, operands: tuple[int, ...], numbers: list[float | None]) -> int | None:
+        """A simpler node of the same value, or None. Differentiation creates many zeros and ones."""
+        a, b = operands[0], operands[-1]
         match operation, numbers:
             case ("add", [0.0, _]) | ("multiply", [1.0, _]):
                 return b
@@ -95,15 +95,15 @@ class Graph:
         return None
 
     def needed(self, roots: Iterable[int]) -> list[int]:
-        """Return the roots and all that they are made of, each after its own parts."""
-        found: set[int] = set()
+        """Return the roots and all their operands, each node after its operands."""
+        visited: set[int] = set()
         waiting = list(roots)
         while waiting:
             node = waiting.pop()
-            if node not in found:
-                found.add(node)
+            if node not in visited:
+                visited.add(node)
                 waiting.extend(self.nodes[node][1])
-        return sorted(found)
+        return sorted(visited)
 
     def derivative(self, root: int, variable: int) -> int:
         """Return the node of ∂root/∂variable; the variable is node 0 or 1."""
@@ -113,13 +113,13 @@ class Graph:
         return slopes[root]
 
     def _slope(self, node: int, slopes: dict[int, int], variable: int) -> int:
-        """Return the derivative of one operation by the chain rule, given those of its parts."""
+        """Return the derivative of one operation by the chain rule, given those of its operands."""
         do = self.apply
-        operation, of = self.nodes[node]
+        operation, operands = self.nodes[node]
         one = self.constant(1.0)
-        if not of:
+        if not operands:
             return one if node == variable else self.constant(0.0)
-        a, b = of[0], of[-1]
+        a, b = operands[0], operands[-1]
         da, db = slopes[a], slopes[b]
         match operation:
             case "add" | "subtract":
@@ -151,27 +151,27 @@ class Graph:
                 outer = do("cosh", a)
             case "cosh":
                 outer = do("sinh", a)
-            case "tanh":  # not 1 − tanh², which loses its digits where tanh is near 1
+            case "tanh":  # not 1 − tanh², which loses digits where tanh is near 1
                 outer = do("square", do("divide", one, do("cosh", a)))
             case "abs":
                 outer = do("sign", a)
-            case _:  # sign: level on both sides of its jump
+            case _:  # sign: flat on both sides of its jump
                 return self.constant(0.0)
         return do("multiply", outer, da)
 
     def program(self, outputs: tuple[int, ...]) -> Callable[[Array], list[Any]]:
         """Return a function from points (..., 2) to the outputs: each of shape (...), or a float if it is constant.
 
-        It warns of nothing: what has no real value is nan, what is too large is inf. About 1 µs an operation.
+        It gives no warnings: a value that is not real is nan, one that is too large is inf. About 1 µs an operation.
         """
         order = self.needed({0, 1, *outputs})
         slot = {node: i for i, node in enumerate(order)}
         blank: list[Any] = [self.constants.get(node) for node in order]
-        steps: list[tuple[Callable[..., Any], int, int, int]] = []  # what to do, where to put it, one part, the other
+        steps: list[tuple[Callable[..., Any], int, int, int]] = []  # function, result, operands
         for node in order:
             operation, parts = self.nodes[node]
             if parts:
-                second = slot[parts[1]] if len(parts) == 2 else ALONE
+                second = slot[parts[1]] if len(parts) == 2 else UNARY
                 steps.append((OPERATIONS[operation], slot[node], slot[parts[0]], second))
         wanted = [slot[node] for node in outputs]
 
@@ -180,7 +180,7 @@ class Graph:
             values[0], values[1] = at[..., 0], at[..., 1]
             with np.errstate(all="ignore"):
                 for do, place, a, b in steps:
-                    values[place] = do(values[a]) if b == ALONE else do(values[a], values[b])
+                    values[place] = do(values[a]) if b == UNARY else do(values[a], values[b])
             return [values[i] for i in wanted]
 
         return run

@@ -1,4 +1,4 @@
-"""Trajectories as text that other programs read: CSV and JSON, every float with all its digits."""
+"""Export of paths as CSV and JSON for other programs: every float with all its digits. Both formats are contracts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ CSV_HEADER = "lane,step,x,y,loss\n"
 
 
 def to_csv(scenario: Scenario) -> Iterator[str]:
-    """Lines of CSV: lane,step,x,y,loss; step 0 is the start; floats read back as the same float."""
-    paths = trajectories(scenario)  # first: nothing is written of a scenario that is refused
+    """Lines of CSV: lane,step,x,y,loss. Step 0 is the start; floats read back as the same float."""
+    paths = trajectories(scenario)  # raises for a wrong scenario before anything is written
     yield CSV_HEADER
     for label, path in zip(scenario.labels(), paths, strict=True):
         for step, ((x, y), loss) in enumerate(zip(path.positions.tolist(), path.losses.tolist(), strict=True)):
@@ -23,7 +23,7 @@ def to_csv(scenario: Scenario) -> Iterator[str]:
 
 
 def to_json(scenario: Scenario) -> Iterator[str]:
-    """One JSON document: the scenario, and for each lane its points, losses and state. Not-finite is null."""
+    """One JSON document: the scenario, and for each lane its points, losses and state; null for inf and nan."""
     document = {
         "scenario": scenario.to_json() | {"start": list(start_of(scenario))},
         "lanes": [

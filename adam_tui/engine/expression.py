@@ -1,7 +1,7 @@
-"""A formula that a person typed, f(x, y), as a Surface with exact slope and curvature.
+"""Typed formulas f(x, y): a small parser, and the `Surface` with exact derivatives that it builds.
 
-The text never reaches Python's own parser: a small one reads it, which knows numbers, x, y, pi, e, + − * / ^, eleven
-functions and parentheses, and nothing else. So there is nothing to escape from, and each mistake has its column.
+The text never reaches Python's own parser. This one knows numbers, x, y, pi, e, + − * / ^, eleven functions and
+parentheses, and nothing else: no formula can run code, and every mistake has a column.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from adam_tui.engine.calculus import Graph
 from adam_tui.engine.numbers import round_down
 from adam_tui.engine.surfaces import Array, Surface
 
-# Far above any formula that is read on one line; they bound the time and the depth of recursion.
+# Far above any formula on one line; they bound the time and the depth of recursion.
 LONGEST = 500
 DEEPEST = 40
 TITLE = 45  # columns that a panel's title has
-SHOWN = 24  # characters of the text that a message repeats at most
+QUOTED = 24  # characters of the text that a message quotes at most
 
 BOUNDS = (-5.0, 5.0, -5.0, 5.0)
 START = (-3.5, 2.5)
-START_SPACING = 0.25  # of the places tried when the function has no value at START
+START_SPACING = 0.25  # of the grid searched when the function has no value at START
 
 FUNCTIONS = ("sin", "cos", "tan", "exp", "log", "ln", "sqrt", "abs", "tanh", "sinh", "cosh")
 NAMES = {"pi": math.pi, "π": math.pi, "e": math.e}
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
-SIGNS = {"−": "-", "·": "*", "×": "*", "^": "**"}  # a formula may be pasted as it is printed
+SIGNS = {"−": "-", "·": "*", "×": "*", "^": "**"}  # formulas are pasted as printed
 
 
 class ExpressionError(ValueError):
-    """A formula that cannot be read: `message` is one line, `column` the 0-based place in `text`, or None."""
+    """A wrong formula: `message` is one line, `column` the 0-based column in `text`, or None."""
 
     def __init__(self, message: str, text: str, column: int | None = None) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class ExpressionError(ValueError):
         self.column = column
 
     def pointer(self) -> str:
-        """Show the text and, in a second line, a caret under the place; of a long text only what is around it."""
+        """The text and, in a second line, a caret under the column; of a long text only the part around it."""
         column = self.column or 0
         first = max(column - 40, 0)
         shown = "".join(c if c.isprintable() else "?" for c in self.text[first : first + 72])
@@ -57,16 +57,16 @@ class ExpressionError(ValueError):
 
 
 def read_formula(text: str) -> tuple[Graph, int]:
-    """What a formula means: a graph of operations on x and y, and its root; ExpressionError when it is not one."""
+    """Parse a formula into a graph of operations on x and y and its root. Raises ExpressionError."""
     graph = Graph()
-    return graph, _Reader(text, graph).read()
+    return graph, _Parser(text, graph).parse()
 
 
 def parse_function(text: str) -> Surface:
-    """Read f(x, y), as in "x**2 + 3*y^2" or "2x² − sin(πy)"; ExpressionError when it is not a formula.
+    """The surface of a formula such as "x**2 + 3*y^2" or "2x² − sin(πy)". Raises ExpressionError for a wrong one.
 
-    The surface is seen from −5 to 5. It starts at (−3.5, 2.5), or at the nearest place where f and its gradient are
-    finite. Where f has no real value, f, gradient and Hessian are nan; at a kink of abs the slope is 0.
+    The plotted area is −5 to 5. The start is (−3.5, 2.5), or the nearest grid point with finite f and gradient. Where f
+    has no real value, f, gradient and Hessian are nan; at a kink of abs the derivative is 0.
     """
     graph, root = read_formula(text)
     f, gradient, hessian = _surface_functions(graph, root)
@@ -101,14 +101,14 @@ def _surface_functions(graph: Graph, f: int) -> tuple[Function, Function, Functi
     run_gradient = graph.program((f, x, y))
     run_hessian = graph.program((f, xx, xy, yy))
 
-    # A constant fills the shape, and no result shares memory with the points: f may be just "x".
+    # A constant is broadcast to the shape, and no result shares memory with the points: f may be just "x".
     def value(at: Array) -> Array:
         out = np.empty(at.shape[:-1])
         out[...] = run_value(at)[0]
         result: Array = out[()]
         return result
 
-    # Where f has no value it has no slope either, though the formula of the slope may have one: 1/x for log x.
+    # Where f has no value it has no derivative, even if the formula of the derivative has one: 1/x for log x.
     def gradient(at: Array) -> Array:
         out = np.empty(at.shape)
         at_f, out[..., 0], out[..., 1] = run_gradient(at)
@@ -126,19 +126,19 @@ def _surface_functions(graph: Graph, f: int) -> tuple[Function, Function, Functi
 
 
 def _find_start(f: Function, gradient: Function) -> tuple[float, float] | None:
-    """Return START, or the place nearest to it where value and gradient are finite; None when there is none."""
+    """START, or the grid point nearest to it with finite value and gradient; None without such a point."""
     steps = np.arange(BOUNDS[0], BOUNDS[1] + START_SPACING / 2, START_SPACING)
-    places = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    places = places[np.argsort(np.linalg.norm(places - START, axis=1), kind="stable")]
-    finite = np.isfinite(f(places)) & np.isfinite(gradient(places)).all(axis=1)
+    points = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
+    points = points[np.argsort(np.linalg.norm(points - START, axis=1), kind="stable")]
+    finite = np.isfinite(f(points)) & np.isfinite(gradient(points)).all(axis=1)
     if not finite.any():
         return None
-    x, y = places[finite.argmax()].tolist()
+    x, y = points[finite.argmax()].tolist()
     return x, y
 
 
 def _descent_lr(gradient: Array, hessian: Array) -> float:
-    """Return a learning rate for plain descent from a place with this gradient (2,) and Hessian (2, 2).
+    """A learning rate for plain descent from a point with this gradient (2,) and Hessian (2, 2).
 
     A tenth of the rate 2/L at which descent along the largest curvature L becomes unstable, and a first step of at
     most a tenth of the view; rounded down to 1, 2 or 5 in its decade, between 1e-6 and 1.
@@ -155,7 +155,7 @@ def _descent_lr(gradient: Array, hessian: Array) -> float:
 
 
 class Token(NamedTuple):
-    """A piece of the text: `kind` is number, name, raised (superscript digits), unknown, end, or the sign itself."""
+    """A token: `kind` is number, name, superscript, unknown, end, or the sign itself."""
 
     kind: str
     text: str
@@ -164,13 +164,13 @@ class Token(NamedTuple):
 
 TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>π|[A-Za-z_]\w*)"
-    rf"|(?P<raised>[{SUPERSCRIPTS}]+)|(?P<sign>\*\*|[-+*/^()−·×])",
+    rf"|(?P<superscript>[{SUPERSCRIPTS}]+)|(?P<sign>\*\*|[-+*/^()−·×])",
     re.ASCII,
 )
 
 
-class _Reader:
-    """Recursive descent over the tokens, one method for each level of binding, loosest first."""
+class _Parser:
+    """Recursive descent over the tokens, one method for each level of precedence, loosest first."""
 
     def __init__(self, text: str, graph: Graph) -> None:
         self.text = text
@@ -178,10 +178,10 @@ class _Reader:
         self.depth = 0
         if len(text) > LONGEST:
             raise ExpressionError(f"a formula may have {LONGEST} characters, not {len(text)}", text)
-        self.tokens = list(self._split())
+        self.tokens = list(self._tokenize())
         self.next = 0
 
-    def read(self) -> int:
+    def parse(self) -> int:
         """Return the node of the whole text."""
         if self.token.kind == "end":
             raise ExpressionError("a formula of x and y is needed, such as x**2 + y**2", self.text)
@@ -190,7 +190,7 @@ class _Reader:
             raise self._error("this parenthesis was never opened")
         return node
 
-    def _split(self) -> Iterable[Token]:
+    def _tokenize(self) -> Iterable[Token]:
         column = 0
         while column < len(self.text):
             if self.text[column].isspace():
@@ -207,7 +207,7 @@ class _Reader:
 
     @property
     def token(self) -> Token:
-        """The token to be read next. One that is unknown is refused here, after all mistakes to its left."""
+        """The next token. Unknown ones are reported here, after all mistakes to their left."""
         token = self.tokens[self.next]
         if token.kind == "unknown":
             raise ExpressionError(f"{token.text!r} has no place in a formula", self.text, token.column)
@@ -221,13 +221,13 @@ class _Reader:
     def _error(self, message: str, token: Token | None = None) -> ExpressionError:
         return ExpressionError(message, self.text, (token or self.token).column)
 
-    def _made(self, first: Token, operation: str, *of: int) -> int:
-        """Return the node of an operation that the text asks for; it began with the token `first`."""
-        node = self.graph.apply(operation, *of)
+    def _apply(self, first: Token, operation: str, *operands: int) -> int:
+        """Return the node of an operation whose text begins with the token `first`."""
+        node = self.graph.apply(operation, *operands)
         if not math.isfinite(self.graph.constants.get(node, 0.0)):
             last = self.tokens[self.next - 1]
             part = self.text[first.column : last.column + len(last.text)]
-            raise self._error(f"{part[:SHOWN]!r} is not a finite number", first)
+            raise self._error(f"{part[:QUOTED]!r} is not a finite number", first)
         return node
 
     def _sum(self) -> int:
@@ -235,11 +235,11 @@ class _Reader:
         node = self._product()
         while self.token.kind in ("+", "-"):
             operation = "add" if self._take().kind == "+" else "subtract"
-            node = self._made(first, operation, node, self._product())
+            node = self._apply(first, operation, node, self._product())
         return node
 
     def _product(self) -> int:
-        """Factors joined by *, / or, where only one reading is possible, by nothing: 2x, 3(x + 1)."""
+        """Factors joined by *, / or, where it is unambiguous, by nothing: 2x, 3(x + 1)."""
         first = self.token
         begin = self.next
         node = self._signed()
@@ -248,16 +248,16 @@ class _Reader:
             if self.token.kind in ("*", "/"):
                 divided = self._take().kind == "/"
             elif self.token.kind == "number":
-                raise self._error(f"an operator is missing before {self.token.text[:SHOWN]!r}")
+                raise self._error(f"an operator is missing before {self.token.text[:QUOTED]!r}")
             elif self.token.kind in ("name", "("):
-                # 1/2x and x^2y: half of the readers take them one way, half the other.
+                # 1/2x and x^2y are ambiguous.
                 if divided or self._ends_in_power(begin):
-                    factor = self.token.text[:SHOWN]
+                    factor = self.token.text[:QUOTED]
                     raise self._error(f"this can be read in two ways: write * before {factor!r}, or use ( )")
             else:
                 return node
             begin = self.next
-            node = self._made(first, "divide" if divided else "multiply", node, self._signed())
+            node = self._apply(first, "divide" if divided else "multiply", node, self._signed())
 
     def _ends_in_power(self, begin: int) -> bool:
         """Whether the factor that began at token `begin` has a ** outside of its parentheses."""
@@ -274,20 +274,20 @@ class _Reader:
         while self.token.kind in ("+", "-"):
             minus ^= self._take().kind == "-"
         node = self._power()
-        return self._made(first, "negative", node) if minus else node
+        return self._apply(first, "negative", node) if minus else node
 
     def _power(self) -> int:
         first = self.token
         node = self._operand()
-        if self.token.kind == "raised":
+        if self.token.kind == "superscript":
             token = self._take()
             digits = "".join(str(SUPERSCRIPTS.index(c)) for c in token.text)
-            node = self._made(first, "power", node, self._number(digits, token))
-            if self.token.kind in ("**", "raised"):
+            node = self._apply(first, "power", node, self._number(digits, token))
+            if self.token.kind in ("**", "superscript"):
                 raise self._error("two exponents in a row: use ( )")
         elif self.token.kind == "**":
             exponent = self._nested(self._take(), self._signed)
-            node = self._made(first, "power", node, exponent)
+            node = self._apply(first, "power", node, exponent)
         return node
 
     def _operand(self) -> int:
@@ -296,20 +296,20 @@ class _Reader:
             case "number":
                 return self._number(token.text, token)
             case "name":
-                return self._named(token)
+                return self._name(token)
             case "(":
-                return self._inside(token)
+                return self._parenthesized(token)
             case "end":
                 raise self._error("something is missing at the end", token)
-        raise self._error(f"a number, a name or a parenthesis is missing before {token.text[:SHOWN]!r}", token)
+        raise self._error(f"a number, a name or a parenthesis is missing before {token.text[:QUOTED]!r}", token)
 
     def _number(self, digits: str, token: Token) -> int:
         value = float(digits)
         if math.isinf(value):
-            raise self._error(f"{token.text[:SHOWN]} is too large a number", token)
+            raise self._error(f"{token.text[:QUOTED]} is too large a number", token)
         return self.graph.constant(value)
 
-    def _named(self, token: Token) -> int:
+    def _name(self, token: Token) -> int:
         name = token.text
         if name in ("x", "y"):
             return ("x", "y").index(name)
@@ -318,24 +318,24 @@ class _Reader:
         if name in FUNCTIONS:
             if self.token.kind != "(":
                 raise self._error(f"{name} needs parentheses: {name}(x)")
-            inside = self._inside(self._take())
-            return self._made(token, "log" if name == "ln" else name, inside)
+            inside = self._parenthesized(self._take())
+            return self._apply(token, "log" if name == "ln" else name, inside)
         if set(name) <= set("xy"):
-            raise self._error(f"{name[:SHOWN]!r} is no name; the product is written {'*'.join(name[:SHOWN])}", token)
+            raise self._error(f"{name[:QUOTED]!r} is no name; the product is written {'*'.join(name[:QUOTED])}", token)
         known = ", ".join(("x", "y", "pi", "e", *FUNCTIONS))
-        raise self._error(f"unknown name {name[:SHOWN]!r}; known are {known}", token)
+        raise self._error(f"unknown name {name[:QUOTED]!r}; known are {known}", token)
 
-    def _nested(self, opened: Token, read: Callable[[], int]) -> int:
-        """Read one level further in, if that is not too deep."""
+    def _nested(self, opened: Token, parse: Callable[[], int]) -> int:
+        """Parse one level deeper. Raises ExpressionError beyond the deepest level."""
         self.depth += 1
         if self.depth > DEEPEST:
             raise self._error(f"this is nested more than {DEEPEST} deep", opened)
-        node = read()
+        node = parse()
         self.depth -= 1
         return node
 
-    def _inside(self, opened: Token) -> int:
-        """What stands between the parenthesis `opened` and its partner."""
+    def _parenthesized(self, opened: Token) -> int:
+        """The expression between the parenthesis `opened` and its partner."""
         node = self._nested(opened, self._sum)
         if self.token.kind != ")":
             raise self._error("this parenthesis is never closed", opened)

@@ -1,10 +1,10 @@
-"""What a hyperparameter is to a person who turns it: its name, its default, its scale and its notches.
+"""Knobs: the hyperparameters of optimizers and training runs, each with its default, allowed range and scale.
 
-The scale decides what one press of an arrow key does. A learning rate is turned by its order of magnitude (1, 2, 5
-per decade); a decay rate β by its distance from 1, because 0.99 → 0.999 changes as much as 0.9 → 0.99 does: the
+The scale decides how far one press of an arrow key goes. A learning rate changes by its order of magnitude (1, 2, 5
+per decade). A decay rate β changes by its distance from 1: 0.99 → 0.999 has as much effect as 0.9 → 0.99, because the
 memory of the average, 1 / (1 − β) steps, grows tenfold both times.
 
-Standard library only: the command line, the playground and the training screen all turn the same knobs.
+Standard library only: the command line, the playground and the training screen share these knobs.
 """
 
 from __future__ import annotations
@@ -18,20 +18,19 @@ from adam_tui.engine.numbers import MANTISSAS, format_number
 
 Scale = Literal["log", "log_off", "beta", "flag", "integer", "power_of_two"]
 
-COARSE = 3  # notches of a coarse step on the scales with three notches a decade: one decade
+COARSE = 3  # notches of a coarse step on the 1-2-5 scales: one decade
 COARSE_INTEGER = 10
 COARSE_POWER = 2
-BETA_TOP = 1e-6  # the arrow keys bring a β no nearer to 1 than this: a memory of a million steps
-# Positions on a scale are floats; a value this close to a notch stands on it.
-ON_NOTCH = 1e-6
+BETA_TOP = 1e-6  # the arrow keys bring β no nearer to 1 than this: a memory of a million steps
+NOTCH_TOLERANCE = 1e-6  # positions on a scale are floats; a value this close to a notch counts as on it
 
 
 @dataclass(frozen=True, slots=True)
 class Knob:
     """One hyperparameter: `name` is torch.optim's (betas split), `symbol` the paper's letter.
 
-    `low` and `high` are the smallest and largest value that may be typed; on the logarithmic scales `notch_low` and
-    `notch_high`, both positive, bound what the arrow keys reach. All values are floats; a flag is 0.0 or 1.0.
+    `low` and `high` bound the values that may be typed. On the logarithmic scales `notch_low` and `notch_high`, both
+    positive, bound the values that the arrow keys reach. All values are floats; a flag is 0.0 or 1.0.
     """
 
     name: str
@@ -47,7 +46,7 @@ class Knob:
     low_excluded: bool = False
 
     def check(self, value: float) -> float:
-        """Return `value`, or raise ValueError with one line that says what is allowed."""
+        """Return `value` as a float. Raises ValueError with the allowed range for a value outside of it."""
         if self.scale == "flag" and value not in (0.0, 1.0):
             raise ValueError(f"{self.name} is a switch: 0 or 1, not {value:g}")
         below = value <= self.low if self.low_excluded else value < self.low
@@ -68,7 +67,7 @@ class Knob:
         return " and ".join(ends) or "a finite number"
 
     def parse(self, text: str) -> float:
-        """The value that a person typed; ValueError with one line when it is not one."""
+        """Read a typed value. Raises ValueError for text that is no number and for a value outside the range."""
         words = {"on": 1.0, "true": 1.0, "yes": 1.0, "off": 0.0, "false": 0.0, "no": 0.0}
         cleaned = text.strip().lower()
         if self.scale in ("flag", "log_off") and cleaned in words and (self.scale == "flag" or cleaned == "off"):
@@ -80,19 +79,19 @@ class Knob:
         return self.check(value)
 
     def turn(self, value: float, notches: int, *, coarse: bool = False) -> float:
-        """The value `notches` notches above (or below, when negative) `value`, held within the knob's ends.
+        """The value `notches` notches above (below, if negative) `value`, within the range of the arrow keys.
 
-        From between two notches the first turn leads to the next one in its direction. A value that was typed beyond
-        what the keys reach stays where it is, or is turned back to the last notch.
+        From a value between two notches the first turn leads to the next notch in its direction. A value typed outside
+        the range of the keys stays, or turns back to the last notch.
         """
         if not notches:
             return value
-        bottom, top = self._reach()
-        moved = min(max(self._moved(value, notches, coarse), bottom), top)
+        bottom, top = self._key_range()
+        moved = min(max(self._unbounded_turn(value, notches, coarse), bottom), top)
         return max(value, moved) if notches > 0 else min(value, moved)
 
-    def _moved(self, value: float, notches: int, coarse: bool) -> float:
-        """Where the notches lead, the knob's ends left aside."""
+    def _unbounded_turn(self, value: float, notches: int, coarse: bool) -> float:
+        """The value that the notches lead to, regardless of the knob's range."""
         if self.scale == "flag":
             return float(notches > 0)
         if self.scale == "integer":
@@ -102,18 +101,18 @@ class Knob:
             return 2.0 ** min(exponent, 1023)  # the largest float is just below 2 ** 1024
         step = notches * (COARSE if coarse else 1)
         if self.scale == "beta":
-            # A larger β stands nearer to 1. At 1 and beyond there is no notch: it turns back from the last one.
+            # A larger β lies nearer to 1. There is no notch at 1 or beyond: such a value turns back to the last one.
             distance = _decade_value(_step(_position(max(1.0 - value, BETA_TOP / 2)), -step))
             return float(1 - Decimal(str(distance)))
-        # A value typed beyond the notches counts as one notch beyond, so that the first turn back meets the last one.
+        # A value typed beyond the notches counts as one notch beyond: the first turn back reaches the last notch.
         first, last = _position(self.notch_low), _position(self.notch_high)
-        before, after = math.ceil(first - ON_NOTCH) - 1, math.floor(last + ON_NOTCH) + 1
-        moved_to = _step(min(max(_position(value), before), after) if value > 0 else before, step)
-        if moved_to < first - ON_NOTCH:
+        before, after = math.ceil(first - NOTCH_TOLERANCE) - 1, math.floor(last + NOTCH_TOLERANCE) + 1
+        position = _step(min(max(_position(value), before), after) if value > 0 else before, step)
+        if position < first - NOTCH_TOLERANCE:
             return 0.0 if self.scale == "log_off" else self.notch_low
-        return _decade_value(moved_to)
+        return _decade_value(position)
 
-    def _reach(self) -> tuple[float, float]:
+    def _key_range(self) -> tuple[float, float]:
         """The lowest and the highest value that the arrow keys reach; both pass `check`."""
         if self.scale == "beta":
             bottom, top = max(self.low, 0.0), min(self.high, 1.0 - BETA_TOP)
@@ -123,13 +122,13 @@ class Knob:
         else:
             bottom, top = max(self.low, 1.0 if self.scale == "power_of_two" else -math.inf), self.high
         if self.low_excluded and bottom == self.low:
-            bottom = self._moved(bottom, 1, coarse=False)
+            bottom = self._unbounded_turn(bottom, 1, coarse=False)
         if self.high_excluded and top == self.high:
-            top = self._moved(top, -1, coarse=False)
+            top = self._unbounded_turn(top, -1, coarse=False)
         return bottom, top
 
     def fraction(self, value: float) -> float:
-        """Where `value` stands between the knob's ends, 0 to 1, for a slider."""
+        """The place of `value` between the ends of the knob's scale, 0 to 1, for a slider."""
         if self.scale == "flag":
             return value
         if self.scale == "beta":
@@ -141,11 +140,11 @@ class Knob:
             if value <= 0:
                 return 0.0
             place = _position(value)
-            bottom -= self.scale == "log_off"  # off is the notch below the first
+            bottom -= self.scale == "log_off"  # "off" is the notch below the first
         return min(max((place - bottom) / (top - bottom), 0.0), 1.0) if top > bottom else 0.0
 
     def format(self, value: float) -> str:
-        """The value as a person writes it: 0.1, 0.999, 1e-08, on, off."""
+        """The value as text: 0.1, 0.999, 1e-08, on, off."""
         if self.scale == "flag":
             return "on" if value else "off"
         if self.scale in ("integer", "power_of_two"):
@@ -156,22 +155,22 @@ class Knob:
 
 
 def _position(value: float) -> float:
-    """The place of a positive value on the 1-2-5 scale, three notches a decade, 1.0 at 0; linear in between."""
-    # By its decimal digits: a quotient by 10.0**exponent fails where that power underflows.
+    """The position of a positive value on the 1-2-5 scale: three notches a decade, 1.0 at 0, logarithmic in between."""
+    # By the decimal digits: a division by 10.0**exponent fails where that power underflows.
     digits, exponent = f"{value:.16e}".split("e")
     mantissa, decade = float(digits), int(exponent) * 3.0
     edges = (*MANTISSAS, 10)
     for i in range(3):
-        if mantissa < edges[i + 1] * (1 - ON_NOTCH):
+        if mantissa < edges[i + 1] * (1 - NOTCH_TOLERANCE):
             return decade + i + math.log(mantissa / edges[i]) / math.log(edges[i + 1] / edges[i])
     return decade + 3
 
 
 def _step(here: float, step: int) -> int:
-    """The whole position `step` notches from `here`; from between two notches the first step lands on one of them."""
-    return (math.floor(here + ON_NOTCH) if step > 0 else math.ceil(here - ON_NOTCH)) + step
+    """The whole position `step` notches from `here`; from between two notches the first step ends on one of them."""
+    return (math.floor(here + NOTCH_TOLERANCE) if step > 0 else math.ceil(here - NOTCH_TOLERANCE)) + step
 
 
 def _decade_value(position: int) -> float:
-    """The float that a whole position stands for, exactly as its decimal text reads: 5e-4, 0.2, 10."""
+    """The value at a whole position, equal to its decimal text: 5e-4, 0.2, 10."""
     return float(f"{MANTISSAS[position % 3]}e{position // 3}")

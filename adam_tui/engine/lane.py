@@ -1,6 +1,7 @@
-"""A lane: one optimizer with its hyperparameters, and how these change on the way.
+"""A lane: one optimizer with its hyperparameters, their schedule, and changes at given steps.
 
-It is written as a flag, `adam:lr=0.1,beta1=0.9,lr@50=0.01,schedule=cosine`, and as a JSON object.
+A lane is written as a flag, `adam:lr=0.1,beta1=0.9,lr@50=0.01,schedule=cosine`, or as a JSON object. Both forms are
+contracts: old flags and files must be readable.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from adam_tui.engine.schedules import CONSTANT, Schedule
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A knob that takes a new value on the way: after `step` steps, so for step + 1 and all that follow."""
+    """A new value of a knob after `step` steps: it applies from step + 1 on."""
 
     step: int
     name: str
@@ -28,7 +29,7 @@ class Change:
 class Lane:
     """One optimizer with a value for each of its knobs, in the order of the knobs.
 
-    `schedule` scales the learning rate step by step; `changes` are values that knobs take on the way, by step.
+    `schedule` scales the learning rate step by step; `changes` are new values at later steps, sorted by step.
     """
 
     optimizer: str
@@ -44,7 +45,7 @@ class Lane:
         schedule: Schedule = CONSTANT,
         changes: Iterable[Change] = (),
     ) -> Lane:
-        """The optimizer at its defaults but for `values`; ValueError with one line when a name or value is wrong."""
+        """The optimizer at its defaults except for `values`. Raises ValueError for a wrong name or value."""
         rule = find_optimizer(optimizer)
         chosen = {name: rule.knob(name).check(float(value)) for name, value in (values or {}).items()}
         kept = {}
@@ -57,7 +58,7 @@ class Lane:
 
     @classmethod
     def parse(cls, text: str) -> Lane:
-        """Read a flag such as `adam` or `adam:lr=0.1,beta1=0.9`; ValueError with one line when it is not one.
+        """Read a flag such as `adam` or `adam:lr=0.1,beta1=0.9`. Raises ValueError with one line.
 
         `lr@50=0.01` changes a value after 50 steps; `schedule=cosine`, `warmup=20`, `gamma=0.9` and `every=50` set the
         schedule of the learning rate.
@@ -75,19 +76,19 @@ class Lane:
                     raise ValueError(f"in {text!r}: write {rule.name}:name=value,name=value, not {part!r}")
                 key = key.strip()
                 knob, at, step = key.partition("@")
-                change = _typed_whole(f"the step of {key}", step) if at else None
+                change = _parse_whole(f"the step of {key}", step) if at else None
                 if (knob.strip(), change) in seen:
                     raise ValueError(f"in {text!r}: {key} is given twice")
                 seen.add((knob.strip(), change))
                 if change is not None:
-                    turned = rule.knob(knob.strip())
-                    changes.append(Change(change, turned.name, turned.parse(value)))
+                    changed = rule.knob(knob.strip())
+                    changes.append(Change(change, changed.name, changed.parse(value)))
                 elif key == "schedule":
                     schedule["kind"] = value.strip()
                 elif key in ("warmup", "every"):
-                    schedule[key] = _typed_whole(key, value)
+                    schedule[key] = _parse_whole(key, value)
                 elif key == "gamma":
-                    schedule[key] = _typed_number(key, value)
+                    schedule[key] = _parse_number(key, value)
                 else:
                     values[key] = rule.knob(key).parse(value)
         return cls.of(rule.name, values, Schedule(**schedule), changes)
@@ -98,7 +99,7 @@ class Lane:
         return find_optimizer(self.optimizer)
 
     def __getitem__(self, name: str) -> float:
-        """The value of one knob; ValueError for a knob that this optimizer does not have."""
+        """The value of one knob. Raises ValueError for a knob that this optimizer does not have."""
         for key, value in self.values:
             if key == name:
                 return value
@@ -106,18 +107,18 @@ class Lane:
         raise ValueError(f"{self.optimizer} carries no value for {name}")
 
     def replaced(self, name: str, value: float) -> Lane:
-        """The lane with one knob set to `value` from the start on; ValueError when the knob refuses it."""
+        """A copy with one knob set to `value` from the start on. Raises ValueError for a value out of range."""
         return Lane.of(self.optimizer, dict(self.values) | {name: value}, self.schedule, self.changes)
 
     def forked(self, step: int, name: str, value: float) -> Lane:
-        """The lane with one knob set to `value` after `step` steps (0: from the start on); its later changes go."""
+        """A copy with one knob set to `value` after `step` steps (0: from the start on), without its later changes."""
         kept = [change for change in self.changes if change.name != name or change.step < step]
         if step == 0:
             return Lane.of(self.optimizer, dict(self.values) | {name: value}, self.schedule, kept)
         return Lane.of(self.optimizer, dict(self.values), self.schedule, [*kept, Change(step, name, value)])
 
     def value_at(self, name: str, step: int) -> float:
-        """The value of a knob after `step` steps, as it was set: a schedule's factor is not in it."""
+        """The value of a knob after `step` steps, without the factor of the schedule."""
         value = self[name]
         for change in self.changes:
             if change.name == name and change.step <= step:
@@ -125,7 +126,7 @@ class Lane:
         return value
 
     def values_for(self, step: int, steps: int) -> dict[str, float]:
-        """The values that step 1 … `steps` is taken with: changes so far, and the schedule's learning rate."""
+        """The values used in `step`, 1 … `steps`: with the changes so far and the factor of the schedule."""
         values = dict(self.values)
         for change in self.changes:
             if change.step < step:
@@ -135,11 +136,11 @@ class Lane:
 
     @property
     def varies(self) -> bool:
-        """True when the values are not the same at every step."""
+        """Whether the values differ between steps."""
         return bool(self.changes) or self.schedule != CONSTANT
 
     def to_flag(self) -> str:
-        """The text that `parse` reads back, with only what differs from the defaults."""
+        """The flag that `parse` reads back, without values equal to the defaults."""
         defaults = self.rule.defaults()
         changed = [f"{key}={format_number(value)}" for key, value in self.values if value != defaults[key]]
         changed += [f"{change.name}@{change.step}={format_number(change.value)}" for change in self.changes]
@@ -161,15 +162,15 @@ class Lane:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Lane:
-        """Read what `to_json` wrote; ValueError with one line when it is wrong."""
+        """Read the result of `to_json`. Raises ValueError with one line for wrong names, types or values."""
         values = dict(data)
         if "optimizer" not in values:
-            raise ValueError(f"a lane needs an optimizer: {json_fields.shown(data)}")
+            raise ValueError(f"a lane needs an optimizer: {json_fields.excerpt(data)}")
         optimizer = json_fields.text("optimizer", values.pop("optimizer"))
         schedule = _schedule(values.pop("schedule", {}))
         changes = values.pop("changes", [])
         if not isinstance(changes, list | tuple):
-            raise ValueError(f"changes must be a list, not {json_fields.shown(changes)}")
+            raise ValueError(f"changes must be a list, not {json_fields.excerpt(changes)}")
         numbers = {name: json_fields.number(name, value) for name, value in values.items()}
         return cls.of(optimizer, numbers, schedule, map(_change, changes))
 
@@ -182,13 +183,13 @@ def _schedule(data: Any) -> Schedule:
         "every": json_fields.whole,
     }
     if not isinstance(data, Mapping) or set(data) - set(readers):
-        raise ValueError(f"a schedule is an object with {', '.join(readers)}, not {json_fields.shown(data)}")
+        raise ValueError(f"a schedule is an object with {', '.join(readers)}, not {json_fields.excerpt(data)}")
     return Schedule(**{name: readers[name](name, value) for name, value in data.items()})  # type: ignore[arg-type]
 
 
 def _change(data: Any) -> Change:
     if not isinstance(data, Mapping) or set(data) != {field.name for field in fields(Change)}:
-        raise ValueError(f"a change is an object with step, name and value, not {json_fields.shown(data)}")
+        raise ValueError(f"a change is an object with step, name and value, not {json_fields.excerpt(data)}")
     return Change(
         json_fields.whole("step", data["step"]),
         json_fields.text("name", data["name"]),
@@ -196,15 +197,15 @@ def _change(data: Any) -> Change:
     )
 
 
-def _typed_whole(name: str, text: str) -> int:
+def _parse_whole(name: str, text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{name} must be a whole number, not {json_fields.shown(text.strip())}") from None
+        raise ValueError(f"{name} must be a whole number, not {json_fields.excerpt(text.strip())}") from None
 
 
-def _typed_number(name: str, text: str) -> float:
+def _parse_number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{name} must be a number, not {json_fields.shown(text.strip())}") from None
+        raise ValueError(f"{name} must be a number, not {json_fields.excerpt(text.strip())}") from None

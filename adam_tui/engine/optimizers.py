@@ -1,4 +1,4 @@
-"""The optimizers by name, simplest first, and the types to use them with: the engine's one door to them.
+"""The table of optimizers by name, simplest first. A new optimizer is added here.
 
     from adam_tui.engine.optimizers import OPTIMIZERS, expand
 
@@ -8,7 +8,7 @@
     delta, state, terms = adam.update(gradient(x), state, x, hyper)
     x = x + delta
 
-The rules themselves are in `classic_rules` (SGD to RMSProp) and `adam_rules` (Adam to Lion), the parts in `rule`.
+The rules are in `classic_rules` (SGD to RMSProp) and `adam_rules` (Adam to Lion), their common parts in `rule`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
 
 
 def find_optimizer(name: str) -> Optimizer:
-    """The optimizer of that name; ValueError, one line with the choices, when there is none."""
+    """The optimizer of that name. Raises ValueError with the choices for an unknown one."""
     try:
         return OPTIMIZERS[name]
     except KeyError:

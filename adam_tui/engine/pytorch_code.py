@@ -1,8 +1,8 @@
-"""A scenario as a PyTorch script: to paste, to run, to learn from. It prints the numbers that the engine has.
+"""A scenario as a PyTorch script that computes the same paths: to read, to run, to change.
 
-The script has only the parts that its scenario needs: no scheduler without a schedule, no noise without noise. A rule
-that torch.optim cannot do (Lion, Adam without its bias correction, a momentum turned on later) stands in it by hand.
-Text in, text out: torch itself is not needed to write it.
+The script has only the parts that its scenario needs: no scheduler without a schedule, no noise without noise. Rules
+that torch.optim cannot express (Lion, Adam without bias correction, momentum turned on later) are written out in it.
+The engine writes the text without importing torch; the tests run it.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from adam_tui.engine.scenario import Scenario
 from adam_tui.engine.schedules import CONSTANT
 from adam_tui.engine.trajectory import Trajectory, plotted_surface, start_of, trajectories
 
-LINE = 110  # columns; a longer call is broken into one argument a line
-# torch.optim.SGD starts without momentum; every other default is ours too.
+LINE_WIDTH = 110  # a longer call gets one line for each argument
+# torch.optim.SGD has no momentum by default; all other defaults are the engine's.
 TORCH_DEFAULTS: Mapping[str, float] = {"momentum": 0.0}
-# What torch.optim keeps no memory for while it is off, and so cannot turn on in mid-path as the engine does.
-REMEMBERED: Mapping[str, tuple[str, ...]] = {"momentum": ("momentum",), "rmsprop": ("momentum", "centered")}
-# Read before the first step only, by torch and by the engine: changing it later does nothing.
-ONCE = "initial_accumulator_value"
-OURS = "bias_correction"  # torch.optim has no such switch: it is always on
+# Knobs that torch.optim keeps no state for while they are 0, so that it cannot turn them on in mid-path.
+STATEFUL: Mapping[str, tuple[str, ...]] = {"momentum": ("momentum",), "rmsprop": ("momentum", "centered")}
+# Read before the first step only, by torch and by the engine: a later change has no effect.
+INITIAL = "initial_accumulator_value"
+BIAS_CORRECTION = "bias_correction"  # torch.optim has no such switch: always on
 
 
 def to_pytorch(scenario: Scenario) -> str:
     """A Python script that runs the race in PyTorch, in float64, and prints each lane's last point and loss.
 
-    They equal those of `trajectories` to rounding; a lane that diverges is followed as far as there. ValueError with
-    one line when the scenario's function is no formula, or an optimizer or a surface is not written for PyTorch.
+    They equal those of `trajectories` to rounding; a lane that diverges stops at the same step. Raises ValueError for a
+    function that cannot be parsed and for an optimizer or a surface without PyTorch code.
     """
     by_hand = dict.fromkeys(lane.optimizer for lane in scenario.lanes if _by_hand(lane, scenario.steps))
     surfaces = [scenario.surface] if scenario.function is None else []
-    if unwritten := [*(name for name in by_hand if name not in BY_HAND), *(s for s in surfaces if s not in LOSSES)]:
-        raise ValueError(f"there is no PyTorch code for {unwritten[0]}")
+    if missing := [*(name for name in by_hand if name not in BY_HAND), *(s for s in surfaces if s not in LOSSES)]:
+        raise ValueError(f"there is no PyTorch code for {missing[0]}")
     calls = [
         _call(label, lane, path, scenario.steps)
         for label, lane, path in zip(scenario.labels(), scenario.lanes, trajectories(scenario), strict=True)
     ]
-    blocks = [_setting(scenario), _loss(scenario), *(BY_HAND[name][1] for name in by_hand), _race(scenario)]
+    blocks = [_constants(scenario), _loss(scenario), *(BY_HAND[name][1] for name in by_hand), _loop(scenario)]
     code = "\n\n".join(blocks) + "\n\n" + "\n".join(calls) + "\n"
     imports = [f"import {name}" for name in ("math", "numpy", "torch") if f"{name}." in code]
     command = " ".join(shlex.join(["adam-tui", *scenario.to_flags()]).split())  # a comment has one line
@@ -52,10 +52,10 @@ def to_pytorch(scenario: Scenario) -> str:
     return "\n".join(heading) + "\n\n" + code
 
 
-# ---- what all lanes share ----
+# ---- parts shared by all lanes ----
 
 
-def _setting(scenario: Scenario) -> str:
+def _constants(scenario: Scenario) -> str:
     lines = [
         "torch.set_default_dtype(torch.float64)  # as adam-tui computes; torch's own default is float32",
         "",
@@ -64,7 +64,7 @@ def _setting(scenario: Scenario) -> str:
     ]
     if scenario.noise:
         lines += [
-            "# What is added to the gradient of each step, the same for every lane.",
+            "# Added to the gradient of each step, the same for every lane.",
             f"RANDOM = numpy.random.default_rng({scenario.seed})",
             f"NOISE = torch.from_numpy({format_number(scenario.noise)} * RANDOM.standard_normal((STEPS, 2)))",
         ]
@@ -73,26 +73,26 @@ def _setting(scenario: Scenario) -> str:
 
 def _loss(scenario: Scenario) -> str:
     if scenario.function is None:
-        plot = plotted_surface(scenario)
-        title, lines = plot.title, LOSSES[plot.name]
+        surface = plotted_surface(scenario)
+        title, lines = surface.title, LOSSES[surface.name]
     else:
         title, lines = " ".join(scenario.function.split()), f"return {formula(scenario.function)}"
     arguments = "p" if plotted_surface(scenario).gradient_at is None else "p, step=None"
     return f"def f({arguments}):\n" + indent(f"# {title}\nx, y = p\n{lines}\n", "    ")
 
 
-def _race(scenario: Scenario) -> str:
-    """The loop that every lane runs through."""
+def _loop(scenario: Scenario) -> str:
+    """The function `race`, with the loop over steps that all lanes share."""
     scheduled = any(lane.schedule != CONSTANT for lane in scenario.lanes)
     changing = any(_changes(lane, scenario.steps) for lane in scenario.lanes)
-    arguments = ["name", "make", "steps=STEPS"]
+    parameters = ["name", "make", "steps=STEPS"]
     if scheduled:
-        arguments.append("factor=lambda done: 1.0")
+        parameters.append("factor=lambda done: 1.0")
     if changing:
-        arguments.append("changes=None")
+        parameters.append("changes=None")
     lines = [
-        f"def race({', '.join(arguments)}):",
-        '    """Take steps from START with the optimizer that `make` gives, and print where they lead."""',
+        f"def race({', '.join(parameters)}):",
+        '    """Take steps from START with the optimizer from `make`, and print the last point."""',
         "    p = torch.tensor(START, requires_grad=True)",
         "    optimizer = make([p])",
     ]
@@ -101,14 +101,18 @@ def _race(scenario: Scenario) -> str:
             "    # Scales the learning rate by `factor` of the steps done.",
             "    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)",
         ]
-    seen = "p" if plotted_surface(scenario).gradient_at is None else "p, step"
-    lines += ["    for step in range(1, steps + 1):", "        optimizer.zero_grad()", f"        f({seen}).backward()"]
+    arguments = "p" if plotted_surface(scenario).gradient_at is None else "p, step"
+    lines += [
+        "    for step in range(1, steps + 1):",
+        "        optimizer.zero_grad()",
+        f"        f({arguments}).backward()",
+    ]
     if scenario.noise:
         lines.append("        p.grad += NOISE[step - 1]")
     lines.append("        optimizer.step()")
     if changing:
         lines += [
-            "        changed = (changes or {}).get(step, {})  # counts from the next step on",
+            "        changed = (changes or {}).get(step, {})  # from the next step on",
             "        optimizer.param_groups[0].update(changed)",
         ]
     if changing and scheduled:
@@ -123,7 +127,7 @@ def _race(scenario: Scenario) -> str:
 
 
 def _call(label: str, lane: Lane, path: Trajectory, steps: int) -> str:
-    """The line that races the lane, broken up if it is long."""
+    """The call of `race` for one lane."""
     values = {knob.name: lane[knob.name] for knob in lane.rule.knobs}
     given = _arguments({name: value for name, value in values.items() if _is_given(lane, name, value)}, values, lane)
     name = f"torch.optim.{lane.rule.torch_name}"
@@ -131,20 +135,22 @@ def _call(label: str, lane: Lane, path: Trajectory, steps: int) -> str:
     if _by_hand(lane, steps):
         name, fixed = BY_HAND[lane.optimizer][0], {}
     else:
-        given.pop(OURS, None)
+        given.pop(BIAS_CORRECTION, None)
     make = ", ".join(["params", *(f"{key}={value}" for key, value in (given | fixed).items())])
     arguments = [f'"{label}"', f"lambda params: {name}({make})"]
-    above = ""
+    comment = ""
     if path.diverged_at is not None:
-        above = "# It diverges: adam-tui follows it no further either.\n"
+        comment = "# This lane diverges: adam-tui stops at the same step.\n"
         arguments.append(f"steps={path.last}")
     if lane.schedule != CONSTANT:
         arguments.append(f"factor=lambda done: {_factor(lane, steps)}")
     if changes := _changes(lane, steps):
-        at = (f"{step}: {{{', '.join(f'{key!r}: {v}' for key, v in new.items())}}}" for step, new in changes.items())
-        arguments.append(f"changes={{{', '.join(at)}}}".replace("'", '"'))
+        steps_changed = (
+            f"{step}: {{{', '.join(f'{k!r}: {v}' for k, v in new.items())}}}" for step, new in changes.items()
+        )
+        arguments.append(f"changes={{{', '.join(steps_changed)}}}".replace("'", '"'))
     line = f"race({', '.join(arguments)})"
-    return above + (line if len(line) <= LINE else "race(\n" + indent(",\n".join(arguments), "    ") + ",\n)")
+    return comment + (line if len(line) <= LINE_WIDTH else "race(\n" + indent(",\n".join(arguments), "    ") + ",\n)")
 
 
 def _is_given(lane: Lane, name: str, value: float) -> bool:
@@ -152,7 +158,7 @@ def _is_given(lane: Lane, name: str, value: float) -> bool:
 
 
 def _arguments(new: Mapping[str, float], values: Mapping[str, float], lane: Lane) -> dict[str, str]:
-    """The values `new` under torch's names, as Python text; both betas, from `values`, where one of them is new."""
+    """The values `new` under torch's names, as Python text; both betas, from `values`, if one of them is new."""
     written: dict[str, str] = {}
     for name, value in new.items():
         if name in ("beta1", "beta2"):
@@ -167,45 +173,45 @@ def _literal(knob: Knob, value: float) -> str:
 
 
 def _changes(lane: Lane, steps: int) -> dict[int, dict[str, str]]:
-    """What the lane's optimizer is told after which step, as Python text under torch's names."""
+    """The knobs that change, by the step after which they do, as Python text under torch's names."""
     values = dict(lane.values)
-    found: dict[int, dict[str, str]] = {}
-    unheard = (ONCE,) if _by_hand(lane, steps) else (ONCE, OURS)
-    for change in lane.changes:  # in the order of their steps
+    changes: dict[int, dict[str, str]] = {}
+    without_effect = (INITIAL,) if _by_hand(lane, steps) else (INITIAL, BIAS_CORRECTION)
+    for change in lane.changes:  # sorted by step
         values[change.name] = change.value
-        if change.step < steps and change.name not in unheard:
-            found.setdefault(change.step, {}).update(_arguments({change.name: change.value}, values, lane))
-    return found
+        if change.step < steps and change.name not in without_effect:
+            changes.setdefault(change.step, {}).update(_arguments({change.name: change.value}, values, lane))
+    return changes
 
 
 def _by_hand(lane: Lane, steps: int) -> bool:
-    """True when no class of torch.optim does what this lane does."""
+    """Whether no class of torch.optim can compute this lane."""
     if lane.rule.torch_name is None:
         return True
-    if OURS in lane.rule.defaults():
-        return not all(_course(lane, OURS, steps))
-    courses = [_course(lane, name, steps) for name in REMEMBERED.get(lane.optimizer, ())]
-    return any(0.0 in course and any(course[course.index(0.0) :]) for course in courses)  # turned on after it was off
+    if BIAS_CORRECTION in lane.rule.defaults():
+        return not all(_values_over_time(lane, BIAS_CORRECTION, steps))
+    histories = [_values_over_time(lane, name, steps) for name in STATEFUL.get(lane.optimizer, ())]
+    return any(0.0 in values and any(values[values.index(0.0) :]) for values in histories)  # off, then on
 
 
-def _course(lane: Lane, name: str, steps: int) -> list[float]:
-    """The values that a knob has over the race, one after the other."""
+def _values_over_time(lane: Lane, name: str, steps: int) -> list[float]:
+    """The successive values of a knob in the race."""
     return [lane[name], *(change.value for change in lane.changes if change.name == name and change.step < steps)]
 
 
 def _factor(lane: Lane, steps: int) -> str:
-    """The schedule as Python text, a function of the steps done."""
+    """The schedule as Python text, an expression of the steps `done`."""
     schedule, gamma = lane.schedule, format_number(lane.schedule.gamma)
     done = f"(done - {schedule.warmup})" if schedule.warmup else "done"
     match schedule.kind:
         case "constant":
-            proper = "1.0"
+            factor = "1.0"
         case "step":
-            proper = f"{gamma} ** ({done} // {schedule.every})"
+            factor = f"{gamma} ** ({done} // {schedule.every})"
         case "exponential":
-            proper = f"{gamma} ** {done}"
+            factor = f"{gamma} ** {done}"
         case "cosine":
-            proper = f"0.5 * (1 + math.cos(math.pi * {done} / {max(steps - schedule.warmup, 1)}))"
+            factor = f"0.5 * (1 + math.cos(math.pi * {done} / {max(steps - schedule.warmup, 1)}))"
     if not schedule.warmup:
-        return proper
-    return f"(done + 1) / {schedule.warmup} if done < {schedule.warmup} else {proper}"
+        return factor
+    return f"(done + 1) / {schedule.warmup} if done < {schedule.warmup} else {factor}"

@@ -1,4 +1,4 @@
-"""A typed formula as a line of PyTorch: printed from what was understood of it, never from what was typed."""
+"""A typed formula as a PyTorch expression, written from its parsed graph and never from the typed text."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ from adam_tui.engine.calculus import Graph
 from adam_tui.engine.expression import read_formula
 from adam_tui.engine.numbers import format_number
 
-# How tightly Python binds what a text is made of, loosest first.
+# Python's levels of precedence, loosest first.
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
 BINARY = {"add": ("+", SUM), "subtract": ("-", SUM), "multiply": ("*", PRODUCT), "divide": ("/", PRODUCT)}
-MOST_PI = 100  # multiples of π up to this are written as such
-HUGGED = 12  # columns of a base or exponent up to which ** stands without spaces
+MOST_PI = 100  # multiples of π up to this one are written as such
 
-Text = tuple[str, int]  # the text, and how tightly it binds
+Text = tuple[str, int]  # the text of a node and its precedence
 
 
 def formula(text: str) -> str:
-    """The formula as a Python expression of the tensors x and y; ExpressionError when it cannot be read.
+    """The formula as a Python expression of the tensors x and y. Raises ExpressionError for a wrong formula.
 
-    Numbers are those of the graph, where parts without x and y are worked out already, so 2*3 is 6.
+    The graph has evaluated the parts without x and y, so 2*3 is written as 6.
     """
     graph, root = read_formula(text)
-    if root in graph.constants:  # torch finds no slope, not even 0, where x and y do not appear
+    if root in graph.constants:  # torch has no gradient, not even 0, of an expression without x and y
         return f"{_number(graph.constants[root])[0]} + 0 * x + 0 * y"
-    made: dict[int, Text] = {}
-    for node in graph.needed([root]):  # each after its own parts, so without recursion
-        made[node] = _text(graph, node, made)
-    return made[root][0]
+    texts: dict[int, Text] = {}
+    for node in graph.needed([root]):  # each after its operands
+        texts[node] = _text(graph, node, texts)
+    return texts[root][0]
 
 
-def _text(graph: Graph, node: int, made: dict[int, Text]) -> Text:
-    operation, of = graph.nodes[node]
+def _text(graph: Graph, node: int, texts: dict[int, Text]) -> Text:
+    """The text of one node, given those of its operands."""
+    operation, operands = graph.nodes[node]
     if node in graph.constants:
         return _number(graph.constants[node])
-    if not of:
+    if not operands:
         return operation, ATOM
-    parts = [made[part] for part in of]
+    parts = [texts[operand] for operand in operands]
     if operation in BINARY:
         sign, level = BINARY[operation]
-        # What stands to the right keeps its parentheses at the same level: a - (b - c), and a*(b*c) for its rounding.
-        return f"{_inside(parts[0], level)} {sign} {_inside(parts[1], level + 1)}", level
+        # The right operand keeps its parentheses at the same level: a - (b - c), and a*(b*c) for equal rounding.
+        return f"{_parenthesized(parts[0], level)} {sign} {_parenthesized(parts[1], level + 1)}", level
     if operation == "negative":
-        return f"-{_inside(parts[0], SIGN)}", SIGN
+        return f"-{_parenthesized(parts[0], SIGN)}", SIGN
     if operation in ("power", "square"):
-        base = _inside(parts[0], ATOM)
-        exponent = _inside(parts[1], SIGN) if operation == "power" else "2"
+        base = _parenthesized(parts[0], ATOM)
+        exponent = _parenthesized(parts[1], SIGN) if operation == "power" else "2"
         space = "" if base.isalnum() and exponent.isalnum() else " "
         return f"{base}{space}**{space}{exponent}", POWER
     return f"torch.{operation}({parts[0][0]})", ATOM
 
 
-def _inside(part: Text, level: int) -> str:
-    """The part as it stands where everything that binds looser than `level` needs parentheses."""
+def _parenthesized(part: Text, level: int) -> str:
+    """The operand, in parentheses if it binds looser than `level`."""
     text, own = part
     return text if own >= level else f"({text})"
 

@@ -1,7 +1,7 @@
-"""What a PyTorch script says in place of the engine's own code: each surface as a loss, and the rules torch lacks.
+"""PyTorch source texts: each built-in surface as a loss, and the optimizers that torch.optim lacks.
 
-These are texts, because the engine never imports torch; the tests run them. The losses are written as a person would
-write them, but where that loses digits near a minimum they take the engine's form.
+They are texts because the engine never imports torch; the tests run them. The losses have their usual form, or the
+engine's where the usual form loses digits near a minimum. A new surface needs its loss here.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-# The last lines of `def f(p)`, after x and y were taken from p. Of a surface whose steps differ (Surface.gradient_at)
-# it is `def f(p, step=None)`, and None asks for the mean over the steps.
+# The last lines of `def f(p)`, after `x, y = p`. A surface with a gradient per step (Surface.gradient_at) has
+# `def f(p, step=None)`, where None is the mean over the steps.
 LOSSES: Mapping[str, str] = MappingProxyType(
     {
         "bowl": "return x**2 + y**2",
@@ -41,14 +41,14 @@ return a * b""",
         "saddle": "return x**2 - y**2",
         "plateau": "return -torch.expm1(-(x**2 + y**2) / 4)",
         "reddi": """\
-# One step in three pulls to the minimum, two push away; on the whole they pull.
+# One step in three pulls to the minimum, two push away; their mean pulls.
 slope = 1 / 3 if step is None else 3 if step % 3 == 1 else -1
 beyond = x - torch.clamp(x, -1, 1)  # the walls
 return slope * x + 5 / 3 * beyond**2 + y**2 / 2 + 0.35""",
     }
 )
 
-# Optimizers by hand, by our name: the class, and its source. Used only where torch.optim cannot do what the lane does.
+# Optimizers written out, by the engine's name: class name and source. For lanes that torch.optim cannot compute.
 BY_HAND: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "lion": (

@@ -1,14 +1,14 @@
-"""A surface on which Adam goes the wrong way: the counter-example of Reddi, Kale & Kumar 2018 (theorem 1, with C = 3).
+"""The surface `reddi`, on which Adam moves away from the minimum: Reddi, Kale & Kumar 2018, theorem 1 with C = 3.
 
-The loss of step t is C·x when t mod 3 = 1 and −x at the two others; the mean, (C − 2)/3·x, falls towards −x. With a
-memory too short to recall the one steep slope among the flat ones, Adam divides it away and climbs.
+The loss of step t is C·x when t mod 3 = 1 and −x otherwise; the mean, (C − 2)/3·x, falls towards −x. If the memory of
+v is too short to hold the one steep gradient in three, Adam divides that gradient away and climbs.
 
-The paper keeps x in [−1, 1] by projection, which no optimizer here does. Instead a soft wall rises beyond ±1, the same
-at every step; between the walls every slope is the paper's. The wall puts the minimum of the mean at x = −1.1, and
-0.35 lifts the lowest loss to 0. The term y²/2, again the same at every step, makes a plane of it: the paper has one
-coordinate, and no optimizer here mixes two.
+The paper keeps x in [−1, 1] by projection; no optimizer here projects. Instead a soft wall rises beyond ±1, the same in
+every step; between the walls each gradient is the paper's. The wall puts the minimum of the mean at x = −1.1, and 0.35
+makes its loss 0. The term y²/2, the same in every step, adds the second coordinate: the paper has one, and no optimizer
+here mixes two.
 
-Every function takes points (..., 2), as `surfaces.Surface` asks for.
+Every function takes points (..., 2), as `surfaces.Surface` requires.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ def loss(at: Array) -> Array:
 
 
 def gradient(at: Array) -> Array:
-    """The slope of the mean loss, (..., 2)."""
+    """The gradient of the mean loss, (..., 2)."""
     return _slope(at, MEAN_SLOPE)
 
 
 def gradient_at(step: int, at: Array) -> Array:
-    """The slope that step 1, 2, 3, … sees, (..., 2)."""
+    """The gradient of step 1, 2, 3, …, (..., 2)."""
     return _slope(at, C if step % PERIOD == 1 else -1.0)
 
 
 def hessian(at: Array) -> Array:
-    """The curvature, the same at every step, (..., 2, 2)."""
+    """The Hessian, the same in every step, (..., 2, 2)."""
     out = np.zeros((*at.shape, 2))
     out[..., 0, 0] = np.where(np.abs(at[..., 0]) > 1.0, WALL, 0.0)
     out[..., 1, 1] = 1.0
@@ -57,6 +57,6 @@ def _slope(at: Array, between_the_walls: float) -> Array:
 
 
 def _beyond(x: Array) -> Array:
-    """How far x is beyond −1 (negative) or 1 (positive); 0 between."""
+    """The distance of x beyond −1 (negative) or 1 (positive); 0 in between."""
     result: Array = x - np.clip(x, -1.0, 1.0)
     return result

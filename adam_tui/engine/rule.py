@@ -1,9 +1,9 @@
-"""What every optimizer here is made of: the types, the knobs they share, and the arithmetic they share.
+"""The parts that the optimizers share: the types `Optimizer` and `Update`, common knobs, common arithmetic.
 
-An optimizer is two pure functions. `init` gives the state before the first step; `update` turns a gradient, the state
-and a point into a step, the next state and the numbers an inspector shows. All of it is shape-polymorphic: a point is
-(..., 2), and each hyperparameter is a float or an array (..., 1), so that one path and a grid of 9,600 configurations
-run through the same lines. The hyperparameters come with every call, which lets a person turn one in mid-path.
+An optimizer is two pure functions. `init` returns the state before the first step; `update` maps a gradient, the state
+and a point to a step, the next state and the terms that an inspector shows. Points have the shape (..., 2), and each
+hyperparameter is a float or an array (..., 1): one path and a grid of 9,600 configurations run the same code. Every
+call takes the hyperparameters anew, so one may change in mid-path.
 
 `init` and `update` never raise on inf or nan: they pass them on. Callers silence numpy's warnings (`np.errstate`).
 """
@@ -28,8 +28,8 @@ Hyper = Mapping[str, Value]
 class Update(NamedTuple):
     """One step: the next point is x + `delta`.
 
-    delta: (..., 2). state: the optimizer's own NamedTuple, for the next call. terms: the numbers of this step by the
-    paper's symbols, in the order of the rule, each of delta's shape (and maybe read-only).
+    delta: (..., 2). state: the optimizer's own NamedTuple, for the next call. terms: the quantities of this step by
+    the paper's symbols, in the order of the rule, each of delta's shape (some read-only).
     """
 
     delta: Array
@@ -39,12 +39,12 @@ class Update(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Optimizer:
-    """One optimizer with all that a person needs to use and understand it.
+    """One optimizer: its functions, its knobs, and the description that the screens show.
 
     `rule` holds the lines of the algorithm in the symbols of `knobs` and of `Update.terms`; g is the gradient, x the
-    point, Δ the step. `torch_name` is the class in torch.optim (None: it has none), and `torch_arguments` what that
-    class must be given besides the knobs. A learning rate that suits a picture is `lr_hint` times the width of the
-    plotted area (`lr_hint_of` "width") or times the learning rate that the surface's curvature allows ("curvature").
+    point, Δ the step. `torch_name` is the class in torch.optim (None: there is no such class) and `torch_arguments` its
+    fixed arguments besides the knobs. A learning rate whose path is visible on a plot is `lr_hint` times the width of
+    the plot (`lr_hint_of` "width") or times the learning rate that the surface's curvature allows ("curvature").
     """
 
     name: str
@@ -64,7 +64,7 @@ class Optimizer:
         return {knob.name: knob.default for knob in self.knobs}
 
     def knob(self, name: str) -> Knob:
-        """The knob of that name; ValueError with one line that lists the knobs when there is none."""
+        """The knob of that name. Raises ValueError that lists the knobs for an unknown name."""
         for knob in self.knobs:
             if knob.name == name:
                 return knob
@@ -72,7 +72,7 @@ class Optimizer:
 
 
 def expand(values: Mapping[str, Value]) -> Hyper:
-    """Hyperparameters as `update` takes them: an array (...) becomes (..., 1), a float stays a float."""
+    """Hyperparameters in the shapes that `update` takes: an array (...) becomes (..., 1), a number a float."""
     return {name: v[..., np.newaxis] if isinstance(v, np.ndarray) else float(v) for name, v in values.items()}
 
 
@@ -87,7 +87,7 @@ def eps_knob(default: float, meaning: str = "keeps the division from blowing up 
 
 
 def decay_knob(name: str, symbol: str, default: float, meaning: str, *, one: bool = False) -> Knob:
-    """A share of the past that is kept, 0 to 1; 1 itself only where `one` says so."""
+    """A decay rate, 0 to 1; 1 itself is allowed only with `one`."""
     return Knob(name, symbol, default, "beta", meaning, high=1.0, high_excluded=not one)
 
 
@@ -102,17 +102,17 @@ def beta2_knob(default: float = 0.999, meaning: str = "memory of the scale: v ke
 
 
 def weight_decay_knob(default: float = 0.0, meaning: str = "pull to the origin, added to the gradient as λ·x") -> Knob:
-    """Weight decay, with an off notch."""
+    """Weight decay; its lowest notch is "off"."""
     return Knob("weight_decay", "λ", default, "log_off", meaning, notch_low=1e-6, notch_high=1.0)
 
 
 def flag_knob(name: str, symbol: str, default: float, meaning: str) -> Knob:
-    """A switch; in the arithmetic it is 0.0 or 1.0, so that an array of switches works too."""
+    """A switch: 0.0 or 1.0 in the arithmetic, so that an array of switches works too."""
     return Knob(name, symbol, default, "flag", meaning, high=1.0)
 
 
 def finish(delta: Array, state: Any, terms: Mapping[str, Value]) -> Update:
-    """The Update, every term brought to delta's shape."""
+    """The `Update`, with every term broadcast to delta's shape."""
     shape = delta.shape
     shaped = {
         symbol: term if isinstance(term, np.ndarray) and term.shape == shape else np.broadcast_to(term, shape)
@@ -123,19 +123,19 @@ def finish(delta: Array, state: Any, terms: Mapping[str, Value]) -> Update:
 
 def with_decay(gradient: Array, x: Array, weight_decay: Value) -> Array:
     """The gradient plus λ·x, the gradient of λ/2·‖x‖² (classic L2 weight decay)."""
-    # A λ of 0 must leave the gradient alone even where x is infinite, and costs nothing.
+    # λ = 0 must not change the gradient where x is infinite (0·∞ is nan), and must cost nothing.
     return gradient if isinstance(weight_decay, float) and weight_decay == 0 else gradient + weight_decay * x
 
 
 def average(past: Array, new: Array, beta: Value) -> Array:
-    """The running average that keeps the share `beta` of the past."""
+    """The exponential running average: β·past + (1 − β)·new."""
     return beta * past + (1 - beta) * new
 
 
-def weight_so_far(beta: Value, step: int) -> Value:
-    """1 − βᵗ: the weights in a running average that began at 0 sum to this after `step` steps, not to 1.
+def bias_correction(beta: Value, step: int) -> Value:
+    """1 − βᵗ: the sum of the weights in a running average that started at 0, after `step` steps.
 
-    The power is taken anew each step: a running product β·β·β… drifts, and where β is near 1 the difference from 1
-    magnifies the drift beyond the 1e-12 promised (to 4e-11 at β = 0.999999 within 1,000 steps).
+    The power is computed anew each step. A running product β·β·β… drifts, and for β near 1 the subtraction from 1
+    magnifies the drift beyond the promised 1e-12 (to 4e-11 at β = 0.999999 within 1,000 steps).
     """
     return 1 - beta**step

@@ -1,6 +1,7 @@
-"""A scenario: everything that decides what the optimizers do, as frozen values that flags and JSON can carry.
+"""A scenario: a race of optimizers on a surface, as frozen values with a form for flags and one for JSON.
 
-A command line, a JSON file, a shared link in a chat and an undo step are all the same thing: a `Scenario`.
+A command line, an exported file, a copied command and an undo step all hold a `Scenario`. Both written forms are
+contracts: old commands and files must be readable.
 """
 
 from __future__ import annotations
@@ -11,28 +12,28 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from adam_tui.engine import json_fields
-from adam_tui.engine.knobs import ON_NOTCH
+from adam_tui.engine.knobs import NOTCH_TOLERANCE
 from adam_tui.engine.lane import Change, Lane
 from adam_tui.engine.numbers import format_number, round_down, round_nearest
 from adam_tui.engine.optimizers import find_optimizer
-from adam_tui.engine.surfaces import SURFACES, Surface, surface
+from adam_tui.engine.surfaces import Surface, find_surface
 
-__all__ = ["Change", "Lane", "Scenario", "parse_start", "race", "suggested_lane", "surface_names"]
+__all__ = ["Change", "Lane", "Scenario", "parse_start", "suggested_lane", "suggested_lanes"]
 
 MAX_LANES = 16  # all optimizers, and a few to spare
-MAX_STEPS = 100_000  # a path of so many steps still takes a few seconds only
+MAX_STEPS = 100_000  # the path of one lane then takes a few seconds
 DEFAULT_STEPS = 400
 DEFAULT_SURFACE = "bowl"
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A surface, the lanes that race on it, their common start, and how long and how noisily they run.
+    """A surface, the lanes that race on it, their common start, the number of steps and the noise.
 
-    `function` is a text such as "x**2 + 3*y**2" and takes the place of `surface`, which then is the default one, so
-    that scenarios that do the same are equal; it is read only by who needs the surface. `start` None is the surface's
-    own; `noise` is the standard deviation of a Gaussian added to every gradient, the same numbers for every lane.
-    ValueError with one line for a surface or a number that cannot be.
+    `function` is a formula such as "x**2 + 3*y**2" in place of the surface; `surface` is then set to the default one,
+    so that equal races compare equal. The formula is not parsed here. `start` None is the surface's own start; `noise`
+    is the standard deviation of the Gaussian noise added to every gradient, the same numbers for every lane. Raises
+    ValueError for an unknown surface or a number out of range.
     """
 
     surface: str = DEFAULT_SURFACE
@@ -45,7 +46,7 @@ class Scenario:
 
     def __post_init__(self) -> None:
         if self.function is None:
-            surface(self.surface)
+            find_surface(self.surface)
         else:
             object.__setattr__(self, "surface", DEFAULT_SURFACE)
         if not 1 <= len(self.lanes) <= MAX_LANES:
@@ -60,7 +61,7 @@ class Scenario:
             raise ValueError(f"the seed must be a whole number, at least 0, not {self.seed}")
 
     def labels(self) -> tuple[str, ...]:
-        """A short name a lane: its optimizer's, numbered from the second of a kind on: adam, sgd, adam-2."""
+        """A short name for each lane: its optimizer, numbered from the second of a kind on: adam, sgd, adam-2."""
         seen: dict[str, int] = {}
         names = []
         for lane in self.lanes:
@@ -70,11 +71,11 @@ class Scenario:
         return tuple(names)
 
     def with_lane(self, index: int, lane: Lane) -> Scenario:
-        """The scenario with one lane exchanged."""
+        """A copy with one lane replaced."""
         return replace(self, lanes=(*self.lanes[:index], lane, *self.lanes[index + 1 :]))
 
     def to_flags(self) -> list[str]:
-        """The arguments of the command line that restore exactly this scenario."""
+        """Command-line arguments that restore exactly this scenario."""
         flags = ["--function", self.function] if self.function is not None else ["--surface", self.surface]
         for lane in self.lanes:
             flags += ["--lane", lane.to_flag()]
@@ -102,18 +103,17 @@ class Scenario:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Scenario:
-        """Read what `to_json` wrote; what is missing takes its default. ValueError with one line when it is wrong."""
+        """Read the result of `to_json`; missing fields take their defaults. Raises ValueError with one line."""
         if not isinstance(data, Mapping):
-            raise ValueError(f"a scenario is a JSON object, not {json_fields.shown(data)}")
-        unknown = set(data) - {each.name for each in fields(cls)}
+            raise ValueError(f"a scenario is a JSON object, not {json_fields.excerpt(data)}")
+        unknown = set(data) - {known.name for known in fields(cls)}
         if unknown:
             raise ValueError(f"a scenario has no {', '.join(sorted(map(repr, unknown)))}")
-        read = {name: _READERS[name](name, value) for name, value in data.items() if value is not None}
-        return cls(**read)
+        return cls(**{name: _READERS[name](name, value) for name, value in data.items() if value is not None})
 
 
 def parse_start(text: str) -> tuple[float, float]:
-    """Read `X,Y`; ValueError with one line when it is not two finite numbers."""
+    """Read `X,Y`. Raises ValueError for anything but two finite numbers."""
     parts = text.split(",")
     try:
         x, y = (float(part) for part in parts)
@@ -124,38 +124,33 @@ def parse_start(text: str) -> tuple[float, float]:
     return x, y
 
 
-def suggested_lane(optimizer: str, plot: Surface) -> Lane:
-    """The optimizer at its defaults, but with a learning rate whose path is seen to move on this surface.
+def suggested_lane(optimizer: str, surface: Surface) -> Lane:
+    """The optimizer at its defaults, with a learning rate whose path is visible on this surface.
 
-    torch.optim's defaults are made for networks; on a plot ten units wide Adam's 0.001 would not leave the start.
+    torch.optim's defaults are made for networks: on a plot ten units wide Adam's 0.001 hardly leaves the start.
     """
     rule = find_optimizer(optimizer)
     if rule.lr_hint_of == "width":
-        return Lane.of(optimizer, {"lr": _notch(rule.lr_hint * plot.width, nearest=True)})
-    if rule.lr_hint == 1.0:  # plain descent takes the surface's own rate as it stands
-        return Lane.of(optimizer, {"lr": plot.descent_lr})
-    # What the curvature allows is near the limit beyond which descent diverges: never rounded up.
-    return Lane.of(optimizer, {"lr": _notch(rule.lr_hint * plot.descent_lr, nearest=False)})
+        return Lane.of(optimizer, {"lr": _notch(rule.lr_hint * surface.width, nearest=True)})
+    if rule.lr_hint == 1.0:  # the surface's own rate, without rounding
+        return Lane.of(optimizer, {"lr": surface.descent_lr})
+    # The rate that the curvature allows is near the limit of divergence: never rounded up.
+    return Lane.of(optimizer, {"lr": _notch(rule.lr_hint * surface.descent_lr, nearest=False)})
 
 
-def surface_names() -> tuple[str, ...]:
-    """The built-in surfaces, in their order."""
-    return tuple(SURFACES)
-
-
-def race(optimizers: Sequence[str], plot: Surface) -> tuple[Lane, ...]:
-    """A lane for each of `optimizers`, each with its suggested learning rate."""
-    return tuple(suggested_lane(name, plot) for name in optimizers)
+def suggested_lanes(optimizers: Sequence[str], surface: Surface) -> tuple[Lane, ...]:
+    """One lane for each of `optimizers`, with its suggested learning rate."""
+    return tuple(suggested_lane(name, surface) for name in optimizers)
 
 
 def _notch(value: float, *, nearest: bool) -> float:
     """The notch of a logarithmic knob nearest to a positive value, or the last one not above it."""
-    return float(round_nearest(value) if nearest else round_down(value, slack=ON_NOTCH))
+    return float(round_nearest(value) if nearest else round_down(value, slack=NOTCH_TOLERANCE))
 
 
 def _lanes(name: str, value: Any) -> tuple[Lane, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(lane, Mapping) for lane in value):
-        raise ValueError(f"{name} must be a list of objects, not {json_fields.shown(value)}")
+        raise ValueError(f"{name} must be a list of objects, not {json_fields.excerpt(value)}")
     return tuple(map(Lane.from_json, value))
 
 

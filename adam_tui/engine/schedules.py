@@ -1,4 +1,4 @@
-"""How the learning rate changes over a race: constant, in steps, exponentially, along a cosine, after a warm-up.
+"""Learning-rate schedules: constant, stepwise, exponential or cosine, each with an optional linear warm-up.
 
 Each factor equals that of torch.optim.lr_scheduler with `scheduler.step()` after every optimizer step: StepLR(every,
 gamma), ExponentialLR(gamma), CosineAnnealingLR(steps − warmup); with a warm-up of w ≥ 2 steps, SequentialLR of
@@ -21,9 +21,9 @@ KINDS: tuple[Kind, ...] = ("constant", "step", "exponential", "cosine")
 class Schedule:
     """A factor on the learning rate for each step.
 
-    `warmup` steps rise linearly to the full rate; then the `kind` begins, also at the full rate: `step` multiplies by
-    `gamma` after every `every` steps, `exponential` by `gamma` after each step, `cosine` falls as half a wave that
-    would reach 0 with the step after the last. ValueError with one line for a number that cannot be.
+    In `warmup` steps the factor rises linearly to 1; then the `kind` starts, also at 1: `step` multiplies by `gamma`
+    after every `every` steps, `exponential` by `gamma` after each step, `cosine` falls as half a wave and would reach 0
+    one step after the last. Raises ValueError for numbers out of range.
     """
 
     kind: Kind = "constant"
@@ -33,23 +33,25 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"a schedule is one of {', '.join(KINDS)}, not {json_fields.shown(self.kind)}")
+            raise ValueError(f"a schedule is one of {', '.join(KINDS)}, not {json_fields.excerpt(self.kind)}")
         if not self.warmup >= 0 or self.warmup % 1:
             raise ValueError(
-                f"warmup must be a whole number of steps, at least 0, not {json_fields.shown(self.warmup)}"
+                f"warmup must be a whole number of steps, at least 0, not {json_fields.excerpt(self.warmup)}"
             )
         if not 0 < self.gamma <= 1:
             raise ValueError(f"gamma must be above 0 and at most 1, not {self.gamma:g}")
         if not self.every >= 1 or self.every % 1:
-            raise ValueError(f"every must be a whole number of steps, at least 1, not {json_fields.shown(self.every)}")
+            raise ValueError(
+                f"every must be a whole number of steps, at least 1, not {json_fields.excerpt(self.every)}"
+            )
         object.__setattr__(self, "warmup", int(self.warmup))  # 20.0 is written and read as 20
         object.__setattr__(self, "every", int(self.every))
 
     def factor(self, step: int, steps: int) -> float:
-        """What the learning rate is multiplied by in `step`, 1 … `steps`, of a race of `steps`."""
+        """The factor on the learning rate in `step`, 1 … `steps`, of a race of `steps`."""
         if step <= self.warmup:
             return step / self.warmup
-        done = step - 1 - self.warmup  # steps taken since the schedule proper began
+        done = step - 1 - self.warmup  # steps taken since the warm-up
         match self.kind:
             case "constant":
                 return 1.0
@@ -61,7 +63,7 @@ class Schedule:
                 return 0.5 * (1 + math.cos(math.pi * done / max(steps - self.warmup, 1)))
 
     def describe(self) -> str:
-        """In a few words: "cosine to 0, warm-up 20"."""
+        """A short description: "cosine to 0, warm-up 20"."""
         words = {
             "constant": "constant",
             "step": f"×{self.gamma:g} every {self.every}",

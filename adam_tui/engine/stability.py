@@ -1,15 +1,15 @@
-"""How large a learning rate a place on a surface bears: the curvature there, and the bound that follows from it.
+"""The largest stable learning rate at a point of a surface, computed from the curvature there.
 
-Along an eigenvector of curvature λ the three rules without a divisor are linear recurrences, stable where both roots
-of these polynomials lie in the unit disc (μ the momentum, τ the dampening, α the learning rate):
+Along an eigenvector of curvature λ the rules without a divisor are linear recurrences, stable where both roots of
+these polynomials lie in the unit disc (μ the momentum, τ the dampening, α the learning rate):
 
     gradient descent   z = 1 − αλ                                           α < 2/λ
     momentum           z² − (1 + μ − α(1−τ)λ)·z + μ = 0                      α < 2(1+μ) / ((1−τ)λ)
     Nesterov           z² − (1+μ)(1−αλ)·z + μ(1−αλ) = 0                      α < 2(1+μ) / ((1+2μ)λ)
 
 Polyak 1964; O'Donoghue & Candès 2015, "Adaptive Restart for Accelerated Gradient Schemes"; Goh 2017, "Why Momentum
-Really Works", distill.pub. Weight decay, part of the gradient in these three, adds itself to every λ. On a surface
-that is no quadratic the bound is that of the quadratic which touches it at the point: what happens close by.
+Really Works", distill.pub. Weight decay, part of the gradient in these three rules, is added to every λ. On a surface
+that is not quadratic the bound is that of its second-order approximation at the point: it holds close by.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.surfaces import Surface
 
-# The rules whose step is proportional to the gradient, so that the curvature limits their learning rate.
+# The rules with steps proportional to the gradient, whose learning rate the curvature limits.
 BOUNDED = ("sgd", "momentum", "nesterov")
 
-# What a step of the others goes by, in at most 41 columns.
-ADAPTIVE_WORDS: Mapping[str, str] = {
+# The step size of the other rules, in at most 41 columns.
+ADAPTIVE_NOTES: Mapping[str, str] = {
     "adagrad": "lr is divided by a root that only grows",
     "adadelta": "a step is as long as the steps before it",
     "rmsprop": "lr is divided by the slope's recent size",
@@ -44,12 +44,12 @@ ADAPTIVE_WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """What the curvature at a point says of a lane's learning rate.
+    """The curvature at a point and the learning rate that it allows a lane.
 
-    `curvature` and `least` are the Hessian's largest and smallest eigenvalue, λmax and λmin (nan where it has none),
-    `decay` the weight decay that the rule adds to both; `bound` is the largest stable learning rate, None where there
-    is none, `lr` the one chosen, `exceeded` whether it is larger. `applies` is False for optimizers whose step is not
-    proportional to the gradient: the bound then is that of plain descent, to compare with.
+    `curvature` and `least` are the largest and smallest eigenvalue of the Hessian, λmax and λmin (nan where it is not
+    finite); `decay` is the weight decay that the rule adds to both. `bound` is the largest stable learning rate (None:
+    no bound), `lr` the lane's, and `exceeded` whether it is above the bound. `applies` is False for optimizers whose
+    step is not proportional to the gradient: the bound is then that of plain descent, for comparison.
     """
 
     curvature: float
@@ -62,27 +62,27 @@ class Stability:
 
 
 def stability(
-    plot: Surface, lane: Lane, point: NDArray[np.float64], values: Mapping[str, float] | None = None
+    surface: Surface, lane: Lane, point: NDArray[np.float64], values: Mapping[str, float] | None = None
 ) -> Stability:
-    """The bound at `point` (2,) for the lane's rule, beside its learning rate.
+    """The bound at `point` (2,) for the lane's rule and its learning rate.
 
-    `values` are those of the step in question (`Lane.values_for`), where a schedule or a change moved them.
+    `values` are the knobs of the step (`Lane.values_for`) if a schedule or a change makes them differ from the lane's.
     """
-    chosen = dict(lane.values) if values is None else values
+    knobs = dict(lane.values) if values is None else values
     applies = lane.optimizer in BOUNDED
-    decay = chosen["weight_decay"] if applies else 0.0
+    decay = knobs["weight_decay"] if applies else 0.0
     with np.errstate(all="ignore"):
-        hessian = np.asarray(plot.hessian(np.asarray(point, dtype=np.float64)), dtype=np.float64)
+        hessian = np.asarray(surface.hessian(np.asarray(point, dtype=np.float64)), dtype=np.float64)
     if not np.isfinite(hessian).all():
-        return Stability(math.nan, None, False, applies, chosen["lr"], math.nan, decay)
+        return Stability(math.nan, None, False, applies, knobs["lr"], math.nan, decay)
     least, curvature = np.linalg.eigvalsh(hessian).tolist()
-    bound = _bound(lane.optimizer, chosen, curvature + decay)
-    exceeded = applies and bound is not None and chosen["lr"] > bound
-    return Stability(curvature, bound, exceeded, applies, chosen["lr"], least, decay)
+    bound = _bound(lane.optimizer, knobs, curvature + decay)
+    exceeded = applies and bound is not None and knobs["lr"] > bound
+    return Stability(curvature, bound, exceeded, applies, knobs["lr"], least, decay)
 
 
 def _bound(optimizer: str, values: Mapping[str, float], curvature: float) -> float | None:
-    """The largest stable learning rate where the loss bends up by `curvature`, weight decay included."""
+    """The largest stable learning rate at this curvature, weight decay included; None for no upward curvature."""
     mu = values["momentum"] if optimizer in ("momentum", "nesterov") else 0.0
     if optimizer == "nesterov":
         curvature *= 1.0 + 2.0 * mu
@@ -94,20 +94,20 @@ def _bound(optimizer: str, values: Mapping[str, float], curvature: float) -> flo
     return bound if math.isfinite(bound) else None
 
 
-def sentences(at: Stability, lane: Lane) -> tuple[str, ...]:
-    """The same in words, one to three lines of at most 41 columns: the bound, what it means here, what else holds."""
+def describe_stability(at: Stability, lane: Lane) -> tuple[str, ...]:
+    """One to three lines of at most 41 columns: the bound, whether the lane keeps it, and notes on the rule."""
     if math.isnan(at.curvature):
         return ("the curvature has no value here",)
-    word = ADAPTIVE_WORDS.get(lane.optimizer)
+    note = ADAPTIVE_NOTES.get(lane.optimizer)
     if lane.optimizer == "rmsprop" and lane["centered"]:
-        word = "lr is divided by the slope's spread"
-    others: tuple[str, ...] = (word,) if word else ()
+        note = "lr is divided by the slope's spread"
+    others: tuple[str, ...] = (note,) if note else ()
     if at.bound is None:
         flat = at.curvature + at.decay <= 0
-        return ("no curvature upwards here: no bound" if flat else "only the first slope counts: no bound", *others)
+        return ("no upward curvature here: no bound" if flat else "only the first gradient counts: no bound", *others)
     lr, bound = _short(at.lr), _short(at.bound)
     if at.least + at.decay < 0:
-        others += ("one way it bends down: nothing rests here",)
+        others += ("curves down in one direction: a saddle",)
     if not at.applies:
         return (f"λmax {_short(at.curvature)} · for descent lr < {bound}", *others)
     if at.decay:

@@ -1,10 +1,11 @@
-"""The loss surfaces that the playground shows: each with its exact slope, its curvature and where its minima lie.
+"""The built-in loss surfaces, each with its exact gradient, its Hessian and its minima.
 
-A surface takes points of any shape (..., 2), so one lane, five lanes and a grid of pixels are the same call. Gradients
-and Hessians are written out by hand: a path is then exact to the last digits, and one step costs microseconds.
+A new surface gets three functions and an entry in `SURFACES`. The functions take points of any shape (..., 2): one
+lane, five lanes and a grid of pixels are the same call. Gradients and Hessians are written by hand, exact to the last
+digits, and cost microseconds a step.
 
-Nothing here checks for overflow. A lane that leaves the view may run to 1e300 and beyond; the caller turns numpy's
-warnings off (`np.errstate`) and reads inf or nan as *diverged*.
+Nothing here checks for overflow. A lane that leaves the view may reach 1e300 and beyond; the caller silences numpy's
+warnings (`np.errstate`) and treats inf or nan as *diverged*.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """A function of two variables and what there is to know about it.
+    """A function of two variables with its derivatives and its description.
 
     f: (..., 2) -> (...); gradient: (..., 2) -> (..., 2); hessian: (..., 2) -> (..., 2, 2).
-    `bounds` (x_min, x_max, y_min, y_max) is the part worth seeing. `minima` lists every known global minimum.
-    `descent_lr` is a learning rate at which plain gradient descent from `start` is stable and visibly moves within a
-    few hundred steps.
-    `gradient_at` is given where each step t = 1, 2, … sees a slope of its own: (t, (..., 2)) -> (..., 2). All else,
-    `gradient` too, then is that of the mean over the steps.
+    `bounds` (x_min, x_max, y_min, y_max) is the plotted area. `minima` lists every known global minimum. `descent_lr`
+    is a learning rate at which plain gradient descent from `start` is stable and visibly moves within a few hundred
+    steps. `note` is one sentence for students, at most 100 characters.
+    `gradient_at`, if given, is the gradient of step t = 1, 2, …: (t, (..., 2)) -> (..., 2). The other functions then
+    belong to the mean over the steps.
     """
 
     name: str
@@ -49,12 +50,12 @@ class Surface:
 
     @property
     def width(self) -> float:
-        """x_max − x_min: the scale by which a step is long or short."""
+        """x_max − x_min, the unit for the length of steps."""
         return self.bounds[1] - self.bounds[0]
 
 
-def surface(name: str) -> Surface:
-    """Return the surface of that name; ValueError, one line with the choices, when there is none."""
+def find_surface(name: str) -> Surface:
+    """The surface of that name. Raises ValueError with the choices for an unknown one."""
     try:
         return SURFACES[name]
     except KeyError:
@@ -70,7 +71,7 @@ def _vector(at: Array, x: Array | float, y: Array | float) -> Array:
 
 
 def _matrix(at: Array, xx: Array | float, xy: Array | float, yy: Array | float) -> Array:
-    """(..., 2, 2), symmetric, from its three entries."""
+    """(..., 2, 2), symmetric, from three entries."""
     out = np.empty((*at.shape, 2))
     out[..., 0, 0] = xx
     out[..., 0, 1] = xy
@@ -328,7 +329,7 @@ def _saddle_hessian(at: Array) -> Array:
     return _matrix(at, 2.0, 0.0, -2.0)
 
 
-# plateau: 1 − exp(−(x² + y²) / 4). The slope dies out like a Gaussian: 0.4 at most, 2e-5 seven units from the middle.
+# plateau: 1 − exp(−(x² + y²) / 4). The slope decays like a Gaussian: 0.4 at most, 2e-5 at seven units from the minimum.
 
 
 def _plateau(at: Array) -> Array:
@@ -358,7 +359,7 @@ _HIMMELBLAU = (
     (3.584428340330492, -1.848126526964404),
 )
 
-# One entry is name, title and functions; what to look at; who defined it; what it teaches.
+# An entry is name, title and functions; plotted area, start and minima; source; note.
 # fmt: off
 SURFACES: dict[str, Surface] = {each.name: each for each in (
     Surface("bowl", "x² + y²",
@@ -370,7 +371,7 @@ SURFACES: dict[str, Surface] = {each.name: each for each in (
             _ravine, _ravine_gradient, _ravine_hessian,
             bounds=(-5.0, 5.0, -2.5, 2.5), start=(-4.0, 1.5), minima=((0.0, 0.0),), descent_lr=0.035,
             source="A quadratic of condition number 50, as in Goh 2017, Why Momentum Really Works",
-            note="50 times steeper across than along: descent zigzags, momentum and Adam do not mind."),
+            note="50 times steeper across than along: descent zigzags, momentum and Adam hardly do."),
     Surface("rosenbrock", "(1 − x)² + 100 (y − x²)²",
             _rosenbrock, _rosenbrock_gradient, _rosenbrock_hessian,
             bounds=(-2.0, 2.0, -1.0, 3.0), start=(-1.5, 2.0), minima=((1.0, 1.0),), descent_lr=5e-4,
@@ -400,7 +401,7 @@ SURFACES: dict[str, Surface] = {each.name: each for each in (
             _camel, _camel_gradient, _camel_hessian,
             bounds=(-2.5, 2.5, -2.5, 2.5), start=(-2.25, -2.0), minima=((0.0, 0.0),), descent_lr=0.02,
             source="Branin 1972; Jamil & Yang 2013, A literature survey of benchmark functions",
-            note="Two shallow side valleys catch what comes in too slowly."),
+            note="Two shallow side valleys catch a lane that comes in too slowly."),
     Surface("styblinski-tang", "(x⁴ − 16 x² + 5 x + y⁴ − 16 y² + 5 y) / 2",
             _styblinski, _styblinski_gradient, _styblinski_hessian,
             bounds=(-5.0, 5.0, -5.0, 5.0), start=(0.0, 4.5), minima=((_STYBLINSKI, _STYBLINSKI),), descent_lr=0.01,
@@ -410,12 +411,12 @@ SURFACES: dict[str, Surface] = {each.name: each for each in (
             _goldstein, _goldstein_gradient, _goldstein_hessian,
             bounds=(-2.0, 2.0, -3.0, 1.0), start=(-0.5, 0.5), minima=((0.0, -1.0),), descent_lr=1e-5,
             source="Goldstein & Price 1971, On descent from local minima",
-            note="Values from 3 to a million: gradients mean little, their signs a lot."),
+            note="Values from 3 to 3.5 million: the gradient's size means little, its sign a lot."),
     Surface("saddle", "x² − y²",
             _saddle, _saddle_gradient, _saddle_hessian,
             bounds=(-4.0, 4.0, -4.0, 4.0), start=(-3.0, 0.01), minima=(), descent_lr=0.05,
             source="The hyperbolic paraboloid; Dauphin et al. 2014 on saddle points in high dimensions",
-            note="Level at the origin and no minimum: who leaves first, and along which axis?"),
+            note="Flat at the origin and no minimum: which lane leaves first, and along which axis?"),
     Surface("plateau", "1 − exp(−(x² + y²) / 4)",
             _plateau, _plateau_gradient, _plateau_hessian,
             bounds=(-5.0, 5.0, -5.0, 5.0), start=(-3.5, 2.5), minima=((0.0, 0.0),), descent_lr=1.0,

@@ -1,7 +1,7 @@
-"""From a scenario to arrays: the path of every lane with its losses, gradients and the terms of its rule.
+"""The path of every lane of a scenario as arrays: positions, losses, gradients and the terms of its rule.
 
-`simulate` is the one loop. It takes a point or a grid of points, a hyperparameter or a grid of them; `run` calls it
-for one lane and finds out where the lane converged or left.
+`simulate` is the only loop over steps, for a point or a grid of points, a hyperparameter or a grid of them.
+`compute_trajectory` runs it for one lane and determines where the lane converged or diverged.
 """
 
 from __future__ import annotations
@@ -17,33 +17,34 @@ from numpy.typing import NDArray
 
 from adam_tui.engine.optimizers import Optimizer, expand
 from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario
-from adam_tui.engine.surfaces import Surface, surface
+from adam_tui.engine.surfaces import Surface, find_surface
 
 Array = NDArray[np.float64]
 State = Literal["running", "converged", "diverged"]
 
-# A lane is at rest where the gradient's norm and the step's length are both below this, and has converged at the first
-# step from which it stays at rest: momentum is still for a moment where it turns round at the bottom of a swing, and
-# RMSProp hops away again after a hundred quiet steps. scipy.optimize.minimize stops BFGS at the same gradient norm.
+# A lane is idle in a step where the gradient's norm and the step's length are both below this. It converges at the
+# first step from which it stays idle to the end: momentum is idle for a moment where it turns round, and RMSProp may
+# move again after a hundred idle steps. scipy.optimize.minimize stops BFGS at the same gradient norm.
 TOLERANCE = 1e-5
-# A lane has diverged when its point or its loss is no longer finite, or when it is this many times further from the
-# plot's centre than the plot is wide (its diagonal) and than its start was: far beyond any swing that still comes back.
+# A lane diverges when its point or its loss is not finite, or when its distance from the centre of the plot exceeds
+# both the plot's diagonal and the distance of its start by this factor: no swing returns from there.
 OUT_OF_BOUNDS = 100.0
-# The loop looks for divergence only so often (steps): a look costs as much as a step.
-LOOK_EVERY = 64
-# The paths of the lanes of a scenario and of the one before it. More would only be memory: the longest takes 17 MB.
-PATHS_KEPT = 2 * MAX_LANES
+# The loop checks for divergence every so many steps: a check costs as much as a step.
+CHECK_EVERY = 64
+# The cache holds the paths of a scenario and of the one before it; the longest path takes 17 MB.
+CACHED_PATHS = 2 * MAX_LANES
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Trajectory:
-    """The path of one lane: N + 1 points, N ≤ the steps asked for; shorter only when the lane diverged.
+    """The path of one lane: N + 1 points; N is the number of steps, or less if the lane diverged.
 
-    positions, gradients: (N + 1, 2), the gradient is the true one at each point; losses: (N + 1,).
-    terms: what went into step t, by the paper's symbol, each (N + 1, 2): "g" the gradient used (with its noise, and of
-    that step where a surface changes by the step), the optimizer's moments, and "Δ" the update, so that
+    positions: (N + 1, 2). losses: (N + 1,). gradients: (N + 1, 2), without noise, at each position.
+    terms: the quantities of step t by the paper's symbols, each (N + 1, 2): "g" the gradient used (with noise, and of
+    that step if the surface has one per step), the optimizer's moments, and "Δ" the update:
     positions[t] = positions[t − 1] + Δ[t]. Row 0 is nan.
-    converged_at: the step from which it is at rest to the path's end; diverged_at: the last step, if it left; or None.
+    converged_at: the first step of the idle end of the path, or None. diverged_at: the last step if the lane diverged,
+    or None.
     """
 
     positions: Array
@@ -59,7 +60,7 @@ class Trajectory:
         return len(self.positions) - 1
 
     def state(self, step: int) -> State:
-        """What can be said of the lane at `step`."""
+        """The lane's state at `step`."""
         if self.diverged_at is not None and step >= self.diverged_at:
             return "diverged"
         return "converged" if self.converged_at is not None and step >= self.converged_at else "running"
@@ -69,7 +70,7 @@ class Trajectory:
         return {"running": None, "converged": self.converged_at, "diverged": self.diverged_at}[self.state(step)]
 
     def distance(self, step: int, minima: Sequence[tuple[float, float]]) -> float:
-        """From the point of `step` to the nearest of `minima`; nan where there is none."""
+        """The distance from the point of `step` to the nearest of `minima`; nan without minima."""
         if not minima:
             return float("nan")
         with np.errstate(all="ignore"):
@@ -83,10 +84,10 @@ class Trajectory:
 
 @lru_cache(maxsize=32)
 def surface_of(name: str, function: str | None) -> Surface:
-    """The surface that a scenario names; ValueError with one line when there is none."""
+    """The built-in surface `name`, or that of a formula. Raises ValueError for an unknown name or a wrong formula."""
     if function is None:
-        return surface(name)
-    from adam_tui.engine.expression import parse_function  # only for who types a formula
+        return find_surface(name)
+    from adam_tui.engine.expression import parse_function  # 5 ms, and only formulas need it
 
     return parse_function(function)
 
@@ -97,15 +98,17 @@ def plotted_surface(scenario: Scenario) -> Surface:
 
 
 def start_of(scenario: Scenario) -> tuple[float, float]:
-    """Where all lanes start: as asked, or where the surface suggests."""
+    """The common start of all lanes: the scenario's, or the surface's own."""
     return scenario.start or plotted_surface(scenario).start
 
 
 def trajectories(scenario: Scenario) -> tuple[Trajectory, ...]:
-    """The path of every lane; a lane that was computed lately is not computed again."""
+    """The path of every lane, from the cache where the lane was computed recently."""
     start = start_of(scenario)
     key = (scenario.surface if scenario.function is None else "", scenario.function)
-    return tuple(_run(*key, lane, start, scenario.steps, scenario.noise, scenario.seed) for lane in scenario.lanes)
+    return tuple(
+        _cached_trajectory(*key, lane, start, scenario.steps, scenario.noise, scenario.seed) for lane in scenario.lanes
+    )
 
 
 def simulate(
@@ -121,11 +124,11 @@ def simulate(
 ) -> Array:
     """Take `steps` steps of `rule` from `start` (..., 2) and return the last points (..., 2).
 
-    `values` maps each knob to a number or to an array of shape (...) that broadcasts over the points; where they
-    change on the way it is a function of the step that gives those of step t. `gradient_at(t, x)` takes the place of
-    `gradient(x)` where a step has its own slope (Surface.gradient_at). `noise` is (steps, 2) and is added to the
-    gradients. `observe(t, x, g, terms)` sees every step t = 1 … steps after it was taken, with the gradient used; it
-    ends the walk by returning True. Nothing is raised for what overflows.
+    `values` maps each knob to a number or to an array of shape (...) that broadcasts over the points; if they change,
+    it is a function from the step t to such a mapping. `gradient_at(t, x)` replaces `gradient(x)` for surfaces with a
+    gradient per step (Surface.gradient_at). `noise`, (steps, 2), is added to the gradients. `observe(t, x, g, terms)`
+    is called after every step t = 1 … steps with the gradient used; it stops the loop by returning True. Overflow
+    raises nothing.
     """
     changing = values if callable(values) else None
     hyper = expand(changing(1) if changing is not None else values)  # type: ignore[arg-type]
@@ -147,14 +150,16 @@ def simulate(
     return x
 
 
-def run(plot: Surface, lane: Lane, start: tuple[float, float], steps: int, noise: float, seed: int) -> Trajectory:
-    """Walk one lane over one surface. `noise` is the standard deviation of the gradient's Gaussian noise."""
+def compute_trajectory(
+    surface: Surface, lane: Lane, start: tuple[float, float], steps: int, noise: float, seed: int
+) -> Trajectory:
+    """The path of one lane on one surface. `noise` is the standard deviation of the gradient's Gaussian noise."""
     with np.errstate(over="ignore"):
         draws = noise * np.random.default_rng(seed).standard_normal((steps, 2)) if noise else None
     positions = np.full((steps + 1, 2), np.nan)
     positions[0] = start
     recorded: dict[str, Array] = {}
-    centre, reach = _reach(plot, start)
+    centre, radius = _divergence_bounds(surface, start)
 
     def observe(t: int, x: Array, g: Array, terms: dict[str, Array]) -> bool:
         positions[t] = x
@@ -163,52 +168,52 @@ def run(plot: Surface, lane: Lane, start: tuple[float, float], steps: int, noise
         recorded["g"][t] = g
         for name, value in terms.items():
             recorded[name][t] = value
-        if t % LOOK_EVERY:
+        if t % CHECK_EVERY:
             return False
         distance = np.abs(x - centre).max()
-        return not distance < reach
+        return not distance < radius
 
     values = (lambda t: lane.values_for(t, steps)) if lane.varies else dict(lane.values)
     simulate(
-        lane.rule, values, plot.gradient, np.array(start), steps,
-        gradient_at=plot.gradient_at, noise=draws, observe=observe,
+        lane.rule, values, surface.gradient, np.array(start), steps,
+        gradient_at=surface.gradient_at, noise=draws, observe=observe,
     )  # fmt: skip
     with np.errstate(all="ignore"):
-        return _finish(plot, positions, recorded, centre, reach)
+        return _finish(surface, positions, recorded, centre, radius)
 
 
-@lru_cache(maxsize=PATHS_KEPT)
-def _run(
+@lru_cache(maxsize=CACHED_PATHS)
+def _cached_trajectory(
     name: str, function: str | None, lane: Lane, start: tuple[float, float], steps: int, noise: float, seed: int
 ) -> Trajectory:
-    return run(surface_of(name, function), lane, start, steps, noise, seed)
+    return compute_trajectory(surface_of(name, function), lane, start, steps, noise, seed)
 
 
-def _reach(plot: Surface, start: tuple[float, float]) -> tuple[Array, float]:
+def _divergence_bounds(surface: Surface, start: tuple[float, float]) -> tuple[Array, float]:
     """The plot's centre (2,), and the distance from it, in x or y, beyond which a lane has diverged."""
-    x_min, x_max, y_min, y_max = plot.bounds
+    x_min, x_max, y_min, y_max = surface.bounds
     centre = np.array([(x_min + x_max) / 2, (y_min + y_max) / 2])
     diagonal = math.hypot(x_max - x_min, y_max - y_min)
     return centre, OUT_OF_BOUNDS * max(diagonal, *(abs(start - centre).tolist()))
 
 
-def _finish(plot: Surface, positions: Array, recorded: dict[str, Array], centre: Array, reach: float) -> Trajectory:
-    """Cut the path where it left, and find where it came to rest."""
-    outside = ~(np.abs(positions - centre).max(axis=1) < reach)
-    outside[0] = False  # a start is where the person put it
+def _finish(surface: Surface, positions: Array, recorded: dict[str, Array], centre: Array, radius: float) -> Trajectory:
+    """Cut the path where it diverged, and find the step where it converged."""
+    outside = ~(np.abs(positions - centre).max(axis=1) < radius)
+    outside[0] = False  # any start is allowed
     kept = int(outside.argmax()) + 1 if outside.any() else len(positions)
-    losses = np.asarray(plot.f(positions[:kept]), dtype=np.float64)
-    # A path may cross a hole and go on, but one that ends in it (its slope is nan there) has diverged as it fell in.
+    losses = np.asarray(surface.f(positions[:kept]), dtype=np.float64)
+    # A path may cross points without a value. One that ends in such points diverged at the first of them.
     finite = np.flatnonzero(np.isfinite(losses))
-    fell_in = int(finite[-1]) + 1 if len(finite) else 0
-    diverged_at = min(fell_in, kept - 1) if fell_in < kept or outside.any() else None
+    first_without_value = int(finite[-1]) + 1 if len(finite) else 0
+    diverged_at = min(first_without_value, kept - 1) if first_without_value < kept or outside.any() else None
     if diverged_at is not None:
         kept = diverged_at + 1
     positions, losses = positions[:kept], losses[:kept]
     recorded = {name: values[:kept] for name, values in recorded.items()}
-    gradients = np.asarray(plot.gradient(positions), dtype=np.float64)
-    at_rest = np.hypot(gradients[:, 0], gradients[:, 1]) < TOLERANCE
-    at_rest &= np.hypot(recorded["Δ"][:, 0], recorded["Δ"][:, 1]) < TOLERANCE  # nan at the start: not at rest
-    resting = int(at_rest[::-1].argmin())  # steps of rest at the end; the start is never one
-    converged_at = kept - resting if resting else None
+    gradients = np.asarray(surface.gradient(positions), dtype=np.float64)
+    idle = np.hypot(gradients[:, 0], gradients[:, 1]) < TOLERANCE
+    idle &= np.hypot(recorded["Δ"][:, 0], recorded["Δ"][:, 1]) < TOLERANCE  # nan, so False, at the start
+    idle_steps = int(idle[::-1].argmin())  # at the end of the path
+    converged_at = kept - idle_steps if idle_steps else None
     return Trajectory(positions, losses, gradients, recorded, converged_at, diverged_at)

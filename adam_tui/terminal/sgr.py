@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.draw.cells import Cells
-from adam_tui.draw.palette import LANE_CONTRAST, contrast
+from adam_tui.draw.color import GRAPHICS_CONTRAST, contrast
 from adam_tui.terminal.ansi import ANSI_16, BLACK, LUMINANCE, MIDDLE_GREY, WHITE, Depth, sgr, to_ansi16, to_xterm256
 
 COLOR_BITS = 26
@@ -173,7 +173,7 @@ def _seen_on(ink: int, paper: int) -> int:
         return BLACK if _rgb(paper) @ LUMINANCE > MIDDLE_GREY else WHITE
     if np.ptp(ANSI_16[first]) == 0:  # a grey is meant to be faint
         return int(first)
-    return next((entry for entry in (first, first ^ 8, *others) if _contrast_16(entry, on) >= LANE_CONTRAST), WHITE)
+    return next((entry for entry in (first, first ^ 8, *others) if _contrast_16(entry, on) >= GRAPHICS_CONTRAST), WHITE)
 
 
 @lru_cache(maxsize=256)

@@ -26,8 +26,8 @@ from adam_tui.ui.mode_screen import AnyMode, ModeScreen
 from adam_tui.ui.playground.events import Open
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
-from adam_tui.ui.theme import NO_LINE, css_variables, palette_of, themes
-from adam_tui.ui.theme_names import DEFAULT_THEME, bands_of, wanted_theme
+from adam_tui.ui.theme import NO_UNDERLINE, css_variables, palette_for, themes
+from adam_tui.ui.theme_names import DEFAULT_THEME, configured_theme, plot_palette_name
 
 if TYPE_CHECKING:
     from adam_tui.engine.presets import Preset
@@ -88,7 +88,7 @@ class AdamApp(PaintedApp):
         self.keys, problems = checked(self._config.keys, SHARED_ACTIONS)
         self.set_keymap(self.keys)
         self._problems = [self._config.problem] if self._config.problem else []
-        wanted = wanted_theme(self._config)
+        wanted = configured_theme(self._config)
         if wanted not in self.available_themes:
             palette = key_names(with_keys(SHARED_ACTIONS, self.keys))["palette"]
             self._problems.append(f"no theme is called {wanted!r}: {palette} lists them")
@@ -111,15 +111,15 @@ class AdamApp(PaintedApp):
     def palette(self) -> Palette:
         """The drawings' palette that goes with the theme."""
         theme = self.current_theme
-        return palette_of(theme, bands_of(self._config, theme.name, terminal_depth(os.environ)))
+        return palette_for(theme, plot_palette_name(self._config, theme.name, terminal_depth(os.environ)))
 
     def get_css_variables(self) -> dict[str, str]:
         """Textual's, with the drawings' colours where frames and faint text are meant."""
         variables, theme = super().get_css_variables(), self.current_theme
-        own = css_variables(palette_of(theme))
+        own = css_variables(palette_for(theme))
         if theme.ansi:  # the terminal's own colours: they have no numbers to change
             own = {"frame": "ansi_bright_black", "faint": "ansi_default"}
-            own |= {"link-color": "ansi_default", "link-style": NO_LINE}
+            own |= {"link-color": "ansi_default", "link-style": NO_UNDERLINE}
         return variables | own
 
     def choose_theme(self, name: str) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from adam_tui.ui.mode_screen import ModeScreen
+from textual.app import App
 
 Event = TypeVar("Event")
+Event_contra = TypeVar("Event_contra", contravariant=True)
 # Functions are left out of comparisons: two effects are equal when the user sees the same.
 
 
@@ -78,8 +78,19 @@ class Notify:
 SharedEffect = AskText[Event] | Choose[Event] | Pick[Event] | CopyText | ShowText | Notify
 
 
-def carry_out(effect: SharedEffect[Event], screen: ModeScreen[Any, Event, Any, Any]) -> None:
-    """Carry out an effect on a mode's screen, which receives the events of the answers."""
+class EventScreen(Protocol[Event_contra]):
+    """A screen on which effects are carried out, and which receives the events of the answers."""
+
+    @property
+    def app(self) -> App[object]:
+        """The application that shows the screen."""
+
+    def dispatch(self, event: Event_contra) -> None:
+        """Update the state with an event."""
+
+
+def carry_out(effect: SharedEffect[Event], screen: EventScreen[Event]) -> None:
+    """Carry out an effect."""
     from adam_tui.ui import dialogs  # not needed before the first dialog
 
     def answer(event: Callable[[str], Event]) -> Callable[[str | None], None]:

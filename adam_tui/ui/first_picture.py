@@ -37,7 +37,7 @@ from adam_tui.ui.layout import MIN_HEIGHT, MIN_WIDTH, contour_region
 from adam_tui.ui.playground.hints import hint
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.view import contour
-from adam_tui.ui.theme_names import bands_of, own_palette, wanted_theme, with_pictures
+from adam_tui.ui.theme_names import builtin_palette, configured_theme, plot_palette_name, with_plot_colors
 
 
 @contextlib.contextmanager
@@ -70,9 +70,9 @@ def first_picture(state: PlaygroundState, config: Config, mode: str, *, ascii: b
 def _palette(config: Config, environ: Mapping[str, str]) -> Palette | None:
     if os.name != "posix" or "TEXTUAL_DRIVER" in environ or "NO_COLOR" in environ or is_remote(environ):
         return None
-    theme = wanted_theme(config)
-    own = own_palette(theme)
-    return own and with_pictures(own, bands_of(config, theme, terminal_depth(environ)))
+    theme = configured_theme(config)
+    own = builtin_palette(theme)
+    return own and with_plot_colors(own, plot_palette_name(config, theme, terminal_depth(environ)))
 
 
 @contextlib.contextmanager

@@ -1,4 +1,8 @@
-"""The themes that are named after our palettes: what is known of them without Textual."""
+"""The names of the program's own themes, and the palette that belongs to each. Needs no Textual.
+
+The first picture is drawn before Textual is imported, and takes its colours from here. Themes themselves are built in
+theme.py.
+"""
 
 from __future__ import annotations
 
@@ -12,27 +16,27 @@ PREFIX = "adam-"
 DEFAULT_THEME = PREFIX + DARK.name
 
 
-def wanted_theme(config: Config) -> str:
-    """The name of the theme that the settings ask for; a palette alone is a theme too."""
+def configured_theme(config: Config) -> str:
+    """The name of the theme in the settings; a setting of a palette alone chooses that palette's theme."""
     return config.theme or (PREFIX + config.palette if config.palette else DEFAULT_THEME)
 
 
-def own_palette(theme: str) -> Palette | None:
-    """The palette of a theme of ours."""
+def builtin_palette(theme: str) -> Palette | None:
+    """The palette of one of the program's own themes, None for other themes."""
     return PALETTES.get(theme.removeprefix(PREFIX)) if theme.startswith(PREFIX) else None
 
 
-def bands_of(config: Config, theme: str, depth: Depth) -> str:
-    """The name of the palette whose bands and lanes are drawn; empty for the theme's own.
+def plot_palette_name(config: Config, theme: str, depth: Depth) -> str:
+    """The name of the palette for bands and lanes; empty for the theme's own.
 
-    Among 256 colours there is hardly a dark blue, but a dark grey for nearly every band.
+    With 256 colours the default is grey: they contain few dark blues, but a dark grey for nearly every band.
     """
     return config.palette or (GREY.name if depth == "256" and theme == DEFAULT_THEME else "")
 
 
-def with_pictures(frame: Palette, name: str) -> Palette:
-    """The palette with the bands and lanes of the one of that name, where it suits: dark ones suit dark ones only."""
-    drawn = PALETTES.get(name)
-    if drawn is None or drawn.dark != frame.dark:
-        return frame
-    return replace(frame, name=f"{frame.name}-{drawn.name}", iso=drawn.iso, stops=drawn.stops, lanes=drawn.lanes)
+def with_plot_colors(palette: Palette, name: str) -> Palette:
+    """The palette with the bands and lanes of the palette `name`, unless one is dark and the other light."""
+    plot = PALETTES.get(name)
+    if plot is None or plot.dark != palette.dark:
+        return palette
+    return replace(palette, name=f"{palette.name}-{plot.name}", iso=plot.iso, stops=plot.stops, lanes=plot.lanes)

@@ -13,7 +13,7 @@ from adam_tui.draw.palette import DARK
 from adam_tui.engine import trajectory
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import Lane, Scenario
-from adam_tui.engine.surfaces import surface
+from adam_tui.engine.surfaces import find_surface
 from adam_tui.ui.playground import view
 from adam_tui.ui.playground.state import PlaygroundState
 
@@ -23,7 +23,7 @@ RACE = ("sgd", "adam", "rmsprop", "adagrad", "nadam")
 
 def grid() -> np.ndarray:
     """9,600 configurations of Adam on Rosenbrock; the last points."""
-    plot, adam = surface("rosenbrock"), OPTIMIZERS["adam"]
+    plot, adam = find_surface("rosenbrock"), OPTIMIZERS["adam"]
     values = {knob.name: knob.default for knob in adam.knobs} | {
         "lr": np.logspace(-4, 0, GRID[0])[:, None],
         "beta1": 1 - np.logspace(-3, 0, GRID[1])[None, :],
@@ -35,7 +35,7 @@ def torch_configuration() -> None:
     """One configuration of the same, in torch."""
     import torch
 
-    x = torch.tensor(surface("rosenbrock").start, dtype=torch.float64, requires_grad=True)
+    x = torch.tensor(find_surface("rosenbrock").start, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([x], lr=0.01)
     for _ in range(STEPS):
         optimizer.zero_grad()
@@ -69,7 +69,7 @@ def turned(state: PlaygroundState, all_lanes: bool = False) -> float:
     def turn() -> None:
         sgd, adam, *others = state.scenario.lanes
         if all_lanes:
-            trajectory._run.cache_clear()
+            trajectory._cached_trajectory.cache_clear()
         lanes = (sgd, adam.replaced("lr", float(next(rates))), *others)
         view.contour(replace(state, scenario=replace(state.scenario, lanes=lanes)), 72, 35, DARK)
 

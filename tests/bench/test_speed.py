@@ -5,7 +5,7 @@ from bench import engine_speed
 
 from adam_tui.draw.palette import DARK
 from adam_tui.engine import trajectory
-from adam_tui.engine.surfaces import surface
+from adam_tui.engine.surfaces import find_surface
 from adam_tui.terminal.screen_buffer import ScreenBuffer
 from adam_tui.ui.playground import view
 
@@ -20,7 +20,7 @@ def test_a_grid_of_configurations(benchmark):
 def test_one_lane_of_2000_steps(benchmark, name):
     state = engine_speed.race()
     lane = state.scenario.lanes[engine_speed.RACE.index(name)]
-    path = benchmark(trajectory.run, surface("rosenbrock"), lane, (-1.5, 2.0), 2000, 0.0, 0)
+    path = benchmark(trajectory.compute_trajectory, find_surface("rosenbrock"), lane, (-1.5, 2.0), 2000, 0.0, 0)
     assert path.last > 0
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from adam_tui.draw.braille import BLANK, clip, glyphs, lines, pack, top_heavy, unpack
+from adam_tui.draw.braille import BLANK, clip, glyphs, heavier_half, lines, pack, unpack
 
 
 def picture(segments, columns, rows):
@@ -124,5 +124,5 @@ def test_a_line_has_no_gaps_and_stays_within_half_a_dot_of_itself(ends):
 
 
 def test_most_dots_above_or_below():
-    assert top_heavy(np.array([0x01, 0x80, 0x47, 0xFF, 0], np.uint8)).tolist() == [1, -1, 0, 0, 0]
+    assert heavier_half(np.array([0x01, 0x80, 0x47, 0xFF, 0], np.uint8)).tolist() == [1, -1, 0, 0, 0]
     assert ord("⠀") == BLANK

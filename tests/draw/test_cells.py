@@ -1,4 +1,4 @@
-"""Cells hold one character a place, marks included, and forget what falls outside."""
+"""A cell holds one character, combining marks included; text outside the rectangle is ignored."""
 
 import unicodedata
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adam_tui.draw.cells import Cells, columns, stacked
+from adam_tui.draw.cells import Cells, stack, text_width
 
 INK, PAPER, RED = (200, 200, 200), (10, 10, 20), (255, 0, 0)
 
@@ -64,7 +64,7 @@ def test_what_falls_outside_is_left_out(cells, row, column, text, lines):
 def test_a_combining_mark_shares_the_cell_of_its_letter(cells):
     cells.put(0, 0, "m̂ v̂|", RED)
     assert cells.lines()[0] == "m̂ v̂|  "
-    assert columns("m̂ v̂|") == 4
+    assert text_width("m̂ v̂|") == 4
     assert cells.text(0, 2, 4) == "v̂|"
     assert cells.text(0, 0, 1) == "m̂"
 
@@ -82,7 +82,7 @@ def test_any_text_comes_back_a_cell_a_character_and_what_fits_no_cell_as_a_quest
     fits = [each.isprintable() and unicodedata.east_asian_width(each) not in "WF" for each in text]
     shown = "".join(each if fitting else "?" for each, fitting in zip(text, fits, strict=True))
     assert row.lines() == [shown + " " * (12 - len(text))]
-    assert columns(text) == len(text)
+    assert text_width(text) == len(text)
 
 
 @pytest.mark.parametrize("sent", ["\x1b[2J", "\x9b2J", "\u202e", "\u200b", "\ufeff", "\ud800", "\t", "漢", "\u20dd"])
@@ -96,7 +96,7 @@ def test_any_marked_letters_come_back_a_cell_each(letters):
     text = "".join(map("".join, letters))
     row = Cells.blank(max(len(letters), 1), 1, INK, PAPER)
     row.put(0, 0, text, RED)
-    assert columns(text) == len(letters)
+    assert text_width(text) == len(letters)
     assert row.text(0, 0, len(letters)) == text
 
 
@@ -131,7 +131,7 @@ def test_every_kind_of_change_is_seen_and_only_where_it_is(cells, change):
 def test_pictures_are_stacked_from_top_to_bottom(cells):
     below = Cells.blank(6, 1, RED, INK)
     below.put(0, 0, "below", RED, bold=True)
-    both = stacked([cells, below])
+    both = stack([cells, below])
     assert both.lines() == ["      ", "      ", "below "]
     assert both.fg[2, 0].tolist() == list(RED)
     assert both.bg[2, 5].tolist() == list(INK)
@@ -140,7 +140,7 @@ def test_pictures_are_stacked_from_top_to_bottom(cells):
 
 def test_pictures_of_other_widths_are_not_stacked(cells):
     with pytest.raises(ValueError, match="dimension"):
-        stacked([cells, Cells.blank(5, 1, INK, PAPER)])
+        stack([cells, Cells.blank(5, 1, INK, PAPER)])
 
 
 def test_a_picture_without_room_is_empty():

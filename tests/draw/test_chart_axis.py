@@ -94,14 +94,14 @@ def test_every_axis_holds_its_values_and_all_its_ticks(a, b, rows, log, exact):
     assert math.isfinite(axis.low)
     assert math.isfinite(axis.high)
     assert axis.low < axis.high
-    places = axis.place(np.array([tick.value for tick in axis.ticks]))
-    assert ((places >= -1e-9) & (places <= 1 + 1e-9)).all()
-    assert (np.diff(places) > 0).all()
+    shares = axis.to_share(np.array([tick.value for tick in axis.ticks]))
+    assert ((shares >= -1e-9) & (shares <= 1 + 1e-9)).all()
+    assert (np.diff(shares) > 0).all()
     assert len(axis.ticks) <= max(6, rows + 1)
 
 
 @given(st.floats(-1e15, 1e15), st.floats(-1e15, 1e15), st.floats(0, 1))
 def test_a_share_of_an_axis_leads_back_to_its_value(a, b, share):
     axis = count_axis((min(a, b), max(a, b)), 40)
-    value = axis.value(np.array([share]))
-    assert axis.place(value)[0] == pytest.approx(share, abs=1e-3)
+    value = axis.from_share(np.array([share]))
+    assert axis.to_share(value)[0] == pytest.approx(share, abs=1e-3)

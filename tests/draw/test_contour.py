@@ -1,4 +1,4 @@
-"""A surface's bands: even rings for the bowl, a visible valley, holes shown as holes, and sense whatever the values."""
+"""A surface's bands: even rings for the bowl, a visible valley, visible holes, and no failure for any values."""
 
 import math
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from adam_tui.draw.contour import bands, calmed, choose_levels, fill, iso_lines, sample, unrest
+from adam_tui.draw.contour import bands, choose_levels, fill, iso_lines, noisiness, sample, smooth_edges
 from adam_tui.draw.palette import DARK, band_colors
 from adam_tui.draw.viewport import Viewport
 
@@ -127,7 +127,7 @@ def test_levels_always_increase_and_lie_within_the_values(values, n):
         assert np.nanmin(values) < levels[0]
         assert levels[-1] <= np.nanmax(values)
     band = bands(values, levels)
-    calm = calmed(band)
+    calm = smooth_edges(band)
     assert ((band == -1) == np.isnan(values)).all()
     assert ((calm == -1) == np.isnan(values)).all()
     assert set(calm.flat) <= set(band.flat)
@@ -145,7 +145,7 @@ def picture(text):
 @pytest.mark.parametrize("turns", range(4))
 def test_an_edge_loses_its_bumps_of_one_pixel(turns):
     before, after = picture("00000 00100 11111 11111"), picture("00000 00000 11111 11111")
-    assert calmed(np.rot90(before, turns)).tolist() == np.rot90(after, turns).tolist()
+    assert smooth_edges(np.rot90(before, turns)).tolist() == np.rot90(after, turns).tolist()
 
 
 @pytest.mark.parametrize(
@@ -159,21 +159,21 @@ def test_an_edge_loses_its_bumps_of_one_pixel(turns):
     ],
 )
 def test_basins_of_a_pixel_or_two_and_thin_valleys_stay(kept):
-    assert calmed(picture(kept)).tolist() == picture(kept).tolist()
-    assert calmed(picture(kept).T).tolist() == picture(kept).T.tolist()
+    assert smooth_edges(picture(kept)).tolist() == picture(kept).tolist()
+    assert smooth_edges(picture(kept).T).tolist() == picture(kept).T.tolist()
 
 
 def test_what_has_no_value_is_no_bump_nor_filled_from_one():
     hole = np.array([[1, 1, 1], [1, -1, 1], [-1, -1, -1]])
-    assert calmed(hole).tolist() == hole.tolist()
+    assert smooth_edges(hole).tolist() == hole.tolist()
     shore = np.array([[-1, -1, -1], [-1, 1, -1], [1, 1, 1]])
-    assert calmed(shore).tolist() == shore.tolist()
+    assert smooth_edges(shore).tolist() == shore.tolist()
 
 
-def test_unrest_is_the_share_of_neighbours_that_differ():
-    assert unrest(picture("0011 0000")) == 1 / 6
-    assert unrest(picture("0101 1010")) == 1
-    assert unrest(picture("0 1")) == 0
+def test_noisiness_is_the_share_of_neighbours_that_differ():
+    assert noisiness(picture("0011 0000")) == 1 / 6
+    assert noisiness(picture("0101 1010")) == 1
+    assert noisiness(picture("0 1")) == 0
 
 
 def test_filling_two_pixels_a_cell():

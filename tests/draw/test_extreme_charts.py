@@ -1,15 +1,17 @@
-"""Any numbers at all become a chart of the size asked for: no exception, no warning, in good time."""
+"""Any numbers become a chart of the given size: no exception, no warning, in good time."""
 
 import itertools
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from adam_tui.draw.chart import ChartStyle, Series, chart
+from adam_tui.draw.chart import Series, chart
+from adam_tui.draw.palette import DARK
 
-STYLE = ChartStyle(background=(11, 14, 22), foreground=(138, 143, 152), faint=(68, 75, 92))
+PALETTE = replace(DARK, background=(11, 14, 22), foreground=(138, 143, 152), axis=(68, 75, 92))
 VALUES = (0.0, -0.0, 5e-324, 1e-300, 1.0, -1.0, 1e300, 1.7976931348623157e308, -1.7e308, math.inf, -math.inf, math.nan)
 SIZES = [(1, 1), (2, 1), (1, 5), (7, 3), (60, 15)]
 
@@ -17,8 +19,8 @@ SIZES = [(1, 1), (2, 1), (1, 5), (7, 3), (60, 15)]
 def drawn(y, width=40, height=10, x=None, **options):
     y = np.array(y, np.float64)
     x = np.arange(len(y), dtype=np.float64) if x is None else np.array(x, np.float64)
-    kinds = [{}, {"calm": True}, {"dots": True}]
-    cells = chart([Series(x, y, (255, 209, 102), **kind) for kind in kinds], width, height, STYLE, **options)
+    kinds = [{}, {"averaged": True}, {"scatter": True}]
+    cells = chart([Series(x, y, (255, 209, 102), **kind) for kind in kinds], width, height, PALETTE, **options)
     assert (cells.width, cells.height) == (width, height)
     return cells
 

@@ -1,4 +1,4 @@
-"""A path's dots: connected, in the order of its steps, drawn to the edge, whatever the optimizer did."""
+"""A path's dots are connected, in the order of the steps, and clipped to the plot, for any positions."""
 
 import math
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from adam_tui.draw.braille import glyphs
-from adam_tui.draw.path import raster
+from adam_tui.draw.path import rasterize_path
 from adam_tui.draw.viewport import Viewport
 
 # One unit is one dot: 4 × 2 cells, y upwards.
@@ -24,12 +24,12 @@ def picture(path, step, since=0):
 
 
 def test_short_steps_make_a_plain_line():
-    path = raster(np.array([(0.5, 7.5), (3.5, 4.5), (7.5, 4.5)]), VIEW)
+    path = rasterize_path(np.array([(0.5, 7.5), (3.5, 4.5), (7.5, 4.5)]), VIEW)
     assert picture(path, 2) == ["⠑⢄⣀⣀", "⠀⠀⠀⠀"]
 
 
 def test_a_step_lights_its_own_dots_only():
-    path = raster(np.array([(0.5, 7.5), (3.5, 4.5), (7.5, 4.5)]), VIEW)
+    path = rasterize_path(np.array([(0.5, 7.5), (3.5, 4.5), (7.5, 4.5)]), VIEW)
     assert picture(path, 0) == ["⠁⠀⠀⠀", "⠀⠀⠀⠀"]
     assert picture(path, 1) == ["⠑⢄⠀⠀", "⠀⠀⠀⠀"]
     assert picture(path, 2, since=2) == ["⠀⠀⣀⣀", "⠀⠀⠀⠀"]
@@ -38,42 +38,42 @@ def test_a_step_lights_its_own_dots_only():
 
 
 def test_a_long_step_is_marked_where_it_lands():
-    path = raster(np.array([(0.5, 6.5), (6.2, 6.2)]), VIEW)
+    path = rasterize_path(np.array([(0.5, 6.5), (6.2, 6.2)]), VIEW)
     assert picture(path, 1) == ["⠒⠒⠲⠆", "⠀⠀⠀⠀"]
 
 
 def test_marks_are_only_on_long_steps():
     steps = np.array([(x + 0.5, 4.5) for x in range(8)])
-    assert picture(raster(steps, VIEW), 7) == ["⣀⣀⣀⣀", "⠀⠀⠀⠀"]
+    assert picture(rasterize_path(steps, VIEW), 7) == ["⣀⣀⣀⣀", "⠀⠀⠀⠀"]
 
 
 def test_a_path_that_stands_still_is_a_dot():
-    path = raster(np.full((1000, 2), 4.5), VIEW)
+    path = rasterize_path(np.full((1000, 2), 4.5), VIEW)
     assert len(path.step) == 1
     assert path.step[0] == 0
 
 
 def test_a_dot_that_is_passed_again_belongs_to_the_first_step():
-    there_and_back = raster(np.array([(0.5, 4.5), (4.5, 4.5), (0.5, 4.5)]), VIEW)
+    there_and_back = rasterize_path(np.array([(0.5, 4.5), (4.5, 4.5), (0.5, 4.5)]), VIEW)
     assert there_and_back.step.tolist() == [0, 1, 1, 1, 1]
 
 
 def test_a_path_out_of_the_plot_is_drawn_to_its_edge_and_comes_back():
-    path = raster(np.array([(4.5, 4.5), (1e9, 4.5), (4.5, 2.5)]), VIEW)
+    path = rasterize_path(np.array([(4.5, 4.5), (1e9, 4.5), (4.5, 2.5)]), VIEW)
     assert picture(path, 1) == ["⠀⠀⣀⣀", "⠀⠀⠀⠀"]
     assert picture(path, 2)[1] != "⠀⠀⠀⠀"
 
 
 def test_a_path_ends_before_the_first_position_that_is_not_finite():
-    path = raster(np.array([(0.5, 4.5), (2.5, 4.5), (math.nan, 1), (7.5, 0.5)]), VIEW)
+    path = rasterize_path(np.array([(0.5, 4.5), (2.5, 4.5), (math.nan, 1), (7.5, 0.5)]), VIEW)
     assert path.end == 1
     assert picture(path, 3) == ["⣀⡀⠀⠀", "⠀⠀⠀⠀"]
-    assert raster(np.array([(math.inf, 0.0)]), VIEW).end == -1
-    assert raster(np.empty((0, 2)), VIEW).end == -1
+    assert rasterize_path(np.array([(math.inf, 0.0)]), VIEW).end == -1
+    assert rasterize_path(np.empty((0, 2)), VIEW).end == -1
 
 
 def test_a_last_step_of_any_size_points_where_it_goes():
-    path = raster(np.array([(0.5, 0.5), (1.7e308, 1.7e308)]), VIEW)
+    path = rasterize_path(np.array([(0.5, 0.5), (1.7e308, 1.7e308)]), VIEW)
     assert picture(path, 1) == ["⠀⠀⡠⠊", "⡠⠊⠀⠀"]
 
 
@@ -86,7 +86,7 @@ positions = arrays(
 
 @given(positions, st.integers(1, 60), st.integers(1, 30), st.integers(-1, 40))
 def test_any_path_can_be_drawn_and_its_steps_add_up(path, width, height, step):
-    drawn = raster(path, Viewport.fit((-10, 10, -10, 10), width, height))
+    drawn = rasterize_path(path, Viewport.fit((-10, 10, -10, 10), width, height))
     assert (np.diff(drawn.step) >= 0).all()
     assert ((drawn.cell >= 0) & (drawn.cell < width * height)).all()
     before, after = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
@@ -102,7 +102,7 @@ def test_any_path_can_be_drawn_and_its_steps_add_up(path, width, height, step):
 @given(arrays(np.float64, st.tuples(st.integers(1, 12), st.just(2)), elements=st.floats(-9.9, 9.9)))
 def test_a_path_within_the_plot_is_connected(path):
     view = Viewport(-10, 10, -10, 10, 40, 20)
-    drawn = raster(path, view)
+    drawn = rasterize_path(path, view)
     lit = {(cell // 40 * 4 + i, cell % 40 * 2 + j) for cell, i, j in _dots(drawn)}
     reached, edge = set(), [next(iter(lit))]
     while edge:
@@ -123,4 +123,4 @@ def _dots(drawn):
 @pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray])
 def test_a_lane_of_a_trajectory_is_drawn_like_its_copy(layout):
     lanes = layout(np.random.default_rng(0).uniform(0, 8, (20, 3, 2)))
-    assert picture(raster(lanes[:, 1], VIEW), 19) == picture(raster(lanes[:, 1].copy(), VIEW), 19)
+    assert picture(rasterize_path(lanes[:, 1], VIEW), 19) == picture(rasterize_path(lanes[:, 1].copy(), VIEW), 19)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.draw.svg import to_svg
-from adam_tui.engine.scenario import Scenario, race
-from adam_tui.engine.surfaces import surface
+from adam_tui.engine.scenario import Scenario, suggested_lanes
+from adam_tui.engine.surfaces import find_surface
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.view import still
 
@@ -166,8 +166,8 @@ def test_any_text_is_well_formed(text):
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT])
 def test_a_whole_screen_is_small_and_shows_every_lane(palette):
-    plot = surface("rosenbrock")
-    lanes = race(["adam", "sgd", "momentum", "rmsprop", "lion"], plot)
+    plot = find_surface("rosenbrock")
+    lanes = suggested_lanes(["adam", "sgd", "momentum", "rmsprop", "lion"], plot)
     state = PlaygroundState(Scenario(surface="rosenbrock", lanes=lanes), clock=80)
     cells = still(state, 120, 40, palette)
     svg = to_svg(cells, "a race")

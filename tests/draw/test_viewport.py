@@ -1,4 +1,4 @@
-"""A view shows all it was asked for, circles are round, and every grid lies where the others say."""
+"""A view contains its bounds, circles are round, and the three grids agree."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What other programs read: CSV and JSON that give back the same floats."""
+"""The CSV and the JSON for other programs give back the same floats."""
 
 import csv
 import json
@@ -38,7 +38,7 @@ def test_csv_gives_back_every_float(scenario):
 
 @settings(deadline=None)
 @given(scenarios)
-def test_json_gives_back_every_float_and_null_for_what_is_none(scenario):
+def test_json_gives_back_every_float_and_null_for_inf_and_nan(scenario):
     [text, end] = to_json(scenario)
     assert end == "\n"
     document = json.loads(text, parse_constant=pytest.fail)
@@ -78,7 +78,7 @@ def test_the_scenario_in_the_json_makes_the_same_json_again():
     assert "".join(to_json(again)) == "".join(to_json(RACE))
 
 
-def test_nothing_is_written_of_a_function_that_is_refused():
+def test_a_wrong_function_writes_nothing():
     for write in (to_csv, to_json):
         with pytest.raises(ValueError, match="missing at the end"):
             next(write(Scenario(function="x +")))

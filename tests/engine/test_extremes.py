@@ -9,7 +9,7 @@ import pytest
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.surfaces import SURFACES
-from adam_tui.engine.trajectory import run, trajectories
+from adam_tui.engine.trajectory import compute_trajectory, trajectories
 
 EXTREMES = (0.0, -0.0, 5e-324, 1e-300, 1e300, 1.7e308, math.inf, -math.inf, math.nan, -1.0, -1e300, 1.0, 1 - 1e-16, 0.5)
 STEPS = 40
@@ -25,10 +25,10 @@ def allowed(name):
 
 
 def refused_in_one_line(error, name):
-    said = str(error)
-    assert said
-    assert said.isprintable()
-    assert name in said
+    message = str(error)
+    assert message
+    assert message.isprintable()
+    assert name in message
 
 
 def check(path, start):
@@ -48,7 +48,7 @@ def check(path, start):
 def test_every_surface_under_every_extreme_of_every_knob(name):
     tried = 0
     for lane, plot in itertools.product(list(allowed(name)), SURFACES.values()):
-        check(run(plot, lane, plot.start, STEPS, 0.0, 0), plot.start)
+        check(compute_trajectory(plot, lane, plot.start, STEPS, 0.0, 0), plot.start)
         tried += 1
     assert tried > 50
 
@@ -64,14 +64,14 @@ def test_all_knobs_at_their_extremes_at_once(name):
                 continue
         lane = Lane.of(name, fitting)
         plot = SURFACES["rosenbrock"]
-        check(run(plot, lane, plot.start, STEPS, 0.0, 0), plot.start)
+        check(compute_trajectory(plot, lane, plot.start, STEPS, 0.0, 0), plot.start)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("start", [(1e308, -1e308), (1e-320, 0.0), (0.0, 0.0), (1e150, 1.0)])
 def test_starts_at_the_ends_of_the_numbers(name, start):
     for plot in SURFACES.values():
-        path = run(plot, Lane.of(name), start, STEPS, 0.0, 0)
+        path = compute_trajectory(plot, Lane.of(name), start, STEPS, 0.0, 0)
         assert path.positions[0].tolist() == list(start)
         assert path.diverged_at is not None or np.isfinite(path.positions).all()
 
@@ -80,13 +80,13 @@ def test_starts_at_the_ends_of_the_numbers(name, start):
 def test_noise_of_any_strength(noise):
     for name in OPTIMIZERS:
         plot = SURFACES["bowl"]
-        check(run(plot, Lane.of(name), plot.start, STEPS, noise, 0), plot.start)
+        check(compute_trajectory(plot, Lane.of(name), plot.start, STEPS, noise, 0), plot.start)
 
 
 @pytest.mark.parametrize(
     "values", [{"start": (math.nan, 0)}, {"start": (math.inf, 0)}, {"noise": math.nan}, {"noise": -1}]
 )
-def test_a_scenario_that_cannot_be_is_refused(values):
+def test_an_impossible_scenario_is_an_error(values):
     with pytest.raises(ValueError, match=r"^[^\n]+$"):
         trajectories(Scenario(**values))
 

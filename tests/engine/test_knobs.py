@@ -194,7 +194,7 @@ def test_what_is_written_is_read_back_as_the_same_value(case):
         (BATCH, 64.0, "64"),
     ],
 )
-def test_values_are_written_as_people_write_them(knob, value, text):
+def test_values_as_text(knob, value, text):
     assert knob.format(value) == text
 
 
@@ -235,7 +235,7 @@ def test_typed_values_are_understood(knob, text, value):
         (Knob("t", "t", 0.0, "integer", "", low=-math.inf, high=3.0), "4", "t must be at most 3, not 4"),
     ],
 )
-def test_what_is_not_allowed_is_refused_in_one_line_that_says_what_is(knob, text, message):
+def test_a_value_out_of_range_is_an_error_of_one_line_with_the_range(knob, text, message):
     with pytest.raises(ValueError) as refusal:  # noqa: PT011, the whole message is compared below
         knob.parse(text)
     assert str(refusal.value) == message

@@ -1,4 +1,4 @@
-"""A lane goes through its flag and through JSON unchanged, and tells which values each step is taken with."""
+"""A lane survives its flag and its JSON unchanged, and gives the values of each step."""
 
 import json
 
@@ -11,7 +11,7 @@ from adam_tui.engine.lane import Change, Lane
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.schedules import CONSTANT, KINDS, Schedule
 from adam_tui.engine.surfaces import SURFACES
-from adam_tui.engine.trajectory import run
+from adam_tui.engine.trajectory import compute_trajectory
 
 FLAG = "adam:lr=0.1,beta1=0.8,lr@50=0.01,eps@70=0.1,lr@90=0.5,schedule=cosine,warmup=20,gamma=0.9,every=30"
 
@@ -64,12 +64,12 @@ class TestWriting:
         spaced = [part.replace("=", " = ").replace("@", " @ ") for part in parts]
         assert Lane.parse(f" {name} {colon} {' , '.join(spaced)} ") == lane
 
-    def test_what_is_as_usual_is_not_written(self):
+    def test_default_values_are_not_written(self):
         assert Lane.of("adam").to_flag() == "adam"
         assert Lane.parse("adam:schedule=constant,warmup=0,gamma=0.5,every=100,lr=0.001").to_flag() == "adam"
         assert Lane.of("adam").to_json().keys() == {"optimizer", *OPTIMIZERS["adam"].defaults()}
 
-    def test_all_of_it_is_written_as_a_person_would(self):
+    def test_a_flag_with_every_part_is_short(self):
         assert Lane.parse(FLAG).to_flag() == FLAG
         assert Lane.parse("adam:lr@90=5e-1,lr@50=.01").to_flag() == "adam:lr@50=0.01,lr@90=0.5", "by step"
 
@@ -99,7 +99,7 @@ class TestReading:
         assert lane.changes == (Change(3, "weight_decay", 0.0), Change(10, "bias_correction", 0.0))
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "expected"),
         [
             ("adam:lr@0=0.1", "lr@0: a value can change after step 1 or later"),
             ("adam:lr@-3=0.1", "after step 1 or later"),
@@ -120,24 +120,24 @@ class TestReading:
         ],
         ids=lambda value: value[:30],
     )
-    def test_what_is_no_lane_is_refused_in_one_line(self, text, said):
-        with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is looked at
+    def test_a_wrong_lane_is_an_error_of_one_line(self, text, expected):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is tested
             Lane.parse(text)
         message = str(caught.value)
-        assert said in message
+        assert expected in message
         assert "\n" not in message
         if len(text) > 1000:
             assert len(message) < 200
 
     @given(st.text(alphabet="adm:lr@=,0.5- cosinewup", max_size=40))
-    def test_any_text_is_a_lane_or_refused_in_one_line(self, text):
+    def test_any_text_is_a_lane_or_an_error_of_one_line(self, text):
         for flag in (text, f"adam:{text}"):
-            said, lane = "", None
+            message, lane = "", None
             try:
                 lane = Lane.parse(flag)
             except ValueError as error:
-                said = str(error)
-            assert "\n" not in said
+                message = str(error)
+            assert "\n" not in message
             assert lane is None or Lane.parse(lane.to_flag()) == lane
 
 
@@ -183,7 +183,7 @@ class TestForks:
         lane = Lane.parse("adam:lr=0.1,lr@20=0.2,schedule=cosine").replaced("lr", 0.3)
         assert lane.to_flag() == "adam:lr=0.3,lr@20=0.2,schedule=cosine"
 
-    def test_what_a_knob_refuses_is_no_fork(self):
+    def test_a_fork_needs_a_value_that_the_knob_allows(self):
         with pytest.raises(ValueError, match="lr must be at least 0"):
             Lane.of("adam").forked(5, "lr", -1.0)
         with pytest.raises(ValueError, match="adam has no 'rho'"):
@@ -198,7 +198,9 @@ class TestForks:
         value = data.draw(values_of(knob))
         fork = lane.forked(step, knob.name, value)
         assert fork.value_at(knob.name, step) == fork.value_at(knob.name, 10**6) == value
-        old, new = (run(SURFACES["ravine"], each, (-4.0, 1.5), 60, 0.2, 3).positions for each in (lane, fork))
+        old, new = (
+            compute_trajectory(SURFACES["ravine"], each, (-4.0, 1.5), 60, 0.2, 3).positions for each in (lane, fork)
+        )
         # Beyond the fork the new path may leave the plot sooner, and then it is shorter.
         kept = min(step + 1, len(old), len(new))
         assert np.array_equal(old[:kept], new[:kept], equal_nan=True)
@@ -206,7 +208,8 @@ class TestForks:
     def test_a_forked_path_goes_its_own_way_after_the_fork(self):
         lane = Lane.parse("adam:lr=0.1")
         old, new = (
-            run(SURFACES["bowl"], each, (3.0, 2.0), 60, 0.0, 0).positions for each in (lane, lane.forked(20, "lr", 0.4))
+            compute_trajectory(SURFACES["bowl"], each, (3.0, 2.0), 60, 0.0, 0).positions
+            for each in (lane, lane.forked(20, "lr", 0.4))
         )
         assert (old[:21] == new[:21]).all()
         assert (old[21] != new[21]).all()
@@ -214,5 +217,5 @@ class TestForks:
 
     def test_a_fork_at_the_start_is_a_lane_of_its_own_from_the_first_step(self):
         lane = Lane.parse("sgd:lr=0.1,lr@5=0.3").forked(0, "lr", 0.2)
-        path = run(SURFACES["bowl"], lane, (1.0, 0.0), 10, 0.0, 0)
+        path = compute_trajectory(SURFACES["bowl"], lane, (1.0, 0.0), 10, 0.0, 0)
         assert path.positions[:, 0] == pytest.approx([0.6**t for t in range(11)])

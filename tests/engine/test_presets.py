@@ -1,4 +1,4 @@
-"""Every sentence of the gallery is true: each claim is read off the paths of its scenario."""
+"""Every sentence of a preset is true: each claim is computed from the paths of its scenario."""
 
 import json
 import re
@@ -35,38 +35,38 @@ def test_the_sentence_is_true(preset: Preset) -> None:
     CLAIMS[preset.name](*trajectories(preset.scenario))
 
 
-def test_there_is_a_claim_for_every_exhibit_and_no_other() -> None:
+def test_there_is_a_claim_for_every_preset_and_no_other() -> None:
     assert CLAIMS.keys() == PRESETS.keys()
     assert len(PRESETS) >= 12
 
 
 @every_exhibit
-def test_an_exhibit_fits_its_panel_and_is_named_like_a_flag(preset: Preset) -> None:
+def test_a_preset_fits_its_panel_and_is_named_like_a_flag(preset: Preset) -> None:
     assert PRESETS[preset.name] is preset
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", preset.name)
     assert 0 < len(preset.title) <= TITLE
     assert 0 < len(preset.sentence) <= SENTENCES
     assert preset.sentence.endswith(".")
     assert re.search(r"\b(1[5-9]|20)\d\d\b", preset.source), "a source has a year"
-    assert preset.look_at is None or 0 <= preset.look_at <= preset.scenario.steps
+    assert preset.pause_at is None or 0 <= preset.pause_at <= preset.scenario.steps
 
 
-def test_no_two_exhibits_are_the_same() -> None:
+def test_no_two_presets_are_the_same() -> None:
     for field in ("title", "sentence", "scenario"):
         assert len({getattr(preset, field) for preset in PRESETS.values()}) == len(PRESETS)
 
 
 @every_exhibit
-def test_an_exhibit_survives_json_and_its_lanes_their_flags(preset: Preset) -> None:
+def test_a_preset_survives_json_and_its_lanes_their_flags(preset: Preset) -> None:
     scenario = preset.scenario
     assert Scenario.from_json(json.loads(json.dumps(scenario.to_json()))) == scenario
     assert [Lane.parse(lane.to_flag()) for lane in scenario.lanes] == list(scenario.lanes)
 
 
 @every_exhibit
-def test_each_lane_gets_to_the_step_to_look_at(preset: Preset) -> None:
-    if preset.look_at is not None and preset.name != "warm-up":  # whose point is that one lane is thrown out
-        assert all(path.last >= preset.look_at for path in trajectories(preset.scenario))
+def test_each_lane_reaches_the_step_of_the_pause(preset: Preset) -> None:
+    if preset.pause_at is not None and preset.name != "warm-up":  # whose point is that one lane is thrown out
+        assert all(path.last >= preset.pause_at for path in trajectories(preset.scenario))
 
 
 # --- Reading paths ------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from adam_tui.engine.pytorch_code import to_pytorch
 from adam_tui.engine.pytorch_formula import formula
 from adam_tui.engine.pytorch_sources import BY_HAND
 from adam_tui.engine.scenario import Lane, Scenario, suggested_lane
-from adam_tui.engine.surfaces import SURFACES, surface
+from adam_tui.engine.surfaces import SURFACES, find_surface
 from adam_tui.engine.trajectory import trajectories
 
 TOLERANCE = 1e-12
@@ -61,7 +61,9 @@ BEFORE_CHAOS = 20
 @pytest.mark.parametrize("place", SURFACES)
 def test_every_optimizer_ends_where_the_engine_does(place):
     lanes = [
-        suggested_lane(name, surface(place)) for name in OPTIMIZERS if OPTIMIZERS[name].torch_name or name in BY_HAND
+        suggested_lane(name, find_surface(place))
+        for name in OPTIMIZERS
+        if OPTIMIZERS[name].torch_name or name in BY_HAND
     ]
     chaotic = [lane for lane in lanes if (lane.optimizer, place) in CHAOTIC]
     calm = [lane for lane in lanes if lane not in chaotic]
@@ -201,7 +203,7 @@ def test_a_lane_that_diverges_is_followed_as_far_as_by_the_engine():
     assert np.isnan(path.losses[-1])
 
 
-def test_it_says_no_more_than_it_must():
+def test_the_script_has_only_the_parts_that_it_needs():
     assert 'race("adam", lambda params: torch.optim.Adam(params, lr=0.1))\n' in to_pytorch(Scenario(steps=5))
     plain = to_pytorch(Scenario(lanes=(Lane.of("momentum"), Lane.of("nesterov"), Lane.of("amsgrad")), steps=5))
     assert "torch.optim.SGD(params, lr=0.001, momentum=0.9))" in plain
@@ -240,7 +242,7 @@ def test_it_runs_as_pasted(tmp_path):
     assert printed(to_pytorch(scenario)) == {n: tuple(map(float, v)) for n, *v in LINE.findall(done.stdout)}
 
 
-def test_what_is_not_written_for_pytorch_is_said_in_one_line(monkeypatch):
+def test_an_optimizer_without_pytorch_code_is_an_error_of_one_line(monkeypatch):
     monkeypatch.setattr("adam_tui.engine.pytorch_code.BY_HAND", {})
     with pytest.raises(ValueError, match=r"^there is no PyTorch code for lion$"):
         to_pytorch(Scenario(lanes=(Lane.of("lion"),)))

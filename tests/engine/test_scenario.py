@@ -1,4 +1,4 @@
-"""A scenario goes through a command line and through JSON unchanged, and what is no scenario is refused in one line."""
+"""A scenario survives its command line and its JSON unchanged; a wrong one is an error of one line."""
 
 import dataclasses
 import json
@@ -20,13 +20,12 @@ from adam_tui.engine.scenario import (
     Lane,
     Scenario,
     parse_start,
-    race,
     suggested_lane,
-    surface_names,
+    suggested_lanes,
 )
 from adam_tui.engine.schedules import CONSTANT, KINDS, Schedule
 from adam_tui.engine.surfaces import SURFACES
-from adam_tui.engine.trajectory import run
+from adam_tui.engine.trajectory import compute_trajectory
 
 FORMULAS = ("x**2 + 3*y**2", "-x**2 - y", "sin(x)*cos(y) + x²/10", "abs(x) + y**4")
 
@@ -64,7 +63,7 @@ def lanes(draw):
 finite = st.floats(allow_nan=False, allow_infinity=False)
 scenarios = st.builds(
     Scenario,
-    surface=st.sampled_from(surface_names()),
+    surface=st.sampled_from(list(SURFACES)),
     function=st.none() | st.sampled_from(FORMULAS),
     lanes=st.lists(lanes(), min_size=1, max_size=MAX_LANES).map(tuple),
     start=st.none() | st.tuples(finite, finite),
@@ -143,7 +142,7 @@ def test_switches_are_read_as_words():
     assert Lane.parse("rmsprop:centered=on,weight_decay=off") == Lane.of("rmsprop", {"centered": 1})
 
 
-def test_a_lane_keeps_torchs_own_learning_rate_unless_told():
+def test_a_lane_has_torchs_learning_rate_by_default():
     assert Lane.parse("adam")["lr"] == 1e-3
 
 
@@ -161,7 +160,7 @@ def test_lanes_of_a_kind_are_numbered():
 
 @settings(deadline=None)
 @given(scenarios)
-def test_labels_tell_all_lanes_apart(scenario):
+def test_labels_are_distinct(scenario):
     assert len(set(scenario.labels())) == len(scenario.lanes)
 
 
@@ -200,13 +199,13 @@ REFUSED_LANES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "said"), REFUSED_LANES)
-def test_a_lane_that_is_none_is_refused_in_one_line(text, said):
-    assert said in refusal(Lane.parse, text)
+@pytest.mark.parametrize(("text", "message"), REFUSED_LANES)
+def test_a_wrong_lane_is_an_error_of_one_line(text, message):
+    assert message in refusal(Lane.parse, text)
 
 
 @pytest.mark.parametrize("text", ["", "1", "1,", "1,2,3", "x,y", "1 2", "nan,0", "0,inf", "1;2", "(1,2)"])
-def test_a_start_that_is_none_is_refused_in_one_line(text):
+def test_a_wrong_start_is_an_error_of_one_line(text):
     assert repr(text) in refusal(parse_start, text)
 
 
@@ -230,9 +229,9 @@ REFUSED_FIELDS = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "said"), REFUSED_FIELDS)
-def test_a_scenario_that_cannot_be_is_refused_in_one_line(fields, said):
-    assert said in refusal(lambda values: Scenario(**values), fields)
+@pytest.mark.parametrize(("fields", "message"), REFUSED_FIELDS)
+def test_an_impossible_scenario_is_an_error_of_one_line(fields, message):
+    assert message in refusal(lambda values: Scenario(**values), fields)
 
 
 REFUSED_JSON = [
@@ -277,9 +276,9 @@ REFUSED_JSON = [
 ]
 
 
-@pytest.mark.parametrize(("text", "said"), REFUSED_JSON)
-def test_json_that_is_no_scenario_is_refused_in_one_line(text, said):
-    assert said in refusal(Scenario.from_json, json.loads(text))
+@pytest.mark.parametrize(("text", "message"), REFUSED_JSON)
+def test_wrong_json_is_an_error_of_one_line(text, message):
+    assert message in refusal(Scenario.from_json, json.loads(text))
 
 
 json_values = st.recursive(
@@ -291,7 +290,7 @@ fields_of_json = st.sampled_from([field.name for field in dataclasses.fields(Sce
 
 
 @given(st.dictionaries(fields_of_json, json_values, max_size=3) | json_values)
-def test_any_json_is_a_scenario_or_refused_in_one_line(data):
+def test_any_json_is_a_scenario_or_an_error_of_one_line(data):
     try:
         read = Scenario.from_json(data)
     except ValueError as error:
@@ -309,7 +308,7 @@ def test_a_knob_that_the_optimizer_lacks_is_refused():
 
 
 def refusal(read, value):
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 - every caller looks at the message
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - every caller tests the message
         read(value)
     message = str(caught.value)
     assert "\n" not in message
@@ -329,20 +328,15 @@ def test_the_suggested_lane_moves_in_sight_and_does_not_diverge(optimizer, name)
     if lane["lr"] != surface.descent_lr:  # which may lie between two
         assert mantissa in ("1.000000", "2.000000", "5.000000"), "on a notch"
     assert lane == Lane.of(optimizer, {"lr": lane["lr"]}), "all else is torch.optim's default"
-    path = run(surface, lane, surface.start, DEFAULT_STEPS, 0.0, 0)
+    path = compute_trajectory(surface, lane, surface.start, DEFAULT_STEPS, 0.0, 0)
     travelled = np.hypot(*(path.positions - path.positions[0]).T)
     assert travelled.max() > VISIBLE * surface.width
-    if name != "saddle":  # which has no bottom: whoever leaves it may leave for good
+    if name != "saddle":  # no minimum: a lane that leaves it may diverge
         assert path.diverged_at is None
         assert path.losses[-1] < path.losses[0]
 
 
 def test_a_race_has_each_optimizer_at_its_suggested_rate():
     bowl = SURFACES["bowl"]
-    assert race(["sgd", "adam"], bowl) == (suggested_lane("sgd", bowl), suggested_lane("adam", bowl))
-    assert [lane["lr"] for lane in race(["sgd", "adam"], bowl)] == [0.1, 0.1]
-
-
-def test_the_surfaces_are_listed_in_their_order():
-    assert surface_names() == tuple(SURFACES)
-    assert surface_names()[:3] == ("bowl", "ravine", "rosenbrock")
+    assert suggested_lanes(["sgd", "adam"], bowl) == (suggested_lane("sgd", bowl), suggested_lane("adam", bowl))
+    assert [lane["lr"] for lane in suggested_lanes(["sgd", "adam"], bowl)] == [0.1, 0.1]

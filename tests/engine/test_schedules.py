@@ -13,7 +13,7 @@ from torch.optim import lr_scheduler
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.schedules import CONSTANT, KINDS, Schedule
 from adam_tui.engine.surfaces import SURFACES
-from adam_tui.engine.trajectory import run
+from adam_tui.engine.trajectory import compute_trajectory
 
 TOLERANCE = 1e-12
 STEPS = 300
@@ -72,7 +72,7 @@ def test_every_factor_is_torchs(kind, warmup, gamma, every, steps):
     assert ours == pytest.approx(rates_in_torch(schedule, steps), abs=TOLERANCE, rel=0)
 
 
-def test_a_warm_up_of_one_step_is_none():
+def test_a_warm_up_of_one_step_changes_nothing():
     # torch's LinearLR would divide by its 0 steps.
     for kind in KINDS:
         factors = [Schedule(kind, warmup=1).factor(step, 50) for step in (1, 2, 3)]
@@ -135,7 +135,7 @@ class TestPaths:
     @pytest.mark.parametrize("schedule", SCHEDULES, ids=Schedule.describe)
     def test_a_scheduled_path_is_torchs_with_a_lambda(self, name, values, kind, arguments, schedule):
         plot = SURFACES["ravine"]
-        path = run(plot, Lane.of(name, values, schedule), (-4.0, 1.5), STEPS, 0.0, 0)
+        path = compute_trajectory(plot, Lane.of(name, values, schedule), (-4.0, 1.5), STEPS, 0.0, 0)
         parameter, optimizer = at(kind, (-4.0, 1.5), values["lr"], arguments)
         scheduler = lr_scheduler.LambdaLR(optimizer, lambda done: schedule.factor(done + 1, STEPS))
         for step in range(1, STEPS + 1):
@@ -148,7 +148,7 @@ class TestPaths:
             "adam:lr=0.1,lr@40=0.02,beta1@40=0.5,eps@90=0.1,beta2@120=0.9,schedule=exponential,gamma=0.99"
         )
         plot = SURFACES["bowl"]
-        path = run(plot, lane, (3.0, -2.0), 200, 0.0, 0)
+        path = compute_trajectory(plot, lane, (3.0, -2.0), 200, 0.0, 0)
         parameter, optimizer = at("Adam", (3.0, -2.0), 0.1, {})
         [group] = optimizer.param_groups
         base = 0.1
@@ -192,12 +192,12 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "said"), REFUSED, ids=[str(fields)[:40] for fields, _ in REFUSED])
-def test_a_schedule_that_cannot_be_is_refused_in_one_short_line(fields, said):
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is looked at
+@pytest.mark.parametrize(("fields", "expected"), REFUSED, ids=[str(fields)[:40] for fields, _ in REFUSED])
+def test_an_impossible_schedule_is_an_error_of_one_short_line(fields, expected):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is tested
         Schedule(**fields)
     message = str(caught.value)
-    assert said in message
+    assert expected in message
     assert "\n" not in message
     assert len(message) < 120
 
@@ -217,7 +217,7 @@ def test_whole_numbers_stay_whole_whatever_they_came_as():
         (Schedule("exponential", warmup=5, gamma=0.99), "×0.99 a step, warm-up 5"),
     ],
 )
-def test_a_schedule_says_in_a_few_words_what_it_does(schedule, words):
+def test_a_schedule_has_a_short_description(schedule, words):
     assert schedule.describe() == words
 
 

@@ -1,4 +1,4 @@
-"""The bound is where simulation says it is, and the sentences about it are true and fit their panel."""
+"""The bound agrees with simulation; the sentences about it are true and fit their panel."""
 
 import math
 from dataclasses import replace
@@ -13,9 +13,9 @@ from adam_tui.engine.lane import Lane
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import suggested_lane
 from adam_tui.engine.schedules import Schedule
-from adam_tui.engine.stability import ADAPTIVE_WORDS, BOUNDED, Stability, sentences, stability
+from adam_tui.engine.stability import ADAPTIVE_NOTES, BOUNDED, Stability, describe_stability, stability
 from adam_tui.engine.surfaces import SURFACES
-from adam_tui.engine.trajectory import run, simulate
+from adam_tui.engine.trajectory import compute_trajectory, simulate
 
 COLUMNS = 41
 HERE = np.array([-1.0, 0.5])
@@ -106,14 +106,14 @@ def test_the_bounds_by_hand():
         assert stability(ravine, lane, HERE).bound == pytest.approx(bound)
 
 
-def test_with_full_dampening_only_the_first_slope_counts_and_no_rate_diverges():
+def test_with_full_dampening_only_the_first_gradient_counts_and_no_rate_diverges():
     lane = lane_of("momentum", lr=1e6, mu=0.9, tau=1.0)
     at = stability(SURFACES["ravine"], lane, HERE)
     assert at.bound is None
     assert not at.exceeded
     end = simulate(lane.rule, dict(lane.values), SURFACES["ravine"].gradient, HERE, 1000)
     assert end == pytest.approx(HERE - 1e6 * SURFACES["ravine"].gradient(HERE) / (1 - 0.9))
-    assert sentences(at, lane) == ("only the first slope counts: no bound",)
+    assert describe_stability(at, lane) == ("only the first gradient counts: no bound",)
 
 
 def test_the_values_of_a_step_take_the_place_of_the_lanes():
@@ -137,21 +137,23 @@ def test_the_curvature_is_that_of_the_point():
 
 
 class TestSentences:
-    def said(self, name, plot, lane, point=HERE):
-        return sentences(stability(SURFACES[plot] if isinstance(plot, str) else plot, lane, np.array(point)), lane)
+    def lines(self, name, plot, lane, point=HERE):
+        return describe_stability(
+            stability(SURFACES[plot] if isinstance(plot, str) else plot, lane, np.array(point)), lane
+        )
 
     def test_below_above_and_at_the_bound(self):
-        def said(lr):
-            return self.said("sgd", "ravine", lane_of("sgd", lr=lr))
+        def lines(lr):
+            return self.lines("sgd", "ravine", lane_of("sgd", lr=lr))
 
-        assert said(0.05) == ("λmax 50 · stable for lr < 0.04", "lr 0.05 is above it: swings grow here")
-        assert said(0.02) == ("λmax 50 · stable for lr < 0.04", "lr 0.02 is below it: stable here")
-        assert said(0.04) == ("λmax 50 · stable for lr < 0.04", "lr 0.04 is at this limit")
+        assert lines(0.05) == ("λmax 50 · stable for lr < 0.04", "lr 0.05 is above it: swings grow here")
+        assert lines(0.02) == ("λmax 50 · stable for lr < 0.04", "lr 0.02 is below it: stable here")
+        assert lines(0.04) == ("λmax 50 · stable for lr < 0.04", "lr 0.04 is at this limit")
         # Two numbers that look the same are not called smaller or larger.
-        assert said(0.040001)[1] == said(0.039999)[1] == "lr 0.04 is at this limit"
+        assert lines(0.040001)[1] == lines(0.039999)[1] == "lr 0.04 is at this limit"
 
     def test_weight_decay_adds_to_the_curvature(self):
-        assert self.said("sgd", "ravine", lane_of("sgd", decay=50.0, lr=0.03)) == (
+        assert self.lines("sgd", "ravine", lane_of("sgd", decay=50.0, lr=0.03)) == (
             "λmax+λ 100 · stable: lr < 0.02",
             "lr 0.03 is above it: swings grow here",
         )
@@ -159,36 +161,36 @@ class TestSentences:
     def test_no_curvature_upwards_is_no_bound(self):
         hill = parse_function("-x**2 - y**2")
         for lane in (lane_of("sgd"), lane_of("momentum"), lane_of("nesterov")):
-            assert self.said("", hill, lane) == ("no curvature upwards here: no bound",)
-        assert self.said("", hill, Lane.of("adam"))[0] == "no curvature upwards here: no bound"
+            assert self.lines("", hill, lane) == ("no upward curvature here: no bound",)
+        assert self.lines("", hill, Lane.of("adam"))[0] == "no upward curvature here: no bound"
         # Enough weight decay makes a valley of it.
-        assert self.said("", hill, lane_of("sgd", decay=4.0))[0] == "λmax+λ 2 · stable: lr < 1"
+        assert self.lines("", hill, lane_of("sgd", decay=4.0))[0] == "λmax+λ 2 · stable: lr < 1"
 
-    def test_on_a_saddle_there_is_a_bound_but_no_rest(self):
-        assert self.said("", "saddle", lane_of("sgd", lr=0.05)) == (
+    def test_a_saddle_has_a_bound_and_is_called_one(self):
+        assert self.lines("", "saddle", lane_of("sgd", lr=0.05)) == (
             "λmax 2 · stable for lr < 1",
             "lr 0.05 is below it: stable here",
-            "one way it bends down: nothing rests here",
+            "curves down in one direction: a saddle",
         )
 
     def test_where_the_function_has_no_value_neither_has_the_curvature(self):
-        assert self.said("", parse_function("x + log(y)"), lane_of("sgd"), (0.0, 0.0)) == (
+        assert self.lines("", parse_function("x + log(y)"), lane_of("sgd"), (0.0, 0.0)) == (
             "the curvature has no value here",
         )
 
     def test_a_rule_without_a_bound_is_compared_with_descent(self):
-        assert self.said("", "ravine", Lane.of("adam", {"lr": 0.5})) == (
+        assert self.lines("", "ravine", Lane.of("adam", {"lr": 0.5})) == (
             "λmax 50 · for descent lr < 0.04",
             "a step is about lr at any slope above ε",
         )
         assert not stability(SURFACES["ravine"], Lane.of("adam", {"lr": 0.5}), HERE).exceeded
 
-    def test_every_optimizer_has_a_bound_or_a_word(self):
-        assert set(BOUNDED) | set(ADAPTIVE_WORDS) == set(OPTIMIZERS)
-        assert not set(BOUNDED) & set(ADAPTIVE_WORDS)
+    def test_every_optimizer_has_a_bound_or_a_note(self):
+        assert set(BOUNDED) | set(ADAPTIVE_NOTES) == set(OPTIMIZERS)
+        assert not set(BOUNDED) & set(ADAPTIVE_NOTES)
         for name, surface in ((n, s) for n in OPTIMIZERS for s in SURFACES.values()):
             lane = suggested_lane(name, surface)
-            lines = sentences(stability(surface, lane, np.array(surface.start)), lane)
+            lines = describe_stability(stability(surface, lane, np.array(surface.start)), lane)
             assert 1 <= len(lines) <= 3
             assert all(0 < len(line) <= COLUMNS for line in lines), lines
 
@@ -201,19 +203,19 @@ class TestSentences:
         mu=st.floats(0.01, 1.0),
         centered=st.booleans(),
     )
-    def test_any_numbers_are_said_in_one_to_three_lines_that_fit(self, name, lr, curvature, other, decay, mu, centered):
+    def test_any_numbers_fit_in_one_to_three_lines(self, name, lr, curvature, other, decay, mu, centered):
         lane = lane_of(name, lr=lr, decay=decay, mu=mu)
         if name == "rmsprop":
             lane = lane.replaced("centered", centered)
         at = stability(quadratic(curvature, other), lane, HERE)
-        lines = sentences(at, lane)
+        lines = describe_stability(at, lane)
         assert 1 <= len(lines) <= 3
         assert all(0 < len(line) <= COLUMNS for line in lines), lines
         assert at.bound is None or 0 <= at.bound < math.inf
 
 
-class TestTheWordsAreTrue:
-    """What is said of a rule without a bound, shown on slopes a thousand times apart."""
+class TestTheNotesAreTrue:
+    """The notes on rules without a bound, tested on slopes a thousand times apart."""
 
     def deltas(self, flag, scale, steps=60, slope=lambda x: x):
         lane = Lane.parse(flag)
@@ -288,11 +290,11 @@ def test_above_the_bound_swings_grow_on_a_real_surface_too():
             lane = lane_of(name, mu=0.5)
             lane = lane.replaced("lr", stability(plot, lane, minimum).bound * factor)
             beside = tuple((minimum + 1e-6).tolist())
-            path = run(plot, lane, beside, 300, 0.0, 0)
+            path = compute_trajectory(plot, lane, beside, 300, 0.0, 0)
             away = np.hypot(*(path.positions - minimum).T)
             assert (away[-1] < 1e-8) if factor < 1 else (away.max() > 1e-3)
 
 
-def test_what_is_known_of_a_place_is_a_value():
+def test_equal_results_compare_equal():
     at = stability(SURFACES["bowl"], lane_of("sgd"), HERE)
     assert at == Stability(2.0, 1.0, False, True, 0.1, 2.0, 0.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy
 
-from adam_tui.engine.surfaces import SURFACES, Surface, surface
+from adam_tui.engine.surfaces import SURFACES, Surface, find_surface
 
 x, y = sympy.symbols("x y", real=True)
 cos, exp, pi, sqrt, R = sympy.cos, sympy.exp, sympy.pi, sympy.sqrt, sympy.Rational
@@ -238,7 +238,7 @@ def test_what_is_not_finite_or_huge_passes_without_a_warning(s: Surface) -> None
 def test_a_name_is_a_flag_value_and_a_title_fits_its_panel(s: Surface) -> None:
     assert s.name == s.name.lower()
     assert s.name.replace("-", "").isalpha()
-    assert surface(s.name) is s
+    assert find_surface(s.name) is s
     assert 0 < len(s.title) <= 45
     assert s.source
     assert "\n" not in s.note
@@ -247,13 +247,13 @@ def test_a_name_is_a_flag_value_and_a_title_fits_its_panel(s: Surface) -> None:
 
 def test_an_unknown_name_is_one_line_with_the_nearest_and_all_choices() -> None:
     with pytest.raises(ValueError, match="Rosenbrok") as caught:
-        surface("Rosenbrok")
+        find_surface("Rosenbrok")
     line = str(caught.value)
     assert "did you mean rosenbrock?" in line
     assert "\n" not in line
     assert all(name in line for name in SURFACES)
     with pytest.raises(ValueError, match="choose from bowl") as caught:
-        surface("qqq")
+        find_surface("qqq")
     assert "did you mean" not in str(caught.value)
 
 

@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import MAX_STEPS, Lane, Scenario, suggested_lane
-from adam_tui.engine.surfaces import SURFACES, surface
-from adam_tui.engine.trajectory import OUT_OF_BOUNDS, TOLERANCE, plotted_surface, run, simulate, start_of, trajectories
+from adam_tui.engine.surfaces import SURFACES, find_surface
+from adam_tui.engine.trajectory import (
+    OUT_OF_BOUNDS,
+    TOLERANCE,
+    compute_trajectory,
+    plotted_surface,
+    simulate,
+    start_of,
+    trajectories,
+)
 
 
 def only_path(**fields):
@@ -79,7 +87,7 @@ def test_adams_first_steps_are_those_computed_by_hand():
 
 
 class TestConvergence:
-    def test_descent_on_the_bowl_comes_to_rest_at_the_step_that_powers_of_0_8_tell(self):
+    def test_descent_on_the_bowl_converges_at_the_step_computed_from_powers_of_0_8(self):
         # x_t = 0.8ᵗ x_0 and |Δ_t| = 0.2·|x_{t−1}| = 0.25·|x_t|; the gradient 2·|x_t| is the last to fall below 1e-5.
         path = only_path(start=(3.0, 4.0), lanes=sgd(0.1), steps=100)
         by_hand = math.ceil(math.log(1e-5 / (2 * 5.0)) / math.log(0.8))
@@ -94,7 +102,7 @@ class TestConvergence:
         assert path.converged_at == 1
         assert path.state(0) == "running"
 
-    def test_a_long_step_over_a_flat_place_is_no_rest(self):
+    def test_a_long_step_over_a_flat_place_is_not_idle(self):
         # Momentum that crosses the bottom fast has a small gradient there, not a small step.
         momentum = Lane.of("momentum", {"lr": 1e-3, "momentum": 0.999})
         path = only_path(start=(1.0, 0.0), lanes=(momentum,), steps=2000)
@@ -102,7 +110,7 @@ class TestConvergence:
         assert norms.min() < 0.05
         assert path.converged_at is None
 
-    def test_a_swing_that_turns_round_at_the_bottom_is_no_rest_yet(self):
+    def test_a_swing_that_turns_round_at_the_bottom_has_not_converged(self):
         momentum = Lane.of("momentum", {"lr": 0.02})
         path = only_path(lanes=(momentum,), steps=400)
         quiet = np.maximum(np.hypot(*path.gradients.T), np.hypot(*path.terms["Δ"].T)) < TOLERANCE
@@ -121,14 +129,14 @@ class TestConvergence:
         assert step[-10:].max() > TOLERANCE
         assert path.converged_at is None
 
-    def test_standing_still_on_a_slope_is_no_rest(self):
+    def test_standing_still_on_a_slope_is_not_idle(self):
         path = only_path(lanes=sgd(0.0), steps=50)
         assert path.converged_at is None
         assert (path.positions == path.positions[0]).all()
 
 
 class TestDivergence:
-    def test_descent_with_too_long_steps_leaves_at_the_step_that_powers_of_1_2_tell(self):
+    def test_descent_with_too_long_steps_diverges_at_the_step_computed_from_powers_of_1_2(self):
         # x_t = (1 − 2·1.1)ᵗ x_0 = (−1.2)ᵗ x_0; the bowl's diagonal is 10·√2.
         path = only_path(start=(1.0, 0.0), lanes=sgd(1.1), steps=400)
         by_hand = math.ceil(math.log(OUT_OF_BOUNDS * 10 * math.sqrt(2)) / math.log(1.2))
@@ -161,7 +169,7 @@ class TestDivergence:
         assert path.diverged_at is None
         assert path.converged_at is not None
 
-    def test_a_path_is_cut_even_between_two_looks(self):
+    def test_a_path_is_cut_even_between_two_checks(self):
         # 64 steps lie between two looks of the loop; the cut must not depend on them.
         for steps in (39, 40, 41, 63, 64, 65, 128, 1000):
             path = only_path(start=(1.0, 0.0), lanes=sgd(1.1), steps=steps)
@@ -197,7 +205,7 @@ class TestDivergence:
 class TestNoise:
     def test_the_same_seed_gives_the_same_path_and_another_seed_another(self):
         first, again, other = (
-            run(SURFACES["bowl"], Lane.of("adam", {"lr": 0.1}), (1.0, 2.0), 50, 0.3, seed).positions
+            compute_trajectory(SURFACES["bowl"], Lane.of("adam", {"lr": 0.1}), (1.0, 2.0), 50, 0.3, seed).positions
             for seed in (7, 7, 8)
         )
         assert np.array_equal(first, again)
@@ -228,7 +236,7 @@ class TestNoise:
 class TestSimulate:
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
     def test_a_grid_of_points_and_rates_is_the_walks_one_by_one(self, optimizer):
-        rule, plot = OPTIMIZERS[optimizer], surface("himmelblau")
+        rule, plot = OPTIMIZERS[optimizer], find_surface("himmelblau")
         x, y = np.meshgrid(np.linspace(-4, 4, 5), np.linspace(-4, 4, 4))
         starts = np.stack([x, y], axis=-1)
         rates = np.geomspace(1e-4, 1e-1, 20).reshape(4, 5)
@@ -260,7 +268,7 @@ class TestSimulate:
         assert end.tolist() == [1.0, 2.0]
 
 
-def test_it_tells_how_far_a_minimum_is_and_since_when_the_state_holds():
+def test_the_distance_to_a_minimum_and_the_step_of_the_state():
     path = only_path(start=(3.0, 4.0), lanes=sgd(0.1), steps=100)
     assert path.distance(0, [(0.0, 0.0), (100.0, 0.0)]) == 5.0
     assert path.distance(0, [(0.0, 0.0), (3.0, 5.0)]) == 1.0

@@ -17,7 +17,7 @@ import pytest
 from made_runs import MadeRun
 from pty_terminal import COMMAND, UNKNOWN, Terminal
 
-from adam_tui.draw.palette import contrast, luminance
+from adam_tui.draw.color import contrast, luminance
 
 WIDTH, HEIGHT = 100, 30
 PLOT = [(y, x) for y in range(3, 24) for x in range(8, 48)]

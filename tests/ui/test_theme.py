@@ -1,17 +1,18 @@
-"""Every theme can be read, its pictures keep their promise of contrast, and choosing one redraws and is remembered."""
+"""Every theme is readable, its drawings have the promised contrasts, and a chosen theme redraws and is remembered."""
 
 import pytest
 from take_screenshots import screen_cells
 from textual.theme import BUILTIN_THEMES
 
-from adam_tui.draw.palette import DARK, LIGHT, MAGMA, PALETTES, band_colors, contrast, luminance
+from adam_tui.draw.color import contrast, luminance
+from adam_tui.draw.palette import DARK, LIGHT, MAGMA, PALETTES, band_colors
 from adam_tui.terminal.ansi import to_xterm256
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui import config
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
-from adam_tui.ui.theme import palette_of, themes
-from adam_tui.ui.theme_names import bands_of
+from adam_tui.ui.theme import palette_for, themes
+from adam_tui.ui.theme_names import plot_palette_name
 
 THEMES = {theme.name: theme for theme in (*themes(), *BUILTIN_THEMES.values())}
 each_theme = pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
@@ -19,7 +20,7 @@ each_theme = pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
 
 @each_theme
 def test_lanes_stand_out_on_every_band_and_beside_the_plot(theme):
-    palette = palette_of(theme)
+    palette = palette_for(theme)
     grounds = [tuple(band) for band in band_colors(palette, 13).tolist()] + [palette.background]
     assert min(contrast(lane, ground) for lane in palette.lanes for ground in grounds) >= 3
     assert len(set(palette.lanes)) == len(palette.lanes)
@@ -27,7 +28,7 @@ def test_lanes_stand_out_on_every_band_and_beside_the_plot(theme):
 
 @each_theme
 def test_text_can_be_read(theme):
-    palette = palette_of(theme)
+    palette = palette_for(theme)
     assert contrast(palette.foreground, palette.background) >= 6
     for color in (palette.faint, palette.accent, *palette.states.values()):
         assert contrast(color, palette.background) >= 4.5
@@ -37,42 +38,42 @@ def test_text_can_be_read(theme):
 
 @each_theme
 def test_a_theme_is_as_light_or_dark_as_its_pictures(theme):
-    assert palette_of(theme).dark == theme.dark
+    assert palette_for(theme).dark == theme.dark
 
 
 def test_the_pictures_lie_on_the_themes_own_ground():
-    assert palette_of(THEMES["nord"]).background == (0x2E, 0x34, 0x40)
-    assert palette_of(THEMES["solarized-light"]).background == (0xFD, 0xF6, 0xE3)
-    assert palette_of(THEMES["dracula"]).accent == (0xFF, 0x79, 0xC6), "readable as it is"
+    assert palette_for(THEMES["nord"]).background == (0x2E, 0x34, 0x40)
+    assert palette_for(THEMES["solarized-light"]).background == (0xFD, 0xF6, 0xE3)
+    assert palette_for(THEMES["dracula"]).accent == (0xFF, 0x79, 0xC6), "readable as it is"
 
 
-def test_our_own_themes_have_their_palettes_whole():
+def test_the_programs_own_themes_have_exactly_their_palettes():
     for name, palette in PALETTES.items():
-        assert palette_of(THEMES[f"adam-{name}"]) == palette
+        assert palette_for(THEMES[f"adam-{name}"]) == palette
 
 
-def test_bands_may_be_chosen_apart_from_the_theme_where_they_suit():
-    nord = palette_of(THEMES["nord"], "magma")
+def test_bands_may_be_chosen_independently_of_the_theme_if_both_are_dark_or_both_light():
+    nord = palette_for(THEMES["nord"], "magma")
     assert (nord.stops, nord.background) == (MAGMA.stops, (0x2E, 0x34, 0x40))
-    assert palette_of(THEMES["adam-dark"], "magma").stops == MAGMA.stops
-    assert palette_of(THEMES["solarized-light"], "magma").stops == LIGHT.stops
+    assert palette_for(THEMES["adam-dark"], "magma").stops == MAGMA.stops
+    assert palette_for(THEMES["solarized-light"], "magma").stops == LIGHT.stops
 
 
-def test_of_256_colours_the_dark_bands_are_greys_for_blues_there_are_none():
+def test_with_256_colours_the_dark_bands_are_grey():
     plain, settled = config.Config(), config.Config(palette="magma")
-    assert bands_of(plain, "adam-dark", "truecolor") == bands_of(plain, "adam-dark", "16") == ""
-    assert bands_of(plain, "adam-magma", "256") == "", "it was chosen"
-    assert bands_of(settled, "adam-dark", "256") == "magma"
-    palette = palette_of(THEMES["adam-dark"], bands_of(plain, "adam-dark", "256"))
+    assert plot_palette_name(plain, "adam-dark", "truecolor") == plot_palette_name(plain, "adam-dark", "16") == ""
+    assert plot_palette_name(plain, "adam-magma", "256") == "", "it was chosen"
+    assert plot_palette_name(settled, "adam-dark", "256") == "magma"
+    palette = palette_for(THEMES["adam-dark"], plot_palette_name(plain, "adam-dark", "256"))
     entries = to_xterm256(band_colors(palette, 11)).tolist()
     assert entries == sorted(entries)
     assert min(entries) >= 232, "the greys"
     assert len(set(entries)) >= 7
 
 
-def test_the_terminals_own_colours_cannot_be_asked_for():
-    assert palette_of(THEMES["ansi-dark"]) == DARK
-    assert palette_of(THEMES["ansi-light"]) == LIGHT
+def test_ansi_themes_have_the_base_palettes():
+    assert palette_for(THEMES["ansi-dark"]) == DARK
+    assert palette_for(THEMES["ansi-light"]) == LIGHT
 
 
 def background(app, panel):
@@ -88,7 +89,7 @@ async def test_another_theme_redraws_every_picture_at_once():
             await pilot.pause()
             await pilot.pause()
             for panel in ("#lanes", "#knobs", "#inspector", "#timeline"):
-                assert background(app, panel) == palette_of(THEMES[name]).background, (name, panel)
+                assert background(app, panel) == palette_for(THEMES[name]).background, (name, panel)
             plot = app.screen.query_one("#contour", CellView).cells
             assert (float(luminance(plot.bg[5:20, 12:60]).mean()) < 0.2) == THEMES[name].dark
 
@@ -118,15 +119,15 @@ async def test_a_palette_alone_is_a_theme_too(settings):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("theme = 'nrod'", "no theme is called 'nrod'"), ("fps = 'fast'", "fps is a whole number")]
+    ("text", "message"), [("theme = 'nrod'", "no theme is called 'nrod'"), ("fps = 'fast'", "fps is a whole number")]
 )
-async def test_what_is_wrong_with_the_settings_is_said_once_and_the_defaults_are_there(settings, text, said):
+async def test_mistakes_in_the_settings_are_reported_once_and_the_defaults_apply(settings, text, message):
     settings.write_text(text)
     app = AdamApp(PlaygroundState(), config=config.load())
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         [notification] = app._notifications
-        assert said in notification.message
+        assert message in notification.message
         assert app.theme == "adam-dark"
 
 
@@ -137,7 +138,7 @@ def settings(tmp_path, monkeypatch):
     return path
 
 
-# All of them where most of the words are; elsewhere those with the least contrast of their own.
+# Learn has the most words and is tested in every theme; the other modes in those with the least contrast.
 HARDEST = ("adam-light", "nord", "tokyo-night", "atom-one-dark", "atom-one-light", "solarized-dark")
 
 
@@ -156,18 +157,18 @@ async def test_every_word_can_be_read_in_every_theme(mode, names, tmp_path):
 
 
 def written(cells):
-    """What is written in each pair of colours."""
-    found = {}
+    """The letters in each pair of colours (ink, paper)."""
+    words = {}
     for row in range(cells.height):
         characters, inks, papers = cells.characters(row), cells.fg[row].tolist(), cells.bg[row].tolist()
         for text, ink, paper in zip(characters, inks, papers, strict=True):
             if text.isalnum():
                 pair = tuple(ink), tuple(paper)
-                found[pair] = found.get(pair, "") + text
-    return found
+                words[pair] = words.get(pair, "") + text
+    return words
 
 
-async def test_the_words_of_keys_and_modes_have_no_line_under_them():
+async def test_keys_and_modes_are_not_underlined():
     app = AdamApp(PlaygroundState())
     async with app.run_test(size=(120, 40)) as pilot:
         for name in ("adam-dark", "nord", "ansi-dark"):

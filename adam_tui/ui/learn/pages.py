@@ -101,7 +101,7 @@ def read_page(name: str, source: str, keys: Mapping[str, str]) -> Page:
         key, _, value = line.partition(":")
         fields.setdefault(key.strip(), []).append(value.strip())
     if unknown := set(fields) - {"title", "section", "optimizer", "try", "train"}:
-        raise ValueError(f"page {name}: what is {', '.join(sorted(unknown))}?")
+        raise ValueError(f"page {name}: unknown field {sorted(unknown)[0]}")
     title = fields["title"][0]
     tries = tuple(_preset(name, title, n, line) for n, line in enumerate(fields.get("try", ()), 1))
     text = text.strip()

@@ -45,7 +45,7 @@ ACTIONS: tuple[Action[e.Event, e.EventContext], ...] = (
     Action("schedule", "d", "Next learning-rate schedule", KNOBS, e.CycleSchedule()),
     Action("warmup", "w", "Longer warm-up of the rate, or none", KNOBS, e.CycleWarmup()),
     Action("noise", "n", "Stronger noise on the gradients, or none", KNOBS, e.CycleNoise()),
-    Action("reseed", "N", "Draw the noise anew", KNOBS, e.Reseed()),
+    Action("reseed", "N", "Draw new noise", KNOBS, e.Reseed()),
     Action("next_surface", "s", "Next surface", SURFACE, e.CycleSurface(1)),
     Action("previous_surface", "S", "Previous surface", SURFACE, e.CycleSurface(-1)),
     Action("place", "p", "Place the start with a crosshair", SURFACE, e.Place()),

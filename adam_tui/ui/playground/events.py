@@ -170,7 +170,7 @@ class CycleNoise(Signal):
 
 
 class Reseed(Signal):
-    """Draw the noise anew."""
+    """Draw new noise, with the next seed."""
 
 
 # Surface and start

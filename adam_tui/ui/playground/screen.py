@@ -17,7 +17,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
-from adam_tui.draw.cells import Cells, columns
+from adam_tui.draw.cells import Cells, text_width
 from adam_tui.draw.palette import Palette
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
@@ -245,8 +245,8 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             line.update(caption(f"{self.state.stop + 1}/{stops}", preset.title, preset.sentence, keys))
         elif text:
             key, _, words = text.partition(" ")
-            room = self.size.width - 2 - columns(text)
-            right = f"{close:>{room}}" if columns(close) < room else ""
+            room = self.size.width - 2 - text_width(text)
+            right = f"{close:>{room}}" if text_width(close) < room else ""
             line.update(Content.assemble((key, "bold $accent"), f" {words}", (right, "$text-muted")))
         self.call_after_refresh(self._arrange_panels)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.optimizers import OPTIMIZERS
-from adam_tui.engine.scenario import MAX_STEPS, Scenario, race, suggested_lane, surface_names
+from adam_tui.engine.scenario import MAX_STEPS, Scenario, suggested_lane, suggested_lanes
 from adam_tui.engine.schedules import KINDS, Schedule
+from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import plotted_surface, start_of
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.hints import remaining
@@ -97,7 +98,7 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
             lanes = state.scenario.lanes
             return _set_lanes(state, (*lanes, state.chosen_lane), len(lanes)) if len(lanes) < LANES_BY_HAND else state
         case e.LineUp():
-            lanes = race(tuple(OPTIMIZERS), state.surface)
+            lanes = suggested_lanes(tuple(OPTIMIZERS), state.surface)
             names = [lane.optimizer for lane in lanes]
             return _set_lanes(state, lanes, names.index(state.chosen_lane.optimizer), ghosts=())
         case e.Arrow():
@@ -197,7 +198,7 @@ def _open(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale: 
         tour=presets,
         stop=at,
         finale=finale,
-        pause_at=preset.look_at,
+        pause_at=preset.pause_at,
         hints=state.hints,
         past=state.past,
     )
@@ -265,7 +266,7 @@ def _remove_lane(state: PlaygroundState) -> PlaygroundState:
 
 def _cycle_surface(state: PlaygroundState, by: int) -> PlaygroundState:
     """Show the next built-in surface, with its own start."""
-    name = _next(surface_names(), "" if state.scenario.function is not None else state.scenario.surface, by)
+    name = _next(tuple(SURFACES), "" if state.scenario.function is not None else state.scenario.surface, by)
     return _set_surface(state, replace(state.scenario, surface=name, function=None, start=None))
 
 

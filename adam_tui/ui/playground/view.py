@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.draw import panels
-from adam_tui.draw.cells import Cells, Color, columns, stacked
-from adam_tui.draw.chart import ChartStyle, Series, chart
+from adam_tui.draw import elements
+from adam_tui.draw import playground_panels as panels
+from adam_tui.draw.cells import Cells, Color, stack, text_width
+from adam_tui.draw.chart import Series, chart
+from adam_tui.draw.contour_plot import Arrow, Backdrop, PathView, backdrop, compose
 from adam_tui.draw.palette import Palette
-from adam_tui.draw.scene import Arrow, Backdrop, PathView, backdrop, compose
 from adam_tui.engine.schedules import CONSTANT
-from adam_tui.engine.stability import sentences, stability
+from adam_tui.engine.stability import describe_stability, stability
 from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import Trajectory, start_of, surface_of, trajectories
 from adam_tui.ui.playground.state import SPEEDS, Fill, PlaygroundState
@@ -150,7 +151,7 @@ def lanes(state: PlaygroundState, width: int, height: int, palette: Palette) -> 
                 since=path.since(state.step),
             )
         )
-    return panels.lanes(rows, state.lane, width, height, palette)
+    return panels.lane_table(rows, state.lane, width, height, palette)
 
 
 def knobs(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
@@ -159,10 +160,10 @@ def knobs(state: PlaygroundState, width: int, height: int, palette: Palette) -> 
     rows = min(len(table), height)
     notes = _notes(state, width)[: height - rows]
     color, _ = palette.lane(state.lane)
-    drawn = panels.knobs(table, state.knob, color, width, rows, palette)
+    drawn = panels.knob_table(table, state.knob, color, width, rows, palette)
     # While the race plays, the number of notes may fall below the panel's height: the empty rows are at the end.
     rest = Cells.blank(width, height - rows - len(notes), palette.foreground, palette.background)
-    return stacked((drawn, panels.notes(notes, width, palette), rest))
+    return stack((drawn, elements.notes(notes, width, palette), rest))
 
 
 def _notes(state: PlaygroundState, width: int) -> list[tuple[str, bool]]:
@@ -174,12 +175,12 @@ def _notes(state: PlaygroundState, width: int) -> list[tuple[str, bool]]:
     at_point = stability(state.surface, lane, point, values)
     notes = [
         (line, at_point.exceeded and i < 2)
-        for i, line in enumerate(sentences(at_point, lane))
-        if columns(line) <= width  # a sentence is shown whole or not at all
+        for i, line in enumerate(describe_stability(at_point, lane))
+        if text_width(line) <= width  # a sentence is shown whole or not at all
     ]
     if lane.schedule != CONSTANT:
         factors = [lane.schedule.factor(t, scenario.steps) for t in range(1, scenario.steps + 1)]
-        notes.append((f"{panels.sparkline(factors, SCHEDULE_COLUMNS)} lr {lane.schedule.describe()}", False))
+        notes.append((f"{elements.sparkline(factors, SCHEDULE_COLUMNS)} lr {lane.schedule.describe()}", False))
     if scenario.noise:
         notes.append((f"gradient noise σ {scenario.noise:g} · seed {scenario.seed}", False))
     return notes
@@ -188,7 +189,7 @@ def _notes(state: PlaygroundState, width: int) -> list[tuple[str, bool]]:
 def inspector(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
     """Draw the terms of the chosen lane's step, and its rule."""
     path = trajectories(state.scenario)[state.lane]
-    return panels.arithmetic(
+    return panels.step_arithmetic(
         _terms(state, min(state.step, path.last)), state.chosen_lane.rule.rule, width, height, palette
     )
 
@@ -226,13 +227,7 @@ def loss(state: PlaygroundState, width: int, height: int, palette: Palette) -> C
         )
         for i in order
     ]
-    style = chart_style(palette)
-    return chart(series, width, height, style, log_y=log, y_limits=limits, x_limits=(0.0, state.scenario.steps))
-
-
-def chart_style(palette: Palette) -> ChartStyle:
-    """The palette's colours for a chart."""
-    return ChartStyle(background=palette.background, foreground=palette.foreground, faint=palette.axis)
+    return chart(series, width, height, palette, log_y=log, y_limits=limits, x_limits=(0.0, state.scenario.steps))
 
 
 def _minimum(plot: Surface) -> float | None:
@@ -271,7 +266,7 @@ def still(state: PlaygroundState, width: int, height: int, palette: Palette) -> 
     title = Cells.blank(width, 1, palette.foreground, palette.background)
     title.put(0, 1, f"{surface_title(state.surface)} · step {state.step}", palette.foreground, bold=True)
     plot = contour(state, width, max(height - rows - 1, MIN_PLOT_ROWS), palette)
-    return stacked((title, plot, lanes(state, width, rows, palette)))
+    return stack((title, plot, lanes(state, width, rows, palette)))
 
 
 def surface_title(surface: Surface) -> str:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.draw.cells import Cells, Color
-from adam_tui.draw.chart import ChartStyle, Mark, Series, chart
-from adam_tui.draw.palette import MARKERS, Palette, from_oklab, to_oklab
+from adam_tui.draw.chart import Mark, Series, chart
+from adam_tui.draw.color import mix_oklab
+from adam_tui.draw.palette import MARKERS, Palette
 from adam_tui.engine.numbers import format_number, round_down, round_nearest, round_up
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
@@ -120,7 +121,7 @@ def loss(state: TrainState, histories: Histories, width: int, height: int, palet
         series,
         width,
         height,
-        chart_style(palette),
+        palette,
         log_y=state.log,
         y_limits=_loss_limits(series, [history for _, history in drawn], shown, log=state.log),
         x_limits=shown,
@@ -141,7 +142,7 @@ def _loss_series(
     if chosen and span > 1:
         x, y = history.curve.samples(part.first, part.last, part.closest)
         dots = part.closest > SINGLE
-        found.append(Series(scale.of(history, x), y, faded(color, palette), faint=True, dots=dots))
+        found.append(Series(scale.of(history, x), y, faded(color, palette), faint=True, scatter=dots))
     if span > 1:
         x, y = history.curve.averaged(span, part.first, part.last, part.closest)
     else:
@@ -149,7 +150,7 @@ def _loss_series(
     end = x[-1:], y[-1:]
     if history.diverged_at is not None:
         x, y = np.append(x, history.diverged_at), np.append(y, math.nan)
-    found.append(Series(scale.of(history, x), y, color, bold=chosen, calm=span > 1, label=run.id))
+    found.append(Series(scale.of(history, x), y, color, bold=chosen, averaged=span > 1, label=run.id))
     # The run's marker at the end of its curve tells it from the others without colour.
     found.append(Series(scale.of(history, end[0]), end[1], color, bold=True, marker=marker))
     return found
@@ -179,7 +180,7 @@ def closer_looks(state: TrainState, histories: Histories, width: int) -> dict[st
         if state.cursor is not None:
             step = axes.cursor_step(state, drawn, run, history, scale)
             looks.insert(0, (step, step, 0.0))
-        wanted = (history.curve.wanted(*look) for look in looks)
+        wanted = (history.curve.missing_steps(*look) for look in looks)
         if steps := [each for each in wanted if each is not None]:
             found[run.id] = steps
     return found
@@ -187,8 +188,7 @@ def closer_looks(state: TrainState, histories: Histories, width: int) -> dict[st
 
 def faded(color: Color, palette: Palette) -> Color:
     """The colour of raw losses: most of the way to the background."""
-    r, g, b = from_oklab((1 - RAW_SHARE) * to_oklab(palette.background) + RAW_SHARE * to_oklab(color)).tolist()
-    return r, g, b
+    return mix_oklab(palette.background, color, RAW_SHARE)
 
 
 def _marks(state: TrainState, drawn: Drawn, scale: Scale, shown: Limits, palette: Palette) -> list[Mark]:
@@ -303,7 +303,7 @@ def accuracy(state: TrainState, histories: Histories, width: int, height: int, p
         series,
         width,
         height,
-        chart_style(palette),
+        palette,
         y_limits=(_floor(values), 1.0),
         x_limits=shown,
         marks=marks,
@@ -347,10 +347,6 @@ def test_loss(state: TrainState, histories: Histories, width: int, height: int, 
             Series(x[-1:], y[-1:], color, bold=True, marker=marker),
         ]
     zoomless = _accuracy_limits(state, drawn, Scale("epochs", "epochs")) if state.zoom is None else None
-    style = chart_style(palette)
-    return chart(series, width, height, style, log_y=state.log, x_limits=zoomless, empty_text="comes after each epoch")
-
-
-def chart_style(palette: Palette) -> ChartStyle:
-    """The palette's colours for a chart."""
-    return ChartStyle(background=palette.background, foreground=palette.foreground, faint=palette.axis)
+    return chart(
+        series, width, height, palette, log_y=state.log, x_limits=zoomless, empty_text="comes after each epoch"
+    )

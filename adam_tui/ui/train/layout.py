@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from adam_tui.draw import training_panels as drawings
+from adam_tui.draw.digits import digit_grid
 from adam_tui.ui.train.state import TrainState
 
 FRAME = 2  # rows of a panel's border
@@ -63,7 +63,7 @@ def layout(
         left = BODY_WITH_FILTERS if state.view == "filters" else min(BODY_WITH_VIEW, max(rows - 16, BODY_WITH_FILTERS))
         strip = view_rows(width - FRAME_COLUMNS, rows - left - FRAME) + FRAME
     elif state.runs and height >= STRIP_FROM:
-        grid = drawings.digit_grid(10, width - FRAME_COLUMNS, rows - BODY_WITH_STRIP - FRAME)
+        grid = digit_grid(10, width - FRAME_COLUMNS, rows - BODY_WITH_STRIP - FRAME)
         strip = grid.height + FRAME if grid else 0
     elif state.runs and height >= LINE_FROM:
         line = 1

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from adam_tui.draw import model_panels as drawings
-from adam_tui.draw.cells import Cells, stacked
-from adam_tui.draw.chart import ChartStyle, Series, chart
-from adam_tui.draw.model_panels import HEALTHY_RATIO, LayerRow
+from adam_tui.draw import network_panels as drawings
+from adam_tui.draw.cells import Cells, stack
+from adam_tui.draw.chart import Series, chart
+from adam_tui.draw.digits import DigitGrid, Guess, digit_grid, sample_digits
+from adam_tui.draw.network_panels import HEALTHY_RATIO, LayerRow
 from adam_tui.draw.palette import Palette
-from adam_tui.draw.training_panels import DigitGrid, Guess, digit_grid, sample_digits
 from adam_tui.history.evaluation import CLASSES, Evaluation
 from adam_tui.history.run_history import RunHistory
 from adam_tui.ui.train.state import View
@@ -73,9 +73,9 @@ def draw(
         return layers(history, width, height, palette)
     if found is not None:
         if view == "confusion":
-            return drawings.confusion(found.confusion, width, height, palette)
+            return drawings.confusion_matrix(found.confusion, width, height, palette)
         if view == "filters":
-            return drawings.filters(found.filters, width, height, palette)
+            return drawings.filter_pictures(found.filters, width, height, palette)
         if view == "mistakes":
             return mistakes(found, width, height, palette)
     cells = Cells.blank(width, height, palette.foreground, palette.background)
@@ -113,19 +113,19 @@ def layers_in_brief(history: RunHistory, width: int, height: int, palette: Palet
         rows = [row for row in rows if row.name.endswith("weight")]
     left = height - len(rows) - 2
     if left < LEAST_CURVE or len(history.layers) < 2:
-        return drawings.layers(rows, width, height, palette)
-    table = drawings.layers(rows, width, len(rows) + 2, palette)
-    return stacked((table, ratio_curves(history, width, left, palette)))
+        return drawings.layer_table(rows, width, height, palette)
+    table = drawings.layer_table(rows, width, len(rows) + 2, palette)
+    return stack((table, ratio_curves(history, width, left, palette)))
 
 
 def layers(history: RunHistory, width: int, height: int, palette: Palette) -> Cells:
     """The table of tensors, and beside it their update/weight ratios over the epochs, where there is room."""
     rows = layer_rows(history, palette)
     if width < TABLE + CURVE_FROM:
-        return drawings.layers(rows, width, height, palette)
+        return drawings.layer_table(rows, width, height, palette)
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     for left, part in (
-        (0, drawings.layers(rows, TABLE, height, palette)),
+        (0, drawings.layer_table(rows, TABLE, height, palette)),
         (TABLE, ratio_curves(history, width - TABLE, height, palette)),
     ):
         area = np.s_[:, left : left + part.width]
@@ -143,8 +143,7 @@ def ratio_curves(history: RunHistory, width: int, height: int, palette: Palette)
         x, y = np.array(points, np.float64).reshape(-1, 2).T
         color, marker = palette.lane(i)
         series += [Series(x, y, color), Series(x[-1:], y[-1:], color, bold=True, marker=marker)]
-    style = ChartStyle(background=palette.background, foreground=palette.foreground, faint=palette.axis)
     ratios = np.array([ratio for each in told for ratio in each.update_ratio])
     known = ratios[np.isfinite(ratios) & (ratios > 0)]
     low, high = (float(end) for end in (known.min(initial=HEALTHY_RATIO), known.max(initial=HEALTHY_RATIO)))
-    return chart(series, width, height, style, log_y=True, x_limits=(0.0, last), y_limits=(low / 2, high * 2))
+    return chart(series, width, height, palette, log_y=True, x_limits=(0.0, last), y_limits=(low / 2, high * 2))

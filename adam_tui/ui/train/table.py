@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 from adam_tui.draw.cells import Cells, Color
+from adam_tui.draw.elements import wrap
 from adam_tui.draw.palette import Palette
-from adam_tui.draw.run_table import KEYS, WideRow, shown_columns, wide_table
-from adam_tui.draw.training_panels import wrapped
+from adam_tui.draw.run_panels import SORT_KEYS, WideRow, visible_columns, wide_table
 from adam_tui.engine.numbers import format_duration
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
@@ -65,7 +65,7 @@ def neighbour(state: TrainState, histories: Histories, now: float, by: int) -> s
 
 def next_column(state: TrainState, by: int, width: int) -> str:
     """The column to the right (1) or the left (−1) of the one that the table is sorted by."""
-    shown = ["name", "state", "settings", *(column.key for column in shown_columns(width))]
+    shown = ["name", "state", "settings", *(column.key for column in visible_columns(width))]
     at = shown.index(state.sort) if state.sort in shown else 0
     return shown[(at + by) % len(shown)]
 
@@ -105,7 +105,7 @@ SORTS: dict[str, Callable[[RunView, RunHistory, float], Sortable]] = {
     "duration": _duration,
     "started": lambda run, history, now: run.created,
 }
-assert tuple(sorted(SORTS)) == tuple(sorted(KEYS)), "every column can be sorted by"
+assert tuple(sorted(SORTS)) == tuple(sorted(SORT_KEYS)), "every column can be sorted by"
 
 
 def done(run: RunView, history: RunHistory | None) -> int:
@@ -161,8 +161,8 @@ def _details(run: RunView, history: RunHistory | None, width: int, palette: Pale
         told.append(f"{history.started.device} · {history.started.precision}")
     if run.alive and run.memory_bytes:
         told.append(memory(run.memory_bytes))
-    lines = [(text, palette.foreground) for text in wrapped(f"{run.id}: {spec_line(run.spec)}", width - 2)[:1]]
-    return [*lines, *((text, palette.faint) for text in wrapped(" · ".join(told), width - 2)[:1])]
+    lines = [(text, palette.foreground) for text in wrap(f"{run.id}: {spec_line(run.spec)}", width - 2)[:1]]
+    return [*lines, *((text, palette.faint) for text in wrap(" · ".join(told), width - 2)[:1])]
 
 
 def when(seconds: float, now: float) -> str:

@@ -8,19 +8,20 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.draw import panels
-from adam_tui.draw import training_panels as drawings
+from adam_tui.draw import run_panels as drawings
 from adam_tui.draw.cells import Cells, Color
+from adam_tui.draw.digits import Guess, digit_grid, digit_line, sample_digits
+from adam_tui.draw.elements import text_row, wrap
 from adam_tui.draw.palette import Palette
-from adam_tui.draw.run_table import Reading, readings
-from adam_tui.draw.training_panels import Bar, Figure, Guess, RunRow
+from adam_tui.draw.playground_panels import knob_table
+from adam_tui.draw.run_panels import Bar, CursorRow, RunRow, Statistic, cursor_table
 from adam_tui.engine.numbers import format_duration
 from adam_tui.history.evaluation import Evaluation
 from adam_tui.history.run_history import RunHistory
-from adam_tui.history.run_view import LOST, QUEUED, RunView
+from adam_tui.history.run_view import RunView
 from adam_tui.history.samples import sample_images
-from adam_tui.runs.protocol import RunSpec
-from adam_tui.runs.status import GONE, WITHOUT_A_WORD
+from adam_tui.runs.protocol import LOST, QUEUED, RunSpec
+from adam_tui.runs.status import KILLED_FROM_OUTSIDE, PROCESS_GONE
 from adam_tui.ui.train import charts, model_views
 from adam_tui.ui.train import labels as train_labels
 from adam_tui.ui.train.axes import Histories, cursor_step, drawn_histories, scale_of
@@ -95,7 +96,7 @@ def knobs(state: TrainState, width: int, height: int, palette: Palette) -> Cells
     run = state.tuning
     color = look(state, run, palette)[0] if run is not None else palette.accent
     chosen = min(state.knob, len(state.knobs) - 1)
-    return panels.knobs(table, chosen, color, width, height, palette)
+    return knob_table(table, chosen, color, width, height, palette)
 
 
 def run_title(state: TrainState, histories: Histories, palette: Palette) -> str:
@@ -133,7 +134,7 @@ def notes(
         found.append((train_labels.why(run, history), color))
     elif run.state in ("failed", LOST):
         found.append((train_labels.why(run, history) + again, color))
-        log = log or (WITHOUT_A_WORD if run.reason == GONE else "")
+        log = log or (KILLED_FROM_OUTSIDE if run.reason == PROCESS_GONE else "")
         found += [(text, palette.faint) for text in log.splitlines() if text.strip() and run.reason not in text]
     elif run.silent:
         found.append((f"{run.reason} · x, then k, kills it", color))
@@ -160,7 +161,7 @@ def waiting(state: TrainState, run: RunView) -> str:
 
 def notes_height(about: list[tuple[str, Color]], width: int) -> int:
     """Lines that the notes take in so many columns."""
-    return sum(len(drawings.wrapped(text, width)) for text, _ in about) if width > 0 else len(about)
+    return sum(len(wrap(text, width)) for text, _ in about) if width > 0 else len(about)
 
 
 def nothing_yet(state: TrainState) -> str:
@@ -182,7 +183,7 @@ def now(
     run = state.run
     history = histories.get(run.id) if run else None
     if run is None:
-        return drawings.figures((), about, width, height, palette)
+        return drawings.statistics_panel((), about, width, height, palette)
     history = history or RunHistory()
     best = history.best
     last = history.epochs[-1].test_loss if history.epochs else math.nan
@@ -196,19 +197,19 @@ def now(
     left = format_duration(history.seconds_left(seconds) if run.alive and run.state != "paused" else None)
     label, used = train_labels.machine(run)
     table = (
-        Figure("loss", loss, "loss", loss),
-        Figure("best", f"{reached} @ {best.epoch}" if best else "–", "best", reached),
-        Figure("step", f"{taken}/{history.total_steps:,}" if history.total_steps else taken, "step", taken),
-        Figure("test loss", test, "test", test),
-        Figure("samples/s", pace, "imgs/s", pace),
-        Figure("elapsed", format_duration(elapsed), "time", format_duration(elapsed)),
-        Figure(label, used, label, used.partition("%")[0] + "%" if "%" in used else used),
-        Figure("ETA", left, "ETA", left),
+        Statistic("loss", loss, "loss", loss),
+        Statistic("best", f"{reached} @ {best.epoch}" if best else "–", "best", reached),
+        Statistic("step", f"{taken}/{history.total_steps:,}" if history.total_steps else taken, "step", taken),
+        Statistic("test loss", test, "test", test),
+        Statistic("samples/s", pace, "imgs/s", pace),
+        Statistic("elapsed", format_duration(elapsed), "time", format_duration(elapsed)),
+        Statistic(label, used, label, used.partition("%")[0] + "%" if "%" in used else used),
+        Statistic("ETA", left, "ETA", left),
     )
-    return drawings.figures(table, about, width, height, palette)
+    return drawings.statistics_panel(table, about, width, height, palette)
 
 
-def reading_rows(state: TrainState, histories: Histories, span: int, palette: Palette) -> list[Reading]:
+def reading_rows(state: TrainState, histories: Histories, span: int, palette: Palette) -> list[CursorRow]:
     """What the cursor reads of every drawn run, at its own step where the cursor stands on the axis."""
     drawn = drawn_histories(state, histories)
     if state.cursor is None or not drawn:
@@ -221,7 +222,7 @@ def reading_rows(state: TrainState, histories: Histories, span: int, palette: Pa
         color, marker = look(state, run, palette)
         inside = step <= len(history.curve)
         rows.append(
-            Reading(
+            CursorRow(
                 marker,
                 color,
                 run.id,
@@ -240,13 +241,13 @@ def _raw(history: RunHistory, step: int) -> str:
     return (
         train_labels.short_loss(loss)
         if loss is not None
-        else "≈" + train_labels.short_loss(history.curve.about(step))[:5]
+        else "≈" + train_labels.short_loss(history.curve.block_mean(step))[:5]
     )
 
 
 def reading(state: TrainState, histories: Histories, span: int, width: int, height: int, palette: Palette) -> Cells:
     """The values under the cursor; the curve is averaged over `span` steps."""
-    return readings(reading_rows(state, histories, span, palette), width, height, palette)
+    return cursor_table(reading_rows(state, histories, span, palette), width, height, palette)
 
 
 def _reading_line(state: TrainState, histories: Histories, span: int, width: int, palette: Palette) -> str:
@@ -298,17 +299,17 @@ def progress(
     """
     run = state.run
     if run is None:
-        return drawings.line(FACTS, palette.faint, width, palette)
+        return text_row(FACTS, palette.faint, width, palette)
     history = histories.get(run.id) or RunHistory()
     color, marker = look(state, run, palette)
     if state.cursor is not None and (told := _reading_line(state, histories, span, width, palette)):
-        return drawings.line(told, palette.accent, width, palette)
+        return text_row(told, palette.accent, width, palette)
     if run.state == QUEUED:
-        return drawings.line(f"{marker} {run.id}: {waiting(state, run)}", color, width, palette)
+        return text_row(f"{marker} {run.id}: {waiting(state, run)}", color, width, palette)
     if run.state == "starting" or (run.alive and history.total_steps is None):
-        return drawings.line(f"{marker} {run.id}: {LOADING}", color, width, palette)
+        return text_row(f"{marker} {run.id}: {LOADING}", color, width, palette)
     if not run.alive:
-        return drawings.line(f"{marker} {run.id}: {outcome(run, history)}", color, width, palette)
+        return text_row(f"{marker} {run.id}: {outcome(run, history)}", color, width, palette)
     total, per_epoch = history.total_steps or 1, history.steps_per_epoch or 1
     done = min(history.epochs[-1].epoch if history.epochs else 0, run.spec.epochs - 1)
     batch = min(max(history.step - done * per_epoch, 0), per_epoch)
@@ -322,7 +323,7 @@ def progress(
         Bar("epoch", f"{done + 1:>{epochs}}/{run.spec.epochs}", batch / per_epoch, f"{batch:>{batches}}/{per_epoch}"),
         Bar("run", "", share, f"{int(share * 100):>2}%"),
     )
-    return drawings.progress(bars, note, width, palette)
+    return drawings.progress_row(bars, note, width, palette)
 
 
 def invitation(state: TrainState) -> str:
@@ -367,29 +368,29 @@ def strip(
     if state.view != "digits":
         history = histories.get(state.selected or "")
         return model_views.draw(state.view, found, history, width, height, palette)
-    grid = drawings.digit_grid(10, width, height)
+    grid = digit_grid(10, width, height)
     if grid is None:
         return Cells.blank(width, height, palette.foreground, palette.background)
     images, _ = _samples(state, found)
-    return drawings.sample_digits(images, guesses(state, histories, found), grid, width, height, palette)
+    return sample_digits(images, guesses(state, histories, found), grid, width, height, palette)
 
 
 def line(state: TrainState, histories: Histories, width: int, palette: Palette) -> Cells:
     """The same in one row of text."""
-    return drawings.digit_line(guesses(state, histories), width, palette)
+    return digit_line(guesses(state, histories), width, palette)
 
 
 def gallery(state: TrainState, key: str, width: int, height: int, palette: Palette) -> Cells:
     """Before the first run: the digits in two rows or more, and what the key that starts one does."""
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    text = drawings.wrapped(f"{key} {invitation(state)}", width - 2)
+    text = wrap(f"{key} {invitation(state)}", width - 2)
     room = height - len(text) - 3
-    grids = (drawings.digit_grid(10, width - 2, room, rows=rows) for rows in (2, 5, 1))
+    grids = (digit_grid(10, width - 2, room, rows=rows) for rows in (2, 5, 1))
     grid = max((grid for grid in grids if grid), key=lambda grid: (grid.columns * grid.rows, grid.side), default=None)
     top = max((height - (grid.height + 1 if grid else 0) - len(text)) // 2, 0)
     if grid is not None:
         digits = sample_images()[0]
-        pictures = drawings.sample_digits(digits, guesses(state, {}), grid, width, grid.height, palette)
+        pictures = sample_digits(digits, guesses(state, {}), grid, width, grid.height, palette)
         here = slice(top, top + grid.height)
         cells.glyph[here], cells.fg[here], cells.bg[here] = pictures.glyph, pictures.fg, pictures.bg
         top += grid.height + 1

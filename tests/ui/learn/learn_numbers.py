@@ -255,7 +255,7 @@ numbers(
     bowl_rest=lambda: rest_of(ADAM),
     ravine_rest=lambda: rest_of(ADAM, "ravine"),
     ravine_limit=lambda: limit("ravine", "sgd"),
-    sixty=lambda: PRESETS["saddle-escape"].look_at,
+    sixty=lambda: PRESETS["saddle-escape"].pause_at,
     saddle_adam=lambda: shown("saddle-escape")[1].positions[60, 1],
     saddle_sgd=lambda: shown("saddle-escape")[0].positions[60, 1],
     parameters=lambda: sum(layers()),

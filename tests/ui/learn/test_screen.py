@@ -152,7 +152,7 @@ async def test_the_tour_starts_anywhere_and_ends_in_training(tmp_path):
         assert "10/10" not in seen(app)
 
 
-async def test_the_last_stop_is_one_to_try_like_the_others(tmp_path):
+async def test_the_last_stop_is_tried_like_the_others(tmp_path):
     app = AdamApp(PlaygroundState(), runs=tmp_path)
     async with app.run_test(size=(60, 18)) as pilot:
         await opened(app, pilot)
@@ -165,7 +165,7 @@ async def test_the_last_stop_is_one_to_try_like_the_others(tmp_path):
         assert app.screen.state.stop == 0, "and then the first again"
 
 
-async def test_whoever_comes_back_from_the_tour_goes_on_where_he_was(tmp_path):
+async def test_the_tour_continues_where_it_was_left(tmp_path):
     app = AdamApp(PlaygroundState(), runs=tmp_path)
     async with app.run_test(size=WIDE) as pilot:
         await opened(app, pilot)
@@ -182,7 +182,7 @@ async def test_whoever_comes_back_from_the_tour_goes_on_where_he_was(tmp_path):
         assert "Try it 1 of 10: One step" in seen(app), "all was seen"
 
 
-async def test_the_training_screen_makes_room_for_the_words_of_the_tour(tmp_path):
+async def test_the_training_screen_makes_room_for_the_caption_of_the_tour(tmp_path):
     tour = next(page for page in pages() if page.name == TOUR)
     for size in ((120, 40), (80, 24), (60, 18)):
         async with AdamApp(PlaygroundState(), runs=tmp_path).run_test(size=size) as pilot:

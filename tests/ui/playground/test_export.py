@@ -1,4 +1,4 @@
-"""What is taken away restores the race exactly, shows what was seen, and never harms a file that was there."""
+"""Exports restore the race exactly, show the current picture, and never overwrite a file."""
 
 import io
 import json
@@ -19,16 +19,16 @@ from adam_tui.cli.playground import build_scenario
 from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.pytorch_sources import BY_HAND
-from adam_tui.engine.scenario import Change, Lane, Scenario, race
+from adam_tui.engine.scenario import Change, Lane, Scenario, suggested_lanes
 from adam_tui.engine.schedules import KINDS, Schedule
-from adam_tui.engine.surfaces import SURFACES, surface
+from adam_tui.engine.surfaces import SURFACES, find_surface
 from adam_tui.engine.trajectory import trajectories
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground import export, view
 from adam_tui.ui.playground.export import COPIES, EXPORTS, copy_text, recording, save
 from adam_tui.ui.playground.state import SPEEDS, PlaygroundState
 
-FIVE = race(["adam", "sgd", "momentum", "rmsprop", "lion"], surface("bowl"))
+FIVE = suggested_lanes(["adam", "sgd", "momentum", "rmsprop", "lion"], find_surface("bowl"))
 RACE = PlaygroundState(Scenario(lanes=FIVE, steps=120), clock=60)
 
 
@@ -100,7 +100,7 @@ def test_the_pytorch_code_is_the_whole_script():
     assert len(re.findall(r"^race\(", script, re.M)) == 5
 
 
-def test_every_offer_is_kept_and_has_a_key_of_its_own(tmp_path):
+def test_every_export_works_and_has_its_own_key(tmp_path):
     for offers in (COPIES, EXPORTS):
         assert len({key for key, *_ in offers}) == len({kind for _, kind, _ in offers}) == len(offers)
     assert all(copy_text(kind, RACE) for _, kind, _ in COPIES)
@@ -159,7 +159,7 @@ def test_the_saved_recording_ends_on_the_last_picture(tmp_path):
 # ---- files ----
 
 
-def test_a_file_says_what_is_in_it(tmp_path):
+def test_a_file_name_describes_the_race(tmp_path):
     names = [save(kind, RACE, tmp_path, DARK).name for kind in ("svg", "csv", "json", "cast")]
     assert names == [f"adam-tui-bowl-5-lanes.{kind}" for kind in ("svg", "csv", "json", "cast")]
     alone = PlaygroundState(Scenario(function="x^2/2 + y^2", steps=5))
@@ -185,7 +185,7 @@ def test_the_numbers_are_the_engines(tmp_path):
     assert (lane, int(step), float(x)) == ("lion", 120, paths[-1].positions[-1, 0])
     document = json.loads(save("json", RACE, tmp_path, DARK).read_text(encoding="utf-8"))
     assert document["lanes"][0]["x"] == paths[0].positions[:, 0].tolist()
-    assert Scenario.from_json(document["scenario"]) == replace(RACE.scenario, start=surface("bowl").start)
+    assert Scenario.from_json(document["scenario"]) == replace(RACE.scenario, start=find_surface("bowl").start)
 
 
 def test_no_file_is_ever_overwritten(tmp_path):
@@ -197,7 +197,7 @@ def test_no_file_is_ever_overwritten(tmp_path):
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_file_has_its_name_only_once_it_is_whole(tmp_path, monkeypatch):
+def test_a_file_has_its_name_only_when_it_is_complete(tmp_path, monkeypatch):
     seen = []
 
     def lines(scenario):
@@ -212,7 +212,7 @@ def test_a_file_has_its_name_only_once_it_is_whole(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_can_be_read_by_whom_the_person_lets(tmp_path):
+def test_a_file_has_the_permissions_that_the_umask_gives(tmp_path):
     plain = tmp_path / "plain"
     plain.touch()
     assert stat.S_IMODE(save("json", RACE, tmp_path, DARK).stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
@@ -225,13 +225,13 @@ def test_a_directory_that_is_not_there_is_an_os_error(tmp_path):
         save("csv", RACE, Path(__file__), DARK)
 
 
-async def test_a_race_that_cannot_be_written_or_trained_says_so(tmp_path, monkeypatch):
+async def test_a_race_that_cannot_be_written_or_trained_is_a_warning(tmp_path, monkeypatch):
     monkeypatch.setattr("adam_tui.engine.pytorch_code.BY_HAND", {})
     monkeypatch.setattr("adam_tui.ui.playground.requests.TRAINING_OPTIMIZERS", {})
-    app = AdamApp(PlaygroundState(Scenario(lanes=race(["lion"], surface("bowl")))), runs=tmp_path)
+    app = AdamApp(PlaygroundState(Scenario(lanes=suggested_lanes(["lion"], find_surface("bowl")))), runs=tmp_path)
     async with app.run_test() as pilot:
         await pilot.press("c", "p", "T")
         await pilot.pause()
-        said = [note.message for note in app._notifications]
-        assert said == ["there is no PyTorch code for lion", "Lion is for the playground only"]
+        messages = [note.message for note in app._notifications]
+        assert messages == ["there is no PyTorch code for lion", "Lion is for the playground only"]
         assert app.screen.MODE == "playground"

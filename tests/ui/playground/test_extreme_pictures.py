@@ -1,4 +1,4 @@
-"""The playground's pictures of lanes at the ends of the numbers: all are drawn, in every size, at every step."""
+"""Lanes with extreme values, starts and formulas are drawn in every size and at every step."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""The hints of the first start: one thing to try at a time, gone once tried, remembered, and never in anybody's way."""
+"""The hints of the first start: one at a time, gone when tried, and remembered."""
 
 import json
 from dataclasses import replace
@@ -48,47 +48,47 @@ def shown(state):
 # --- which one is shown: a function of the state --------------------------------------------------------------------
 
 
-def test_the_first_thing_to_try_is_to_turn_the_learning_rate():
+def test_the_first_hint_is_about_the_learning_rate():
     assert shown(NEW) == "→ turns the learning rate up: the whole path changes at once"
 
 
-def test_it_speaks_of_the_hyperparameter_that_the_arrows_turn():
+def test_the_hint_names_the_hyperparameter_that_the_arrows_change():
     assert shown(after(NEW, e.Arrow(0, -1))) == "→ turns beta1 up: the whole path changes at once"
 
 
-def test_one_that_was_tried_makes_room_for_the_next_in_whichever_order():
+def test_a_tried_hint_is_replaced_by_the_next_in_any_order():
     state = after(NEW, e.ActionUsed("next_surface"), e.ActionUsed("turn_down_coarse"))
     assert state.hints == ("optimizer", "race", "scenes", "learn")
     assert shown(state).startswith("o tries the next optimizer")
 
 
-def test_what_is_not_proposed_changes_nothing():
+def test_an_action_without_a_hint_changes_nothing():
     assert after(NEW, e.ActionUsed("zoom_in")) == NEW
 
 
-def test_the_arrows_that_place_a_start_are_no_trial_of_the_knobs():
+def test_arrows_that_place_a_start_do_not_complete_the_hint_about_knobs():
     placing = after(NEW, e.Place())
     assert after(placing, e.ActionUsed("turn_up")) == placing
     assert shown(placing) == "←↑↓→ move the start, enter starts from it, esc cancels"
 
 
-def test_an_opened_scenario_leaves_the_rest_for_afterwards():
+def test_opening_a_preset_keeps_the_hints():
     assert after(NEW, e.Open(tuple(PRESETS.values()))).hints == NEW.hints
 
 
-def test_every_hint_names_actions_that_are_there_and_fits_80_columns_beside_the_way_out():
+def test_every_hint_names_known_actions_and_fits_80_columns_with_the_key_that_closes_hints():
     way_out = with_keys_named(CLOSE, NAMES)
     for name, each in HINTS.items():
         assert set(each.tried_by) <= NAMES.keys()
-        said = shown(replace(NEW, hints=(name,), knob=len(NEW.chosen_lane.rule.knobs) - 1))
-        assert len(said) + len(way_out) + 3 <= 80, said
+        text = shown(replace(NEW, hints=(name,), knob=len(NEW.chosen_lane.rule.knobs) - 1))
+        assert len(text) + len(way_out) + 3 <= 80, text
 
 
 # --- in the app -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 18)])
-async def test_each_goes_away_once_its_key_was_used_and_then_the_line_is_gone(size, settings):
+async def test_each_hint_goes_when_its_key_was_used_and_after_the_last_the_line_goes(size, settings):
     app = AdamApp(NEW)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
@@ -119,7 +119,7 @@ async def test_a_changed_hint_leaves_every_panel_where_it_was(settings):
         assert {view.id: view.region for view in app.screen.query("CellView")} == before
 
 
-async def test_escape_puts_away_the_crosshair_then_the_caption_then_all_hints_for_good(settings):
+async def test_escape_closes_the_crosshair_then_the_caption_then_all_hints_for_good(settings):
     app = AdamApp(NEW)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("m", "enter", "p", "escape")
@@ -132,7 +132,7 @@ async def test_escape_puts_away_the_crosshair_then_the_caption_then_all_hints_fo
     assert config.load().tried == HINTS.keys()
 
 
-async def test_it_names_the_keys_as_they_are_set(settings):
+async def test_hints_name_the_keys_of_the_settings(settings):
     app = AdamApp(NEW, config=Config(keys={"turn_up": "y", "cancel": "f9"}))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
@@ -144,7 +144,7 @@ async def test_it_names_the_keys_as_they_are_set(settings):
         assert app.screen.state.hints == NEW.hints[1:]
 
 
-async def test_where_it_cannot_be_remembered_nothing_is_said(settings):
+async def test_hints_that_cannot_be_remembered_cause_no_message(settings):
     settings.parent.write_text("no directory")
     app = AdamApp(NEW)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -180,7 +180,7 @@ def opened(monkeypatch, settings):
     return open_with
 
 
-def test_the_first_start_has_all_of_them_and_the_next_one_those_that_are_left(opened):
+def test_the_first_start_has_all_hints_and_the_next_start_the_untried_ones(opened):
     assert opened() == tuple(HINTS)
     config.remember_hints(["turn"])
     config.remember_hints(["race"])
@@ -188,22 +188,22 @@ def test_the_first_start_has_all_of_them_and_the_next_one_those_that_are_left(op
 
 
 @pytest.mark.parametrize("flags", [["--surface", "ravine"], ["--lane", "adam"], ["--steps", "10"], ["--noise", "1"]])
-def test_whoever_describes_a_race_sees_none(opened, flags):
+def test_flags_that_describe_a_race_switch_hints_off(opened, flags):
     assert opened(*flags) == ()
 
 
-def test_flags_that_describe_no_race_do_not_count(opened):
+def test_other_flags_keep_the_hints(opened):
     assert opened("--ascii", "--fps", "10") == tuple(HINTS)
 
 
-def test_the_settings_can_switch_them_off(opened, settings):
+def test_the_settings_can_switch_hints_off(opened, settings):
     settings.parent.mkdir()
     settings.write_text("hints = false")
     assert opened() == ()
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"tried": 3}', '{"tried": [3, {}]}', "\0"])
-def test_a_broken_memory_is_as_good_as_none(opened, settings, text):
+def test_a_damaged_hints_file_is_ignored(opened, settings, text):
     settings.parent.mkdir()
     settings.with_name(config.TRIED).write_text(text)
     assert opened() == tuple(HINTS)
@@ -211,5 +211,5 @@ def test_a_broken_memory_is_as_good_as_none(opened, settings, text):
     assert config.load().tried == {"turn"}
 
 
-def test_a_picture_of_the_playground_has_none():
+def test_a_new_state_has_no_hints():
     assert PlaygroundState().hints == ()

@@ -21,6 +21,12 @@ def panel(app, name):
     return "\n".join(app.screen.query_one(f"#{name}", CellView).cells.lines())
 
 
+async def until(pilot, condition):
+    """Wait until the condition holds."""
+    while not condition():
+        await pilot.pause(0.01)
+
+
 @pytest.fixture
 def app():
     return AdamApp(PlaygroundState())
@@ -117,16 +123,15 @@ async def test_the_clock_drives_the_race():
         screen._clock = lambda: now[0]
         await pilot.press("space")
         now[0] = 2.0
-        await pilot.pause(0.2)
-        assert screen.state.step == 80
-        assert screen.state.playing
+        await until(pilot, lambda: screen.state.step)
+        assert (screen.state.step, screen.state.playing) == (80, True)
         now[0] = 100.0
-        await pilot.pause(0.2)
-        assert (screen.state.step, screen.state.playing) == (400, False)
+        await until(pilot, lambda: not screen.state.playing)
+        assert screen.state.step == 400
         assert "400/400" in panel(app, "timeline")
 
 
-async def test_a_diverged_lane_says_so():
+async def test_a_diverged_lane_is_marked_with_its_step():
     app = AdamApp(PlaygroundState(Scenario(lanes=(Lane.of("sgd", {"lr": 1.5}),))))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("end")
@@ -156,7 +161,7 @@ async def test_the_footer_fits(app):
             assert "?" in text
 
 
-async def test_a_tiny_terminal_is_told_what_is_needed_and_comes_back(app):
+async def test_a_tiny_terminal_shows_the_needed_size_until_it_is_large_enough(app):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.resize_terminal(40, 10)
         await pilot.pause()
@@ -168,7 +173,7 @@ async def test_a_tiny_terminal_is_told_what_is_needed_and_comes_back(app):
         assert "▀" in panel(app, "contour")
 
 
-async def test_an_own_function_is_typed_and_a_mistake_is_pointed_at(app):
+async def test_a_typed_function_is_raced_on_and_a_mistake_in_it_is_marked(app):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("F", *"x^2 + ", "enter")
         assert isinstance(app.screen, AskText)
@@ -220,8 +225,8 @@ async def test_a_named_scenario_opens_with_its_sentence_and_the_next_one_key_awa
         first, second = list(PRESETS.values())[1:3]
         await pilot.press("m", "down")
         await pilot.pause()
-        told = str(app.screen.query_one(".hint").render())
-        assert told == f"{first.sentence}\n{first.source}"
+        detail = str(app.screen.query_one(".hint").render())
+        assert detail == f"{first.sentence}\n{first.source}"
         await pilot.press("enter")
         caption = app.screen.query_one("#caption")
         assert app.screen.state.scenario == first.scenario
@@ -240,7 +245,7 @@ async def test_all_optimizers_line_up(app):
         assert all(name in shown for name in OPTIMIZERS)
 
 
-async def test_a_rate_above_the_bound_is_said():
+async def test_a_learning_rate_above_the_bound_is_a_warning():
     app = AdamApp(PlaygroundState(Scenario(surface="ravine", lanes=(Lane.of("sgd", {"lr": 0.05}),))))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
@@ -258,7 +263,7 @@ async def test_vectors_are_drawn_at_the_point(app):
         assert app.screen.query_one("#contour", CellView).cells.changed(before).any()
 
 
-async def test_what_is_copied_goes_through_the_terminal_and_stands_on_the_screen(app, monkeypatch):
+async def test_copied_text_goes_through_the_terminal_and_is_shown(app, monkeypatch):
     copied = []
     monkeypatch.setattr(app, "copy_to_clipboard", copied.append)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -307,7 +312,7 @@ async def test_a_page_opens_its_scenario_though_the_playground_was_never_shown()
         assert "▸● sgd" in panel(app, "lanes")
 
 
-async def test_the_bridge_asks_before_it_trains_with_the_lane(tmp_path):
+async def test_training_with_a_lane_asks_first(tmp_path):
     app = AdamApp(PlaygroundState(), runs=tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("T")
@@ -319,16 +324,14 @@ async def test_the_bridge_asks_before_it_trains_with_the_lane(tmp_path):
         assert list(tmp_path.iterdir()) == [], "nothing was started"
 
 
-async def test_what_begins_to_play_behind_another_mode_waits_until_it_is_shown():
+async def test_a_race_that_starts_behind_another_mode_waits_until_it_is_shown():
     app = AdamApp(PlaygroundState(playing=False))
     async with app.run_test() as pilot:
         playground = app.screen
         await pilot.press("3")
-        while app.screen is playground:
-            await pilot.pause(0.02)
+        await until(pilot, lambda: app.screen is not playground)
         playground.dispatch(e.TogglePlay())
-        await pilot.pause(0.3)
-        assert (playground.state.playing, playground.state.step) == (True, 0)
+        assert playground.state.playing
+        assert not playground._timer._active.is_set(), "no frame will come"
         await pilot.press("1")
-        await pilot.pause(0.3)
-        assert playground.state.step > 0
+        await until(pilot, lambda: playground.state.step > 0)

@@ -157,7 +157,7 @@ def test_the_crosshair_stays_in_the_window():
     assert state.crosshair == (state.visible.x_max, state.visible.y_max)
 
 
-def test_a_new_start_is_run_from_at_once():
+def test_a_new_start_plays_at_once():
     state = after(PlaygroundState(), e.Place(), e.SetStart(2.0, -1.0))
     assert (start_of(state.scenario), state.playing, state.step, state.crosshair) == ((2.0, -1.0), True, 0, None)
 
@@ -187,7 +187,7 @@ def test_the_crosshair_stays_in_what_is_visible(events):
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-def test_far_away_and_close_by_two_columns_are_never_one_float(surface):
+def test_no_two_columns_share_one_float_at_any_zoom(surface):
     state = PlaygroundState(Scenario(surface=surface))
     for events in ([e.Zoom(-1)] * 40, [e.Pan(1, 1)] * 2000, [e.Zoom(1)] * 150):
         state = after(state, *events)
@@ -198,7 +198,7 @@ def test_far_away_and_close_by_two_columns_are_never_one_float(surface):
     assert len(np.unique(rows)) == 200
 
 
-def test_zoom_has_ends():
+def test_zoom_is_limited():
     near = after(PlaygroundState(), *[e.Zoom(1)] * 200).visible.size[0]
     far = after(PlaygroundState(), *[e.Zoom(-1)] * 200).visible.size[0]
     assert 0 < near < 1e-6
@@ -235,7 +235,7 @@ def test_a_change_after_an_undo_forgets_what_was_undone():
     assert [lane.optimizer for lane in state.scenario.lanes] == ["adam", "momentum"]
 
 
-def test_what_is_not_the_scenario_is_not_undone():
+def test_only_changes_of_the_scenario_are_undone():
     assert after(PlaygroundState(), e.Zoom(1), e.Seek(9), e.CycleFill(), e.Undo()).step == 9
 
 
@@ -288,7 +288,7 @@ def test_a_schedule_stays_with_the_lane_when_its_optimizer_changes():
     assert state.chosen_lane.schedule.kind == "step"
 
 
-def test_an_own_function_is_raced_on():
+def test_a_typed_function_is_raced_on():
     state = after(PlaygroundState(), e.SetFunction("x^2 + 9 y^2"), e.Seek(400))
     assert state.surface.title == "x^2 + 9 y^2"
     assert trajectories(state.scenario)[0].losses[-1] < 0.1
@@ -297,9 +297,9 @@ def test_an_own_function_is_raced_on():
 
 def test_a_named_scenario_pauses_where_it_is_seen_best():
     presets = tuple(PRESETS.values())
-    at = next(i for i, preset in enumerate(presets) if preset.look_at)
+    at = next(i for i, preset in enumerate(presets) if preset.pause_at)
     state = after(PlaygroundState(), e.Open(presets, at), e.Tick(1000))
-    assert (state.step, state.playing) == (presets[at].look_at, False)
+    assert (state.step, state.playing) == (presets[at].pause_at, False)
     assert after(state, e.TogglePlay(), e.Tick(1000)).at_end
     assert after(state, e.Undo()).scenario == Scenario()
     assert after(state, e.NextPreset()).preset == presets[(at + 1) % len(presets)]

@@ -5,7 +5,7 @@ from adam_tui.ui.playground import view
 from adam_tui.ui.playground.state import PlaygroundState
 
 
-def test_what_is_said_of_the_learning_rate_follows_the_knobs_without_a_gap():
+def test_the_notes_on_the_learning_rate_follow_the_knobs_without_a_gap():
     state = PlaygroundState(Scenario(lanes=(Lane.of("sgd", {"lr": 0.1}),)))
     lines = [line.strip() for line in view.knobs(state, 46, 6, DARK).lines()]
     assert lines[0].startswith("▸ α lr")

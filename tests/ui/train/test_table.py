@@ -6,7 +6,7 @@ import pytest
 from training_pilot import after
 
 from adam_tui.draw.palette import DARK
-from adam_tui.draw.run_table import KEYS
+from adam_tui.draw.run_panels import SORT_KEYS
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import Diverged, Epoch, RunSpec, Started, Steps
@@ -62,7 +62,7 @@ def test_a_diverged_run_has_the_largest_loss(state):
     assert order(state, sort="loss", rising=True) == ["adam-1", "sgd-1", "lion-1"]
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", SORT_KEYS)
 def test_every_column_can_be_sorted_by(state, key):
     assert sorted(order(state, sort=key)) == ["adam-1", "lion-1", "sgd-1"]
 

@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adam_tui.draw.axes import GAP, draw, label_start, margin, tick_labels, tick_values, x_ticks, y_ticks
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import DARK
+from adam_tui.draw.plot_axes import (
+    GAP,
+    draw_axes,
+    label_start,
+    margin,
+    tick_labels,
+    tick_values,
+    x_ticks,
+    y_ticks,
+)
 from adam_tui.draw.viewport import Viewport
 
 
@@ -96,7 +105,7 @@ def test_the_margin_grows_with_the_labels_and_not_below_its_least():
 def test_both_axes_on_literal_cells():
     view = Viewport(-2, 2, -1, 1, 20, 6)
     cells = Cells.blank(26, 7, DARK.faint, DARK.background)
-    draw(cells, view, (0, 6), DARK)
+    draw_axes(cells, view, (0, 6), DARK)
     assert cells.lines() == [
         "  1.0╶                    ",
         "  0.5╶                    ",
@@ -111,5 +120,5 @@ def test_both_axes_on_literal_cells():
 def test_a_label_without_room_is_left_out_whole():
     view = Viewport(0, 1, 123456.5, 123457.5, 20, 8)
     cells = Cells.blank(23, 9, DARK.faint, DARK.background)
-    draw(cells, view, (0, 3), DARK)
+    draw_axes(cells, view, (0, 3), DARK)
     assert all(line[:3] == "   " for line in cells.lines()[:8])

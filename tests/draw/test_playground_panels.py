@@ -2,24 +2,12 @@
 
 import math
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adam_tui.draw import panels
+from adam_tui.draw import playground_panels
 from adam_tui.draw.palette import DARK, PALETTES
-from adam_tui.draw.panels import (
-    LaneRow,
-    arithmetic,
-    decimal,
-    knobs,
-    lanes,
-    notes,
-    number,
-    scrolled,
-    sparkline,
-    timeline,
-)
+from adam_tui.draw.playground_panels import LaneRow, knob_table, lane_table, step_arithmetic, timeline
 from adam_tui.engine.optimizers import OPTIMIZERS
 
 GOLD, CORAL = DARK.lanes[:2]
@@ -35,62 +23,9 @@ def color(cells, row, column):
     return tuple(cells.fg[row, column].tolist())
 
 
-class TestNumber:
-    @pytest.mark.parametrize(
-        ("value", "width", "decimals", "text"),
-        [
-            (0.056, 8, 1, " 5.6e-02"),
-            (-0.056, 8, 1, "-5.6e-02"),
-            (-1.25e100, 8, 1, " -1e+100"),
-            (0.0, 7, 1, "0.0e+00"),
-            (123456.0, 10, 3, " 1.235e+05"),
-            (123456.0, 9, 3, "1.235e+05"),
-            (123456.0, 8, 3, "1.23e+05"),
-            (math.inf, 8, 1, "       ∞"),
-            (-math.inf, 8, 1, "      −∞"),
-            (math.nan, 8, 1, "     nan"),
-        ],
-    )
-    def test_it_has_as_many_digits_as_fit(self, value, width, decimals, text):
-        assert number(value, width, decimals) == text
-
-    @given(st.floats(), st.integers(8, 20), st.integers(0, 6))
-    def test_it_fills_its_column_exactly(self, value, width, decimals):
-        assert len(number(value, width, decimals)) == width
-
-    @given(st.floats(-1e300, 1e300), st.integers(14, 20))
-    def test_it_is_the_value_to_its_last_digit(self, value, width):
-        assert float(number(value, width, 3)) == pytest.approx(value, rel=5.1e-4, abs=1e-320)
-
-
-class TestDecimal:
-    @pytest.mark.parametrize(
-        ("value", "width", "text"),
-        [
-            (1.5, 10, "   1.50000"),
-            (-1.5, 9, " -1.50000"),
-            (0.0, 9, "  0.00000"),
-            (0.001, 9, "  0.00100"),
-            (0.0009, 10, " 9.000e-04"),
-            (-1.234e-5, 9, " -1.2e-05"),
-            (-1234567.0, 12, "  -1.235e+06"),
-            (math.nan, 9, "      nan"),
-            (-math.inf, 9, "       −∞"),
-        ],
-    )
-    def test_five_decimals_where_they_fit_and_say_something(self, value, width, text):
-        assert decimal(value, width) == text
-
-    @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(9, 16))
-    def test_two_columns_of_numbers_never_touch(self, value, width):
-        text = decimal(value, width)
-        assert len(text) == width
-        assert text.startswith(" ")
-
-
 class TestLanes:
     def test_narrow_it_has_loss_and_a_sign_for_the_state(self):
-        cells = lanes(ROWS, 0, 32, 3, DARK)
+        cells = lane_table(ROWS, 0, 32, 3, DARK)
         assert cells.lines() == [
             "                  loss          ",
             "▸● adam        5.6e-02 ✓123     ",
@@ -98,24 +33,24 @@ class TestLanes:
         ]
 
     def test_wider_it_has_rank_gradient_and_distance(self):
-        assert lanes(ROWS, 1, 46, 3, DARK).lines() == [
+        assert lane_table(ROWS, 1, 46, 3, DARK).lines() == [
             "                   loss     ‖g‖  to min state ",
             " ● 1 adam       5.6e-02 1.2e-05 1.2e-02 ✓123  ",
             "▸◆ 2 adadelta-2 -4e+100       ∞     nan ✕40   ",
         ]
 
     def test_widest_it_has_the_state_in_words(self):
-        assert lanes(ROWS, 0, 56, 3, DARK).lines() == [
+        assert lane_table(ROWS, 0, 56, 3, DARK).lines() == [
             "                    loss     ‖g‖  to min state          ",
             "▸● 1 adam        5.6e-02 1.2e-05 1.2e-02 converged 123  ",
             " ◆ 2 adadelta-2  -4e+100       ∞     nan diverged 40    ",
         ]
 
     def test_one_lane_has_no_rank(self):
-        assert lanes(ROWS[:1], 0, 45, 2, DARK).lines()[1] == "▸● adam         5.6e-02 1.2e-05 1.2e-02 ✓123 "
+        assert lane_table(ROWS[:1], 0, 45, 2, DARK).lines()[1] == "▸● adam         5.6e-02 1.2e-05 1.2e-02 ✓123 "
 
     def test_the_chosen_lane_is_bold_with_a_pointer_and_each_has_its_colour(self):
-        cells = lanes(ROWS, 1, 46, 3, DARK)
+        cells = lane_table(ROWS, 1, 46, 3, DARK)
         assert color(cells, 1, 1) == color(cells, 1, 5) == GOLD
         assert color(cells, 2, 1) == color(cells, 2, 5) == CORAL
         assert not cells.bold[1, 5:].any()
@@ -128,42 +63,42 @@ class TestLanes:
 
     def test_a_long_list_scrolls_to_the_chosen_lane(self):
         many = [LaneRow("●", GOLD, f"lane{i}", 1.0, 1.0, "running") for i in range(9)]
-        names = [line[3:8].strip() for line in lanes(many, 7, 30, 4, DARK).lines()]
+        names = [line[3:8].strip() for line in lane_table(many, 7, 30, 4, DARK).lines()]
         assert names == ["", "lane6", "lane7", "lane8"]
 
     def test_a_name_that_is_too_long_keeps_its_number(self):
-        [_, line] = lanes([LaneRow("●", GOLD, "adadelta-12", 1.0, 1.0, "running")], 0, 30, 2, DARK).lines()
+        [_, line] = lane_table([LaneRow("●", GOLD, "adadelta-12", 1.0, 1.0, "running")], 0, 30, 2, DARK).lines()
         assert line.startswith("▸● adadelt-12 ")
 
     def test_a_step_that_does_not_fit_is_left_out_and_not_cut(self):
         late = [LaneRow("●", GOLD, "adam", 1.0, 1.0, "converged", since=100_000)]
-        assert lanes(late, 0, 57, 2, DARK).lines()[1].endswith("converged 100000")
-        assert lanes(late, 0, 56, 2, DARK).lines()[1].endswith("converged      ")
-        assert lanes(late, 0, 28, 2, DARK).lines()[1].endswith(" ✓    ")
+        assert lane_table(late, 0, 57, 2, DARK).lines()[1].endswith("converged 100000")
+        assert lane_table(late, 0, 56, 2, DARK).lines()[1].endswith("converged      ")
+        assert lane_table(late, 0, 28, 2, DARK).lines()[1].endswith(" ✓    ")
 
     @given(st.integers(0, 80), st.integers(0, 8), st.integers(0, 1), st.sampled_from(sorted(PALETTES)))
     def test_it_fills_any_rectangle(self, width, height, chosen, palette):
-        cells = lanes(ROWS, chosen, width, height, PALETTES[palette])
+        cells = lane_table(ROWS, chosen, width, height, PALETTES[palette])
         assert (cells.width, cells.height) == (width, height)
 
 
 class TestKnobs:
     def test_values_stand_in_a_column_to_the_right_with_a_slider(self):
-        lines = knobs(DEFAULTS, 0, GOLD, 44, 6, DARK).lines()
+        lines = knob_table(DEFAULTS, 0, GOLD, 44, 6, DARK).lines()
         assert lines[0] == "▸ α   lr                 0.001  ────●───────"
         assert lines[2] == "  β2  beta2              0.999  ─────●──────"
         assert lines[4] == "  λ   weight_decay         off  ●───────────"
         assert lines[5] == "  m̂ v̂ bias_correction       on  ───────────●"
 
     def test_without_room_the_slider_goes_then_the_symbol_then_the_names_end(self):
-        assert knobs(DEFAULTS, 1, GOLD, 36, 6, DARK).lines()[1] == "▸ β1  beta1                0.9      "
-        assert knobs(DEFAULTS, 1, GOLD, 30, 6, DARK).lines()[1] == "▸ beta1                0.9    "
-        assert knobs(DEFAULTS, 1, GOLD, 24, 6, DARK).lines()[5] == "  bias_correcti       on"
+        assert knob_table(DEFAULTS, 1, GOLD, 36, 6, DARK).lines()[1] == "▸ β1  beta1                0.9      "
+        assert knob_table(DEFAULTS, 1, GOLD, 30, 6, DARK).lines()[1] == "▸ beta1                0.9    "
+        assert knob_table(DEFAULTS, 1, GOLD, 24, 6, DARK).lines()[5] == "  bias_correcti       on"
 
     @given(st.sampled_from([knob.name for knob in ADAM]), st.integers(-40, 40), st.integers(24, 60))
     def test_turning_a_knob_moves_nothing_but_its_own_line(self, name, notches, width):
         turned = [(knob, knob.turn(value, notches) if knob.name == name else value) for knob, value in DEFAULTS]
-        before, after = (knobs(table, 0, GOLD, width, 6, DARK) for table in (DEFAULTS, turned))
+        before, after = (knob_table(table, 0, GOLD, width, 6, DARK) for table in (DEFAULTS, turned))
         line = [knob.name for knob in ADAM].index(name)
         changed = after.changed(before)
         changed[line] = False
@@ -173,12 +108,12 @@ class TestKnobs:
 
     def test_what_is_not_the_default_is_brighter(self):
         turned = [(knob, 0.5 if knob.name == "beta1" else value) for knob, value in DEFAULTS]
-        cells = knobs(turned, 0, GOLD, 30, 6, DARK)
+        cells = knob_table(turned, 0, GOLD, 30, 6, DARK)
         assert color(cells, 1, 2) == DARK.foreground
         assert color(cells, 2, 2) == DARK.faint
 
     def test_the_chosen_one_is_bold_and_its_slider_has_the_lanes_colour(self):
-        cells = knobs(DEFAULTS, 2, CORAL, 44, 6, DARK)
+        cells = knob_table(DEFAULTS, 2, CORAL, 44, 6, DARK)
         assert cells.text(2, 0, 2) == "▸ "
         assert cells.bold[2, 0]
         head = cells.lines()[2].index("●")
@@ -189,7 +124,7 @@ class TestKnobs:
     def test_it_fills_any_rectangle_and_shows_the_chosen_knob(self, optimizer, width, height, data):
         table = [(knob, knob.default) for knob in OPTIMIZERS[optimizer].knobs]
         chosen = data.draw(st.integers(0, len(table) - 1))
-        cells = knobs(table, chosen, GOLD, width, height, DARK)
+        cells = knob_table(table, chosen, GOLD, width, height, DARK)
         assert (cells.width, cells.height) == (width, height)
         if width and height:
             assert sum(line.startswith("▸") for line in cells.lines()) == 1
@@ -201,7 +136,7 @@ RULE = ("m ← β1·m + (1−β1)·g", "m̂ = m / (1−β1ᵗ)", "Δ = −α·m�
 
 class TestArithmetic:
     def test_a_line_a_term_a_column_a_coordinate_and_the_rule_below(self):
-        cells = arithmetic(TERMS, RULE, 26, 7, DARK)
+        cells = step_arithmetic(TERMS, RULE, 26, 7, DARK)
         assert cells.lines() == [
             "            x          y  ",
             "g     5.80000   -7.80000  ",
@@ -215,15 +150,15 @@ class TestArithmetic:
         assert not cells.bold[2, 0]
 
     def test_the_end_of_the_rule_stays_when_there_is_little_room(self):
-        lines = arithmetic(TERMS, RULE, 26, 5, DARK).lines()
+        lines = step_arithmetic(TERMS, RULE, 26, 5, DARK).lines()
         assert lines[4].strip() == "Δ = −α·m̂"
 
     def test_a_line_of_the_rule_that_is_too_long_ends_in_dots(self):
-        assert arithmetic({}, RULE[:1], 12, 2, DARK).lines()[1] == "m ← β1·m + …"
+        assert step_arithmetic({}, RULE[:1], 12, 2, DARK).lines()[1] == "m ← β1·m + …"
 
     @given(st.integers(0, 40), st.integers(0, 9))
     def test_it_fills_any_rectangle(self, width, height):
-        cells = arithmetic(TERMS, RULE, width, height, DARK)
+        cells = step_arithmetic(TERMS, RULE, width, height, DARK)
         assert (cells.width, cells.height) == (width, height)
 
 
@@ -258,33 +193,9 @@ class TestTimeline:
         assert lines[0].index("▶") == lines[1].index("▶")
 
 
-class TestScrolled:
-    @given(st.integers(1, 50), st.integers(1, 50), st.data())
-    def test_the_chosen_row_is_in_view_and_no_row_is_wasted(self, count, height, data):
-        chosen = data.draw(st.integers(0, count - 1))
-        first = scrolled(chosen, count, height)
-        assert first <= chosen < first + height
-        assert first >= 0
-        assert first + height <= max(count, height)
-
-
-def test_notes_are_a_line_each_and_a_warning_is_bold():
-    cells = notes([("lr below the bound", False), ("lr above the bound of 0.04", True)], 20, DARK)
-    assert cells.lines() == ["lr below the bound  ", "lr above the bound …"]
-    assert not cells.bold[0].any()
-    assert cells.bold[1].all()
-    assert color(cells, 1, 0) == DARK.states["diverged"]
-
-
-def test_a_sparkline_is_the_means_of_its_parts():
-    assert sparkline([0.0, 0.5, 1.0], 3) == "▁▅█"
-    assert sparkline([0.0, 1.0, 1.0, 1.0], 2) == "▅█"
-    assert sparkline([0.0, 1.0], 4) == "▁▁██"
-
-
 def test_the_longest_texts_fit_their_columns():
     longest = max(len(f"{name}-9") for name in OPTIMIZERS)
-    assert longest <= panels.NAME
+    assert longest <= playground_panels.NAME
     reached = (knob.format(knob.turn(knob.default, turn)) for rule in OPTIMIZERS.values() for knob in rule.knobs
                for turn in range(-60, 60))  # fmt: skip
-    assert max(map(len, reached)) <= panels.VALUE
+    assert max(map(len, reached)) <= playground_panels.VALUE

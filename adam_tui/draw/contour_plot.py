@@ -1,7 +1,7 @@
-"""The contour plot: a backdrop that depends on the surface and the view, and what moves on it.
+"""The contour plot: a backdrop with the surface and the axes, and the paths, markers and arrows above it.
 
 `backdrop` evaluates the surface, fills its bands and draws the axes: some milliseconds, once for each view. `compose`
-lays paths, markers and arrows over a copy of it: well under a millisecond a path, once for each frame.
+draws paths, markers and arrows over a copy of it: well under a millisecond for each path, once for each frame.
 """
 
 from __future__ import annotations
@@ -13,33 +13,32 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from adam_tui.draw import axes as axes_
-from adam_tui.draw import braille, contour
+from adam_tui.draw import braille, contour, plot_axes
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
-from adam_tui.draw.path import LARGEST, PathRaster, raster, toward
+from adam_tui.draw.path import LARGEST, PathRaster, limit_size, rasterize_path
 from adam_tui.draw.viewport import Viewport
 
 Fill = Literal["filled", "lines", "both"]
 START = "○"
 MINIMUM = "✛"
-# A head outside the plot, by the side at which it stands.
+# The marker of a path whose end is outside the plot, by the side on which it is.
 OUTSIDE = {"left": "◂", "right": "▸", "top": "▴", "bottom": "▾"}
-GHOST_SHARE = 0.45  # of the lane's colour in a ghost's; the rest is the band behind it
-# How far an iso-line's colour is from its band to the palette's `iso`.
+GHOST_SHARE = 0.45  # how much of the lane's colour is in its ghost's; the rest is the band behind it
+# How much of the palette's `iso` is in the colour of a level line; the rest is its band.
 LINE_ON_BAND, LINE_ALONE = 0.16, 0.42
-LEVELS = (6, 10)  # fewer show no shape; more differ too little to be seen as rings
-PIXELS_A_LEVEL = 4.5  # of the shorter side
-UNREST = 0.5  # where more neighbours than this share differ, fewer levels show more
+LEVELS = (6, 10)  # fewer show no shape; more differ too little to be visible as rings
+PIXELS_PER_LEVEL = 4.5  # along the shorter side
+NOISY = 0.5  # if a larger share of neighbouring pixels differ, fewer levels show more
 RASTERS_KEPT = 24
-BARB, BARB_ANGLE = 4.0, 0.55  # an arrow head's strokes: dots long, radians off its shaft
+BARB, BARB_ANGLE = 4.0, 0.55  # the strokes of an arrow head: length in dots, angle to the shaft in radians
 
 
 @dataclass(frozen=True, eq=False)
 class PathView:
     """One lane's path, positions (T + 1, 2), drawn up to `step`. A ghost is drawn faint and without a head.
 
-    The array must not be changed in place: its dots are kept from frame to frame.
+    The array must not be changed in place, because its dots are cached from frame to frame.
     """
 
     positions: NDArray[np.float64]
@@ -61,10 +60,10 @@ class Arrow:
 
 @dataclass(frozen=True, eq=False)
 class Backdrop:
-    """What does not move: the surface, its minima's places and the axes, for one view.
+    """The static part of a picture for one view: the surface, its minima and the axes.
 
-    `cells` is the whole rectangle, `plot_offset` the (row, column) in it of the plot's top left cell, `viewport` what
-    the plot shows. `minima` are the plot's cells that hold a minimum.
+    `cells` is the whole rectangle, `plot_offset` the (row, column) of the plot's top left cell in it, `viewport` the
+    part of the plane that the plot shows. `minima` are the cells of the plot, (row, column), that contain a minimum.
     """
 
     viewport: Viewport
@@ -73,28 +72,28 @@ class Backdrop:
     levels: NDArray[np.float64]
     palette: Palette
     minima: tuple[tuple[int, int], ...]
-    # (H, W, 3) each: the colour of a cell's upper half, lower half, and both mixed
+    # (H, W, 3) each: the colours of the cells' upper halves, of their lower halves, and the means of both
     _halves: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
     _rasters: dict[tuple[object, ...], tuple[NDArray[np.float64], PathRaster]] = field(default_factory=dict)
 
     def point(self, row: int, column: int) -> tuple[float, float] | None:
-        """The point in the middle of a cell of the whole rectangle; None outside the plot: for the mouse."""
+        """The point in the middle of a cell of the whole rectangle, None outside the plot. For the mouse."""
         r, c = row - self.plot_offset[0], column - self.plot_offset[1]
         inside = 0 <= r < self.viewport.height and 0 <= c < self.viewport.width
         return self.viewport.from_cell(r, c) if inside else None
 
     def raster(self, positions: NDArray[np.float64]) -> PathRaster:
-        """The path's dots in this view, kept for as long as it is one of the last `RASTERS_KEPT`."""
-        # By the memory it shows and not by the object: a lane's slice of a trajectory is a new object every frame.
-        # The array is held beside its dots, so that no other can take its place in memory.
-        where = positions.__array_interface__
-        key = (where["data"][0], positions.shape, positions.strides, where["typestr"])
+        """The path's dots in this view, cached for the `RASTERS_KEPT` paths used last."""
+        # The key is the array's memory, because a lane's slice of a trajectory is a new object in every frame.
+        # The array is cached beside its dots, so that no other array can occupy its memory.
+        interface = positions.__array_interface__
+        key = (interface["data"][0], positions.shape, positions.strides, interface["typestr"])
         kept = self._rasters.pop(key, None)
         if kept is None:
-            kept = positions, raster(positions, self.viewport)
+            kept = positions, rasterize_path(positions, self.viewport)
             if len(self._rasters) >= RASTERS_KEPT:
                 del self._rasters[next(iter(self._rasters))]
-        self._rasters[key] = kept  # at the end: the oldest in use is first
+        self._rasters[key] = kept  # last in the order of use
         return kept[1]
 
 
@@ -111,9 +110,9 @@ def backdrop(
 ) -> Backdrop:
     """Draw the surface `f` (points (..., 2) to values (...)) on `width` × `height` cells, axes included.
 
-    `view` is what must be visible at least, as (x_min, x_max, y_min, y_max) or as an earlier backdrop's viewport,
-    zoomed or panned; the plot gets a view of it in which circles are round. `minima` are points (M, 2) to mark;
-    `center_in_cell` as in `Viewport.fit`.
+    `view` is the region that must be visible, as (x_min, x_max, y_min, y_max) or as a viewport that was zoomed or
+    panned; the plot widens it until circles are round. `minima` are points (M, 2) to mark. `center_in_cell` as in
+    `Viewport.fit`.
     """
     viewport, offset = _layout(view, width, height, axes, center_in_cell)
     values = contour.sample(f, viewport)
@@ -122,7 +121,7 @@ def backdrop(
     upper, lower = np.where((plot.glyph == ord("▀"))[..., None], plot.fg, plot.bg), plot.bg.copy()
     band = _mean(upper, lower)
     if fill == "lines":
-        plot.glyph[plot.glyph == ord("▀")] = ord(" ")  # only the holes stay
+        plot.glyph[plot.glyph == ord("▀")] = ord(" ")  # the hatching of holes stays
         plot.bg[:] = palette.background
         upper = lower = plot.bg.copy()
     if fill != "filled":
@@ -133,9 +132,9 @@ def backdrop(
     for name in ("glyph", "fg", "bg", "bold"):
         getattr(cells, name)[rows, columns] = getattr(plot, name)
     if offset != (0, 0):
-        axes_.draw(cells, viewport, offset, palette)
+        plot_axes.draw_axes(cells, viewport, offset, palette)
     places = (viewport.to_cell(point) for point in np.asarray(minima, np.float64).reshape(-1, 2))
-    made = Backdrop(
+    result = Backdrop(
         viewport=viewport,
         cells=cells,
         plot_offset=offset,
@@ -144,8 +143,8 @@ def backdrop(
         minima=tuple(place for place in places if place is not None),
         _halves=(upper, lower, _mean(upper, lower)),
     )
-    _mark_minima(made, cells)
-    return made
+    _mark_minima(result, cells)
+    return result
 
 
 def compose(
@@ -155,9 +154,9 @@ def compose(
     crosshair: tuple[float, float] | None = None,
     arrows: Sequence[Arrow] = (),
 ) -> Cells:
-    """One frame: the backdrop with paths, arrows, minima, start, heads and crosshair, each over the ones before.
+    """Draw one frame: the backdrop, then ghosts, paths, arrows, minima, start, heads and crosshair on top.
 
-    Lanes that share a cell share its dots; its colour is the selected lane's, or else the last one's.
+    Lanes in the same cell share its dots; the cell has the colour of the selected lane, or else of the last one.
     """
     cells = backdrop.cells.copy()
     ordered = sorted(paths, key=lambda path: (not path.ghost, path.selected))
@@ -167,7 +166,7 @@ def compose(
         _draw_arrow(cells, backdrop, arrow)
     _mark_minima(backdrop, cells)
     if start is not None and (place := backdrop.viewport.to_cell(start)) is not None:
-        _put(cells, backdrop, place, START, backdrop.palette.foreground, bold=True)
+        _put_marker(cells, backdrop, place, START, backdrop.palette.foreground, bold=True)
     for path in ordered:
         if not path.ghost:
             _draw_head(cells, backdrop, path)
@@ -179,27 +178,27 @@ def compose(
 def _layout(
     view: tuple[float, float, float, float] | Viewport, width: int, height: int, axes: bool, center_in_cell: bool
 ) -> tuple[Viewport, tuple[int, int]]:
-    """The view, fitted to the cells that the axes leave, and the plot's top left cell."""
+    """The view, fitted to the cells that the axes leave, and the (row, column) of the plot's top left cell."""
     bounds = view.bounds if isinstance(view, Viewport) else view
-    if not axes or width < axes_.SMALLEST[0] or height < axes_.SMALLEST[1]:
+    if not axes or width < plot_axes.SMALLEST[0] or height < plot_axes.SMALLEST[1]:
         return Viewport.fit(bounds, width, height, center_in_cell=center_in_cell), (0, 0)
-    left, most = axes_.LEFT_MARGIN, width // 2
-    while True:  # a longer label takes columns, which widens the view, which may change a label: soon settled
-        viewport = Viewport.fit(bounds, width - left, height - axes_.BOTTOM_MARGIN, center_in_cell=center_in_cell)
-        needed = min(axes_.margin(axes_.y_ticks(viewport)), most)
+    left, most = plot_axes.LEFT_MARGIN, width // 2
+    while True:  # A longer label narrows the plot, which may change the labels again. A few rounds are enough.
+        viewport = Viewport.fit(bounds, width - left, height - plot_axes.BOTTOM_MARGIN, center_in_cell=center_in_cell)
+        needed = min(plot_axes.margin(plot_axes.y_ticks(viewport)), most)
         if needed <= left:
             return viewport, (0, left)
         left = needed
 
 
 def _bands(values: NDArray[np.float64], viewport: Viewport) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The levels and the pixels' bands: as many as there is room for, unless they are so close that they make noise."""
+    """The levels and the bands of the pixels: as many levels as fit, fewer if the bands look like noise."""
     shorter = min(viewport.width, 2 * viewport.height)
-    count = int(min(max(shorter / PIXELS_A_LEVEL, LEVELS[0]), LEVELS[1]))
+    count = int(min(max(shorter / PIXELS_PER_LEVEL, LEVELS[0]), LEVELS[1]))
     while True:
         levels = contour.choose_levels(values, count)
-        bands = contour.calmed(contour.bands(values, levels))
-        if count == LEVELS[0] or contour.unrest(bands) <= UNREST:
+        bands = contour.smooth_edges(contour.bands(values, levels))
+        if count == LEVELS[0] or contour.noisiness(bands) <= NOISY:
             return levels, bands
         count -= 1
 
@@ -218,14 +217,14 @@ def _blend(a: NDArray[np.uint8], color: Color, share: float) -> NDArray[np.uint8
 
 def _draw_lines(plot: Cells, mask: NDArray[np.bool_], color: NDArray[np.uint8], behind: NDArray[np.uint8]) -> None:
     bits = braille.pack(mask)
-    lit = bits != 0
-    plot.glyph[lit], plot.fg[lit], plot.bg[lit] = braille.glyphs(bits[lit]), color[lit], behind[lit]
+    drawn = bits != 0
+    plot.glyph[drawn], plot.fg[drawn], plot.bg[drawn] = braille.glyphs(bits[drawn]), color[drawn], behind[drawn]
 
 
-def _put(
+def _put_marker(
     cells: Cells, backdrop: Backdrop, place: tuple[int, int], glyph: str, color: Color, *, bold: bool = False
 ) -> None:
-    """One glyph in a cell of the plot, on the colour of its place."""
+    """Write one glyph into a cell of the plot; the background is the mean colour of the surface there."""
     row, column = backdrop.plot_offset[0] + place[0], backdrop.plot_offset[1] + place[1]
     r, g, b = backdrop._halves[2][place].tolist()
     cells.put(row, column, glyph, color, bg=(r, g, b), bold=bold)
@@ -233,7 +232,7 @@ def _put(
 
 def _mark_minima(backdrop: Backdrop, cells: Cells) -> None:
     for place in backdrop.minima:
-        _put(cells, backdrop, place, MINIMUM, backdrop.palette.foreground, bold=True)
+        _put_marker(cells, backdrop, place, MINIMUM, backdrop.palette.foreground, bold=True)
 
 
 def _draw_paths(cells: Cells, backdrop: Backdrop, paths: Sequence[PathView], ghost: bool) -> None:
@@ -242,24 +241,29 @@ def _draw_paths(cells: Cells, backdrop: Backdrop, paths: Sequence[PathView], gho
     shape = backdrop.viewport.height, backdrop.viewport.width
     bits, color = np.zeros(shape, np.uint8), np.empty((*shape, 3), np.uint8)
     for path in paths:
-        rows, columns, lit = backdrop.raster(path.positions).upto(path.step)
-        bits[rows, columns] |= lit
+        rows, columns, dots = backdrop.raster(path.positions).upto(path.step)
+        bits[rows, columns] |= dots
         color[rows, columns] = path.color
-    _lay(cells, backdrop, bits, color, GHOST_SHARE if ghost else 1.0)
+    _overlay_dots(cells, backdrop, bits, color, GHOST_SHARE if ghost else 1.0)
 
 
-def _lay(cells: Cells, backdrop: Backdrop, bits: NDArray[np.uint8], color: NDArray[np.uint8], share: float) -> None:
-    """Dots over the plot, each cell on the band of the half in which most of its dots are."""
+def _overlay_dots(
+    cells: Cells, backdrop: Backdrop, bits: NDArray[np.uint8], color: NDArray[np.uint8], share: float
+) -> None:
+    """Draw dots over the plot. The background of a cell is the band of the half that holds most of its dots.
+
+    `share` is the share of `color` in the dots; the rest is the background.
+    """
     rows, columns = np.nonzero(bits)
-    lit = bits[rows, columns]
+    dots = bits[rows, columns]
     upper, lower, both = (half[rows, columns] for half in backdrop._halves)
-    heavy = braille.top_heavy(lit)[:, None]
-    behind = np.where(heavy > 0, upper, np.where(heavy < 0, lower, both))
+    heavier = braille.heavier_half(dots)[:, None]
+    behind = np.where(heavier > 0, upper, np.where(heavier < 0, lower, both))
     fg = color[rows, columns]
     if share < 1:
         fg = np.rint(share * fg + (1 - share) * behind).astype(np.uint8)
     at = rows + backdrop.plot_offset[0], columns + backdrop.plot_offset[1]
-    cells.glyph[at] = braille.glyphs(lit)
+    cells.glyph[at] = braille.glyphs(dots)
     cells.fg[at], cells.bg[at], cells.bold[at] = fg, behind, False
 
 
@@ -267,18 +271,18 @@ def _draw_arrow(cells: Cells, backdrop: Backdrop, arrow: Arrow) -> None:
     viewport, ends = backdrop.viewport, np.array([arrow.origin, arrow.tip], np.float64)
     if not np.isfinite(ends).all():
         return
-    origin, tip = viewport.to_dots(toward(ends))
+    origin, tip = viewport.to_dots(limit_size(ends))
     with np.errstate(all="ignore"):
-        back = BARB * (origin - tip) / np.hypot(*(origin - tip))  # nan without length: then no barbs are drawn
+        back = BARB * (origin - tip) / np.hypot(*(origin - tip))  # nan for an arrow of length 0, which has no barbs
     c, s = np.cos(BARB_ANGLE), np.sin(BARB_ANGLE)
-    barbs = [tip + back @ np.array([[c, turn], [-turn, c]]) for turn in (s, -s)]
+    barbs = [tip + back @ np.array([[c, sine], [-sine, c]]) for sine in (s, -s)]
     strokes = np.stack([origin, tip, tip]), np.stack([tip, *barbs])
     _, row, column = braille.lines(*strokes, 2 * viewport.width, 4 * viewport.height)
     mask = np.zeros((4 * viewport.height, 2 * viewport.width), np.bool_)
     mask[row, column] = True
-    bits = braille.pack(mask)  # alone in its cells: it often runs along a path, and must not melt into it
+    bits = braille.pack(mask)  # replaces the dots of a path in the same cells, so that the arrow stays visible
     color = np.broadcast_to(np.array(arrow.color, np.uint8), (*bits.shape, 3))
-    _lay(cells, backdrop, bits, color, 1.0)
+    _overlay_dots(cells, backdrop, bits, color, 1.0)
 
 
 def _draw_head(cells: Cells, backdrop: Backdrop, path: PathView) -> None:
@@ -288,14 +292,14 @@ def _draw_head(cells: Cells, backdrop: Backdrop, path: PathView) -> None:
         return
     place = viewport.to_cell(path.positions[step])
     if place is not None:
-        _put(cells, backdrop, place, path.marker, path.color, bold=True)
+        _put_marker(cells, backdrop, place, path.marker, path.color, bold=True)
         return
     size = np.array([2 * viewport.width, 4 * viewport.height])
     dots = viewport.to_dots(np.clip(path.positions[step], -LARGEST, LARGEST))
-    excess = np.maximum(-dots, dots - size)  # how far out, across and down
+    excess = np.maximum(-dots, dots - size)  # the distance from the plot, across and down
     side = ("left" if dots[0] < 0 else "right") if excess[0] >= excess[1] else ("top" if dots[1] < 0 else "bottom")
     column, row = np.clip(dots, 0, size - 1).astype(int) // (2, 4)
-    _put(cells, backdrop, (int(row), int(column)), OUTSIDE[side], path.color, bold=True)
+    _put_marker(cells, backdrop, (int(row), int(column)), OUTSIDE[side], path.color, bold=True)
 
 
 def _draw_crosshair(cells: Cells, backdrop: Backdrop, point: tuple[float, float]) -> None:
@@ -307,4 +311,4 @@ def _draw_crosshair(cells: Cells, backdrop: Backdrop, point: tuple[float, float]
     for down, right, glyph in arms:
         r, c = row + down, column + right
         if 0 <= r < backdrop.viewport.height and 0 <= c < backdrop.viewport.width:
-            _put(cells, backdrop, (r, c), glyph, backdrop.palette.accent, bold=True)
+            _put_marker(cells, backdrop, (r, c), glyph, backdrop.palette.accent, bold=True)

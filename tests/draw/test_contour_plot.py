@@ -1,4 +1,4 @@
-"""The whole plot on literal cells: what lies over what, in whose colour, and what a frame costs to change."""
+"""The whole plot on literal cells: the order of the layers, their colours, and the cells that one step changes."""
 
 import math
 
@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from adam_tui.draw import scene
-from adam_tui.draw.palette import DARK, LIGHT, contrast
-from adam_tui.draw.scene import Arrow, PathView, backdrop, compose
+from adam_tui.draw import contour_plot
+from adam_tui.draw.color import contrast
+from adam_tui.draw.contour_plot import Arrow, PathView, backdrop, compose
+from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.draw.viewport import Viewport
 
 GOLD, CORAL = DARK.lanes[:2]
@@ -237,7 +238,11 @@ def test_frames_leave_the_backdrop_as_it_was():
 
 def test_another_step_does_not_draw_the_path_anew(monkeypatch):
     drawn = []
-    monkeypatch.setattr(scene, "raster", lambda *given, made=scene.raster: drawn.append(given) or made(*given))
+    monkeypatch.setattr(
+        contour_plot,
+        "rasterize_path",
+        lambda *given, made=contour_plot.rasterize_path: drawn.append(given) or made(*given),
+    )
     lanes = np.random.default_rng(0).uniform(0, 16, (50, 2, 2))
     back = plain()
     for step in range(20):
@@ -251,7 +256,7 @@ def test_only_the_latest_paths_are_kept():
     back = plain()
     for i in range(100):
         compose(back, [lane([(i % 16, 1), (3, 3)])])
-    assert len(back._rasters) == scene.RASTERS_KEPT
+    assert len(back._rasters) == contour_plot.RASTERS_KEPT
 
 
 def test_one_step_changes_few_cells():

@@ -1,0 +1,186 @@
+"""The playground's panels as cells: the table of lanes, the knobs, the arithmetic of one step, the timeline.
+
+Change here how these tables look; texts and numbers come from the caller. Every function fills exactly the given
+rectangle and omits what does not fit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from adam_tui.draw.cells import Cells, Color, text_width
+from adam_tui.draw.elements import (
+    NUMBER,
+    POINTER,
+    SHORTEST_SLIDER,
+    draw_progress,
+    draw_slider,
+    format_decimal,
+    format_scientific,
+    shorten,
+    visible_rows,
+)
+from adam_tui.draw.palette import Palette
+from adam_tui.engine.knobs import Knob
+
+NAME = 10  # columns of the longest name of a lane, "adadelta-2"
+SHORT_NUMBER = 7  # columns of "5.6e-02", a number that is not negative
+VALUE = 8  # columns of the values that the arrow keys reach: "0.999999", "1e-12"
+STATE_GLYPH = {"running": "·", "converged": "✓", "diverged": "✕"}
+# From NORMAL columns on the table of lanes shows rank, ‖g‖ and the distance; from WIDE on the state in words.
+NORMAL, WIDE = 45, 56
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """One lane at one step.
+
+    `rank` is its place by loss, from 1; `distance` the distance to the nearest minimum, nan if no minimum is known;
+    `since` the step at which the state began, None for running.
+    """
+
+    marker: str
+    color: Color
+    name: str
+    loss: float
+    gradient_norm: float
+    state: str
+    rank: int = 1
+    distance: float = math.nan
+    since: int | None = None
+
+
+def lane_table(rows: Sequence[LaneRow], selected: int, width: int, height: int, palette: Palette) -> Cells:
+    """Draw the table of lanes: marker, rank, name, loss, ‖g‖, distance to a minimum, state and its first step.
+
+    Below NORMAL columns rank, ‖g‖ and distance are omitted. From WIDE columns on the state is a word.
+    """
+    cells = Cells.blank(width, height, palette.foreground, palette.background)
+    normal = width >= NORMAL
+    ranked = normal and len(rows) > 1
+    loss_width = NUMBER if width >= WIDE or not normal else SHORT_NUMBER
+    name_at = 5 if ranked else 3
+    loss_at = (5 if normal else 3) + NAME + 1
+    norm_at = loss_at + loss_width + 1
+    distance_at = norm_at + SHORT_NUMBER + 1
+    state_at = distance_at + SHORT_NUMBER + 1 if normal else norm_at
+    cells.put(0, loss_at, f"{'loss':>{loss_width}}", palette.faint)
+    if normal:
+        cells.put(0, norm_at, f"{'‖g‖':>{SHORT_NUMBER}}", palette.faint)
+        cells.put(0, distance_at, f"{'to min':>{SHORT_NUMBER}}", palette.faint)
+        cells.put(0, state_at, "state", palette.faint)
+    for line, index in enumerate(visible_rows(selected, len(rows), height - 1), start=1):
+        row, bold = rows[index], index == selected
+        ink = palette.foreground
+        if bold:
+            cells.put(line, 0, POINTER, palette.accent, bold=True)
+        cells.put(line, 1, row.marker, row.color, bold=True)
+        if ranked:
+            cells.put(line, 2, f"{row.rank:>2}", palette.foreground if row.rank == 1 else palette.faint, bold=bold)
+        cells.put(line, name_at, _shorten_name(row.name), row.color, bold=bold)
+        cells.put(line, loss_at, format_scientific(row.loss, loss_width), ink, bold=bold)
+        if normal:
+            cells.put(line, norm_at, format_scientific(row.gradient_norm, SHORT_NUMBER), ink, bold=bold)
+            cells.put(line, distance_at, format_scientific(row.distance, SHORT_NUMBER), ink, bold=bold)
+        state = _state_text(row, width - state_at, in_words=width >= WIDE)
+        cells.put(line, state_at, state, palette.states[row.state], bold=bold)
+    return cells
+
+
+def _shorten_name(name: str) -> str:
+    """Cut the name to its column but keep its number: adadelta-12 becomes adadelt-12."""
+    stem, dash, count = name.rpartition("-") if "-" in name else (name, "", "")
+    return stem[: NAME - len(dash + count)] + dash + count
+
+
+def _state_text(row: LaneRow, room: int, *, in_words: bool) -> str:
+    """The state, followed by its first step if the whole number fits."""
+    state, gap = (row.state, " ") if in_words else (STATE_GLYPH[row.state], "")
+    full = state if row.since is None else f"{state}{gap}{row.since}"
+    return full if len(full) <= room else state
+
+
+def knob_table(
+    table: Sequence[tuple[Knob, float]], selected: int, color: Color, width: int, height: int, palette: Palette
+) -> Cells:
+    """Draw one line for each knob: symbol, name, value and a slider.
+
+    The selected knob and those that differ from their default are brighter; `color` is for the selected slider.
+    """
+    cells = Cells.blank(width, height, palette.foreground, palette.background)
+    symbol = max((text_width(knob.symbol) for knob, _ in table), default=1)
+    names = max((len(knob.name) for knob, _ in table), default=1)
+    texts = [knob.format(value) for knob, value in table]
+    values = max([VALUE, *map(len, texts)])
+    room = width - 2 - 2 - values - 1
+    if names + symbol + 1 > room:
+        symbol = 0  # without room for both, the name is more useful than the symbol
+    name_at = 2 + (symbol + 1 if symbol else 0)
+    names = min(names, max(width - name_at - values - 1, 3))
+    value_at = name_at + names + 1
+    slider_at = value_at + values + 2
+    for line, index in enumerate(visible_rows(selected, len(table), height)):
+        (knob, value), bold = table[index], index == selected
+        ink = palette.foreground if bold or value != knob.default else palette.faint
+        if bold:
+            cells.put(line, 0, POINTER, palette.accent, bold=True)
+        if symbol:
+            cells.put(line, 2, knob.symbol, palette.accent if bold else palette.faint, bold=bold)
+        cells.put(line, name_at, knob.name[:names], ink, bold=bold)
+        cells.put(line, value_at, f"{texts[index]:>{values}}", ink, bold=bold)
+        if width - slider_at >= SHORTEST_SLIDER:
+            slider_color = color if bold else palette.faint
+            draw_slider(cells, line, slider_at, width - slider_at, knob.fraction(value), slider_color, palette)
+    return cells
+
+
+def step_arithmetic(
+    terms: Mapping[str, tuple[float, float]], rule: Sequence[str], width: int, height: int, palette: Palette
+) -> Cells:
+    """Draw the numbers of one step, a line for each term and a column for each coordinate, above the update rule.
+
+    If the rule does not fit, its last lines stay.
+    """
+    cells = Cells.blank(width, height, palette.foreground, palette.background)
+    symbols = max((text_width(name) for name in terms), default=1)
+    column = min(max((width - symbols - 2) // 2, 9), 16)
+    cells.put(0, symbols + 1, f"{'x':>{column}}{'y':>{column}}", palette.faint)
+    line = 0
+    for line, (name, pair) in enumerate(terms.items(), start=1):
+        last = line == len(terms)
+        cells.put(line, 0, name, palette.accent if last else palette.faint, bold=last)
+        for i, value in enumerate(pair):
+            cells.put(line, symbols + 1 + i * column, format_decimal(value, column), palette.foreground, bold=last)
+    for text in rule[max(len(rule) - (height - line - 1), 0) :]:
+        line += 1
+        cells.put(line, 0, shorten(text, width), palette.faint)
+    return cells
+
+
+def timeline(
+    step: int,
+    steps: int,
+    playing: bool,
+    note: str,
+    marks: Sequence[tuple[int, str, Color]],
+    width: int,
+    palette: Palette,
+) -> Cells:
+    """Draw one row: the step, a progress bar with marks (step, glyph, colour), and ▶ or ‖ with a note."""
+    cells = Cells.blank(width, 1, palette.foreground, palette.background)
+    left = f" step {step:>{len(str(steps))}}/{steps} "
+    right = f" {'▶' if playing else '‖'} {note} "
+    cells.put(0, 0, " step ", palette.faint)
+    cells.put(0, 6, left[6:], palette.foreground, bold=True)
+    cells.put(0, width - len(right), right, palette.accent if playing else palette.faint, bold=playing)
+    start, length = len(left), width - len(right) - len(left)
+    if length > SHORTEST_SLIDER:
+        draw_progress(cells, 0, start, length, step / steps, palette.accent, palette)
+        head = round((length - 1) * step / steps)
+        for mark_step, glyph, color in marks:
+            place = round((length - 1) * mark_step / steps)
+            if glyph and place != head:
+                cells.put(0, start + place, glyph, color, bold=True)
+    return cells

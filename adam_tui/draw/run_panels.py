@@ -1,0 +1,290 @@
+"""Panels about training runs as cells: the tables of runs, the statistics of one run, cursor values, progress bars.
+
+Change here how these tables look; texts come from the caller. Every function fills exactly the given rectangle, keeps
+its columns still while numbers change, and omits what does not fit. A glyph or a word repeats the meaning of every
+colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adam_tui.draw.cells import Cells, Color
+from adam_tui.draw.elements import POINTER, draw_progress, shorten, visible_rows, wrap
+from adam_tui.draw.palette import Palette
+
+NAME = 13  # columns of the longest id, "momentum-7f3a"
+NAME_AT, STATE_AT = 3, 3 + NAME + 1
+STATE, WIDE_STATE = 8, 9  # columns of "finished" and "queued 12"
+BEST = 7  # columns of "100.00%"
+NUMBER = 8  # columns of "0.0005", "5.12e+30"
+SETTINGS = 18  # the wide table drops a column before the settings have fewer columns than this
+SETTINGS_AT = STATE_AT + WIDE_STATE + 1
+NOT_DRAWN = "○"  # the marker of a run whose curve is not on the charts
+MISSING = "–"
+RISING, FALLING = "▴", "▾"
+STATE_GLYPH = {
+    "queued": "⋯",
+    "starting": "…",
+    "running": "▶",
+    "silent": "!",
+    "paused": "‖",
+    "finished": "✓",
+    "stopped": "■",
+    "failed": "✕",
+    "diverged": "✕",
+    "lost": "?",
+}
+SHORTEST_BAR = 6
+
+
+def state_color(state: str, palette: Palette) -> Color:
+    """Green for a good end, red for a bad one, the accent colour for waiting runs, blue for running ones."""
+    word = state.partition(" ")[0]
+    if word in ("failed", "diverged", "lost", "silent"):
+        return palette.states["diverged"]
+    if word in ("paused", "queued"):
+        return palette.accent
+    colors = {"running": palette.states["running"], "finished": palette.states["converged"]}
+    return colors.get(word, palette.faint)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run in the table beside the charts.
+
+    `epoch` is a text like "3/50", which a narrow table cuts to "3"; `best` one like "98.94%". `lr` and `loss` are for
+    wide tables only. `pin` is a sign if the user pinned the run to the charts or took it off them.
+    """
+
+    marker: str
+    color: Color
+    name: str
+    state: str
+    epoch: str
+    best: str
+    lr: str
+    loss: str
+    drawn: bool
+    pin: str = " "
+
+
+def runs_table(rows: Sequence[RunRow], selected: int, width: int, height: int, palette: Palette) -> Cells:
+    """Draw marker, name, state, epoch and best accuracy of each run; narrow tables show the state as a glyph."""
+    cells = Cells.blank(width, height, palette.foreground, palette.background)
+    epochs = [row.epoch for row in rows]
+    if STATE_AT + 2 + max(map(len, epochs), default=0) + 1 + BEST > width:
+        epochs = [text.partition("/")[0] for text in epochs]
+    epoch_width = max([5, *map(len, epochs)])
+    right = epoch_width + 1 + BEST
+    words = width >= STATE_AT + STATE + 1 + right
+    more = words and width >= STATE_AT + STATE + 1 + right + 2 * (NUMBER + 1)
+    best_at = width - BEST - (2 * (NUMBER + 1) if more else 0)
+    epoch_at = best_at - epoch_width - 1
+    lr_at, loss_at = best_at + BEST + 1, best_at + BEST + 1 + NUMBER + 1
+    headings = [(epoch_at, f"{'epoch':>{epoch_width}}"), (best_at, f"{'best':>{BEST}}")]
+    if words:
+        headings.append((STATE_AT, "state"))
+    if more:
+        headings += [(lr_at, f"{'lr':>{NUMBER}}"), (loss_at, f"{'loss':>{NUMBER}}")]
+    for column, text in headings:
+        cells.put(0, column, text, palette.faint)
+    for line, index in enumerate(visible_rows(selected, len(rows), height - 1), start=1):
+        row, bold = rows[index], index == selected
+        ink = palette.foreground if row.drawn else palette.faint
+        _draw_name(cells, line, row, bold, palette)
+        state = row.state[:STATE] if words else STATE_GLYPH.get(row.state.partition(" ")[0], "?")
+        cells.put(line, STATE_AT, state, state_color(row.state, palette), bold=bold)
+        cells.put(line, epoch_at, f"{epochs[index]:>{epoch_width}}", ink, bold=bold)
+        cells.put(line, best_at, f"{row.best:>{BEST}}", ink, bold=bold)
+        if more:
+            cells.put(line, lr_at, f"{row.lr:>{NUMBER}}", ink, bold=bold)
+            cells.put(line, loss_at, f"{row.loss:>{NUMBER}}", ink, bold=bold)
+    return cells
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the wide table: its sort key, heading and width in cells; a high `rank` is dropped first."""
+
+    key: str
+    heading: str
+    width: int
+    rank: int
+
+
+# These columns stand at the right. The settings, after the state, take the remaining width.
+COLUMNS = (
+    Column("epochs", "epochs", 8, 1),
+    Column("best", "best", 8, 0),
+    Column("loss", "loss", 9, 2),
+    Column("speed", "images/s", 9, 4),
+    Column("duration", "duration", 9, 3),
+    Column("started", "started", 13, 5),
+)
+SORT_KEYS = ("name", "state", "settings", *(column.key for column in COLUMNS))
+
+
+@dataclass(frozen=True, slots=True)
+class WideRow:
+    """One run in the wide table: `values` are texts by column key; `pin` as in `RunRow`."""
+
+    marker: str
+    color: Color
+    name: str
+    state: str
+    settings: str
+    values: dict[str, str]
+    drawn: bool
+    pin: str = " "
+
+
+def visible_columns(width: int) -> tuple[Column, ...]:
+    """The columns that fit into a wide table of this width."""
+    kept = list(COLUMNS)
+    while kept and SETTINGS_AT + SETTINGS + sum(column.width for column in kept) > width:
+        kept.remove(max(kept, key=lambda column: column.rank))
+    return tuple(kept)
+
+
+def wide_table(
+    rows: Sequence[WideRow], selected: int, sort: str, rising: bool, width: int, height: int, palette: Palette
+) -> Cells:
+    """Draw the runs with all columns that fit; ▴ or ▾ marks the column `sort` by which the rows are sorted."""
+    cells = Cells.blank(width, height, palette.foreground, palette.background)
+    columns = visible_columns(width)
+    numbers_at = width - sum(column.width for column in columns)
+    arrow = RISING if rising else FALLING
+
+    def draw_heading(key: str, text: str, left: int, size: int, *, right: bool) -> None:
+        text = text + arrow if key == sort else text
+        ink = palette.accent if key == sort else palette.faint
+        cells.put(0, left, f"{text:>{size}}" if right else text, ink, bold=key == sort)
+
+    draw_heading("name", "run", NAME_AT, NAME, right=False)
+    draw_heading("state", "state", STATE_AT, WIDE_STATE, right=False)
+    draw_heading("settings", "settings that differ", SETTINGS_AT, 0, right=False)
+    cells.put(0, numbers_at, " " * (width - numbers_at), palette.faint)
+    left = numbers_at
+    for column in columns:
+        draw_heading(column.key, column.heading, left, column.width, right=True)
+        left += column.width
+    for line, index in enumerate(visible_rows(selected, len(rows), height - 1), start=1):
+        row, bold = rows[index], index == selected
+        ink = palette.foreground if row.drawn or bold else palette.faint
+        _draw_name(cells, line, row, bold, palette)
+        cells.put(line, STATE_AT, row.state[:WIDE_STATE], state_color(row.state, palette), bold=bold)
+        cells.put(line, SETTINGS_AT, shorten(row.settings, numbers_at - SETTINGS_AT - 1), ink, bold=bold)
+        left = numbers_at
+        for column in columns:
+            cells.put(line, left, f"{row.values.get(column.key, MISSING):>{column.width}}", ink, bold=bold)
+            left += column.width
+    return cells
+
+
+def _draw_name(cells: Cells, line: int, row: RunRow | WideRow, selected: bool, palette: Palette) -> None:
+    """Draw the first columns of a run's row: pointer, marker, pin and name."""
+    color = row.color if row.drawn else palette.faint
+    if selected:
+        cells.put(line, 0, POINTER, palette.accent, bold=True)
+    cells.put(line, 1, row.marker if row.drawn else NOT_DRAWN, color, bold=row.drawn)
+    cells.put(line, 2, row.pin, palette.faint)
+    cells.put(line, NAME_AT, row.name[:NAME], color, bold=selected)
+
+
+@dataclass(frozen=True, slots=True)
+class CursorRow:
+    """The values of one run under the chart's cursor, as texts."""
+
+    marker: str
+    color: Color
+    name: str
+    raw: str
+    mean: str
+    test: str
+    accuracy: str
+
+
+def cursor_table(rows: Sequence[CursorRow], width: int, height: int, palette: Palette) -> Cells:
+    """Draw a row for each run: raw loss, mean, test loss and accuracy. Long names are cut in narrow tables."""
+    cells = Cells.blank(width, height, palette.foreground, palette.background)
+    columns = [("raw", 7), ("mean", 7), ("test", 7), ("accuracy", 9)]
+    numbers_at = width - sum(size for _, size in columns)
+    left = numbers_at
+    for name, size in columns:
+        cells.put(0, left, f"{name:>{size}}", palette.faint)
+        left += size
+    for line, row in enumerate(rows[: height - 1], start=1):
+        cells.put(line, 0, row.marker, row.color, bold=True)
+        cells.put(line, 2, row.name[: max(numbers_at - 2, 0)], row.color, bold=line == 1)
+        left = numbers_at
+        for (_, size), text in zip(columns, (row.raw, row.mean, row.test, row.accuracy), strict=True):
+            cells.put(line, left, f"{text:>{size}}", palette.foreground, bold=line == 1)
+            left += size
+    return cells
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """A labelled number, with a shorter form of both for narrow panels."""
+
+    label: str
+    value: str
+    short_label: str
+    short_value: str
+
+
+def statistics_panel(
+    statistics: Sequence[Statistic], notes: Sequence[tuple[str, Color]], width: int, height: int, palette: Palette
+) -> Cells:
+    """Draw the numbers in two columns, row by row, and the notes (text, colour) wrapped below them.
+
+    If not everything fits, up to two lines of notes stay.
+    """
+    cells = Cells.blank(width, height, palette.foreground, palette.background)
+    lines = [(line, color) for text, color in notes for line in wrap(text, width)]
+    rows = -(-len(statistics) // 2)
+    rows = min(rows, max(height - min(len(lines), 2), 0))
+    gap = 3 if width >= 40 else 2
+    column = (width - gap) // 2
+    short = any(len(each.label) + 1 + len(each.value) > column for each in statistics)
+    for i, each in enumerate(statistics[: 2 * rows]):
+        line, left = i // 2, (i % 2) * (column + gap)
+        label, value = (each.short_label, each.short_value) if short else (each.label, each.value)
+        cells.put(line, left, label, palette.faint)
+        cells.put(line, left + column - len(value), value, palette.foreground)
+    for line, (text, color) in enumerate(lines[: height - rows], start=rows):
+        cells.put(line, 0, text, color)
+    return cells
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A labelled progress bar: "epoch 3/50 ━━━●── 412/938". `share` is 0 to 1."""
+
+    label: str
+    before: str
+    share: float
+    after: str
+
+
+def progress_row(bars: Sequence[Bar], note: str, width: int, palette: Palette) -> Cells:
+    """Draw one row of progress bars, which share the width that their texts and the note at the right leave."""
+    cells = Cells.blank(width, 1, palette.foreground, palette.background)
+    note = f"  {note} " if note else " "
+    texts = [f" {bar.label} {bar.before} " if bar.before else f" {bar.label} " for bar in bars]
+    room = width - len(note) - sum(len(text) + len(bar.after) + 2 for text, bar in zip(texts, bars, strict=True))
+    left = 0
+    for i, (text, bar) in enumerate(zip(texts, bars, strict=True)):
+        length = room // len(bars) + (i < room % len(bars))
+        cells.put(0, left, text, palette.foreground)
+        cells.put(0, left + 1, bar.label, palette.faint)
+        left += len(text)
+        if length >= SHORTEST_BAR:
+            draw_progress(cells, 0, left, length, bar.share, palette.accent, palette)
+            left += length
+        cells.put(0, left + 1, bar.after, palette.foreground)
+        left += len(bar.after) + 2
+    cells.put(0, max(width - len(note), left), note, palette.foreground)
+    return cells
