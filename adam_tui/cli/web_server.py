@@ -180,22 +180,22 @@ class AppProcess(AppService):
 
     async def stop(self) -> None:
         """Let the app quit, and kill it if it does not."""
-        process = self._process
-        if process is None:
+        process, task = self._process, self._task
+        if process is None or task is None:
             return
-        if process.returncode is None:
-            with contextlib.suppress(ValueError):
-                self.feed_meta(type="quit")
-            try:
+        self._task = None
+        await self._download_manager.cancel_app_downloads(app_service_id=self.app_service_id)
+        with contextlib.suppress(ValueError):
+            self.feed_meta(type="quit")
+        done, _ = await asyncio.wait([task], timeout=QUIT_SECONDS)
+        if done:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), QUIT_SECONDS)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-        if self._task is not None:
-            await self._download_manager.cancel_app_downloads(app_service_id=self.app_service_id)
-            await asyncio.wait([self._task], timeout=QUIT_SECONDS)
-            self._task.cancel()
-            self._task = None
+        else:  # before the kill, so that it is not reported as a failure of the app
+            task.cancel()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 # --- the server ------------------------------------------------------------------------------------------------------

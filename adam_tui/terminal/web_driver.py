@@ -10,12 +10,11 @@ import contextlib
 import os
 from typing import Any
 
-from textual import messages
 from textual.drivers.web_driver import WebDriver as TextualWebDriver
 
 
 class WebDriver(TextualWebDriver):
-    """Quits the app at the end of its input, and drops output that nobody reads any more."""
+    """Quits the app when the server asks for it or has gone, and drops output that nobody reads any more."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -34,5 +33,16 @@ class WebDriver(TextualWebDriver):
         """Read input until it ends or the app quits; at its end the app quits too."""
         super().run_input_thread()
         if not self.exit_event.is_set():
-            with contextlib.suppress(RuntimeError):  # the loop has ended already
-                asyncio.run_coroutine_threadsafe(self._app._post_message(messages.ExitApp()), self._loop)
+            self._quit()
+
+    def on_meta(self, packet_type: str, payload: dict[str, object]) -> None:
+        """Handle a message of the server that is not input."""
+        if packet_type == "quit":
+            self._quit()
+        else:
+            super().on_meta(packet_type, payload)
+
+    def _quit(self) -> None:
+        """Quit as `q` does. Textual's ExitApp would not mark the app as exiting, and an app that still starts fails."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
+            self._loop.call_soon_threadsafe(self._app.exit)
