@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
+from adam_tui.cli.flags import Command
 from adam_tui.cli.launch import mode_option
 from adam_tui.cli.playground import build_scenario, scenario_options
 from adam_tui.cli.runs import runs_option
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--host", default="127.0.0.1", metavar="NAME", show_default=True, help="Where to listen.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8000, metavar="N", show_default=True, help="The port there."
