@@ -77,7 +77,7 @@ class TestTheReadme:
         assert program == "adam-tui"
         calls = []
         monkeypatch.setattr(adam_tui.cli.follow, "train", lambda *given: calls.append(given) or 0)
-        monkeypatch.setattr(web_server, "serve", lambda *given: calls.append(given))
+        monkeypatch.setattr(web_server, "serve", lambda *given, token: calls.append(given))
         result = CliRunner().invoke(main, arguments, env={"ADAM_TUI_RUNS": str(tmp_path)})
         if arguments[:1] in (["train"], ["serve"]):
             assert calls, result.output

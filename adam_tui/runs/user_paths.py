@@ -26,7 +26,7 @@ def expand_home(path: str | os.PathLike[str]) -> Path:
 def user_directory(kind: Literal["data", "config", "cache", "log"], instead: str = "") -> Path:
     """The user's directory of adam-tui for data, settings, caches or logs, as the system wants it.
 
-    `instead` tells the user in the error what to give where there is no home directory.
+    `instead` ends the error: what the user may give in place of a home directory.
     """
     import platformdirs
 
