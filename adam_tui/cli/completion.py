@@ -39,7 +39,7 @@ class JoiningBashComplete(BashComplete):
     """Completion in bash, which replaces only what stands after the last "=" or ":"."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """The complete words, and the one that is being typed."""
+        """The complete words, and the unfinished word."""
         words = split_arg_string(os.environ["COMP_WORDS"])
         current = int(os.environ["COMP_CWORD"])
         typed = joined(words[1 : current + 1])
