@@ -135,7 +135,9 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, Context]):
             self.notify(problem, severity="warning")
 
     def on_screen_suspend(self) -> None:
-        """Something else is shown: nobody needs the files."""
+        """Stop reading the files while another mode is shown. Behind a window the mode is visible and goes on."""
+        if self.is_current_mode:
+            return
         self._watching = False
         if self._timer is not None:
             self._timer.stop()
