@@ -46,7 +46,7 @@ async def test_behind_another_mode_the_training_screen_reads_no_files(training_a
         await until(pilot, lambda: "91.00%" in seen(training_app))
         train = training_app.screen
         await pilot.press("3")
-        await until(pilot, lambda: isinstance(training_app.screen, LearnScreen) and train._timer is None)
+        await until(pilot, lambda: isinstance(training_app.screen, LearnScreen) and train._poll_timer is None)
         await pilot.press("1")
         await pilot.press("2")
-        await until(pilot, lambda: train._timer is not None)
+        await until(pilot, lambda: train._poll_timer is not None)
