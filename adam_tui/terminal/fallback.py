@@ -5,6 +5,8 @@ A likeness of a character is added here. No Textual: the first picture and `adam
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from adam_tui.draw.cells import CODE_POINT, Cells
 from adam_tui.terminal.colors import LUMA, MIDDLE_GREY
+from adam_tui.terminal.environment import encodes_blocks, is_console, terminal_depth
 
 SPACE = ord(" ")
 HALF_BLOCKS = tuple(map(ord, "▀▄█"))
@@ -83,6 +86,19 @@ class Fallback:
     ascii: bool = False
     few_colors: bool = False
     console: bool = False
+
+    @classmethod
+    def of_terminal(cls, *, ascii: bool) -> Fallback:
+        """Return the limits of this program's terminal; `ascii` adds that its font has ASCII only.
+
+        A locale that is not UTF-8 limits the terminal to ASCII as well, for stdout has its encoding.
+        """
+        stdout = sys.__stdout__
+        return cls(
+            ascii=ascii or (stdout is not None and not encodes_blocks(stdout.encoding)),
+            few_colors=terminal_depth(os.environ) == "16",
+            console=is_console(os.environ),
+        )
 
     @property
     def limits_characters(self) -> bool:

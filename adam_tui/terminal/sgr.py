@@ -67,6 +67,7 @@ def pack_styles(cells: Cells) -> NDArray[np.int64]:
     return np.asarray(fg | bg << COLOR_BITS | cells.bold.astype(np.int64) << 2 * COLOR_BITS)
 
 
+@lru_cache(maxsize=16384)
 def unpack_style(style: int) -> Pen:
     """Return foreground, background and attributes of a style."""
     return Pen(style & COLOR, style >> COLOR_BITS & COLOR, style >> 2 * COLOR_BITS)

@@ -116,3 +116,14 @@ def test_a_key_that_is_held_down_turns_page_after_page_to_the_last():
         t.until("ln(10)")
         t.press("q")
         assert t.wait() == 0
+
+
+def test_the_size_is_the_terminals_and_not_that_of_exported_variables():
+    def fills():
+        rows = t.screen.display
+        return rows[0].startswith(" adam-tui") and rows[1].endswith("╮") and "╯" in rows[-3] and "step" in rows[-2]
+
+    with Terminal(width=100, height=30, env={"COLUMNS": "160", "LINES": "50"}) as t:
+        t.until(fills)
+        t.resize(120, 40)
+        t.until(fills)

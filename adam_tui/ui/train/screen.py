@@ -152,7 +152,9 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
     # Polling.
 
     def on_screen_suspend(self) -> None:
-        """Stop polling while something else is shown."""
+        """Stop polling while another mode is shown; behind a window the mode is visible and polls on."""
+        if self.is_current_mode:
+            return
         self._polling = False
         if self._poll_timer is not None:
             self._poll_timer.stop()
