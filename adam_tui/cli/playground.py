@@ -122,7 +122,7 @@ def _read_scenario(file: Path) -> Scenario:
 
     with usage_errors("--scenario"):
         try:
-            data = json.loads(file.read_text(encoding="utf-8"))
+            data = json.loads(file.read_bytes())  # in UTF-8, 16 or 32, with a byte order mark or without
         except OSError as error:
             raise ValueError(f"{file}: {error.strerror or error}") from None
         except (ValueError, RecursionError):

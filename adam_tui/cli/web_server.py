@@ -268,7 +268,8 @@ class WebServer(Server):
         if self._matches(given):
             # The cookie takes over, so that the token does not stay in the address bar and the history.
             rest = [(name, value) for name, value in request.query.items() if name != "token"]
-            reply = web.HTTPSeeOther(f"/?{urlencode(rest)}" if rest else "/")
+            # Relative, because a proxy may add a path in front.
+            reply = web.HTTPSeeOther(f".?{urlencode(rest)}" if rest else ".")
             secure = self.public_url.startswith("https:")
             reply.set_cookie(self._cookie, given or "", httponly=True, samesite="Lax", secure=secure, path="/")
             raise reply
