@@ -25,10 +25,14 @@ Floats = NDArray[np.float64]
 FIT_FROM, FIT_TO = 0.01, 0.985
 EXPONENT = (1.0, 12.0)  # from even levels to levels so steep that 1e300 still leaves a lowest band
 HOLE = "╱"
+# The bits of a cell's quadrants (upper left, upper right, lower left, lower right), and the block for each sum of bits
+# with the first one. The others are the same blocks with the colours exchanged.
+QUADRANT_BITS = np.array([1, 2, 4, 8])
+BLOCKS = np.array(list(map(ord, " ▘ ▀ ▌ ▛ ▚ ▜ ▙  ")), np.uint32)
 
 
 def sample(f: Function, viewport: Viewport) -> Floats:
-    """Evaluate `f` at the centres of the half-block pixels: values (2 H, W), row 0 at the top.
+    """Evaluate `f` at the centres of the quadrant pixels: values (2 H, 2 W), row 0 at the top.
 
     `f` takes points (..., 2) and returns (...). Values that are not finite become nan.
     """
@@ -40,6 +44,11 @@ def sample(f: Function, viewport: Viewport) -> Floats:
         values = np.array(np.broadcast_to(np.asarray(f(points), np.float64), points.shape[:2]))
     values[~np.isfinite(values)] = np.nan
     return values
+
+
+def square_pixels(values: Floats) -> Floats:
+    """The values (2 H, W) of square pixels: the means of neighbours among the quadrant pixels (2 H, 2 W)."""
+    return np.asarray(values[:, 0::2] / 2 + values[:, 1::2] / 2)
 
 
 def choose_levels(values: Floats, n: int = 16) -> Floats:
@@ -119,22 +128,43 @@ def noisiness(bands: NDArray[np.int64]) -> float:
 
 
 def fill(bands: NDArray[np.int64], palette: Palette, count: int | None = None) -> Cells:
-    """Paint bands (2 H, W), two pixels in each cell: "▀", or a space if both are equal.
+    """Paint bands (2 H, 2 W), the four quadrants of each cell: a block such as "▛", or a space if all four are equal.
 
-    `count` is the number of bands that share the palette's range of colours, by default up to the highest in `bands`.
-    Holes (−1) show the background; a cell that is a hole entirely is hatched.
+    A cell has two colours. Where its quadrants lie in more than two bands, the lower bands share one colour, that of
+    their mean, and the higher bands the other one. The foreground is the colour of the upper left quadrant. `count` is
+    the number of bands that share the palette's range of colours, by default up to the highest in `bands`. Holes (−1)
+    show the background; a cell that is a hole entirely is hatched.
     """
-    hole = bands < 0
     if count is None:
         count = int(bands.max(initial=0)) + 1
-    color = band_colors(palette, count)[np.maximum(bands, 0)]
-    color[hole] = palette.background
-    top, low = color[0::2], color[1::2]
-    same = (top == low).all(axis=2)
-    glyph = np.where(same, ord(" "), ord("▀")).astype(np.uint32)
-    fg, empty = top.copy(), hole[0::2] & hole[1::2]
+    height, width = bands.shape[0] // 2, bands.shape[1] // 2
+    quadrants = bands.reshape(height, 2, width, 2).swapaxes(1, 2).reshape(height, width, 4)
+    low, high = quadrants.min(axis=2), quadrants.max(axis=2)
+    with_hole = low < 0
+    # Twice the middle between the lowest and the highest band; of a cell with a hole, between the hole and the rest.
+    middle = np.where(with_hole, -1, low + high)
+    upper = 2 * quadrants > middle[..., None]
+    first = upper[..., :1] == upper  # the quadrants with the colour of the upper left one
+    color = np.concatenate([band_colors(palette, count), np.array([palette.background], np.uint8)])  # -1 is a hole
+    fg, bg = color[_mean_band(quadrants, first)], color[_mean_band(quadrants, ~first)]
+    glyph = BLOCKS[first @ QUADRANT_BITS]
+    same = first.all(axis=2)
+    bg[same] = fg[same]
+    empty = high < 0
     glyph[empty], fg[empty] = ord(HOLE), palette.border
-    return Cells(glyph, fg, low.copy(), np.zeros(glyph.shape, np.bool_))
+    return Cells(glyph, fg, bg, np.zeros(glyph.shape, np.bool_))
+
+
+def quadrant_colors(cells: Cells) -> NDArray[np.uint8]:
+    """The colours (H, W, 4, 3) of the quadrants of cells that `fill` painted; those of a hole are the background."""
+    inked = (cells.glyph[..., None] == BLOCKS).argmax(axis=2)[..., None] & QUADRANT_BITS > 0
+    return np.where(inked[..., None], cells.fg[..., None, :], cells.bg[..., None, :])
+
+
+def _mean_band(quadrants: NDArray[np.int64], chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The mean band (H, W) of the chosen quadrants, (H, W, 4) each, rounded; 0 where none is chosen."""
+    total, number = (quadrants * chosen).sum(axis=2), np.maximum(chosen.sum(axis=2), 1)
+    return np.asarray((2 * total + number) // (2 * number))
 
 
 def iso_lines(values: Floats, levels: Floats, viewport: Viewport) -> NDArray[np.bool_]:
@@ -150,8 +180,8 @@ def iso_lines(values: Floats, levels: Floats, viewport: Viewport) -> NDArray[np.
 
     # Divided by the largest: the interpolation between two values near 1e308 would overflow.
     scale = max(float(np.nanmax(np.abs(values))), np.finfo(float).tiny)
-    # The centre of pixel i is 2 i + 1 dots from the left, or from the top.
-    x, y = np.arange(values.shape[1]) * 2.0 + 1.0, np.arange(values.shape[0]) * 2.0 + 1.0
+    # A quadrant pixel is one dot wide and two dots high.
+    x, y = np.arange(values.shape[1]) + 0.5, np.arange(values.shape[0]) * 2.0 + 1.0
     generator = contour_generator(
         x, y, np.ma.masked_invalid(values / scale), name="serial", line_type=LineType.ChunkCombinedNan
     )
