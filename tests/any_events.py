@@ -17,7 +17,7 @@ from textual.events import Key, Resize
 from textual.geometry import Size
 from textual.keys import _character_to_key
 
-from adam_tui.runs import directory, recipes
+from adam_tui.runs import control, directory, recipes
 from adam_tui.runs.protocol import Changed, Layers
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import SHARED_ACTIONS
@@ -117,7 +117,7 @@ class Session:
         waits = {"AT_WORK": 0.02, "LONGEST_AT_WORK": 0.02, "AT_REST": 0.05, "SETTLED": 0.05, "SECONDS_PER_DRAWING": 0.0}
         for name, value in waits.items():
             self._patch(train_screen, name, value)
-        self._patch(directory, "start_worker", self._started)
+        self._patch(control, "start_worker", self._started)
         app = self.app
         self._patch(app, "exit", lambda *result, **more: None)  # quitting would end the campaign
         self._context = app.run_test(size=self._size, tooltips=True, notifications=True)
@@ -259,7 +259,7 @@ class Session:
     # What the processes of runs do.
 
     def _started(self, run):
-        """In the place of `directory.start_worker`: a real process, or one that never says anything."""
+        """In the place of `control.start_worker`: a real process, or one that never says anything."""
         if self._real and sum(process.poll() is None for process in self._workers) < MOST_AT_WORK:
             process = self._real_start(run)
             self._workers.append(process)
@@ -290,9 +290,9 @@ class Session:
                 case "sample":
                     made.sample([(i * number) % 10 for i in range(10)])
                 case "layers":
-                    made.tell(Layers(made.time, made.step, ("conv1.weight", "x" * 99), (0.1, 0.0), (1e-3, 1e9)))
+                    made.emit(Layers(made.time, made.step, ("conv1.weight", "x" * 99), (0.1, 0.0), (1e-3, 1e9)))
                 case "changed":
-                    made.tell(Changed(made.time, made.step, "lr", 10.0 ** -(number % 9)))
+                    made.emit(Changed(made.time, made.step, "lr", 10.0 ** -(number % 9)))
                 case "evaluate":
                     made.evaluate(mistakes=1 + number % 20)
                 case "pause":
@@ -347,7 +347,7 @@ class Session:
         if any(process.pid == pid for process in self._workers):
             os.kill(pid, signal.SIGKILL)
 
-    _real_start = staticmethod(directory.start_worker)
+    _real_start = staticmethod(control.start_worker)
 
 
 def _set_environment(name, value):

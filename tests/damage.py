@@ -1,4 +1,4 @@
-"""Ways to damage the files of a run, as disks, hands and enemies do."""
+"""Ways to damage the files of a run: those of disks, of editors and of attackers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STRANGE = [
 
 
 def flip_bits(chance, data):
-    """Some bits are the other way round."""
+    """Flip some bits."""
     changed = bytearray(data)
     for _ in range(chance.choice([1, 1, 2, 8, 64]) if data else 0):
         changed[chance.randrange(len(changed))] ^= 1 << chance.randrange(8)
@@ -36,25 +36,25 @@ def flip_bits(chance, data):
 
 
 def cut(chance, data):
-    """The end is missing, more often than not a little or nearly all of it."""
+    """Remove the end: usually a little of it or nearly everything."""
     size = len(data)
     return data[: chance.choice([0, 1, size // 2, size - 1, size - 2, chance.randrange(size + 1)])]
 
 
 def cut_out(chance, data):
-    """A piece in the middle is missing, or stands twice."""
+    """Remove or repeat a piece in the middle."""
     a, b = sorted(chance.randrange(len(data) + 1) for _ in range(2))
     return data[:a] + data[b:] if chance.random() < 0.5 else data[:b] + data[a:]
 
 
 def zeros(chance, data):
-    """A block that never came to the disk."""
+    """Zero a block that never reached the disk."""
     a = chance.randrange(len(data) + 1)
     return data[:a] + bytes(min(4096, len(data) - a)) + data[a + 4096 :]
 
 
 def noise(chance, data):
-    """Something else altogether."""
+    """Replace the content by something else."""
     return chance.choice(
         [
             b"\xff\xfe\x80",
@@ -72,13 +72,13 @@ def noise(chance, data):
 
 
 def mixed(chance, data):
-    """Noise in the middle of it."""
+    """Insert noise in the middle."""
     a = chance.randrange(len(data) + 1)
     return data[:a] + noise(chance, data) + data[a:]
 
 
 def strange_values(chance, data):
-    """Whole JSON with values that nobody meant."""
+    """Replace values in valid JSON by strange ones."""
     lines = data.decode("utf-8", "replace").splitlines()
     try:
         whole = [json.loads(data)]
@@ -142,7 +142,7 @@ INSTEAD = (_folder, _folder_with_something, _fifo, _endless, _dangling, _loop, _
 
 
 def damage(chance, path):
-    """Damage a file; how, in words."""
+    """Damage a file; returns the kind of damage in words."""
     if chance.random() < 0.2 or not path.is_file():
         how = chance.choice(INSTEAD)
         if path.is_dir():

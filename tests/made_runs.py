@@ -1,4 +1,4 @@
-"""Run directories written by hand, as a training process would have left them or is leaving them."""
+"""Run directories written by the tests in the way of a training process, ended or running."""
 
 import os
 import socket
@@ -8,68 +8,67 @@ import numpy as np
 
 from adam_tui.runs import directory, recipes
 from adam_tui.runs.protocol import Diverged, Ended, Epoch, Sample, Started, Steps, to_line
+from adam_tui.runs.status import Status
 
 STEPS_PER_EPOCH = 10
 
 
 def status(state="running", **values):
-    """A status as a process writes it: this one's, now, unless told otherwise."""
-    return directory.Status(
-        state, **{"pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time()} | values
-    )
+    """A status as a process writes it; by default of this process, now."""
+    return Status(state, **{"pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time()} | values)
 
 
 def append(run, text):
-    """What a process tells, in as many pieces as the test likes."""
+    """Append text to metrics.jsonl; a test may append a line in pieces."""
     with open(run.path / "metrics.jsonl", "a", encoding="utf-8") as file:
         file.write(text)
 
 
 class MadeRun:
-    """A run whose process is this test: `tell` and `become` write what the process would."""
+    """A run whose process is this test: `emit` and `become` write the files as the process does."""
 
     def __init__(self, runs, optimizer="adam", epochs=5, began=1000.0, **values):
         self.run = directory.create(recipes.make_spec(optimizer, values, epochs=epochs), runs)
         self.id = self.run.id
         self.time, self.step = began, 0
 
-    def tell(self, *events):
+    def emit(self, *events):
         append(self.run, "".join(map(to_line, events)))
 
     def start(self):
-        self.tell(Started(self.time, 0, self.id, self.run.spec(), "cpu (2 threads)", "bfloat16", 62346, 10, "2.9.0"))
+        self.emit(Started(self.time, 0, self.id, self.run.spec(), "cpu (2 threads)", "bfloat16", 62346, 10, "2.9.0"))
         self.become("running")
         return self
 
     def steps(self, losses, seconds=1.0):
         self.time += seconds
         self.step += len(losses)
-        self.tell(Steps(self.time, self.step, tuple(losses)))
+        self.emit(Steps(self.time, self.step, tuple(losses)))
         return self
 
     def epoch(self, number, accuracy, test_loss=0.05):
         self.time += 0.5
-        self.tell(Epoch(self.time, self.step, number, 0.1, test_loss, accuracy, 1.5, 640.0))
+        self.emit(Epoch(self.time, self.step, number, 0.1, test_loss, accuracy, 1.5, 640.0))
         self.become("running", epoch=number)
         return self
 
     def sample(self, predictions, confidence=0.987):
-        self.tell(Sample(self.time, self.step, tuple(range(10)), tuple(predictions), (confidence,) * 10))
+        self.emit(Sample(self.time, self.step, tuple(range(10)), tuple(predictions), (confidence,) * 10))
         return self
 
     def train(self, epochs, accuracy=0.9):
-        """Whole epochs of ten steps, each a little better."""
+        """Whole epochs of ten steps, each a little more accurate."""
         for number in range(1, epochs + 1):
             self.steps([2.3 / (self.step + i + 1) for i in range(STEPS_PER_EPOCH)])
             self.epoch(number, accuracy + number / 100)
         return self
 
     def diverge(self):
-        self.tell(Diverged(self.time, self.step))
+        self.emit(Diverged(self.time, self.step))
         return self.end("failed", f"diverged at step {self.step}: the loss is not finite")
 
     def end(self, state, reason="asked to stop"):
-        self.tell(Ended(self.time, self.step, state, reason))
+        self.emit(Ended(self.time, self.step, state, reason))
         self.become(state, reason)
         return self
 
@@ -77,7 +76,7 @@ class MadeRun:
         self.run.write_status(status(state, step=self.step, epoch=epoch, reason=reason))
 
     def evaluate(self, mistakes=12):
-        """What an evaluation leaves: a 4 is taken for a 9, twelve times."""
+        """Write an evaluation: twelve times a 4 is predicted as a 9."""
         confusion = np.diag(np.full(10, 980))
         confusion[4, 9] = mistakes
         rng = np.random.default_rng(0)

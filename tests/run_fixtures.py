@@ -1,4 +1,4 @@
-"""Runs for the tests: made by hand, or asked for and trained on real digits."""
+"""Fixtures of runs: written by the tests, or trained on real digits."""
 
 import dataclasses
 import os
@@ -9,13 +9,13 @@ import pytest
 from made_runs import MadeRun
 from torchvision_files import lay_out_digits
 
-from adam_tui.runs import directory, recipes
+from adam_tui.runs import control, directory, recipes
 from adam_tui.runs.protocol import RunSpec
 
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
-    """A cache of the tests' own, unpacked once for all that pytest-xdist starts; the worker processes inherit it."""
+    """A cache for the tests, unpacked once for all processes of pytest-xdist; the training processes inherit it."""
     own = tmp_path_factory.getbasetemp()
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cache"
     with pytest.MonkeyPatch.context() as patch:
@@ -36,7 +36,7 @@ def few_digits(tmp_path_factory):
 
 @pytest.fixture
 def quick_digits(monkeypatch, loaded):
-    """The real digits, loaded once, with 500 test images: enough where accuracy is not the point."""
+    """The real digits, loaded once, with 500 test images, for tests that do not check the accuracy."""
     from adam_tui.training import data
 
     load = data.load
@@ -56,13 +56,13 @@ def quick_digits(monkeypatch, loaded):
 
 @pytest.fixture
 def run(tmp_path):
-    """A run that was asked for a moment ago; no process has it yet."""
+    """A new run without a process."""
     return directory.create(RunSpec(), tmp_path / "runs")
 
 
 @pytest.fixture
 def new_run(tmp_path):
-    """Make a run of a few steps on real digits: 8 batches of 32 an epoch."""
+    """Create a run of a few steps on real digits: 8 batches of 32 an epoch."""
 
     def make(optimizer="adam", values=None, **rest):
         settings = {"batch_size": 32, "epochs": 2, "limit": 250, "device": "cpu", "precision": "float32"}
@@ -73,7 +73,7 @@ def new_run(tmp_path):
 
 @pytest.fixture
 def fresh_modules():
-    """The modules that a fresh interpreter has loaded after some code."""
+    """The modules that a new interpreter has loaded after some code."""
 
     def run(code):
         script = f"{code}\nimport sys; print(*sys.modules)"
@@ -84,11 +84,11 @@ def fresh_modules():
 
 @pytest.fixture
 def made_run(tmp_path):
-    """Make a run in `tmp_path`."""
+    """Create a `MadeRun` in `tmp_path`."""
     return lambda *names, **values: MadeRun(tmp_path, *names, **values)
 
 
 @pytest.fixture
 def no_process(monkeypatch):
-    """A start makes the directory; the process is left to the test."""
-    monkeypatch.setattr(directory, "start_worker", lambda run: type("Process", (), {"poll": lambda self: None})())
+    """Starting a run creates its directory without a process."""
+    monkeypatch.setattr(control, "start_worker", lambda run: type("Process", (), {"poll": lambda self: None})())

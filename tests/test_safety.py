@@ -10,9 +10,10 @@ from pty_terminal import COMMAND, Terminal
 
 import adam_tui
 from adam_tui.cli.app import main
-from adam_tui.runs.directory import Run, create
+from adam_tui.runs.directory import create
 from adam_tui.runs.protocol import Changed, Ended, Epoch, Layers, RunSpec, Started, Steps, to_line
 from adam_tui.runs.recipes import make_spec
+from adam_tui.runs.run import Run
 from adam_tui.runs.status import Status
 
 EVIL = "[red]x\x1b[31m\x07"

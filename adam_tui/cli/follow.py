@@ -19,11 +19,12 @@ import click
 
 from adam_tui.cli.errors import INTERRUPTED
 from adam_tui.engine.numbers import format_duration
-from adam_tui.runs import directory
-from adam_tui.runs.directory import Follower, Run, Status
+from adam_tui.runs import control, directory
+from adam_tui.runs.follower import Follower
 from adam_tui.runs.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
 from adam_tui.runs.report import epoch_line
-from adam_tui.runs.status import WITHOUT_A_WORD
+from adam_tui.runs.run import Run
+from adam_tui.runs.status import KILLED_FROM_OUTSIDE, Status
 from adam_tui.terminal.sanitize import sanitize
 
 OutputFormat = Literal["text", "jsonl"]
@@ -46,9 +47,9 @@ def train(spec: RunSpec, runs: Path, output_format: OutputFormat, stream: TextIO
 def follow(run: Run, output_format: OutputFormat, stream: TextIO) -> int:
     """Start a run's worker, or continue the run from its checkpoint, and print its progress; the exit status."""
     reporter = make_reporter(run, output_format, stream)
-    follower = Follower(run)
+    follower = run.follow()
     follower.skip()  # events of an earlier process
-    worker = directory.start_worker(run, detached=False)
+    worker = control.start_worker(run, detached=False)
     try:
         with stop_on_interrupt(run, worker) as signals:
             end = _report_events(follower, reporter, lambda: worker.poll() is not None, signals)
@@ -65,7 +66,7 @@ def watch(run: Run, output_format: OutputFormat, stream: TextIO) -> int:
     """Print a run from its first event to its end, as it grows; the exit status. Ctrl-C does not stop the run."""
     reporter = make_reporter(run, output_format, stream)
     try:
-        end = _report_events(Follower(run), reporter, lambda: not run.status().alive, [])
+        end = _report_events(run.follow(), reporter, lambda: not run.status().alive, [])
     except KeyboardInterrupt:
         _print_message(f"{run.id} continues without being watched")
         return INTERRUPTED
@@ -100,7 +101,7 @@ def _report_end(run: Run, end: Ended | None, status: int | None = None) -> int:
         killed = f" (by signal {-status})" if status is not None and status < 0 else ""
         log = run.path / "worker.log"
         _print_message(f"{run.id}: the training process ended without a report{killed}; see {log}")
-        _print_message(run.log_tail(LOG_LINES) or WITHOUT_A_WORD)
+        _print_message(run.log_tail(LOG_LINES) or KILLED_FROM_OUTSIDE)
         return 1
     if end.state != "finished":
         _print_message(f"{run.id} {end.state}: {end.reason}")

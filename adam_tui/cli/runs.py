@@ -22,7 +22,7 @@ from adam_tui.cli.playground import build_scenario
 from adam_tui.terminal.sanitize import sanitize
 
 if TYPE_CHECKING:
-    from adam_tui.runs.directory import Run
+    from adam_tui.runs.run import Run
 
 
 # Only ids of these characters are completed: a shell puts a completion into the line unquoted, `;` and `$` too.
@@ -206,18 +206,18 @@ def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> N
 
     With --now a process on this host that does not answer is killed.
     """
-    from adam_tui.runs import kill
+    from adam_tui.runs import control
 
     run = _find_active_run(context, run_id, runs)
     if not now:
         _send_command(run, "stop", "stop")
         return
-    before = run.last_status()
+    before = run.reported_status()
     with contextlib.suppress(OSError):  # a process can be killed even where no file can be written
         run.command("kill")
     if not _wait_until(lambda: not run.status().alive) and before is not None:
         with usage_errors():
-            kill.kill(run, before)
+            control.kill(run, before)
     status = run.status()
     click.echo(sanitize(f"{run.id} is {status.state}: {status.reason}"))
 
@@ -257,17 +257,17 @@ def change(context: click.Context, run_id: str, setting: str, runs: Path | None)
 def resume(context: click.Context, run_id: str, follow: bool, output_format: Any, runs: Path | None) -> int:
     """Continue a paused run, or one that has ended or was lost, from its checkpoint."""
     from adam_tui.cli import follow as progress
-    from adam_tui.runs import directory
+    from adam_tui.runs import control
 
     run = find_run(context, run_id, runs)
     if run.status().state == "paused":
         _send_command(run, "resume", "resume")
         return 0
     with usage_errors():
-        directory.check_resume(run)
+        control.check_resume(run)
     if follow:
         return progress.follow(run, output_format, sys.stdout)
-    process = directory.resume(run)
+    process = control.resume(run)
     click.echo(sanitize(f"{run.id} continues in the background, process {process.pid}: adam-tui runs attach {run.id}"))
     return 0
 
@@ -301,7 +301,7 @@ def export(context: click.Context, run_id: str, what: Any, output_format: str, r
 def rm(context: click.Context, run_id: str, runs: Path | None) -> None:
     """Delete a run that has ended, with its checkpoint; of a link to one, only the link."""
     run = find_run(context, run_id, runs)
-    target = run.target
+    target = run.link_target
     with usage_errors():
         run.delete()
     click.echo(sanitize(f"{run.id} was a link to {target}: the link is removed" if target else f"{run.id} is deleted"))
@@ -333,7 +333,7 @@ def _find_active_run(context: click.Context, run_id: str, runs: Path | None) -> 
 def _send_command(run: Run, command: str, verb: str, **values: Any) -> None:
     """Send a command to a run's process and print whether it answered. Raises UsageError where the run has ended."""
     length = run.command(command, **values)
-    answered = _wait_until(lambda: not run.status().alive or (run.last_status() or run.status()).control >= length)
+    answered = _wait_until(lambda: not run.status().alive or (run.reported_status() or run.status()).control >= length)
     status = run.status()
     if answered and not status.alive and command != "stop":
         raise click.UsageError(f"{run.id} could not {verb}: it is {status.state}: {status.reason}")

@@ -1,7 +1,7 @@
-"""What the last evaluation of a run left to look at: evaluation.npz, read without trust.
+"""The pictures of a run's last evaluation: evaluation.npz, read without trust.
 
-The training process replaces the file after each evaluation. A file that is damaged, or of another shape than it
-should have, counts as none: there is another one an epoch later.
+The training process replaces the file after each evaluation. A file that is damaged or has wrong shapes is ignored:
+the next epoch writes another one.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.runs import system
+from adam_tui.runs import files
 
 CLASSES = 10
-MOST_BYTES = 16 << 20  # of a file, packed or not: ours have 60 kB
-MOST_IMAGES = 1 << 40
-HUGE = 1e300  # a diverged network's weights are no picture, but no reason to hide the rest either
+MAX_BYTES = 16 << 20  # of a file, packed or not: ours have 60 kB
+MAX_IMAGES = 1 << 40
+MAX_WEIGHT = 1e300  # of a diverged network: the other pictures are still shown
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Evaluation:
-    """The test after one epoch.
+    """The pictures of the test after one epoch.
 
-    confusion: (10, 10) counts, [label, prediction]; images: (N, 28, 28) uint8, the mistakes with the highest
-    confidence first, with their labels, predictions and confidences (N,); filters: (F, h, w) of the first layer;
-    sample_images: (S, 28, 28) uint8, those of the `sample` events, with their labels (S,).
+    confusion: (10, 10) counts, [label, prediction]; images: (N, 28, 28) uint8, the mistakes by falling
+    confidence, with their labels, predictions and confidences (N,); filters: (F, h, w) of the first layer;
+    sample_images: (S, 28, 28) uint8, those of the `Sample` events, with their labels (S,).
     """
 
     epoch: int
@@ -45,35 +45,35 @@ class Evaluation:
 
 
 def read_evaluation(path: Path) -> Evaluation | None:
-    """The evaluation in a file; None when there is none that can be read. About 1 ms."""
+    """The evaluation in a file; None when it is missing or damaged. Takes about 1 ms."""
     try:
-        packed = system.read_regular(path, MOST_BYTES)
+        packed = files.read_regular(path, MAX_BYTES)
         with zipfile.ZipFile(io.BytesIO(packed)) as file:
-            if sum(each.file_size for each in file.infolist()) > MOST_BYTES or file.testzip() is not None:
+            if sum(each.file_size for each in file.infolist()) > MAX_BYTES or file.testzip() is not None:
                 return None
         with warnings.catch_warnings(), np.load(io.BytesIO(packed), allow_pickle=False) as file:
-            warnings.simplefilter("error")  # of a header that looks odd: it would be printed over the screen
-            found = Evaluation(
+            warnings.simplefilter("error")  # numpy warns of an odd header, which would print over the screen
+            evaluation = Evaluation(
                 int(file["epoch"]),
-                _array(file["confusion"], np.int64, (CLASSES, CLASSES), 0, MOST_IMAGES),
+                _array(file["confusion"], np.int64, (CLASSES, CLASSES), 0, MAX_IMAGES),
                 _array(file["worst_images"], np.uint8, (-1, 28, 28), 0, 255),
                 _array(file["worst_labels"], np.int64, (-1,), 0, CLASSES - 1),
                 _array(file["worst_predictions"], np.int64, (-1,), 0, CLASSES - 1),
                 _array(file["worst_confidences"], np.float64, (-1,), 0.0, 1.0),
-                _array(file["filters"], np.float64, (-1, -1, -1), -HUGE, HUGE),
+                _array(file["filters"], np.float64, (-1, -1, -1), -MAX_WEIGHT, MAX_WEIGHT),
                 _array(file["sample_images"], np.uint8, (-1, 28, 28), 0, 255),
                 _array(file["sample_labels"], np.int64, (-1,), 0, CLASSES - 1),
             )
-    except Exception:  # zipfile, zlib, struct, numpy's header: each has errors of its own for a damaged file
+    except Exception:  # zipfile, zlib, struct and numpy each raise their own errors for a damaged file
         return None
-    mistakes = {len(found.images), len(found.labels), len(found.predictions), len(found.confidences)}
-    return found if len(mistakes) == 1 else None
+    counts = {len(evaluation.labels), len(evaluation.predictions), len(evaluation.confidences)}
+    return evaluation if counts == {len(evaluation.images)} else None
 
 
 def _array(
     values: NDArray[Any], kind: type[np.generic], shape: tuple[int, ...], low: float, high: float
 ) -> NDArray[Any]:
-    """The values in this type; ValueError when they do not have this shape, −1 for any length, or are out of bounds."""
+    """The values in this type. Raises ValueError for another shape (−1 is any length) or values out of bounds."""
     if values.ndim != len(shape) or any(
         wanted not in (-1, size) for wanted, size in zip(shape, values.shape, strict=True)
     ):

@@ -1,7 +1,7 @@
-"""The training screen's side of the run directories: which runs there are, what they tell, and what they are told.
+"""The training screen's access to run directories: it lists runs, reads their metrics and status, and sends orders.
 
-All reading and writing of files behind the screen is here, in small pieces, so that no key waits for the disk: one
-`poll` reads at most one chunk of a long run. No torch: a run is started as a process of its own.
+All file access behind the screen is here, in small pieces, so that no key waits for the disk: one `poll` reads at most
+one chunk of a long run. A run is started as a process of its own, so torch is never imported.
 """
 
 from __future__ import annotations
@@ -12,61 +12,60 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from adam_tui.history.evaluation import Evaluation, read_evaluation
-from adam_tui.history.metrics_reader import Reader
+from adam_tui.history.metrics_reader import MetricsReader
 from adam_tui.history.run_history import RunHistory
-from adam_tui.history.run_view import LOST, RunView
-from adam_tui.runs import directory
-from adam_tui.runs import kill as runs_kill
-from adam_tui.runs.directory import Run, Status
-from adam_tui.runs.protocol import ENDED, RunSpec
+from adam_tui.history.run_view import RunView
+from adam_tui.runs import control, directory
+from adam_tui.runs.protocol import ENDED, LOST, RunSpec
+from adam_tui.runs.run import Run
+from adam_tui.runs.status import Status
 
-# A poll starts no further chunk when it has taken so long: a key that is pressed meanwhile waits no longer.
+# After this time a poll starts no further chunk: a key that is pressed meanwhile waits no longer.
 POLL_SECONDS = 0.02
-# A directory that was made just now may get its spec.json a moment later; the parent's time does not tell that.
+# A new directory gets its spec.json a moment after it appears, which the parent's time of change does not show.
 SETTLING_SECONDS = 3.0
-# An ended run may be taken up again by somebody else.
-ENDED_LOOK_SECONDS = 2.0
-# Runs whose losses are kept, 2 MB each at most: those on the screen, and as many again that were there before.
-MOST_WHOLE = 16
+# Another program may resume an ended run.
+ENDED_REFRESH_SECONDS = 2.0
+# Runs whose losses are kept, at most 2 MB each: those on the screen, and as many that were on it before.
+MAX_WHOLE = 16
 
-Steps = tuple[int, int]  # from the first to the last
+StepRange = tuple[int, int]  # first and last step
 
 
 class Feed:
     """Follows the runs in one directory.
 
-    `histories` holds what is known of each run: of those that `poll` is asked to follow everything, of the others
-    all but the losses, so that a table of old runs costs little. `closer` is to hold, by run, steps of long ago that
-    are looked at closely: `poll` reads them again.
+    `histories` holds the history of each run: all of it for the runs that `poll` is asked to follow, and without the
+    losses for the others, so that a table of old runs costs little. `zoomed` is set to the ranges of old steps, by
+    run, that the screen shows closely: `poll` reads them again.
     """
 
     def __init__(self, runs: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.runs = runs
         self.histories: dict[str, RunHistory] = {}
-        self.closer: Mapping[str, Sequence[Steps]] = {}
+        self.zoomed: Mapping[str, Sequence[StepRange]] = {}
         self._clock = clock
-        self._known: dict[str, Run] = {}
+        self._runs: dict[str, Run] = {}
         self._views: dict[str, RunView] = {}
-        self._order: tuple[str, ...] = ()
-        self._readers: dict[str, Reader] = {}
-        self._whole: list[str] = []  # runs whose losses are kept, the latest looked at last
+        self._readers: dict[str, MetricsReader] = {}
+        self._whole: list[str] = []  # runs whose losses are kept, the latest last
         self._evaluations: dict[str, tuple[float, Evaluation | None]] = {}
-        self._listed = -1  # the directory's time of change when it was last listed
-        self._settled = 0.0  # when that list can be trusted
-        self._looked = -ENDED_LOOK_SECONDS  # when the ended runs were last looked at
+        self._listed_change = -1  # the directory's time of change at the last listing
+        self._settled_at = 0.0  # when that listing can be trusted
+        self._ended_refreshed_at = -ENDED_REFRESH_SECONDS
 
     def views(self) -> tuple[RunView, ...]:
-        """The runs, newest first, each with its state now. Cheap: a stat, and a small file a run at work."""
+        """The runs, newest first, with their present states. Costs one stat, and one small file an active run."""
         self._list()
         now = self._clock()
-        everything = now - self._looked >= ENDED_LOOK_SECONDS
-        if everything:
-            self._looked = now
-        for id in self._order:
+        refresh_ended = now - self._ended_refreshed_at >= ENDED_REFRESH_SECONDS
+        if refresh_ended:
+            self._ended_refreshed_at = now
+        for id in self._runs:
             view = self._views.get(id)
-            if everything or view is None or view.state not in ENDED:
-                self._look(id)
-        return tuple(self._views[id] for id in self._order if id in self._views)
+            if refresh_ended or view is None or view.state not in ENDED:
+                self._refresh(id)
+        return tuple(self._views[id] for id in self._runs if id in self._views)
 
     def _list(self) -> None:
         try:
@@ -74,135 +73,134 @@ class Feed:
         except OSError:
             changed = 0
         now = self._clock()
-        if changed != self._listed:
-            self._listed, self._settled = changed, now + SETTLING_SECONDS
-        elif now > self._settled:
+        if changed != self._listed_change:
+            self._listed_change, self._settled_at = changed, now + SETTLING_SECONDS
+        elif now > self._settled_at:
             return
-        found = directory.list_runs(self.runs)
-        self._known = {run.id: self._known.get(run.id, run) for run in found}
-        self._order = tuple(self._known)
-        for gone in self._views.keys() - self._known.keys():
-            for memory in (self._views, self._readers, self.histories, self._evaluations):
-                memory.pop(gone, None)
+        self._runs = {run.id: self._runs.get(run.id, run) for run in directory.list_runs(self.runs)}
+        for id in self._views.keys() - self._runs.keys():
+            for cache in (self._views, self._readers, self.histories, self._evaluations):
+                cache.pop(id, None)
 
-    def _look(self, id: str) -> None:
-        run = self._known[id]
+    def _refresh(self, id: str) -> None:
+        """Read the status of a run again."""
+        run = self._runs[id]
         before = self._views.get(id)
         status = run.status()
         history = self.histories.get(id)
         if before is None:
-            with contextlib.suppress(ValueError):  # deleted just now: the next listing leaves it out
-                self._views[id] = _view(run, run.spec(), run.started, status, history)
+            with contextlib.suppress(ValueError):  # deleted a moment ago: the next listing leaves it out
+                self._views[id] = _view(run, run.spec(), run.created, status, history)
         else:
             self._views[id] = _view(run, before.spec, before.created, status, history)
 
     def poll(self, ids: Sequence[str]) -> tuple[set[str], bool]:
-        """Read what is new of these runs, the first ones first: which have changed, and whether there is more."""
+        """Read new metrics, of these runs first: the ids of the changed runs, and whether there is more to read."""
         began = self._clock()
         changed: set[str] = set()
-        wanted = [id for id in ids if id in self._known]
-        self._keep_whole(wanted)
-        for id in wanted:
-            while closer := self._unread(id):
-                losses = self._readers[id].look(*closer)
+        followed = [id for id in ids if id in self._runs]
+        self._keep_whole(followed)
+        for id in followed:
+            while steps := self._missing_steps(id):
+                losses = self._readers[id].reread(*steps)
                 if losses is not None:
-                    self.histories[id].put_again(closer[0], losses)
+                    self.histories[id].add_reread(steps[0], losses)
                     changed.add(id)
                 if self._clock() - began > POLL_SECONDS:
                     return changed, True
-        for id in (*wanted, *(id for id in self._order if id not in wanted)):
+        for id in (*followed, *(id for id in self._runs if id not in followed)):
             if id not in self._readers:
-                self._readers[id] = Reader(self._known[id], whole=id in wanted)
-                self.histories[id] = RunHistory(whole=id in wanted)
-            while (events := self._readers[id].poll()) is not None:
-                self.histories[id].fold(events)
+                self._readers[id] = MetricsReader(self._runs[id], whole=id in followed)
+                self.histories[id] = RunHistory(whole=id in followed)
+            while (records := self._readers[id].poll()) is not None:
+                self.histories[id].fold(records)
                 changed.add(id)
                 if self._clock() - began > POLL_SECONDS:
                     return changed, True
         return changed, False
 
-    def _keep_whole(self, wanted: Sequence[str]) -> None:
-        """Read these from their beginning, losses and all, where that was not done; forget those of long ago."""
-        for id in reversed(wanted):
+    def _keep_whole(self, followed: Sequence[str]) -> None:
+        """Read these runs with their losses from now on, and drop the losses of those followed longest ago."""
+        for id in reversed(followed):
             if id in self._whole:
                 self._whole.remove(id)
             elif id in self._readers:
                 del self._readers[id]
             self._whole.append(id)
-        self._whole = [id for id in self._whole if id in self._known]
-        while len(self._whole) > max(MOST_WHOLE, len(wanted)):
+        self._whole = [id for id in self._whole if id in self._runs]
+        while len(self._whole) > max(MAX_WHOLE, len(followed)):
             id = self._whole.pop(0)
             if id in self._readers:
                 self._readers[id].whole = False
                 self.histories[id].forget_losses()
 
-    def _unread(self, id: str) -> Steps | None:
-        """The first steps of long ago that are looked at and not read again yet."""
+    def _missing_steps(self, id: str) -> StepRange | None:
+        """The first range of old steps that is shown closely and was not read again yet."""
         if id not in self._readers:
             return None
         curve = self.histories[id].curve
-        asked = (steps for steps in self.closer.get(id, ()) if steps[1] <= len(curve))
-        return next((steps for steps in asked if curve.losses(*steps) is None), None)
+        ranges = (steps for steps in self.zoomed.get(id, ()) if steps[1] <= len(curve))
+        return next((steps for steps in ranges if curve.losses(*steps) is None), None)
 
     def start(self, spec: RunSpec) -> str:
-        """Start a run in a process of its own and tell its id. OSError when its directory cannot be written."""
+        """Start a run in a process of its own; returns its id. Raises OSError when its directory cannot be written."""
         run = directory.create(spec, self.runs)
-        self._listed = -1
-        directory.start_worker(run)
+        self._listed_change = -1
+        control.start_worker(run)
         return run.id
 
     def resume(self, id: str) -> None:
-        """Let a run that ended early go on from its checkpoint. ValueError when it cannot, OSError as it comes."""
-        directory.resume(self._known[id])
-        self._look(id)
+        """Continue a run from its checkpoint. Raises ValueError when it cannot be resumed, OSError for its files."""
+        control.resume(self._runs[id])
+        self._refresh(id)
 
-    def process(self, id: str) -> Status | None:
-        """What the run's process said last; None for none."""
-        return self._known[id].last_status() if id in self._known else None
+    def reported_status(self, id: str) -> Status | None:
+        """The latest report of the run's process, unchecked."""
+        return self._runs[id].reported_status() if id in self._runs else None
 
-    def kill(self, id: str, asked: Status) -> None:
-        """End the process that said so by force, if it is there. ValueError with one line when that cannot be done."""
-        if id in self._known:
-            runs_kill.kill(self._known[id], asked)
-            self._look(id)
+    def kill(self, id: str, target: Status) -> None:
+        """Kill the process with this status, if it still runs. Raises ValueError with one line when that fails."""
+        if id in self._runs:
+            control.kill(self._runs[id], target)
+            self._refresh(id)
 
     def command(self, id: str, order: str, /, **values: object) -> None:
-        """Ask the run's process to pause, resume, stop, kill or set. OSError when its directory cannot be written."""
-        self._known[id].command(order, **values)
+        """Send pause, resume, stop, kill or set to the run's process. Raises OSError."""
+        self._runs[id].command(order, **values)
 
     def delete(self, id: str) -> None:
-        """Remove the run's directory. ValueError while it runs, OSError as it comes."""
-        self._known[id].delete()
+        """Remove the run's directory. Raises ValueError while it is active, OSError for its files."""
+        self._runs[id].delete()
 
-    def unreadable(self) -> list[str]:
+    def problems(self) -> list[str]:
         """What is wrong with the runs that cannot be shown, a line each."""
-        problems = []
+        lines = []
         for run in directory.broken_runs(self.runs):
             try:
                 run.spec()
             except ValueError as error:
-                problems.append(str(error))
-        return problems
+                lines.append(str(error))
+        return lines
 
-    def target(self, id: str) -> str:
-        """Where a run that is a link points to; "" for one that is none."""
-        return self._known[id].target if id in self._known else ""
+    def link_target(self, id: str) -> str:
+        """Where the run points to if it is a symbolic link; "" otherwise."""
+        return self._runs[id].link_target if id in self._runs else ""
 
     def log(self, id: str, lines: int) -> str:
-        """The last lines of what the process wrote to stderr."""
-        return self._known[id].log_tail(lines) if id in self._known else ""
+        """The last lines of worker.log."""
+        return self._runs[id].log_tail(lines) if id in self._runs else ""
 
     def evaluation(self, id: str | None) -> Evaluation | None:
-        """What the run's last evaluation left to look at; read when there is a new one."""
-        if id is None or id not in self._known:
+        """The run's last evaluation, read again when its file has changed."""
+        if id is None or id not in self._runs:
             return None
-        path = self._known[id].path / "evaluation.npz"
+        path = self._runs[id].evaluation
         try:
-            written = path.stat().st_mtime
+            changed = path.stat().st_mtime
         except OSError:
             return None
-        if id not in self._evaluations or self._evaluations[id][0] != written:
-            self._evaluations[id] = (written, read_evaluation(path))
+        if id not in self._evaluations or self._evaluations[id][0] != changed:
+            self._evaluations[id] = (changed, read_evaluation(path))
         return self._evaluations[id][1]
 
 

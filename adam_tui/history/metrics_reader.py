@@ -1,13 +1,12 @@
-"""The lines of metrics.jsonl as events, quickly; and where in the file which steps are told, to read them again.
+"""metrics.jsonl as events for drawing, quickly: consecutive losses become arrays, and old steps can be read again.
 
-Nearly all of a long run is losses: a million of them are a tenth of a second here, where an event for each line would
-take three times as long. What is not written as the training process writes it goes the ordinary way.
+Nearly all of a long run is losses: a million of them take a tenth of a second here. The format of a line is defined in
+`runs.protocol` alone.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -16,22 +15,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.runs.directory import Follower, Run
-from adam_tui.runs.protocol import Event, Started, Steps, from_line
+from adam_tui.runs.follower import Follower
+from adam_tui.runs.protocol import Event, Sample, Started, Steps, event_name, from_line, split_steps
+from adam_tui.runs.run import Run
 
 Floats = NDArray[np.float64]
-
-# A line of finite losses; whatever else holds some is left to `from_line`.
-LOSSES = re.compile(rb'\{"event":"steps","time":([0-9.]+),"step":([0-9]{1,15}),"losses":\[([-+.0-9e,]+)\]\}')
-LOSSES_BEGIN, SAMPLE_BEGIN = b'{"event":"steps"', b'{"event":"sample"'
-# Bytes from one known place in the file to the next, at first, and places at most: then every second one goes.
-FIRST_APART, MOST_PLACES = 1 << 16, 4096
+# At first the index has an entry every 64 kB; when it is full, every second entry goes.
+FIRST_INTERVAL, MAX_ENTRIES = 1 << 16, 4096
 SLICE = 1 << 18  # bytes that are read again at once: about 4 ms
+STEPS_LINES_KEPT = 2  # of a run whose losses are not drawn: enough for the newest loss and the speed
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Losses:
-    """The losses (N,) of consecutive steps up to `steps[-1]`; at `times` (K,) those up to `steps` (K,) were told."""
+class LossBlock:
+    """The losses (N,) of consecutive steps up to `steps[-1]`; those up to `steps` (K,) were written at `times` (K,)."""
 
     times: Floats
     steps: Floats
@@ -39,71 +36,71 @@ class Losses:
 
     @property
     def first(self) -> int:
-        """The first loss is that of this step."""
+        """The step of the first loss."""
         return int(self.steps[-1]) - len(self.losses) + 1
 
 
-Told = Event | Losses
+Record = Event | LossBlock
 
 
 class OffsetIndex:
-    """Where in a file the lines begin that tell which steps: few enough places to keep, near enough to read from."""
+    """Where in a file the lines with given steps begin: few entries, each near enough to read from."""
 
     def __init__(self) -> None:
         self._steps, self._offsets = array("q"), array("q")
-        self._apart = FIRST_APART
+        self._interval = FIRST_INTERVAL
 
-    def note(self, step: int, offset: int) -> None:
-        """The line at `offset` tells of `step` and of later ones."""
-        if self._offsets and offset - self._offsets[-1] < self._apart:
+    def add(self, step: int, offset: int) -> None:
+        """The line at `offset` begins with the loss of `step`."""
+        if self._offsets and offset - self._offsets[-1] < self._interval:
             return
         self._steps.append(step)
         self._offsets.append(offset)
-        if len(self._steps) > MOST_PLACES:
+        if len(self._steps) > MAX_ENTRIES:
             del self._steps[1::2], self._offsets[1::2]
-            self._apart *= 2
+            self._interval *= 2
 
     def cut(self, step: int) -> None:
-        """What was told of steps after this one no longer counts; they are told again further down."""
+        """Forget the steps after `step`: the file repeats them further down."""
         while self._steps and self._steps[-1] > step:
             self._steps.pop()
             self._offsets.pop()
 
     def around(self, first: int, last: int) -> tuple[int, int | None]:
-        """From where to where these steps are told; None is the end of the file."""
+        """The offsets between which these steps are written; None for the end of the file."""
         start = bisect_right(self._steps, first) - 1
         stop = bisect_right(self._steps, last)
         return self._offsets[start] if start >= 0 else 0, self._offsets[stop] if stop < len(self._offsets) else None
 
 
-class Reader:
-    """Follows one run's metrics; with `whole` it reads all losses, else of each piece only the last ones."""
+class MetricsReader:
+    """Follows the metrics of one run; with `whole` it returns all losses, otherwise the last ones of each poll."""
 
     def __init__(self, run: Run, *, whole: bool) -> None:
         self.whole = whole
-        self._follower = Follower(run)
-        self._places = OffsetIndex()
-        self._look: Reread | None = None
+        self._follower = run.follow()
+        self._index = OffsetIndex()
+        self._reread: Reread | None = None
 
-    def poll(self) -> list[Told] | None:
-        """What is new, at most 1 MiB of it; None when nothing is."""
+    def poll(self) -> list[Record] | None:
+        """The new records, of at most 1 MiB; None when there are none."""
         offset, lines = self._follower.poll_bytes()
         if not lines:
             return None
         if offset == 0:
-            self._places, self._look = OffsetIndex(), None
-        return list(told(lines, self._places, offset) if self.whole else told(_without_most_losses(lines)))
+            self._index, self._reread = OffsetIndex(), None
+        return list(parse_lines(lines, self._index, offset) if self.whole else parse_lines(_without_most_losses(lines)))
 
-    def look(self, first: int, last: int) -> NDArray[np.float32] | None:
-        """The losses (N,) of these steps, read again a little at each call; None while there is more to read."""
-        if self._look is None or (self._look.first, self._look.last) != (first, last):
-            start, stop = self._places.around(first, last)
-            self._look = Reread(first, last, start, self._follower.offset if stop is None else stop)
-        return self._look.go_on(self._follower)
+    def reread(self, first: int, last: int) -> NDArray[np.float32] | None:
+        """The losses (N,) of these steps, read again a slice a call; None while there is more to read."""
+        if self._reread is None or (self._reread.first, self._reread.last) != (first, last):
+            start, stop = self._index.around(first, last)
+            self._reread = Reread(first, last, start, self._follower.offset if stop is None else stop)
+        return self._reread.read_slice(self._follower)
 
 
 class Reread:
-    """A few steps of long ago being read again: NaN where none is told."""
+    """A reading of old steps in progress. A step without a line keeps NaN."""
 
     def __init__(self, first: int, last: int, start: int, stop: int) -> None:
         self.first, self.last = first, last
@@ -111,23 +108,23 @@ class Reread:
         self._size = SLICE
         self._losses = np.full(last - first + 1, np.nan, np.float32)
 
-    def go_on(self, file: Follower) -> NDArray[np.float32] | None:
-        """Read one slice more; the losses when it was the last one."""
-        lines = file.read_again(self._offset, min(self._size, self._stop - self._offset))
-        if not lines and self._size < self._stop - self._offset:  # a line longer than that
+    def read_slice(self, follower: Follower) -> NDArray[np.float32] | None:
+        """Read one slice; the losses (N,) after the last one, None before."""
+        lines = follower.read_again(self._offset, min(self._size, self._stop - self._offset))
+        if not lines and self._size < self._stop - self._offset:  # a line is longer than the slice
             self._size *= 2
             return None
-        for event in told(lines):
-            self._take(event)
+        for record in parse_lines(lines):
+            self._add(record)
         self._offset += sum(map(len, lines)) + len(lines)
         return self._losses if not lines or self._offset >= self._stop else None
 
-    def _take(self, event: Told) -> None:
-        if isinstance(event, Started):
-            self._losses[max(event.step + 1 - self.first, 0) :] = np.nan
-        elif isinstance(event, Steps | Losses):
-            losses = np.asarray(event.losses, np.float64)
-            begin = (event.first if isinstance(event, Losses) else event.step - len(losses) + 1) - self.first
+    def _add(self, record: Record) -> None:
+        if isinstance(record, Started):
+            self._losses[max(record.step + 1 - self.first, 0) :] = np.nan
+        elif isinstance(record, Steps | LossBlock):
+            losses = np.asarray(record.losses, np.float64)
+            begin = (record.first if isinstance(record, LossBlock) else record.step - len(losses) + 1) - self.first
             low, high = max(begin, 0), min(begin + len(losses), len(self._losses))
             if low < high:
                 with np.errstate(over="ignore"):
@@ -135,56 +132,58 @@ class Reread:
 
 
 def _without_most_losses(lines: Sequence[bytes]) -> list[bytes]:
-    """Of the losses the last two lines only: enough for the newest loss and the pace."""
+    """The lines without those of losses, except the last few."""
     kept, losses = [], 0
     for line in reversed(lines):
-        losses += (is_losses := line.startswith(LOSSES_BEGIN))
-        if not is_losses or losses <= 2:
+        losses += (is_losses := event_name(line) == Steps.name)
+        if not is_losses or losses <= STEPS_LINES_KEPT:
             kept.append(line)
     return kept[::-1]
 
 
-def told(lines: Sequence[bytes], places: OffsetIndex | None = None, offset: int = 0) -> Iterator[Told]:
-    """The events of lines that begin at `offset`, in their order; consecutive steps as one.
+def parse_lines(lines: Sequence[bytes], index: OffsetIndex | None = None, offset: int = 0) -> Iterator[Record]:
+    """The records of lines that begin at `offset`, in their order; the losses of consecutive steps as one block.
 
-    Torn lines are left out, and of the samples, which are told every second, all but the last.
+    Leaves out torn lines, and all samples but the last: there is one every second. Adds the lines to `index`.
     """
-    last_sample = next((i for i in range(len(lines) - 1, -1, -1) if lines[i].startswith(SAMPLE_BEGIN)), -1)
-    waiting: list[tuple[bytes, bytes, bytes]] = []
+    last_sample = next((i for i in range(len(lines) - 1, -1, -1) if event_name(lines[i]) == Sample.name), -1)
+    pending: list[tuple[bytes, bytes, bytes]] = []
     for i, line in enumerate(lines):
-        if found := LOSSES.fullmatch(line):
-            waiting.append(found.groups())  # type: ignore[arg-type]
-            if places is not None:
-                places.note(int(found[2]) - found[3].count(b","), offset)
-        elif i == last_sample or not line.startswith(SAMPLE_BEGIN):
-            yield from _joined(waiting)
-            waiting.clear()
-            event = from_line(line.decode("utf-8", "replace"))
+        if parts := split_steps(line):
+            pending.append(parts)
+            if index is not None:
+                index.add(int(parts[1]) - parts[2].count(b","), offset)
+        elif i == last_sample or event_name(line) != Sample.name:
+            yield from _join(pending)
+            pending.clear()
+            event = from_line(line)
             if event is not None:
                 yield event
-            if places is not None and isinstance(event, Started):
-                places.cut(event.step)
+            if index is not None and isinstance(event, Started):
+                index.cut(event.step)
+            elif index is not None and isinstance(event, Steps) and event.losses:
+                index.add(event.step - len(event.losses) + 1, offset)
         offset += len(line) + 1
-    yield from _joined(waiting)
+    yield from _join(pending)
 
 
-def _joined(lines: Sequence[tuple[bytes, bytes, bytes]]) -> Iterator[Told]:
-    """Lines of losses, (time, step, losses) each, as few events; where some cannot be read, the others."""
+def _join(lines: Sequence[tuple[bytes, bytes, bytes]]) -> Iterator[LossBlock]:
+    """Lines of losses, split into (time, step, losses), as few blocks; without the lines that are damaged."""
     first = 0
     steps = [int(step) for _, step, _ in lines]
     counts = [losses.count(b",") + 1 for _, _, losses in lines]
     for i in range(1, len(lines) + 1):
         if i == len(lines) or steps[i] - counts[i] != steps[i - 1]:
-            yield from _read(lines[first:i], steps[first:i])
+            yield from _loss_blocks(lines[first:i], steps[first:i])
             first = i
 
 
-def _read(lines: Sequence[tuple[bytes, bytes, bytes]], steps: list[int]) -> Iterator[Losses]:
+def _loss_blocks(lines: Sequence[tuple[bytes, bytes, bytes]], steps: list[int]) -> Iterator[LossBlock]:
     try:
         times = [float(time) for time, _, _ in lines]
         losses = json.loads(b"[" + b",".join(losses for _, _, losses in lines) + b"]")
-        yield Losses(np.array(times), np.array(steps, np.float64), np.array(losses, np.float64))
-    except (ValueError, OverflowError):  # damaged: one by one, or not at all
+        yield LossBlock(np.array(times), np.array(steps, np.float64), np.array(losses, np.float64))
+    except (ValueError, OverflowError):  # a line is damaged: parse each on its own
         if len(lines) > 1:
             for line, step in zip(lines, steps, strict=True):
-                yield from _read([line], [step])
+                yield from _loss_blocks([line], [step])

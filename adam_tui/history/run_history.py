@@ -1,7 +1,6 @@
-"""What a run has told so far, folded event by event into what the screen draws.
+"""The history of one run: its records, folded one by one into the curves and numbers that the screen draws.
 
-Folding is incremental: a watched run costs what is new, and a run that is opened again the same once over. What is
-kept of it is bounded, however long it goes on.
+A poll of a running run costs only its new records. Memory is bounded however long the run goes on.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.history.loss_curve import LossCurve
-from adam_tui.history.metrics_reader import Losses, Told
+from adam_tui.history.metrics_reader import LossBlock, Record
 from adam_tui.history.series import EpochResult, Epochs, Floats, WorkClock
 from adam_tui.runs.protocol import (
     Changed,
@@ -33,33 +32,32 @@ from adam_tui.runs.protocol import (
     Steps,
 )
 
-# Steps a second are those of the last so many seconds of work: long enough to be calm, short enough to notice.
+# The speed is measured over so many seconds of work: long enough to be steady, short enough to show a change.
 RATE_SECONDS = 10.0
-# Lines that are lost leave a gap of a few hundred steps; a larger one is a damaged line, not a run.
-MOST_STEPS_LOST = 1_000_000
-LONGEST_SILENCE = 120.0  # seconds between two events of a process at work, and one more a step that is told
-MOST_CHANGES = 1000  # of hyperparameters, that are kept
-MOST_LAYERS = 256  # epochs of which is kept how far the weights moved; then every second one goes
-MOST_STRETCHES = 400  # pieces of work that the pace is of, where they are very short
+# Lost lines leave a gap of a few hundred steps; a larger gap comes from a damaged line.
+MAX_GAP = 1_000_000
+MAX_SILENCE = 120.0  # seconds of work between two events, and one more for each step
+MAX_CHANGES = 1000  # of hyperparameters
+MAX_LAYERS = 256  # epochs; when it is full, every second one goes
+MAX_STRETCHES = 400  # of work in the speed, if they are very short
 
-
-News = Literal["losses", "sample", "more"]
-NEWS: dict[type[Event], News] = {Steps: "losses", Sample: "sample"}
+Dirty = Literal["losses", "sample", "other"]  # the parts of a history that a drawing depends on
+DIRTY: dict[type[Event], Dirty] = {Steps: "losses", Sample: "sample"}
 
 
 class RunHistory:
-    """The curves and numbers of one run. `now` arguments are in seconds since 1970, as the events' times.
+    """The curves and numbers of one run. The arguments `now` are in seconds since 1970, as the times of events are.
 
-    With `whole` False the losses are not kept: a table of a hundred runs then costs little memory.
+    Without `whole` the losses are not kept, so that a table of a hundred runs needs little memory.
     """
 
     def __init__(self, *, whole: bool = True) -> None:
         self.whole = whole
         self.curve = LossCurve()
         self.epochs = Epochs()
-        self.layers: list[Layers] = []  # one an epoch
+        self.layers: list[Layers] = []  # one for each epoch
         self.changes: list[Changed] = []
-        self._older_changes: dict[str, float] = {}  # what was set before the changes that are kept
+        self._older_changes: dict[str, float] = {}  # values set before the first of `changes`
         self.started: Started | None = None
         self.sample: Sample | None = None
         self.diverged_at: int | None = None
@@ -68,52 +66,52 @@ class RunHistory:
         self.step = 0
         self.last_loss = math.nan
         self.clock = WorkClock()
-        self.worked = 0.0  # seconds, pauses and the time between two processes left out
-        self._last_time: float | None = None  # of the last event while it works; None while it does not
-        self._recent: deque[tuple[float, float]] = deque()  # (seconds, steps) of the last stretches of work
+        self.work_seconds = 0.0  # without pauses and the time between two processes
+        self._last_time: float | None = None  # of the last event; None during a pause and before a process starts
+        self._recent: deque[tuple[float, float]] = deque()  # (seconds, steps) of the latest stretches of work
         self._recent_seconds = 0.0
-        self._news: set[News] = set()
+        self._dirty: set[Dirty] = set()
 
-    def fold(self, events: Iterable[Told]) -> None:
-        """Take in new events, in the order in which they were told."""
-        for event in events:
-            if isinstance(event, Losses):
-                self._take_losses(event)
-                self._news.add("losses")
-            elif math.isfinite(event.time):
-                self._take(event)
-                self._news.add(NEWS.get(type(event), "more"))
+    def fold(self, records: Iterable[Record]) -> None:
+        """Fold new records into the history, in the order of the file."""
+        for record in records:
+            if isinstance(record, LossBlock):
+                self._fold_losses(record)
+                self._dirty.add("losses")
+            elif math.isfinite(record.time):
+                self._fold_event(record)
+                self._dirty.add(DIRTY.get(type(record), "other"))
 
-    def put_again(self, first: int, losses: NDArray[np.float32]) -> None:
-        """Losses of long ago, from step `first` on, were read again."""
-        self.curve.put_again(first, losses)
-        self._news.add("losses")
+    def add_reread(self, first: int, losses: NDArray[np.float32]) -> None:
+        """Add old losses from step `first` on that were read again."""
+        self.curve.add_reread(first, losses)
+        self._dirty.add("losses")
 
-    def take_news(self) -> set[News]:
-        """What has become known since the last call: losses, what the samples are taken for, or more than that."""
-        news, self._news = self._news, set()
-        return news
+    def take_dirty(self) -> set[Dirty]:
+        """The parts that changed since the last call: losses, the predictions for the samples, or anything else."""
+        dirty, self._dirty = self._dirty, set()
+        return dirty
 
-    def _take(self, event: Event) -> None:
+    def _fold_event(self, event: Event) -> None:
         if isinstance(event, Steps):
-            told = np.array(event.losses, np.float64)
-            self._take_losses(Losses(np.array([event.time]), np.array([event.step], np.float64), told))
+            losses = np.array(event.losses, np.float64)
+            self._fold_losses(LossBlock(np.array([event.time]), np.array([event.step], np.float64), losses))
             return
-        if isinstance(event, Started):  # whatever happened to the process before this one was no work
+        if isinstance(event, Started):  # the time since the process before this one is not work
             self._last_time = None
-        self._work(np.array([event.time]), np.zeros(1))
+        self._add_work(np.array([event.time]), np.zeros(1))
         match event:
             case Started():
-                self._take_up(event)
+                self._restart(event)
             case Epoch():
-                self.epochs.tell(event)
+                self.epochs.add(event)
                 self.step = max(self.step, event.step)
             case Layers():
-                self._take_layers(event)
+                self._add_layers(event)
             case Sample():
                 self.sample = event
             case Changed():
-                self._take_change(event)
+                self._add_change(event)
             case Diverged():
                 self.diverged_at = event.step
             case Paused():
@@ -125,100 +123,100 @@ class RunHistory:
             case Checkpointed():
                 pass
 
-    def _work(self, times: Floats, steps: Floats) -> Floats:
-        """Something was told at these times (N,) of so many steps (N,) each: the seconds of work (N,) before each."""
+    def _add_work(self, times: Floats, steps: Floats) -> Floats:
+        """Count the work before events at these times (N,) about these numbers of steps (N,): its seconds (N,)."""
         before = float(times[0]) if self._last_time is None else self._last_time
         latest = np.maximum.accumulate(np.concatenate([[before], times]))
-        longest = LONGEST_SILENCE + np.maximum(steps, 0.0)
+        longest = MAX_SILENCE + np.maximum(steps, 0.0)
         if (np.abs(times - latest[:-1]) < longest).all():
             seconds, self._last_time = np.diff(latest), float(latest[-1])
         else:
-            told = zip(times.tolist(), longest.tolist(), strict=True)
-            seconds = np.array([self._work_until(time, silence) for time, silence in told])
-        self.worked += float(seconds.sum())
+            limits = zip(times.tolist(), longest.tolist(), strict=True)
+            seconds = np.array([self._work_until(time, limit) for time, limit in limits])
+        self.work_seconds += float(seconds.sum())
         return seconds
 
     def _work_until(self, time: float, longest: float) -> float:
         seconds = 0.0
         if self._last_time is None or abs(time - self._last_time) >= longest:
-            self._last_time = time  # no step takes so long: the machine slept, or its clock was set
+            self._last_time = time  # no step takes so long: the machine slept or its clock was set
         elif time > self._last_time:
             seconds, self._last_time = time - self._last_time, time
         return seconds
 
-    def _take_up(self, event: Started) -> None:
-        """A process begins, or continues from a checkpoint: what was told of later steps no longer counts."""
+    def _restart(self, event: Started) -> None:
+        """A process starts or continues from a checkpoint: earlier records of later steps no longer count."""
         self.started, self.end, self.diverged_at, self.paused = event, None, None, False
         self.step = event.step
         self.curve.cut(event.step)
         self.clock.cut(event.step)
         self.epochs.cut(event.step)
-        self.layers = [told for told in self.layers if told.step <= event.step]
+        self.layers = [layers for layers in self.layers if layers.step <= event.step]
         self.changes = [change for change in self.changes if change.step <= event.step]
-        self._forget_the_pace()
+        self._reset_speed()
 
-    def _forget_the_pace(self) -> None:
+    def _reset_speed(self) -> None:
         self._recent.clear()
         self._recent_seconds = 0.0
 
-    def _take_layers(self, event: Layers) -> None:
+    def _add_layers(self, event: Layers) -> None:
         while self.layers and self.layers[-1].step >= event.step:
             self.layers.pop()
-        if len(self.layers) >= MOST_LAYERS:
+        if len(self.layers) >= MAX_LAYERS:
             del self.layers[1::2]
         self.layers.append(event)
 
-    def _take_change(self, event: Changed) -> None:
+    def _add_change(self, event: Changed) -> None:
         self.changes.append(event)
-        if len(self.changes) > MOST_CHANGES:
+        if len(self.changes) > MAX_CHANGES:
             oldest = self.changes.pop(0)
             self._older_changes[oldest.parameter] = oldest.value
 
-    def _take_losses(self, event: Losses) -> None:
-        worked = self.worked
-        steps = np.diff(event.steps, prepend=event.first - 1)
-        seconds = self._work(event.times, steps)
+    def _fold_losses(self, block: LossBlock) -> None:
+        work_before = self.work_seconds
+        steps = np.diff(block.steps, prepend=block.first - 1)
+        seconds = self._add_work(block.times, steps)
         known = len(self.curve) if self.whole else self.step
-        if not len(event.losses) or not 1 <= event.first <= known + 1 + MOST_STEPS_LOST:
+        if not len(block.losses) or not 1 <= block.first <= known + 1 + MAX_GAP:
             return
         stretches = list(zip(seconds.tolist(), steps.tolist(), strict=True))
-        if event.first != self.step + 1:  # how long these took is known, but not from when on
-            self._forget_the_pace()
+        if block.first != self.step + 1:  # a gap: the time of the first stretch includes unknown steps
+            self._reset_speed()
             del stretches[0]
-        self.step = int(event.steps[-1])
-        self.last_loss = float(event.losses[-1])
-        self.clock.tick(event.steps, worked + np.cumsum(seconds))
+        self.step = int(block.steps[-1])
+        self.last_loss = float(block.losses[-1])
+        self.clock.tick(block.steps, work_before + np.cumsum(seconds))
         if self.whole:
-            self.curve.put(event.first, event.losses)
-        for stretch in stretches[-MOST_STRETCHES:]:
+            self.curve.add(block.first, block.losses)
+        for stretch in stretches[-MAX_STRETCHES:]:
             if stretch[0] > 0:
                 self._recent.append(stretch)
                 self._recent_seconds += stretch[0]
         while len(self._recent) > 1 and (
-            self._recent_seconds - self._recent[0][0] > RATE_SECONDS or len(self._recent) > MOST_STRETCHES
+            self._recent_seconds - self._recent[0][0] > RATE_SECONDS or len(self._recent) > MAX_STRETCHES
         ):
             self._recent_seconds -= self._recent.popleft()[0]
 
     def forget_losses(self) -> None:
-        """Nobody looks at the curve any more."""
+        """Drop the losses and keep no later ones."""
         self.whole = False
         self.curve = LossCurve()
 
-    # What follows from it.
+    # Derived numbers.
 
     @property
     def steps_per_epoch(self) -> int | None:
-        """Steps an epoch; None before the process has told."""
+        """Steps per epoch; None before the first `Started`."""
         return max(self.started.steps_per_epoch, 1) if self.started else None
 
     @property
     def total_steps(self) -> int | None:
-        """Steps of the whole run; None before the process has told."""
+        """Steps of the whole run; None before the first `Started`."""
         per_epoch = self.steps_per_epoch
         return per_epoch * max(self.started.spec.epochs, 1) if self.started and per_epoch else None
 
     def settings(self, spec: RunSpec) -> dict[str, float]:
-        """The hyperparameters as they are now: the spec's with what was set on the way."""
+        """The current hyperparameters: those of the specification with all changes since."""
         changed = {change.parameter: change.value for change in self.changes}
         return {**spec.hyperparameters, **self._older_changes, **changed}
 
@@ -229,37 +227,37 @@ class RunHistory:
 
     @property
     def steps_per_second(self) -> float | None:
-        """The pace of training alone, of the last ten seconds of work; None before it is known."""
+        """The speed of training alone over the last ten seconds of work; None before it is known."""
         if self._recent_seconds <= 0:
             return None
         return sum(steps for _, steps in self._recent) / self._recent_seconds
 
     @property
     def samples_per_second(self) -> float | None:
-        """Training images a second: of late, or of the last epoch when the run is over."""
+        """Training images per second: recently, or in the last epoch of a run that has ended."""
         if self.end is not None and self.epochs:
             return self.epochs[-1].samples_per_second
-        pace = self.steps_per_second
-        return pace * self.started.spec.batch_size if pace is not None and self.started else None
+        speed = self.steps_per_second
+        return speed * self.started.spec.batch_size if speed is not None and self.started else None
 
     def elapsed(self, now: float) -> float:
-        """Seconds of work so far, pauses left out."""
-        return self.worked + self._since(now)
+        """Seconds of work so far, without pauses."""
+        return self.work_seconds + self._since(now)
 
     def _since(self, now: float) -> float:
-        """Seconds of work since the last event; none when the clocks of the two cannot be compared."""
+        """Seconds of work since the last event; 0 when `now` is from a clock that differs."""
         seconds = now - self._last_time if self._last_time is not None else 0.0
-        return seconds if 0.0 < seconds < LONGEST_SILENCE else 0.0
+        return seconds if 0.0 < seconds < MAX_SILENCE else 0.0
 
     def seconds_left(self, now: float) -> float | None:
-        """Seconds to the end of the run: the steps that are left, and the tests after each epoch; None if unknown."""
-        pace, total, per_epoch = self.steps_per_second, self.total_steps, self.steps_per_epoch
-        if self.end is not None or self.started is None or pace is None or total is None or per_epoch is None:
+        """Seconds to the end of the run, with the tests after its epochs; None if unknown."""
+        speed, total, per_epoch = self.steps_per_second, self.total_steps, self.steps_per_epoch
+        if self.end is not None or self.started is None or speed is None or total is None or per_epoch is None:
             return None
-        left = (total - self.step) / pace
+        left = (total - self.step) / speed
         if self.epochs:
             last = self.epochs[-1]
-            # The epoch's seconds are those of training and testing; what training did not take, the test took.
+            # The seconds of an epoch are those of training and testing.
             training = per_epoch * self.started.spec.batch_size / max(last.samples_per_second, 1e-9)
             testing = min(max(last.seconds - training, 0.0), last.seconds)
             left += (self.started.spec.epochs - len(self.epochs)) * testing

@@ -1,4 +1,4 @@
-"""One run as a screen shows it: what was asked, and what its status and its events say now."""
+"""One run as a screen shows it: its specification, and its state and settings now. Immutable."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adam_tui.engine.knobs import Knob
-from adam_tui.runs.protocol import ENDED, RunSpec
-
-LOST = "lost"  # rundir's word for a process that is gone without an end
-QUEUED = "queued"
+from adam_tui.runs.protocol import ENDED, LOST, QUEUED, RunSpec
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """One run as its directory tells. `state` is a `protocol.State` or lost.
+    """A snapshot of one run. `state` is a `protocol.State` or `LOST`.
 
-    `settings` are the hyperparameters as they are now: those of the spec with what was set on the way. `ended` is in
-    seconds since 1970, None while a process is at work. `device` is what it waits for or holds, since `came`. Memory
-    is in bytes, a share of the machine in percent; None where nobody knows.
+    `settings` are the current hyperparameters: those of the specification with later changes. `ended` is in seconds
+    since 1970, None while a process is active. `device` is the one that it waits for or holds, `came` when its process
+    was started. Memory is in bytes, a share of the machine in percent, None where unknown. `silent`: the process
+    exists and does not beat.
     """
 
     id: str
@@ -37,18 +35,18 @@ class RunView:
     memory_bytes: int | None = None
     gpu_percent: float | None = None
     gpu_memory_bytes: int | None = None
-    silent: bool = False  # its process is there and does not beat
+    silent: bool = False
 
     @property
     def alive(self) -> bool:
-        """Whether a process is at work on it, or waits for its turn."""
+        """Whether a process trains it or waits for its device."""
         return self.state not in ENDED and self.state != LOST
 
     @property
     def tunable(self) -> bool:
-        """Whether its hyperparameters can be changed now: a run that waits for its turn hears no such order."""
+        """Whether its hyperparameters can change now: a queued process does not obey such orders."""
         return self.alive and self.state != QUEUED
 
     def setting(self, knob: Knob) -> float:
-        """What a hyperparameter is now."""
+        """The current value of a hyperparameter."""
         return self.settings.get(knob.name, self.spec.hyperparameters.get(knob.name, knob.default))

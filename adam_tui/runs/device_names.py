@@ -1,4 +1,7 @@
-"""What a device is called in a queue, and how two runs share the cores; told without torch. Standard library only."""
+"""Devices without torch: the name under which runs queue for one, and how two runs share the cores of a CPU.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,17 @@ import platform
 import sys
 from pathlib import Path
 
-# Read by OpenMP (libgomp) when torch is loaded. Its threads wait for each other by spinning, for milliseconds unless
-# told less, also where something else needs the core: two runs at once on 2 cores then did 290 images/s each, with
-# this 2,150. A run alone keeps its speed (14,300 and 13,700); without any spinning it would lose 40%.
+# OpenMP (libgomp) reads this when torch is loaded. Its threads spin while they wait for each other, by default for
+# milliseconds, even when another process needs the core: two runs at once on 2 cores then did 290 images/s each, with
+# this setting 2,150. A single run keeps its speed (14,300 and 13,700); without any spinning it would lose 40%.
 SHARED_CORES = {"GOMP_SPINCOUNT": "5000"}
 
 
 def device_key(device: str) -> str:
-    """The device that a RunSpec's `device` will mean here, as a word for a file's name: cpu, mps, cuda-0.
+    """The device that a RunSpec's `device` means on this host, as part of a file name: cpu, mps, cuda-0.
 
-    A guess without torch, good enough for a queue: auto is taken for CUDA where the NVIDIA driver shows a GPU. With
-    CUDA_VISIBLE_DEVICES, as Slurm sets it, cuda:0 is the first one named there.
+    A guess without torch, good enough for a queue: auto means CUDA if the NVIDIA driver shows a GPU. With
+    CUDA_VISIBLE_DEVICES, as Slurm sets it, cuda:0 is the first device of that list.
     """
     visible = [word.strip() for word in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if word.strip()]
     if device == "auto":

@@ -1,8 +1,8 @@
-"""What training offers to choose: the optimizers with their knobs and defaults, and the knobs of a run.
+"""The choices that training offers: optimizers with their knobs and defaults, data sets, devices; and their checks.
 
-The optimizers are the engine's, by the same names, less what only the playground can turn, plus Muon, which needs
-matrices and so has no path on a surface. The learning rates are other than the playground's: a network of 62,346
-weights and noisy gradients is no bowl. No torch here: the command line and the screens read these tables.
+The optimizers have the engine's names and knobs, without those that only the playground has, plus Muon, which needs
+matrices and so has no path on a surface. The learning rates differ from the playground's: a network of 62,346 weights
+with noisy gradients is no bowl. The command line and the screens read these tables, so nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from adam_tui.engine.names import suggest
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.runs.protocol import RunSpec
 
-# torch.optim has no such switch: there Adam always corrects its bias.
+# torch.optim has no such switch: its Adam always corrects the bias.
 PLAYGROUND_ONLY = {"bias_correction"}
 
 # Learning rates that train this network well with batches of 64: Adam's is the article's, Adadelta's, Adamax's,
@@ -55,7 +55,7 @@ MUON_KNOBS = (
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """An optimizer as training offers it; the knobs' defaults are those of training."""
+    """An optimizer as training offers it, with training's defaults."""
 
     name: str
     title: str
@@ -66,7 +66,7 @@ class Recipe:
         return {knob.name: knob.default for knob in self.knobs}
 
     def knob(self, name: str) -> Knob:
-        """The knob of that name; ValueError with one line that lists the knobs when there is none."""
+        """The knob with this name. Raises ValueError with one line that lists the knobs."""
         for knob in self.knobs:
             if knob.name == name:
                 return knob
@@ -85,7 +85,7 @@ def _recipe(name: str, title: str, knobs: Iterable[Knob]) -> Recipe:
 TRAINING_OPTIMIZERS: dict[str, Recipe] = {
     optimizer.name: _recipe(optimizer.name, optimizer.title, optimizer.knobs)
     for optimizer in OPTIMIZERS.values()
-    if optimizer.name in TRAINING_LR  # the playground may have one that no training process can build
+    if optimizer.name in TRAINING_LR  # the playground may have one that the training process cannot build
 } | {"muon": _recipe("muon", "Muon", MUON_KNOBS)}
 
 RUN_KNOBS: dict[str, Knob] = {
@@ -100,7 +100,7 @@ RUN_KNOBS: dict[str, Knob] = {
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """Ten classes of grey 28×28 images, drop-in relatives of MNIST. `megabytes` is what a download takes."""
+    """Ten classes of grey 28×28 images, as MNIST has. `megabytes` is the size of the download."""
 
     name: str
     title: str
@@ -114,7 +114,7 @@ DATA_SETS: dict[str, DataSet] = {
     each.name: each
     for each in (
         DataSet("mnist", "MNIST", 60_000, 10_000, 0),
-        # Names cut to fit a column.
+        # Class names shortened to fit a column.
         DataSet(
             "fashion-mnist",
             "Fashion-MNIST",
@@ -131,7 +131,7 @@ DATA_SETS: dict[str, DataSet] = {
             21,
             ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
         ),
-        # Every other part of EMNIST comes in the same archive.
+        # The archive holds every other part of EMNIST too.
         DataSet("emnist-digits", "EMNIST digits", 240_000, 40_000, 562),
     )
 }
@@ -140,7 +140,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def parse_optimizer(text: str) -> tuple[str, dict[str, float]]:
-    """Read "adam:beta1=0.95,eps=1e-8": the name and the values that were given. ValueError with one clear line."""
+    """The name and the given values of "adam:beta1=0.95,eps=1e-8". Raises ValueError with one line."""
     name, colon, rest = text.strip().partition(":")
     recipe = _find(name.strip())
     values: dict[str, float] = {}
@@ -156,9 +156,9 @@ def parse_optimizer(text: str) -> tuple[str, dict[str, float]]:
 
 
 def make_spec(optimizer: str, values: Mapping[str, float], **rest: Any) -> RunSpec:
-    """A run with every knob filled in: `values` over the optimizer's defaults, `rest` is RunSpec's other fields.
+    """A checked specification with every knob: `values` over the defaults, `rest` are RunSpec's other fields.
 
-    ValueError with one clear line for an unknown name or a value that is not allowed.
+    Raises ValueError with one line for an unknown name or a value that is not allowed.
     """
     recipe = _find(optimizer)
     hyperparameters = recipe.defaults()
@@ -176,7 +176,7 @@ def make_spec(optimizer: str, values: Mapping[str, float], **rest: Any) -> RunSp
 
 
 def _limit(data: str) -> Knob:
-    """The knob `limit` for a data set. ValueError for an unknown one."""
+    """The knob `limit` for a data set. Raises ValueError for an unknown one."""
     if data not in DATA_SETS:
         raise ValueError(f"no data set {data!r}{suggest(data, DATA_SETS)}")
     most = float(DATA_SETS[data].train_images)
@@ -184,13 +184,13 @@ def _limit(data: str) -> Knob:
 
 
 def check_spec(spec: RunSpec) -> RunSpec:
-    """The spec of a file that anyone may have edited, checked and filled in as `make_spec` does."""
+    """The specification from a file that anyone may have edited, checked and completed as by `make_spec`."""
     given = spec.to_json()
     return make_spec(given.pop("optimizer"), given.pop("hyperparameters"), **given)
 
 
 def check_data_directory(text: str) -> str:
-    """The absolute path of a folder that is there; ValueError with one line else. The worker looks into it."""
+    """The absolute path of an existing folder. Raises ValueError; the training process checks its content."""
     path = Path(text).expanduser()
     if not path.is_dir():
         raise ValueError(f"there is no folder {text}")
@@ -198,17 +198,17 @@ def check_data_directory(text: str) -> str:
 
 
 def check_tensorboard() -> None:
-    """ValueError with one line when the package tensorboard cannot be found; it is not imported here."""
+    """Raise ValueError with one line when the package tensorboard is not installed. Does not import it."""
     try:
         found = importlib.util.find_spec("tensorboard")
-    except ValueError:  # something that is no package goes by that name
+    except ValueError:  # a module without a specification has that name
         found = None
     if found is None:
         raise ValueError("tensorboard is not installed: pip install tensorboard, or leave --tensorboard out")
 
 
 def check_setting(optimizer: str, name: str, value: float) -> float:
-    """The value, when this optimizer has this knob and the knob allows it; ValueError with one line else."""
+    """The value, if the optimizer has this knob and the knob allows it. Raises ValueError with one line."""
     return _find(optimizer).knob(name).check(value)
 
 

@@ -1,45 +1,45 @@
-"""The runs in words, for the command line: a table of all, a page about one."""
+"""Runs as text for the command line: a table of all runs, a page about one run, a line for an epoch."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
 
-from adam_tui.runs.directory import Run, Status
-from adam_tui.runs.protocol import Epoch
-from adam_tui.runs.status import GONE, WITHOUT_A_WORD
+from adam_tui.runs.protocol import LOST, Epoch
+from adam_tui.runs.run import Run
+from adam_tui.runs.status import KILLED_FROM_OUTSIDE, PROCESS_GONE, Status
 
 
 def describe(run: Run) -> str:
-    """What a run was asked, how it stands, its epochs; and what it died of, if it did. ValueError for a broken one."""
+    """A page about a run: specification, state, epochs, last error. Raises ValueError for a broken run."""
     from adam_tui.engine.numbers import format_number
-    from adam_tui.runs.recipes import DATA_SETS  # numpy, which the table does without
+    from adam_tui.runs.recipes import DATA_SETS  # they import numpy, which the table does not need
 
     spec, status = run.spec(), run.status()
     knobs = ", ".join(f"{name}={format_number(value)}" for name, value in spec.hyperparameters.items())
     data = DATA_SETS[spec.data].title if spec.data in DATA_SETS else spec.data
-    asked = f"{data}, batch size {spec.batch_size}, seed {spec.seed}, device {spec.device}, precision {spec.precision}"
+    setup = f"{data}, batch size {spec.batch_size}, seed {spec.seed}, device {spec.device}, precision {spec.precision}"
     lines = [
-        f"{run.id} {status.word}" + (f": {status.reason}" if status.reason else ""),
+        f"{run.id} {status.label}" + (f": {status.reason}" if status.reason else ""),
         f"{spec.optimizer}: {knobs}",
-        asked + (f", the first {spec.limit:,} images" if spec.limit else ""),
+        setup + (f", the first {spec.limit:,} images" if spec.limit else ""),
         f"step {status.step:,}, epoch {status.epoch} of {spec.epochs}",
         str(run.path),
     ]
     if status.alive and status.host:
         lines.append(_process(status))
     lines += [epoch_line(epoch, spec.epochs) for epoch in run.epochs()]
-    if status.state in ("failed", "lost") and (tail := run.error_tail()):
+    if status.state in ("failed", LOST) and (tail := run.error_tail()):
         lines += ["the end of worker.log:", *(f"  {line}" for line in tail.splitlines())]
-    elif status.reason == GONE:
-        lines.append(WITHOUT_A_WORD)
+    elif status.reason == PROCESS_GONE:
+        lines.append(KILLED_FROM_OUTSIDE)
     if run.can_resume():
         lines.append(f"continue it: adam-tui runs resume {run.id}")
     return "\n".join(lines)
 
 
 def _process(status: Status) -> str:
-    """Where the process is and what the machine does for it, as far as that is known."""
+    """Number, host and resource usage of the process, as far as known."""
     figures = [f"process {status.pid} on {status.host}"]
     if status.cpu_percent is not None:
         figures.append(f"CPU {status.cpu_percent:.0f}%")
@@ -53,7 +53,7 @@ def _process(status: Status) -> str:
 
 
 def table(runs: Iterable[Run]) -> str:
-    """The runs in columns: id, state, optimizer, lr, epochs done/asked, best accuracy, started. No runs: one line."""
+    """The runs in columns: id, state, optimizer, lr, finished/all epochs, best accuracy, start."""
     rows = [("id", "state", "optimizer", "lr", "epochs", "best", "started")]
     for run in runs:
         try:
@@ -61,12 +61,12 @@ def table(runs: Iterable[Run]) -> str:
         except ValueError:
             rows.append((run.id, "broken", "–", "–", "–", "–", "–"))
             continue
-        told = run.epochs()
-        best = f"{max(epoch.test_accuracy for epoch in told):.2%}" if told else "–"
-        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
+        epochs = run.epochs()
+        best = f"{max(epoch.test_accuracy for epoch in epochs):.2%}" if epochs else "–"
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
         lr = f"{spec.hyperparameters['lr']:g}"
-        done = told[-1].epoch if told else 0
-        rows.append((run.id, run.status().word, spec.optimizer, lr, f"{done}/{spec.epochs}", best, started))
+        done = epochs[-1].epoch if epochs else 0
+        rows.append((run.id, run.status().label, spec.optimizer, lr, f"{done}/{spec.epochs}", best, started))
     if len(rows) == 1:
         return "no runs yet"
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -79,7 +79,7 @@ def table(runs: Iterable[Run]) -> str:
 
 
 def epoch_line(event: Epoch, epochs: int) -> str:
-    """One epoch in words and columns: losses, accuracy, seconds, speed."""
+    """One epoch as a line: losses, accuracy, seconds, speed."""
     number = f"{event.epoch:>{len(str(epochs))}}/{epochs}"
     losses = f"train {event.train_loss:.4f}  test {event.test_loss:.4f}"
     pace = f"{event.seconds:.1f} s  {event.samples_per_second:,.0f} img/s"

@@ -1,7 +1,8 @@
-"""What status.json says of a run, read without trust, and what is to be believed of it. Standard library only.
+"""The state of a run: what status.json holds, and which state follows from it when the process falls silent.
 
-On its own host a process is there or not, whatever the clocks say; one that does not beat hangs, and is not lost. On
-another host only the beats tell.
+status.json is the latest report of the training process. On its own host the process exists or not, whatever the
+clocks show, and one without a heartbeat hangs but is not lost. On another host only the heartbeat counts. Standard
+library only.
 """
 
 from __future__ import annotations
@@ -14,31 +15,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adam_tui.runs import system
-from adam_tui.runs.protocol import ENDED, Ended, from_line, parse_json
+from adam_tui.runs import processes
+from adam_tui.runs.protocol import ENDED, LOST, MAX_COUNT, Ended, from_line, parse_json
 
-# The worker beats once a second; a shared file system may show that half a minute late (NFS caches attributes).
+# A process beats once a second; a shared file system may show that half a minute late (NFS caches attributes).
 STALE_SECONDS = 60.0
-# On the same host nothing is late; but nothing beats while the interpreter loads torch, from a slow disk maybe.
+# On the same host nothing is late; but nothing beats while the interpreter loads torch, from a slow disk perhaps.
 SILENT_SECONDS, LOADING_SECONDS = 10.0, 30.0
-YEAR_3000 = 32_503_680_000.0  # Windows' calendar ends there
-GONE = "the process is gone"
-WITHOUT_A_WORD = "it was killed from outside, or by the system for want of memory"
+YEAR_3000 = 32_503_680_000.0  # the last year of Windows' calendar
+NEVER_STARTED = "the process never started"
+PROCESS_GONE = "the process is gone"
+KILLED_FROM_OUTSIDE = "it was killed from outside, or by the system because memory ran out"
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What status.json says, judged: a process that is gone without having ended the run makes it "lost".
+    """The state of a run. The field names are the keys of status.json; `silent` alone is never written.
 
     `state` is a `protocol.State` or "lost"; `heartbeat` is in seconds since 1970; `epoch` counts finished epochs;
-    `control` is how many bytes of control.jsonl the process has obeyed. `reason` is how it ended, or what is wrong with
-    one at work. `device` is what it waits for or holds (see `turn`; "" for a run that does not queue), since `came`.
-    `born` tells the process from a later one of the same `pid`, see `system.process_born`. `ticks` is the heartbeat by
-    its host's steady clock, which nobody sets. `silent` is said of a process that is there and does not beat, with its
-    `reason`; it is never written.
+    `control` is how many bytes of control.jsonl the process has obeyed. `reason` is why the run ended, or the current
+    problem of an active process. `device` is the device that the process waits for or holds ("" for a run that does
+    not queue), `came` when the process was started. `born` is its birth (see `processes`). `ticks` is the heartbeat by
+    the steady clock of its host, which nobody sets. `silent` marks a process that exists and does not beat.
 
-    What the machine does for it, None where it is not known: `cpu_percent` is the process's share of all cores (0 to
-    100), `memory_bytes` its memory; `gpu_percent` and `gpu_memory_bytes` are those of the whole GPU.
+    Resource usage, None where it is unknown: `cpu_percent` is the process's share of all cores (0 to 100),
+    `memory_bytes` its memory; `gpu_percent` and `gpu_memory_bytes` are those of the whole GPU.
     """
 
     state: str
@@ -61,100 +62,101 @@ class Status:
 
     @property
     def alive(self) -> bool:
-        """Whether a process is at work on the run, or waits for its turn (queued, starting, running or paused)."""
-        return self.state not in ENDED and self.state != "lost"
+        """Whether a process trains the run or waits for its device (queued, starting, running or paused)."""
+        return self.state not in ENDED and self.state != LOST
 
     @property
-    def word(self) -> str:
-        """The state as a list of runs tells it."""
+    def label(self) -> str:
+        """The state as lists of runs show it."""
         return "silent" if self.silent else self.state
 
     @property
-    def here(self) -> bool:
-        """Whether its process is on this host."""
+    def is_local(self) -> bool:
+        """Whether its process runs on this host."""
         return self.host == socket.gethostname()
 
 
-# What is written: the names and their types, in words.
+# Name and type (as text) of the fields in status.json.
 FIELDS = tuple((field.name, str(field.type)) for field in dataclasses.fields(Status) if field.name != "silent")
 
 
-def written(status: Status) -> str:
-    """The text of status.json."""
+def status_text(status: Status) -> str:
+    """The content of status.json."""
     return json.dumps({name: getattr(status, name) for name, _ in FIELDS}) + "\n"
 
 
-def read_status(text: str) -> Status:
-    """The status in a file that anyone may have damaged; ValueError when it is none."""
+def parse_status(text: str) -> Status:
+    """The status in a file that may be damaged. Raises ValueError for anything that is no status."""
     data = parse_json(text)
     if not isinstance(data, dict):
         raise ValueError("not a status")
-    known = {name: _checked(kind, data[name]) for name, kind in FIELDS if name in data}
-    if "state" not in known:
+    values = {name: _checked(kind, data[name]) for name, kind in FIELDS if name in data}
+    if "state" not in values:
         raise ValueError("a status without a state")
-    return Status(**known)
+    return Status(**values)
 
 
 def _checked(kind: str, value: Any) -> Any:
-    """The value, when it is of its field's type and a number that can be calculated with; ValueError else."""
+    """The value, if it is of its field's type and a number within the exact range. Raises ValueError otherwise."""
     if value is None and kind.endswith("| None"):
         return None
     if kind.startswith("str") and isinstance(value, str):
         return value
-    if kind.startswith("int") and isinstance(value, int) and abs(value) < 1 << 53:
+    if kind.startswith("int") and isinstance(value, int) and abs(value) < MAX_COUNT:
         return value
-    if kind.startswith("float") and isinstance(value, int | float) and abs(value) < 1 << 53:  # not for nan
+    if kind.startswith("float") and isinstance(value, int | float) and abs(value) < MAX_COUNT:  # False for nan
         return float(value)
     raise ValueError(f"{value!r:.50} in a status")
 
 
-def without_status(tail: Sequence[str], problem: str) -> Status:
-    """For a status.json that cannot be read, which a beat would replace: how the last process ended, if it did.
+def status_from_metrics(last_lines: Sequence[str], problem: str) -> Status:
+    """The status of a run whose status.json is unreadable: the end of the last process, if metrics.jsonl has one.
 
-    `tail` is what metrics.jsonl ends with; without an end there the run is lost, and `problem` the reason.
+    `last_lines` are the last lines of metrics.jsonl. Without an `Ended` there, the run is lost because of `problem`:
+    an active process would have replaced status.json with its next heartbeat.
     """
-    last = from_line(tail[-1]) if tail else None
+    last = from_line(last_lines[-1]) if last_lines else None
     if isinstance(last, Ended):
         return Status(last.state, step=last.step, reason=last.reason)
-    return Status("lost", step=last.step if last else 0, reason=problem)
+    return Status(LOST, step=last.step if last else 0, reason=problem)
 
 
-def moment(seconds: object) -> float:
-    """A time that the calendars of all systems know; 0 for anything else."""
+def valid_time(seconds: object) -> float:
+    """A time in seconds since 1970 that every system's calendar has; 0 for anything else."""
     return float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < YEAR_3000 else 0.0
 
 
-class Beats:
-    """How long a process has been silent: by the steady clock of whoever watches, once it has seen a beat come.
+class HeartbeatWatch:
+    """Measures how long a process has been silent, by the steady clock of the observer once it has seen a beat.
 
-    So neither a clock that is set nor two hosts whose clocks differ make a run look dead for good.
+    A clock that is set, or hosts whose clocks differ, therefore cannot make an active run look dead for good.
     """
 
     def __init__(self) -> None:
         self._last: tuple[float, ...] = ()
-        self._came = 0.0
+        self._changed_at = 0.0
 
     def silence(self, *signs: float) -> float:
-        """Seconds since one of the signs of life, each told as when it came last in seconds since 1970, changed."""
+        """Seconds since one of the signs of life changed; each sign is a time in seconds since 1970."""
         now = time.monotonic()
         if signs != self._last:
             before = 0.0 if self._last else max(time.time() - max(signs), 0.0)
-            self._last, self._came = signs, now - before
-        return now - self._came
+            self._last, self._changed_at = signs, now - before
+        return now - self._changed_at
 
 
-def judged(told: Status, silence: float) -> Status:
-    """What is to be believed when the process has not beaten for so many seconds."""
-    if not told.alive:
-        return told
-    if told.here:
-        if not system.process_runs(told.pid, told.born):
-            return dataclasses.replace(told, state="lost", reason=GONE)
-        steady = time.monotonic() - told.ticks
-        if told.ticks and steady >= 0.0:  # one clock for all processes of a host, on all the systems that we know
+def judge(reported: Status, silence: float) -> Status:
+    """The true status behind a reported one, after `silence` seconds without a sign of life."""
+    if not reported.alive:
+        return reported
+    if reported.is_local:
+        if not processes.is_running(reported.pid, reported.born):
+            return dataclasses.replace(reported, state=LOST, reason=PROCESS_GONE)
+        steady = time.monotonic() - reported.ticks
+        if reported.ticks and steady >= 0.0:  # all processes of a host share this clock, on every system we know
             silence = min(silence, steady)
-        if silence > (LOADING_SECONDS if told.state == "starting" else SILENT_SECONDS):
-            return dataclasses.replace(told, silent=True, reason=f"no sign of life for {int(silence)} s")
+        if silence > (LOADING_SECONDS if reported.state == "starting" else SILENT_SECONDS):
+            return dataclasses.replace(reported, silent=True, reason=f"no sign of life for {int(silence)} s")
     elif silence > STALE_SECONDS:
-        return dataclasses.replace(told, state="lost", reason=f"no sign of life from {told.host}")
-    return told
+        return dataclasses.replace(reported, state=LOST, reason=f"no sign of life from {reported.host}")
+    return reported

@@ -15,10 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from adam_tui.runs import system
+from adam_tui.runs import file_lock, files
 from adam_tui.runs.device_names import device_key
-from adam_tui.runs.directory import Run
 from adam_tui.runs.protocol import State
+from adam_tui.runs.run import Run
 from adam_tui.training.journal import Journal
 
 LOOK_SECONDS = 0.25
@@ -38,7 +38,7 @@ class DeviceQueue:
 
     def __enter__(self) -> Self:
         with contextlib.suppress(OSError):  # a directory that cannot be written has no queue
-            self._lock = system.open_private(self.path, os.O_RDWR | os.O_CREAT)
+            self._lock = files.open_private(self.path, os.O_RDWR | os.O_CREAT)
         return self
 
     def __exit__(
@@ -66,12 +66,12 @@ class DeviceQueue:
     def _take(self) -> bool:
         """Take the device if it is free and nobody waits who came earlier."""
         try:
-            if not system.lock(self._lock):
+            if not file_lock.lock(self._lock):
                 return False
         except OSError:
             return True
         if self._somebody_came_earlier():
-            system.unlock(self._lock)
+            file_lock.unlock(self._lock)
             return False
         with contextlib.suppress(OSError):  # on a full disk those who wait are told the one before
             os.ftruncate(self._lock, 0)
@@ -90,7 +90,7 @@ class DeviceQueue:
         for other in others:
             status = other.status()
             waits = status.state in ("starting", "queued") and status.device == self.key
-            if waits and status.here and (status.came, other.id) < mine:
+            if waits and status.is_local and (status.came, other.id) < mine:
                 return True
         return False
 

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from torchvision.datasets import EMNIST, KMNIST, MNIST, FashionMNIST
 
-from adam_tui.runs import system
+from adam_tui.runs import file_lock, files
 from adam_tui.runs.protocol import parse_json
 from adam_tui.training import unpacking
 
@@ -90,7 +90,7 @@ def _missing(kind: type[MNIST], raw: Path) -> list[Archive]:
 def _checksums(raw: Path) -> dict[str, str]:
     """The MD5 of each file that was unpacked here; nothing for files that somebody else put here."""
     try:
-        told = parse_json(system.read_regular(raw / CHECKSUMS, MOST_CHECKSUMS))
+        told = parse_json(files.read_regular(raw / CHECKSUMS, MOST_CHECKSUMS))
     except (OSError, ValueError):
         return {}
     return {name: md5 for name, md5 in told.items() if isinstance(md5, str)} if isinstance(told, dict) else {}
@@ -102,7 +102,7 @@ def _alone(raw: Path, progress: Callable[[str], None]) -> Iterator[None]:
     with open(raw / ".lock", "w") as lock:
         while True:
             try:
-                if system.lock(lock.fileno()):
+                if file_lock.lock(lock.fileno()):
                     break
             except OSError:  # no locks here: at worst both fetch it, each file still appears whole
                 break
@@ -113,8 +113,8 @@ def _alone(raw: Path, progress: Callable[[str], None]) -> Iterator[None]:
 
 def _fetch(archive: Archive, title: str, raw: Path, progress: Callable[[str], None]) -> None:
     """One archive from the first mirror that has it, checked, unpacked."""
-    packed = system.part_of(raw / "archive")
-    system.clear_old(raw)
+    packed = files.part_path(raw / "archive")
+    files.remove_old_parts(raw)
     failures = []
     try:
         for url in archive.urls:
@@ -175,7 +175,7 @@ def _reason(error: BaseException) -> str:
 def _unpack(archive: Archive, packed: Path, raw: Path) -> None:
     """Decompress what the archive holds, each file beside its place and then moved there."""
     for member, name in archive.holds:
-        temporary = system.part_of(raw / name)
+        temporary = files.part_path(raw / name)
         try:
             with contextlib.ExitStack() as stack:
                 source: IO[bytes] = stack.enter_context(open(packed, "rb"))
@@ -183,9 +183,9 @@ def _unpack(archive: Archive, packed: Path, raw: Path) -> None:
                     source = stack.enter_context(stack.enter_context(zipfile.ZipFile(source)).open(member))
                 whole = stack.enter_context(gzip.open(source))
                 shutil.copyfileobj(whole, stack.enter_context(open(temporary, "wb")), 1 << 20)
-            system.replace(temporary, raw / name)
+            files.replace(temporary, raw / name)
             with open(raw / name, "rb") as unpacked:
                 md5 = hashlib.file_digest(unpacked, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-            system.write_atomically(raw / CHECKSUMS, json.dumps(_checksums(raw) | {name: md5}))
+            files.write_atomically(raw / CHECKSUMS, json.dumps(_checksums(raw) | {name: md5}))
         finally:
             temporary.unlink(missing_ok=True)

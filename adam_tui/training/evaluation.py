@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adam_tui.runs import system
+from adam_tui.runs import files
 from adam_tui.training.data import Digits
 
 WORST = 20
@@ -73,4 +73,4 @@ def write(path: Path, evaluation: Evaluation, digits: Digits, filters: Tensor, e
     arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
     packed = io.BytesIO()
     np.savez(packed, epoch=np.int64(epoch), **arrays)
-    system.write_atomically(path, packed.getvalue())
+    files.write_atomically(path, packed.getvalue())

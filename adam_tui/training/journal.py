@@ -20,9 +20,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from adam_tui.runs import system
-from adam_tui.runs.directory import Run
+from adam_tui.runs import file_lock, files, processes
 from adam_tui.runs.protocol import ENDED, Ended, Event, State, parse_json, to_line
+from adam_tui.runs.run import Run
 from adam_tui.runs.status import Status
 from adam_tui.training.resource_usage import ResourceUsage
 
@@ -58,21 +58,21 @@ class Journal:
         self._lock = threading.Lock()
         self._unwritten = bytearray()
         self._writing = threading.Lock()
-        before = run.last_status()
+        before = run.reported_status()
         self._obeyed = before.control if before else 0
         mine = before is not None and before.pid == os.getpid()
         self.came = before.came if before and mine else time.time()
-        self._born = before.born if before and mine else system.process_born(os.getpid())
+        self._born = before.born if before and mine else processes.birth(os.getpid())
         # What an earlier process reached stands until this one knows.
         self.step, self.epoch = (before.step, before.epoch) if before else (0, 0)
-        self._metrics = system.open_private(run.path / "metrics.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        self._metrics = files.open_private(run.path / "metrics.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT)
         with contextlib.suppress(OSError):  # a file system without locks (some NFS): rundir.start_worker has looked
-            if not system.lock(self._metrics, system.PATIENCE):
+            if not file_lock.lock(self._metrics, file_lock.RELEASE_SECONDS):
                 os.close(self._metrics)
                 raise ValueError(f"another process is training {run.id}")
-        system.clear_parts(run.path)
+        files.remove_orphaned_parts(run.path)
         try:
-            system.end_torn_line(self._metrics)
+            files.end_torn_line(self._metrics)
         except OSError:  # a full disk: with the next event
             self._unwritten += b"\n"
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -203,7 +203,7 @@ class Journal:
                 self._obeyed = 0
             if size <= self._obeyed:
                 return []
-            with system.open_regular(path) as file:
+            with files.open_regular(path) as file:
                 file.seek(self._obeyed)
                 read = file.read(min(size - self._obeyed, MOST_READ))
         except OSError:

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adam_tui.runs import system
+from adam_tui.runs import files
 from adam_tui.runs.protocol import (
     Changed,
     Checkpointed,
@@ -351,7 +351,7 @@ class Training:
         self.journal.sync()  # no checkpoint of steps that are not told
         try:
             older = run.older_checkpoint if self.sound else None  # a damaged one must not take the place of a good one
-            system.write_atomically(run.checkpoint, packed.getvalue(), durable=True, older=older)
+            files.write_atomically(run.checkpoint, packed.getvalue(), durable=True, older=older)
         except OSError as error:
             last = "there is no checkpoint" if self.kept is None else f"the last checkpoint is of step {self.kept}"
             self.unsaved = f"{last} ({error.strerror})"
@@ -367,7 +367,7 @@ class Training:
         run, problems = self.journal.run, []
         for path in (run.checkpoint, run.older_checkpoint):
             try:
-                self._take_up(system.read_regular(path, MOST_CHECKPOINT))
+                self._take_up(files.read_regular(path, MOST_CHECKPOINT))
             except FileNotFoundError:
                 continue
             except Exception as error:  # torch.load raises nearly anything for a damaged file

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from adam_tui.runs import system
+from adam_tui.runs import files
 
 # MD5 of each file as torchvision keeps it, the values of data/mnist/README.md.
 CHECKSUMS = {
@@ -67,7 +67,7 @@ def unpack(root: Path) -> None:
     Each file appears in one move, so two processes may do this at once, and a reader never sees a half.
     """
     raw = root / "MNIST" / "raw"
-    system.clear_old(raw)
+    files.remove_old_parts(raw)
     for name, checksum in CHECKSUMS.items():
         if not is_whole(raw / name, checksum):
             raw.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def unpack(root: Path) -> None:
 def is_whole(path: Path, checksum: str) -> bool:
     """Whether a file is there and has this MD5. OSError as it comes."""
     try:
-        with system.open_regular(path) as file:
+        with files.open_regular(path) as file:
             return hashlib.file_digest(file, _md5).hexdigest() == checksum
     except FileNotFoundError:
         return False
@@ -93,7 +93,7 @@ def _unpack_file(name: str, checksum: str, target: Path) -> None:
         if not is_whole(Path(temporary), checksum):
             raise ValueError(f"{source} in the package is damaged: install adam-tui again")
         os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep others from a shared cache
-        system.replace(Path(temporary), target)
+        files.replace(Path(temporary), target)
     finally:
         Path(temporary).unlink(missing_ok=True)
 

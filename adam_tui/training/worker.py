@@ -13,8 +13,8 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from adam_tui.runs.directory import Run
 from adam_tui.runs.protocol import State
+from adam_tui.runs.run import Run
 from adam_tui.training.device_queue import DeviceQueue
 from adam_tui.training.journal import Journal, note, note_error
 

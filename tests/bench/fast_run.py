@@ -14,6 +14,7 @@ from pathlib import Path
 
 from adam_tui.runs import directory, recipes
 from adam_tui.runs.protocol import Checkpointed, Ended, Epoch, Event, Layers, Sample, Started, Steps, to_line
+from adam_tui.runs.status import Status
 
 REPORT_SECONDS, SAMPLE_SECONDS = 0.25, 1.5  # as the trainer has them
 STEPS_PER_EPOCH = 938
@@ -40,12 +41,12 @@ class FastRun:
         noise = self._chance.gammavariate
         self._pool = [float(f"{noise(2.0, 0.02):.9g}") for _ in range(POOL)]
         spec = self.run.spec()
-        self.tell(
+        self.emit(
             Started(self._time, 0, self.run.id, spec, "cpu (2 threads)", "bfloat16", 62_346, STEPS_PER_EPOCH, "2.9.0")
         )
         self.become("running")
 
-    def tell(self, *events: Event) -> None:
+    def emit(self, *events: Event) -> None:
         """Append events."""
         with open(self.run.path / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write("".join(map(to_line, events)))
@@ -57,9 +58,7 @@ class FastRun:
             "memory_bytes": self._chance.randint(690, 700) * 10**6,
         }
         self.run.write_status(
-            directory.Status(
-                state, os.getpid(), socket.gethostname(), time.time(), self.step, self.epoch, reason, **figures
-            )
+            Status(state, os.getpid(), socket.gethostname(), time.time(), self.step, self.epoch, reason, **figures)
         )
 
     def advance(self, seconds: float) -> None:
@@ -73,7 +72,7 @@ class FastRun:
                 events += self._train(count)
             if self.step and self._time >= self._next_sample:
                 events.append(self._sample())
-        self.tell(*events)
+        self.emit(*events)
         self.become("running")
 
     def train(self, steps: int) -> None:
@@ -83,7 +82,7 @@ class FastRun:
 
     def end(self, state: str = "finished", reason: str = "") -> None:
         """The process ends."""
-        self.tell(Ended(self._time, self.step, state, reason))
+        self.emit(Ended(self._time, self.step, state, reason))
         self.become(state, reason)
 
     def _left(self) -> int:

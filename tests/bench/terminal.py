@@ -19,7 +19,7 @@ from bench.wire import CELLS, FRAME, SIZE, Wire, app, bare
 from pty_terminal import COMMAND, KEYS, Terminal
 
 from adam_tui.engine.surfaces import SURFACES
-from adam_tui.runs import directory
+from adam_tui.runs import control, directory
 from adam_tui.runs.recipes import make_spec
 
 FIVE_LANES = ("--surface", "rosenbrock", "--steps", "2000", *(f"--lane={name}" for name in RACE))
@@ -250,7 +250,7 @@ class _Images:
 def _training(runs: str) -> Iterator[_Images]:
     """A run with the defaults, in a session of its own as the app starts it."""
     run = directory.create(make_spec("adam", {}, epochs=500, queue=False), Path(runs))
-    process = directory.start_worker(run)
+    process = control.start_worker(run)
     try:
         images = _Images(runs)
         while not images.told()[1]:

@@ -21,7 +21,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from adam_tui.runs import directory
+from adam_tui.runs import control, directory
 from adam_tui.runs.protocol import Ended, Epoch
 from adam_tui.runs.recipes import make_spec
 
@@ -37,8 +37,8 @@ def ours(seed: int) -> Found:
     with tempfile.TemporaryDirectory() as runs:
         run = directory.create(make_spec("adam", {}, epochs=MOST_EPOCHS, seed=seed, queue=False), Path(runs))
         began = time.perf_counter()
-        worker = directory.start_worker(run, detached=False)
-        follower, training = directory.Follower(run), 0.0
+        worker = control.start_worker(run, detached=False)
+        follower, training = run.follow(), 0.0
         try:
             while True:
                 for event in follower.poll():

@@ -1,10 +1,10 @@
-"""Damages the files of real runs in random ways, and looks at them with everything that the program has.
+"""Damages the files of real runs in random ways and reads them with every part of the program.
 
     python tests/campaigns/damage_files.py --times 2000
 
-Each round copies a run that was really trained, damages one or two of its files and then: lists, shows and exports it,
-draws it as the training screen does, every so often in the whole app, and lets the real training continue it. Wanted
-are: no traceback, no hang (40 s), one line for what cannot be, and no good file changed by looking at it.
+Each round copies a trained run and damages one or two of its files. It then lists, shows and exports the run, draws it
+as the training screen does, in some rounds in the whole app, and lets the real training continue it. The campaign
+expects no traceback, no hang (40 s), one line for every problem, and no change of a good file by reading it.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from damage import damage
 from adam_tui.cli.app import main
 from adam_tui.draw.palette import DARK
 from adam_tui.history.feed import Feed
-from adam_tui.runs import directory, recipes
-from adam_tui.runs.directory import Run
+from adam_tui.runs import control, directory, recipes
+from adam_tui.runs.run import Run
 from adam_tui.training import data, trainer
 from adam_tui.training.journal import Journal
 from adam_tui.ui.actions import key_names
@@ -56,17 +56,14 @@ APP_EVERY = 20  # rounds
 
 
 class Deaf(Journal):
-    """Reads the orders, whatever they hold, and lets nobody obey them; it stops a run that goes on for long.
-
-    A damaged spec may be a good one of a thousand epochs.
-    """
+    """Reads orders without obeying them, and stops a run that takes long: a damaged spec may ask for 1,000 epochs."""
 
     def __init__(self, run):
         super().__init__(run)
         self._end = time.monotonic() + LONGEST_TRAINING
 
     def orders(self):
-        """None, or to stop."""
+        """No orders, or the order to stop."""
         super().orders()
         return [{"command": "stop"}] if time.monotonic() > self._end else []
 
@@ -78,7 +75,7 @@ def train(run):
 
 
 def make_runs(folder):
-    """A run that finished, and one that was stopped in the middle: the templates."""
+    """The templates: a run that finished, and one that was stopped in the middle."""
     asked = {"limit": 200, "batch_size": 25, "epochs": 3, "device": "cpu", "precision": "float32"}
     finished = directory.create(recipes.make_spec("adam", {}, **asked), folder)
     assert train(finished)[0] == "finished"
@@ -98,7 +95,7 @@ def make_runs(folder):
 
 
 def fingerprints(run):
-    """What is in each regular file."""
+    """A hash of each regular file."""
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in run.path.iterdir()
@@ -107,7 +104,7 @@ def fingerprints(run):
 
 
 def on_the_command_line(run):
-    """List, show and export it: each ends with a status, and says what is wrong in one line."""
+    """List, show and export the run: each command has an exit status and reports a problem in one line."""
     runner = CliRunner(env={"ADAM_TUI_RUNS": str(run.path.parent)})
     for words in (("list",), ("show", run.id), ("export", run.id), ("export", run.id, "--what", "epochs")):
         result = runner.invoke(main, ["runs", *words], prog_name="adam-tui")
@@ -119,7 +116,7 @@ def on_the_command_line(run):
 
 
 def on_the_screen(run):
-    """Draw it in every way, as the training screen does."""
+    """Draw the run in every view of the training screen."""
     feed = Feed(run.path.parent)
     state, _ = update(TrainState(), e.ListRuns(feed.views()))
     for _ in range(50):
@@ -143,11 +140,11 @@ def on_the_screen(run):
         for each in pictures:
             assert all(line.isprintable() for line in each.lines())
     if state.run is not None and state.run.id == run.id and state.run.resumable:
-        directory.check_resume(run)
+        control.check_resume(run)
 
 
 async def in_the_app(run):
-    """The whole app, with the keys that show most of it."""
+    """Show the run in the whole app, with the keys that open most of its views."""
     app = AdamApp(PlaygroundState(), mode="train", runs=run.path.parent)
     async with app.run_test(size=(120, 40)) as pilot:
         for key in (*"vvvvv", "i", "g", "g", "escape", "tab", "tab", "L", "escape", "c", "escape", "h", "right"):
@@ -159,7 +156,7 @@ async def in_the_app(run):
 
 
 def continued(run):
-    """What the real training makes of it: one line."""
+    """Continue the run with the real training; the outcome in one word."""
     if not run.can_resume():
         return "not continued"
     good = {name: content for name, content in fingerprints(run).items() if name.startswith("checkpoint")}
@@ -175,7 +172,7 @@ def continued(run):
 
 
 def one_round(chance, templates, runs, outcomes, name, app=False):
-    """Copy a run, damage this file of it, and maybe another, and look at it with everything."""
+    """Copy a run, damage this file of it and perhaps another, and read it with every part of the program."""
     shutil.rmtree(runs, ignore_errors=True)
     template = chance.choice(templates)
     run = Run(runs / template.id)
@@ -199,7 +196,7 @@ def one_round(chance, templates, runs, outcomes, name, app=False):
 
 
 def rounds(times, seed, folder, seconds):
-    """So many rounds, or as many as there is time for; the failures, and a count of what was damaged and came of it."""
+    """Run the rounds within the time; returns the number of failures and counts of damages and outcomes."""
     templates = make_runs(folder / "templates")
     chance, failures, outcomes = random.Random(seed), 0, collections.Counter()
     end = time.monotonic() + seconds

@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 from pty_terminal import Terminal
 
-from adam_tui.runs import directory, export, recipes
+from adam_tui.runs import control, directory, export, recipes
 from adam_tui.runs.protocol import Checkpointed, Started, Steps, from_line
 
 PATIENCE = 900.0  # a busy machine needs long to finish
@@ -133,7 +133,7 @@ def kill(run, terminal, kind, starts, chance):
     else:
         wait_for(lambda: any(isinstance(event, Steps) for event in told_by(run, starts)), "it never trains", terminal)
         terminal.read(chance.uniform(0.0, kind.most))
-    status = run.last_status()
+    status = run.reported_status()
     if not status.alive:
         return None  # it has finished meanwhile
     os.kill(status.pid, signal.SIGKILL)
@@ -158,8 +158,10 @@ def kill(run, terminal, kind, starts, chance):
         kept = [event.time for event in told if isinstance(event, Checkpointed) and event.step == saved]
         result.seconds = max(clock - (kept[-1] if kept else told[0].time), 0.0)
     terminal.press("u")
-    wait_for(lambda: run.last_status().alive and run.last_status().pid != status.pid, "it is not continued", terminal)
-    EVER.add(run.last_status().pid)
+    wait_for(
+        lambda: run.reported_status().alive and run.reported_status().pid != status.pid, "it is not continued", terminal
+    )
+    EVER.add(run.reported_status().pid)
     return result
 
 
@@ -219,7 +221,7 @@ def campaign(kind, times, chance):
         while len(rounds) < times:
             if not killed or killed[-1].status().state == "finished":
                 killed.append(directory.create(spec, folder))
-                EVER.add(directory.start_worker(killed[-1]).pid)
+                EVER.add(control.start_worker(killed[-1]).pid)
                 terminal.until(killed[-1].id, 20)
                 select(terminal, killed[-1])
             run = killed[-1]
@@ -233,7 +235,7 @@ def campaign(kind, times, chance):
                 killed.pop().delete()
         for run in killed:
             wait_for(partial(finished, run), "it is not finished", terminal)
-        directory.start_worker(untouched)
+        control.start_worker(untouched)
         wait_for(partial(finished, untouched), "it is not finished", terminal)
         found = [compare(run, untouched) for run in killed]
         terminal.press("q")

@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from adam_tui.cli.app import main
-from adam_tui.runs.directory import Status, create
+from adam_tui.runs.directory import create
 from adam_tui.runs.recipes import make_spec
+from adam_tui.runs.status import Status
 
 HUGE = "9" * 400
 DEEP = "(" * 3000 + "x" + ")" * 3000

@@ -16,14 +16,15 @@ from adam_tui.cli import runs as cli_runs
 from adam_tui.cli.app import main
 from adam_tui.runs import directory, recipes
 from adam_tui.runs import status as judging
-from adam_tui.runs.directory import Run, Status
 from adam_tui.runs.protocol import Epoch, Started, Steps, to_line
+from adam_tui.runs.run import Run
+from adam_tui.runs.status import Status
 from adam_tui.training.journal import Journal
 
 STAND_IN = """
 import sys, time
 from adam_tui.training.journal import Journal
-from adam_tui.runs.directory import Run
+from adam_tui.runs.run import Run
 with Journal(Run(sys.argv[1])) as journal:
     journal.become("running")
     time.sleep(1000)
@@ -67,7 +68,7 @@ def test_a_run_that_hangs_is_listed_as_silent_does_not_answer_and_is_killed_with
     assert runs("resume", run.id).stderr == f"adam-tui: {run.id} is running already\n"
     assert hanging.poll() is None
     result = runs("stop", "--now", run.id)
-    assert (result.exit_code, result.stdout) == (0, f"{run.id} is stopped: killed, for it did not answer\n")
+    assert (result.exit_code, result.stdout) == (0, f"{run.id} is stopped: killed as it did not answer\n")
     assert hanging.wait(20) == -signal.SIGKILL
     assert runs("rm", run.id).stdout == f"{run.id} is deleted\n"
 
@@ -76,7 +77,7 @@ def test_a_run_on_another_host_cannot_be_killed_and_the_error_names_the_host(run
     run.write_status(Status("running", 4321, "elsewhere", time.time()))
     result = runs("stop", "--now", run.id)
     assert result.exit_code == 2
-    assert result.stderr == f"adam-tui: {run.id} is at work on elsewhere: end process 4321 there\n"
+    assert result.stderr == f"adam-tui: {run.id} runs on elsewhere: end process 4321 there\n"
 
 
 @pytest.mark.parametrize(("order", "verb"), [("pause", "pause"), ("resume", "resume")])
@@ -142,7 +143,7 @@ def test_a_damaged_specification_is_read_from_the_start_event(runs, run):
     for text in (b"", b"{", b"[" * 100_000, b'{"hyperparameters": {}}', b"\xff\xfe"):
         (run.path / "spec.json").write_bytes(text)
         assert run.spec() == spec
-        assert run.started == 100.0
+        assert run.created == 100.0
         assert runs("list").stdout.splitlines()[1].split()[:6] == [run.id, "stopped", "adam", "0.0005", "1/3", "90.00%"]
 
 

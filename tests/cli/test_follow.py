@@ -14,9 +14,9 @@ import pytest
 from made_runs import status
 
 from adam_tui.cli import follow as cli_follow
-from adam_tui.runs import directory, recipes, report
-from adam_tui.runs.directory import Run
+from adam_tui.runs import control, directory, recipes, report
 from adam_tui.runs.protocol import Ended, Epoch, RunSpec, Started, Steps, from_line, to_line
+from adam_tui.runs.run import Run
 from adam_tui.runs.status import Status
 
 SPEC = RunSpec(epochs=3, batch_size=64)
@@ -56,7 +56,7 @@ def follow_events(tmp_path, monkeypatch):
             (run.path / "worker.log").write_text(log)
             return Gone()
 
-        monkeypatch.setattr(directory, "start_worker", start)
+        monkeypatch.setattr(control, "start_worker", start)
         return cli_follow.follow(run, output_format, stream)
 
     return follow
@@ -98,7 +98,7 @@ def test_a_worker_that_was_killed_fails_with_the_signal_and_its_likely_sender(fo
     assert follow_events(EVENTS[:2], io.StringIO(), status=-9, log="") == 1
     message = capsys.readouterr().err
     assert "ended without a report (by signal 9)" in message
-    assert "killed from outside, or by the system for want of memory" in message
+    assert "killed from outside, or by the system because memory ran out" in message
 
 
 def test_where_no_command_can_be_written_ctrl_c_reaches_the_worker_by_signal(make_run):

@@ -16,8 +16,10 @@ from command_line import PLAIN, program, run
 from pty_terminal import COMMAND, Terminal
 
 from adam_tui.cli import runs
-from adam_tui.runs.directory import Run, Status, create, list_runs
+from adam_tui.runs.directory import create, list_runs
 from adam_tui.runs.recipes import make_spec
+from adam_tui.runs.run import Run
+from adam_tui.runs.status import Status
 
 
 class TestTrain:

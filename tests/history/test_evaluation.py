@@ -51,11 +51,11 @@ def test_an_evaluation_is_read_whole(tmp_path):
         {"filters": np.zeros(5)},
     ],
 )
-def test_what_is_not_as_it_should_be_counts_as_none(tmp_path, other):
+def test_an_evaluation_with_wrong_shapes_is_ignored(tmp_path, other):
     assert read_evaluation(written(tmp_path, **other)) is None
 
 
-def test_a_damaged_or_missing_file_counts_as_none(tmp_path):
+def test_a_damaged_or_missing_file_is_no_evaluation(tmp_path):
     path = written(tmp_path)
     path.write_bytes(path.read_bytes()[:200])
     assert read_evaluation(path) is None
@@ -83,11 +83,11 @@ def test_every_view_fits_every_size_and_is_not_empty(tmp_path, view, width, heig
 
 
 @pytest.mark.parametrize("view", VIEWS[1:])
-def test_before_the_first_evaluation_it_says_when_it_comes(view):
+def test_before_the_first_evaluation_the_view_announces_it(view):
     assert "after each epoch" in "".join(model_views.draw(view, None, RunHistory(), 80, 10, DARK).lines())
 
 
-def test_mistakes_tell_what_was_taken_for_what(tmp_path):
+def test_mistakes_show_label_and_prediction(tmp_path):
     cells = model_views.draw("mistakes", read_evaluation(written(tmp_path)), None, 116, 13, DARK)
     assert "\n".join(cells.lines()).count("4→9✗ 98%") == 20
 
@@ -97,14 +97,14 @@ def test_a_network_without_mistakes_is_praised(tmp_path):
     assert "no mistakes" in "".join(model_views.draw("mistakes", found, None, 80, 10, DARK).lines())
 
 
-def test_layers_say_where_the_ratio_is_far_from_the_rule_of_thumb():
+def test_layers_mark_ratios_far_from_the_rule_of_thumb():
     text = [line.rstrip() for line in model_views.draw("layers", None, history(), 60, 8, DARK).lines()]
     assert text[1].endswith("3.3e-04  fine")
     assert text[2].endswith("3.0e-02  large")
     assert text[3].endswith("1.0e-06  small")
 
 
-def test_in_brief_there_are_the_weights_first_and_curves_where_there_is_room():
+def test_a_small_layers_view_shows_weights_first_and_curves_if_there_is_room():
     short = "\n".join(model_views.layers_in_brief(history(), 41, 3, DARK).lines())
     assert "conv1.weight" in short
     assert "linear.weight" in short

@@ -9,8 +9,9 @@ import pytest
 from adam_tui.history import feed as feeds
 from adam_tui.history import loss_curve as curves
 from adam_tui.history.feed import Feed
-from adam_tui.runs import directory, recipes
+from adam_tui.runs import control, recipes
 from adam_tui.runs.protocol import Started
+from adam_tui.runs.status import Status
 
 
 def poll_all(feed, ids):
@@ -24,7 +25,7 @@ def test_a_missing_directory_holds_no_runs(tmp_path):
     assert feed.poll([]) == (set(), False)
 
 
-def test_runs_are_seen_newest_first_with_their_states(tmp_path, made_run):
+def test_views_list_runs_newest_first_with_their_states(tmp_path, made_run):
     old = made_run("momentum").start().train(2).end("stopped")
     new = made_run("adam").start()
     views = Feed(tmp_path).views()
@@ -33,7 +34,7 @@ def test_runs_are_seen_newest_first_with_their_states(tmp_path, made_run):
     assert views[1].spec.optimizer == "momentum"
 
 
-def test_a_run_that_is_followed_grows_and_only_its_news_is_told(tmp_path, made_run):
+def test_a_followed_run_is_reported_as_changed_only_when_it_grew(tmp_path, made_run):
     made = made_run().start().train(1)
     feed = Feed(tmp_path)
     feed.views()
@@ -46,7 +47,7 @@ def test_a_run_that_is_followed_grows_and_only_its_news_is_told(tmp_path, made_r
     assert history.curve.last() == 0.25
 
 
-def test_of_a_run_that_is_not_drawn_the_epochs_are_known(tmp_path, made_run):
+def test_a_run_that_is_not_followed_has_its_epochs_without_losses(tmp_path, made_run):
     made = made_run().start().train(3).end("stopped")
     feed = Feed(tmp_path)
     feed.views()
@@ -58,8 +59,8 @@ def test_of_a_run_that_is_not_drawn_the_epochs_are_known(tmp_path, made_run):
     assert len(feed.histories[made.id].curve) == 30
 
 
-def test_the_losses_of_runs_that_were_looked_at_long_ago_need_no_memory_any_more(tmp_path, made_run, monkeypatch):
-    monkeypatch.setattr(feeds, "MOST_WHOLE", 2)
+def test_losses_of_runs_followed_long_ago_are_dropped(tmp_path, made_run, monkeypatch):
+    monkeypatch.setattr(feeds, "MAX_WHOLE", 2)
     runs = [made_run().start().train(3) for _ in range(4)]
     feed = Feed(tmp_path)
     feed.views()
@@ -73,15 +74,15 @@ def test_the_losses_of_runs_that_were_looked_at_long_ago_need_no_memory_any_more
     assert [len(feed.histories[made.id].curve) for made in runs] == [40, 30, 30, 30]
 
 
-def test_steps_of_long_ago_are_read_again_when_they_are_looked_at(tmp_path, made_run, monkeypatch):
+def test_old_steps_are_read_again_when_zoomed_into(tmp_path, made_run, monkeypatch):
     monkeypatch.setattr(curves, "RECENT", 64)
-    monkeypatch.setattr(curves, "LEAST_AROUND", 16)
+    monkeypatch.setattr(curves, "MARGIN", 16)
     made, rng = made_run().start(), np.random.default_rng(0)
     losses = rng.random(6000).astype(np.float32)
     for first in range(0, 5000, 50):
         made.steps(losses[first : first + 50].tolist())
     made.step = 4000  # killed: the process that goes on from its checkpoint tells the rest again
-    made.tell(Started(made.time, 4000, made.id, made.run.spec(), "cpu", "float32", 62346, 10, "2.9.0"))
+    made.emit(Started(made.time, 4000, made.id, made.run.spec(), "cpu", "float32", 62346, 10, "2.9.0"))
     for first in range(4000, 6000, 50):
         losses[first : first + 50] += 1
         made.steps(losses[first : first + 50].tolist())
@@ -91,13 +92,13 @@ def test_steps_of_long_ago_are_read_again_when_they_are_looked_at(tmp_path, made
     curve = feed.histories[made.id].curve
     for first, last in ((1, 10), (3990, 4010), (4990, 5010), (700, 3000)):
         assert curve.losses(first, last) is None
-        feed.closer = {made.id: [curve.wanted(first, last, 0.0)]}
+        feed.zoomed = {made.id: [curve.missing_steps(first, last, 0.0)]}
         assert feed.poll([made.id])[0] == {made.id}
         assert curve.losses(first, last).tolist() == losses[first - 1 : last].tolist()
     assert feed.poll([made.id]) == (set(), False)
 
 
-def test_runs_that_come_and_go_are_noticed(tmp_path, made_run):
+def test_new_and_deleted_runs_change_the_views(tmp_path, made_run):
     first = made_run().start().end("stopped")
     feed = Feed(tmp_path)
     assert len(feed.views()) == 1
@@ -108,7 +109,7 @@ def test_runs_that_come_and_go_are_noticed(tmp_path, made_run):
     assert first.id not in feed.histories
 
 
-def test_a_directory_whose_spec_comes_a_moment_later_is_noticed(tmp_path, made_run):
+def test_a_directory_that_gets_its_spec_a_moment_later_becomes_a_view(tmp_path, made_run):
     feed = Feed(tmp_path)
     (tmp_path / "adam-0000").mkdir()
     assert feed.views() == ()
@@ -117,7 +118,7 @@ def test_a_directory_whose_spec_comes_a_moment_later_is_noticed(tmp_path, made_r
     assert len(feed.views()) == 2
 
 
-def test_an_ended_run_that_is_taken_up_again_is_noticed(tmp_path, made_run):
+def test_an_ended_run_that_another_program_resumes_becomes_active(tmp_path, made_run):
     clock = [0.0]
     made = made_run().start().end("stopped")
     feed = Feed(tmp_path, clock=lambda: clock[0])
@@ -141,7 +142,7 @@ def test_a_long_run_is_read_in_pieces(tmp_path, made_run):
     assert len(feed.histories[made.id].curve) == 300_000
 
 
-def test_a_look_at_many_runs_at_rest_is_cheap(tmp_path, made_run):
+def test_polling_many_ended_runs_is_cheap(tmp_path, made_run):
     for _ in range(30):
         made_run().start().train(1).end("stopped")
     feed = Feed(tmp_path)
@@ -156,7 +157,7 @@ def test_a_look_at_many_runs_at_rest_is_cheap(tmp_path, made_run):
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux lists the open files so")
-def test_whatever_is_looked_at_no_file_stays_open(tmp_path, made_run, monkeypatch):
+def test_no_file_stays_open_after_a_poll(tmp_path, made_run, monkeypatch):
     monkeypatch.setattr(curves, "RECENT", 64)
     runs = [made_run().start().train(20) for _ in range(5)]
     runs[0].evaluate()
@@ -165,7 +166,7 @@ def test_whatever_is_looked_at_no_file_stays_open(tmp_path, made_run, monkeypatc
     for made in runs * 3:
         feed.views()
         poll_all(feed, [made.id])
-        feed.closer = {made.id: [(1, 20)]}
+        feed.zoomed = {made.id: [(1, 20)]}
         made.steps([0.5] * 10)
         poll_all(feed, [made.id])
         feed.evaluation(made.id)
@@ -184,15 +185,15 @@ def test_orders_reach_the_run(tmp_path, made_run):
         feed.delete(made.id)
 
 
-def test_a_start_makes_a_directory_and_a_process(tmp_path, monkeypatch):
+def test_starting_a_run_creates_a_directory_and_a_process(tmp_path, monkeypatch):
     started = []
 
     def start(run):
         started.append(run)
-        run.write_status(directory.Status("starting"))
+        run.write_status(Status("starting"))
         return type("Process", (), {"poll": lambda self: None})()
 
-    monkeypatch.setattr(directory, "start_worker", start)
+    monkeypatch.setattr(control, "start_worker", start)
     feed = Feed(tmp_path)
     assert feed.views() == ()
     id = feed.start(recipes.make_spec("lion", {}))
@@ -200,7 +201,7 @@ def test_a_start_makes_a_directory_and_a_process(tmp_path, monkeypatch):
     assert [view.id for view in feed.views()] == [id]
 
 
-def test_the_end_of_the_log_is_in_reach(tmp_path, made_run):
+def test_the_end_of_the_log_is_readable_by_id(tmp_path, made_run):
     made = made_run().start()
     (made.run.path / "worker.log").write_text("one\ntwo\nthree\n")
     feed = Feed(tmp_path)

@@ -20,7 +20,7 @@ CLOSE, FAR = 0.5, 1e9  # steps between two dots
 def curve_of(*pieces):
     curve = LossCurve()
     for piece in pieces:
-        curve.put(len(curve) + 1, np.array(piece, np.float64))
+        curve.add(len(curve) + 1, np.array(piece, np.float64))
     return curve
 
 
@@ -32,12 +32,12 @@ def averages(losses, span):
 def short_memory(monkeypatch):
     """A curve that keeps 64 to 128 losses one by one and 16 to 32 blocks."""
     monkeypatch.setattr(curves, "RECENT", 64)
-    monkeypatch.setattr(curves, "MOST_BLOCKS", 32)
+    monkeypatch.setattr(curves, "MAX_BLOCKS", 32)
     monkeypatch.setattr(curves, "FIRST_WIDTH", 2)
 
 
 @given(pieces)
-def test_a_short_curve_is_every_step_numbered_from_one(pieces):
+def test_a_short_curve_has_every_step_counted_from_one(pieces):
     losses = [loss for piece in pieces for loss in piece]
     curve = curve_of(*pieces)
     for points in (curve.extremes, curve.samples):
@@ -55,7 +55,7 @@ def test_a_short_curve_is_averaged_from_its_first_step_on(pieces, span):
 
 
 @pytest.mark.parametrize("span", [3, 30, 100])
-def test_a_part_is_averaged_as_it_is_in_the_whole(span):
+def test_the_average_of_a_part_equals_that_of_the_whole_there(span):
     losses = np.random.default_rng(0).gamma(2.0, size=30_000).astype(np.float32)
     whole, curve = averages(losses.astype(np.float64), span), curve_of(losses)
     x, y = curve.averaged(span, 20_001, 20_100, CLOSE)
@@ -64,7 +64,7 @@ def test_a_part_is_averaged_as_it_is_in_the_whole(span):
     assert curve.average_at(25_003, span) == pytest.approx(whole[25_002], rel=1e-4)
 
 
-def test_from_afar_an_average_is_that_of_the_steps_at_the_ends_of_blocks():
+def test_a_coarse_average_has_a_point_for_each_block():
     losses = np.random.default_rng(0).gamma(2.0, size=30_003)
     x, y = curve_of(losses).averaged(1000, 1, len(losses), FAR)
     assert len(x) < 4000
@@ -72,17 +72,17 @@ def test_from_afar_an_average_is_that_of_the_steps_at_the_ends_of_blocks():
     assert x[-1] == len(losses), "up to the last step, in no block yet"
 
 
-def test_an_average_in_pieces_is_the_average_of_the_whole():
+def test_an_average_computed_in_pieces_equals_that_of_the_whole():
     losses = np.random.default_rng(0).gamma(2.0, size=9000)
     curve, once = LossCurve(), curve_of(losses)
     for first in range(0, len(losses), 75):
-        curve.put(first + 1, losses[first : first + 75])
+        curve.add(first + 1, losses[first : first + 75])
         curve.averaged(100, 1, len(curve), FAR)
     for found, wanted in zip(curve.averaged(100, 1, 9000, FAR), once.averaged(100, 1, 9000, FAR), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-9)
 
 
-def test_what_is_not_finite_is_no_point_and_changes_no_average():
+def test_losses_that_are_not_finite_are_no_points_and_change_no_average():
     curve = curve_of([1.0, math.nan, 1.0, math.inf, 1.0] * 4)
     for closest in (CLOSE, FAR):
         np.testing.assert_allclose(curve.averaged(10, 1, 20, closest)[1], 1.0)
@@ -90,29 +90,29 @@ def test_what_is_not_finite_is_no_point_and_changes_no_average():
     assert math.isnan(curve.at(2))
 
 
-def test_steps_of_which_nothing_is_known_leave_a_gap():
+def test_missing_steps_leave_a_gap():
     curve = curve_of([3.0, 2.0])
-    curve.put(5, np.array([1.0]))
+    curve.add(5, np.array([1.0]))
     assert curve.extremes(1, 5, CLOSE)[0].tolist() == [1, 2, 5]
 
 
-def test_a_curve_that_is_taken_up_again_forgets_what_came_after():
+def test_a_curve_that_is_cut_and_continued_forgets_the_old_steps():
     curve = curve_of([5.0, 4.0, 3.0] * 10)
     curve.averaged(10, 1, 30, FAR)
     curve.cut(1)
-    curve.put(2, np.full(29, 1.0))
+    curve.add(2, np.full(29, 1.0))
     again = curve_of([5.0] + [1.0] * 29)
     for closest in (CLOSE, FAR):
         np.testing.assert_array_equal(curve.averaged(10, 1, 30, closest), again.averaged(10, 1, 30, closest))
         np.testing.assert_array_equal(curve.extremes(1, 30, closest), again.extremes(1, 30, closest))
 
 
-def test_a_long_curve_keeps_its_every_peak():
+def test_a_long_curve_keeps_every_peak():
     losses = np.ones(400_001, np.float32)
     losses[123_456], losses[77], losses[-1] = 9.0, 0.1, 5.0
     curve = LossCurve()
     for first in range(0, len(losses), 70_000):
-        curve.put(first + 1, losses[first : first + 70_000])
+        curve.add(first + 1, losses[first : first + 70_000])
     x, y = curve.extremes(1, len(losses), FAR)
     assert len(x) < 40_000
     assert (np.diff(x) >= 0).all()
@@ -124,14 +124,14 @@ def test_a_long_curve_keeps_its_every_peak():
 # Further back than the losses are kept one by one.
 
 
-def test_of_long_ago_the_blocks_are_known(short_memory):
+def test_old_steps_are_kept_as_blocks(short_memory):
     losses = np.random.default_rng(0).gamma(2.0, size=1003)
     curve = curve_of(*np.split(losses, [100, 350, 351, 900]))
     assert curve.at(1000) == np.float32(losses[999])
     assert curve.at(500) is None
     width = curve._blocks.width
     assert width == 32
-    assert curve.about(500) == pytest.approx(losses[480:512].mean(), rel=1e-6), "the block that it is in"
+    assert curve.block_mean(500) == pytest.approx(losses[480:512].mean(), rel=1e-6), "the block that it is in"
     assert curve.average_at(500, 10) == pytest.approx(averages(losses, 10)[511], rel=0.5)
     _, y = curve.extremes(1, 1003, CLOSE)
     assert (y.min(), y.max()) == (np.float32(losses.min()), np.float32(losses.max()))
@@ -139,16 +139,16 @@ def test_of_long_ago_the_blocks_are_known(short_memory):
     np.testing.assert_array_equal(curve.samples(1, 1003, CLOSE)[1][::2][:31], losses[:992:32].astype(np.float32))
 
 
-def test_what_is_read_again_is_exact_and_what_is_enough_is_not_asked_for(short_memory):
+def test_reread_steps_are_exact_and_nothing_else_is_missing(short_memory):
     losses = np.random.default_rng(0).gamma(2.0, size=1003).astype(np.float32)
     curve = curve_of(losses)
-    assert curve.wanted(1, 1003, FAR) is None, "from afar blocks are fine enough"
-    assert curve.wanted(940, 1003, CLOSE) is None, "these are kept"
-    first, last = curve.wanted(500, 510, CLOSE)
+    assert curve.missing_steps(1, 1003, FAR) is None, "from afar blocks are fine enough"
+    assert curve.missing_steps(940, 1003, CLOSE) is None, "these are kept"
+    first, last = curve.missing_steps(500, 510, CLOSE)
     assert first <= 481, "from the beginning of a block on"
     assert last >= 510
-    curve.put_again(first, losses[first - 1 : last])
-    assert curve.wanted(500, 510, CLOSE) is None
+    curve.add_reread(first, losses[first - 1 : last])
+    assert curve.missing_steps(500, 510, CLOSE) is None
     assert curve.at(505) == losses[504]
     x, y = curve.samples(500, 510, CLOSE)
     assert x.tolist() == list(range(500, 511))
@@ -157,23 +157,23 @@ def test_what_is_read_again_is_exact_and_what_is_enough_is_not_asked_for(short_m
     np.testing.assert_allclose(curve.averaged(10, 500, 510, CLOSE)[1], wanted[499:510], rtol=1e-4)
 
 
-def test_too_many_steps_to_look_at_one_by_one_are_not_read_again():
+def test_a_range_too_long_for_single_steps_is_not_read_again():
     curve = LossCurve()
     for _ in range(20):
-        curve.put(len(curve) + 1, np.ones(100_000))
-    assert curve.wanted(1, 1_000_000, CLOSE) is None
-    assert curve.wanted(1, 200_000, CLOSE) is not None
+        curve.add(len(curve) + 1, np.ones(100_000))
+    assert curve.missing_steps(1, 1_000_000, CLOSE) is None
+    assert curve.missing_steps(1, 200_000, CLOSE) is not None
 
 
 @pytest.mark.parametrize("back", [3, 40, 300, 999])
-def test_a_long_curve_goes_on_from_any_step(short_memory, back):
+def test_a_long_curve_continues_after_a_cut_at_any_step(short_memory, back):
     """What is told again after a cut counts, what was told before it is known as well as it can be."""
     losses = np.random.default_rng(0).gamma(2.0, size=1003).astype(np.float32)
     curve = curve_of(losses)
-    curve.put_again(481, losses[480:600])
+    curve.add_reread(481, losses[480:600])
     curve.cut(1003 - back)
     assert len(curve) == 1003 - back
-    curve.put(len(curve) + 1, losses[len(curve) :])
+    curve.add(len(curve) + 1, losses[len(curve) :])
     whole = curve_of(losses)
     for step in (1, 500, 1003 - back, 1004 - back, 1003):
         assert curve.at(step) in (None, losses[step - 1])
@@ -187,10 +187,10 @@ def test_a_long_curve_goes_on_from_any_step(short_memory, back):
 @given(
     st.lists(st.tuples(st.integers(0, 300), st.integers(0, 400)), min_size=1, max_size=12), st.integers(0, 2**32 - 1)
 )
-def test_whatever_is_put_and_cut_the_curve_agrees_with_a_list(cases, seed):
+def test_after_any_additions_and_cuts_the_curve_agrees_with_a_list(cases, seed):
     rng, told, curve = np.random.default_rng(seed), np.empty(0, np.float32), LossCurve()
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (("RECENT", 64), ("MOST_BLOCKS", 32), ("FIRST_WIDTH", 2)):
+        for name, value in (("RECENT", 64), ("MAX_BLOCKS", 32), ("FIRST_WIDTH", 2)):
             patch.setattr(curves, name, value)
         curve._blocks.width = 2
         for back, more in cases:
@@ -198,7 +198,7 @@ def test_whatever_is_put_and_cut_the_curve_agrees_with_a_list(cases, seed):
             new = rng.gamma(2.0, size=more).astype(np.float32)
             told = np.concatenate([told[:kept], new])
             curve.cut(kept)
-            curve.put(kept + 1, new)
+            curve.add(kept + 1, new)
             assert len(curve) == len(told)
             single = [(step, curve.at(step)) for step in range(1, len(told) + 1)]
             assert all(loss is None or loss == told[step - 1] for step, loss in single)
@@ -210,19 +210,19 @@ def test_whatever_is_put_and_cut_the_curve_agrees_with_a_list(cases, seed):
                     assert np.isin(points[1], told).all() or points[1].max(initial=0) <= told.max() * 1.000001
 
 
-def test_a_run_of_any_length_stays_small_and_quick():
+def test_a_curve_of_any_length_stays_small_and_quick():
     rng = np.random.default_rng(0)
     tracemalloc.start()
     curve = LossCurve()
     for _ in range(50):
-        curve.put(len(curve) + 1, rng.random(100_000))
+        curve.add(len(curve) + 1, rng.random(100_000))
         curve.averaged(100, 1, len(curve), FAR)
     used = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert used < 3e6
     began = time.perf_counter()
     for _ in range(20):  # as two looks a second find it: a few new steps each
-        curve.put(len(curve) + 1, rng.random(50))
+        curve.add(len(curve) + 1, rng.random(50))
         assert len(curve.averaged(100, 1, len(curve), FAR)[0]) < 20_000
         assert len(curve.samples(1, len(curve), FAR)[0]) < 40_000
     assert (time.perf_counter() - began) / 20 < 0.02

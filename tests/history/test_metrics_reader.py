@@ -1,5 +1,6 @@
-"""Losses are read quickly, and as exactly as an event at a time; nothing that is damaged is read as something else."""
+"""The fast reader of losses gives the same numbers as one event at a time, and never invents a number."""
 
+import json
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adam_tui.history.metrics_reader import MOST_PLACES, Losses, OffsetIndex, Reader, told
+from adam_tui.history.metrics_reader import MAX_ENTRIES, LossBlock, MetricsReader, OffsetIndex, parse_lines
 from adam_tui.runs.protocol import Checkpointed, Paused, RunSpec, Started, Steps, from_line, to_line
 
 SPEC = RunSpec()
@@ -21,7 +22,7 @@ def started(step):
 def single(events):
     """(step, loss, time of the line) for every loss, and every other event as it is."""
     for event in events:
-        if isinstance(event, Losses):
+        if isinstance(event, LossBlock):
             ends = np.searchsorted(event.steps, np.arange(event.first, event.steps[-1] + 1))
             yield from zip(
                 range(event.first, int(event.steps[-1]) + 1),
@@ -69,39 +70,39 @@ def files(draw):
 
 @settings(max_examples=300, deadline=None)
 @given(files())
-def test_what_is_read_quickly_is_what_is_read_an_event_at_a_time(lines):
+def test_the_fast_path_reads_the_same_as_one_event_at_a_time(lines):
     slowly = [event for line in lines if (event := from_line(line)) is not None]
-    quickly = told([line[:-1].encode() for line in lines])
+    quickly = parse_lines([line[:-1].encode() for line in lines])
     for a, b in zip(single(quickly), single(slowly), strict=True):
         assert same(a, b)
 
 
-def test_consecutive_lines_become_one():
+def test_consecutive_lines_become_one_block():
     lines = [to_line(Steps(i / 4, 10 * i, (0.5,) * 10)).encode()[:-1] for i in range(1, 21)]
-    [event] = told(lines)
+    [event] = parse_lines(lines)
     assert (event.first, len(event.losses), len(event.times)) == (1, 200, 20)
 
 
-def test_of_a_run_whose_losses_nobody_looks_at_the_last_two_lines_are_read(made_run):
+def test_without_whole_only_the_last_two_lines_of_losses_are_read(made_run):
     made = made_run().start()
     for _ in range(20):
         made.steps([0.5] * 10)
     made.epoch(1, 0.9)
     made.steps([0.25])
-    events = Reader(made.run, whole=False).poll()
-    assert [type(event).__name__ for event in events] == ["Started", "Losses", "Epoch", "Losses"]
+    events = MetricsReader(made.run, whole=False).poll()
+    assert [type(event).__name__ for event in events] == ["Started", "LossBlock", "Epoch", "LossBlock"]
     assert events[1].first == 191
     assert events[3].losses.tolist() == [0.25]
 
 
-def test_places_are_few_and_near():
+def test_index_entries_are_few_and_near():
     places, offset = OffsetIndex(), 0
     offsets = []
     for step in range(1, 2_000_000, 100):
         offsets.append(offset)
-        places.note(step, offset)
+        places.add(step, offset)
         offset += 150_000
-    assert len(places._steps) <= MOST_PLACES
+    assert len(places._steps) <= MAX_ENTRIES
     for step in (1, 777_777, 1_999_999):
         start, stop = places.around(step, step)
         own = offsets[(step - 1) // 100]
@@ -112,7 +113,7 @@ def test_places_are_few_and_near():
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), min_size=1, max_size=8), st.data())
-def test_any_steps_are_read_again_as_they_count(tmp_path_factory, processes, data):
+def test_any_range_of_steps_can_be_read_again(tmp_path_factory, processes, data):
     """Each process goes on from somewhere before the last one's end and tells of more lines of three steps."""
     from adam_tui.runs import directory, recipes
 
@@ -129,13 +130,28 @@ def test_any_steps_are_read_again_as_they_count(tmp_path_factory, processes, dat
                 file.write(to_line(Steps(value, len(losses), new)))
                 file.write(to_line(Checkpointed(value, len(losses), "x" * 200)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("adam_tui.history.metrics_reader.FIRST_APART", data.draw(st.sampled_from([1, 500, 2000])))
+        patch.setattr("adam_tui.history.metrics_reader.FIRST_INTERVAL", data.draw(st.sampled_from([1, 500, 2000])))
         patch.setattr("adam_tui.history.metrics_reader.SLICE", data.draw(st.sampled_from([10, 300, 1 << 18])))
-        reader = Reader(run, whole=True)
+        reader = MetricsReader(run, whole=True)
         while reader.poll() is not None:
             pass
         first = data.draw(st.integers(1, len(losses)))
         last = data.draw(st.integers(first, len(losses)))
-        while (found := reader.look(first, last)) is None:
+        while (found := reader.reread(first, last)) is None:
             pass
     assert found.tolist() == losses[first - 1 : last]
+
+
+def test_old_steps_of_a_file_from_another_json_writer_are_read_again_from_near(made_run):
+    made = made_run().start()
+    for i in range(400):
+        made.steps([i + 0.5] * 50)
+    lines = made.run.metrics.read_text().splitlines()
+    made.run.metrics.write_text("".join(json.dumps(json.loads(line)) + "\n" for line in lines))
+    reader = MetricsReader(made.run, whole=True)
+    while reader.poll() is not None:
+        pass
+    assert reader._index.around(15_000, 15_000)[0] > 0
+    while (losses := reader.reread(10_001, 10_100)) is None:
+        pass
+    assert losses.tolist() == [200.5] * 50 + [201.5] * 50

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from adam_tui.history.metrics_reader import Losses
+from adam_tui.history.metrics_reader import LossBlock
 from adam_tui.history.run_history import RunHistory
 from adam_tui.runs.protocol import Changed, Diverged, Ended, Epoch, Layers, Paused, Resumed, RunSpec, Started, Steps
 
@@ -39,7 +39,7 @@ def test_the_best_epoch_is_the_first_with_the_best_accuracy():
     assert folded(started(), epoch(1, 1.0, math.nan)).best is None
 
 
-def test_elapsed_is_time_at_work():
+def test_elapsed_time_excludes_pauses():
     history = folded(started(100.0), Steps(110.0, 5, (1.0,) * 5), Paused(112.0, 5))
     assert history.elapsed(now=500.0) == 12.0
     history.fold([Resumed(500.0, 5), Steps(503.0, 6, (1.0,))])
@@ -48,20 +48,20 @@ def test_elapsed_is_time_at_work():
     assert history.elapsed(now=900.0) == 17.0
 
 
-def test_the_time_between_two_processes_is_not_time_at_work():
+def test_the_time_between_two_processes_is_not_work():
     history = folded(started(0.0), Steps(10.0, 5, (1.0,) * 5), Ended(10.0, 5, "stopped", ""))
     history.fold([started(1000.0, step=5), Steps(1010.0, 10, (1.0,) * 5)])
     assert history.elapsed(now=1010.0) == 20.0
     assert history.end is None
 
 
-def test_the_time_for_which_a_lost_process_was_gone_is_not_time_at_work_either():
+def test_the_time_after_a_lost_process_is_not_work():
     history = folded(started(0.0), Steps(10.0, 5, (1.0,) * 5))
     history.fold([started(1000.0, step=5), Steps(1010.0, 10, (1.0,) * 5)])
     assert history.elapsed(now=1010.0) == 20.0
 
 
-def test_losses_that_were_left_out_do_not_fool_the_pace():
+def test_losses_that_were_left_out_do_not_change_the_speed():
     history = RunHistory(whole=False)
     history.fold([started(), Steps(5.0, 50, (1.0,) * 50), epoch(5, 99.9), Steps(100.0, 1000, (1.0,) * 10)])
     assert history.steps_per_second is None, "950 steps were not told of, and nobody knows in which time"
@@ -69,7 +69,7 @@ def test_losses_that_were_left_out_do_not_fool_the_pace():
     assert history.steps_per_second == 10
 
 
-def test_a_run_taken_up_from_its_checkpoint_forgets_what_it_will_repeat():
+def test_a_resumed_run_forgets_the_steps_that_it_repeats():
     history = folded(
         started(),
         Steps(1.0, 10, tuple(range(10))),
@@ -95,21 +95,21 @@ def test_the_time_left_counts_steps_and_the_tests_after_each_epoch():
     assert history.seconds_left(now=8.0) == pytest.approx(30 / 2 + 3 * 2 - 1)
 
 
-def test_the_pace_is_of_late_and_of_training_alone():
+def test_the_speed_is_recent_and_of_training_alone():
     history = folded(started(), *(Steps(float(t), t, (1.0,)) for t in range(1, 10)), epoch(1, 60.0))
     assert history.steps_per_second == pytest.approx(1.0), "the minute of testing is no part of it"
     history.fold(Steps(60.0 + t, 9 + 4 * t, (1.0,) * 4) for t in range(1, 13))
     assert history.steps_per_second == pytest.approx(4.0), "the slow beginning is forgotten"
 
 
-def test_nothing_is_promised_before_the_pace_is_known():
+def test_the_time_left_is_unknown_before_the_speed_is():
     assert folded(started()).seconds_left(now=1.0) is None
     assert folded().seconds_left(now=1.0) is None
     ended = folded(started(), Steps(1.0, 5, (1.0,) * 5), Ended(2.0, 5, "stopped", ""))
     assert ended.seconds_left(now=2.0) is None
 
 
-def test_a_run_that_diverged_says_where():
+def test_the_step_of_a_divergence_is_known():
     history = folded(started(), Steps(1.0, 3, (2.0, 1e30, math.nan)), Diverged(1.0, 3))
     assert history.diverged_at == 3
     assert math.isnan(history.curve.last())
@@ -126,13 +126,13 @@ def test_a_damaged_line_changes_nothing(line):
 
 @pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
 @pytest.mark.parametrize("at_once", [False, True])
-def test_a_clock_that_is_set_by_a_day_leaves_elapsed_time_pace_and_time_left_as_they_are(jump, at_once):
+def test_a_clock_that_is_set_by_a_day_changes_neither_elapsed_time_nor_speed_nor_time_left(jump, at_once):
     steady, set_ = folded(started()), folded(started())
     times = np.arange(1.0, 31.0)
     jumped = times + np.where(times > 10, jump, 0.0)
     if at_once:
         for history, told in ((steady, times), (set_, jumped)):
-            history.fold([Losses(told, 4 * times, np.ones(120))])
+            history.fold([LossBlock(told, 4 * times, np.ones(120))])
     else:
         for t, moved in zip(times, jumped, strict=True):
             steady.fold([Steps(t, int(4 * t), (1.0,) * 4)])
@@ -147,7 +147,7 @@ def test_a_clock_that_is_set_by_a_day_leaves_elapsed_time_pace_and_time_left_as_
         assert set_.seconds_left(wrong) == steady.seconds_left(30.0)
 
 
-def test_a_clock_knows_when_a_run_was_where():
+def test_the_clock_converts_between_steps_and_seconds():
     history = folded(started(), Steps(10.0, 10, (1.0,) * 10), Paused(10.0, 10), Resumed(100.0, 10))
     history.fold([Steps(120.0, 20, (1.0,) * 10)])
     np.testing.assert_allclose(history.clock.seconds(np.array([5.0, 10.0, 15.0, 20.0])), [5, 10, 20, 30])
@@ -155,26 +155,26 @@ def test_a_clock_knows_when_a_run_was_where():
     assert folded().clock.step(3.0) == 0
 
 
-def test_without_its_losses_a_history_still_knows_its_numbers():
+def test_a_history_without_losses_has_all_other_numbers():
     history = RunHistory(whole=False)
     history.fold([started(), Steps(1.0, 10, (9.0, *(0.5,) * 9)), epoch(1, 2.0, 0.97)])
     assert len(history.curve) == 0
     assert (history.step, history.last_loss, history.best.test_accuracy) == (10, 0.5, 0.97)
 
 
-def test_settings_follow_what_was_set_on_the_way():
+def test_settings_follow_the_changes():
     history = folded(started(), Changed(1.0, 3, "lr", 0.1), Changed(2.0, 5, "lr", 0.2), Changed(3.0, 6, "beta1", 0.5))
     assert history.settings(SPEC) == {"lr": 0.2, "beta1": 0.5}
 
 
-def test_a_setting_is_known_however_often_others_changed_since():
+def test_a_setting_survives_any_number_of_other_changes():
     changes = [Changed(1.0, step, "lr", step / 1000) for step in range(3000)]
     history = folded(started(), Changed(0.5, 0, "beta1", 0.5), *changes)
     assert len(history.changes) <= 1000
     assert history.settings(SPEC) == {"lr": 2.999, "beta1": 0.5}
 
 
-def test_of_a_hundred_thousand_epochs_a_few_hundred_tell_how_the_weights_moved():
+def test_layers_of_a_few_hundred_epochs_are_kept_of_any_number():
     history = folded(started())
     history.fold(Layers(float(i), i, ("conv1.weight",), (0.5,), (1e-3,)) for i in range(1, 5001))
     assert 100 < len(history.layers) <= 256
@@ -183,7 +183,7 @@ def test_of_a_hundred_thousand_epochs_a_few_hundred_tell_how_the_weights_moved()
     assert (steps[0], steps[-1]) == (1, 5000)
 
 
-def test_layers_are_told_once_an_epoch_and_forgotten_with_it():
+def test_a_resumed_run_forgets_the_layers_of_later_epochs():
     def layers(step):
         return Layers(0.0, step, ("conv1.weight",), (0.5,), (1e-3,))
 
@@ -191,7 +191,7 @@ def test_layers_are_told_once_an_epoch_and_forgotten_with_it():
     assert [told.step for told in history.layers] == [10]
 
 
-def test_the_epoch_at_a_step_is_the_last_that_was_over():
+def test_the_epoch_at_a_step_is_the_last_that_had_ended():
     history = folded(started(), epoch(1, 1.0), epoch(2, 2.0))
     assert history.epochs.at(9) is None
     assert history.epochs.at(10).epoch == history.epochs.at(19).epoch == 1

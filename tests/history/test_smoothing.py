@@ -24,12 +24,12 @@ def one_by_one(values, span):
 
 
 @pytest.mark.parametrize("span", [1.5, 2, 10, 100, 5000, 1e9, math.inf])
-def test_it_is_the_average_by_its_definition(span):
+def test_the_average_follows_its_definition(span):
     values = np.random.default_rng(0).gamma(2.0, size=5000)
     np.testing.assert_allclose(average(values, counted(values), span), one_by_one(values, min(span, 1e15)), rtol=1e-9)
 
 
-def test_after_the_beginning_it_is_the_exponential_average():
+def test_after_the_beginning_the_average_is_exponential():
     values = np.random.default_rng(0).normal(5, 3, size=3000)
     mean, weight, exponential = 0.0, 0.0, []
     for value in values:
@@ -38,13 +38,13 @@ def test_after_the_beginning_it_is_the_exponential_average():
     np.testing.assert_allclose(average(values, counted(values), 30)[1000:], exponential[1000:], rtol=1e-9)
 
 
-def test_in_the_beginning_it_keeps_up_with_a_falling_loss():
+def test_at_the_beginning_the_average_keeps_up_with_a_falling_loss():
     losses = 2.3 / np.arange(1, 61)
     assert average(losses, counted(losses), 100)[-1] < 2 * losses[-1]
 
 
 @given(st.lists(st.lists(st.floats(0, 10), max_size=60), max_size=6), st.sampled_from([3, 30, 1000]))
-def test_in_pieces_it_is_the_average_of_the_whole(pieces, span):
+def test_an_average_in_pieces_equals_that_of_the_whole(pieces, span):
     whole = np.array([value for piece in pieces for value in piece])
     found, mean, seen = [], 0.0, 0.0
     for piece in pieces:
@@ -56,7 +56,7 @@ def test_in_pieces_it_is_the_average_of_the_whole(pieces, span):
 
 
 @pytest.mark.parametrize("span", [100, 3000])
-def test_over_blocks_of_a_level_loss_it_is_the_average_of_the_steps(span):
+def test_over_blocks_of_constant_loss_the_average_equals_that_of_the_steps(span):
     steps = np.repeat(np.random.default_rng(0).gamma(2.0, size=1000), 16)
     ends = 16 * counted(steps[::16])
     np.testing.assert_allclose(
@@ -75,11 +75,11 @@ def test_the_average_of_a_constant_is_the_constant(value):
     np.testing.assert_allclose(average(values, counted(values), 300), value, rtol=1e-9)
 
 
-def test_nothing_has_no_average():
+def test_an_empty_series_has_an_empty_average():
     assert average(np.empty(0), np.empty(0), 10).size == 0
 
 
-def test_the_values_that_were_given_are_not_touched():
+def test_the_arguments_are_not_modified():
     for span in (1, 10):
         values = np.array([1.0, 2, 3])
         average(values, counted(values), span)[:] = 9

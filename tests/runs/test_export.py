@@ -30,11 +30,11 @@ def text(tmp_path):
     return write
 
 
-def test_steps_stand_once_with_all_their_digits_though_a_killed_process_told_them_too(text):
+def test_a_step_that_a_resumed_run_repeated_appears_once_with_all_its_digits(text):
     assert text("steps") == "step,loss\n1,2.0\n2,0.3333333333333333\n3,0.5\n4,inf\n"
 
 
-def test_epochs_are_rows_of_their_own(text):
+def test_epochs_are_exported_a_row_each(text):
     assert text("epochs") == (
         "epoch,step,train_loss,test_loss,test_accuracy,seconds,samples_per_second\n"
         "1,2,1.0,0.30000000000000004,0.5,1.5,100.0\n"

@@ -1,3 +1,4 @@
+import json
 import math
 
 import pytest
@@ -18,7 +19,9 @@ from adam_tui.runs.protocol import (
     Sample,
     Started,
     Steps,
+    event_name,
     from_line,
+    split_steps,
     to_line,
 )
 
@@ -89,7 +92,7 @@ events = st.one_of(
 
 
 @given(events)
-def test_every_event_comes_back_from_its_line_with_every_digit_nan_and_inf_included(event):
+def test_every_event_survives_its_line_with_all_digits_nan_and_inf(event):
     line = to_line(event)
     assert line.endswith("\n")
     assert line.count("\n") == 1
@@ -103,11 +106,11 @@ def test_a_torn_line_is_no_event(event, data):
 
 
 @given(st.text() | st.sampled_from(["1", "null", "[]", '{"event":[]}', '{"event":"steps","time":1,"step":1e999}']))
-def test_what_is_no_event_is_none_and_never_an_error(line):
+def test_any_other_line_is_no_event_and_no_error(line):
     assert from_line(line) is None
 
 
-def test_an_event_of_a_newer_version_is_passed_over_and_its_new_keys_are_left_out():
+def test_events_and_keys_of_a_newer_version_are_ignored():
     assert from_line('{"event":"fireworks","time":1.0,"step":2}') is None
     assert from_line('{"event":"pause","time":1.0,"step":2,"mood":"calm"}') == Paused(1.0, 2)
 
@@ -134,7 +137,31 @@ def test_the_lines_are_those_of_the_design():
         ([], "not a run specification"),
     ],
 )
-def test_what_is_no_spec_is_said_in_one_line(data, message):
+def test_an_invalid_spec_is_reported_in_one_line(data, message):
     with pytest.raises(ValueError, match=message) as caught:
         RunSpec.from_json(data)
     assert "\n" not in str(caught.value)
+
+
+@given(events)
+def test_the_name_of_a_written_event_is_known_without_parsing(event):
+    assert event_name(to_line(event).encode()) == event.name
+
+
+def test_the_line_of_another_json_writer_is_the_same_event_and_left_to_the_parser():
+    steps = Steps(2.5, 3, (1.0, 0.5))
+    data = json.loads(to_line(steps))
+    for line in (json.dumps(data), json.dumps(dict(reversed(data.items())), separators=(",", ":"))):
+        assert from_line(line) == from_line(line.encode()) == steps
+        assert event_name(line.encode()) is split_steps(line.encode()) is None
+
+
+@given(
+    st.builds(Steps, time=st.floats(0, 1e10), step=counts, losses=st.lists(floats, min_size=1, max_size=5).map(tuple))
+)
+def test_a_line_of_finite_losses_takes_the_fast_path(steps):
+    parts = split_steps(to_line(steps).rstrip("\n").encode())
+    assert (parts is not None) == (all(map(math.isfinite, steps.losses)) and "e" not in repr(steps.time))
+    if parts:
+        time, step, losses = parts
+        assert (float(time), int(step), tuple(map(float, losses.split(b",")))) == (steps.time, steps.step, steps.losses)

@@ -5,7 +5,7 @@ from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_LR, TRAINING_OPTIMIZERS, check_spec, make_spec, parse_optimizer
 
 
-def test_training_offers_the_engines_optimizers_and_muon_without_what_only_the_playground_can_turn():
+def test_training_offers_the_engines_optimizers_and_muon_without_the_playgrounds_own_knobs():
     offered = [name for name in OPTIMIZERS if name in TRAINING_LR]
     assert list(TRAINING_OPTIMIZERS) == [*offered, "muon"]
     assert {name for name, rule in OPTIMIZERS.items() if rule.torch_name} | {"lion"} <= set(offered)
@@ -13,7 +13,7 @@ def test_training_offers_the_engines_optimizers_and_muon_without_what_only_the_p
     assert names == {"lr", "beta1", "beta2", "eps", "weight_decay"}
 
 
-def test_every_default_is_allowed_by_its_own_knob():
+def test_every_default_is_within_the_limits_of_its_knob():
     for recipe in TRAINING_OPTIMIZERS.values():
         for knob in recipe.knobs:
             assert knob.check(knob.default) == recipe.defaults()[knob.name] == recipe.knob(knob.name).default
@@ -28,7 +28,7 @@ def test_the_defaults_are_the_articles():
     assert (spec.batch_size, spec.epochs, spec.seed) == tuple(int(knob.default) for knob in RUN_KNOBS.values())
 
 
-def test_what_is_given_stands_and_the_rest_is_filled_in():
+def test_given_values_are_kept_and_the_others_get_defaults():
     name, values = parse_optimizer(" adam:beta1=0.95, eps=1e-7")
     assert (name, values) == ("adam", {"beta1": 0.95, "eps": 1e-7})
     spec = make_spec(name, values, batch_size=128, device="cuda:1", limit=10)
@@ -52,7 +52,7 @@ def test_what_is_given_stands_and_the_rest_is_filled_in():
         ("adam:lr=1,lr=2", "set twice"),
     ],
 )
-def test_a_mistake_in_an_optimizer_is_said_in_one_line(text, message):
+def test_a_mistake_in_an_optimizer_is_reported_in_one_line(text, message):
     with pytest.raises(ValueError, match=message) as caught:
         parse_optimizer(text)
     assert "\n" not in str(caught.value)
@@ -70,13 +70,13 @@ def test_a_mistake_in_an_optimizer_is_said_in_one_line(text, message):
         ({"limit": 60_001}, "at most 60000"),
     ],
 )
-def test_a_mistake_in_a_run_is_said_in_one_line(rest, message):
+def test_a_mistake_in_a_spec_is_reported_in_one_line(rest, message):
     with pytest.raises(ValueError, match=message):
         make_spec("adam", {}, **rest)
     with pytest.raises(ValueError, match=message):
         check_spec(RunSpec(**rest))
 
 
-def test_choosing_needs_no_torch(fresh_modules):
+def test_the_tables_of_choices_import_no_torch(fresh_modules):
     loaded = fresh_modules("import adam_tui.runs.recipes, adam_tui.cli.follow")
     assert not {"torch", "torchvision"} & set(loaded)

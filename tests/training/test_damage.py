@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adam_tui.runs.protocol import Event, RunSpec, from_line
-from adam_tui.runs.status import Status, read_status
+from adam_tui.runs.status import Status, parse_status
 
 TIMES = 3  # that each file is damaged
 NUMBERS = st.integers() | st.floats() | st.sampled_from([10**400, -(2**63), 1e308])
@@ -61,7 +61,7 @@ def test_noise_is_no_event(text):
 @given(OBJECTS)
 def test_a_status_is_one_that_can_be_reckoned_with_or_none(body):
     try:
-        status = read_status(json.dumps(body | {"state": body.get("state", "running")}))
+        status = parse_status(json.dumps(body | {"state": body.get("state", "running")}))
     except ValueError:
         return
     assert isinstance(status, Status)

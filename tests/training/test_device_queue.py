@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from adam_tui.runs import system
+from adam_tui.runs import file_lock, processes
 from adam_tui.runs.device_names import device_key
 from adam_tui.runs.status import Status
 from adam_tui.training.device_queue import DeviceQueue
@@ -72,7 +72,7 @@ def test_who_came_earlier_goes_first_and_others_do_not_matter(two, monkeypatch):
         come(other, **ignored)
         assert goes_at_once(mine), ignored
     come(other, 100.0)
-    monkeypatch.setattr(system, "process_runs", lambda pid, born: False)
+    monkeypatch.setattr(processes, "is_running", lambda pid, born: False)
     assert goes_at_once(mine), "the other one's process is gone"
 
 
@@ -112,5 +112,5 @@ def test_where_files_cannot_be_locked_nobody_waits(two, monkeypatch):
         raise OSError("no locks available")
 
     with Journal(two[0]) as journal, DeviceQueue(journal, "cpu") as place:
-        monkeypatch.setattr(system, "lock", refuse)
+        monkeypatch.setattr(file_lock, "lock", refuse)
         assert place.wait() is None

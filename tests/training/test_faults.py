@@ -6,8 +6,7 @@ import random
 import pytest
 import torch
 
-from adam_tui.runs import system
-from adam_tui.runs.directory import Follower
+from adam_tui.runs import files
 from adam_tui.runs.protocol import Steps
 from adam_tui.training import trainer
 from adam_tui.training.journal import Journal
@@ -36,11 +35,11 @@ def train(run, before=None):
 
 
 def told(run, name):
-    return [event for event in Follower(run).poll() if event.name == name]
+    return [event for event in run.follow().poll() if event.name == name]
 
 
 def losses(run):
-    return [loss for event in Follower(run).poll() if isinstance(event, Steps) for loss in event.losses]
+    return [loss for event in run.follow().poll() if isinstance(event, Steps) for loss in event.losses]
 
 
 def step_of(path):
@@ -140,7 +139,7 @@ def test_of_a_damaged_checkpoint_the_one_before_is_taken_and_that_is_said(stoppe
     said = []
 
     def look():
-        said.append(stopped.last_status().reason)
+        said.append(stopped.reported_status().reason)
 
     state, reason = train(stopped, {0: look})
     assert [event.step for event in told(stopped, "start")] == [0, 8]
@@ -185,13 +184,13 @@ def test_when_both_are_damaged_it_is_said_and_nothing_is_changed(stopped):
 @pytest.fixture
 def refuse(monkeypatch):
     """Call it: from then on, until it is called with False, checkpoints and pictures find no room on the disk."""
-    write = system.write_atomically
+    write = files.write_atomically
 
     def without_room(path, *arguments, **options):
         return write(path, *arguments, **options) if path.name == "status.json" else full()
 
     def switch(on=True):
-        monkeypatch.setattr(system, "write_atomically", without_room if on else write)
+        monkeypatch.setattr(files, "write_atomically", without_room if on else write)
 
     return switch
 
@@ -200,7 +199,7 @@ def test_a_checkpoint_that_cannot_be_written_is_said_and_training_goes_on_until_
     run, said = new_run(epochs=4), []
 
     def look():
-        said.append(run.last_status().reason)
+        said.append(run.reported_status().reason)
 
     def allow():
         look()

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from adam_tui.runs import directory, system
+from adam_tui.runs import file_lock, files
 from adam_tui.runs.protocol import Paused, from_line
 from adam_tui.training.journal import Journal, note
 
@@ -33,7 +33,7 @@ def test_the_process_beats_while_it_is_busy(new_run, monkeypatch):
 
 
 def test_one_process_at_a_time_trains_a_run(new_run, monkeypatch):
-    monkeypatch.setattr(system, "PATIENCE", 0.0)
+    monkeypatch.setattr(file_lock, "RELEASE_SECONDS", 0.0)
     run = new_run()
     with Journal(run), pytest.raises(ValueError, match="another process is training"):
         Journal(run)
@@ -143,10 +143,10 @@ def test_what_a_full_disk_does_not_take_is_said_kept_and_written_in_order_once_t
             journal.tell(Paused(1.0, number))
         assert len(lines(run)) == 2
         journal.become("running")
-        assert run.last_status().reason == "No space left on device: metrics.jsonl waits to be written"
+        assert run.reported_status().reason == "No space left on device: metrics.jsonl waits to be written"
         disk.room = None
         deadline = time.time() + 20
-        while run.last_status().reason and time.time() < deadline:  # the next beat tries again
+        while run.reported_status().reason and time.time() < deadline:  # the next beat tries again
             time.sleep(0.01)
         journal.tell(Paused(1.0, 1000))
     assert [from_line(line) for line in lines(run)] == [Paused(1.0, number) for number in range(1, 1001)]
@@ -172,7 +172,7 @@ def test_a_disk_that_stays_full_costs_bounded_memory_and_what_is_lost_is_said(ne
             journal.step = number
             journal.tell(Paused(1.0, number))
         journal.become("running")
-        assert "what happened from step 6 on could not be kept" in run.last_status().reason
+        assert "what happened from step 6 on could not be kept" in run.reported_status().reason
         disk.room = None
         journal.tell(Paused(1.0, 100))
     assert [from_line(line) for line in lines(run)] == [Paused(1.0, number) for number in (1, 2, 3, 4, 5, 100)]
@@ -185,14 +185,14 @@ def test_a_status_is_written_to_a_full_disk_and_so_are_heartbeats(new_run, monke
         def full(path, content, **options):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(system, "write_atomically", full)
-        before = run.last_status()
+        monkeypatch.setattr(files, "write_atomically", full)
+        before = run.reported_status()
         journal.step = 7
         journal.become("running", "a reason that is longer than there was before " * 9)
-        assert run.last_status().step == 7
-        assert run.last_status().heartbeat > before.heartbeat
+        assert run.reported_status().step == 7
+        assert run.reported_status().heartbeat > before.heartbeat
         journal.become("running", "short")
-        assert run.last_status().reason == "short"
+        assert run.reported_status().reason == "short"
 
 
 def test_a_log_on_a_full_disk_ends_nothing(monkeypatch):
@@ -215,7 +215,7 @@ def test_who_listens_besides_and_fails_is_left_out_and_the_run_goes_on(new_run):
         journal.tell(Paused(1.0, 1))
         journal.tell(Paused(1.0, 2))
         journal.become("running")
-        assert run.last_status().reason == "No space left on device: TensorBoard gets no more"
+        assert run.reported_status().reason == "No space left on device: TensorBoard gets no more"
     assert [event.step for event in heard] == [1, 2]
 
 
@@ -227,7 +227,7 @@ def test_causes_are_told_once(new_run):
         journal.trouble("lost", "something is lost")
         journal.trouble("evaluation", "evaluation.npz is of an earlier epoch", full)
         journal.become("running")
-        assert run.last_status().reason == (
+        assert run.reported_status().reason == (
             "No space left on device: the last checkpoint is of step 5, evaluation.npz is of an earlier epoch;"
             " something is lost"
         )
@@ -235,14 +235,14 @@ def test_causes_are_told_once(new_run):
         journal.trouble("evaluation")
         journal.trouble("lost")
         journal.become("running")
-        assert run.last_status().reason == ""
+        assert run.reported_status().reason == ""
 
 
 # Orders.
 
 WRITER = """
 import sys
-from adam_tui.runs.directory import Run
+from adam_tui.runs.run import Run
 run = Run(sys.argv[1])
 for number in range(int(sys.argv[3])):
     run.command("set", name=sys.argv[2], value=number)
@@ -273,7 +273,7 @@ def test_an_order_after_a_torn_one_is_heard(new_run, capsys):
     with Journal(run) as journal:
         reached = run.command("stop")
         assert [order["command"] for order in journal.orders()] == ["stop"]
-        assert run.last_status().control == reached
+        assert run.reported_status().control == reached
     assert "not an order" in capsys.readouterr().err
 
 
@@ -335,7 +335,7 @@ def test_a_lock_that_a_dying_process_still_holds_is_waited_for(new_run):
     run = new_run()
     (run.path / "metrics.jsonl").touch()
     holding = contextlib.ExitStack()
-    holding.enter_context(directory.held(run))
+    holding.enter_context(run.locked_metrics())
     threading.Timer(0.2, holding.close).start()
     with Journal(run):
         pass

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from adam_tui.history import samples
-from adam_tui.runs.directory import Follower, Run
 from adam_tui.runs.protocol import Ended, Steps
+from adam_tui.runs.run import Run
 from adam_tui.training import device_setup, trainer, worker
 from adam_tui.training.journal import Journal
 
@@ -29,7 +29,7 @@ def train(run, orders=None, **changes):
 
 
 def told(run):
-    follower = Follower(run)
+    follower = run.follow()
     return follower.poll()
 
 

@@ -10,8 +10,7 @@ import pytest
 import torch
 from torchvision_files import lay_out
 
-from adam_tui.runs import directory, export
-from adam_tui.runs.directory import Follower
+from adam_tui.runs import control, export
 from adam_tui.runs.protocol import Steps, from_line
 
 PATIENCE = 60.0  # a busy machine needs long to import torch
@@ -21,7 +20,7 @@ class Watch:
     """Follows a run event by event until something is seen."""
 
     def __init__(self, run):
-        self.follower, self.pending, self.seen = Follower(run), [], []
+        self.follower, self.pending, self.seen = run.follow(), [], []
 
     def until(self, name, count=1):
         """The event of that name, the `count`th from here on."""
@@ -50,7 +49,7 @@ def start():
     """Start runs, or continue them; whatever is left at the end is killed."""
     processes = []
 
-    def begin(run, how=directory.start_worker):
+    def begin(run, how=control.start_worker):
         processes.append(how(run))
         return processes[-1]
 
@@ -72,7 +71,7 @@ def test_a_run_lives_in_a_process_of_its_own_and_obeys_until_it_is_killed_and_co
     with pytest.raises(ValueError, match="running already"):
         start(run)
     with pytest.raises(ValueError, match="is running already"):
-        start(run, directory.resume)
+        start(run, control.resume)
 
     run.command("pause")
     paused = watch.until("pause")
@@ -103,7 +102,7 @@ def test_a_run_lives_in_a_process_of_its_own_and_obeys_until_it_is_killed_and_co
     assert run.log_tail(9) == run.error_tail() == ""
 
     run.command("stop")  # nobody is there: not for the next process
-    worker = start(run, directory.resume)
+    worker = start(run, control.resume)
     assert watch.until("start").step == end.step
     assert watch.until("steps", 2).step > end.step
     worker.kill()
@@ -137,13 +136,13 @@ def test_stopped_in_mid_epoch_then_killed_a_resumed_run_equals_the_one_that_nobo
     stopped = watch.until("end").step
     assert 0 < stopped < 5 * 63
     assert worker.wait(PATIENCE) == 0
-    worker = start(parted, directory.resume)
+    worker = start(parted, control.resume)
     watch.until("checkpoint")
     watch.until("steps")
     worker.kill()
     worker.wait(PATIENCE)
     assert parted.status().state == "lost"
-    start(parted, directory.resume)
+    start(parted, control.resume)
     assert watch.until("end").state == "finished"
     assert undisturbed.wait(PATIENCE) == 0
     assert list(export.losses(parted)) == list(export.losses(whole))
@@ -199,4 +198,4 @@ def test_a_torch_that_cannot_be_loaded_is_said(new_run, monkeypatch, tmp_path, s
     assert run.error_tail().startswith("Traceback")
     assert run.error_tail().endswith("ImportError: no torch on this machine")
     with pytest.raises(ValueError, match="has no checkpoint"):
-        directory.resume(run)
+        control.resume(run)

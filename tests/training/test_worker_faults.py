@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adam_tui.runs import directory, export
+from adam_tui.runs import control, export
 from adam_tui.runs.protocol import from_line
 
 PATIENCE = 60.0
@@ -28,7 +28,7 @@ def worker(new_run, few_digits):
     run = new_run("sgd", epochs=100_000, limit=0, data_dir=few_digits)
     before = os.umask(0)
     try:
-        process = directory.start_worker(run)
+        process = control.start_worker(run)
     finally:
         os.umask(before)
     yield run, process
@@ -61,7 +61,7 @@ def test_without_room_it_trains_on_says_so_and_tells_everything_once_there_is_ro
     assert run.status().reason.startswith("File too large: ")
     told, reached = len(run.epochs()), run.status().epoch
     until(lambda: run.status().epoch > reached + 1, "it does not train on")
-    assert run.status().word == "running"
+    assert run.status().label == "running"
     assert len(run.epochs()) == told
 
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))

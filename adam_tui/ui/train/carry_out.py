@@ -21,8 +21,8 @@ from adam_tui.ui.train.export import copy_text
 from adam_tui.ui.train.labels import problem
 
 if TYPE_CHECKING:
-    from adam_tui.runs.directory import Status
     from adam_tui.runs.protocol import RunSpec
+    from adam_tui.runs.status import Status
 
 LOG_LINES = 200
 KILL_SECONDS = 1.5  # a process that hears ends within 0.2 s; one that hangs, or loads torch, is killed after that
@@ -114,7 +114,7 @@ def _start(shell: Shell, spec: RunSpec) -> None:
 
 
 def _kill(shell: Shell, run: str) -> None:
-    status = shell.feed.process(run)
+    status = shell.feed.reported_status(run)
     with _notified(shell, f"cannot reach {run}: "):
         shell.feed.command(run, "kill")
     if status is not None:

@@ -180,7 +180,7 @@ def closer_looks(state: TrainState, histories: Histories, width: int) -> dict[st
         if state.cursor is not None:
             step = axes.cursor_step(state, drawn, run, history, scale)
             looks.insert(0, (step, step, 0.0))
-        wanted = (history.curve.wanted(*look) for look in looks)
+        wanted = (history.curve.missing_steps(*look) for look in looks)
         if steps := [each for each in wanted if each is not None]:
             found[run.id] = steps
     return found

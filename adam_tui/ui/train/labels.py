@@ -7,8 +7,8 @@ from pathlib import PurePath
 
 from adam_tui.engine.numbers import format_number
 from adam_tui.history.run_history import RunHistory
-from adam_tui.history.run_view import LOST, QUEUED, RunView
-from adam_tui.runs.protocol import RunSpec
+from adam_tui.history.run_view import RunView
+from adam_tui.runs.protocol import LOST, QUEUED, RunSpec
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
 from adam_tui.ui.train.state import TrainState
 

@@ -26,8 +26,8 @@ from adam_tui.draw.palette import Palette
 from adam_tui.history.evaluation import Evaluation
 from adam_tui.history.feed import Feed
 from adam_tui.history.run_history import RunHistory
-from adam_tui.history.run_view import LOST
 from adam_tui.runs.directory import runs_directory
+from adam_tui.runs.protocol import LOST
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import caption
@@ -131,7 +131,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, Context]):
         self._tick()
 
     def _say_what_cannot_be_read(self) -> None:
-        for problem in self.feed.unreadable():
+        for problem in self.feed.problems():
             self.notify(problem, severity="warning")
 
     def on_screen_suspend(self) -> None:
@@ -175,7 +175,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, Context]):
         """How long the selected run's curve needs to grow by a column, within what one wants to see of a run."""
         history = self.selected_history()
         columns = charts.plot_columns(self._view("loss").content_region.width)
-        return min(max(history.worked / columns if history else 0.0, AT_WORK), LONGEST_AT_WORK)
+        return min(max(history.work_seconds / columns if history else 0.0, AT_WORK), LONGEST_AT_WORK)
 
     def _look_after(self, seconds: float) -> None:
         """Look at the files next when so many seconds have passed."""
@@ -186,9 +186,9 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, Context]):
     def _draw_news(self) -> None:
         """Draw what the new events touch."""
         histories = [self.feed.histories[id] for id in self._undrawn if id in self.feed.histories]
-        news = {each for history in histories for each in history.take_news()}
+        news = {each for history in histories for each in history.take_dirty()}
         self._undrawn.clear()
-        if "more" in news:
+        if "other" in news:
             self._dress()
             self._draw(CURVES)
         else:
@@ -204,7 +204,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, Context]):
     def view(self) -> Context:
         """Return what the events of some keys depend on."""
         columns = charts.plot_columns(self._view("loss").content_region.width)
-        return Context(self.state, self.feed.histories, self._clock(), self.size.width, columns, self.feed.target)
+        return Context(self.state, self.feed.histories, self._clock(), self.size.width, columns, self.feed.link_target)
 
     def update_state(self, event: e.Event) -> tuple[TrainState, Sequence[Effect]]:
         """Return the next state and the effects."""
@@ -330,8 +330,8 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, Context]):
             return
         self._title("loss", charts.loss_title(state, histories), charts.loss_legend(state, histories, width))
         closer = charts.closer_looks(state, histories, width)
-        if closer != self.feed.closer:
-            self.feed.closer = closer
+        if closer != self.feed.zoomed:
+            self.feed.zoomed = closer
             if closer and self._timer is not None:
                 self._look_after(READING)
 

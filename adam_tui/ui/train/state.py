@@ -12,8 +12,8 @@ from typing import Literal
 
 from adam_tui.draw.palette import MARKERS
 from adam_tui.engine.knobs import Knob
-from adam_tui.history.run_view import QUEUED, RunView
-from adam_tui.runs.protocol import RunSpec
+from adam_tui.history.run_view import RunView
+from adam_tui.runs.protocol import QUEUED, RunSpec
 from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, Recipe, make_spec
 from adam_tui.ui.caption import Finale
 from adam_tui.ui.train.pending_settings import PendingSettings

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from adam_tui.draw.palette import MARKERS
-from adam_tui.history.run_view import QUEUED, RunView
-from adam_tui.runs.protocol import RunSpec
+from adam_tui.history.run_view import RunView
+from adam_tui.runs.protocol import QUEUED, RunSpec
 from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS
 from adam_tui.ui.train import effects, labels
 from adam_tui.ui.train import events as e

@@ -18,10 +18,10 @@ from adam_tui.draw.run_panels import Bar, CursorRow, RunRow, Statistic, cursor_t
 from adam_tui.engine.numbers import format_duration
 from adam_tui.history.evaluation import Evaluation
 from adam_tui.history.run_history import RunHistory
-from adam_tui.history.run_view import LOST, QUEUED, RunView
+from adam_tui.history.run_view import RunView
 from adam_tui.history.samples import sample_images
-from adam_tui.runs.protocol import RunSpec
-from adam_tui.runs.status import GONE, WITHOUT_A_WORD
+from adam_tui.runs.protocol import LOST, QUEUED, RunSpec
+from adam_tui.runs.status import KILLED_FROM_OUTSIDE, PROCESS_GONE
 from adam_tui.ui.train import charts, model_views
 from adam_tui.ui.train import labels as train_labels
 from adam_tui.ui.train.axes import Histories, cursor_step, drawn_histories, scale_of
@@ -134,7 +134,7 @@ def notes(
         found.append((train_labels.why(run, history), color))
     elif run.state in ("failed", LOST):
         found.append((train_labels.why(run, history) + again, color))
-        log = log or (WITHOUT_A_WORD if run.reason == GONE else "")
+        log = log or (KILLED_FROM_OUTSIDE if run.reason == PROCESS_GONE else "")
         found += [(text, palette.faint) for text in log.splitlines() if text.strip() and run.reason not in text]
     elif run.silent:
         found.append((f"{run.reason} · x, then k, kills it", color))
@@ -241,7 +241,7 @@ def _raw(history: RunHistory, step: int) -> str:
     return (
         train_labels.short_loss(loss)
         if loss is not None
-        else "≈" + train_labels.short_loss(history.curve.about(step))[:5]
+        else "≈" + train_labels.short_loss(history.curve.block_mean(step))[:5]
     )
 
 

@@ -13,7 +13,6 @@ from torchvision_files import lay_out_digits
 
 from adam_tui.cli import follow, runs
 from adam_tui.runs import directory
-from adam_tui.runs.directory import Follower
 from adam_tui.runs.protocol import Epoch, RunSpec
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS, make_spec
 from adam_tui.training.journal import Journal
@@ -89,7 +88,7 @@ def test_the_script_reaches_the_same_accuracy_as_the_run(optimizer, tmp_path):
     run = directory.create(spec, tmp_path / "runs")
     with Journal(run) as journal:
         assert train(journal)[0] == "finished"
-    [told] = [event for event in Follower(run).poll() if isinstance(event, Epoch)]
+    [told] = [event for event in run.follow().poll() if isinstance(event, Epoch)]
     [printed] = script_accuracies(spec)
     assert printed == pytest.approx(100 * told.test_accuracy, abs=0.35)
     assert printed > 50, "it learns"

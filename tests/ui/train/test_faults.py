@@ -11,7 +11,8 @@ import pytest
 
 from adam_tui.runs import directory, recipes
 from adam_tui.runs import status as judging
-from adam_tui.runs.directory import Run, Status
+from adam_tui.runs.run import Run
+from adam_tui.runs.status import Status
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
@@ -23,7 +24,7 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 STAND_IN = """
 import sys, time
 from adam_tui.training.journal import Journal
-from adam_tui.runs.directory import Run
+from adam_tui.runs.run import Run
 with Journal(Run(sys.argv[1])) as journal:
     journal.become("running")
     time.sleep(1000)
@@ -84,9 +85,9 @@ async def test_a_process_that_hangs_is_said_to_and_killed_by_key(app, hanging, m
         await pilot.pause(0.3)
         assert process.poll() is None, "it was only asked"
         await pilot.press("x", "k")
-        await until(pilot, lambda: "stopped: killed, for it did not answer" in panel(app, "now"))
+        await until(pilot, lambda: "stopped: killed as it did not answer" in panel(app, "now"))
     assert process.wait(20) == -signal.SIGKILL
-    assert (run.status().state, run.status().reason) == ("stopped", "killed, for it did not answer")
+    assert (run.status().state, run.status().reason) == ("stopped", "killed as it did not answer")
 
 
 async def test_a_process_that_cannot_be_killed_from_here_is_named(app, made_run, monkeypatch):
@@ -96,7 +97,7 @@ async def test_a_process_that_cannot_be_killed_from_here_is_named(app, made_run,
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "running" in app.screen.query_one(TabsLine).status)
         await pilot.press("x", "k")
-        await until(pilot, lambda: f"{made.id} is at work on elsewhere: end process 4321 there" in said(app))
+        await until(pilot, lambda: f"{made.id} runs on elsewhere: end process 4321 there" in said(app))
 
 
 async def test_of_a_process_that_is_gone_without_a_word_it_is_said_who_may_have_ended_it(app, made_run):
@@ -105,7 +106,7 @@ async def test_of_a_process_that_is_gone_without_a_word_it_is_said_who_may_have_
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "lost: the process is gone" in panel(app, "now"))
         text = " ".join(panel(app, "now").split())
-        assert "killed from outside, or by the system for want of memory" in text
+        assert "killed from outside, or by the system because memory ran out" in text
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "starting"])

@@ -20,7 +20,7 @@ KEYS = (
 @pytest.fixture
 def app(tmp_path, monkeypatch):
     monkeypatch.setattr(curves, "RECENT", 64)
-    monkeypatch.setattr(curves, "LEAST_AROUND", 16)
+    monkeypatch.setattr(curves, "MARGIN", 16)
     return AdamApp(PlaygroundState(), mode="train", runs=tmp_path)
 
 

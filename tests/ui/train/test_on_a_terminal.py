@@ -12,8 +12,7 @@ from pty_terminal import COMMAND, Terminal
 from torchvision_files import lay_out
 
 from adam_tui.history.run_history import RunHistory
-from adam_tui.runs import directory, kill, recipes
-from adam_tui.runs.directory import Follower
+from adam_tui.runs import control, directory, recipes
 from adam_tui.runs.protocol import Changed, Started, Steps
 
 PATIENCE = 90.0
@@ -29,17 +28,17 @@ def run(tmp_path, tmp_path_factory):
     pictures = lay_out(tmp_path_factory.mktemp("data"), "fashion-mnist", train=1280, test=200)
     few = {"data": "fashion-mnist", "data_dir": str(pictures), "epochs": 100_000}
     run = directory.create(recipes.make_spec("adam", {}, device="cpu", queue=False, **few), tmp_path)
-    process = directory.start_worker(run)
+    process = control.start_worker(run)
     yield run
     process.kill()
     process.wait()
     with contextlib.suppress(ValueError):  # another process may have taken it up
-        kill.kill(run, run.last_status())
+        control.kill(run, run.reported_status())
 
 
 def told(run):
     """Everything that the run has told so far, folded; and how many processes told it."""
-    history, events, follower = RunHistory(), [], Follower(run)
+    history, events, follower = RunHistory(), [], run.follow()
     while more := follower.poll():
         events += more
     history.fold(events)

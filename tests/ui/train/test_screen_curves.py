@@ -61,7 +61,7 @@ async def test_a_run_whose_curve_grows_slowly_is_looked_at_seldom(app, made_run,
         assert await moves()
         for _ in range(10):
             made.steps([2.0] * 10, seconds=100.0)
-        await until(pilot, lambda: app.screen.selected_history().worked > 1000)
+        await until(pilot, lambda: app.screen.selected_history().work_seconds > 1000)
         assert not await moves()
 
 

@@ -44,7 +44,7 @@ async def test_in_the_wide_table_no_hidden_knob_is_turned(app, made_run):
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_model_is_looked_at_in_five_ways(app, made_run, size):
     made = made_run().start().train(2)
-    made.tell(Layers(made.time, made.step, ("conv1.weight", "linear.weight"), (0.1, 0.2), (1e-3, 0.5)))
+    made.emit(Layers(made.time, made.step, ("conv1.weight", "linear.weight"), (0.1, 0.2), (1e-3, 0.5)))
     made.evaluate()
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: "92.00%" in panel(app, "runs"))
@@ -60,5 +60,5 @@ async def test_the_corner_tells_how_far_the_weights_move(app, made_run):
     made = made_run().start().train(2)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.screen.query_one("#train-extra").border_title == "Test loss")
-        made.tell(Layers(made.time, made.step, ("conv1.weight", "linear.weight"), (0.1, 0.2), (1e-3, 0.5)))
+        made.emit(Layers(made.time, made.step, ("conv1.weight", "linear.weight"), (0.1, 0.2), (1e-3, 0.5)))
         await until(pilot, lambda: "conv1.weight" in panel(app, "extra"))

@@ -4,7 +4,7 @@ import pytest
 from training_pilot import PATIENCE, panel, until
 
 from adam_tui.engine.lane import Lane
-from adam_tui.runs import directory, system
+from adam_tui.runs import control, directory, processes
 from adam_tui.runs.protocol import Changed
 from adam_tui.ui.dialogs import Choose, ShowText
 from adam_tui.ui.mode_screen import ModeScreen
@@ -91,7 +91,7 @@ async def test_a_real_run_draws_its_curve_and_digits_and_stops(app, tmp_path):
             run.command("kill")
         assert run.checkpoint.exists()
         pid = run.status().pid
-        await until(pilot, lambda: not system.process_runs(pid), PATIENCE)  # it is gone before the test is
+        await until(pilot, lambda: not processes.is_running(pid), PATIENCE)  # it is gone before the test is
 
 
 async def test_a_turned_knob_of_a_run_at_work_is_told_once_and_drawn_as_a_mark(app, made_run, monkeypatch):
@@ -106,7 +106,7 @@ async def test_a_turned_knob_of_a_run_at_work_is_told_once_and_drawn_as_a_mark(a
         await pilot.pause(0.7)
         assert made.orders().count('"set"') == 1, "the notches in between are not told"
         assert '"name": "lr", "value": 0.0001' in made.orders()
-        made.tell(Changed(made.time, made.step, "lr", 1e-4))
+        made.emit(Changed(made.time, made.step, "lr", 1e-4))
         made.steps([0.02] * 10)
         await until(pilot, lambda: "lr 5e-4→1e-4" in panel(app, "loss"))
         await until(pilot, lambda: not app.screen.state.pending.values)
@@ -148,7 +148,7 @@ async def test_a_stopped_run_goes_on_from_its_checkpoint(app, made_run, monkeypa
     (made.run.path / "checkpoint.pt").write_bytes(b"state")
     resumed = []
     monkeypatch.setattr(
-        directory, "resume", lambda run: resumed.append(run.id) or type("Process", (), {"poll": lambda self: None})()
+        control, "resume", lambda run: resumed.append(run.id) or type("Process", (), {"poll": lambda self: None})()
     )
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "u goes on" in panel(app, "now"))

@@ -166,7 +166,7 @@ def test_the_cursor_says_so_while_it_knows_no_more_than_the_mean_around_a_step(m
     [row] = train_view.reading_rows(state, histories, 1, DARK)
     assert row.raw == row.mean == "≈1.900"
     assert charts.closer_looks(state, histories, 70)["a"][0][0] <= 101
-    histories["a"].curve.put_again(1, np.linspace(2.0, 1.0, 1000, dtype=np.float32)[:200])
+    histories["a"].curve.add_reread(1, np.linspace(2.0, 1.0, 1000, dtype=np.float32)[:200])
     [row] = train_view.reading_rows(state, histories, 1, DARK)
     assert row.raw == "1.8999"
 

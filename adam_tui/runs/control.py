@@ -1,0 +1,117 @@
+"""The training process of a run from outside: start, resume and kill it.
+
+The process is `python -m adam_tui.training.worker RUNDIR`. It is never imported here, so torch stays out of the program
+that starts it. Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from adam_tui.runs import files, processes
+from adam_tui.runs.device_names import SHARED_CORES, device_key
+from adam_tui.runs.protocol import Ended, to_line
+from adam_tui.runs.run import Run
+from adam_tui.runs.status import Status
+
+KILLED = "killed as it did not answer"
+
+
+def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
+    """Start the training process of a run, which continues from a checkpoint if there is one.
+
+    Its output goes to worker.log. With `detached` it has a session of its own, outlives this process and its terminal,
+    and leaves no zombie. Raises ValueError when the run is active, OSError when its files cannot be written.
+    """
+    before = run.reported_status()
+    if before is not None and run.status().alive:
+        raise ValueError(f"{run.id} is running already")
+    try:  # earlier orders are not for this process
+        obeyed = (run.path / "control.jsonl").stat().st_size
+    except FileNotFoundError:
+        obeyed = 0
+    # This status holds until the process writes its own.
+    status = Status("starting", host=socket.gethostname(), control=obeyed)
+    if before:
+        status = dataclasses.replace(status, step=before.step, epoch=before.epoch)
+    with contextlib.suppress(ValueError):  # the process itself reports an unreadable specification
+        spec = run.spec()
+        status = dataclasses.replace(status, device=device_key(spec.device) if spec.queue else "")
+    with open(files.open_private(run.path / "worker.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "adam_tui.training.worker", str(run.path.absolute()), "--when-told"],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=SHARED_CORES | os.environ,
+            **(processes.detached_options() if detached else {}),
+        )
+    assert process.stdin is not None
+    now, birth = time.time(), processes.birth(process.pid)
+    try:
+        run.write_status(
+            dataclasses.replace(status, pid=process.pid, born=birth, ticks=time.monotonic(), heartbeat=now, came=now)
+        )
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    finally:
+        process.stdin.close()  # the end of its input lets the process begin
+    if detached:  # nobody else may wait for it for hours
+        threading.Thread(target=process.wait, name=f"waits for {run.id}", daemon=True).start()
+    return process
+
+
+def resume(run: Run) -> subprocess.Popen[bytes]:
+    """Continue a stopped, failed or lost run from its checkpoint, in its own directory; see `start_worker`.
+
+    metrics.jsonl gets a second `Started`, whose step shows which earlier lines no longer count. Raises ValueError as
+    `check_resume` does.
+    """
+    check_resume(run)
+    return start_worker(run)
+
+
+def check_resume(run: Run) -> None:
+    """Raise ValueError with one line when `resume` cannot continue the run."""
+    status = run.status()
+    if status.alive:
+        raise ValueError(f"{run.id} is {status.state} already")
+    if status.state == "finished":
+        raise ValueError(f"{run.id} is finished: there is nothing left to train")
+    if not run.has_checkpoint:
+        raise ValueError(f"{run.id} has no checkpoint to continue from")
+
+
+def kill(run: Run, target: Status) -> None:
+    """Kill the run's process, which does not answer, and write the end of the run in its place.
+
+    `target` is the status at the time of the request: a process that has ended since, or one that has resumed the run
+    since, is left alone. Raises ValueError with one line when the process cannot be killed from here.
+    """
+    reported = run.reported_status()
+    if reported is None or not run.status().alive or (reported.pid, reported.born) != (target.pid, target.born):
+        return
+    if not reported.is_local:
+        raise ValueError(f"{run.id} runs on {reported.host}: end process {reported.pid} there")
+    try:
+        processes.kill(reported.pid, reported.born)
+    except ValueError as error:
+        raise ValueError(f"{run.id} cannot be killed: {error}") from None
+    with contextlib.suppress(OSError), run.locked_metrics() as metrics:
+        latest = run.reported_status()
+        if metrics is None or latest is None or not latest.alive:  # it was resumed, or has ended by itself
+            return
+        orders = run.path / "control.jsonl"
+        obeyed = orders.stat().st_size if orders.exists() else 0
+        run.write_status(dataclasses.replace(latest, state="stopped", reason=KILLED, control=obeyed))
+        files.end_torn_line(metrics)
+        os.write(metrics, to_line(Ended(time.time(), latest.step, "stopped", KILLED)).encode())

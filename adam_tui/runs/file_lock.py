@@ -1,0 +1,64 @@
+"""Exclusive locks on open files: a lock ends when its file is closed or its process dies.
+
+`flock` on Linux and macOS; on Windows the lock of one byte beyond the file's end. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+# On Windows a locked byte cannot be read by others, so the locked one is a byte that none of our files reaches.
+LOCKED_BYTE = 0x7FFF_FFF0
+RETRY_SECONDS = 0.01
+# After a process is killed, one of its threads may hold the lock for a moment longer.
+RELEASE_SECONDS = 1.0
+
+
+def lock(descriptor: int, timeout: float = 0.0) -> bool:
+    """Lock an open file; False when another process still has the lock after `timeout` seconds.
+
+    Raises OSError on a file system without locks.
+    """
+    end = time.monotonic() + timeout
+    while not _try_lock(descriptor):
+        if time.monotonic() >= end:
+            return False
+        time.sleep(RETRY_SECONDS)
+    return True
+
+
+def _try_lock(descriptor: int) -> bool:
+    if sys.platform == "win32":
+        import msvcrt
+
+        position = os.lseek(descriptor, 0, os.SEEK_CUR)
+        os.lseek(descriptor, LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        finally:
+            os.lseek(descriptor, position, os.SEEK_SET)
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def unlock(descriptor: int) -> None:
+    """Release a lock without closing the file."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(descriptor, LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
