@@ -105,21 +105,39 @@ def bands(values: Floats, levels: Floats) -> NDArray[np.int64]:
 
 
 def smooth_edges(bands: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Remove bumps of one pixel, which appear on an edge where a level barely reaches the centre of a pixel.
+    """Remove bumps of a square pixel, which appear on an edge where a level barely reaches the centre of a pixel.
 
-    A bump has three pixels of its own band on one side and one other band on the other three sides. Thus basins of a
-    few pixels, lines one pixel wide and holes stay.
+    A bump has pixels of its own band on one side, one more at either end, and one other band on the other three sides.
+    It is one pixel high, or two pixels wide, because quadrant pixels are half as wide as they are high. Thus basins of
+    a few pixels, thin lines and holes stay.
     """
-    if min(bands.shape) < 2:
+    if min(bands.shape) < 4:
         return bands
     smooth, padded = bands.copy(), np.pad(bands, 1, mode="edge")
     for turns in range(4):
         rotated, target = np.rot90(padded, turns), np.rot90(smooth, turns)  # views: the second is written to
-        own, above = rotated[1:-1, 1:-1], rotated[:-2, 1:-1]
-        base = (rotated[2:, :-2] == own) & (rotated[2:, 1:-1] == own) & (rotated[2:, 2:] == own)
-        bump = base & (above != own) & (rotated[1:-1, :-2] == above) & (rotated[1:-1, 2:] == above)
-        np.copyto(target, above, where=bump & (own >= 0) & (above >= 0))
+        for width in (1, 2) if turns % 2 == 0 else (1,):
+            _flatten_bumps(rotated, target, width)
     return smooth
+
+
+def _flatten_bumps(padded: NDArray[np.int64], target: NDArray[np.int64], width: int) -> None:
+    """Give bumps of `width` pixels that stick out upwards the band above them. `padded` has a border of one pixel."""
+    rows, columns = target.shape
+    first = columns - width + 1  # the number of places where a bump may begin
+
+    def pixels(down: int, right: int) -> NDArray[np.int64]:
+        return padded[1 + down : 1 + down + rows, 1 + right : 1 + right + first]
+
+    own, above = pixels(0, 0), pixels(-1, 0)
+    bump = (above != own) & (own >= 0) & (above >= 0) & (pixels(0, -1) == above) & (pixels(0, width) == above)
+    for right in range(-1, width + 1):
+        bump &= pixels(1, right) == own
+    for right in range(1, width):
+        bump &= (pixels(0, right) == own) & (pixels(-1, right) == above)
+    for right in range(width):
+        part = target[:, right : right + first]
+        np.copyto(part, above, where=bump)
 
 
 def noisiness(bands: NDArray[np.int64]) -> float:

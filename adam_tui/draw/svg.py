@@ -230,7 +230,7 @@ def _dashes(direction: str, count: int, x: float, y: float) -> str:
 
 def _texts(cells: Cells, fg: NDArray[np.int64]) -> Iterator[str]:
     """The words and signs as text, grouped by colour and weight; each sign is centred in its cell."""
-    drawn = _is_shape(cells.glyph) | np.isin(cells.glyph, (ord(" "), UPPER, LOWER, FULL, BRAILLE))
+    drawn = _is_shape(cells.glyph) | np.isin(cells.glyph, (ord(" "), BRAILLE, *map(ord, QUADRANTS)))
     styles: dict[tuple[int, bool], list[str]] = {}
     for row in np.flatnonzero(~drawn.all(axis=1)).tolist():
         y = row * CELL_HEIGHT + BASELINE
