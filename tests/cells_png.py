@@ -5,7 +5,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from adam_tui.draw.svg import ARMS, BLOCKS, BRAILLE, BRAILLE_LAST, DASHES, DOTS, HEAVY_ARMS, QUADRANTS, ROUND
+from adam_tui.draw.blocks import QUADRANTS
+from adam_tui.draw.svg import ARMS, BLOCKS, BRAILLE, BRAILLE_LAST, DASHES, DOTS, HEAVY_ARMS, ROUND
 
 # Painted at twice the size and halved, which smooths dots and round corners.
 OVER = 2

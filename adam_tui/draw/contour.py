@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.draw import braille
+from adam_tui.draw.blocks import QUADRANTS
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import Palette, band_colors
 from adam_tui.draw.viewport import Viewport
@@ -25,10 +26,14 @@ Floats = NDArray[np.float64]
 FIT_FROM, FIT_TO = 0.01, 0.985
 EXPONENT = (1.0, 12.0)  # from even levels to levels so steep that 1e300 still leaves a lowest band
 HOLE = "╱"
-# The bits of a cell's quadrants (upper left, upper right, lower left, lower right), and the block for each sum of bits
-# with the first one. The others are the same blocks with the colours exchanged.
-QUADRANT_BITS = np.array([1, 2, 4, 8])
-BLOCKS = np.array(list(map(ord, " ▘ ▀ ▌ ▛ ▚ ▜ ▙  ")), np.uint32)
+# The quadrants of each block that `fill` uses, (9, 4), and its code point: a blank, and all that fill the upper left
+# quadrant but the full block, in whose place a blank stands. The others are complements of these.
+_USED = {block: filled for block, filled in QUADRANTS.items() if block == " " or (filled[0] and block != "█")}
+FILLED = np.array(list(_USED.values()))
+BLOCKS = np.array(list(map(ord, _USED)), np.uint32)
+# The place among these of the block for a sum of quadrants, by 1, 2, 4, 8.
+_PLACE = np.zeros(16, np.int64)
+_PLACE[FILLED @ [1, 2, 4, 8]] = np.arange(len(FILLED))
 
 
 def sample(f: Function, viewport: Viewport) -> Floats:
@@ -165,7 +170,7 @@ def fill(bands: NDArray[np.int64], palette: Palette, count: int | None = None) -
     first = upper[..., :1] == upper  # the quadrants with the colour of the upper left one
     color = np.concatenate([band_colors(palette, count), np.array([palette.background], np.uint8)])  # -1 is a hole
     fg, bg = color[_mean_band(quadrants, first)], color[_mean_band(quadrants, ~first)]
-    glyph = BLOCKS[first @ QUADRANT_BITS]
+    glyph = BLOCKS[_PLACE[first @ [1, 2, 4, 8]]]
     same = first.all(axis=2)
     bg[same] = fg[same]
     empty = high < 0
@@ -175,7 +180,7 @@ def fill(bands: NDArray[np.int64], palette: Palette, count: int | None = None) -
 
 def quadrant_colors(cells: Cells) -> NDArray[np.uint8]:
     """The colours (H, W, 4, 3) of the quadrants of cells that `fill` painted; those of a hole are the background."""
-    inked = (cells.glyph[..., None] == BLOCKS).argmax(axis=2)[..., None] & QUADRANT_BITS > 0
+    inked = FILLED[(cells.glyph[..., None] == BLOCKS).argmax(axis=2)]  # a hole counts as a blank, which is the first
     return np.where(inked[..., None], cells.fg[..., None, :], cells.bg[..., None, :])
 
 

@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_tui.draw.blocks import QUADRANTS
 from adam_tui.draw.cells import CODE_POINT, Cells
 
 # Pixels. Most monospace fonts are 0.6 em wide: 9 of 15. A cell is two squares high, about as in a terminal.
@@ -28,12 +29,6 @@ THIN, HEAVY = 1, 3
 DOT_UNIT, DOT_WIDTH = CELL_WIDTH / 4, 1.4
 
 BRAILLE, BRAILLE_LAST = 0x2800, 0x28FF
-# The filled quadrants of a cell: upper left, upper right, lower left, lower right.
-QUADRANTS = {
-    **{"▀": (1, 1, 0, 0), "▄": (0, 0, 1, 1), "▌": (1, 0, 1, 0), "▐": (0, 1, 0, 1), "█": (1, 1, 1, 1)},
-    **{"▘": (1, 0, 0, 0), "▝": (0, 1, 0, 0), "▖": (0, 0, 1, 0), "▗": (0, 0, 0, 1), "▚": (1, 0, 0, 1)},
-    **{"▞": (0, 1, 1, 0), "▛": (1, 1, 1, 0), "▜": (1, 1, 0, 1), "▙": (1, 0, 1, 1), "▟": (0, 1, 1, 1)},
-}
 LETTERS_END = 0x0530  # Latin, Greek, Cyrillic: one cell wide in every monospace font. Other signs may be wider.
 UNPRINTABLE = "\ufffd"
 
@@ -230,7 +225,7 @@ def _dashes(direction: str, count: int, x: float, y: float) -> str:
 
 def _texts(cells: Cells, fg: NDArray[np.int64]) -> Iterator[str]:
     """The words and signs as text, grouped by colour and weight; each sign is centred in its cell."""
-    drawn = _is_shape(cells.glyph) | np.isin(cells.glyph, (ord(" "), BRAILLE, *map(ord, QUADRANTS)))
+    drawn = _is_shape(cells.glyph) | np.isin(cells.glyph, (BRAILLE, *map(ord, QUADRANTS)))
     styles: dict[tuple[int, bool], list[str]] = {}
     for row in np.flatnonzero(~drawn.all(axis=1)).tolist():
         y = row * CELL_HEIGHT + BASELINE
