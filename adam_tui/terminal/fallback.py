@@ -67,7 +67,7 @@ CONSOLE_GLYPHS = str.maketrans("╭╮╰╯━┃‖●", "┌┐└┘═║�
 
 
 def to_ascii(character: str) -> str:
-    """Return the likeness of a cell's character, without its combining mark; a question mark where there is none."""
+    """Return the likeness of a cell's character, without its combining mark, or a question mark."""
     return character[0].translate(ASCII_GLYPHS).encode("ascii", "replace").decode()
 
 
