@@ -179,6 +179,12 @@ def test_zoom_keeps_the_crosshair_in_its_place():
     assert (near.crosshair[0] - near.visible.x_min) / near.visible.size[0] == pytest.approx(share)
 
 
+def test_another_font_changes_the_shape_of_cells_and_rounding_does_not():
+    state = after(PlaygroundState(), e.SetCellAspect(2.3))
+    assert state.cell_aspect == 2.3
+    assert after(state, e.SetCellAspect(2.31)) is state
+
+
 @pytest.mark.parametrize("events", [[e.Pan(1, 0)] * 10, [e.Pan(-1, -1)] * 40, [e.Pan(1, 1)] * 9 + [e.ResetView()]])
 def test_the_crosshair_stays_in_what_is_visible(events):
     placing = after(PlaygroundState(), e.Place())
