@@ -72,7 +72,9 @@ def backdrop_of(state: PlaygroundState, width: int, height: int, palette: Palett
     """The contour without the paths. This is the expensive part, so it is cached."""
     scenario = state.scenario
     name = "" if scenario.function is not None else scenario.surface
-    return _backdrop(name, scenario.function, state.visible.bounds, width, height, palette, state.fill, state.cell_aspect)
+    return _backdrop(
+        name, scenario.function, state.visible.bounds, width, height, palette, state.fill, state.cell_aspect
+    )
 
 
 @lru_cache(maxsize=16)
