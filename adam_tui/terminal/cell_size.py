@@ -31,6 +31,6 @@ class CellSizeAnswers:
             if answer is not None and (of_a_cell or not self._cell_known):
                 aspect, self._cell_known = answer, of_a_cell
         text = _ANSWER.sub("", text)
-        if match := _BEGINNING.search(text):
-            text, self._rest = text[: match.start()], match[0]
+        if beginning := _BEGINNING.search(text):
+            text, self._rest = text[: beginning.start()], beginning[0]
         return text, aspect
