@@ -157,13 +157,18 @@ def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
         width, height = _terminal_size() if size is None else parse_size(size)
     scenario = build_scenario(**flags)
     from adam_tui.draw.palette import DARK
+    from adam_tui.draw.viewport import CELL_ASPECT
     from adam_tui.terminal.ansi import to_ansi
-    from adam_tui.terminal.environment import color_depth, encodes_blocks
+    from adam_tui.terminal.environment import cell_aspect, color_depth, encodes_blocks
+    from adam_tui.ui.config import load
     from adam_tui.ui.playground.state import PlaygroundState
     from adam_tui.ui.playground.view import still
 
-    picture = still(PlaygroundState(scenario, clock=scenario.steps), width, height, DARK)
-    depth = color_depth(os.environ, sys.stdout.isatty())
+    on_terminal = sys.stdout.isatty()
+    aspect = (load().cell_aspect or cell_aspect()) if on_terminal else None
+    state = PlaygroundState(scenario, clock=scenario.steps, cell_aspect=aspect or CELL_ASPECT)
+    picture = still(state, width, height, DARK)
+    depth = color_depth(os.environ, on_terminal)
     _write([to_ansi(picture, depth, ascii=ascii_only or not encodes_blocks(sys.stdout.encoding)), "\n"])
 
 
