@@ -5,7 +5,7 @@ A pure function from the state and such an event to effects. Loaded with the fir
 
 from __future__ import annotations
 
-from adam_tui.engine.numbers import format_number
+from adam_tui.engine.numbers import format_number, parse_whole
 from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import MAX_STEPS, parse_start
 from adam_tui.engine.trajectory import start_of, surface_of
@@ -75,7 +75,7 @@ def _ask_function(state: PlaygroundState) -> AskText[e.Event]:
         return e.SetFunction(text)
 
     value = state.scenario.function or "x^2 + 3 y^2"
-    return AskText("f(x, y)", value, "x, y, + − * / ^, sin cos tan exp log sqrt abs, pi, e", parse)
+    return AskText("f(x, y)", value, "x, y, pi, e, + − * / ^ |x|, sin exp log sqrt max sign …", parse)
 
 
 def _pick_preset(state: PlaygroundState) -> Pick[e.Event]:
@@ -104,7 +104,7 @@ def _train(state: PlaygroundState) -> TrainLane | Notify:
 def _integer(text: str, low: int, high: int) -> int:
     """Parse a whole number from `low` to `high`. Raises ValueError with one line."""
     try:
-        number = int(text.replace(",", ""))
+        number = parse_whole(text)
     except ValueError:
         raise ValueError(f"a whole number is needed, not {text!r}") from None
     if not low <= number <= high:

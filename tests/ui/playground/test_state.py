@@ -314,7 +314,7 @@ def effect(state, event):
 
 
 ASKS = [
-    (e.AskStep(), "1,0", e.Seek(10)),
+    (e.AskStep(), "10", e.Seek(10)),
     (e.AskSteps(), "1,000", e.SetSteps(1000)),
     (e.AskStart(), "1, -2.5", e.SetStart(1.0, -2.5)),
     (e.AskFunction(), "x^2 + y^4", e.SetFunction("x^2 + y^4")),
