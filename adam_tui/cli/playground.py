@@ -157,13 +157,14 @@ def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
         width, height = _terminal_size() if size is None else parse_size(size)
     scenario = build_scenario(**flags)
     from adam_tui.draw.palette import DARK
-    from adam_tui.terminal.ansi import color_depth, to_ansi
+    from adam_tui.terminal.ansi import to_ansi
+    from adam_tui.terminal.environment import color_depth, encodes_blocks
     from adam_tui.ui.playground.state import PlaygroundState
     from adam_tui.ui.playground.view import still
 
     picture = still(PlaygroundState(scenario, clock=scenario.steps), width, height, DARK)
     depth = color_depth(os.environ, sys.stdout.isatty())
-    _write([to_ansi(picture, depth, ascii=ascii_only or not _encodes_blocks(sys.stdout.encoding)), "\n"])
+    _write([to_ansi(picture, depth, ascii=ascii_only or not encodes_blocks(sys.stdout.encoding)), "\n"])
 
 
 def _write(pieces: Iterable[str]) -> None:
@@ -191,17 +192,8 @@ def _clamp_size(width: int, height: int) -> tuple[int, int]:
 
 
 def _terminal_size() -> tuple[int, int]:
-    """The terminal's size without one row, which the prompt takes after the picture."""
-    import shutil
+    """The terminal's size without one row, which the prompt takes after the picture; a default without a terminal."""
+    from adam_tui.terminal.environment import terminal_size
 
-    columns, rows = shutil.get_terminal_size((PLOT_SIZE[0], PLOT_SIZE[1] + 1))
+    columns, rows = terminal_size(default=(PLOT_SIZE[0], PLOT_SIZE[1] + 1))
     return _clamp_size(columns, rows - 1)
-
-
-def _encodes_blocks(encoding: str | None) -> bool:
-    """Whether the output's character set has block and braille characters."""
-    try:
-        "▀⣿".encode(encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
