@@ -82,11 +82,17 @@ STEPWISE = frozenset(("sign", "floor", "ceil", "round", "greater"))  # derivativ
 
 
 def _guarded_multiply(a: Any, b: Any) -> Any:
-    return np.where(np.equal(a, 0) | np.equal(b, 0), 0.0, np.multiply(a, b))
+    product = np.multiply(a, b)
+    if isinstance(product, float):  # one point: a path may take each of its steps here
+        return 0.0 if a == 0 or b == 0 else product
+    return np.where(np.equal(a, 0) | np.equal(b, 0), 0.0, product)
 
 
 def _guarded_ratio(a: Any, b: Any) -> Any:
-    return np.where(np.equal(b, 0) | np.isinf(b), 0.0, np.divide(a, b))
+    ratio = np.divide(a, b)
+    if isinstance(ratio, float):
+        return 0.0 if b == 0 or np.isinf(b) else ratio
+    return np.where(np.equal(b, 0) | np.isinf(b), 0.0, ratio)
 
 
 def _guarded_log(a: Any) -> Any:

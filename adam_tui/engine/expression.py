@@ -154,6 +154,11 @@ def _surface_functions(graph: Graph, f: int) -> tuple[Function, Function, Functi
     def repair(at: Array, out: Array, order: int) -> None:
         """Evaluate again where f, in the first column of `out`, is finite and a derivative is not."""
         points, rows = at.reshape(-1, 2), out.reshape(-1, out.shape[-1])
+        if len(rows) == 1 and math.isfinite(rows[0, 0]) and np.isfinite(points).all():
+            with np.errstate(over="ignore"):
+                slopes = np.array(guarded(order)(points[0])) / SEED**order
+            rows[0, 1:] = np.where(np.isnan(slopes), 0.0, slopes)
+            return
         value = np.isfinite(rows[:, 0])
         bad = value & ~np.isfinite(rows).all(axis=1) & np.isfinite(points).all(axis=1)
         if bad.any():
