@@ -102,7 +102,7 @@ def _train(state: PlaygroundState) -> TrainLane | Notify:
 
 
 def _integer(text: str, low: int, high: int) -> int:
-    """Parse a whole number from `low` to `high`. Raises ValueError with one line."""
+    """Parse a whole number from `low` to `high`, with commas between thousands or without. Raises ValueError."""
     try:
         number = parse_whole(text)
     except ValueError:
