@@ -16,7 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from adam_tui.cli.errors import usage_errors
-from adam_tui.cli.flags import Command, UserPath
+from adam_tui.cli.flags import Command, UserPath, number, whole_number
 
 if TYPE_CHECKING:
     from adam_tui.engine.scenario import Scenario
@@ -58,9 +58,9 @@ def scenario_options(command: Decorated) -> Decorated:
             help="An optimizer in the race, such as adam:lr=0.1,beta1=0.9; several are allowed.",
         ),
         click.option("--start", metavar="X,Y", help="Where all lanes start; write --start=-1.5,2."),
-        click.option("--steps", type=int, metavar="N", help="How many steps they take.  [default: 400]"),
-        click.option("--noise", type=float, default=0.0, metavar="σ", help="Gaussian noise on every gradient."),
-        click.option("--seed", type=int, default=0, metavar="N", help="The seed of that noise."),
+        click.option("--steps", type=whole_number, metavar="N", help="How many steps they take.  [default: 400]"),
+        click.option("--noise", type=number, default=0.0, metavar="σ", help="Gaussian noise on every gradient."),
+        click.option("--seed", type=whole_number, default=0, metavar="N", help="The seed of that noise."),
         click.option(
             "--scenario",
             "file",
