@@ -16,11 +16,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from adam_tui.cli.errors import usage_errors
+from adam_tui.cli.flags import Command, UserPath
 
 if TYPE_CHECKING:
     from adam_tui.engine.scenario import Scenario
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 # Columns and rows of `plot`: the size without a terminal, the smallest and the largest.
 PLOT_SIZE, SMALLEST_PLOT, LARGEST_PLOT = (100, 32), (20, 8), (500, 200)
@@ -38,7 +39,7 @@ def _complete_lane(context: click.Context, parameter: click.Parameter, incomplet
     return [CompletionItem(name, help=each.title) for name, each in OPTIMIZERS.items() if name.startswith(incomplete)]
 
 
-def scenario_options(command: Command) -> Command:
+def scenario_options(command: Decorated) -> Decorated:
     """Add the flags that describe a scenario, the same for the app, `path`, `plot` and `serve`."""
     options = (
         click.option(
@@ -63,7 +64,7 @@ def scenario_options(command: Command) -> Command:
         click.option(
             "--scenario",
             "file",
-            type=click.Path(path_type=Path),
+            type=UserPath(),
             metavar="FILE",
             help="All of it from a JSON file, as the app copies and exports it.",
         ),
@@ -121,7 +122,7 @@ def _read_scenario(file: Path) -> Scenario:
 
     with usage_errors("--scenario"):
         try:
-            data = json.loads(file.read_text(encoding="utf-8"))
+            data = json.loads(file.read_bytes())  # in UTF-8, 16 or 32, with a byte order mark or without
         except OSError as error:
             raise ValueError(f"{file}: {error.strerror or error}") from None
         except (ValueError, RecursionError):
@@ -133,7 +134,7 @@ def _read_scenario(file: Path) -> Scenario:
     return scenario
 
 
-@click.command()
+@click.command(cls=Command)
 @scenario_options
 @click.option(
     "--format", "output_format", type=click.Choice(["csv", "json"]), default="csv", help="The format on stdout."
@@ -146,7 +147,7 @@ def path(output_format: str, **flags: Any) -> None:
     _write(to_csv(scenario) if output_format == "csv" else to_json(scenario))
 
 
-@click.command()
+@click.command(cls=Command)
 @scenario_options
 @click.option("--size", metavar="WxH", help="Columns and rows.  [default: the terminal's, or 100x32]")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without block characters.")

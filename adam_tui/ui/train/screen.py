@@ -24,8 +24,8 @@ from textual.widgets import Static
 from adam_tui.draw.cells import Cells
 from adam_tui.history.feed import Feed
 from adam_tui.history.run_history import RunHistory
-from adam_tui.runs.directory import runs_directory
 from adam_tui.runs.protocol import LOST
+from adam_tui.runs.user_paths import runs_directory
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import caption
