@@ -70,9 +70,11 @@ class Knob:
         return " and ".join(ends) or "a finite number"
 
     def parse(self, text: str) -> float:
-        """Read a typed value. Raises ValueError for text that is no number and for a value outside the range."""
+        """Read a typed value, or "default". Raises ValueError for other text and for a value outside the range."""
         words = {"on": 1.0, "true": 1.0, "yes": 1.0, "off": 0.0, "false": 0.0, "no": 0.0}
         cleaned = text.strip().lower()
+        if cleaned == "default":
+            return self.default
         if self.scale in ("flag", "log_off") and cleaned in words and (self.scale == "flag" or cleaned == "off"):
             return self.check(words[cleaned])
         try:

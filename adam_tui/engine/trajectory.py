@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.engine.optimizers import Optimizer, expand
-from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario
-from adam_tui.engine.surfaces import Surface, find_surface
+from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario, surface_of
+from adam_tui.engine.surfaces import Surface
 
 Array = NDArray[np.float64]
 State = Literal["running", "converged", "diverged"]
@@ -80,16 +80,6 @@ class Trajectory:
         """‖∇f‖ at the point of `step`."""
         with np.errstate(all="ignore"):
             return float(np.hypot(*self.gradients[min(step, self.last)]))
-
-
-@lru_cache(maxsize=32)
-def surface_of(name: str, function: str | None) -> Surface:
-    """The built-in surface `name`, or that of a formula. Raises ValueError for an unknown name or a wrong formula."""
-    if function is None:
-        return find_surface(name)
-    from adam_tui.engine.expression import parse_function  # 5 ms, and only formulas need it
-
-    return parse_function(function)
 
 
 def plotted_surface(scenario: Scenario) -> Surface:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -11,8 +12,11 @@ import numpy as np
 import pytest
 import torch
 from command_line import PLAIN, program, run
+from pty_terminal import Terminal
 
 ROSENBROCK = ("--surface", "rosenbrock", "--lane", "adam:lr=0.02", "--start=-1.5,2", "--steps", "500")
+
+LANES = ("--lane", "adam", "--lane", "sgd:lr=0.01", "--lane", "adam:beta1=0.5", "--lane", "adam:lr=default")
 
 
 class TestPath:
@@ -43,6 +47,15 @@ class TestPath:
         assert [line.split(",")[:2] for line in output.splitlines()[1:]] == [
             [lane, str(step)] for lane in ("sgd", "adam", "sgd-2") for step in range(3)
         ]
+
+    def test_a_lane_without_lr_is_named_on_a_terminal_with_the_one_it_took(self, tmp_path):
+        rows = tmp_path / "rows.csv"
+        command = shlex.join((sys.executable, "-m", "adam_tui", "path", "--surface", "beale", *LANES))
+        with Terminal(("sh", "-c", f"{command} > {rows}")) as terminal:
+            terminal.until("suggested lr: adam 0.1, adam-2 0.1")
+            assert terminal.wait() == 0
+        assert rows.read_text() == program("path", "--surface", "beale", *LANES).stdout
+        assert program("path", *LANES, "--steps", "1").stderr == "", "nothing in a script"
 
     def test_a_diverged_lane_ends_at_its_last_point(self):
         output = run("path", "--lane", "sgd:lr=1.1", "--start", "1,0").output

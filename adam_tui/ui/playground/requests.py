@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from adam_tui.engine.numbers import format_number, parse_whole
 from adam_tui.engine.presets import PRESETS
-from adam_tui.engine.scenario import MAX_STEPS, parse_start
-from adam_tui.engine.trajectory import start_of, surface_of
+from adam_tui.engine.scenario import MAX_STEPS, parse_start, surface_of
+from adam_tui.engine.trajectory import start_of
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
 from adam_tui.ui.effects import AskText, Choose, CopyText, Notify, Pick, ShowText
 from adam_tui.ui.playground import events as e
