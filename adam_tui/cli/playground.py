@@ -16,11 +16,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from adam_tui.cli.errors import usage_errors
+from adam_tui.cli.flags import Command, UserPath, number, whole_number
 
 if TYPE_CHECKING:
     from adam_tui.engine.scenario import Scenario
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 # Columns and rows of `plot`: the size without a terminal, the smallest and the largest.
 PLOT_SIZE, SMALLEST_PLOT, LARGEST_PLOT = (100, 32), (20, 8), (500, 200)
@@ -38,7 +39,7 @@ def _complete_lane(context: click.Context, parameter: click.Parameter, incomplet
     return [CompletionItem(name, help=each.title) for name, each in OPTIMIZERS.items() if name.startswith(incomplete)]
 
 
-def scenario_options(command: Command) -> Command:
+def scenario_options(command: Decorated) -> Decorated:
     """Add the flags that describe a scenario, the same for the app, `path`, `plot` and `serve`."""
     options = (
         click.option(
@@ -54,16 +55,17 @@ def scenario_options(command: Command) -> Command:
             multiple=True,
             metavar="OPTIMIZER[:KNOB=VALUE,…]",
             shell_complete=_complete_lane,
-            help="An optimizer in the race, such as adam:lr=0.1,beta1=0.9; several are allowed.",
+            help="An optimizer in the race, such as adam:lr=0.1,beta1=0.9; several are allowed. Without lr it takes "
+            "the learning rate suggested for the surface; lr=default is torch's.  [default: adam]",
         ),
         click.option("--start", metavar="X,Y", help="Where all lanes start; write --start=-1.5,2."),
-        click.option("--steps", type=int, metavar="N", help="How many steps they take.  [default: 400]"),
-        click.option("--noise", type=float, default=0.0, metavar="σ", help="Gaussian noise on every gradient."),
-        click.option("--seed", type=int, default=0, metavar="N", help="The seed of that noise."),
+        click.option("--steps", type=whole_number, metavar="N", help="How many steps they take.  [default: 400]"),
+        click.option("--noise", type=number, default=0.0, metavar="σ", help="Gaussian noise on every gradient."),
+        click.option("--seed", type=whole_number, default=0, metavar="N", help="The seed of that noise."),
         click.option(
             "--scenario",
             "file",
-            type=click.Path(path_type=Path),
+            type=UserPath(),
             metavar="FILE",
             help="All of it from a JSON file, as the app copies and exports it.",
         ),
@@ -83,11 +85,8 @@ def build_scenario(
     seed: int = 0,
     file: Path | None = None,
 ) -> Scenario:
-    """The scenario that the values of `scenario_options` describe. Raises UsageError with one line.
-
-    Without a lane it holds Adam at the learning rate suggested for the surface.
-    """
-    from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start, suggested_lane
+    """The scenario that the values of `scenario_options` describe. Raises UsageError with one line."""
+    from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Scenario, parse_start
     from adam_tui.engine.trajectory import plotted_surface
 
     if file is not None:
@@ -97,19 +96,19 @@ def build_scenario(
     with usage_errors():
         if surface is not None and function is not None:
             raise ValueError("give --surface or --function, not both")
-        given: dict[str, Any] = {"lanes": tuple(map(Lane.parse, lanes))} if lanes else {}
-        scenario = Scenario(
-            surface=DEFAULT_SURFACE if surface is None else surface,
-            function=function,
-            start=None if start is None else parse_start(start),
-            steps=DEFAULT_STEPS if steps is None else steps,
-            noise=noise,
-            seed=seed,
-            **given,
-        )
+        rest: dict[str, Any] = {
+            "surface": DEFAULT_SURFACE if surface is None else surface,
+            "function": function,
+            "start": None if start is None else parse_start(start),
+            "steps": DEFAULT_STEPS if steps is None else steps,
+            "noise": noise,
+            "seed": seed,
+        }
+        without_lanes = Scenario(**rest)
     with usage_errors("--function"):
-        plot = plotted_surface(scenario)  # parses the formula
-    return scenario if lanes else scenario.with_lane(0, suggested_lane("adam", plot))
+        plotted_surface(without_lanes)  # parses the formula
+    with usage_errors():
+        return Scenario.parse(lanes, **rest)
 
 
 def _read_scenario(file: Path) -> Scenario:
@@ -121,7 +120,7 @@ def _read_scenario(file: Path) -> Scenario:
 
     with usage_errors("--scenario"):
         try:
-            data = json.loads(file.read_text(encoding="utf-8"))
+            data = json.loads(file.read_bytes())  # in UTF-8, 16 or 32, with a byte order mark or without
         except OSError as error:
             raise ValueError(f"{file}: {error.strerror or error}") from None
         except (ValueError, RecursionError):
@@ -133,20 +132,36 @@ def _read_scenario(file: Path) -> Scenario:
     return scenario
 
 
-@click.command()
+@click.command(cls=Command)
 @scenario_options
 @click.option(
     "--format", "output_format", type=click.Choice(["csv", "json"]), default="csv", help="The format on stdout."
 )
 def path(output_format: str, **flags: Any) -> None:
-    """Write the trajectories to stdout: lane,step,x,y,loss; step 0 is the start."""
+    """Write the trajectories to stdout: lane,step,x,y,loss; step 0 is the start.
+
+    The learning rates of lanes without lr stand in the JSON, and on a terminal on stderr.
+    """
     scenario = build_scenario(**flags)
     from adam_tui.engine.export import to_csv, to_json
 
+    if sys.stderr.isatty() and flags["file"] is None and (rates := _suggested_rates(scenario, flags["lanes"])):
+        click.echo(f"adam-tui: suggested lr: {rates} (lr=default is torch's)", err=True)
     _write(to_csv(scenario) if output_format == "csv" else to_json(scenario))
 
 
-@click.command()
+def _suggested_rates(scenario: Scenario, lanes: tuple[str, ...]) -> str:
+    """The learning rates that the lanes without lr took: "adam 0.1, lion 0.05"."""
+    from adam_tui.engine.lane import Lane
+    from adam_tui.engine.numbers import format_number
+
+    written = zip(scenario.labels(), scenario.lanes, lanes or ("adam",), strict=True)
+    # Read without the suggestion, such a lane has torch's learning rate.
+    suggested = [(label, lane["lr"]) for label, lane, text in written if Lane.parse(text) != lane]
+    return ", ".join(f"{label} {format_number(lr)}" for label, lr in suggested)
+
+
+@click.command(cls=Command)
 @scenario_options
 @click.option("--size", metavar="WxH", help="Columns and rows.  [default: the terminal's, or 100x32]")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without block characters.")
@@ -156,14 +171,19 @@ def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
         width, height = _terminal_size() if size is None else parse_size(size)
     scenario = build_scenario(**flags)
     from adam_tui.draw.palette import DARK
+    from adam_tui.draw.viewport import CELL_ASPECT
     from adam_tui.terminal.ansi import to_ansi
-    from adam_tui.terminal.environment import color_depth
+    from adam_tui.terminal.environment import cell_aspect, color_depth, encodes_blocks
+    from adam_tui.ui.config import load
     from adam_tui.ui.playground.state import PlaygroundState
     from adam_tui.ui.playground.view import still
 
-    picture = still(PlaygroundState(scenario, clock=scenario.steps), width, height, DARK)
-    depth = color_depth(os.environ, sys.stdout.isatty())
-    _write([to_ansi(picture, depth, ascii=ascii_only or not _encodes_blocks(sys.stdout.encoding)), "\n"])
+    on_terminal = sys.stdout.isatty()
+    aspect = (load().cell_aspect or cell_aspect()) if on_terminal else None
+    state = PlaygroundState(scenario, clock=scenario.steps, cell_aspect=aspect or CELL_ASPECT)
+    picture = still(state, width, height, DARK)
+    depth = color_depth(os.environ, on_terminal)
+    _write([to_ansi(picture, depth, ascii=ascii_only or not encodes_blocks(sys.stdout.encoding)), "\n"])
 
 
 def _write(pieces: Iterable[str]) -> None:
@@ -191,17 +211,8 @@ def _clamp_size(width: int, height: int) -> tuple[int, int]:
 
 
 def _terminal_size() -> tuple[int, int]:
-    """The terminal's size without one row, which the prompt takes after the picture."""
-    import shutil
+    """The terminal's size without one row, which the prompt takes after the picture; a default without a terminal."""
+    from adam_tui.terminal.environment import terminal_size
 
-    columns, rows = shutil.get_terminal_size((PLOT_SIZE[0], PLOT_SIZE[1] + 1))
+    columns, rows = terminal_size(default=(PLOT_SIZE[0], PLOT_SIZE[1] + 1))
     return _clamp_size(columns, rows - 1)
-
-
-def _encodes_blocks(encoding: str | None) -> bool:
-    """Whether the output's character set has block and braille characters."""
-    try:
-        "▀⣿".encode(encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True

@@ -6,8 +6,9 @@ draws paths, markers and arrows over a copy of it: well under a millisecond for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ from adam_tui.draw import braille, contour, plot_axes
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.path import LARGEST, PathRaster, limit_size
-from adam_tui.draw.viewport import Viewport
+from adam_tui.draw.viewport import CELL_ASPECT, Viewport
 
 Fill = Literal["filled", "lines", "both"]
 START = "○"
@@ -74,8 +75,7 @@ class Backdrop:
     levels: NDArray[np.float64]
     palette: Palette
     minima: tuple[tuple[int, int], ...]
-    # (H, W, 3) each: the colours of the cells' upper halves, of their lower halves, and the means of both
-    _halves: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+    _quadrants: NDArray[np.uint8]  # (H, W, 4, 3): the colours of the cells' quadrants
     _rasters: dict[tuple[object, ...], tuple[NDArray[np.float64], PathRaster]] = field(default_factory=dict)
 
     def point(self, row: int, column: int) -> tuple[float, float] | None:
@@ -123,26 +123,33 @@ def backdrop(
     minima: ArrayLike = (),
     axes: bool = True,
     center_in_cell: bool = False,
+    cell_aspect: float = CELL_ASPECT,
 ) -> Backdrop:
     """Draw the surface `f` (points (..., 2) to values (...)) on `width` × `height` cells, axes included.
 
     `view` is the region that must be visible, as (x_min, x_max, y_min, y_max) or as a viewport that was zoomed or
-    panned; the plot widens it until circles are round. `minima` are points (M, 2) to mark. `center_in_cell` as in
-    `Viewport.fit`.
+    panned; the plot widens it until circles are round. `minima` are points (M, 2) to mark. `center_in_cell`
+    and `cell_aspect` as in `Viewport.fit`.
     """
-    viewport, offset = _layout(view, width, height, axes, center_in_cell)
+    fit = partial(
+        Viewport.fit,
+        view.bounds if isinstance(view, Viewport) else view,
+        cell_aspect=cell_aspect,
+        center_in_cell=center_in_cell,
+    )
+    viewport, offset = _layout(fit, width, height, axes)
     values = contour.sample(f, viewport)
     levels, bands = _bands(values, viewport)
     plot = contour.fill(bands, palette, len(levels) + 1)
-    upper, lower = np.where((plot.glyph == ord("▀"))[..., None], plot.fg, plot.bg), plot.bg.copy()
-    band = _mean(upper, lower)
+    quadrants = contour.quadrant_colors(plot)
+    band = _mean(quadrants)
     if fill == "lines":
-        plot.glyph[plot.glyph == ord("▀")] = ord(" ")  # the hatching of holes stays
+        plot.glyph[plot.glyph != ord(contour.HOLE)] = ord(" ")
         plot.bg[:] = palette.background
-        upper = lower = plot.bg.copy()
+        quadrants[:] = palette.background
     if fill != "filled":
         color = _blend(band, palette.iso, LINE_ALONE if fill == "lines" else LINE_ON_BAND)
-        _draw_lines(plot, contour.iso_lines(values, levels, viewport), color, _mean(upper, lower))
+        _draw_lines(plot, contour.iso_lines(values, levels, viewport), color, _mean(quadrants))
     cells = Cells.blank(width, height, palette.faint, palette.background)
     rows, columns = _region(viewport, offset)
     for name in ("glyph", "fg", "bg", "bold"):
@@ -157,7 +164,7 @@ def backdrop(
         levels=levels,
         palette=palette,
         minima=tuple(place for place in places if place is not None),
-        _halves=(upper, lower, _mean(upper, lower)),
+        _quadrants=quadrants,
     )
     _mark_minima(result, cells)
     return result
@@ -199,15 +206,14 @@ def compose(
 
 
 def _layout(
-    view: tuple[float, float, float, float] | Viewport, width: int, height: int, axes: bool, center_in_cell: bool
+    fit: Callable[[int, int], Viewport], width: int, height: int, axes: bool
 ) -> tuple[Viewport, tuple[int, int]]:
     """The view, fitted to the cells that the axes leave, and the (row, column) of the plot's top left cell."""
-    bounds = view.bounds if isinstance(view, Viewport) else view
     if not axes or width < plot_axes.SMALLEST[0] or height < plot_axes.SMALLEST[1]:
-        return Viewport.fit(bounds, width, height, center_in_cell=center_in_cell), (0, 0)
+        return fit(width, height), (0, 0)
     left, most = plot_axes.LEFT_MARGIN, width // 2
     while True:  # A longer label narrows the plot, which may change the labels again. A few rounds are enough.
-        viewport = Viewport.fit(bounds, width - left, height - plot_axes.BOTTOM_MARGIN, center_in_cell=center_in_cell)
+        viewport = fit(width - left, height - plot_axes.BOTTOM_MARGIN)
         needed = min(plot_axes.margin(plot_axes.y_ticks(viewport)), most)
         if needed <= left:
             return viewport, (0, left)
@@ -218,10 +224,11 @@ def _bands(values: NDArray[np.float64], viewport: Viewport) -> tuple[NDArray[np.
     """The levels and the bands of the pixels: as many levels as fit, fewer if the bands look like noise."""
     shorter = min(viewport.width, 2 * viewport.height)
     count = int(min(max(shorter / PIXELS_PER_LEVEL, LEVELS[0]), LEVELS[1]))
+    squares = contour.square_pixels(values)
     while True:
-        levels = contour.choose_levels(values, count)
+        levels = contour.choose_levels(squares, count)
         bands = contour.smooth_edges(contour.bands(values, levels))
-        if count == LEVELS[0] or contour.noisiness(bands) <= NOISY:
+        if count == LEVELS[0] or contour.noisiness(bands[:, 0::2]) <= NOISY:
             return levels, bands
         count -= 1
 
@@ -230,8 +237,9 @@ def _region(viewport: Viewport, offset: tuple[int, int]) -> tuple[slice, slice]:
     return slice(offset[0], offset[0] + viewport.height), slice(offset[1], offset[1] + viewport.width)
 
 
-def _mean(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return ((a.astype(np.uint16) + b + 1) // 2).astype(np.uint8)
+def _mean(quadrants: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The mean colour (..., 3) of the quadrants (..., 4, 3) of cells."""
+    return np.asarray((quadrants.sum(axis=-2, dtype=np.uint16) + 2) // 4, np.uint8)
 
 
 def _blend(a: NDArray[np.uint8], color: Color, share: float) -> NDArray[np.uint8]:
@@ -249,7 +257,7 @@ def _put_marker(
 ) -> None:
     """Write one glyph into a cell of the plot; the background is the mean colour of the surface there."""
     row, column = backdrop.plot_offset[0] + place[0], backdrop.plot_offset[1] + place[1]
-    r, g, b = backdrop._halves[2][place].tolist()
+    r, g, b = _mean(backdrop._quadrants[place]).tolist()
     cells.put(row, column, glyph, color, bg=(r, g, b), bold=bold)
 
 
@@ -273,15 +281,14 @@ def _draw_paths(cells: Cells, backdrop: Backdrop, paths: Sequence[PathView], gho
 def _overlay_dots(
     cells: Cells, backdrop: Backdrop, bits: NDArray[np.uint8], color: NDArray[np.uint8], share: float
 ) -> None:
-    """Draw dots over the plot. The background of a cell is the band of the half that holds most of its dots.
+    """Draw dots over the plot. The background of a cell is the band of the quadrant that holds most of its dots.
 
     `share` is the share of `color` in the dots; the rest is the background.
     """
     rows, columns = np.nonzero(bits)
     dots = bits[rows, columns]
-    upper, lower, both = (half[rows, columns] for half in backdrop._halves)
-    heavier = braille.heavier_half(dots)[:, None]
-    behind = np.where(heavier > 0, upper, np.where(heavier < 0, lower, both))
+    weights, quadrants = braille.quadrant_weights(dots), backdrop._quadrants[rows, columns]
+    behind = np.rint((weights[..., None] * quadrants).sum(axis=1)).astype(np.uint8)
     fg = color[rows, columns]
     if share < 1:
         fg = np.rint(share * fg + (1 - share) * behind).astype(np.uint8)

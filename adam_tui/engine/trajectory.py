@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.engine.optimizers import Optimizer, expand
-from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario
-from adam_tui.engine.surfaces import Surface, find_surface
+from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario, surface_of
+from adam_tui.engine.surfaces import Surface
 
 Array = NDArray[np.float64]
 State = Literal["running", "converged", "diverged"]
@@ -87,16 +87,6 @@ class Trajectory:
         """‖∇f‖ at the point of `step`."""
         with np.errstate(all="ignore"):
             return float(np.hypot(*self.gradients[min(step, self.last)]))
-
-
-@lru_cache(maxsize=32)
-def surface_of(name: str, function: str | None) -> Surface:
-    """The built-in surface `name`, or that of a formula. Raises ValueError for an unknown name or a wrong formula."""
-    if function is None:
-        return find_surface(name)
-    from adam_tui.engine.expression import parse_function  # 5 ms, and only formulas need it
-
-    return parse_function(function)
 
 
 def plotted_surface(scenario: Scenario) -> Surface:
@@ -220,7 +210,7 @@ class PathComputation:
             steps,
             piece=PIECE,
             gradient_at=surface.gradient_at,
-            noise=_noise(seed, steps, noise) if noise else None,
+            noise=gradient_noise(noise, seed, steps),
             observe=self._recorder(),
         )
         self._compute_piece()  # a path without a step has no terms to show
@@ -343,8 +333,10 @@ def _cached_computation(
 
 
 @lru_cache(maxsize=2)
-def _noise(seed: int, steps: int, deviation: float) -> Array:
-    """The noise of all steps, (steps, 2), which all lanes of a race share."""
+def gradient_noise(deviation: float, seed: int, steps: int) -> Array | None:
+    """The noise of every step, (steps, 2), read-only, the same for every lane; None without noise."""
+    if not deviation:
+        return None
     with np.errstate(over="ignore"):
         draws = deviation * np.random.default_rng(seed).standard_normal((steps, 2))
     draws.flags.writeable = False

@@ -29,9 +29,10 @@ from adam_tui.ui.actions import (
 from adam_tui.ui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.ui.keymap import check_keys
 from adam_tui.ui.mode_screen import AnyMode, ModeScreen
-from adam_tui.ui.playground.events import Open
+from adam_tui.ui.playground.events import Open, SetCellAspect
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.playground.update import update
 from adam_tui.ui.theme import NO_UNDERLINE, css_variables, palette_for, themes
 from adam_tui.ui.theme_names import DEFAULT_THEME, configured_theme, plot_palette_name
 
@@ -94,7 +95,7 @@ class AdamApp(TerminalApp):
             wanted = DEFAULT_THEME
         self.theme = wanted
         self._problems += problems
-        self._screens: dict[str, Screen[Any]] = {}
+        self._screens: dict[str, AnyMode] = {}
 
     @property
     def palette(self) -> Palette:
@@ -146,7 +147,7 @@ class AdamApp(TerminalApp):
         elif self.screen is not wanted:
             self.switch_screen(mode)
 
-    def _mode_screen(self, mode: str) -> Screen[Any]:
+    def _mode_screen(self, mode: str) -> AnyMode:
         if mode not in self._screens:
             self._screens[mode] = self._make_screen(mode)
             self.install_screen(self._screens[mode], mode)
@@ -165,9 +166,7 @@ class AdamApp(TerminalApp):
         from adam_tui.ui.train.events import ShowFinale
 
         self.show_mode("train")
-        training = self._screens["train"]
-        assert isinstance(training, ModeScreen)
-        training.dispatch(ShowFinale(place, finale))
+        self._mode_screen("train").dispatch(ShowFinale(place, finale))
 
     @property
     def tour(self) -> tuple[tuple[Preset, ...], int]:
@@ -179,12 +178,22 @@ class AdamApp(TerminalApp):
         playground = self._screens.get("playground")
         return playground.state if isinstance(playground, PlaygroundScreen) else self._initial_state
 
+    def cell_aspect_measured(self, aspect: float) -> None:
+        """Draw round circles with the terminal's cells, unless the settings give their shape."""
+        if self._config.cell_aspect is not None:
+            return
+        event, playground = SetCellAspect(aspect), self._screens.get("playground")
+        if isinstance(playground, PlaygroundScreen):
+            playground.dispatch(event)
+        else:
+            self._initial_state, _ = update(self._initial_state, event)
+
     def train_lane(self, lane: Lane) -> None:
         """Offer to train the network with the optimizer of a lane of the playground."""
         from adam_tui.ui.train.screen import TrainScreen
 
         self.show_mode("train")
-        training = self._screens["train"]
+        training = self._mode_screen("train")
         assert isinstance(training, TrainScreen)
         training.call_after_refresh(training.train_lane, lane)
 
@@ -192,8 +201,7 @@ class AdamApp(TerminalApp):
         if mode == "train":
             from adam_tui.ui.train.screen import TrainScreen
 
-            training: AnyMode = TrainScreen(self._runs, self._run)
-            return training
+            return TrainScreen(self._runs, self._run)
         if mode == "learn":
             from adam_tui.ui.learn.screen import LearnScreen
 

@@ -18,6 +18,7 @@ theme = "nord"      # any of Textual's, or adam-dark, adam-light, adam-magma, ad
 palette = "magma"
 fps = 30
 runs = "~/runs"
+cell_aspect = 2.2
 
 [keys]
 play = "p"
@@ -42,6 +43,7 @@ def test_a_file_may_settle_everything(file):
     file.write_text(ALL)
     loaded = config.load()
     assert (loaded.theme, loaded.palette, loaded.fps, loaded.problem) == ("nord", "magma", 30, "")
+    assert loaded.cell_aspect == 2.2
     assert loaded.runs == Path.home() / "runs"
     assert dict(loaded.keys) == {"play": "p", "place": "space,P"}
 
@@ -56,6 +58,10 @@ def test_a_file_may_settle_everything(file):
         ("fps = 61", "fps is a whole number from 1 to 60, not 61"),
         ("fps = 0", "fps is a whole number"),
         ("fps = true", "fps is a whole number"),
+        ("cell_aspect = 1", "cell_aspect is a number from 1.5 to 3.0, not 1"),
+        ("cell_aspect = nan", "cell_aspect is a number from 1.5 to 3.0, not nan"),
+        ("cell_aspect = '2'", "cell_aspect is a number from 1.5 to 3.0, not '2'"),
+        ("cell_aspect = true", "cell_aspect is a number"),
         ("keys = 'p'", "keys is a table"),
         ("[keys]\nplay = 1", "keys is a table"),
         ("runs = []", "runs is a text in quotes, not []"),
@@ -97,11 +103,13 @@ def test_what_other_systems_editors_add_is_no_mistake(file):
     assert config.load().theme == "dracula"
 
 
-def test_a_home_that_nobody_has_is_a_path_like_any_other(file, monkeypatch):
+def test_the_home_directory_of_an_unknown_user_is_a_mistake(file, monkeypatch):
     file.write_text('runs = "~nobody-has-this-name/runs"')
-    assert config.load().runs == Path("~nobody-has-this-name/runs")
-    monkeypatch.setenv(config.VARIABLE, "~nobody-has-this-name/config.toml")
-    assert config.load() == Config()
+    config_with_mistake = config.load()
+    assert config_with_mistake.runs is None
+    assert "no user is called 'nobody-has-this-name'" in config_with_mistake.problem
+    monkeypatch.setenv("ADAM_TUI_CONFIG", "~nobody-has-this-name/config.toml")
+    assert "ADAM_TUI_CONFIG: ~nobody-has-this-name" in config.load().problem
 
 
 def test_a_chosen_theme_is_kept_and_the_file_is_left_alone(file):

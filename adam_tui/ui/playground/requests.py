@@ -5,15 +5,15 @@ A pure function from the state and such an event to effects. Loaded with the fir
 
 from __future__ import annotations
 
-from adam_tui.engine.numbers import format_number
+from adam_tui.engine.numbers import format_number, parse_whole
 from adam_tui.engine.presets import PRESETS
-from adam_tui.engine.scenario import MAX_STEPS, parse_start
-from adam_tui.engine.trajectory import start_of, surface_of
+from adam_tui.engine.scenario import MAX_STEPS, parse_start, surface_of
+from adam_tui.engine.trajectory import start_of
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
-from adam_tui.ui.effects import AskText, Choose, CopyText, Notify, Pick, ShowText
+from adam_tui.ui.effects import AskText, Choose, Notify, Pick
 from adam_tui.ui.playground import events as e
-from adam_tui.ui.playground.effects import Effect, TrainLane, WriteExport
-from adam_tui.ui.playground.export import COPIES, EXPORTS, SCREEN, copy_text
+from adam_tui.ui.playground.effects import CopyRace, Effect, TrainLane, WriteExport
+from adam_tui.ui.playground.export import COPIES, EXPORTS, SCREEN
 from adam_tui.ui.playground.state import PlaygroundState
 
 
@@ -35,7 +35,7 @@ def effects_of(state: PlaygroundState, event: e.Request) -> tuple[Effect, ...]:
         case e.ChooseCopy():
             return (Choose("Copy as", "", COPIES, e.Copy),)
         case e.Copy(kind):
-            return _copy(state, kind)
+            return (CopyRace(kind, state),)
         case e.ChooseExport():
             return (Choose("Export", "", (SCREEN, *EXPORTS), e.Export),)
         case e.Export(kind):
@@ -75,7 +75,7 @@ def _ask_function(state: PlaygroundState) -> AskText[e.Event]:
         return e.SetFunction(text)
 
     value = state.scenario.function or "x^2 + 3 y^2"
-    return AskText("f(x, y)", value, "x, y, + − * / ^, sin cos tan exp log sqrt abs, pi, e", parse)
+    return AskText("f(x, y)", value, "x, y, pi, e, + − * / ^ |x|, sin exp log sqrt max sign …", parse)
 
 
 def _pick_preset(state: PlaygroundState) -> Pick[e.Event]:
@@ -83,15 +83,6 @@ def _pick_preset(state: PlaygroundState) -> Pick[e.Event]:
     items = tuple((each.name, each.title, f"{each.sentence}\n{each.source}") for each in presets)
     selected = state.preset.name if state.preset else ""
     return Pick("Scenarios", items, selected, lambda name: e.Open(presets, list(PRESETS).index(name)))
-
-
-def _copy(state: PlaygroundState, kind: str) -> tuple[Effect, ...]:
-    try:
-        text = copy_text(kind, state)
-    except ValueError as error:
-        return (Notify(str(error), severity="warning"),)
-    label = next(label for _, each, label in COPIES if each == kind)
-    return CopyText(text), ShowText(f"Copied: {label}", text)
 
 
 def _train(state: PlaygroundState) -> TrainLane | Notify:
@@ -102,9 +93,9 @@ def _train(state: PlaygroundState) -> TrainLane | Notify:
 
 
 def _integer(text: str, low: int, high: int) -> int:
-    """Parse a whole number from `low` to `high`. Raises ValueError with one line."""
+    """Parse a whole number from `low` to `high`, with commas between thousands or without. Raises ValueError."""
     try:
-        number = int(text.replace(",", ""))
+        number = parse_whole(text)
     except ValueError:
         raise ValueError(f"a whole number is needed, not {text!r}") from None
     if not low <= number <= high:

@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -236,7 +237,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         if (before.scenario, before.ghosts) != (after.scenario, after.ghosts):
             self._compute()
         paths = paths_so_far(after)
-        only_time = before.playing and after.playing and before.scenario == after.scenario
+        only_time = replace(before, clock=after.clock) == after
         if not only_time:
             self._arrange_panels(paths)
         if (before.preset, hint(before)) != (after.preset, hint(after)):

@@ -171,6 +171,17 @@ async def test_a_long_race_is_completed_between_keys():
         assert not app.screen.query_one("#contour", CellView).cells.changed(whole).any()
 
 
+async def test_a_long_race_is_copied_when_it_is_computed(monkeypatch):
+    app = AdamApp(long_race(5000))
+    copied = []
+    monkeypatch.setattr(app, "copy_to_clipboard", copied.append)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("c", "p")
+        while not copied:
+            await asyncio.sleep(0.01)
+        assert "torch.optim.Adam(" in copied[0]
+
+
 async def test_nothing_is_computed_behind_another_screen():
     app = AdamApp(long_race(100_000))
     async with app.run_test(size=(120, 40)) as pilot:
