@@ -79,7 +79,7 @@ class Window:
 
 
 class Snapshot(NamedTuple):
-    """What undo and redo restore: a scenario, and the stop of the tour whose caption it had."""
+    """The part of the state that undo and redo restore: a scenario, and the stop of the tour whose caption it had."""
 
     scenario: Scenario
     tour: tuple[Preset, ...]
