@@ -115,7 +115,7 @@ class TestTheReadme:
         [text] = blocks("toml", section("Settings"))
         settings = config.parse(text)
         names = {line.split(" ")[0] for line in text.split("[keys]")[0].splitlines() if line}
-        assert names == {"theme", "palette", "fps", "runs", "hints"}
+        assert names == {"theme", "palette", "fps", "runs", "hints", "cell_aspect"}
         assert check_keys(settings.keys, SHARED_ACTIONS) == (dict(settings.keys), [])
         assert settings.theme in {theme.name for theme in themes()} | {"nord"}
 

@@ -16,7 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from adam_tui.cli.errors import usage_errors
-from adam_tui.cli.flags import Command, UserPath
+from adam_tui.cli.flags import Command, UserPath, number, whole_number
 
 if TYPE_CHECKING:
     from adam_tui.engine.scenario import Scenario
@@ -59,9 +59,9 @@ def scenario_options(command: Decorated) -> Decorated:
             "the learning rate suggested for the surface; lr=default is torch's.  [default: adam]",
         ),
         click.option("--start", metavar="X,Y", help="Where all lanes start; write --start=-1.5,2."),
-        click.option("--steps", type=int, metavar="N", help="How many steps they take.  [default: 400]"),
-        click.option("--noise", type=float, default=0.0, metavar="σ", help="Gaussian noise on every gradient."),
-        click.option("--seed", type=int, default=0, metavar="N", help="The seed of that noise."),
+        click.option("--steps", type=whole_number, metavar="N", help="How many steps they take.  [default: 400]"),
+        click.option("--noise", type=number, default=0.0, metavar="σ", help="Gaussian noise on every gradient."),
+        click.option("--seed", type=whole_number, default=0, metavar="N", help="The seed of that noise."),
         click.option(
             "--scenario",
             "file",
@@ -171,13 +171,18 @@ def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
         width, height = _terminal_size() if size is None else parse_size(size)
     scenario = build_scenario(**flags)
     from adam_tui.draw.palette import DARK
+    from adam_tui.draw.viewport import CELL_ASPECT
     from adam_tui.terminal.ansi import to_ansi
-    from adam_tui.terminal.environment import color_depth, encodes_blocks
+    from adam_tui.terminal.environment import cell_aspect, color_depth, encodes_blocks
+    from adam_tui.ui.config import load
     from adam_tui.ui.playground.state import PlaygroundState
     from adam_tui.ui.playground.view import still
 
-    picture = still(PlaygroundState(scenario, clock=scenario.steps), width, height, DARK)
-    depth = color_depth(os.environ, sys.stdout.isatty())
+    on_terminal = sys.stdout.isatty()
+    aspect = (load().cell_aspect or cell_aspect()) if on_terminal else None
+    state = PlaygroundState(scenario, clock=scenario.steps, cell_aspect=aspect or CELL_ASPECT)
+    picture = still(state, width, height, DARK)
+    depth = color_depth(os.environ, on_terminal)
     _write([to_ansi(picture, depth, ascii=ascii_only or not encodes_blocks(sys.stdout.encoding)), "\n"])
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from adam_tui.engine import json_fields
-from adam_tui.engine.numbers import format_number
+from adam_tui.engine.numbers import format_number, parse_number, parse_whole
 from adam_tui.engine.optimizers import Optimizer, find_optimizer
 from adam_tui.engine.schedules import CONSTANT, Schedule
 
@@ -157,7 +157,7 @@ class Lane:
         changed += [
             f"{'schedule' if key == 'kind' else key}={format_number(value) if isinstance(value, float) else value}"
             for key, value in asdict(self.schedule).items()
-            if value != getattr(CONSTANT, key)
+            if value != getattr(CONSTANT if key == "kind" else Schedule(self.schedule.kind), key)
         ]
         return f"{self.optimizer}:{','.join(changed)}"
 
@@ -199,7 +199,8 @@ def _schedule(data: Any) -> Schedule:
     }
     if not isinstance(data, Mapping) or set(data) - set(readers):
         raise ValueError(f"a schedule is an object with {', '.join(readers)}, not {json_fields.excerpt(data)}")
-    return Schedule(**{name: readers[name](name, value) for name, value in data.items()})  # type: ignore[arg-type]
+    given = {name: readers[name](name, value) for name, value in data.items() if (name, value) != ("gamma", None)}
+    return Schedule(**given)  # type: ignore[arg-type]
 
 
 def _change(data: Any) -> Change:
@@ -214,13 +215,13 @@ def _change(data: Any) -> Change:
 
 def _parse_whole(name: str, text: str) -> int:
     try:
-        return int(text)
+        return parse_whole(text)
     except ValueError:
         raise ValueError(f"{name} must be a whole number, not {json_fields.excerpt(text.strip())}") from None
 
 
 def _parse_number(name: str, text: str) -> float:
     try:
-        return float(text)
+        return parse_number(text)
     except ValueError:
         raise ValueError(f"{name} must be a number, not {json_fields.excerpt(text.strip())}") from None

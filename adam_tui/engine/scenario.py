@@ -15,7 +15,7 @@ from typing import Any
 from adam_tui.engine import json_fields
 from adam_tui.engine.knobs import NOTCH_TOLERANCE
 from adam_tui.engine.lane import Change, Lane
-from adam_tui.engine.numbers import format_number, round_down, round_nearest
+from adam_tui.engine.numbers import format_number, parse_number, round_down, round_nearest
 from adam_tui.engine.optimizers import Optimizer, find_optimizer
 from adam_tui.engine.surfaces import Surface, find_surface
 
@@ -65,7 +65,7 @@ class Scenario:
         if self.start is not None and not all(map(math.isfinite, self.start)):
             raise ValueError("the start must be two finite numbers")
         if not (math.isfinite(self.noise) and self.noise >= 0):
-            raise ValueError(f"noise must be a finite number, at least 0, not {self.noise:g}")
+            raise ValueError(f"noise must be a finite number, at least 0, not {format_number(self.noise)}")
         if self.seed < 0:
             raise ValueError(f"the seed must be a whole number, at least 0, not {self.seed}")
 
@@ -156,7 +156,7 @@ def parse_start(text: str) -> tuple[float, float]:
     """Read `X,Y`. Raises ValueError for anything but two finite numbers."""
     parts = text.split(",")
     try:
-        x, y = (float(part) for part in parts)
+        x, y = map(parse_number, parts)
     except ValueError:
         raise ValueError(f"a start is two numbers X,Y such as -1.5,2, not {text!r}") from None
     if not (math.isfinite(x) and math.isfinite(y)):

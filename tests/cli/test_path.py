@@ -82,6 +82,21 @@ class TestPath:
         assert document["lanes"][0]["state"] == "diverged"
         assert json.loads(run("path", "--steps", "1", "--format", "json").output)["scenario"]["start"] == [-3.5, 2.5]
 
+    def test_numbers_may_be_pasted_with_the_minus_sign_of_unicode(self):
+        plain = ("--start=-1,-2", "--noise", "1e-3", "--steps", "3", "--function", "1e-3x^2 - -y^2")
+        for minus in "−–‑":
+            pasted = [flag.replace("-", minus) if not flag.startswith("--") else flag for flag in plain]
+            pasted[0] = f"--start={minus}1,{minus}2"
+            assert run("path", *pasted, "--lane", f"sgd:lr=1e{minus}2").output == (
+                run("path", *plain, "--lane", "sgd:lr=1e-2").output
+            )
+
+    def test_the_exponential_schedule_falls_to_a_hundredth_over_the_race(self):
+        flags = ("--function", "x", "--start=0,0", "--steps", "100", "--lane", "sgd:lr=1,schedule=exponential")
+        xs = [float(row["x"]) for row in csv.DictReader(io.StringIO(run("path", *flags).output))]
+        assert xs[0] - xs[1] == 1
+        assert (xs[-2] - xs[-1]) == pytest.approx(0.01 ** (99 / 100))
+
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
     def test_a_scenario_file_may_begin_with_a_byte_order_mark(self, tmp_path, encoding):
         file = tmp_path / "scenario.json"

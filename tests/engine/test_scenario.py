@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from adam_tui.cli import playground
 from adam_tui.cli.app import main
+from adam_tui.engine.numbers import MINUS_SIGNS
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import (
     DEFAULT_STEPS,
@@ -221,6 +222,11 @@ def test_a_wrong_lane_is_an_error_of_one_line(text, message):
 @pytest.mark.parametrize("text", ["", "1", "1,", "1,2,3", "x,y", "1 2", "nan,0", "0,inf", "1;2", "(1,2)"])
 def test_a_wrong_start_is_an_error_of_one_line(text):
     assert repr(text) in refusal(parse_start, text)
+
+
+@pytest.mark.parametrize("minus", MINUS_SIGNS)
+def test_a_start_may_have_any_minus_sign(minus):
+    assert parse_start(f"{minus}1.5, {minus}2e{minus}3") == (-1.5, -0.002)
 
 
 def test_a_start_is_two_numbers():
