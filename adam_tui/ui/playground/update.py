@@ -197,6 +197,7 @@ def _open(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale: 
     return PlaygroundState(
         preset.scenario,
         playing=True,
+        cell_aspect=state.cell_aspect,
         speed=state.speed,
         fill=state.fill,
         inspector=state.inspector,
