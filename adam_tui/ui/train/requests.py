@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from adam_tui.history.run_view import RunView
+from adam_tui.runs.protocol import RunSpec
+from adam_tui.runs.recipes import check_spec
 from adam_tui.ui.effects import AskText, Choose, CopyText, Notify, ShowText
 from adam_tui.ui.train import effects, labels
 from adam_tui.ui.train import events as e
@@ -25,7 +27,7 @@ def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
         case e.StartNextRun():
             return (effects.StartRun(state.spec()),)
         case e.StartRun(spec):
-            return (effects.StartRun(spec),)
+            return (_if_known(spec, "cannot start", effects.StartRun(spec)),)
         case e.StopRun(id):
             return (effects.SendCommand(id, "stop"),)
         case e.KillRun(id):
@@ -54,14 +56,9 @@ def _of_selected_run(run: RunView, event: e.SelectedRunRequest) -> Effect:
         case e.AskStop():
             return _ask_stop(run) if run.alive else _over(run)
         case e.ContinueRun():
-            return effects.ContinueRun(run.id)
+            return _if_known(run.spec, f"{run.id} cannot continue", effects.ContinueRun(run.id))
         case e.AskRestart():
-            return _ask(
-                f"Start again as {run.id}?",
-                labels.spec_text(run.spec),
-                ("t", e.StartRun(run.spec), "start it now"),
-                ("k", e.AdoptSettings(run.spec), "take them for the next run, to change one first"),
-            )
+            return _if_known(run.spec, f"{run.id} cannot start again", _ask_restart(run))
         case e.OpenLog():
             return effects.ShowLog(run.id)
         case e.AskDelete(link_target):
@@ -76,9 +73,27 @@ def _ask(title: str, text: str, *answers: tuple[str, e.Event, str]) -> Choose[e.
     return Choose(title, text, keys, lambda value: answers[int(value)][1])
 
 
+def _if_known(spec: RunSpec, refusal: str, effect: Effect) -> Effect:
+    """The effect, or a notification when this version cannot train such a run: a newer one may have written it."""
+    try:
+        check_spec(spec)
+    except ValueError as error:
+        return Notify(f"{refusal}: {error}", severity="warning")
+    return effect
+
+
 def _over(run: RunView) -> Notify:
     keys = ", {continue_run} continues it" if run.resumable else ""
     return Notify(f"{run.id} is over: {labels.state_word(run, None)}", keys=keys)
+
+
+def _ask_restart(run: RunView) -> Effect:
+    return _ask(
+        f"Start again as {run.id}?",
+        labels.spec_text(run.spec),
+        ("t", e.StartRun(run.spec), "start it now"),
+        ("k", e.AdoptSettings(run.spec), "take them for the next run, to change one first"),
+    )
 
 
 def _ask_stop(run: RunView) -> Effect:
@@ -110,7 +125,10 @@ def _ask_copy(state: TrainState) -> Effect:
 
 
 def _copy(event: e.CopyRun) -> tuple[Effect, ...]:
-    text = copy_text(event.kind, event.spec)
+    try:
+        text = copy_text(event.kind, event.spec)
+    except ValueError as error:
+        return (Notify(f"cannot copy: {error}", severity="warning"),)
     label = next(label for _, kind, label in COPIES if kind == event.kind)
     return CopyText(text), ShowText(f"Copied: {label}", text)
 

@@ -13,13 +13,13 @@ from typing import assert_never
 from adam_tui.draw.palette import MARKERS
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import QUEUED, RunSpec
-from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS
+from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec
 from adam_tui.ui.effects import Notify
 from adam_tui.ui.train import effects
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.effects import Effect
 from adam_tui.ui.train.pending_settings import Setting
-from adam_tui.ui.train.state import AXES, MOST_DRAWN, SPANS, VIEWS, TrainState, with_knob
+from adam_tui.ui.train.state import AXES, MOST_DRAWN, SPANS, VIEWS, TrainState, tuning_problem, with_knob
 
 # Columns of the wide table whose best value is the least one; all others begin with the greatest.
 BEST_LEAST = {"name", "state", "settings", "loss", "duration"}
@@ -34,6 +34,8 @@ def update(state: TrainState, event: e.Event) -> Update:
         return state, ()
     if state.table and isinstance(event, e.TypeValue):
         return replace(state, table=False), ()
+    if event == e.Toggle("live") and state.run is not None and (problem := tuning_problem(state.run)):
+        return replace(state, live=False), (Notify(f"{state.run.id} cannot be tuned: {problem}", severity="warning"),)
     if isinstance(event, e.Request):
         from adam_tui.ui.train.requests import effects_of  # not needed at start-up
 
@@ -184,10 +186,11 @@ def _with_data(state: TrainState) -> TrainState:
 
 def _adopted(state: TrainState, spec: RunSpec) -> TrainState:
     """These settings for the next run; `rest` holds those without a knob that are not at their defaults."""
-    recipe = TRAINING_OPTIMIZERS.get(spec.optimizer)
-    if recipe is None:
+    try:
+        spec = check_spec(spec)
+    except ValueError:  # of a newer version; a question about such a run offers no answer that leads here
         return state
-    usual = recipe.defaults()
+    usual = TRAINING_OPTIMIZERS[spec.optimizer].defaults()
     own = {name: v for name, v in spec.hyperparameters.items() if name in usual and v != usual[name]}
     known = {"optimizer", "hyperparameters", *RUN_KNOBS}
     others = (field for field in dataclasses.fields(spec) if field.name not in known)
