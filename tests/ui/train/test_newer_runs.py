@@ -95,7 +95,7 @@ def app(training_app):
     return training_app
 
 
-@strange
+@pytest.mark.parametrize("changes", [STRANGE["an optimizer with a path for a name"], STRANGE["a data set"]])
 async def test_every_action_is_harmless_in_the_app(app, made_run, no_process, tmp_path, changes):
     made = made_run()
     respecify(made, changes)
