@@ -24,8 +24,8 @@ from textual.widgets import Static
 from adam_tui.draw.cells import Cells
 from adam_tui.history.feed import Feed
 from adam_tui.history.run_history import RunHistory
-from adam_tui.runs.directory import runs_directory
 from adam_tui.runs.protocol import LOST
+from adam_tui.runs.user_paths import runs_directory
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import caption
@@ -152,7 +152,9 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
     # Polling.
 
     def on_screen_suspend(self) -> None:
-        """Stop polling while something else is shown."""
+        """Stop polling while another mode is shown; behind a window the mode is visible and polls on."""
+        if self.is_current_mode:
+            return
         self._polling = False
         if self._poll_timer is not None:
             self._poll_timer.stop()
