@@ -16,6 +16,7 @@ from adam_tui.ui.train import events as e
 from adam_tui.ui.train.effects import Effect
 from adam_tui.ui.train.export import COPIES, copy_text
 from adam_tui.ui.train.state import TrainState
+from adam_tui.ui.train.table import matching
 
 SEARCH_HINT = "words of a run's name, state or settings, such as: adam lr=0.01 running; empty keeps all"
 NO_RUN = Notify("there is no run yet", keys=": {start} starts one")
@@ -41,11 +42,12 @@ def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
         case e.CopyRun():
             return _copy(event)
         case e.AskSearch():
-            return (AskText("Filter runs", state.search, SEARCH_HINT, e.Search),)
+            return (_ask_search(state, event),)
         case e.TypeValue():
             return (_ask_value(state),)
         case _:
-            return (_of_selected_run(state.run, event) if state.run is not None else NO_RUN,)
+            run = state.visible_run
+            return (_of_selected_run(run, event) if run is not None else _no_run(state),)
 
 
 def _of_selected_run(run: RunView, event: e.SelectedRunRequest) -> Effect:
@@ -118,8 +120,15 @@ def _ask_delete(run: RunView, link_target: str) -> Effect:
     return _ask(f"Delete {run.id}?", text, ("y", e.DeleteRun(run.id), "yes, delete it"))
 
 
+def _no_run(state: TrainState) -> Notify:
+    """A notification that there is no run which a key could act on."""
+    return Notify(f"no run matches “{state.search}”", keys=": {close} shows all") if state.runs else NO_RUN
+
+
 def _ask_copy(state: TrainState) -> Effect:
-    run = state.run
+    run = state.visible_run
+    if run is None and state.runs:
+        return _no_run(state)
     spec, name = (run.spec, run.id) if run is not None else (state.spec(), "the next run")
     return Choose(f"Copy {name} as", "", COPIES, lambda kind: e.CopyRun(kind, spec))
 
@@ -145,6 +154,16 @@ def _offer(event: e.OfferRun) -> Effect:
         *([with_usual] if usual != spec else []),
         ("k", e.AdoptSettings(spec), "take them for the next run, to change one first"),
     )
+
+
+def _ask_search(state: TrainState, event: e.AskSearch) -> Effect:
+    """A question about the words, which filters the wide table while they are typed."""
+
+    def search(words: str) -> e.Event:
+        return e.Search(words, matching(event.texts, words))
+
+    cancel = e.Search(state.search, matching(event.texts, state.search), table=state.table)
+    return AskText("Filter runs", state.search, SEARCH_HINT, search, cancel)
 
 
 def _ask_value(state: TrainState) -> Effect:

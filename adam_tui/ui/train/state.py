@@ -46,7 +46,8 @@ class TrainState:
 
     The display: `smoothing` is an index into SPANS, `zoom` the part of the x axis that is shown, in the axis' units,
     `cursor` the step whose values are read. `sort` is the column of the wide table, `search` the words that its runs
-    must have. `finale` is the tour's last stop while it is shown, after its place in the tour.
+    must have, `matches` the ids of those runs in the order of the table. `finale` is the tour's last stop while it is
+    shown, after its place in the tour.
     """
 
     optimizer: str = DEFAULT_OPTIMIZER
@@ -72,12 +73,19 @@ class TrainState:
     sort: str = "started"
     ascending: bool = False
     search: str = ""
+    matches: tuple[str, ...] | None = None
     finale: tuple[str, Finale] | None = None
 
     @property
     def run(self) -> RunView | None:
         """The selected run."""
         return next((run for run in self.runs if run.id == self.selected), None)
+
+    @property
+    def visible_run(self) -> RunView | None:
+        """The selected run, unless the wide table hides it: the run that keys act on."""
+        hidden = self.table and self.matches is not None and self.selected not in self.matches
+        return None if hidden else self.run
 
     @property
     def selected_index(self) -> int:

@@ -42,7 +42,7 @@ def update(state: TrainState, event: e.Event) -> Update:
         return state, effects_of(state, event)
     if isinstance(event, e.SettingEvent):
         return _after_setting(state, event)
-    return _next_state(state, event), ()
+    return _with_visible_selection(_next_state(state, event)), ()
 
 
 # Hyperparameters, of the next run or of the selected one.
@@ -91,8 +91,8 @@ def _with_next_value(state: TrainState, name: str, value: float) -> TrainState:
 
 def _next_state(state: TrainState, event: e.Change) -> TrainState:
     match event:
-        case e.ListRuns(runs):
-            return _with_runs(state, runs)
+        case e.ListRuns(runs, matches):
+            return _with_runs(state, runs, matches)
         case e.SelectRun(id):
             return _selected(state, id)
         case e.MoveSelection(by, order):
@@ -122,8 +122,9 @@ def _next_state(state: TrainState, event: e.Change) -> TrainState:
         case e.SortBy(column):
             ascending = not state.ascending if column == state.sort else column in BEST_LEAST
             return replace(state, sort=column, ascending=ascending)
-        case e.Search(words):
-            return replace(state, search=words.strip(), table=bool(state.runs))
+        case e.Search(words, matches, table):
+            words = words.strip()
+            return replace(state, search=words, matches=matches if words else None, table=table and bool(state.runs))
         case e.ShowFinale(place, finale):
             return replace(state, finale=(place, finale))
         case e.Close():
@@ -155,7 +156,7 @@ def _toggled(state: TrainState, switch: e.Switch) -> TrainState:
 def _closed(state: TrainState) -> TrainState:
     """Close what was opened last; a search in the wide table before the table."""
     if state.table:
-        return replace(state, search="") if state.search else replace(state, table=False)
+        return replace(state, search="", matches=None) if state.search else replace(state, table=False)
     if state.cursor is not None:
         return replace(state, cursor=None)
     if state.zoom is not None:
@@ -231,7 +232,7 @@ def _selected(state: TrainState, id: str) -> TrainState:
 
 def _picked(state: TrainState) -> TrainState:
     """The selected run goes out of the overlay when it would be drawn beside another one, else it comes in."""
-    run = state.run
+    run = state.visible_run
     if run is None:
         return state
     inside = state.picked.get(run.id, run.id in (other.id for other in _newest_apart(state)))
@@ -261,7 +262,14 @@ def _free_slot(taken: Iterable[int]) -> int:
     return next((slot for slot in range(len(MARKERS)) if slot not in known), 0)
 
 
-def _with_runs(state: TrainState, runs: tuple[RunView, ...]) -> TrainState:
+def _with_visible_selection(state: TrainState) -> TrainState:
+    """The first match selected where the wide table hides the selected run."""
+    if state.visible_run is not None or not state.matches:
+        return state
+    return _selected(state, next((id for id in state.matches if id in state.slots), ""))
+
+
+def _with_runs(state: TrainState, runs: tuple[RunView, ...], matches: tuple[str, ...] | None) -> TrainState:
     """The state with the runs that are there now.
 
     Each new run gets a colour that the newest ones before it do not have. The first time, the newest running run is
@@ -286,6 +294,7 @@ def _with_runs(state: TrainState, runs: tuple[RunView, ...]) -> TrainState:
         runs=runs,
         slots=slots,
         selected=selected,
+        matches=matches if state.search else None,
         pending=state.pending.unconfirmed(runs),
         picked={id: inside for id, inside in state.picked.items() if id in slots},
         table=state.table and bool(runs),
