@@ -127,7 +127,7 @@ def footer(state: TrainState) -> list[FooterKey]:
         return [
             FooterKey("{knob_up}{knob_down}", "run", "next_run", 1),
             FooterKey("{sort} {reverse}", "sort", "sort", 2),
-            FooterKey("{search}", "search", "search", 3),
+            FooterKey("{search}", "filter", "search", 3),
             FooterKey("{overlay}", "overlay", "overlay", 4),
             FooterKey("{again}", "again", "again", 7),
             FooterKey("{copy}", "copy", "copy", 8),
