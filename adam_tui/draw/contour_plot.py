@@ -32,6 +32,8 @@ LEVELS = (6, 10)  # fewer show no shape; more differ too little to be visible as
 PIXELS_PER_LEVEL = 4.5  # along the shorter side
 NOISY = 0.5  # if a larger share of neighbouring pixels differ, fewer levels show more
 RASTERS_KEPT = 24
+NEWEST_DOTS = 24  # of every path, drawn over what is older: about ten cells behind its head
+SELECTED_SHARE = 0.5  # of the cells in which several paths pass
 BARB, BARB_ANGLE = 4.0, 0.55  # the strokes of an arrow head: length in dots, angle to the shaft in radians
 
 
@@ -163,7 +165,8 @@ def compose(
 ) -> Cells:
     """Draw one frame: the backdrop, then ghosts, paths, arrows, minima, start, heads and crosshair on top.
 
-    Lanes in the same cell share its dots; the cell has the colour of the selected lane, or else of the last one.
+    A cell shows the dots of one lane. Where several pass, they take turns along the way, the selected one most often;
+    the newest part of each lane lies above the older parts of all.
     """
     cells = backdrop.cells.copy()
     ordered = sorted(paths, key=lambda path: (not path.ghost, path.selected))
@@ -248,11 +251,37 @@ def _draw_paths(cells: Cells, backdrop: Backdrop, paths: Sequence[PathView], gho
         return
     shape = backdrop.viewport.height, backdrop.viewport.width
     bits, color = np.zeros(shape, np.uint8), np.empty((*shape, 3), np.uint8)
-    for path in paths:
-        rows, columns, dots = backdrop.raster(path.positions).upto(path.step)
-        bits[rows, columns] |= dots
-        color[rows, columns] = path.color
+    best = np.full(shape, -1)  # the highest claim to each cell
+    for place, path in enumerate(paths):
+        raster = backdrop.raster(path.positions)
+        rows, columns, dots = raster.upto(path.step)
+        claim = _claims(rows, columns, place, len(paths), path.selected)
+        if not ghost:
+            new_rows, new_columns, _ = raster.upto(path.step, raster.newest(path.step, NEWEST_DOTS))
+            new = np.zeros(shape, np.bool_)
+            new[new_rows, new_columns] = True
+            claim[new[rows, columns]] += 2 * len(paths)
+        wins = claim > best[rows, columns]
+        rows, columns = rows[wins], columns[wins]
+        best[rows, columns], bits[rows, columns], color[rows, columns] = claim[wins], dots[wins], path.color
     _overlay_dots(cells, backdrop, bits, color, GHOST_SHARE if ghost else 1.0)
+
+
+def _claims(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], place: int, count: int, selected: bool
+) -> NDArray[np.int64]:
+    """The claims, 0 to `count`, of the path at `place` among `count` paths to its cells.
+
+    The selected path claims SELECTED_SHARE of the dashes most of all, and the others least of all; there the other
+    paths take turns. A dash is a square of two columns and one row. Its number, 0 to 1, is quasi-random in both
+    directions (Roberts's R2 sequence), so that paths take turns along every direction, and in the same way each time.
+    """
+    number = (columns // 2 * 0.7548776662466927 + rows * 0.5698402909980532) % 1.0
+    if selected:
+        return np.where(number < SELECTED_SHARE, count, 0)
+    others = max(count - 1, 1)
+    turn = ((number - SELECTED_SHARE) / (1 - SELECTED_SHARE) * others).astype(np.int64)
+    return 1 + (place + turn) % others
 
 
 def _overlay_dots(

@@ -48,6 +48,11 @@ class PathRaster:
         cell = np.flatnonzero(bits)
         return cell // self.width, cell % self.width, bits[cell].astype(np.uint8)
 
+    def newest(self, step: int, dots: int) -> int:
+        """The step that draws the first of the newest dots in the picture of `step`, or 0 without dots."""
+        high = int(np.searchsorted(self.step, step + 1))
+        return int(self.step[max(high - dots, 0)]) if high else 0
+
 
 def finite_steps(positions: NDArray[np.float64]) -> int:
     """The number of positions (T + 1, 2) before the first that is not finite, which ends a path."""
