@@ -1,5 +1,6 @@
 """The README and the pages that it links are true: keys, examples, settings, figures, and code to copy."""
 
+import json
 import lzma
 import re
 import runpy
@@ -86,6 +87,11 @@ class TestTheReadme:
             assert result.stdout
         else:  # the app checks its flags first, and then finds no terminal here
             assert "this is not a terminal" in result.stderr
+
+    def test_a_race_on_beale_ends_near_its_minimum(self):
+        [example] = [line for line in EXAMPLES if "beale" in line]
+        document = json.loads(CliRunner().invoke(main, shlex.split(example)[1:]).output)
+        assert [lane["loss"][-1] < 0.01 for lane in document["lanes"]] == [True, True]
 
     def test_the_examples_show_every_command(self):
         assert set(main.commands) <= {word for example in EXAMPLES for word in example.split()}

@@ -307,9 +307,7 @@ def _next_schedule(state: PlaygroundState) -> Schedule:
     schedule, steps = state.chosen_lane.schedule, state.scenario.steps
     kind = _next(KINDS, schedule.kind, 1)
     if kind == "step":
-        return Schedule(kind, schedule.warmup, gamma=0.5, every=max(steps // 5, 1))
-    if kind == "exponential":
-        return Schedule(kind, schedule.warmup, gamma=round(0.01 ** (1 / steps), 6))
+        return Schedule(kind, schedule.warmup, every=max(steps // 5, 1))
     return Schedule(kind, schedule.warmup)
 
 

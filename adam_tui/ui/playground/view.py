@@ -19,10 +19,11 @@ from adam_tui.draw.cells import Cells, Color, stack, text_width
 from adam_tui.draw.chart import Series, chart
 from adam_tui.draw.contour_plot import Arrow, Backdrop, PathView, backdrop, compose
 from adam_tui.draw.palette import Palette
+from adam_tui.engine.scenario import surface_of
 from adam_tui.engine.schedules import CONSTANT
 from adam_tui.engine.stability import describe_stability, stability
 from adam_tui.engine.surfaces import Surface
-from adam_tui.engine.trajectory import Trajectory, start_of, surface_of, trajectories
+from adam_tui.engine.trajectory import Trajectory, start_of, trajectories
 from adam_tui.ui.playground.state import SPEEDS, Fill, PlaygroundState
 
 Floats = NDArray[np.float64]
