@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal
 
 import numpy as np
@@ -251,37 +251,35 @@ def _draw_paths(cells: Cells, backdrop: Backdrop, paths: Sequence[PathView], gho
         return
     shape = backdrop.viewport.height, backdrop.viewport.width
     bits, color = np.zeros(shape, np.uint8), np.empty((*shape, 3), np.uint8)
-    best = np.full(shape, -1)  # the highest claim to each cell
+    best, newest = np.zeros((2, *shape), np.int16)  # the highest claim to each cell, and what the newest cells add
     for place, path in enumerate(paths):
         raster = backdrop.raster(path.positions)
         rows, columns, dots = raster.upto(path.step)
-        claim = _claims(rows, columns, place, len(paths), path.selected)
-        if not ghost:
-            new_rows, new_columns, _ = raster.upto(path.step, raster.newest(path.step, NEWEST_DOTS))
-            new = np.zeros(shape, np.bool_)
-            new[new_rows, new_columns] = True
-            claim[new[rows, columns]] += 2 * len(paths)
-        wins = claim > best[rows, columns]
-        rows, columns = rows[wins], columns[wins]
-        best[rows, columns], bits[rows, columns], color[rows, columns] = claim[wins], dots[wins], path.color
+        if len(paths) > 1:
+            newest[:] = 0
+            newest.ravel()[raster.newest(path.step, NEWEST_DOTS)] = len(paths)
+            claim = (_claims(*shape, place, len(paths), path.selected) + newest)[rows, columns]
+            wins = claim >= best[rows, columns]
+            rows, columns, dots = rows[wins], columns[wins], dots[wins]
+            best[rows, columns] = claim[wins]
+        bits[rows, columns], color[rows, columns] = dots, path.color
     _overlay_dots(cells, backdrop, bits, color, GHOST_SHARE if ghost else 1.0)
 
 
-def _claims(
-    rows: NDArray[np.int64], columns: NDArray[np.int64], place: int, count: int, selected: bool
-) -> NDArray[np.int64]:
-    """The claims, 0 to `count`, of the path at `place` among `count` paths to its cells.
+@lru_cache(maxsize=64)
+def _claims(height: int, width: int, place: int, count: int, selected: bool) -> NDArray[np.int16]:
+    """The claims (H, W), 0 to `count`, of the path at `place` among `count` paths to the cells.
 
     The selected path claims SELECTED_SHARE of the dashes most of all, and the others least of all; there the other
     paths take turns. A dash is a square of two columns and one row. Its number, 0 to 1, is quasi-random in both
     directions (Roberts's R2 sequence), so that paths take turns along every direction, and in the same way each time.
     """
-    number = (columns // 2 * 0.7548776662466927 + rows * 0.5698402909980532) % 1.0
+    number = (np.arange(width) // 2 * 0.7548776662466927 + np.arange(height)[:, None] * 0.5698402909980532) % 1.0
     if selected:
-        return np.where(number < SELECTED_SHARE, count, 0)
+        return np.where(number < SELECTED_SHARE, count, 0).astype(np.int16)
     others = max(count - 1, 1)
-    turn = ((number - SELECTED_SHARE) / (1 - SELECTED_SHARE) * others).astype(np.int64)
-    return 1 + (place + turn) % others
+    turn = np.floor((number - SELECTED_SHARE) / (1 - SELECTED_SHARE) * others)
+    return (1 + (place + turn) % others).astype(np.int16)
 
 
 def _overlay_dots(

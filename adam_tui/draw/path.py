@@ -48,10 +48,10 @@ class PathRaster:
         cell = np.flatnonzero(bits)
         return cell // self.width, cell % self.width, bits[cell].astype(np.uint8)
 
-    def newest(self, step: int, dots: int) -> int:
-        """The step that draws the first of the newest dots in the picture of `step`, or 0 without dots."""
+    def newest(self, step: int, dots: int) -> NDArray[np.int64]:
+        """The cells (row × width + column) of the newest dots in the picture of `step`, some of them repeatedly."""
         high = int(np.searchsorted(self.step, step + 1))
-        return int(self.step[max(high - dots, 0)]) if high else 0
+        return self.cell[max(high - dots, 0) : high]
 
 
 def finite_steps(positions: NDArray[np.float64]) -> int:
