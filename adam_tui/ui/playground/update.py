@@ -202,7 +202,6 @@ def _open(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale: 
         cell_aspect=state.cell_aspect,
         speed=state.speed,
         fill=state.fill,
-        cell_aspect=state.cell_aspect,
         inspector=state.inspector,
         tour=presets,
         stop=at,
