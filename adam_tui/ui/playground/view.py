@@ -135,6 +135,8 @@ def rasterize(state: PlaygroundState, width: int, height: int, palette: Palette,
 def _path_views(state: PlaygroundState, paths: Paths, palette: Palette) -> list[PathView]:
     views = []
     for i, (path, ghost) in enumerate(zip(paths.lanes, paths.ghosts, strict=True)):
+        if state.solo and i != state.lane:
+            continue
         color, marker = palette.lane(i)
         if ghost is not None:
             views.append(PathView(ghost.positions, color, marker, min(state.step, ghost.last), ghost=True))
@@ -249,9 +251,9 @@ def loss(state: PlaygroundState, width: int, height: int, palette: Palette, path
     paths = paths or whole_paths(state)
     log = _log_axis(state, paths)
     minimum = (_minimum(state.surface) or 0.0) if log else 0.0
-    order = [i for i in range(len(paths.lanes)) if i != state.lane] + [state.lane]
+    others = [] if state.solo else [i for i in range(len(paths.lanes)) if i != state.lane]
     series = []
-    for i in order:
+    for i in (*others, state.lane):
         losses = paths.lanes[i].losses[: state.step + 1]
         x = np.arange(len(losses), dtype=np.float64)
         y = losses - minimum if minimum else losses
