@@ -289,8 +289,11 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         return " · ".join(symbols)
 
     def _fork_note(self) -> str:
-        """The step from which changes apply, in fork mode."""
-        return f"FORK: changes apply from step {self.state.step}" if self.state.fork else ""
+        """The step from which changes apply, in fork mode, as markup."""
+        if not self.state.fork:
+            return ""
+        changes = "changes apply from" if self.size.width >= NARROW else "from"
+        return f"[bold $accent]FORK[/]: {changes} step {self.state.step}"
 
     def _set_title(self, panel: str, title: str, subtitle: str = "") -> None:
         view = self._views[panel]
