@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from adam_tui.history.evaluation import Evaluation, read_evaluation
-from adam_tui.history.metrics_reader import MetricsReader
+from adam_tui.history.metrics_reader import MetricsReader, Record
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.runs import control, directory
@@ -112,12 +112,22 @@ class Feed:
             if id not in self._readers:
                 self._readers[id] = MetricsReader(self._runs[id], whole=id in followed)
                 self.histories[id] = RunHistory(whole=id in followed)
-            while (records := self._readers[id].poll()) is not None:
+            while (records := self._poll(id)) is not None:
                 self.histories[id].fold(records)
                 changed.add(id)
                 if self._clock() - began > POLL_SECONDS:
                     return changed, True
         return changed, False
+
+    def _poll(self, id: str) -> list[Record] | None:
+        """New records of one run; its history begins again if the file was replaced by other content."""
+        reader = self._readers[id]
+        restarts = reader.restarts
+        records = reader.poll()
+        if reader.restarts != restarts:
+            self.histories[id] = RunHistory(whole=reader.whole)
+            records = records or []
+        return records
 
     def _keep_whole(self, followed: Sequence[str]) -> None:
         """Read these runs with their losses from now on, and drop the losses of those followed longest ago."""
@@ -173,7 +183,7 @@ class Feed:
         self._runs[id].delete()
 
     def problems(self) -> list[str]:
-        """What is wrong with the runs that cannot be shown, a line each."""
+        """A line for each run that cannot be shown, with the reason."""
         lines = []
         for run in directory.broken_runs(self.runs):
             try:

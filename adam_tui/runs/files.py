@@ -1,6 +1,6 @@
 """Private and atomic file access: how the files of a run are opened, read, replaced and cleaned up.
 
-Every file that is created belongs to its owner alone, whatever the umask. Standard library only. Linux is tested for
+Every file is created with mode 0600, independent of the umask. Standard library only. Linux is tested for
 real; macOS and Windows from their documentation, with stand-ins for their calls.
 """
 

@@ -200,10 +200,10 @@ def check_data_directory(text: str) -> str:
 def check_tensorboard() -> None:
     """Raise ValueError with one line when the package tensorboard is not installed. Does not import it."""
     try:
-        found = importlib.util.find_spec("tensorboard")
+        package = importlib.util.find_spec("tensorboard")
     except ValueError:  # a module without a specification has that name
-        found = None
-    if found is None:
+        package = None
+    if package is None:
         raise ValueError("tensorboard is not installed: pip install tensorboard, or leave --tensorboard out")
 
 

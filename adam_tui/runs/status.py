@@ -1,7 +1,7 @@
 """The state of a run: what status.json holds, and which state follows from it when the process falls silent.
 
-status.json is the latest report of the training process. On its own host the process exists or not, whatever the
-clocks show, and one without a heartbeat hangs but is not lost. On another host only the heartbeat counts. Standard
+status.json is the latest report of the training process. On its own host the process exists or not, independent
+of all clocks, and one without a heartbeat hangs but is not lost. On another host only the heartbeat counts. Standard
 library only.
 """
 
@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from adam_tui.runs import processes
-from adam_tui.runs.protocol import ENDED, LOST, MAX_COUNT, Ended, from_line, parse_json
+from adam_tui.runs.protocol import ENDED, LOST, MAX_COUNT, YEAR_3000, Ended, from_line, parse_json
 
 # A process beats once a second; a shared file system may show that half a minute late (NFS caches attributes).
 STALE_SECONDS = 60.0
 # On the same host nothing is late; but nothing beats while the interpreter loads torch, from a slow disk perhaps.
 SILENT_SECONDS, LOADING_SECONDS = 10.0, 30.0
-YEAR_3000 = 32_503_680_000.0  # the last year of Windows' calendar
 NEVER_STARTED = "the process never started"
 PROCESS_GONE = "the process is gone"
 KILLED_FROM_OUTSIDE = "it was killed from outside, or by the system because memory ran out"
@@ -102,7 +101,9 @@ def _checked(kind: str, value: Any) -> Any:
         return None
     if kind.startswith("str") and isinstance(value, str):
         return value
-    if kind.startswith("int") and isinstance(value, int) and abs(value) < MAX_COUNT:
+    if isinstance(value, bool):
+        raise ValueError(f"{value!r} in a status")
+    if kind.startswith("int") and isinstance(value, int) and 0 <= value < MAX_COUNT:
         return value
     if kind.startswith("float") and isinstance(value, int | float) and abs(value) < MAX_COUNT:  # False for nan
         return float(value)
