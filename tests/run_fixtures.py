@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from made_runs import MadeRun
+from made_runs import MadeRun, lock
 from torchvision_files import lay_out_digits
 
 from adam_tui.runs import control, directory, recipes
@@ -58,6 +58,15 @@ def quick_digits(monkeypatch, loaded):
 def run(tmp_path):
     """A new run without a process."""
     return directory.create(RunSpec(), tmp_path / "runs")
+
+
+@pytest.fixture
+def locked(run):
+    """The run's process, as far as files show it: this test holds the lock, and nothing was written yet."""
+    descriptor = lock(run)
+    os.utime(run.metrics, (0.0, 0.0))
+    yield
+    os.close(descriptor)
 
 
 @pytest.fixture
