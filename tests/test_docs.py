@@ -21,7 +21,7 @@ from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import trajectories
 from adam_tui.ui import config
 from adam_tui.ui.actions import SHARED_ACTIONS
-from adam_tui.ui.keymap import checked
+from adam_tui.ui.keymap import check_keys
 from adam_tui.ui.learn.pages import read_page
 from adam_tui.ui.playground import events
 from adam_tui.ui.playground.state import PlaygroundState
@@ -110,7 +110,7 @@ class TestTheReadme:
         settings = config.parse(text)
         names = {line.split(" ")[0] for line in text.split("[keys]")[0].splitlines() if line}
         assert names == {"theme", "palette", "fps", "runs", "hints"}
-        assert checked(settings.keys, SHARED_ACTIONS) == (dict(settings.keys), [])
+        assert check_keys(settings.keys, SHARED_ACTIONS) == (dict(settings.keys), [])
         assert settings.theme in {theme.name for theme in themes()} | {"nord"}
 
     def test_every_screenshot_is_shown(self):

@@ -1,4 +1,4 @@
-"""Small data sets in torchvision's layout, made up or of some real digits, and the archives a server would send."""
+"""Small data sets in torchvision's layout, generated or of real digits, and the archives that a server would send."""
 
 import gzip
 import hashlib
@@ -19,7 +19,7 @@ def idx(array):
 
 
 def pictures(count, seed=0):
-    """Images whose label shows: a bright bar in row 2 + 2·label, on noise. (count, 28, 28), (count,)."""
+    """Images (count, 28, 28) with a bright bar in row 2 + 2·label on noise, and their labels (count,)."""
     random = np.random.default_rng(seed)
     labels = np.arange(count) % 10
     images = random.integers(0, 60, (count, 28, 28))
@@ -31,18 +31,18 @@ def pictures(count, seed=0):
 def files(name, train=200, test=50):
     """The file names of a data set and their bytes."""
     names = ("emnist-digits-train", "emnist-digits-test") if name == "emnist-digits" else ("train", "t10k")
-    found = {}
+    contents = {}
     for part, count in zip(names, (train, test), strict=True):
         images, labels = pictures(count, seed=count)
         if name == "emnist-digits":  # mirrored along the diagonal, as NIST keeps them
             images = images.transpose(0, 2, 1)
-        found[f"{part}-images-idx3-ubyte"] = idx(images)
-        found[f"{part}-labels-idx1-ubyte"] = idx(labels)
-    return found
+        contents[f"{part}-images-idx3-ubyte"] = idx(images)
+        contents[f"{part}-labels-idx1-ubyte"] = idx(labels)
+    return contents
 
 
 def lay_out(root, name, **sizes):
-    """Write a data set under `root` as torchvision leaves it there."""
+    """Write a data set under `root` as torchvision unpacks it."""
     raw = root / FOLDERS[name] / "raw"
     raw.mkdir(parents=True)
     for file, content in files(name, **sizes).items():
@@ -63,7 +63,7 @@ def lay_out_digits(root, train, test):
 
 
 def packed(name):
-    """What a server has: file names and their bytes; gzip files, or EMNIST's zip of them."""
+    """The files of a server by name: gzip files, or EMNIST's zip of them."""
     zipped = {f"{file}.gz": gzip.compress(content, mtime=0) for file, content in files(name).items()}
     if name != "emnist-digits":
         return zipped

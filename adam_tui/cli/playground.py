@@ -156,7 +156,8 @@ def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
         width, height = _terminal_size() if size is None else parse_size(size)
     scenario = build_scenario(**flags)
     from adam_tui.draw.palette import DARK
-    from adam_tui.terminal.ansi import color_depth, to_ansi
+    from adam_tui.terminal.ansi import to_ansi
+    from adam_tui.terminal.environment import color_depth
     from adam_tui.ui.playground.state import PlaygroundState
     from adam_tui.ui.playground.view import still
 

@@ -1,10 +1,10 @@
-"""The data set on the device: read once, kept as four tensors, so that no sample is ever touched by Python.
+"""The data set on the device: read once and kept as four tensors, so that Python handles no single image.
 
-MNIST comes with the package. Its drop-in relatives (`recipes.DATA_SETS`) are read from the folder that the user names,
-or from the cache, into which `download` brings them when they are asked for the first time.
+MNIST comes with the package. Its drop-in relatives (`recipes.DATA_SETS`) are read from the user's folder, or from the
+cache, which `download` fills when a data set is first used.
 
-The files are torchvision's, and read as it reads them (a test compares), but without it: importing torchvision takes as
-long as torch itself (1.9 s more on 2 cores), at the start of every run.
+The files are torchvision's, and read as torchvision reads them (a test compares), but without importing it: that takes
+as long as importing torch (1.9 s more on 2 cores), at the start of every run.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from adam_tui.training import unpacking
 
 # Mean and standard deviation of MNIST's 60,000 training images' pixels, 0 to 1. Those of the others are computed.
 MEAN, DEVIATION = 0.1307, 0.3081
-CHUNK = 10_000  # images normalised at once: EMNIST's 240,000 as float32 are 750 MB, once is enough
+CHUNK = 10_000  # images normalised at once: EMNIST's 240,000 as float32 are 750 MB, one copy is enough
 SIDE = 28  # pixels
-# torchvision's folder of each data set, and how the names of the files to train with and to test with begin.
+# torchvision's folder of each data set, and the beginnings of the names of its training and test files.
 FOLDERS = {
     "mnist": ("MNIST", "train", "t10k"),
     "fashion-mnist": ("FashionMNIST", "train", "t10k"),
@@ -42,13 +42,13 @@ class Digits:
     train_labels: torch.Tensor
     test_images: torch.Tensor
     test_labels: torch.Tensor
-    test_bytes: torch.Tensor  # (n, 28, 28) uint8 on the CPU, to be shown
-    sample_indices: tuple[int, ...]  # the first test image of each class; those of `samples` for MNIST
+    test_bytes: torch.Tensor  # (n, 28, 28) uint8 on the CPU, for the screen
+    sample_indices: tuple[int, ...]  # the first test image of each class; for MNIST those of `history.samples`
     sample_images: torch.Tensor
     sample_labels: tuple[int, ...]
 
     def batch(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The training images and labels of that number, on the device."""
+        """The training images and labels at `index` (n,), on the device."""
         return self.train_images.index_select(0, index), self.train_labels.index_select(0, index)
 
 
@@ -62,10 +62,10 @@ def load(
 ) -> Digits:
     """The data set `name` as tensors on `device`, all of it or its first `limit` training images.
 
-    `folder` is the user's own, in torchvision's layout. A download tells its `progress` in words, a few times a second;
-    whatever that raises ends it. ValueError with one line when the data cannot be had.
+    `folder` is the user's own, in torchvision's layout. A download passes its progress as text to `progress`, a few
+    times a second; an exception of `progress` ends it. Raises ValueError with one line when the data is not available.
     """
-    (train, train_labels), (test, test_labels) = _read(name, folder, progress)
+    (train, train_labels), (test, test_labels) = read(name, folder, progress)
     mean, deviation = (MEAN, DEVIATION) if name == "mnist" else _mean_and_deviation(train)
     keep = min(limit, len(train)) or len(train)
 
@@ -89,19 +89,19 @@ def load(
 Half = tuple[torch.Tensor, torch.Tensor]  # images (n, 28, 28) uint8 and labels (n,) int64
 
 
-def _read(name: str, folder: str | None, progress: Callable[[str], None]) -> tuple[Half, Half]:
-    """Both parts of a data set, from wherever it is; ValueError with one line for what is missing or damaged."""
-    title, (torchvisions, train, test) = DATA_SETS[name].title, FOLDERS[name]
+def read(name: str, folder: str | None, progress: Callable[[str], None]) -> tuple[Half, Half]:
+    """The training and the test part of a data set. Raises ValueError with one line for a missing or damaged file."""
+    title, (subfolder, train, test) = DATA_SETS[name].title, FOLDERS[name]
     with _root(name, folder, progress) as root:
-        raw = root / torchvisions / "raw"
+        raw = root / subfolder / "raw"
         try:
             return _read_half(raw, train, name), _read_half(raw, test, name)
         except FileNotFoundError:
             raise ValueError(f"no {title} in {root}: {raw} does not hold its files") from None
         except (ValueError, OSError) as error:
             again = "" if folder or name == "mnist" else f"; without {raw} it is downloaded again"
-            said = error.strerror if isinstance(error, OSError) else error
-            raise ValueError(f"{title} in {root} is damaged: {said}{again}") from None
+            problem = error.strerror if isinstance(error, OSError) else error
+            raise ValueError(f"{title} in {root} is damaged: {problem}{again}") from None
 
 
 def _read_half(raw: Path, part: str, name: str) -> Half:
@@ -117,16 +117,16 @@ def _read_half(raw: Path, part: str, name: str) -> Half:
 def _read_idx(path: Path, *shape: int) -> torch.Tensor:
     """The items (n, *shape) uint8 of a file in MNIST's own format, http://yann.lecun.com/exdb/mnist.
 
-    ValueError when it is another one or none. It starts with two zeros, the type (8: a byte), the number of dimensions
-    and, as four bytes each, the largest first, the dimensions.
+    The file starts with two zeros, the type (8: a byte), the number of dimensions and the dimensions, as big-endian
+    integers of four bytes. Raises ValueError for a file of another type or shape.
     """
     if not path.is_file():
         raise FileNotFoundError(path)
-    content = bytearray(path.read_bytes())  # one that may be written to, as torch wants it
+    content = bytearray(path.read_bytes())  # writable, as torch requires
     header = struct.Struct(f">HBB{1 + len(shape)}I")
-    said = header.unpack_from(content) if len(content) >= header.size else (0,) * 4
-    count = said[3]
-    if said != (0, 8, 1 + len(shape), count, *shape) or len(content) != header.size + count * math.prod(shape):
+    fields = header.unpack_from(content) if len(content) >= header.size else (0,) * 4
+    count = fields[3]
+    if fields != (0, 8, 1 + len(shape), count, *shape) or len(content) != header.size + count * math.prod(shape):
         raise ValueError(f"{path.name} does not hold {' × '.join(map(str, ('n', *shape)))} bytes")
     if not count:
         raise ValueError(f"{path.name} is empty")
@@ -135,7 +135,7 @@ def _read_idx(path: Path, *shape: int) -> torch.Tensor:
 
 @contextlib.contextmanager
 def _root(name: str, folder: str | None, progress: Callable[[str], None]) -> Iterator[Path]:
-    """The folder to read from. The user's own is never written to, and nothing is fetched when there is one."""
+    """The folder to read from. The user's own folder is never written to, and nothing is downloaded beside it."""
     if folder is not None:
         root = Path(folder).expanduser()
         if not root.is_dir():
@@ -145,7 +145,7 @@ def _root(name: str, folder: str | None, progress: Callable[[str], None]) -> Ite
         with unpacking.unpacked() as root:
             yield root
     else:
-        from adam_tui.training import download  # and torchvision, which knows where these are to be had
+        from adam_tui.training import download  # imports torchvision, which has the addresses
 
         root = unpacking.cache_directory()
         download.ensure(name, root, progress)
@@ -158,13 +158,13 @@ def _upright(images: torch.Tensor, name: str) -> torch.Tensor:
 
 
 def _first_of_each_class(labels: torch.Tensor) -> list[int]:
-    """The index of the first label 0, of the first 1 and so on; a class that is missing is passed over."""
-    return [int(found[0]) for digit in range(10) if len(found := (labels == digit).nonzero())]
+    """The index of the first label 0, of the first 1 and so on, without missing classes."""
+    return [int(indices[0]) for digit in range(10) if len(indices := (labels == digit).nonzero())]
 
 
 def _mean_and_deviation(images: torch.Tensor) -> tuple[float, float]:
-    """Of all pixels as 0 to 1, from how often each of the 256 values stands: exact, and no copy as floats."""
-    chunks = [torch.bincount(some.flatten(), minlength=256) for some in parts(images, CHUNK)]
+    """Of all pixels as 0 to 1, from the counts of the 256 values: exact, and without a copy as floats."""
+    chunks = [torch.bincount(chunk.flatten(), minlength=256) for chunk in split(images, CHUNK)]
     counts = torch.stack(chunks).sum(0).double()
     values = torch.arange(256, dtype=torch.float64) / 255
     mean = (counts @ values / counts.sum()).item()
@@ -177,11 +177,11 @@ def _normalised(
 ) -> torch.Tensor:
     """Bytes (n, 28, 28) to floats (n, 1, 28, 28); one channel, so channels_last costs nothing."""
     floats = torch.empty((len(images), 1, 28, 28), dtype=dtype, device=device).to(memory_format=torch.channels_last)
-    for target, some in zip(parts(floats, CHUNK), parts(images, CHUNK), strict=True):
-        target.copy_(some.to(device).unsqueeze(1).float().div_(255).sub_(mean).div_(deviation))
+    for target, chunk in zip(split(floats, CHUNK), split(images, CHUNK), strict=True):
+        target.copy_(chunk.to(device).unsqueeze(1).float().div_(255).sub_(mean).div_(deviation))
     return floats
 
 
-def parts(tensor: torch.Tensor, size: int) -> tuple[torch.Tensor, ...]:
-    """Views of `size` rows each, the last one maybe shorter."""
-    return tensor.split(size)  # type: ignore[no-untyped-call, no-any-return]
+def split(tensor: torch.Tensor, size: int) -> tuple[torch.Tensor, ...]:
+    """Views of `size` rows each; the last one may be shorter."""
+    return tensor.split(size)  # type: ignore[no-untyped-call, no-any-return]  # torch's has no annotations

@@ -1,8 +1,8 @@
-"""One run a device: a run waits here until its device is free, before anything heavy is loaded.
+"""The queue for a device: one run trains at a time, the others wait here before anything heavy is loaded.
 
-The device of a host is a file in the directory of the runs, RUNS/.<host>-<device>.lock; whoever holds its lock trains,
-and a process that dies lets go of it. Of those that wait, the one that was started first goes next. Standard library
-only, so a run that waits costs 15 MB and a look four times a second. A paused run keeps its device.
+A device of a host is a file in the directory of the runs, RUNS/.<host>-<device>.lock. The process that holds its lock
+trains, and its end releases it. Among the waiting runs, the first to be started is next. A paused run keeps its
+device. Standard library only, so a waiting run takes 15 MB and checks four times a second.
 """
 
 from __future__ import annotations
@@ -21,86 +21,86 @@ from adam_tui.runs.protocol import State
 from adam_tui.runs.run import Run
 from adam_tui.training.journal import Journal
 
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 
 
 class DeviceQueue:
-    """A place in the queue for a device, and later the device; given up at the end of the context.
+    """A place in the queue for a device and, after `wait`, the device itself, until the context ends.
 
-    `device` is the RunSpec's. File systems without locks have no queue: every run goes at once.
+    `device` is the RunSpec's. A file system without locks has no queue: every run starts at once.
     """
 
     def __init__(self, journal: Journal, device: str) -> None:
         self._journal, self._runs = journal, journal.run.path.parent
         self.key = device_key(device)
-        self.path = self._runs / f".{_as_name(socket.gethostname())}-{self.key}.lock"
-        self._lock = -1
+        self.path = self._runs / f".{_as_file_name(socket.gethostname())}-{self.key}.lock"
+        self._lock_file = -1
 
     def __enter__(self) -> Self:
         with contextlib.suppress(OSError):  # a directory that cannot be written has no queue
-            self._lock = files.open_private(self.path, os.O_RDWR | os.O_CREAT)
+            self._lock_file = files.open_private(self.path, os.O_RDWR | os.O_CREAT)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._lock >= 0:
-            os.close(self._lock)
+        if self._lock_file >= 0:
+            os.close(self._lock_file)
 
     def wait(self) -> tuple[State, str] | None:
-        """Return when the device is this run's; when it is told to end before that, its end: state and reason."""
+        """Wait until this run holds the device. A command to stop ends the wait: its state and reason."""
         journal = self._journal
-        journal.queue_for(self.key)
-        said = ""
-        while not self._take():
+        journal.set_device(self.key)
+        shown = ""
+        while not self._acquire():
             reason = f"waits for {self._holder()} on {self.key}"
-            if reason != said:
-                said = reason
-                journal.become("queued", reason)
-            if ending := journal.told_to_end():
+            if reason != shown:
+                shown = reason
+                journal.set_state("queued", reason)
+            if ending := journal.stop_command():
                 return ending
-            time.sleep(LOOK_SECONDS)
-        journal.become("starting")
+            time.sleep(POLL_SECONDS)
+        journal.set_state("starting")
         return None
 
-    def _take(self) -> bool:
-        """Take the device if it is free and nobody waits who came earlier."""
+    def _acquire(self) -> bool:
+        """Take the device if it is free and no earlier run waits for it."""
         try:
-            if not file_lock.lock(self._lock):
+            if not file_lock.lock(self._lock_file):
                 return False
         except OSError:
             return True
-        if self._somebody_came_earlier():
-            file_lock.unlock(self._lock)
+        if self._earlier_run_waits():
+            file_lock.unlock(self._lock_file)
             return False
-        with contextlib.suppress(OSError):  # on a full disk those who wait are told the one before
-            os.ftruncate(self._lock, 0)
-            os.lseek(self._lock, 0, os.SEEK_SET)
-            os.write(self._lock, self._journal.run.id.encode("utf-8", "surrogateescape"))
+        with contextlib.suppress(OSError):  # on a full disk the waiting runs show the holder before
+            os.ftruncate(self._lock_file, 0)
+            os.lseek(self._lock_file, 0, os.SEEK_SET)
+            os.write(self._lock_file, self._journal.run.id.encode("utf-8", "surrogateescape"))
         return True
 
-    def _somebody_came_earlier(self) -> bool:
-        """Whether another process of this host waits, or is on its way here, that was started before this one."""
-        mine = (self._journal.came, self._journal.run.id)
+    def _earlier_run_waits(self) -> bool:
+        """Whether a run of this host that was started before this one waits for the device or is about to."""
+        own_place = (self._journal.arrival, self._journal.run.id)
         try:
             with os.scandir(self._runs) as entries:
-                others = [Run(entry.path) for entry in entries if entry.is_dir() and entry.name != mine[1]]
-        except OSError:  # deleted meanwhile, and this run with it: the journal says so
+                others = [Run(entry.path) for entry in entries if entry.is_dir() and entry.name != own_place[1]]
+        except OSError:  # deleted meanwhile, and this run with it: the journal notices
             return False
         for other in others:
             status = other.status()
             waits = status.state in ("starting", "queued") and status.device == self.key
-            if waits and status.is_local and (status.came, other.id) < mine:
+            if waits and status.is_local and (status.came, other.id) < own_place:
                 return True
         return False
 
     def _holder(self) -> str:
-        """Who wrote its name into the file last: the one that trains, unless the device was given up just now."""
-        os.lseek(self._lock, 0, os.SEEK_SET)
-        name = os.read(self._lock, 200).decode("utf-8", "replace")
+        """The run that wrote its name into the file last: the training run, unless it ended just now."""
+        os.lseek(self._lock_file, 0, os.SEEK_SET)
+        name = os.read(self._lock_file, 200).decode("utf-8", "replace")
         return name if name not in ("", self._journal.run.id) else "its turn"
 
 
-def _as_name(host: str) -> str:
-    """The host's name without what a file's name cannot hold."""
+def _as_file_name(host: str) -> str:
+    """The host's name without characters that a file name cannot hold."""
     return Path(host.replace("/", "-")).name or "host"

@@ -1,4 +1,7 @@
-"""The machine that a run trains on: which device, which precision, how many threads, at which priority."""
+"""The setup of the machine for a run: device, precision, number of threads, priority.
+
+Everything here is decided once, before the data is loaded.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,16 @@ import torch
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.training.resource_usage import cores
 
-MOST_THREADS = 16  # a batch of 64 small images splits no further; measured on 2 cores only, so cautious
-# On a CPU, in the background: the terminal's own process goes first. 12 ms of work, as a screen takes, then came to
-# its end after 12 to 16 ms beside a run on both of 2 cores, and after 16 to 20 without. No more than 5, so that a run
-# on a shared server still gets a quarter of a core that somebody else wants whole; 10 would leave it a tenth.
+MAX_THREADS = 16  # a batch of 64 small images splits no further; measured on 2 cores only, so cautious
+# A run on the CPU lets the terminal's own process go first. Beside a run on both of 2 cores, 12 ms of work, as a screen
+# takes, then ended after 12 to 16 ms, and after 16 to 20 ms without it. No more than 5, so that a run on a shared
+# server still gets a quarter of a core that another process wants whole; 10 would leave it a tenth.
 NICENESS = 5
 AUTOGROUP = Path("/proc/self/autogroup")
 
 
 def device_of(spec: RunSpec) -> torch.device:
-    """The device asked for; auto takes CUDA, then Apple's GPU, then the CPU. ValueError when it is not there."""
+    """The spec's device; auto takes CUDA, then Apple's GPU, then the CPU. Raises ValueError for a missing device."""
     if spec.device == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
         return torch.device(name)
@@ -36,7 +39,7 @@ def device_of(spec: RunSpec) -> torch.device:
 
 
 def precision_of(spec: RunSpec, device: torch.device) -> torch.dtype:
-    """The type that convolutions compute in; weights, losses and the optimizer are float32 always."""
+    """The type of the convolutions; weights, losses and the optimizer are always float32."""
     if spec.precision != "auto":
         return torch.bfloat16 if spec.precision == "bfloat16" else torch.float32
     if device.type == "cuda":
@@ -61,20 +64,20 @@ def name_of(device: torch.device) -> str:
 
 
 def tune_process(device: torch.device) -> None:
-    """Threads and priority of this process; once, before any work."""
+    """Set the threads and the priority of this process; once, before any work."""
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(min(cores(), MOST_THREADS))
+        torch.set_num_threads(min(cores(), MAX_THREADS))
     torch.backends.cudnn.benchmark = True
-    # In a session of its own it is a background process of whoever watches it.
+    # In a session of its own the process runs in the background.
     if sys.platform != "win32" and device.type == "cpu" and os.getsid(0) == os.getpid():
-        _step_back()
+        _lower_priority()
 
 
-def _step_back() -> None:
-    """Let others go first: within this session, and the whole of it, where Linux shares cores out among sessions.
+def _lower_priority() -> None:
+    """Lower the priority of this process, and on Linux of its session.
 
-    With sched_autogroup_enabled, as nearly everywhere, a process's own niceness counts only against its session, and
-    here that is this process alone.
+    With sched_autogroup_enabled, as nearly everywhere, Linux divides the cores among sessions, and the niceness of a
+    process counts only within its session, which here is this process alone.
     """
     os.nice(NICENESS)
     with contextlib.suppress(OSError):  # another system

@@ -1,7 +1,7 @@
-"""Fetches MNIST's relatives into the cache: torchvision's addresses, checksums and layout, with progress and an end.
+"""Downloads MNIST's relatives into the cache: torchvision's addresses, checksums and layout, with progress.
 
 torchvision's own download waits for a silent server for ever, cannot be stopped and unpacks all 1.7 GB of EMNIST. Here
-a server gets ten seconds, every mirror one try, and only the files that are read are unpacked.
+a server has a timeout of ten seconds, each mirror gets one try, and only the files that are read are unpacked.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from adam_tui.runs import file_lock, files
 from adam_tui.runs.protocol import parse_json
 from adam_tui.training import unpacking
 
-SILENCE_SECONDS = 10.0  # a server that says nothing for so long is given up
-TELL_SECONDS = 0.25
-PIECE = 1 << 18
-CHECKSUMS, MOST_CHECKSUMS = ".md5.json", 1 << 16  # what the files had when they were unpacked; bytes
+TIMEOUT_SECONDS = 10.0  # without a byte from the server
+PROGRESS_SECONDS = 0.25
+BLOCK_BYTES = 1 << 18
+CHECKSUMS, MAX_CHECKSUMS_BYTES = ".md5.json", 1 << 16  # the MD5 of each file when it was unpacked
 KINDS: dict[str, type[MNIST]] = {"fashion-mnist": FashionMNIST, "kmnist": KMNIST, "emnist-digits": EMNIST}
 PARTS = ("train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1")
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """One file to fetch: where from (one mirror after the other), its MD5, and what it holds: (member, file's name).
+    """One file to download: its addresses (one a mirror), its MD5, and its contents as (member, file name).
 
-    Members are gzip files within a zip file, or "" for a gzip file that is the archive itself.
+    A member is a gzip file within a zip file, or "" when the archive itself is the gzip file.
     """
 
     urls: tuple[str, ...]
     md5: str
-    holds: tuple[tuple[str, str], ...]
+    contents: tuple[tuple[str, str], ...]
 
 
 def archives(kind: type[MNIST]) -> list[Archive]:
-    """What torchvision says about a data set."""
+    """A data set's archives, from torchvision's tables."""
     if kind is EMNIST:
         names = [f"emnist-digits-{part}-ubyte" for part in PARTS]
         return [Archive((EMNIST.url,), EMNIST.md5, tuple((f"gzip/{name}.gz", name) for name in names))]
@@ -60,16 +60,16 @@ def archives(kind: type[MNIST]) -> list[Archive]:
 
 
 def ensure(name: str, root: Path, progress: Callable[[str], None]) -> None:
-    """Bring the files of a data set of `KINDS` under `root`, those that are not there yet; each appears whole.
+    """Download the missing files of a data set of `KINDS` to a folder under `root`; each file appears whole.
 
-    ValueError with one line when that cannot be done; what `progress` raises passes through.
+    Raises ValueError with one line when that fails, and every exception of `progress`.
     """
     kind = KINDS[name]
     raw = root / kind.__name__ / "raw"
     try:
         if _missing(kind, raw):
             raw.mkdir(parents=True, exist_ok=True)
-            with _alone(raw, progress):
+            with _download_lock(raw, progress):
                 for archive in _missing(kind, raw):  # another run may have fetched them meanwhile
                     _fetch(archive, kind.__name__, raw, progress)
     except OSError as error:
@@ -77,42 +77,44 @@ def ensure(name: str, root: Path, progress: Callable[[str], None]) -> None:
 
 
 def _missing(kind: type[MNIST], raw: Path) -> list[Archive]:
-    """The archives of which a file is not there, or is no longer as it was when it was unpacked."""
+    """The archives with a file that is missing or has changed since it was unpacked."""
     known = _checksums(raw)
 
-    def is_there(name: str) -> bool:
+    def is_present(name: str) -> bool:
         path = raw / name
         return os.path.isfile(path) and (name not in known or unpacking.is_whole(path, known[name]))
 
-    return [archive for archive in archives(kind) if not all(is_there(name) for _, name in archive.holds)]
+    return [archive for archive in archives(kind) if not all(is_present(name) for _, name in archive.contents)]
 
 
 def _checksums(raw: Path) -> dict[str, str]:
-    """The MD5 of each file that was unpacked here; nothing for files that somebody else put here."""
+    """The MD5 of each file that was unpacked here; files from elsewhere have none."""
     try:
-        told = parse_json(files.read_regular(raw / CHECKSUMS, MOST_CHECKSUMS))
+        checksums = parse_json(files.read_regular(raw / CHECKSUMS, MAX_CHECKSUMS_BYTES))
     except (OSError, ValueError):
         return {}
-    return {name: md5 for name, md5 in told.items() if isinstance(md5, str)} if isinstance(told, dict) else {}
+    if not isinstance(checksums, dict):
+        return {}
+    return {name: md5 for name, md5 in checksums.items() if isinstance(md5, str)}
 
 
 @contextlib.contextmanager
-def _alone(raw: Path, progress: Callable[[str], None]) -> Iterator[None]:
-    """Two runs that want the same data fetch it once."""
+def _download_lock(raw: Path, progress: Callable[[str], None]) -> Iterator[None]:
+    """Hold the folder's lock: two runs that need the same data download it once."""
     with open(raw / ".lock", "w") as lock:
         while True:
             try:
                 if file_lock.lock(lock.fileno()):
                     break
-            except OSError:  # no locks here: at worst both fetch it, each file still appears whole
+            except OSError:  # no locks here: at worst both download it, and each file still appears whole
                 break
             progress("waiting for another run's download")
-            time.sleep(TELL_SECONDS)
+            time.sleep(PROGRESS_SECONDS)
         yield
 
 
 def _fetch(archive: Archive, title: str, raw: Path, progress: Callable[[str], None]) -> None:
-    """One archive from the first mirror that has it, checked, unpacked."""
+    """Download one archive from the first mirror that has it, check it and unpack it."""
     packed = files.part_path(raw / "archive")
     files.remove_old_parts(raw)
     failures = []
@@ -135,54 +137,54 @@ def _fetch(archive: Archive, title: str, raw: Path, progress: Callable[[str], No
 
 
 class _UnreachableError(Exception):
-    """A mirror does not answer, or breaks off."""
+    """A mirror does not answer, or closes the connection early."""
 
 
 def _receive(url: str, target: Path, title: str, progress: Callable[[str], None]) -> str:
-    """Write what is at `url` to `target`; its MD5."""
+    """Write the content of `url` to `target`; its MD5."""
     md5 = hashlib.md5(usedforsecurity=False)
     request = urllib.request.Request(url, headers={"User-Agent": "adam-tui"})
-    received, told = 0, 0.0
+    received, shown_at = 0, 0.0
     progress(f"downloading {title} from {urlsplit(url).hostname}")
     with open(target, "wb") as file, contextlib.ExitStack() as stack:
         try:
-            answer = stack.enter_context(urllib.request.urlopen(request, timeout=SILENCE_SECONDS))
-            total = int(answer.headers.get("Content-Length") or 0)
+            response = stack.enter_context(urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS))
+            total = int(response.headers.get("Content-Length") or 0)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise _UnreachableError(_reason(error)) from None
         while True:
             try:
-                piece = answer.read(PIECE)
+                block = response.read(BLOCK_BYTES)
             except (OSError, http.client.HTTPException) as error:
                 raise _UnreachableError(_reason(error)) from None
-            if not piece:
+            if not block:
                 return md5.hexdigest()
-            file.write(piece)
-            md5.update(piece)
-            received += len(piece)
-            if time.monotonic() - told >= TELL_SECONDS:
-                told = time.monotonic()
+            file.write(block)
+            md5.update(block)
+            received += len(block)
+            if time.monotonic() - shown_at >= PROGRESS_SECONDS:
+                shown_at = time.monotonic()
                 of = f" of {total / 1e6:.1f}" if total else ""
                 progress(f"downloading {title}: {Path(urlsplit(url).path).name}, {received / 1e6:.1f}{of} MB")
 
 
 def _reason(error: BaseException) -> str:
-    """In words; urllib wraps the true reason."""
+    """The error in words; urllib wraps the true reason."""
     reason = getattr(error, "reason", error)
     return str(getattr(reason, "strerror", None) or reason or type(error).__name__)
 
 
 def _unpack(archive: Archive, packed: Path, raw: Path) -> None:
-    """Decompress what the archive holds, each file beside its place and then moved there."""
-    for member, name in archive.holds:
+    """Decompress the archive's contents, each file beside its place and then moved there."""
+    for member, name in archive.contents:
         temporary = files.part_path(raw / name)
         try:
             with contextlib.ExitStack() as stack:
                 source: IO[bytes] = stack.enter_context(open(packed, "rb"))
                 if member:
                     source = stack.enter_context(stack.enter_context(zipfile.ZipFile(source)).open(member))
-                whole = stack.enter_context(gzip.open(source))
-                shutil.copyfileobj(whole, stack.enter_context(open(temporary, "wb")), 1 << 20)
+                unzipped = stack.enter_context(gzip.open(source))
+                shutil.copyfileobj(unzipped, stack.enter_context(open(temporary, "wb")), 1 << 20)
             files.replace(temporary, raw / name)
             with open(raw / name, "rb") as unpacked:
                 md5 = hashlib.file_digest(unpacked, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -1,11 +1,11 @@
-"""What the network takes the test images for: the numbers of an epoch, and the pictures of its mistakes for a screen.
+"""The network's predictions for the test images: the numbers of an epoch, and evaluation.npz with its mistakes.
 
-evaluation.npz holds, for whoever shows them (N is 20, or the number of mistakes if there are fewer):
+Readers of evaluation.npz depend on these arrays (N is 20, or the number of mistakes if there are fewer):
 - confusion (10, 10) int64 [label, prediction]; filters (32, 5, 5) float32, the first layer's weight
 - worst_images (N, 28, 28) uint8, worst_indices, worst_labels, worst_predictions (N,) int64, worst_confidences (N,)
-  float32: the surest of the wrong answers, the surest first
+  float32: the most confident of the wrong predictions, in falling order
 - sample_images (S, 28, 28) uint8, sample_labels (S,) int64: the images of the `sample` events
-- epoch () int64: how many epochs were finished when it was written
+- epoch () int64: the number of finished epochs
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WORST = 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """The answers to all test images: mean `loss`, `accuracy` (0 to 1), predictions and confidences (n,)."""
+    """The predictions for all test images: mean `loss`, `accuracy` (0 to 1), predictions and confidences (n,)."""
 
     loss: float
     accuracy: float
@@ -37,23 +37,23 @@ class Evaluation:
     confidences: Tensor  # of the prediction, 0 to 1
 
     def confusion(self) -> Tensor:
-        """How often (10, 10) a label (row) was taken for which class (column)."""
+        """The confusion matrix (10, 10): how often a label (row) was predicted as a class (column)."""
         return torch.bincount(self.labels * 10 + self.predictions, minlength=100).reshape(10, 10)
 
     def worst(self) -> Tensor:
-        """The indices of the surest wrong answers, at most 20, the surest first."""
+        """The indices of the most confident wrong predictions, at most 20, in falling order of confidence."""
         wrong = (self.predictions != self.labels).nonzero().flatten()
-        # Stable, so that equally sure ones stay in the order of the images.
+        # Stable: equal confidences stay in the order of the images.
         return wrong[self.confidences[wrong].argsort(descending=True, stable=True)][:WORST]
 
 
-def judge(scores: Tensor, labels: Tensor) -> Evaluation:
-    """From scores (n, 10) in float32 and labels (n,), on any device; the answers are brought to the CPU."""
-    surest = scores.softmax(1).max(1)
+def evaluate(scores: Tensor, labels: Tensor) -> Evaluation:
+    """From scores (n, 10) in float32 and labels (n,), on any device; the result is on the CPU."""
+    best = scores.softmax(1).max(1)
     loss = functional.cross_entropy(scores, labels).item()
-    labels, predictions = labels.cpu(), surest.indices.cpu()
+    labels, predictions = labels.cpu(), best.indices.cpu()
     accuracy = (predictions == labels).sum().item() / len(labels)
-    return Evaluation(loss, accuracy, labels, predictions, surest.values.cpu())
+    return Evaluation(loss, accuracy, labels, predictions, best.values.cpu())
 
 
 def write(path: Path, evaluation: Evaluation, digits: Digits, filters: Tensor, epoch: int) -> None:

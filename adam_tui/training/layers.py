@@ -1,7 +1,7 @@
-"""How strongly each weight tensor is pulled and moved: gradient norm and update-to-weight ratio, a few steps an epoch.
+"""Gradient norm and update-to-weight ratio of each weight tensor, measured on a few steps of an epoch.
 
-Whether the learning rate is right shows here before it shows in the loss (a ratio near 1e-3 is healthy). Measured on
-a handful of steps and left on the device until the epoch is over, so that ordinary steps pay nothing.
+They show whether the learning rate is right before the loss does (a ratio near 1e-3 is healthy). The results stay on
+the device until the epoch is over, and other steps pay nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ STEPS_MEASURED = 4  # an epoch, evenly spread, the last one among them
 
 
 class LayerWatch:
-    """Measures the steps of one epoch after another. `measured` belongs into the checkpoint."""
+    """Measures a few steps of each epoch. `measured` is part of the checkpoint."""
 
     def __init__(self, network: nn.Sequential) -> None:
         kinds = {"conv": nn.Conv2d, "linear": nn.Linear}
@@ -33,16 +33,16 @@ class LayerWatch:
         self._before: list[Tensor] | None = None
 
     def wants(self, batch: int, batches: int) -> bool:
-        """Whether step number `batch` (from 0) of an epoch is one to be measured."""
+        """Whether to measure the step number `batch` (from 0) of an epoch."""
         return (batch + 1) * STEPS_MEASURED // batches > batch * STEPS_MEASURED // batches
 
     def before_step(self) -> None:
-        """Remember the weights: 250 kB."""
+        """Copy the weights: 250 kB."""
         self._before = [weight.detach().clone() for weight in self._weights]
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Measure what the step did; nothing is fetched from the device."""
+        """Measure the step; nothing is fetched from the device."""
         if self._before is None:
             return
         gradients = [weight.grad for weight in self._weights if weight.grad is not None]
@@ -50,12 +50,12 @@ class LayerWatch:
         norms, moved, sizes = (
             torch.stack(torch._foreach_norm(tensors)).float() for tensors in (gradients, moves, self._before)
         )
-        # A tensor of zeros that moves has no ratio; one that stays has ratio 0.
+        # A tensor of zeros has ratio 0 if it does not move, and no meaningful ratio if it does.
         self.measured.append(torch.stack([norms, moved / sizes.clamp_min(torch.finfo(torch.float32).tiny)]))
         self._before = None
 
     def summary(self, step: int) -> Layers | None:
-        """The epoch's means, and a new beginning; None when nothing was measured."""
+        """The means since the last call, None when nothing was measured."""
         if not self.measured:
             return None
         norms, ratios = torch.stack(self.measured).mean(0).tolist()

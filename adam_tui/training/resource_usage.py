@@ -1,7 +1,7 @@
-"""What the machine does for a training process: its share of the processor, its memory, its GPU.
+"""The resources that a training process uses: its share of the processor, its memory, its GPU.
 
-Read once a second by the heartbeat, next to the training and not within it. Standard library only; a GPU is read
-through nvidia-ml-py where that package is installed. Whatever cannot be known is None and never an error.
+The heartbeat reads them once a second, in a thread beside the training. Standard library only; a GPU is read through
+nvidia-ml-py where that package is installed. A value that is not available is None, never an error.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 
 
 class ResourceUsage:
-    """The figures of this process, since the last reading."""
+    """The usage of this process; the processor's share is that since the last reading."""
 
     def __init__(self) -> None:
-        self._clock, self._worked = time.monotonic(), time.process_time()
-        self._gpu: Any = None  # NVML's handle
+        self._read_at, self._cpu_seconds = time.monotonic(), time.process_time()
+        self._gpu: Any = None  # NVML's handle; pynvml has no types
 
     def watch_gpu(self, uuid: str) -> None:
-        """Read this NVIDIA GPU too, by its UUID with or without "GPU-" before it; without NVML nothing changes."""
+        """Read this NVIDIA GPU too, by its UUID with or without "GPU-" before it. Without NVML nothing changes."""
         try:
             import pynvml  # the package nvidia-ml-py
 
@@ -32,29 +32,29 @@ class ResourceUsage:
             self._gpu = None
 
     def read(self) -> dict[str, float | int | None]:
-        """Values for the fields of `rundir.Status` by the same names: percents 0 to 100, bytes."""
+        """Values for the fields of `runs.status.Status` by the same names: percents 0 to 100, bytes."""
         return {"cpu_percent": self._cpu(), "memory_bytes": _resident_bytes()} | self._read_gpu()
 
     def _cpu(self) -> float | None:
-        clock, worked = time.monotonic(), time.process_time()
-        passed, spent = clock - self._clock, worked - self._worked
-        if passed < 0.01:  # nothing to divide by
+        now, cpu_seconds = time.monotonic(), time.process_time()
+        elapsed, used = now - self._read_at, cpu_seconds - self._cpu_seconds
+        if elapsed < 0.01:  # too short for a ratio
             return None
-        self._clock, self._worked = clock, worked
-        return round(min(max(100 * spent / passed / cores(), 0.0), 100.0), 1)
+        self._read_at, self._cpu_seconds = now, cpu_seconds
+        return round(min(max(100 * used / elapsed / cores(), 0.0), 100.0), 1)
 
     def _read_gpu(self) -> dict[str, float | int | None]:
-        figures: dict[str, float | int | None] = {"gpu_percent": None, "gpu_memory_bytes": None}
+        usage: dict[str, float | int | None] = {"gpu_percent": None, "gpu_memory_bytes": None}
         if self._gpu is not None:
             import pynvml
 
             try:
-                figures["gpu_memory_bytes"] = int(pynvml.nvmlDeviceGetMemoryInfo(self._gpu).used)
-                # A part of a GPU (MIG) has memory of its own, but no utilisation.
-                figures["gpu_percent"] = float(pynvml.nvmlDeviceGetUtilizationRates(self._gpu).gpu)
+                usage["gpu_memory_bytes"] = int(pynvml.nvmlDeviceGetMemoryInfo(self._gpu).used)
+                # A MIG partition has memory of its own, but no utilisation.
+                usage["gpu_percent"] = float(pynvml.nvmlDeviceGetUtilizationRates(self._gpu).gpu)
             except pynvml.NVMLError:
                 pass
-        return figures
+        return usage
 
 
 def cores() -> int:

@@ -1,6 +1,6 @@
-"""The events of a run as TensorBoard's scalars, for those who compare their runs there: RUNDIR/tensorboard.
+"""The events of a run as TensorBoard scalars in RUNDIR/tensorboard.
 
-torch's SummaryWriter does the writing and needs the package tensorboard, which is not ours to require.
+torch's SummaryWriter writes them. It needs the package tensorboard, an optional dependency.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from adam_tui.runs.protocol import Changed, Ended, Epoch, Event, Layers, Started
 from adam_tui.runs.recipes import check_tensorboard
 
 
-def open_writer(folder: Path, step: int) -> Any:
-    """A SummaryWriter that takes back what was told of steps after `step`. ValueError without the package."""
+def open_writer(folder: Path, step: int) -> Any:  # torch has no annotations for it
+    """A SummaryWriter that discards earlier scalars of steps after `step`. Raises ValueError without the package."""
     check_tensorboard()
     from torch.utils.tensorboard.writer import SummaryWriter
 
@@ -21,35 +21,35 @@ def open_writer(folder: Path, step: int) -> Any:
 
 
 class TensorboardLog:
-    """Writes each event's numbers; give its `take` to the journal's listeners."""
+    """Writes each event's numbers; `write` is a listener of the journal."""
 
     def __init__(self, writer: Any) -> None:
         self._writer = writer
 
-    def take(self, event: Event) -> None:
-        """One event. The file is complete after every epoch and at the end."""
+    def write(self, event: Event) -> None:
+        """Write one event. The file is complete after every epoch and at the end."""
         match event:
             case Started():
                 for name, value in event.spec.hyperparameters.items():
-                    self._write(f"hyperparameters/{name}", value, event)
+                    self._add(f"hyperparameters/{name}", value, event)
             case Steps():
                 first = event.step - len(event.losses) + 1
                 for step, loss in enumerate(event.losses, first):
                     self._writer.add_scalar("loss/step", loss, step, event.time)
             case Epoch():
-                self._write("loss/train", event.train_loss, event)
-                self._write("loss/test", event.test_loss, event)
-                self._write("accuracy/test", event.test_accuracy, event)
-                self._write("speed/images a second", event.samples_per_second, event)
+                self._add("loss/train", event.train_loss, event)
+                self._add("loss/test", event.test_loss, event)
+                self._add("accuracy/test", event.test_accuracy, event)
+                self._add("speed/images a second", event.samples_per_second, event)
                 self._writer.flush()
             case Layers():
                 for name, norm, ratio in zip(event.names, event.gradient_norm, event.update_ratio, strict=True):
-                    self._write(f"gradient norm/{name}", norm, event)
-                    self._write(f"update ratio/{name}", ratio, event)
+                    self._add(f"gradient norm/{name}", norm, event)
+                    self._add(f"update ratio/{name}", ratio, event)
             case Changed():
-                self._write(f"hyperparameters/{event.parameter}", event.value, event)
+                self._add(f"hyperparameters/{event.parameter}", event.value, event)
             case Ended():
                 self._writer.close()
 
-    def _write(self, name: str, value: float, event: Event) -> None:
+    def _add(self, name: str, value: float, event: Event) -> None:
         self._writer.add_scalar(name, value, event.step, event.time)

@@ -1,7 +1,7 @@
 """MNIST without a network: unpacked once from the package, and checked.
 
 The files are embedded as xz (9.2 MB) and unpacked into the user's cache in the layout of torchvision.datasets.MNIST.
-All of it (MD5 of 55 MB included, 0.1 s) is checked at every start: cheaper than any doubt about a damaged cache.
+Every start checks all of them (the MD5 of 55 MB takes 0.1 s), so a damaged cache never reaches the training.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from adam_tui.runs import files
 
-# MD5 of each file as torchvision keeps it, the values of data/mnist/README.md.
+# MD5 of each unpacked file, as in data/mnist/README.md.
 CHECKSUMS = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
@@ -30,7 +30,7 @@ CHECKSUMS = {
 
 @contextmanager
 def unpacked() -> Iterator[Path]:
-    """A folder that holds MNIST/raw/…, whole: the cache, or one for the moment when the cache cannot be written."""
+    """A folder that holds all of MNIST/raw/: the cache, or a temporary folder when the cache cannot be written."""
     cache = cache_directory()
     temporary = None
     try:
@@ -62,9 +62,9 @@ def cache_directory() -> Path:
 
 
 def unpack(root: Path) -> None:
-    """Make MNIST/raw/ under `root` whole: what is missing or damaged is unpacked again. OSError as it comes.
+    """Complete MNIST/raw/ under `root`: missing and damaged files are unpacked again. Raises OSError.
 
-    Each file appears in one move, so two processes may do this at once, and a reader never sees a half.
+    Each file appears in one move, so two processes may do this at once, and a reader never sees half a file.
     """
     raw = root / "MNIST" / "raw"
     files.remove_old_parts(raw)
@@ -75,7 +75,7 @@ def unpack(root: Path) -> None:
 
 
 def is_whole(path: Path, checksum: str) -> bool:
-    """Whether a file is there and has this MD5. OSError as it comes."""
+    """Whether a file exists and has this MD5. Raises OSError when it cannot be read."""
     try:
         with files.open_regular(path) as file:
             return hashlib.file_digest(file, _md5).hexdigest() == checksum
@@ -84,12 +84,12 @@ def is_whole(path: Path, checksum: str) -> bool:
 
 
 def _unpack_file(name: str, checksum: str, target: Path) -> None:
-    """Decompress one embedded file next to its place, check it, move it there."""
+    """Decompress one embedded file beside its place, check it and move it there."""
     source = resources.files("adam_tui") / "data" / "mnist" / f"{name}.xz"
     descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=target.parent)
     try:
-        with open(descriptor, "wb") as file, source.open("rb") as packed, lzma.open(packed) as whole:
-            shutil.copyfileobj(whole, file, 1 << 20)
+        with open(descriptor, "wb") as file, source.open("rb") as packed, lzma.open(packed) as unpacked_file:
+            shutil.copyfileobj(unpacked_file, file, 1 << 20)
         if not is_whole(Path(temporary), checksum):
             raise ValueError(f"{source} in the package is damaged: install adam-tui again")
         os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep others from a shared cache
@@ -99,5 +99,5 @@ def _unpack_file(name: str, checksum: str, target: Path) -> None:
 
 
 def _md5() -> hashlib._Hash:
-    """A checksum, not a secret: allowed on hosts that forbid MD5 for security."""
+    """MD5 as a checksum only, which hosts that forbid it for security allow."""
     return hashlib.md5(usedforsecurity=False)

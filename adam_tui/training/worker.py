@@ -1,7 +1,7 @@
 """The training process from its first instruction to its exit: `python -m adam_tui.training.worker RUNDIR`.
 
-It speaks and listens from the start, waits for its turn, and only then loads torch. Apart from `trainer`, which
-holds the training itself and imports torch: a waiting run stays small, and a torch that cannot be loaded is said.
+It opens the journal, waits for the device, and only then imports torch and trains. The training itself is in `trainer`,
+the only import here that loads torch: a waiting run stays small, and a torch that cannot be loaded is reported.
 """
 
 from __future__ import annotations
@@ -16,55 +16,57 @@ from pathlib import Path
 from adam_tui.runs.protocol import State
 from adam_tui.runs.run import Run
 from adam_tui.training.device_queue import DeviceQueue
-from adam_tui.training.journal import Journal, note, note_error
+from adam_tui.training.journal import Journal, log, log_traceback
 
-# Whoever starts the process closes its input when the run's files are ready for it.
-WHEN_TOLD = "--when-told"
+# The starting process closes this one's standard input when the run's files are ready.
+WAIT_FOR_INPUT = "--when-told"
 
 
 def main(arguments: list[str]) -> int:
-    """The exit status: 0 when the run finished or stopped, 1 when it failed, 2 when there is no such run."""
-    paths = [argument for argument in arguments if argument != WHEN_TOLD]
+    """The exit status: 0 when the run finished or stopped, 1 when it failed, 2 for a usage error."""
+    paths = [argument for argument in arguments if argument != WAIT_FOR_INPUT]
     if len(paths) != 1 or not Path(paths[0]).is_dir():
         print("usage: python -m adam_tui.training.worker RUNDIR (a directory with a spec.json)", file=sys.stderr)
         return 2
     if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal may go, the run stays
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the run outlives its terminal
     with contextlib.suppress(OSError, ValueError, AttributeError):  # no stderr
-        faulthandler.enable()  # a crash within torch is told in worker.log
-    if WHEN_TOLD in arguments:
+        faulthandler.enable()  # a crash within torch leaves its stack in worker.log
+    if WAIT_FOR_INPUT in arguments:
         sys.stdin.buffer.read()
+
     try:
         journal = Journal(Run(Path(paths[0]).absolute()))
     except (OSError, ValueError) as error:
-        note(f"cannot train in {paths[0]}: {error}")
+        log(f"cannot train in {paths[0]}: {error}")
         return 1
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda got, frame: journal.ask("stop", reason=signal.Signals(got).name))
-    with journal, ExitStack() as held:
-        if ending := _wait(journal, held):
+        signal.signal(number, lambda caught, frame: journal.add_command("stop", reason=signal.Signals(caught).name))
+
+    with journal, ExitStack() as held_device:
+        if ending := _wait_for_device(journal, held_device):
             journal.end(*ending)
             return 0
         return 1 if _train(journal) == "failed" else 0
 
 
-def _wait(journal: Journal, held: ExitStack) -> tuple[State, str] | None:
-    """Wait for the device, which is then held; the end of the run where it is told to end meanwhile."""
+def _wait_for_device(journal: Journal, held_device: ExitStack) -> tuple[State, str] | None:
+    """Wait for the run's turn; the end of the run when a command stops it before that."""
     try:
         spec = journal.run.spec()
-    except ValueError:  # the trainer says what is wrong with it
+    except ValueError:  # the trainer reports it
         return None
-    return held.enter_context(DeviceQueue(journal, spec.device)).wait() if spec.queue else None
+    return held_device.enter_context(DeviceQueue(journal, spec.device)).wait() if spec.queue else None
 
 
 def _train(journal: Journal) -> State:
     try:
-        from adam_tui.training import device_setup, trainer  # torch: seconds
+        from adam_tui.training import device_setup, trainer  # imports torch: seconds
     except Exception as error:
-        note_error()
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        hint = " (out of memory?)" if "failed to map segment" in said[-1] else ""
-        journal.end("failed", f"cannot load the training: {said[-1][:300]}{hint}")  # numpy's advice is a page
+        log_traceback()
+        message = str(error).strip().splitlines() or [type(error).__name__]
+        hint = " (out of memory?)" if "failed to map segment" in message[-1] else ""
+        journal.end("failed", f"cannot load the training: {message[-1][:300]}{hint}")  # numpy's message is a page
         return "failed"
     return trainer.train(journal, device_setup.tune_process)[0]
 

@@ -1,4 +1,4 @@
-"""The training loop that the project starts from, written from its description: what our worker is measured against.
+"""The article's training loop, written from its description: the reference that our worker is compared with.
 
 Images pass one by one through transforms in a DataLoader, everything is float32, ReLU stands before pooling, and the
 loss is fetched at every step.
@@ -27,9 +27,9 @@ def network() -> nn.Sequential:
 
 
 def steps(root: str, model: nn.Sequential) -> Iterator[int]:
-    """Train the model on the MNIST under `root` for as long as it is asked; yields the images of each step."""
-    seen = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
-    loader = DataLoader(datasets.MNIST(root, train=True, transform=seen), batch_size=BATCH, shuffle=True)
+    """Train the model on the MNIST under `root` without end; yields the number of images of each step."""
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
+    loader = DataLoader(datasets.MNIST(root, train=True, transform=transform), batch_size=BATCH, shuffle=True)
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
     losses = []

@@ -1,7 +1,7 @@
 """A run that trains on a simulated clock: its directory as a training process writes it, an hour in a second.
 
-Four times a simulated second the losses since the last time, ten digits every 1.5 seconds, and at the end of each epoch
-what the test says, how far the weights moved and that a checkpoint was written; all in the protocol's own words.
+It records the losses four times a simulated second, ten sample digits every 1.5 seconds, and at the end of each epoch
+the test, the layers and a checkpoint, all as events of the protocol.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from adam_tui.runs import directory, recipes
 from adam_tui.runs.protocol import Checkpointed, Ended, Epoch, Event, Layers, Sample, Started, Steps, to_line
 from adam_tui.runs.status import Status
 
-REPORT_SECONDS, SAMPLE_SECONDS = 0.25, 1.5  # as the trainer has them
+REPORT_SECONDS, SAMPLE_SECONDS = 0.25, 1.5  # as in the trainer
 STEPS_PER_EPOCH = 938
 NAMES = tuple(f"{layer}.{kind}" for layer in ("conv1", "conv2", "linear") for kind in ("weight", "bias"))
-POOL = 20_000  # losses that are made once, and taken from in turns
+POOL = 20_000  # losses that are drawn once and used in turn
 
 
 class FastRun:
-    """A run of `epochs` epochs at so many steps a second, of which `advance` writes what happens.
+    """A run of `epochs` epochs at `pace` steps a second, which `advance` continues.
 
-    `ago`: so many seconds before now it began. Its process is this one.
+    It began `ago` seconds before now. Its process is this one.
     """
 
     def __init__(
@@ -35,45 +35,45 @@ class FastRun:
         self.step, self.epoch = 0, 0
         self._pace, self._epochs = pace, epochs
         self._time = time.time() - ago
-        self._owed = 0.0  # steps, or a part of one
+        self._due = 0.0  # steps that are due, as a fraction too
         self._next_sample = 0.0
-        self._chance = random.Random(optimizer)
-        noise = self._chance.gammavariate
+        self._random = random.Random(optimizer)
+        noise = self._random.gammavariate
         self._pool = [float(f"{noise(2.0, 0.02):.9g}") for _ in range(POOL)]
         spec = self.run.spec()
         self.emit(
             Started(self._time, 0, self.run.id, spec, "cpu (2 threads)", "bfloat16", 62_346, STEPS_PER_EPOCH, "2.9.0")
         )
-        self.become("running")
+        self.set_state("running")
 
     def emit(self, *events: Event) -> None:
         """Append events."""
         with open(self.run.path / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write("".join(map(to_line, events)))
 
-    def become(self, state: str, reason: str = "") -> None:
-        """Write down the state as the process' heartbeat does."""
-        figures = {
-            "cpu_percent": self._chance.uniform(85.0, 96.0),
-            "memory_bytes": self._chance.randint(690, 700) * 10**6,
+    def set_state(self, state: str, reason: str = "") -> None:
+        """Write the state as the heartbeat of a process does."""
+        usage = {
+            "cpu_percent": self._random.uniform(85.0, 96.0),
+            "memory_bytes": self._random.randint(690, 700) * 10**6,
         }
         self.run.write_status(
-            Status(state, os.getpid(), socket.gethostname(), time.time(), self.step, self.epoch, reason, **figures)
+            Status(state, os.getpid(), socket.gethostname(), time.time(), self.step, self.epoch, reason, **usage)
         )
 
     def advance(self, seconds: float) -> None:
-        """Train for so many simulated seconds and tell of it; nothing more once the last epoch is over."""
+        """Train for so many simulated seconds; after the last epoch only the heartbeat goes on."""
         events: list[Event] = []
         for _ in range(round(seconds / REPORT_SECONDS)):
             self._time += REPORT_SECONDS
-            self._owed += self._pace * REPORT_SECONDS
-            while (count := min(int(self._owed), self._left())) > 0:
-                self._owed -= count
+            self._due += self._pace * REPORT_SECONDS
+            while (count := min(int(self._due), self._left())) > 0:
+                self._due -= count
                 events += self._train(count)
             if self.step and self._time >= self._next_sample:
                 events.append(self._sample())
         self.emit(*events)
-        self.become("running")
+        self.set_state("running")
 
     def train(self, steps: int) -> None:
         """Train up to a step."""
@@ -83,15 +83,15 @@ class FastRun:
     def end(self, state: str = "finished", reason: str = "") -> None:
         """The process ends."""
         self.emit(Ended(self._time, self.step, state, reason))
-        self.become(state, reason)
+        self.set_state(state, reason)
 
     def _left(self) -> int:
-        """Steps to the end of the epoch."""
+        """The number of steps to the end of the epoch."""
         return (self.epoch + 1) * STEPS_PER_EPOCH - self.step if self.epoch < self._epochs else 0
 
     def _train(self, count: int) -> list[Event]:
         self.step += count
-        start = self._chance.randrange(POOL - count)
+        start = self._random.randrange(POOL - count)
         first = max(2.3 - 0.01 * self.step, 0.0)
         losses = self._pool[start : start + count]
         events: list[Event] = [
@@ -99,12 +99,12 @@ class FastRun:
         ]
         if self._left() == 0:
             self.epoch += 1
-            accuracy = 0.99 - 0.01 / self.epoch + self._chance.uniform(0, 0.002)
+            accuracy = 0.99 - 0.01 / self.epoch + self._random.uniform(0, 0.002)
             seconds = STEPS_PER_EPOCH / self._pace
-            told = (self.epoch, 0.03, 0.03, accuracy, seconds + 0.2, 64 * STEPS_PER_EPOCH / seconds)
-            ratios = [tuple(self._chance.uniform(1e-4, 1e-2) for _ in NAMES) for _ in range(2)]
+            result = (self.epoch, 0.03, 0.03, accuracy, seconds + 0.2, 64 * STEPS_PER_EPOCH / seconds)
+            ratios = [tuple(self._random.uniform(1e-4, 1e-2) for _ in NAMES) for _ in range(2)]
             events += [
-                Epoch(self._time, self.step, *told),
+                Epoch(self._time, self.step, *result),
                 Layers(self._time, self.step, NAMES, *ratios),
                 self._sample(),
                 Checkpointed(self._time, self.step, str(self.run.checkpoint)),
@@ -114,4 +114,4 @@ class FastRun:
     def _sample(self) -> Sample:
         self._next_sample = self._time + SAMPLE_SECONDS
         digits = tuple(range(10))
-        return Sample(self._time, self.step, digits, digits, tuple(self._chance.uniform(0.5, 1.0) for _ in digits))
+        return Sample(self._time, self.step, digits, digits, tuple(self._random.uniform(0.5, 1.0) for _ in digits))

@@ -1,8 +1,8 @@
 """Prints every figure beside its goal: `python tests/bench/report.py [terminal] [engine] [training] [long] [accuracy]`.
 
-Each figure is a count, or a ratio of two things measured in turns in this run. All but `accuracy` takes about seven
-minutes; `accuracy` takes three and must be asked for. Another program on the same cores makes seconds longer and
-ratios wrong by a little.
+Each figure is a count, or a ratio of two measurements in turns. All parts but `accuracy` take about seven minutes;
+`accuracy` takes three and runs only when it is named. Another program on the same cores makes seconds longer and
+ratios slightly wrong.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench import engine_speed, long_run, terminal, time_to_accuracy
 
 HERE = Path(__file__).parent
-# Number, what, figure, goal, and whether it is met; what has no goal stands beside something that has.
+# Item, name, figure, goal, and the test of the goal; a figure without a goal explains one with a goal.
 Line = tuple[str, str, float, str, Callable[[float], bool] | None]
 
 
 def at_most(limit: float) -> Callable[[float], bool]:
-    """Whether a figure is no larger."""
+    """A goal that larger figures miss."""
     return lambda figure: figure <= limit
 
 
 def at_least(limit: float) -> Callable[[float], bool]:
-    """Whether a figure is no smaller."""
+    """A goal that smaller figures miss."""
     return lambda figure: figure >= limit
 
 
 def of_the_terminal() -> Iterator[Line]:
-    """Items 1 to 4 and 6: no training beside it."""
+    """Items 1 to 4 and 6, without training."""
     start = terminal.start()
     yield "1", "first contour, seconds", start["contour"], "<= 0.4", at_most(0.4)
     yield "1", "first contour / bare Textual app", start["contour"] / start["label"], "<= 1.3", at_most(1.3)
@@ -101,7 +101,7 @@ def of_the_training() -> Iterator[Line]:
 
 
 def of_long_runs() -> Iterator[Line]:
-    """Item 5: a million steps, and a day in a minute."""
+    """Item 5: a million steps, and a simulated day in a minute."""
     opened = long_run.opening()
     yield "5", "1,000,000 steps to the whole curve, seconds", opened["whole"], "<= 1", at_most(1)
     yield "5", "a key that looks at a part of it, p95, ms", 1000 * opened["key"], "<= 50", at_most(50)
@@ -109,10 +109,10 @@ def of_long_runs() -> Iterator[Line]:
 
 
 def of_the_accuracy() -> Iterator[Line]:
-    """Item 10: three seeds of each, three minutes; what a person waits for, from the command on, stands below it."""
-    found = time_to_accuracy.measured()
-    ours, article = found["ours"], found["article"]
-    yield "10", "99.0% right, seconds of training", ours["training"], "", None
+    """Item 10: three seeds of each, three minutes; below it the time from the command on, which a person waits."""
+    results = time_to_accuracy.measured()
+    ours, article = results["ours"], results["article"]
+    yield "10", "99.0% accuracy, seconds of training", ours["training"], "", None
     yield "10", "the same / the article's loop", ours["training"] / article["training"], "<= 0.33", at_most(1 / 3)
     yield "10", "from the command to 99.0% / the article's loop", ours["whole"] / article["whole"], "", None
 
@@ -122,21 +122,21 @@ PARTS = {
     "engine": of_the_engine,
     "training": of_the_training,
     "long": of_long_runs,
-    "accuracy": of_the_accuracy,  # only when asked for
+    "accuracy": of_the_accuracy,  # only when it is named
 }
 
 
-def main(asked: list[str]) -> int:
-    """Print the table as it comes; 2 for a part that there is not."""
-    if wrong := set(asked) - set(PARTS):
+def main(names: list[str]) -> int:
+    """Print the table line by line; the exit status is 2 for an unknown part."""
+    if wrong := set(names) - set(PARTS):
         print(f"there is no part {wrong.pop()!r}; there are {', '.join(PARTS)}", file=sys.stderr)
         return 2
     print(f"{'item':>4}  {'figure':<52}{'here':>10}  {'goal':<9} met    load at the start {os.getloadavg()[0]:.1f}")
-    for part in asked or list(PARTS)[:-1]:
-        for item, what, figure, goal, met in PARTS[part]():
+    for part in names or list(PARTS)[:-1]:
+        for item, name, figure, goal, met in PARTS[part]():
             digits = 0 if figure >= 100 else 2
             word = "" if met is None else "yes" if met(figure) else "no"
-            print(f"{item:>4}  {what:<52}{figure:>10.{digits}f}  {goal:<9} {word}", flush=True)
+            print(f"{item:>4}  {name:<52}{figure:>10.{digits}f}  {goal:<9} {word}", flush=True)
     return 0
 
 

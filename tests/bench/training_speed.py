@@ -1,7 +1,7 @@
-"""Our training step beside the article's loop, in turns in one process, so that a busy machine slows all alike.
+"""Our training step beside the article's loop, in turns in one process, so that a busy machine slows both alike.
 
-`python tests/bench/training_speed.py` prints images a second as JSON; `report` runs it in a process of its own, because
-torch would take the memory and the cores of what else is measured.
+`python tests/bench/training_speed.py` prints images a second as JSON. `report` runs it in a process of its own, because
+torch would take memory and cores from the other measurements.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ ROUNDS, STEPS, WARM_UP = 7, 30, 5
 
 
 def ours(training: trainer.Training) -> Iterator[int]:
-    """Our worker's steps, with its look for orders between them and its report four times a second."""
-    digits, told = training.digits, time.perf_counter()
+    """Our worker's steps, with the commands read between them and a report four times a second."""
+    digits, reported = training.digits, time.perf_counter()
     while True:
         for index in torch.randperm(training.images).split(training.spec.batch_size):
-            training.obey()
-            training.pending.append(training.train_step(*digits.batch(index)))
-            if time.perf_counter() - told >= trainer.REPORT_SECONDS:
-                torch.stack(training.pending).tolist()
-                training.pending.clear()
-                told = time.perf_counter()
+            training.carry_out_commands()
+            training.unreported.append(training.train_step(*digits.batch(index)))
+            if time.perf_counter() - reported >= trainer.REPORT_SECONDS:
+                torch.stack(training.unreported).tolist()
+                training.unreported.clear()
+                reported = time.perf_counter()
             yield len(index)
 
 
 def measured() -> dict[str, float]:
-    """Images a second of each loop, medians of rounds taken in turns, and the seconds that a test of 10,000 takes."""
+    """Images a second of each loop, medians of rounds in turns, and the seconds of a test of 10,000 images."""
     with tempfile.TemporaryDirectory() as runs, unpacking.unpacked() as root:
         journals = [Journal(directory.create(RunSpec(precision=name), Path(runs))) for name in ("float32", "auto")]
         trainings = [trainer.Training(journal.run.spec(), journal) for journal in journals]
@@ -63,7 +63,7 @@ def measured() -> dict[str, float]:
             began = time.perf_counter()
             trainings[1].test()
             tests.append(time.perf_counter() - began)
-        return {name: median(found) for name, found in speeds.items()} | {"test_seconds": median(tests)}
+        return {name: median(values) for name, values in speeds.items()} | {"test_seconds": median(tests)}
 
 
 if __name__ == "__main__":

@@ -56,15 +56,15 @@ APP_EVERY = 20  # rounds
 
 
 class Deaf(Journal):
-    """Reads orders without obeying them, and stops a run that takes long: a damaged spec may ask for 1,000 epochs."""
+    """Reads commands without passing them on, and stops a long run: a damaged spec may ask for 1,000 epochs."""
 
     def __init__(self, run):
         super().__init__(run)
         self._end = time.monotonic() + LONGEST_TRAINING
 
-    def orders(self):
-        """No orders, or the order to stop."""
-        super().orders()
+    def new_commands(self):
+        """No commands, or the command to stop."""
+        super().new_commands()
         return [{"command": "stop"}] if time.monotonic() > self._end else []
 
 
@@ -83,7 +83,7 @@ def make_runs(folder):
     count = iter(range(10**6))
 
     class Stopping(Journal):
-        def orders(self):
+        def new_commands(self):
             return [{"command": "stop"}] if next(count) == 13 else []
 
     with Stopping(stopped) as journal:

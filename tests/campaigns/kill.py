@@ -1,15 +1,15 @@
-"""Kills the training process at random moments, in front of the real app, and counts what is lost.
+"""Kills the training process at random moments while the real app shows it, and counts the losses.
 
     python tests/campaigns/kill.py --times 50 [--kind short --kind all --kind one] [--slow-disk]
 
 Each round: the run trains (the real program on the real digits, in a process of its own) and the app shows it on a
-pseudo-terminal. SIGKILL hits the process at a random moment. Then are measured: how long until the app says that the
-run is lost; whether `adam-tui runs list` says so; whether every line of metrics.jsonl can be read; which processes are
-left. `u` in the app continues the run; what is lost are the steps, and the seconds, since the checkpoint that it takes
-up. In the end every run is let finish, and its losses, accuracies and weights are compared, bit for bit, with those of
-a run of the same settings that nobody touched.
+pseudo-terminal. SIGKILL hits the process at a random moment. The round then measures the time until the app shows that
+the run is lost. It checks that `adam-tui runs list` shows it, that every line of metrics.jsonl can be read, and that
+no process is left. `u` in the app continues the run; the steps and seconds since its checkpoint are lost. In the end
+every run finishes, and its losses, accuracies and weights are compared, bit for bit, with those of an undisturbed run
+of the same settings.
 
-With --slow-disk every call that replaces a file takes its time, so that many a kill hits a checkpoint half written.
+With --slow-disk every call that replaces a file takes 0.1 s, so that many kills hit a half-written checkpoint.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ APP = [sys.executable, "-m", "adam_tui"]
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """A sort of run; it is killed so many seconds after its first losses, or after its start, at most."""
+    """A kind of run; it is killed at most `most` seconds after its first losses."""
 
     name: str
     spec: dict
@@ -62,11 +62,11 @@ KINDS = [
 
 @dataclasses.dataclass
 class Round:
-    """What one kill did. Seconds, and steps."""
+    """The results of one kill, in seconds and steps."""
 
     kind: str
     state: str  # when it was killed
-    seen: float  # until the app said it
+    seen: float  # until the app showed it
     steps: int = 0
     seconds: float = 0.0
     torn: int = 0  # lines of metrics.jsonl that cannot be read
@@ -75,40 +75,40 @@ class Round:
 
 
 def events(run):
-    """All events, and the number of lines that are none."""
+    """All events, and the number of lines that cannot be read."""
     path = run.path / "metrics.jsonl"
     lines = path.read_bytes().decode().splitlines() if path.exists() else []
-    told = [from_line(line) for line in lines]
-    return [event for event in told if event is not None], told.count(None)
+    parsed = [from_line(line) for line in lines]
+    return [event for event in parsed if event is not None], parsed.count(None)
 
 
 def processes(run):
-    """The numbers of the processes that work on the run, and of the zombies among all processes of this program."""
-    found = []
+    """The ids of the processes that work on the run, and of the zombies among all processes of this program."""
+    numbers = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes().split(b"\0")
             state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             continue
-        if str(run.path).encode() in command or (state == "Z" and int(folder.name) in EVER):
-            found.append(int(folder.name))
-    return found
+        if str(run.path).encode() in command or (state == "Z" and int(folder.name) in STARTED):
+            numbers.append(int(folder.name))
+    return numbers
 
 
-EVER: set[int] = set()  # every process that was started
+STARTED: set[int] = set()  # the ids of all processes of this program
 
 
-def wait_for(condition, what, terminal):
-    """Wait until it comes true; whatever the app writes meanwhile is read."""
+def wait_for(condition, message, terminal):
+    """Wait until the condition is true, and read the output of the app meanwhile."""
     end = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, what
+        assert time.monotonic() < end, message
         terminal.read(0.02)
 
 
 def select(terminal, run):
-    """Choose the run in the app; the keys go round."""
+    """Select the run in the app; the selection wraps around."""
 
     def chosen():
         return any("▸" in line and run.id in line for line in terminal.screen.display)
@@ -118,24 +118,26 @@ def select(terminal, run):
         terminal.read(0.2)
 
 
-def told_by(run, before):
-    """What this process told since there were so many starts: nothing, or from its own start on."""
+def events_after(run, before):
+    """The events of the process whose start follows `before` earlier ones."""
     known = events(run)[0]
     starts = [i for i, event in enumerate(known) if isinstance(event, Started)]
     return known[starts[-1] :] if len(starts) > before else []
 
 
 def kill(run, terminal, kind, starts, chance):
-    """One round: the kill, what is seen of it, and what is lost. `starts` were told before this process."""
+    """One round: the kill, its display and its losses. `starts` is the number of earlier starts."""
     terminal.until(lambda: LOST not in terminal.text(), 20)
-    if chance.random() < 0.15:  # while it loads torch, the data, the checkpoint
+    if chance.random() < 0.15:  # while the process loads torch, the data, the checkpoint
         terminal.read(chance.uniform(0.0, 3.0))
     else:
-        wait_for(lambda: any(isinstance(event, Steps) for event in told_by(run, starts)), "it never trains", terminal)
+        wait_for(
+            lambda: any(isinstance(event, Steps) for event in events_after(run, starts)), "it never trains", terminal
+        )
         terminal.read(chance.uniform(0.0, kind.most))
     status = run.reported_status()
     if not status.alive:
-        return None  # it has finished meanwhile
+        return None  # it finished meanwhile
     os.kill(status.pid, signal.SIGKILL)
     began, clock = time.monotonic(), time.time()
     terminal.until(LOST, 20)
@@ -145,33 +147,33 @@ def kill(run, terminal, kind, starts, chance):
     assert row.split()[1] == "lost", row
     result.torn = events(run)[1]
     end = time.monotonic() + 2
-    while (left := processes(run)) and time.monotonic() < end:  # the app clears its zombie away
+    while (left := processes(run)) and time.monotonic() < end:  # the app reaps the zombie
         terminal.read(0.1)
     result.left = len(left)
-    if not run.can_resume():  # it was still loading: nothing was done yet
+    if not run.can_resume():  # it was still loading: nothing is lost
         result.resumed = False
         return result
     saved = torch.load(run.checkpoint, weights_only=True)["progress"]["step"]
-    told = told_by(run, starts)
-    if told:
-        result.steps = max(event.step for event in told) - saved
-        kept = [event.time for event in told if isinstance(event, Checkpointed) and event.step == saved]
-        result.seconds = max(clock - (kept[-1] if kept else told[0].time), 0.0)
+    recorded = events_after(run, starts)
+    if recorded:
+        result.steps = max(event.step for event in recorded) - saved
+        times = [event.time for event in recorded if isinstance(event, Checkpointed) and event.step == saved]
+        result.seconds = max(clock - (times[-1] if times else recorded[0].time), 0.0)
     terminal.press("u")
     wait_for(
         lambda: run.reported_status().alive and run.reported_status().pid != status.pid, "it is not continued", terminal
     )
-    EVER.add(run.reported_status().pid)
+    STARTED.add(run.reported_status().pid)
     return result
 
 
 def compare(run, other):
-    """The names of what differs between two runs that finished."""
+    """The names of the differences between two finished runs."""
     differences = []
     if list(export.losses(run)) != list(export.losses(other)):
         differences.append("losses")
-    told = [[(e.train_loss, e.test_loss, e.test_accuracy) for e in each.epochs()] for each in (run, other)]
-    if told[0] != told[1]:
+    epochs = [[(e.train_loss, e.test_loss, e.test_accuracy) for e in each.epochs()] for each in (run, other)]
+    if epochs[0] != epochs[1]:
         differences.append("epochs")
     ends = [torch.load(each.checkpoint, weights_only=True) for each in (run, other)]
     weights = zip(ends[0]["model"].values(), ends[1]["model"].values(), strict=True)
@@ -181,8 +183,8 @@ def compare(run, other):
 
 
 @contextlib.contextmanager
-def ended_at_last(folder):
-    """Leave nothing behind, however it ends."""
+def cleared(folder):
+    """Kill all runs and remove the folder at the end of the context."""
     try:
         yield
     finally:
@@ -193,7 +195,7 @@ def ended_at_last(folder):
         shutil.rmtree(folder)
 
 
-# What Python runs first in every process.
+# A sitecustomize.py, which Python runs first in every process.
 SLOW_DISK = """
 import os, time
 for name in ("fsync", "link", "replace", "unlink"):
@@ -207,12 +209,12 @@ for name in ("fsync", "link", "replace", "unlink"):
 
 
 def campaign(kind, times, chance):
-    """The rounds of one kind, and for each of its runs what in the end differs from one that nobody touched."""
+    """The rounds of one kind, and for each of its runs the differences from an undisturbed one."""
     folder = Path(tempfile.mkdtemp(prefix="adam-tui-kill-"))
     spec = recipes.make_spec("adam", {}, **kind.spec, device="cpu", precision="float32", queue=False)
     rounds, killed = [], []
-    untouched = directory.create(spec, folder)
-    with ended_at_last(folder), Terminal([*APP, "--mode", "train", "--runs", str(folder)]) as terminal:
+    undisturbed = directory.create(spec, folder)
+    with cleared(folder), Terminal([*APP, "--mode", "train", "--runs", str(folder)]) as terminal:
 
         def finished(run):
             assert run.status().state in ("starting", "running", "finished"), run.status()
@@ -221,7 +223,7 @@ def campaign(kind, times, chance):
         while len(rounds) < times:
             if not killed or killed[-1].status().state == "finished":
                 killed.append(directory.create(spec, folder))
-                EVER.add(control.start_worker(killed[-1]).pid)
+                STARTED.add(control.start_worker(killed[-1]).pid)
                 terminal.until(killed[-1].id, 20)
                 select(terminal, killed[-1])
             run = killed[-1]
@@ -235,16 +237,16 @@ def campaign(kind, times, chance):
                 killed.pop().delete()
         for run in killed:
             wait_for(partial(finished, run), "it is not finished", terminal)
-        control.start_worker(untouched)
-        wait_for(partial(finished, untouched), "it is not finished", terminal)
-        found = [compare(run, untouched) for run in killed]
+        control.start_worker(undisturbed)
+        wait_for(partial(finished, undisturbed), "it is not finished", terminal)
+        differences = [compare(run, undisturbed) for run in killed]
         terminal.press("q")
         terminal.wait()
-    return rounds, found
+    return rounds, differences
 
 
 def table(rounds):
-    """In words and columns."""
+    """The results as a table."""
     lines = [f"{'':16}{'kills':>6}{'seen after':>22}{'steps lost':>22}{'seconds lost':>22}{'torn':>6}{'left':>6}"]
     for name in [*dict.fromkeys(each.kind for each in rounds), "all"]:
         some = [each for each in rounds if name in (each.kind, "all")]
@@ -258,26 +260,28 @@ def table(rounds):
             f"{max(e.torn for e in some):>6}{max(e.left for e in some):>6}"
         )
     unresumed = [each for each in rounds if not each.resumed]
-    lines.append(f"{len(unresumed)} of them were still loading, with nothing done yet")
+    lines.append(f"{len(unresumed)} of them were still loading, before their first checkpoint")
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=50)
-    parser.add_argument("--kind", choices=[kind.name for kind in KINDS], action="append", help="only some of them")
+    parser.add_argument(
+        "--kind", choices=[kind.name for kind in KINDS], action="append", help="only this kind; may be repeated"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--slow-disk", action="store_true")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "ADAM_TUI_CONFIG": os.devnull}  # the same sums, however busy the machine is
-    if asked.slow_disk:
+    if options.slow_disk:
         first = tempfile.TemporaryDirectory(prefix="adam-tui-kill-")  # gone when this program ends
         Path(first.name, "sitecustomize.py").write_text(SLOW_DISK)
         os.environ["PYTHONPATH"] = os.pathsep.join([first.name, os.environ.get("PYTHONPATH", "")])
     every = []
     for kind in KINDS:
-        if not asked.kind or kind.name in asked.kind:
-            done, found = campaign(kind, round(asked.times * kind.share), random.Random(asked.seed))
+        if not options.kind or kind.name in options.kind:
+            done, differences = campaign(kind, round(options.times * kind.share), random.Random(options.seed))
             every += done
-            print(f"{kind.name}: {len(found)} runs finished; they differ from one that nobody touched in {found}")
+            print(f"{kind.name}: {len(differences)} runs finished; differences from an undisturbed run: {differences}")
     print(table(every))

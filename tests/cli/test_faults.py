@@ -26,7 +26,7 @@ import sys, time
 from adam_tui.training.journal import Journal
 from adam_tui.runs.run import Run
 with Journal(Run(sys.argv[1])) as journal:
-    journal.become("running")
+    journal.set_state("running")
     time.sleep(1000)
 """
 
@@ -102,12 +102,12 @@ def test_a_command_to_a_run_that_has_just_ended_fails(runs, run, monkeypatch, or
 def test_an_answered_command_is_confirmed(runs, run, monkeypatch):
     monkeypatch.setattr(cli_runs, "ANSWER_SECONDS", 20.0)
     with Journal(Run(run.path)) as journal:
-        journal.become("running")
+        journal.set_state("running")
         received, over = [], threading.Event()
 
         def listen():
             while not over.is_set():
-                received.extend(journal.orders())
+                received.extend(journal.new_commands())
                 time.sleep(0.01)
 
         listening = threading.Thread(target=listen)

@@ -91,7 +91,7 @@ from adam_tui.training.journal import Journal
 from adam_tui.runs.run import Run
 with Journal(Run(sys.argv[1])) as journal:
     journal.step = 5
-    journal.become("running")
+    journal.set_state("running")
     time.sleep(1000)
 """
 

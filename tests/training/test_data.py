@@ -46,7 +46,7 @@ def test_the_screen_draws_the_very_digits_that_the_worker_judges():
 
 
 def test_the_files_are_read_as_torchvision_reads_them():
-    ours = data._read("mnist", None, print)
+    ours = data.read("mnist", None, print)
     with unpacking.unpacked() as root:
         theirs = [torchvision.datasets.MNIST(root, train=train) for train in (True, False)]
     for (images, labels), one in zip(ours, theirs, strict=True):

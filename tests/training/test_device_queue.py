@@ -1,4 +1,4 @@
-"""Who goes first: device by device, in the order of their coming."""
+"""The order of the runs that wait for a device."""
 
 import os
 import socket
@@ -38,47 +38,47 @@ def test_a_device_has_one_name_on_a_host(device, visible, key, monkeypatch):
     assert device_key(device) == key
 
 
-def come(run, at, state="queued", pid=None, host=None, device="cpu"):
-    """Write what a process says that came at this time."""
+def arrive(run, at, state="queued", pid=None, host=None, device="cpu"):
+    """Write the status of a process that was started at this time."""
     now = time.time()
     run.write_status(Status(state, pid or os.getpid(), host or socket.gethostname(), now, device=device, came=at))
 
 
 @pytest.fixture
 def two(new_run):
-    """A run of this process that came at 200.0, and another that somebody else is at."""
+    """A run of this process that was started at 200.0, and a run of another process."""
     mine, other = new_run(), new_run()
-    come(mine, 200.0, "starting")
+    arrive(mine, 200.0, "starting")
     return mine, other
 
 
-def goes_at_once(run):
+def is_next(run):
     with Journal(run) as journal, DeviceQueue(journal, "cpu") as place:
-        return place._take()
+        return place._acquire()
 
 
-def test_who_came_earlier_goes_first_and_others_do_not_matter(two, monkeypatch):
+def test_the_run_that_was_started_first_is_next_and_others_do_not_matter(two, monkeypatch):
     mine, other = two
     for state in ("queued", "starting"):
-        come(other, 100.0, state)
-        assert not goes_at_once(mine), state
+        arrive(other, 100.0, state)
+        assert not is_next(mine), state
     for ignored in (
         {"at": 300.0},
         {"at": 100.0, "device": "cuda-0"},
         {"at": 100.0, "host": "elsewhere"},
-        {"at": 100.0, "state": "running"},  # beside the queue
+        {"at": 100.0, "state": "running"},  # it does not wait
         {"at": 100.0, "state": "stopped"},
     ):
-        come(other, **ignored)
-        assert goes_at_once(mine), ignored
-    come(other, 100.0)
+        arrive(other, **ignored)
+        assert is_next(mine), ignored
+    arrive(other, 100.0)
     monkeypatch.setattr(processes, "is_running", lambda pid, born: False)
-    assert goes_at_once(mine), "the other one's process is gone"
+    assert is_next(mine), "the other one's process is gone"
 
 
-def test_one_holds_the_device_until_it_lets_go_and_those_who_wait_say_for_whom(two):
+def test_one_run_holds_the_device_and_the_waiting_ones_show_its_name(two):
     mine, other = two
-    come(other, 100.0, "starting")
+    arrive(other, 100.0, "starting")
     with Journal(other) as holder, DeviceQueue(holder, "cpu") as held:
         assert held.wait() is None
         ended = []
@@ -96,18 +96,18 @@ def test_one_holds_the_device_until_it_lets_go_and_those_who_wait_say_for_whom(t
             assert ended == [("stopped", "asked to stop")]
 
 
-def test_orders_that_are_not_to_end_wait_for_the_training(new_run):
+def test_commands_that_do_not_stop_are_deferred_until_the_training(new_run):
     run = new_run()
     with Journal(run) as journal:
         run.command("set", name="lr", value=0.5)
         run.command("pause")
-        assert journal.told_to_end() is None
-        assert journal.told_to_end() is None
-        assert [order["command"] for order in journal.orders()] == ["set", "pause"]
-        assert journal.orders() == []
+        assert journal.stop_command() is None
+        assert journal.stop_command() is None
+        assert [order["command"] for order in journal.new_commands()] == ["set", "pause"]
+        assert journal.new_commands() == []
 
 
-def test_where_files_cannot_be_locked_nobody_waits(two, monkeypatch):
+def test_without_file_locks_no_run_waits(two, monkeypatch):
     def refuse(descriptor):
         raise OSError("no locks available")
 

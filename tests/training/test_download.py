@@ -83,8 +83,8 @@ def server(monkeypatch):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_data_set_is_fetched_once_checked_and_read_upright(name, server, cache):
-    told = []
-    digits = data.load(CPU, name=name, progress=told.append)
+    texts = []
+    digits = data.load(CPU, name=name, progress=texts.append)
     images, labels = pictures(50, seed=50)
     assert digits.test_bytes.numpy().tolist() == images.tolist()
     assert digits.test_labels.tolist() == labels.tolist()
@@ -94,8 +94,8 @@ def test_a_data_set_is_fetched_once_checked_and_read_upright(name, server, cache
     assert digits.train_images.std(correction=0).item() == pytest.approx(1.0, abs=1e-5)
     raw = cache / FOLDERS[name] / "raw"
     assert {path.name for path in raw.iterdir()} - {".lock", ".md5.json"} == set(files(name)), "nothing else is left"
-    assert all(text.startswith(f"downloading {FOLDERS[name]}") for text in told)
-    assert any(text.endswith(" MB") for text in told)
+    assert all(text.startswith(f"downloading {FOLDERS[name]}") for text in texts)
+    assert any(text.endswith(" MB") for text in texts)
 
     server.asked.clear()
     data.load(CPU, name=name, limit=7)
@@ -178,7 +178,7 @@ def test_without_a_network_a_run_fails_at_once_and_says_what_can_be_done(new_run
 
 
 def test_a_server_that_falls_silent_is_given_up(server, cache, monkeypatch):
-    monkeypatch.setattr(download, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.2)
     monkeypatch.setattr(server, "pause", 3.0)
     with pytest.raises(ValueError, match="timed out"):
         data.load(CPU, name="fashion-mnist")
@@ -187,14 +187,14 @@ def test_a_server_that_falls_silent_is_given_up(server, cache, monkeypatch):
 
 def test_a_download_can_be_stopped_and_shows_how_far_it_is(new_run, server, cache, monkeypatch):
     monkeypatch.setattr(server, "pause", 0.05)
-    monkeypatch.setattr(download, "PIECE", 4096)
-    monkeypatch.setattr(download, "TELL_SECONDS", 0.02)
+    monkeypatch.setattr(download, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(download, "PROGRESS_SECONDS", 0.02)
     run = new_run(data="fashion-mnist")
     reasons = []
 
     class Watched(Journal):
-        def become(self, state, reason=""):
-            super().become(state, reason)
+        def set_state(self, state, reason=""):
+            super().set_state(state, reason)
             reasons.append((state, reason))
             if reason.endswith(" MB"):
                 run.command("stop")

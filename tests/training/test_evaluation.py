@@ -17,7 +17,7 @@ def scores(rows):
 
 def test_numbers_confusion_and_the_surest_mistakes_are_those_of_the_scores():
     labels = torch.tensor([3, 3, 7, 0, 1])
-    judged = evaluation.judge(scores([(3, 0.9), (5, 0.6), (2, 0.8), (0, 0.5), (4, 0.7)]), labels)
+    judged = evaluation.evaluate(scores([(3, 0.9), (5, 0.6), (2, 0.8), (0, 0.5), (4, 0.7)]), labels)
     assert judged.accuracy == 2 / 5
     shares = [0.9, 0.4 / 9, 0.2 / 9, 0.5, 0.3 / 9]  # of the right class
     assert judged.loss == pytest.approx(-np.log(shares).mean(), rel=1e-6)
@@ -39,7 +39,7 @@ def test_the_file_holds_what_a_screen_shows(tmp_path, mistakes, kept):
     digits = Digits(*[torch.empty(0)] * 3, labels, images, chosen, torch.empty(0), tuple(labels[list(chosen)].tolist()))
     filters = torch.randn(32, 1, 5, 5)
     path = tmp_path / "evaluation.npz"
-    evaluation.write(path, evaluation.judge(scores(guessed), labels), digits, filters.requires_grad_(), 3)
+    evaluation.write(path, evaluation.evaluate(scores(guessed), labels), digits, filters.requires_grad_(), 3)
     assert [each.name for each in tmp_path.iterdir()] == ["evaluation.npz"]
     with np.load(path, allow_pickle=False) as held:
         surest = list(range(mistakes))[::-1][:kept]

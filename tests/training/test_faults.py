@@ -1,4 +1,4 @@
-"""Training when something breaks: what is kept, what is said, and how it goes on. In this process, on a few digits."""
+"""Training when something breaks: what is kept, what is reported, how it continues. All in this process."""
 
 import errno
 import random
@@ -8,7 +8,7 @@ import torch
 
 from adam_tui.runs import files
 from adam_tui.runs.protocol import Steps
-from adam_tui.training import trainer
+from adam_tui.training import checkpoint, trainer
 from adam_tui.training.journal import Journal
 
 pytestmark = pytest.mark.usefixtures("quick_digits")
@@ -16,25 +16,25 @@ STOP = [{"command": "stop"}]
 
 
 class Steered(Journal):
-    """Gives orders, or does anything else, before so many steps of this process."""
+    """Gives commands, or calls a function, before chosen steps of this process."""
 
     def __init__(self, run, before=None):
         super().__init__(run)
-        self.before, self.looks = before or {}, 0
+        self.before, self.calls = before or {}, 0
 
-    def orders(self):
-        self.looks += 1
-        what = self.before.get(self.looks - 1, [])
-        return what() or [] if callable(what) else what
+    def new_commands(self):
+        self.calls += 1
+        action = self.before.get(self.calls - 1, [])
+        return action() or [] if callable(action) else action
 
 
 def train(run, before=None):
-    """Train a run; `before` maps a number of steps to orders, or to a function that is called then."""
+    """Train a run; `before` maps a number of steps to commands, or to a function that is called then."""
     with Steered(run, before) as journal:
         return trainer.train(journal)
 
 
-def told(run, name):
+def recorded(run, name):
     return [event for event in run.follow().poll() if event.name == name]
 
 
@@ -53,22 +53,25 @@ def full(*arguments, **options):
 # A checkpoint within the epoch.
 
 
-def test_a_long_epoch_leaves_checkpoints_on_its_way_and_continues_from_one_bit_for_bit(new_run, monkeypatch):
+def test_a_long_epoch_saves_checkpoints_and_continues_from_one_bit_for_bit(new_run, monkeypatch):
     whole, killed = new_run(), new_run()
     train(whole)
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(trainer, "REPORT_SECONDS", 0.0)
     assert train(killed, {13: [{"command": "kill"}]})[0] == "stopped"
-    assert [event.step for event in told(killed, "checkpoint")] == [*range(9), *range(8, 14)]  # and at the epoch's end
+    assert [event.step for event in recorded(killed, "checkpoint")] == [
+        *range(9),
+        *range(8, 14),
+    ]  # the second 8 is that of the epoch's end
     assert step_of(killed.checkpoint) == 13
     assert train(killed)[0] == "finished"
-    assert [event.step for event in told(killed, "start")] == [0, 13]
+    assert [event.step for event in recorded(killed, "start")] == [0, 13]
     assert losses(killed) == losses(whole)
     for name in ("train_loss", "test_loss", "test_accuracy"):
         assert [getattr(each, name) for each in killed.epochs()] == [getattr(each, name) for each in whole.epochs()]
 
 
-def test_the_time_that_checkpoints_take_is_no_training_and_what_comes_before_them_is(new_run, monkeypatch):
+def test_the_seconds_of_an_epoch_leave_out_checkpoints_and_count_all_steps(new_run, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(trainer.time, "perf_counter", lambda: clock[0])
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 2.5)
@@ -87,7 +90,7 @@ def test_the_time_that_checkpoints_take_is_no_training_and_what_comes_before_the
     monkeypatch.setattr(trainer.Training, "save", slow)
     run = new_run(epochs=1)
     train(run)
-    assert [event.step for event in told(run, "checkpoint")] == [0, 3, 6, 8]
+    assert [event.step for event in recorded(run, "checkpoint")] == [0, 3, 6, 8]
     assert run.epochs()[0].seconds == pytest.approx(8.0)
 
 
@@ -103,8 +106,8 @@ def stopped(new_run):
     return run
 
 
-def test_any_flipped_bit_of_what_counts_in_a_checkpoint_is_noticed(stopped):
-    """torch itself loads most of these without a word."""
+def test_any_flipped_bit_that_matters_in_a_checkpoint_is_detected(stopped):
+    """torch itself loads most of these without an error."""
     whole, chance, quiet = stopped.checkpoint.read_bytes(), random.Random(0), 0
     with Journal(stopped) as journal:
         training = trainer.Training(stopped.spec(), journal)
@@ -113,7 +116,7 @@ def test_any_flipped_bit_of_what_counts_in_a_checkpoint_is_noticed(stopped):
             flipped = bytearray(whole)
             flipped[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
             try:
-                training._take_up(bytes(flipped))
+                training.restore(checkpoint.unpack(bytes(flipped)))
             except Exception:
                 continue
             quiet += 1  # padding, or a date in the file's directory
@@ -124,7 +127,7 @@ def test_any_flipped_bit_of_what_counts_in_a_checkpoint_is_noticed(stopped):
 
 
 @pytest.mark.parametrize("how", ["truncated", "flipped", "empty", "a directory", "missing"])
-def test_of_a_damaged_checkpoint_the_one_before_is_taken_and_that_is_said(stopped, new_run, how, capsys):
+def test_a_run_with_a_damaged_checkpoint_continues_from_the_older_one_and_reports_it(stopped, new_run, how, capsys):
     whole = new_run()
     train(whole)
     content = stopped.checkpoint.read_bytes()
@@ -136,20 +139,20 @@ def test_of_a_damaged_checkpoint_the_one_before_is_taken_and_that_is_said(stoppe
         flipped = content[:middle] + bytes([content[middle] ^ 16]) + content[middle + 1 :]
         stopped.checkpoint.write_bytes({"truncated": content[:-100], "flipped": flipped, "empty": b""}[how])
     assert stopped.can_resume()
-    said = []
+    shown = []
 
-    def look():
-        said.append(stopped.reported_status().reason)
+    def read_status():
+        shown.append(stopped.reported_status().reason)
 
-    state, reason = train(stopped, {0: look})
-    assert [event.step for event in told(stopped, "start")] == [0, 8]
+    state, reason = train(stopped, {0: read_status})
+    assert [event.step for event in recorded(stopped, "start")] == [0, 8]
     if how == "a directory":  # nothing can take its place
         assert (state, reason.split(" (")[0]) == ("failed", "epoch 2 of 2 done, but the last checkpoint is of step 8")
     else:
         assert state == "finished"
         assert step_of(stopped.checkpoint) == 16
     if how != "missing":
-        assert said[0].startswith("goes on from the checkpoint before, of step 8: cannot continue from")
+        assert shown[0].startswith("continues from the checkpoint before, of step 8: cannot continue from")
         assert "cannot continue from" in capsys.readouterr().err
     assert losses(stopped)[11:] == losses(whole)[8:]
 
@@ -168,7 +171,7 @@ def test_a_damaged_checkpoint_never_takes_the_place_of_a_good_one(stopped, refus
     assert (step_of(stopped.older_checkpoint), step_of(stopped.checkpoint)) == (10, 11)
 
 
-def test_when_both_are_damaged_it_is_said_and_nothing_is_changed(stopped):
+def test_when_both_checkpoints_are_damaged_the_run_fails_and_changes_nothing(stopped):
     for path in (stopped.checkpoint, stopped.older_checkpoint):
         path.write_bytes(b"PK damaged")
     state, reason = train(stopped)
@@ -195,28 +198,28 @@ def refuse(monkeypatch):
     return switch
 
 
-def test_a_checkpoint_that_cannot_be_written_is_said_and_training_goes_on_until_it_can(new_run, refuse):
-    run, said = new_run(epochs=4), []
+def test_a_checkpoint_that_cannot_be_written_is_reported_and_training_continues_until_it_can(new_run, refuse):
+    run, shown = new_run(epochs=4), []
 
-    def look():
-        said.append(run.reported_status().reason)
+    def read_status():
+        shown.append(run.reported_status().reason)
 
     def allow():
-        look()
+        read_status()
         refuse(False)
 
-    class Seen(Steered):
-        def orders(self):
-            self._write_status()  # for it beats only once a second
-            return super().orders()
+    class Current(Steered):
+        def new_commands(self):
+            self._write_status()  # the heartbeat does it only once a second
+            return super().new_commands()
 
-    with Seen(run, {9: refuse, 17: look, 25: allow}) as journal:
+    with Current(run, {9: refuse, 17: read_status, 25: allow}) as journal:
         assert trainer.train(journal) == ("finished", "epoch 4 of 4 done")
     assert (
-        said[:2]
+        shown[:2]
         == ["No space left on device: evaluation.npz is of an earlier epoch, the last checkpoint is of step 8"] * 2
     )
-    assert [event.step for event in told(run, "checkpoint")] == [0, 8, 32]
+    assert [event.step for event in recorded(run, "checkpoint")] == [0, 8, 32]
     assert run.status().reason == "epoch 4 of 4 done"
     assert len(losses(run)) == 32
     assert not list(run.path.glob("*.part"))
@@ -237,10 +240,10 @@ def test_a_run_whose_last_checkpoint_cannot_be_written_can_be_continued_when_the
     assert step_of(run.checkpoint) == 16
 
 
-def test_a_run_that_is_stopped_without_room_for_its_checkpoint_says_where_it_will_go_on(new_run, refuse):
+def test_a_run_that_is_stopped_without_room_for_its_checkpoint_names_the_last_one(new_run, refuse):
     run = new_run()
-    said = train(run, {10: refuse, 11: STOP})
-    assert said == ("stopped", "asked to stop, but the last checkpoint is of step 8 (No space left on device)")
+    ending = train(run, {10: refuse, 11: STOP})
+    assert ending == ("stopped", "asked to stop, but the last checkpoint is of step 8 (No space left on device)")
 
 
 # A directory that is gone.
@@ -255,14 +258,14 @@ def test_a_run_whose_directory_is_deleted_ends_by_itself(new_run):
         run.path.rmdir()
 
     with Journal(run) as journal:
-        orders, looks = journal.orders, iter(range(10**9))
+        new_commands, calls = journal.new_commands, iter(range(10**9))
 
         def deleting():
-            if next(looks) == 10:
+            if next(calls) == 10:
                 delete()
-            return orders()
+            return new_commands()
 
-        journal.orders = deleting
+        journal.new_commands = deleting
         assert trainer.train(journal)[0] == "stopped"
     assert not run.path.exists()
 
@@ -271,7 +274,7 @@ def test_a_run_whose_directory_is_deleted_ends_by_itself(new_run):
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (MemoryError(), "out of memory, a smaller batch needs less"),
         (
@@ -281,7 +284,7 @@ def test_a_run_whose_directory_is_deleted_ends_by_itself(new_run):
             ),
             "out of memory, a smaller batch needs less: 604 MB more",
         ),
-        (RuntimeError("could not create a primitive"), "out of memory, it seems: could not create a primitive"),
+        (RuntimeError("could not create a primitive"), "probably out of memory: could not create a primitive"),
         (
             torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has 1 GiB free"),
             "out of GPU memory, a smaller batch needs less: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has",
@@ -290,7 +293,7 @@ def test_a_run_whose_directory_is_deleted_ends_by_itself(new_run):
         (OSError(errno.EIO, "Input/output error", "/data/x"), "Input/output error: /data/x"),
     ],
 )
-def test_what_ends_a_run_is_said_in_plain_words_and_the_run_can_go_on(new_run, monkeypatch, error, said, capsys):
+def test_an_error_ends_a_run_with_a_plain_reason_and_the_run_can_continue(new_run, monkeypatch, error, message, capsys):
     run = new_run()
     step, count = trainer.Training.train_step, iter(range(100))
 
@@ -302,19 +305,19 @@ def test_what_ends_a_run_is_said_in_plain_words_and_the_run_can_go_on(new_run, m
     monkeypatch.setattr(trainer.Training, "train_step", train_step)
     state, reason = train(run)
     assert state == "failed"
-    assert reason.startswith(said)
+    assert reason.startswith(message)
     assert "\n" not in reason
     assert "Traceback" in capsys.readouterr().err
     assert run.can_resume()
     assert step_of(run.checkpoint) == 8
 
 
-# Orders.
+# Commands.
 
 
-def test_orders_behind_the_one_that_ends_a_run_are_said_to_be_too_late(new_run, capsys):
+def test_commands_after_the_one_that_ends_a_run_are_logged_as_too_late(new_run, capsys):
     run = new_run()
     late = [{"command": "set", "name": "lr", "value": 1.0}, *STOP, {"command": "pause"}, {"command": "resume"}]
     assert train(run, {3: late})[0] == "stopped"
     assert capsys.readouterr().err == "too late, the run ends: pause\ntoo late, the run ends: resume\n"
-    assert len(told(run, "set")) == 1
+    assert len(recorded(run, "set")) == 1

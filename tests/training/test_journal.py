@@ -12,7 +12,7 @@ import pytest
 
 from adam_tui.runs import file_lock, files
 from adam_tui.runs.protocol import Paused, from_line
-from adam_tui.training.journal import Journal, note
+from adam_tui.training.journal import Journal, log
 
 
 def lines(run):
@@ -45,49 +45,49 @@ def test_a_line_torn_by_a_killed_process_does_not_spoil_the_next_one(new_run):
     run = new_run()
     (run.path / "metrics.jsonl").write_text('{"event":"pause","time":1.0,"step":1}\n{"event":"pau')
     with Journal(run) as journal:
-        journal.tell(Paused(2.0, 2))
+        journal.record(Paused(2.0, 2))
     assert [from_line(line) for line in lines(run)] == [Paused(1.0, 1), None, Paused(2.0, 2)]
 
 
-def test_orders_are_obeyed_once_in_order_and_nonsense_is_passed_over(new_run, capsys):
+def test_commands_are_read_once_in_order_and_invalid_lines_are_skipped(new_run, capsys):
     run = new_run()
     with Journal(run) as journal:
-        assert journal.orders() == []
+        assert journal.new_commands() == []
         run.command("set", name="lr", value=1.0)
         with open(run.path / "control.jsonl", "a") as file:
             file.write('nonsense\n[1]\n{"no": "command"}\n{"command": "pause"}\n{"command": "st')
-        journal.ask("stop", reason="SIGTERM")
-        orders = journal.orders()
-        assert [order["command"] for order in orders] == ["stop", "set", "pause"]
-        assert (orders[0]["reason"], orders[1]["name"], orders[1]["value"]) == ("SIGTERM", "lr", 1.0)
+        journal.add_command("stop", reason="SIGTERM")
+        commands = journal.new_commands()
+        assert [order["command"] for order in commands] == ["stop", "set", "pause"]
+        assert (commands[0]["reason"], commands[1]["name"], commands[1]["value"]) == ("SIGTERM", "lr", 1.0)
         with open(run.path / "control.jsonl", "a") as file:
             file.write('op"}\n')
         time.sleep(0.06)
-        assert journal.orders() == [{"command": "stop"}]
-    assert capsys.readouterr().err.count("not an order") == 3
+        assert journal.new_commands() == [{"command": "stop"}]
+    assert capsys.readouterr().err.count("not a command") == 3
     with Journal(run) as journal:  # a process that continues the run does not obey them again
-        assert journal.orders() == []
+        assert journal.new_commands() == []
 
 
-def test_orders_that_come_after_the_end_are_for_nobody(new_run):
+def test_commands_after_the_end_are_not_left_for_the_next_process(new_run):
     run = new_run()
     with Journal(run) as journal:
         run.command("stop")
-        journal.become("finished", "done")
+        journal.set_state("finished", "done")
     with Journal(run) as journal:
-        assert journal.orders() == []
+        assert journal.new_commands() == []
     assert json.loads((run.path / "status.json").read_text())["control"] > 0
 
 
-def test_looking_for_orders_costs_no_more_than_a_clock(new_run, monkeypatch):
+def test_reading_commands_costs_no_more_than_a_clock_between_two_reads(new_run, monkeypatch):
     run = new_run()
-    looks = []
+    reads = []
     with Journal(run) as journal:
-        monkeypatch.setattr(journal, "_read_control", lambda: looks.append(1) or [])
+        monkeypatch.setattr(journal, "_read_control", lambda: reads.append(1) or [])
         until = time.monotonic() + 0.2
         while time.monotonic() < until:
-            journal.orders()
-    assert 1 <= len(looks) <= 5
+            journal.new_commands()
+    assert 1 <= len(reads) <= 5
 
 
 def test_a_process_whose_directory_is_deleted_ends(new_run):
@@ -96,7 +96,7 @@ def test_a_process_whose_directory_is_deleted_ends(new_run):
         for path in run.path.iterdir():
             path.unlink()
         run.path.rmdir()
-        assert journal.orders() == [{"command": "kill"}]
+        assert journal.new_commands() == [{"command": "kill"}]
 
 
 # A disk that takes no more.
@@ -130,30 +130,30 @@ def fill(disk, run, room=0):
     disk.room = room
 
 
-def test_what_a_full_disk_does_not_take_is_said_kept_and_written_in_order_once_there_is_room(
+def test_events_that_a_full_disk_refuses_are_reported_kept_and_written_in_order_once_there_is_room(
     new_run, disk, monkeypatch
 ):
     monkeypatch.setattr("adam_tui.training.journal.HEARTBEAT_SECONDS", 0.02)
     run, heard = new_run(), []
     with Journal(run) as journal:
         journal.listeners.append(heard.append)
-        journal.tell(Paused(1.0, 1))
+        journal.record(Paused(1.0, 1))
         fill(disk, run, room=20)  # a part of a line fits
         for number in range(2, 1000):
-            journal.tell(Paused(1.0, number))
+            journal.record(Paused(1.0, number))
         assert len(lines(run)) == 2
-        journal.become("running")
+        journal.set_state("running")
         assert run.reported_status().reason == "No space left on device: metrics.jsonl waits to be written"
         disk.room = None
         deadline = time.time() + 20
         while run.reported_status().reason and time.time() < deadline:  # the next beat tries again
             time.sleep(0.01)
-        journal.tell(Paused(1.0, 1000))
+        journal.record(Paused(1.0, 1000))
     assert [from_line(line) for line in lines(run)] == [Paused(1.0, number) for number in range(1, 1001)]
     assert len(heard) == 1000
 
 
-def test_a_run_that_ends_on_a_full_disk_says_so_where_there_is_room(new_run, disk, capsys):
+def test_a_run_that_ends_on_a_full_disk_reports_it_where_there_is_room(new_run, disk, capsys):
     run = new_run()
     with Journal(run) as journal:
         fill(disk, run)
@@ -163,18 +163,18 @@ def test_a_run_that_ends_on_a_full_disk_says_so_where_there_is_room(new_run, dis
     assert "finished: epoch 2 of 2 done" in capsys.readouterr().err
 
 
-def test_a_disk_that_stays_full_costs_bounded_memory_and_what_is_lost_is_said(new_run, disk, monkeypatch):
-    monkeypatch.setattr("adam_tui.training.journal.MOST_UNWRITTEN", 200)
+def test_a_disk_that_stays_full_costs_bounded_memory_and_lost_events_are_reported(new_run, disk, monkeypatch):
+    monkeypatch.setattr("adam_tui.training.journal.MAX_UNWRITTEN_BYTES", 200)
     run = new_run()
     with Journal(run) as journal:
         fill(disk, run)
         for number in range(1, 100):
             journal.step = number
-            journal.tell(Paused(1.0, number))
-        journal.become("running")
-        assert "what happened from step 6 on could not be kept" in run.reported_status().reason
+            journal.record(Paused(1.0, number))
+        journal.set_state("running")
+        assert "events from step 6 on could not be kept" in run.reported_status().reason
         disk.room = None
-        journal.tell(Paused(1.0, 100))
+        journal.record(Paused(1.0, 100))
     assert [from_line(line) for line in lines(run)] == [Paused(1.0, number) for number in (1, 2, 3, 4, 5, 100)]
 
 
@@ -188,10 +188,10 @@ def test_a_status_is_written_to_a_full_disk_and_so_are_heartbeats(new_run, monke
         monkeypatch.setattr(files, "write_atomically", full)
         before = run.reported_status()
         journal.step = 7
-        journal.become("running", "a reason that is longer than there was before " * 9)
+        journal.set_state("running", "a reason that is longer than there was before " * 9)
         assert run.reported_status().step == 7
         assert run.reported_status().heartbeat > before.heartbeat
-        journal.become("running", "short")
+        journal.set_state("running", "short")
         assert run.reported_status().reason == "short"
 
 
@@ -201,10 +201,10 @@ def test_a_log_on_a_full_disk_ends_nothing(monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(sys, "stderr", Full())
-    note("unheard")
+    log("no room")
 
 
-def test_who_listens_besides_and_fails_is_left_out_and_the_run_goes_on(new_run):
+def test_a_listener_that_fails_is_removed_and_the_run_continues(new_run):
     run, heard = new_run(), []
 
     def failing(event):
@@ -212,33 +212,33 @@ def test_who_listens_besides_and_fails_is_left_out_and_the_run_goes_on(new_run):
 
     with Journal(run) as journal:
         journal.listeners += [failing, heard.append]
-        journal.tell(Paused(1.0, 1))
-        journal.tell(Paused(1.0, 2))
-        journal.become("running")
+        journal.record(Paused(1.0, 1))
+        journal.record(Paused(1.0, 2))
+        journal.set_state("running")
         assert run.reported_status().reason == "No space left on device: TensorBoard gets no more"
     assert [event.step for event in heard] == [1, 2]
 
 
-def test_causes_are_told_once(new_run):
+def test_each_cause_is_shown_once(new_run):
     run = new_run()
     with Journal(run) as journal:
         full = OSError(errno.ENOSPC, "No space left on device")
-        journal.trouble("checkpoint", "the last checkpoint is of step 5", full)
-        journal.trouble("lost", "something is lost")
-        journal.trouble("evaluation", "evaluation.npz is of an earlier epoch", full)
-        journal.become("running")
+        journal.report_problem("checkpoint", "the last checkpoint is of step 5", full)
+        journal.report_problem("lost", "something is lost")
+        journal.report_problem("evaluation", "evaluation.npz is of an earlier epoch", full)
+        journal.set_state("running")
         assert run.reported_status().reason == (
             "No space left on device: the last checkpoint is of step 5, evaluation.npz is of an earlier epoch;"
             " something is lost"
         )
-        journal.trouble("checkpoint")
-        journal.trouble("evaluation")
-        journal.trouble("lost")
-        journal.become("running")
+        journal.clear_problem("checkpoint")
+        journal.clear_problem("evaluation")
+        journal.clear_problem("lost")
+        journal.set_state("running")
         assert run.reported_status().reason == ""
 
 
-# Orders.
+# Commands.
 
 WRITER = """
 import sys
@@ -249,7 +249,7 @@ for number in range(int(sys.argv[3])):
 """
 
 
-def test_thousands_of_orders_of_two_terminals_are_each_obeyed_once_and_in_order(new_run, capsys):
+def test_thousands_of_commands_of_two_terminals_are_each_read_once_and_in_order(new_run, capsys):
     run, many = new_run(), 3000
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(run.path), name, str(many)]) for name in ("one", "two")
@@ -258,26 +258,26 @@ def test_thousands_of_orders_of_two_terminals_are_each_obeyed_once_and_in_order(
     with Journal(run) as journal:
         deadline = time.time() + 60
         while sum(map(len, heard.values())) < 2 * many and time.time() < deadline:
-            for order in journal.orders():
+            for order in journal.new_commands():
                 heard[order["name"]].append(order["value"])
         for writer in writers:
             assert writer.wait() == 0
-        assert journal.orders() == []
+        assert journal.new_commands() == []
     assert heard == {"one": list(range(many)), "two": list(range(many))}
     assert capsys.readouterr().err == ""
 
 
-def test_an_order_after_a_torn_one_is_heard(new_run, capsys):
+def test_a_command_after_a_torn_line_is_read(new_run, capsys):
     run = new_run()
     (run.path / "control.jsonl").write_text('{"command": "pau')  # its writer was killed, or the disk was full
     with Journal(run) as journal:
         reached = run.command("stop")
-        assert [order["command"] for order in journal.orders()] == ["stop"]
+        assert [order["command"] for order in journal.new_commands()] == ["stop"]
         assert run.reported_status().control == reached
-    assert "not an order" in capsys.readouterr().err
+    assert "not a command" in capsys.readouterr().err
 
 
-def test_an_order_that_was_cut_off_is_an_error_for_who_gave_it(new_run, disk):
+def test_a_command_that_was_cut_off_is_an_error_for_its_sender(new_run, disk):
     run = new_run()
     (run.path / "control.jsonl").touch()
     disk.files.add(os.stat(run.path / "control.jsonl").st_ino)
@@ -286,45 +286,45 @@ def test_an_order_that_was_cut_off_is_an_error_for_who_gave_it(new_run, disk):
         run.command("stop")
 
 
-def test_orders_that_come_too_late_are_said_to_be(new_run, capsys):
+def test_commands_that_come_too_late_are_logged(new_run, capsys):
     run = new_run()
     with Journal(run) as journal:
         run.command("pause")
         journal.end("finished", "done")
-        journal.too_late([{"command": "resume"}])
+        journal.log_ignored([{"command": "resume"}])
     assert capsys.readouterr().err == "too late, the run ends: pause\ntoo late, the run ends: resume\n"
 
 
 @pytest.mark.parametrize(
     "noise", [b"\0" * 300, b"\xff\xfe\n" * 5, b"[" * 100_000 + b"\n", b"x" * 3_000_000, b"\n\n\n", b'{"command": 3}\n']
 )
-def test_no_noise_among_the_orders_hides_the_next_one(new_run, noise):
+def test_no_noise_in_the_file_of_commands_hides_the_next_one(new_run, noise):
     run = new_run()
     (run.path / "control.jsonl").write_bytes(noise)
     heard = []
     with Journal(run) as journal:
         run.command("pause")
         for _ in range(10):
-            heard += journal.orders()
-            journal._next_look = 0.0
+            heard += journal.new_commands()
+            journal._next_read = 0.0
     assert [order["command"] for order in heard] == ["pause"]
 
 
-def test_a_file_of_orders_that_was_emptied_begins_anew(new_run):
+def test_an_emptied_file_of_commands_is_read_from_its_start(new_run):
     run = new_run()
     with Journal(run) as journal:
         run.command("set", name="lr", value=0.123456789)
-        assert len(journal.orders()) == 1
+        assert len(journal.new_commands()) == 1
         (run.path / "control.jsonl").write_bytes(b"")
         run.command("stop")
-        journal._next_look = 0.0
-        assert [order["command"] for order in journal.orders()] == ["stop"]
+        journal._next_read = 0.0
+        assert [order["command"] for order in journal.new_commands()] == ["stop"]
 
 
-# Who holds it.
+# The lock.
 
 
-def test_what_a_killed_process_left_half_written_is_cleared_by_the_next(new_run):
+def test_half_written_files_of_a_killed_process_are_removed_by_the_next(new_run):
     run = new_run()
     (run.path / f".checkpoint.pt.{2**22 + 7}.part").write_bytes(b"half")
     with Journal(run):

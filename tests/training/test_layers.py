@@ -28,10 +28,10 @@ def test_norms_and_ratios_are_the_means_of_the_steps_that_were_measured():
             for weight in weights:
                 weight -= lr * weight.grad
         watch.after_step()
-    told = watch.summary(8)
-    assert told.names == NAMES
-    assert told.gradient_norm == pytest.approx(torch.tensor(wanted)[:, :, 0].mean(0).tolist(), rel=1e-5)
-    assert told.update_ratio == pytest.approx(torch.tensor(wanted)[:, :, 1].mean(0).tolist(), rel=1e-5)
+    layers = watch.summary(8)
+    assert layers.names == NAMES
+    assert layers.gradient_norm == pytest.approx(torch.tensor(wanted)[:, :, 0].mean(0).tolist(), rel=1e-5)
+    assert layers.update_ratio == pytest.approx(torch.tensor(wanted)[:, :, 1].mean(0).tolist(), rel=1e-5)
     assert watch.summary(9) is None
 
 

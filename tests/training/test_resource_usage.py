@@ -11,13 +11,13 @@ needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="the memory of a
 
 
 def test_a_busy_process_takes_one_core_of_all_and_an_idle_one_nothing():
-    gauges = ResourceUsage()
+    usage = ResourceUsage()
     until = time.monotonic() + 0.3
     while time.monotonic() < until:
         pass
-    busy = gauges.read()["cpu_percent"]
+    busy = usage.read()["cpu_percent"]
     time.sleep(0.3)
-    assert gauges.read()["cpu_percent"] < busy
+    assert usage.read()["cpu_percent"] < busy
     assert 0 < busy <= 100 / cores() * 1.1
 
 
@@ -46,11 +46,11 @@ def test_a_gpu_is_asked_by_its_uuid(monkeypatch):
         nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(used={"GPU-1f": 5 << 30}[handle]),
         nvmlDeviceGetUtilizationRates=lambda handle: SimpleNamespace(gpu={"GPU-1f": 87}[handle]),
     )
-    gauges = ResourceUsage()
-    assert gauges.read()["gpu_percent"] is None
-    gauges.watch_gpu("1f")
-    figures = gauges.read()
-    assert (figures["gpu_percent"], figures["gpu_memory_bytes"]) == (87.0, 5 << 30)
+    usage = ResourceUsage()
+    assert usage.read()["gpu_percent"] is None
+    usage.watch_gpu("1f")
+    values = usage.read()
+    assert (values["gpu_percent"], values["gpu_memory_bytes"]) == (87.0, 5 << 30)
 
 
 def test_a_part_of_a_gpu_has_memory_and_no_utilisation(monkeypatch):
@@ -62,10 +62,10 @@ def test_a_part_of_a_gpu_has_memory_and_no_utilisation(monkeypatch):
         nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(used=7),
         nvmlDeviceGetUtilizationRates=refuse,
     )
-    gauges = ResourceUsage()
-    gauges.watch_gpu("GPU-1f")
-    assert gauges.read()["gpu_percent"] is None
-    assert gauges.read()["gpu_memory_bytes"] == 7
+    usage = ResourceUsage()
+    usage.watch_gpu("GPU-1f")
+    assert usage.read()["gpu_percent"] is None
+    assert usage.read()["gpu_memory_bytes"] == 7
 
 
 def test_without_nvml_or_its_driver_there_is_no_gpu_to_read(monkeypatch):
@@ -77,6 +77,6 @@ def test_without_nvml_or_its_driver_there_is_no_gpu_to_read(monkeypatch):
         lambda: fake_nvml(monkeypatch, nvmlInit=refuse),
     ):
         missing()
-        gauges = ResourceUsage()
-        gauges.watch_gpu("1f")
-        assert gauges.read()["gpu_percent"] is gauges.read()["gpu_memory_bytes"] is None
+        usage = ResourceUsage()
+        usage.watch_gpu("1f")
+        assert usage.read()["gpu_percent"] is usage.read()["gpu_memory_bytes"] is None

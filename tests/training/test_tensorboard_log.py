@@ -23,13 +23,13 @@ class Writer:
 
 def test_every_number_of_a_run_becomes_a_scalar_at_its_step_and_time():
     writer = Writer()
-    take = tensorboard_log.TensorboardLog(writer).take
-    take(Started(1.0, 0, "adam-1", RunSpec(hyperparameters={"lr": 0.1}), "cpu", "float32", 1, 2, "2"))
-    take(Steps(2.0, 2, (0.5, 0.25)))
-    take(Changed(3.0, 2, "lr", 0.2))
-    take(Epoch(4.0, 2, 1, 0.4, 0.3, 0.9, 1.0, 100.0))
-    take(Layers(4.0, 2, ("a",), (7.0,), (1e-3,)))
-    take(Ended(5.0, 2, "finished", ""))
+    write = tensorboard_log.TensorboardLog(writer).write
+    write(Started(1.0, 0, "adam-1", RunSpec(hyperparameters={"lr": 0.1}), "cpu", "float32", 1, 2, "2"))
+    write(Steps(2.0, 2, (0.5, 0.25)))
+    write(Changed(3.0, 2, "lr", 0.2))
+    write(Epoch(4.0, 2, 1, 0.4, 0.3, 0.9, 1.0, 100.0))
+    write(Layers(4.0, 2, ("a",), (7.0,), (1e-3,)))
+    write(Ended(5.0, 2, "finished", ""))
     assert writer.scalars == {
         "hyperparameters/lr": [(0, 0.1, 1.0), (2, 0.2, 3.0)],
         "loss/step": [(1, 0.5, 2.0), (2, 0.25, 2.0)],
@@ -43,7 +43,7 @@ def test_every_number_of_a_run_becomes_a_scalar_at_its_step_and_time():
     assert writer.closed
 
 
-def test_without_tensorboard_that_is_said(tmp_path, monkeypatch):
+def test_a_missing_tensorboard_is_reported(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     monkeypatch.setattr(sys, "path", [])
     with pytest.raises(ValueError, match="pip install tensorboard"):

@@ -1,4 +1,4 @@
-"""Training in this process, on a few real digits: what is told, obeyed, repeated and continued."""
+"""Training in this process, on a few real digits: what is recorded, carried out, repeated and continued."""
 
 import itertools
 import math
@@ -16,45 +16,44 @@ from adam_tui.training.journal import Journal
 pytestmark = pytest.mark.usefixtures("quick_digits")
 
 
-def train(run, orders=None, **changes):
-    """Train a run; `orders` maps the number of steps taken so far, in this process, to orders given then."""
-    looks = iter(range(10**9))
+def train(run, commands=None, **changes):
+    """Train a run; `commands` maps a number of steps of this process to the commands that come after them."""
+    calls = iter(range(10**9))
 
     class Steered(Journal):
-        def orders(self):
-            return (orders or {}).get(next(looks), [])
+        def new_commands(self):
+            return (commands or {}).get(next(calls), [])
 
     with Steered(run) as journal:
         return trainer.train(journal, **changes)
 
 
-def told(run):
-    follower = run.follow()
-    return follower.poll()
+def recorded(run):
+    return run.follow().poll()
 
 
 def losses(run):
-    return [loss for event in told(run) if isinstance(event, Steps) for loss in event.losses]
+    return [loss for event in recorded(run) if isinstance(event, Steps) for loss in event.losses]
 
 
 def only(run, name):
-    return [event for event in told(run) if event.name == name]
+    return [event for event in recorded(run) if event.name == name]
 
 
 STOP = [{"command": "stop"}]
 
 
-def test_a_run_tells_its_start_every_loss_its_epochs_its_samples_and_its_end(new_run):
+def test_a_run_records_its_start_every_loss_its_epochs_its_samples_and_its_end(new_run):
     run = new_run()
     assert train(run) == ("finished", "epoch 2 of 2 done")
-    events = told(run)
+    events = recorded(run)
     start, end = events[0], events[-1]
     assert (start.name, start.run, start.spec, start.parameters) == ("start", run.id, run.spec(), 62_346)
     assert (start.steps_per_epoch, start.precision) == (8, "float32")
     assert end == Ended(end.time, 16, "finished", "epoch 2 of 2 done")
     assert len(losses(run)) == 16
     assert [event.step for event in only(run, "epoch")] == [8, 16]
-    assert [event.step for event in only(run, "checkpoint")] == [0, 8, 16]  # from the first step on there is one
+    assert [event.step for event in only(run, "checkpoint")] == [0, 8, 16]  # the first one before the first step
     for event in only(run, "sample"):
         assert event.labels == tuple(range(10))
         assert all(0.1 <= confidence <= 1 for confidence in event.confidences)
@@ -134,7 +133,7 @@ def test_a_run_continued_from_its_checkpoint_is_the_same_run_bit_for_bit(new_run
     assert_same(*ends)
 
 
-def test_an_epoch_tells_how_its_layers_moved_and_shows_its_mistakes(new_run):
+def test_an_epoch_records_the_moves_of_its_layers_and_writes_its_mistakes(new_run):
     run = new_run("sgd", epochs=1)
     assert train(run, {4: STOP})[0] == "stopped"
     assert not run.evaluation.exists()
@@ -156,7 +155,7 @@ def test_an_epoch_tells_how_its_layers_moved_and_shows_its_mistakes(new_run):
         assert np.array_equal(held["filters"], weights["0.weight"].numpy()[:, 0])
 
 
-def test_an_order_to_kill_leaves_the_last_checkpoint_and_the_run_continues_from_there(new_run):
+def test_a_command_to_kill_leaves_the_last_checkpoint_and_the_run_continues_from_there(new_run):
     whole, killed = new_run(), new_run()
     train(whole)
     state, reason = train(killed, {11: [{"command": "kill"}]})
@@ -190,27 +189,27 @@ def test_a_hyperparameter_that_is_set_acts_from_that_step_on_and_survives_a_cont
 
 
 @pytest.mark.parametrize(("optimizer", "name", "value"), [("adam", "beta2", 0.5), ("muon", "momentum", 0.2)])
-def test_every_hyperparameter_can_be_set_and_changes_what_comes_after_and_only_that(new_run, optimizer, name, value):
-    plain, turned = new_run(optimizer, epochs=1), new_run(optimizer, epochs=1)
+def test_a_hyperparameter_that_is_set_changes_later_losses_only(new_run, optimizer, name, value):
+    plain, changed = new_run(optimizer, epochs=1), new_run(optimizer, epochs=1)
     train(plain)
-    train(turned, {4: [{"command": "set", "name": name, "value": value}]})
+    train(changed, {4: [{"command": "set", "name": name, "value": value}]})
     # The fifth step is the first with it; the sixth loss the first that shows it.
-    assert losses(turned)[:5] == losses(plain)[:5]
-    assert losses(turned)[5] != losses(plain)[5]
-    assert [(event.step, event.parameter, event.value) for event in only(turned, "set")] == [(4, name, value)]
+    assert losses(changed)[:5] == losses(plain)[:5]
+    assert losses(changed)[5] != losses(plain)[5]
+    assert [(event.step, event.parameter, event.value) for event in only(changed, "set")] == [(4, name, value)]
 
 
 @pytest.mark.parametrize(
-    "order",
+    "values",
     [
         *({"name": "lr", "value": value} for value in (-1, "x", None, [], 10**400, float("nan"))),
         *({"name": name, "value": 1} for name in ("tempo", "\ud800", ["lr"], {})),
         {},
     ],
 )
-def test_an_order_that_makes_no_sense_is_noted_and_passed_over(new_run, capsys, order):
+def test_an_invalid_command_is_logged_and_ignored(new_run, capsys, values):
     run = new_run(epochs=1)
-    assert train(run, {2: [{"command": "set"} | order, {"command": "dance"}]})[0] == "finished"
+    assert train(run, {2: [{"command": "set"} | values, {"command": "dance"}]})[0] == "finished"
     assert only(run, "set") == []
     assert capsys.readouterr().err.startswith("cannot set")
 
@@ -218,14 +217,14 @@ def test_an_order_that_makes_no_sense_is_noted_and_passed_over(new_run, capsys, 
 def test_a_paused_run_takes_no_step_until_it_is_resumed(new_run):
     run = new_run(epochs=1)
     pause, resume = [{"command": "pause"}], [{"command": "resume"}]
-    # The looks go on while it pauses: 4 is the order, 5 to 8 are spent waiting.
+    # Commands are read while it pauses too: the pause comes in call 4, and 5 to 8 pass while it waits.
     assert train(run, {4: pause, 6: pause, 9: resume})[0] == "finished"
-    names = [(event.name, event.step) for event in told(run) if event.name in ("pause", "resume")]
+    names = [(event.name, event.step) for event in recorded(run) if event.name in ("pause", "resume")]
     assert names == [("pause", 4), ("resume", 4)]
     (epoch,) = run.epochs()
     waited = only(run, "resume")[0].time - only(run, "pause")[0].time
     assert waited >= 4 * trainer.PAUSE_SECONDS
-    assert epoch.seconds < only(run, "epoch")[0].time - told(run)[0].time - waited + 0.05
+    assert epoch.seconds < only(run, "epoch")[0].time - recorded(run)[0].time - waited + 0.05
     assert len(losses(run)) == 8
 
 
@@ -235,7 +234,7 @@ def test_a_paused_run_can_be_stopped_and_keeps_its_checkpoint(new_run):
     assert [event.step for event in only(run, "checkpoint")] == [0, 4]
 
 
-def test_a_run_that_diverges_says_where_and_fails(new_run):
+def test_a_run_that_diverges_fails_and_names_the_step(new_run):
     run = new_run("sgd", {"lr": 1e30})
     state, reason = train(run)
     per_step = losses(run)
@@ -245,12 +244,12 @@ def test_a_run_that_diverges_says_where_and_fails(new_run):
     (event,) = only(run, "diverged")
     assert event.step == len(per_step)
     assert reason == f"diverged at step {event.step}: the loss is not finite"
-    assert told(run)[-1].step == event.step
+    assert recorded(run)[-1].step == event.step
     assert (run.status().state, run.status().reason) == ("failed", reason)
     assert [event.step for event in only(run, "checkpoint")] == [0]  # nothing of what is no number
 
 
-def test_a_device_that_is_not_there_is_said(new_run, monkeypatch):
+def test_a_missing_device_is_reported(new_run, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert train(new_run(device="cuda:3")) == ("failed", "no cuda:3 here: torch sees 1 CUDA devices")
 
@@ -286,14 +285,14 @@ def test_bfloat16_trains_as_well_and_keeps_its_weights_in_float32(new_run):
 def test_a_bad_spec_fails_with_one_clear_line(new_run, text, reason):
     run = new_run()
     (run.path / "spec.json").write_text(text)
-    state, said = train(run)
+    state, message = train(run)
     assert state == "failed"
-    assert reason in said
-    assert "\n" not in said
-    assert told(run)[-1].reason == run.status().reason == said
+    assert reason in message
+    assert "\n" not in message
+    assert recorded(run)[-1].reason == run.status().reason == message
 
 
-def test_a_damaged_checkpoint_is_said_and_not_overwritten(new_run):
+def test_a_damaged_checkpoint_is_reported_and_not_overwritten(new_run):
     run = new_run()
     run.checkpoint.write_bytes(b"PK not a checkpoint")
     state, reason = train(run)
@@ -302,13 +301,13 @@ def test_a_damaged_checkpoint_is_said_and_not_overwritten(new_run):
     assert run.checkpoint.read_bytes() == b"PK not a checkpoint"
 
 
-def test_a_directory_that_is_none_is_a_usage_error(tmp_path, capsys):
+def test_a_missing_directory_is_a_usage_error(tmp_path, capsys):
     assert worker.main([str(tmp_path / "nowhere")]) == 2
     assert worker.main([]) == 2
     assert "usage" in capsys.readouterr().err
 
 
-def test_a_run_at_work_elsewhere_is_left_alone(new_run, capsys):
+def test_a_run_that_another_process_trains_is_left_alone(new_run, capsys):
     run = new_run()
     with Journal(Run(run.path)):
         assert worker.main([str(run.path)]) == 1

@@ -1,4 +1,4 @@
-"""The training process on real digits: steered, signalled, killed, continued, and waiting for its turn."""
+"""The training process on real digits: commands, signals, kills, continuations, and the queue for a device."""
 
 import itertools
 import os
@@ -17,7 +17,7 @@ PATIENCE = 60.0  # a busy machine needs long to import torch
 
 
 class Watch:
-    """Follows a run event by event until something is seen."""
+    """Follows a run event by event."""
 
     def __init__(self, run):
         self.follower, self.pending, self.seen = run.follow(), [], []
@@ -46,7 +46,7 @@ def wait_for(state, run):
 
 @pytest.fixture
 def start():
-    """Start runs, or continue them; whatever is left at the end is killed."""
+    """Start or continue runs; processes that are left at the end are killed."""
     processes = []
 
     def begin(run, how=control.start_worker):
@@ -59,7 +59,7 @@ def start():
         process.wait()
 
 
-def test_a_run_lives_in_a_process_of_its_own_and_obeys_until_it_is_killed_and_continues(new_run, start, few_digits):
+def test_a_run_in_its_own_process_carries_out_commands_and_continues_after_a_kill(new_run, start, few_digits):
     run = new_run("sgd", epochs=100_000, limit=0, data_dir=few_digits)
     worker = start(run)
     watch = Watch(run)
@@ -101,7 +101,7 @@ def test_a_run_lives_in_a_process_of_its_own_and_obeys_until_it_is_killed_and_co
     assert run.checkpoint.exists()
     assert run.log_tail(9) == run.error_tail() == ""
 
-    run.command("stop")  # nobody is there: not for the next process
+    run.command("stop")  # no process reads it, and the next one must not
     worker = start(run, control.resume)
     assert watch.until("start").step == end.step
     assert watch.until("steps", 2).step > end.step
@@ -113,11 +113,11 @@ def test_a_run_lives_in_a_process_of_its_own_and_obeys_until_it_is_killed_and_co
     lines = (run.path / "metrics.jsonl").read_text().splitlines()
     reported = [event for event in map(from_line, lines) if isinstance(event, Steps)]
     for before, after in itertools.pairwise(reported):
-        assert after.step == before.step + len(after.losses)  # no loss is missing and none is told twice
+        assert after.step == before.step + len(after.losses)  # no loss is missing and none comes twice
 
 
 def same(value, other):
-    """Whether two things that hold tensors are equal in every bit; seconds are a clock's."""
+    """Whether two structures of tensors are equal in every bit, apart from measured seconds."""
     if isinstance(value, torch.Tensor):
         return torch.equal(value, other)
     if isinstance(value, dict):
@@ -127,7 +127,7 @@ def same(value, other):
     return value == other
 
 
-def test_stopped_in_mid_epoch_then_killed_a_resumed_run_equals_the_one_that_nobody_touched(new_run, start, few_digits):
+def test_a_run_that_was_stopped_killed_and_resumed_equals_an_undisturbed_one(new_run, start, few_digits):
     asked = {"limit": 0, "epochs": 5, "queue": False, "data_dir": few_digits}
     whole, parted = new_run("adam", **asked), new_run("adam", **asked)
     undisturbed, worker, watch = start(whole), start(parted), Watch(parted)
@@ -146,14 +146,14 @@ def test_stopped_in_mid_epoch_then_killed_a_resumed_run_equals_the_one_that_nobo
     assert watch.until("end").state == "finished"
     assert undisturbed.wait(PATIENCE) == 0
     assert list(export.losses(parted)) == list(export.losses(whole))
-    told = [
+    epochs = [
         [(epoch.train_loss, epoch.test_loss, epoch.test_accuracy) for epoch in run.epochs()] for run in (whole, parted)
     ]
-    assert told[0] == told[1]
+    assert epochs[0] == epochs[1]
     assert same(*(torch.load(run.checkpoint, weights_only=True) for run in (whole, parted)))
 
 
-def test_runs_wait_for_their_device_in_the_order_of_their_coming(new_run, start, tmp_path, few_digits):
+def test_runs_wait_for_their_device_in_the_order_of_their_start(new_run, start, tmp_path, few_digits):
     fashion = lay_out(tmp_path / "server", "fashion-mnist")
     long = {"epochs": 100_000, "limit": 0}
     first = new_run("sgd", data="fashion-mnist", data_dir=str(fashion), **long)
@@ -188,7 +188,7 @@ def test_runs_wait_for_their_device_in_the_order_of_their_coming(new_run, start,
     assert watch.until("end").reason == "SIGTERM"
 
 
-def test_a_torch_that_cannot_be_loaded_is_said(new_run, monkeypatch, tmp_path, start):
+def test_a_torch_that_cannot_be_loaded_is_reported(new_run, monkeypatch, tmp_path, start):
     (tmp_path / "torch.py").write_text("raise ImportError('no torch on this machine')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     run = new_run()

@@ -11,7 +11,7 @@ from adam_tui.ui.actions import SHARED_ACTIONS, shown
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.config import Config
 from adam_tui.ui.dialogs import Pick
-from adam_tui.ui.keymap import checked, tables
+from adam_tui.ui.keymap import check_keys, tables
 from adam_tui.ui.learn.pages import pages
 from adam_tui.ui.playground.hints import HINTS
 from adam_tui.ui.playground.state import PlaygroundState
@@ -32,7 +32,7 @@ TOLD = re.compile(
 
 
 def app_with(state, **settings):
-    usable, problems = checked(NEW, SHARED_ACTIONS)
+    usable, problems = check_keys(NEW, SHARED_ACTIONS)
     assert problems == []
     assert usable == NEW
     return AdamApp(state, config=Config(keys=NEW), **settings)

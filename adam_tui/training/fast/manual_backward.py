@@ -1,13 +1,14 @@
-"""The network's loss and gradients on a CPU, written out: what autograd gives for `model`, in four fifths of its time.
+"""Loss and gradients of `model.build`'s network on a CPU, written out: a fifth faster than autograd.
 
-Three things make the difference (figures below):
+A change of the network must be repeated here. The check at the start of a run and the tests compare with autograd.
+Three things make the difference:
 - The first convolution and its pooling are one product of matrices. A pooled cell is the largest of four sums over
-  5×5 pixels, which lie in one window of 6×6; so each window is a row, and the filters stand in a matrix four times,
-  once at each place in the window. Nothing of 24×24 is ever written, and no index of a maximum.
-- Where bfloat16 numbers are only compared, chosen or passed on, they are taken for whole numbers: torch computes
-  with those at the speed of memory, and with bfloat16 by way of float32.
-- The weights are cast once, by one call, and the gradients have their places: few calls, each over much. Between two
-  convolutions the caches hold no Python, so that a call costs about 5 µs, more than it would in a loop of its own.
+  5×5 pixels, which lie in one window of 6×6. So each window is a row, and the filters stand in a matrix four times,
+  once for each place in the window. No array of 24×24 and no index of a maximum is ever written.
+- bfloat16 numbers that are only compared, selected or copied are treated as integers: torch handles those at the speed
+  of memory, and bfloat16 by way of float32.
+- One call casts all weights, and the gradients are written into fixed arrays: few calls, each over much. Between two
+  convolutions the caches hold no Python, so a call costs about 5 µs, more than in a loop of its own.
 """
 
 from __future__ import annotations
@@ -22,28 +23,29 @@ _pool_backward = torch.ops.aten.max_pool2d_with_indices_backward.default
 _relu_backward = torch.ops.aten.threshold_backward.default
 _relu_backward_into = torch.ops.aten.threshold_backward.grad_input
 
-WINDOW = 36  # pixels that a pooled cell of the first layer sees; after them stands a one, whose weight is the bias
+WINDOW = 36  # pixels that a pooled cell of the first layer sees; a one follows them, whose weight is the bias
 ROW = WINDOW + 1
 
 
-class Gradients:
-    """Call it with a batch's images (n, 1, 28, 28) in `precision` and labels (n,): the loss, as a scalar in float32.
+class ManualBackward:
+    """A function of a batch's images (n, 1, 28, 28) in `precision` and labels (n,), which returns the mean loss.
 
-    The gradients are then in the weights' `grad`, float32 like the weights. The network must be `model.build`'s.
+    The loss is a scalar in float32. The gradients are then in the weights' `grad`, float32 like the weights. The
+    network must be `model.build`'s.
     """
 
     def __init__(self, network: nn.Sequential, precision: torch.dtype) -> None:
         self._weights = list(network.parameters())
         self._gradients = [torch.zeros_like(weight) for weight in self._weights]
         first, *others = self._gradients
-        self._collected = [first.view(-1), *others]  # as they are filled
-        self._collected[4] = self._collected[4].view(10, 64, 4, 4)
-        # bfloat16 is compared as whole numbers: of two that are not negative the larger one is larger as bits too, and
-        # what becomes of negative ones does not matter, since ReLU follows. float32 is as fast as it is.
-        self._compared = torch.int16 if precision == torch.bfloat16 else precision
+        self._targets = [first.view(-1), *others]  # in the shapes that one call fills
+        self._targets[4] = self._targets[4].view(10, 64, 4, 4)
+        # bfloat16 is compared as integers: of two numbers that are not negative, the larger one has the larger bits.
+        # The order of negative ones does not matter, because ReLU follows. float32 is fast without this.
+        self._compared_type = torch.int16 if precision == torch.bfloat16 else precision
         self._batches: dict[int, _Batch] = {}
 
-        # The weights as they are multiplied: views of these are filled by one call at every step.
+        # The weights in `precision`, in the layout of the products; one call a step fills views of them.
         filters, bias, filters2, bias2, matrix, bias3 = (weight.detach() for weight in self._weights)
         self._filters = torch.zeros(4 * 32, ROW, 1, 1, dtype=precision)
         self._filters2 = torch.empty_like(filters2, dtype=precision)
@@ -62,17 +64,17 @@ class Gradients:
         ]
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The mean loss over the batch; every weight's gradient is where the optimizer looks for it."""
+        """The mean loss over the batch; every weight's `grad` holds its gradient."""
         n = len(images)
         batch = self._batches.get(n)
         if batch is None:
-            batch = self._batches[n] = _Batch(n, images.dtype, self._compared)
+            batch = self._batches[n] = _Batch(n, images.dtype, self._compared_type)
         torch._foreach_copy_(self._cast_to, self._cast_from)
 
         # Forward.
         windows = batch.windows_of(images)
         sums = _channels_last(torch.conv2d(windows, self._filters))  # (n, 4 places × 32, 12, 12)
-        places = sums.as_strided((n * 144, 4, 32), (128, 32, 1)).view(self._compared).unbind(1)
+        places = sums.as_strided((n * 144, 4, 32), (128, 32, 1)).view(self._compared_type).unbind(1)
         hidden = batch.largest_of(places)
         sums2 = torch.conv2d(hidden, self._filters2, self._bias2)  # (n, 64, 8, 8)
         pooled, where = functional.max_pool2d_with_indices(sums2, [2, 2])
@@ -90,11 +92,11 @@ class Gradients:
         d_pooled = d_pooled.as_strided((n, 64, 4, 4), (1024, 1, 256, 64))
         d_sums2 = _pool_backward(d_pooled, sums2, [2, 2], [2, 2], [0, 0], [1, 1], False, where)
         d_hidden, d_filters2, d_bias2 = _weights_backward(d_sums2, hidden, self._filters2, [64], [True, True, True])
-        batch.pass_back(_channels_last(d_hidden), places)  # sums are now the gradients of the sums
+        batch.pass_back(_channels_last(d_hidden), places)  # `sums` now holds the gradients of the sums
         _, d_filters, _ = _weights_backward(sums, windows, self._filters, None, [False, True, False])
         d_first = d_filters.view(-1).index_select(0, self._four_numbers).view(4, 832).sum(0, dtype=torch.float32)
         torch._foreach_copy_(
-            self._collected,
+            self._targets,
             [d_first[:800], d_first[800:], d_filters2, d_bias2, _channels_first(d_matrix), d_bias3],
         )
         for weight, gradient in zip(self._weights, self._gradients, strict=True):
@@ -103,24 +105,24 @@ class Gradients:
 
 
 class _Batch:
-    """The memory that a batch of n passes through; used again at every step, so that views of it are made once."""
+    """The buffers for batches of n images, reused at every step, so that views of them are made once."""
 
-    def __init__(self, n: int, dtype: torch.dtype, compared: torch.dtype) -> None:
-        self.minus_truth = torch.eye(10) / -n  # the part of the scores' gradient that the label decides
-        # strips[n, row, x] are the 6 pixels below each other that a pooled row sees at x; so 6 of them are a window.
+    def __init__(self, n: int, dtype: torch.dtype, compared_type: torch.dtype) -> None:
+        self.minus_truth = torch.eye(10) / -n  # the part of the scores' gradient that depends on the label
+        # strips[n, row, x] are the 6 pixels in column x that a pooled row sees; 6 neighbouring strips are a window.
         self._strips = torch.empty(n, 12, 28, 6, dtype=dtype)
         self._windows_in_strips = self._strips.as_strided((n, 12, 12, WINDOW), (12 * 168, 168, 12, 1))
         windows = torch.ones(n, 12, 12, ROW, dtype=dtype)
         self._windows, self._pixels = windows.permute(0, 3, 1, 2), windows[..., :WINDOW]
         self._upper, self._lower, self._largest, self._gradient = (
-            torch.empty(n * 144, 32, dtype=dtype).view(compared) for _ in range(4)
+            torch.empty(n * 144, 32, dtype=dtype).view(compared_type) for _ in range(4)
         )
         self._hidden = self._largest.view(dtype)
         self._d_hidden = self._gradient.view(dtype)
         self._as_image = self._hidden.view(n, 12, 12, 32).permute(0, 3, 1, 2)
 
     def windows_of(self, images: Tensor) -> Tensor:
-        """The window of every pooled cell and a one, (n, 37, 12, 12); pixel (y, x) of it is number 6·x + y."""
+        """The window of every pooled cell with a one appended, (n, 37, 12, 12); pixel (y, x) has number 6·x + y."""
         strips = images.as_strided((len(images), 12, 6, 28), (784, 56, 28, 1))
         self._strips.transpose(2, 3).copy_(strips)
         self._pixels.copy_(self._windows_in_strips)
@@ -136,10 +138,10 @@ class _Batch:
         return self._as_image
 
     def pass_back(self, d_hidden: Tensor, places: tuple[Tensor, ...]) -> None:
-        """Give the gradient to the place of the largest sum, the first where several are; the others get 0.
+        """Pass the gradient to the place of the largest sum, the first among equals; the other places get 0.
 
-        Each place's sums are replaced. A choice is a product by 0 or 1, and what the first of two did not get is the
-        second's: exact, in whole numbers too.
+        The gradients overwrite each place's sums. A selection is a product by 0 or 1, and the second of two places
+        gets the rest of the first: exact for integers too.
         """
         first, second, third, fourth = places
         upper, lower, gradient = self._upper, self._lower, self._gradient
@@ -162,7 +164,7 @@ def _four_places(matrix: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _channels_last(images: Tensor) -> Tensor:
-    """The images themselves, where oneDNN computed them; others may have made them in another order."""
+    """The images in channels_last order: themselves when oneDNN computed them, else a copy."""
     return images.contiguous(memory_format=torch.channels_last)
 
 
@@ -174,8 +176,8 @@ def _channels_first(matrix: Tensor) -> Tensor:
 def _weights_backward(
     gradient: Tensor, images: Tensor, filters: Tensor, bias: list[int] | None, wanted: list[bool]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """A convolution's gradients by its images, filters and bias, each where it is wanted."""
-    found: tuple[Tensor, Tensor, Tensor] = _convolution_backward(
+    """A convolution's gradients by its images, filters and bias, as far as `wanted`."""
+    gradients: tuple[Tensor, Tensor, Tensor] = _convolution_backward(
         gradient, images, filters, bias, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, wanted
     )
-    return found
+    return gradients

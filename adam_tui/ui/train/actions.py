@@ -110,7 +110,7 @@ TUNING = KeyGroup(
 )
 
 
-def keys_of_now(state: TrainState) -> KeyGroup | None:
+def current_keys(state: TrainState) -> KeyGroup | None:
     """The keys that mean something else now."""
     if state.table:
         return TABLE

@@ -35,7 +35,7 @@ from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.train import charts, model_views, table
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import view as train_view
-from adam_tui.ui.train.actions import ACTIONS, footer, keys_of_now
+from adam_tui.ui.train.actions import ACTIONS, current_keys, footer
 from adam_tui.ui.train.context import Context
 from adam_tui.ui.train.effects import Effect
 from adam_tui.ui.train.layout import layout
@@ -114,9 +114,9 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, Context]):
         yield views["line"]
         yield views["progress"]
 
-    def keys_of_now(self) -> KeyGroup | None:
+    def current_keys(self) -> KeyGroup | None:
         """Those of the wide table, of the cursor, or of a run at work."""
-        return keys_of_now(self.state)
+        return current_keys(self.state)
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter now."""
@@ -201,7 +201,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, Context]):
 
     # Events and effects.
 
-    def view(self) -> Context:
+    def event_context(self) -> Context:
         """Return what the events of some keys depend on."""
         columns = charts.plot_columns(self._view("loss").content_region.width)
         return Context(self.state, self.feed.histories, self._clock(), self.size.width, columns, self.feed.link_target)

@@ -50,7 +50,7 @@ def distances(gradients, truth):
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_loss_and_gradients_are_as_near_to_the_true_ones_as_autograds(precision):
     trained = network()
-    by_hand = manual_backward.Gradients(trained, precision)
+    by_hand = manual_backward.ManualBackward(trained, precision)
     for n in (64, 1, 33, 64):  # an epoch's last batch is smaller
         images, labels = digits(n)
         true_loss, truth = by_autograd(trained, images, labels, torch.float64)
@@ -74,7 +74,7 @@ def test_of_equal_sums_the_first_gets_the_gradient_as_with_torchs_pooling(precis
         trained[0].bias.fill_(0.5)
     images, labels = digits(20)
     _, plain = by_autograd(trained, images, labels, precision)
-    manual_backward.Gradients(trained, precision)(images.to(precision), labels)
+    manual_backward.ManualBackward(trained, precision)(images.to(precision), labels)
     torch.testing.assert_close(trained[0].weight.grad, plain[0], rtol=0.02, atol=plain[0].abs().max().item() / 100)
     assert plain[0].norm() > 0.1
 
@@ -87,7 +87,7 @@ def test_a_layer_whose_sums_are_all_negative_or_zero_gets_no_gradient(precision)
         with torch.no_grad():
             trained[0].weight.zero_()
             trained[0].bias.fill_(bias)
-        manual_backward.Gradients(trained, precision)(images.to(precision), labels)
+        manual_backward.ManualBackward(trained, precision)(images.to(precision), labels)
         assert not trained[0].weight.grad.any()
         assert not trained[0].bias.grad.any()
 
@@ -103,7 +103,7 @@ def test_a_weight_that_is_not_finite_shows_in_the_loss(precision, layer, part):
             weight = getattr(trained[layer], part)
             weight[(3, *[0] * (weight.ndim - 1))] = value
         loss, _ = by_autograd(trained, images, labels, precision)
-        ours = manual_backward.Gradients(trained, precision)(images.to(precision), labels).item()
+        ours = manual_backward.ManualBackward(trained, precision)(images.to(precision), labels).item()
         assert math.isfinite(ours) == math.isfinite(loss), value
 
 
@@ -113,13 +113,13 @@ def test_it_is_the_same_where_torch_has_no_onednn(n, monkeypatch):
     images, labels = digits(n)
     _, truth = by_autograd(trained, images, labels, torch.float64)
     monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
-    manual_backward.Gradients(trained, torch.float32)(images, labels)
+    manual_backward.ManualBackward(trained, torch.float32)(images, labels)
     assert max(distances([weight.grad for weight in trained.parameters()], truth)) < 1e-5
 
 
 def test_gradients_are_those_of_the_weights_at_hand_and_replace_the_last_ones():
     trained = network()
-    by_hand = manual_backward.Gradients(trained, torch.float32)
+    by_hand = manual_backward.ManualBackward(trained, torch.float32)
     images, labels = digits(16)
     by_hand(images, labels)
     trained.load_state_dict(network(1).state_dict())  # as a resumed run does

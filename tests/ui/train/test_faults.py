@@ -26,7 +26,7 @@ import sys, time
 from adam_tui.training.journal import Journal
 from adam_tui.runs.run import Run
 with Journal(Run(sys.argv[1])) as journal:
-    journal.become("running")
+    journal.set_state("running")
     time.sleep(1000)
 """
 

@@ -1,4 +1,4 @@
-"""Which way is taken to the gradients, what a recording replays, and that no step waits for the device."""
+"""Which function computes the gradients, what a recording replays, and that no step waits for the device."""
 
 import functools
 
@@ -8,8 +8,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from adam_tui.history import samples
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
-from adam_tui.training import data, gradients, model, optim, trainer
-from adam_tui.training.fast import manual_backward
+from adam_tui.training import data, model, optim, trainer
+from adam_tui.training.fast import gradients, manual_backward
 
 
 @functools.cache
@@ -25,18 +25,18 @@ def network():
     return model.build(torch.device("cpu"))
 
 
-def by_autograd_of(trained, precision=torch.float32, optimizer="adam"):
+def autograd_of(trained, precision=torch.float32, optimizer="adam"):
     """The trainer's own, of a training that consists of little else."""
     training = object.__new__(trainer.Training)
     training.network, training.device, training.precision = trained, torch.device("cpu"), precision
     training.optimizer = optim.build(optimizer, trained, TRAINING_OPTIMIZERS[optimizer].defaults())
-    return training.by_autograd
+    return training.autograd
 
 
 def chosen(trained, precision=torch.float32):
     images, labels = digits()
-    autograd = by_autograd_of(trained, precision)
-    return gradients.fastest(autograd, trained, images.to(precision), labels), autograd
+    autograd = autograd_of(trained, precision)
+    return gradients.fastest_gradients(autograd, trained, images.to(precision), labels), autograd
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
@@ -45,7 +45,7 @@ def test_on_a_cpu_the_gradients_are_written_out_and_to_choose_so_leaves_no_trace
     weights = [weight.clone() for weight in trained.parameters()]
     random = torch.get_rng_state()
     way, _ = chosen(trained, precision)
-    assert isinstance(way, manual_backward.Gradients)
+    assert isinstance(way, manual_backward.ManualBackward)
     assert torch.equal(torch.get_rng_state(), random)
     for weight, before in zip(trained.parameters(), weights, strict=True):
         assert torch.equal(weight, before)
@@ -67,7 +67,7 @@ def test_autograd_takes_over_where_torch_lacks_a_part_or_has_it_otherwise(name, 
     trained = network()
     way, autograd = chosen(trained)
     assert way is autograd
-    assert "computed by autograd" in capsys.readouterr().err
+    assert "autograd computes the gradients" in capsys.readouterr().err
     assert all(weight.grad is None for weight in trained.parameters())
 
 
@@ -105,24 +105,24 @@ def test_a_recording_is_replayed_for_full_batches_and_gives_their_own_loss_and_g
     trained, twin = network(), network()
     images, labels = digits()
     graph = FakeGraph(list(trained.parameters()))
-    autograd = by_autograd_of(trained)
+    autograd = autograd_of(trained)
     eager = []
 
     def watched(images, labels):
         eager.append(len(images))
         return autograd(images, labels)
 
-    way = gradients.Replayed(watched, trained, images[:4], labels[:4], graph.record)
+    way = gradients.ReplayedGradients(watched, trained, images[:4], labels[:4], graph.record)
     optimizers = [optim.build("adam", each, {"lr": 1e-3}) for each in (trained, twin)]
-    told, truth = [], []
+    losses, truth = [], []
     for some in (slice(0, 4), slice(4, 8), slice(8, 10), slice(2, 6), slice(6, 10)):  # 2 are an epoch's last ones
-        told.append(way(images[some], labels[some]))
-        truth.append(by_autograd_of(twin)(images[some], labels[some]))
+        losses.append(way(images[some], labels[some]))
+        truth.append(autograd_of(twin)(images[some], labels[some]))
         for optimizer in optimizers:
             optimizer.step()
     assert graph.calls == ["record", "replay", "replay", "replay", "replay"]
     assert eager == [4, 4, 4, 2, 4, 4]
-    assert torch.stack(told).tolist() == torch.stack(truth).tolist()  # none was written over
+    assert torch.stack(losses).tolist() == torch.stack(truth).tolist()  # no replay overwrote one
     for weight, other in zip(trained.parameters(), twin.parameters(), strict=True):
         assert torch.equal(weight, other)
 
@@ -132,11 +132,11 @@ def test_a_recording_is_replayed_for_full_batches_and_gives_their_own_loss_and_g
 def test_a_step_asks_no_device_for_a_number(name, precision):
     """Of a meta tensor nothing can be fetched: `.item()`, `bool()`, `.tolist()` and `.cpu()` of one raise."""
     trained = model.build(torch.device("meta"))
-    by_autograd = by_autograd_of(trained, precision)
+    autograd = autograd_of(trained, precision)
     optimizer = optim.build(name, trained, TRAINING_OPTIMIZERS[name].defaults())
     images, labels = (tensor.to("meta") for tensor in digits())
     for _ in range(3):
-        assert by_autograd(images, labels).is_meta
+        assert autograd(images, labels).is_meta
         optimizer.step()
 
 
@@ -164,7 +164,7 @@ COUNTED = {"adagrad", "adamax", "nadam", "radam"}
 @pytest.mark.parametrize("name", sorted(TRAINING_OPTIMIZERS.keys() - COUNTED))
 def test_fused_kernels_and_the_gradients_by_hand_fetch_no_number_either(name):
     trained = network()
-    by_hand = manual_backward.Gradients(trained, torch.float32)
+    by_hand = manual_backward.ManualBackward(trained, torch.float32)
     optimizer = optim.build(name, trained, TRAINING_OPTIMIZERS[name].defaults())
     with Fetches() as fetches:
         for _ in range(3):
