@@ -83,17 +83,18 @@ class MadeRun:
     def become(self, state, reason="", epoch=0):
         """Write the state; an active run's file is locked, as by its process."""
         if state in ENDED:
-            self._release()
+            self.release()
         elif self._lock < 0:
             self._lock = lock(self.run)
         self.run.write_status(status(state, step=self.step, epoch=epoch, reason=reason))
 
-    def _release(self):
+    def release(self):
+        """Release the lock, as the death of the process does."""
         if self._lock >= 0:
             os.close(self._lock)
         self._lock = -1
 
-    __del__ = _release
+    __del__ = release
 
     def evaluate(self, mistakes=12):
         """Write an evaluation: twelve times a 4 is predicted as a 9."""

@@ -70,6 +70,21 @@ def locked(run):
 
 
 @pytest.fixture
+def hold():
+    """Lock runs as their processes do: `hold(run)`, and `hold.release(run)` before the end of the test."""
+    held = {}
+
+    def hold(run):
+        held[run.path] = lock(run)
+        return run
+
+    hold.release = lambda run: os.close(held.pop(run.path))
+    yield hold
+    for descriptor in held.values():
+        os.close(descriptor)
+
+
+@pytest.fixture
 def new_run(tmp_path):
     """Create a run of a few steps on real digits: 8 batches of 32 an epoch."""
 

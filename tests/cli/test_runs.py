@@ -100,14 +100,14 @@ class TestRuns:
         [order] = (Run(made.path).path / "control.jsonl").read_text().splitlines()
         assert json.loads(order)["command"] == "stop"
 
-    def test_each_command_is_written_where_the_process_reads_it(self, tmp_path, monkeypatch):
+    def test_each_command_is_written_where_the_process_reads_it(self, tmp_path, hold, monkeypatch):
         monkeypatch.setattr(runs, "ANSWER_SECONDS", 0.1)
         made = create(make_spec("adam", {}), tmp_path)
         where = ("--runs", str(tmp_path))
         for words in (("pause",), ("set", "lr=1e-3,beta1=0.5"), ("stop", "--now"), ("stop",)):
             result = run("runs", words[0], made.id, *words[1:], *where)
             assert (result.exit_code, result.stderr) == (0, "")
-        made.write_status(Status("paused", os.getpid(), socket.gethostname(), time.time()))
+        hold(made).write_status(Status("paused", os.getpid(), socket.gethostname(), time.time()))
         assert run("runs", "resume", made.id, *where).output.startswith(f"{made.id} was asked to resume")
         orders = [json.loads(line) for line in (made.path / "control.jsonl").read_text().splitlines()]
         assert [order["command"] for order in orders] == ["pause", "set", "set", "kill", "stop", "resume"]

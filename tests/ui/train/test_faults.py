@@ -102,6 +102,7 @@ async def test_a_process_that_cannot_be_killed_from_here_is_named(app, made_run,
 
 async def test_of_a_process_that_is_gone_without_a_word_it_is_said_who_may_have_ended_it(app, made_run):
     made = made_run().start()
+    made.release()
     made.run.write_status(Status("running", 0, judging.socket.gethostname(), time.time()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "lost: the process is gone" in panel(app, "now"))
