@@ -77,7 +77,12 @@ class Feed:
             self._listed_change, self._settled_at = changed, now + SETTLING_SECONDS
         elif now > self._settled_at:
             return
-        self._runs = {run.id: self._runs.get(run.id, run) for run in directory.list_runs(self.runs)}
+        try:
+            listed = directory.list_runs(self.runs)
+        except OSError:  # closed for a moment, or for good: the runs may train on
+            self._listed_change = -1
+            return
+        self._runs = {run.id: self._runs.get(run.id, run) for run in listed}
         for id in self._views.keys() - self._runs.keys():
             for cache in (self._views, self._readers, self.histories, self._evaluations):
                 cache.pop(id, None)
@@ -183,9 +188,13 @@ class Feed:
         self._runs[id].delete()
 
     def problems(self) -> list[str]:
-        """A line for each run that cannot be shown, with the reason."""
-        lines = []
-        for run in directory.broken_runs(self.runs):
+        """A line for each run that cannot be shown, and for a directory that cannot be read, with the reason."""
+        try:
+            lines = [f"cannot read {run.path}: {reason}" for run, reason in directory.closed_runs(self.runs)]
+            broken = directory.broken_runs(self.runs)
+        except OSError as error:
+            return [f"cannot read {self.runs}: {error.strerror}"]
+        for run in broken:
             try:
                 run.spec()
             except ValueError as error:

@@ -58,7 +58,15 @@ class TestRuns:
 
     def test_without_runs_it_prints_that_there_are_none(self, tmp_path):
         assert run("runs", "--runs", str(tmp_path)).output == "no runs yet\n"
-        assert run("runs", "--runs", str(tmp_path / "missing")).output == "no runs yet\n"
+        missing = tmp_path / "missing"
+        assert run("runs", ADAM_TUI_RUNS=str(missing)).output == "no runs yet\n"
+        for words in (("runs", "--runs", str(missing)), ("--runs", str(missing), "runs", "list")):
+            result = run(*words)
+            assert result.exit_code == 2
+            assert result.stderr == f"adam-tui: --runs: the directory {missing} does not exist\n"
+        for words in (("runs", "show", "x"), ("runs", "rm", "x"), ("runs", "attach", "x")):
+            assert run(*words, "--runs", str(missing)).stderr.endswith(f"the directory {missing} does not exist\n")
+        assert "must not be empty" in run("runs", "list", "--runs", "").stderr
 
     def test_runs_alone_lists_them_wherever_the_directory_is_named(self, made, tmp_path):
         where = ("--runs", str(tmp_path))
