@@ -108,8 +108,16 @@ def fresh_modules():
 
 @pytest.fixture
 def made_run(tmp_path):
-    """Create a `MadeRun` in `tmp_path`."""
-    return lambda *names, **values: MadeRun(tmp_path, *names, **values)
+    """Create a `MadeRun` in `tmp_path`; an active one keeps its lock to the end of the test."""
+    made = []
+
+    def make(*names, **values):
+        made.append(MadeRun(tmp_path, *names, **values))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.release()
 
 
 @pytest.fixture

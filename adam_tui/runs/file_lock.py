@@ -56,12 +56,14 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def is_locked(path: Path) -> bool | None:
-    """Whether a process holds the lock of a file; None for a missing file or a file system without locks.
+    """Whether a process holds the lock of a file; None for an unreadable file or a file system without locks.
 
     The test takes a shared lock for a moment, where the system has such locks, so that tests do not see each other.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError:
+        return False
     except OSError:
         return None
     try:

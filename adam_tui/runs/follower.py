@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 from io import BufferedReader
 from pathlib import Path
 
+from adam_tui.runs import files
 from adam_tui.runs.protocol import Event, from_line
 
 # Most bytes that one poll returns: about 30 ms of parsing, so that a long run opens without a pause. A longer line
@@ -65,12 +67,14 @@ class Follower:
         try:
             info = os.stat(self._path)
         except OSError:
+            info = None
+        if info is None or not stat.S_ISREG(info.st_mode):
             self._inode = -1  # a file that appears later is another one, even with the same inode number
             return self._offset, []
         if info.st_ino == self._inode and info.st_size == self._size:
             return self._offset, []
         try:
-            with open(self._path, "rb") as file:
+            with files.open_regular(self._path) as file:
                 if not self._continues(file, info.st_size):
                     return self._offset, []
                 self._inode = info.st_ino
@@ -135,7 +139,7 @@ class Follower:
 
     def skip(self) -> None:
         """Pass over the present content: later polls return only lines that are appended from now on."""
-        with contextlib.suppress(OSError), open(self._path, "rb") as file:
+        with contextlib.suppress(OSError), files.open_regular(self._path) as file:
             info = os.fstat(file.fileno())
             self._head = file.read(min(HEAD_BYTES, info.st_size))
             file.seek(max(info.st_size - TAIL_BYTES, 0))
@@ -145,7 +149,7 @@ class Follower:
     def read_again(self, offset: int, size: int) -> list[bytes]:
         """The complete lines within `size` bytes from `offset`, where a line begins; empty when there are none."""
         try:
-            with open(self._path, "rb") as file:
+            with files.open_regular(self._path) as file:
                 file.seek(offset)
                 return file.read(max(size, 0)).split(b"\n")[:-1]
         except OSError:

@@ -186,7 +186,8 @@ def judge(reported: Status, evidence: Evidence) -> Status:
             return dataclasses.replace(reported, state=LOST, reason=PROCESS_GONE)
         own = evidence.owns(reported.pid)
         doubtful = own is False or (own is None and silence > LOADING_SECONDS)
-        if doubtful and not (evidence.has_beaten and silence <= SILENT_SECONDS):
+        beats = evidence.locked is None and evidence.has_beaten and silence <= SILENT_SECONDS
+        if doubtful and not beats:
             return dataclasses.replace(reported, state=LOST, reason=NOT_ITS_PROCESS)
     steady = time.monotonic() - reported.ticks
     if reported.ticks and steady >= 0.0:  # all processes of a host share this clock, on every system we know

@@ -47,7 +47,7 @@ def test_an_unchanged_file_is_not_opened(run, monkeypatch):
     def refuse(*arguments, **options):
         raise AssertionError("opened for nothing")
 
-    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr(following.files, "open_regular", refuse)
     assert follower.poll() == []
 
 

@@ -155,7 +155,7 @@ def test_a_process_is_shown_to_hold_the_lock_of_a_file(tmp_path, sleeper):
         assert file_lock.is_locked(path) is True
         assert not reader.closed
     assert file_lock.is_locked(path) is False
-    assert file_lock.is_locked(tmp_path / "missing") is None
+    assert file_lock.is_locked(tmp_path / "missing") is False
 
 
 def test_the_arguments_of_a_process_are_known(sleeper, monkeypatch):
