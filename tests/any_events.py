@@ -114,7 +114,8 @@ class Session:
         before = os.environ.get("ADAM_TUI_CONFIG")
         os.environ["ADAM_TUI_CONFIG"] = str(self.runs.parent / "config.toml")  # a theme that is chosen is remembered
         self._undo.callback(_set_environment, "ADAM_TUI_CONFIG", before)
-        waits = {"AT_WORK": 0.02, "LONGEST_AT_WORK": 0.02, "AT_REST": 0.05, "SETTLED": 0.05, "SECONDS_PER_DRAWING": 0.0}
+        waits = {"POLL_RUNNING": 0.02, "POLL_RUNNING_LONGEST": 0.02, "POLL_IDLE": 0.05}
+        waits |= {"SEND_DELAY": 0.05, "SECONDS_PER_DRAWING": 0.0}
         for name, value in waits.items():
             self._patch(train_screen, name, value)
         self._patch(control, "start_worker", self._started)

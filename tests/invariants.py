@@ -144,7 +144,7 @@ def check_training(state: TrainState):
     assert state.knob >= 0
     assert state.chosen_knob in state.knobs
     for knob in state.knobs:
-        if state.tuning is None:
+        if state.tuned_run is None:
             assert knob_accepts(knob, state.value(knob))
     assert 0 <= state.smoothing < len(SPANS)
     assert not (state.table or state.live) or ids

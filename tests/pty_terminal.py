@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pyte
+from seen_blocks import EITHER_BLOCK
 
 COMMAND = (str(Path(sys.executable).parent / "adam-tui"),)
 KEYS = {"enter": "\r", "escape": "\x1b", "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D"}
@@ -97,8 +98,8 @@ class Terminal:
             os.write(self.fd, b"\x1b[?2026;2$y" if b"?" in question else b"\x1b[1;1R")
 
     def text(self) -> str:
-        """Return the screen as text, with ▄ written as ▀: either may draw the halves of a cell."""
-        return "\n".join(self.screen.display).replace("▄", "▀")
+        """Return the screen as text. Of a block and its complement, either of which may draw a cell, one is shown."""
+        return "\n".join(self.screen.display).translate(EITHER_BLOCK)
 
     def until(self, condition: str | Callable[[], bool], seconds: float = 15) -> None:
         """Read until the text is on the screen, or the condition holds. Raises AssertionError with the screen."""

@@ -19,6 +19,7 @@ from click.shell_completion import CompletionItem
 
 from adam_tui.cli import launch
 from adam_tui.cli.errors import print_error, usage_errors
+from adam_tui.cli.flags import Command, Group, UserPath
 from adam_tui.cli.playground import build_scenario
 from adam_tui.terminal.sanitize import sanitize
 
@@ -32,18 +33,9 @@ INCOMPLETE = 1  # the exit status of a list without some of the runs
 ANSWER_SECONDS = 2.0  # how long a process may take to answer; it reads its commands every 0.1 s while it trains
 
 
-class _Directory(click.Path):
-    """The path of a directory that may not exist yet; not an empty text, which would be the present directory."""
-
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
-        if value == "":
-            self.fail("it must not be empty", parameter, context)
-        return super().convert(value, parameter, context)
-
-
 runs_option = click.option(
     "--runs",
-    type=_Directory(path_type=Path, file_okay=False),
+    type=UserPath(file_okay=False),
     metavar="DIR",
     help="Where training runs are kept.  [default: $ADAM_TUI_RUNS, or the user's data directory]",
 )
@@ -68,10 +60,11 @@ def _complete_training_optimizer(
 
 
 def _complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from adam_tui.runs.directory import list_runs, runs_directory
+    from adam_tui.runs.directory import list_runs
+    from adam_tui.runs.user_paths import runs_directory
 
     known = []
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # an unreadable directory, or no home directory
         known = list_runs(runs_directory(context.params.get("runs")))
     ids = [run.id for run in known if run.id.startswith(incomplete) and COMPLETABLE_ID.fullmatch(run.id)]
     return [CompletionItem(each) for each in ids]
@@ -83,7 +76,7 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
     return [CompletionItem(name, help=each.title) for name, each in DATA_SETS.items() if name.startswith(incomplete)]
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--optimizer",
     metavar="NAME[:KNOB=VALUE,…]",
@@ -106,6 +99,7 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
 )
 @click.option(
     "--data-dir",
+    type=UserPath(file_okay=False),
     metavar="DIR",
     help="Where the data is already, in torchvision's layout (DIR/FashionMNIST/raw/…); nothing is downloaded.",
 )
@@ -119,7 +113,7 @@ def train(
     /,
     optimizer: str,
     lr: float | None,
-    data_dir: str | None,
+    data_dir: Path | None,
     tensorboard: bool,
     no_queue: bool,
     output_format: Any,
@@ -132,23 +126,25 @@ def train(
     """
     from adam_tui.cli import follow
     from adam_tui.runs.recipes import check_data_directory, check_tensorboard, make_spec, parse_optimizer
+    from adam_tui.runs.user_paths import cache_directory
 
     with usage_errors():
         if tensorboard:
             check_tensorboard()
-        if data_dir is not None:
-            data_dir = check_data_directory(data_dir)
+        folder = None if data_dir is None else check_data_directory(str(data_dir))
+        if folder is None and (rest["data"] or "mnist") != "mnist":
+            cache_directory()  # where the data is downloaded to
         name, values = parse_optimizer(optimizer)
         if lr is not None:
             if "lr" in values:
                 raise ValueError(f"give the learning rate once: --lr, or lr in {optimizer!r}")
             values["lr"] = lr
         given = {key: value for key, value in rest.items() if value is not None}
-        spec = make_spec(name, values, **given, data_dir=data_dir, queue=not no_queue, tensorboard=tensorboard)
+        spec = make_spec(name, values, **given, data_dir=folder, queue=not no_queue, tensorboard=tensorboard)
     return follow.train(spec, resolve_runs(context, runs), output_format, sys.stdout)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @runs_option
 @click.pass_context
 def runs(context: click.Context, runs: Path | None) -> int:
@@ -327,9 +323,10 @@ def rm(context: click.Context, run_id: str, runs: Path | None) -> None:
 
 def resolve_runs(context: click.Context, option: Path | None) -> Path:
     """The runs directory: the command's own --runs, else one before the command, else ADAM_TUI_RUNS or the default."""
-    from adam_tui.runs.directory import runs_directory
+    from adam_tui.runs.user_paths import runs_directory
 
-    return runs_directory(option or context.obj)
+    with usage_errors():
+        return runs_directory(option or context.obj)
 
 
 def _existing_runs(context: click.Context, option: Path | None) -> Path:

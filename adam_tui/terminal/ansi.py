@@ -12,7 +12,7 @@ import numpy as np
 from adam_tui.draw.cells import Cells
 from adam_tui.terminal.colors import BLACK, LUMA, MIDDLE_GREY, WHITE, to_ansi16, to_xterm256
 from adam_tui.terminal.environment import Depth
-from adam_tui.terminal.fallback import ASCII_SHADES, HALF_BLOCKS, SHADES, shade_half_blocks, to_ascii
+from adam_tui.terminal.fallback import ASCII_SHADES, BLOCKS, SHADES, shade_blocks, to_ascii
 from adam_tui.terminal.sgr import (
     ENTRY,
     RESET,
@@ -35,7 +35,7 @@ def to_ansi(cells: Cells, depth: Depth, *, ascii: bool = False) -> str:
     """
     drawn = cells
     if depth == "none" or ascii:
-        drawn = replace(cells, glyph=shade_half_blocks(cells, ASCII_SHADES if ascii else SHADES))
+        drawn = replace(cells, glyph=shade_blocks(cells, ASCII_SHADES if ascii else SHADES))
     lines = [drawn.characters(row) for row in range(drawn.height)]
     if ascii:
         lines = [list(map(to_ascii, line)) for line in lines]
@@ -53,7 +53,7 @@ def _styles(cells: Cells, depth: Depth) -> list[list[int]]:
     nearest = to_xterm256 if depth == "256" else to_ansi16
     fg, bg = nearest(cells.fg), nearest(cells.bg)
     if depth == "16":  # a character may fall onto its background, and text must never vanish
-        hidden = (fg == bg) & ~np.isin(cells.glyph, (ord(SPACE), *HALF_BLOCKS))
+        hidden = (fg == bg) & ~np.isin(cells.glyph, (ord(SPACE), *BLOCKS))
         fg[hidden] = np.where(cells.bg[hidden] @ LUMA > MIDDLE_GREY, BLACK, WHITE)
     rows = zip(fg.tolist(), bg.tolist(), cells.bold.tolist(), strict=True)
     return [[pack_style(ENTRY | f, ENTRY | b, bold) for f, b, bold in zip(*row, strict=True)] for row in rows]

@@ -1,16 +1,35 @@
-"""The terminal according to the environment variables: its colours, remote or local, the Linux console or not.
+"""The terminal before the program talks to it: its size, its colours, its characters, remote or local.
 
 Standard library only. A new kind of terminal is recognized here.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Mapping
 from typing import Literal
 
 Depth = Literal["truecolor", "256", "16", "none"]
 
 _TEXTUAL_NAMES: Mapping[str, Depth] = {"truecolor": "truecolor", "256": "256", "standard": "16"}
+
+
+def terminal_size(default: tuple[int, int] = (80, 24)) -> tuple[int, int]:
+    """Return columns and rows of the terminal on stdout.
+
+    COLUMNS and LINES may be exported and out of date, so they count only where the terminal does not know its size.
+    """
+    for stream in (sys.__stdout__, sys.__stdin__):
+        try:
+            size = os.get_terminal_size(stream.fileno() if stream is not None else -1)
+        except (OSError, ValueError):  # not a terminal, or closed
+            continue
+        if size.columns > 0 and size.lines > 0:
+            return size.columns, size.lines
+    size = shutil.get_terminal_size(default)
+    return size.columns, size.lines
 
 
 def color_depth(environ: Mapping[str, str], isatty: bool) -> Depth:
@@ -34,6 +53,15 @@ def _supported_depth(environ: Mapping[str, str]) -> Depth:
     if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") or term.endswith("-direct"):
         return "truecolor"
     return "256" if "256color" in term or term.endswith("-kitty") else "16"
+
+
+def encodes_blocks(encoding: str | None) -> bool:
+    """Return whether a character encoding, such as stdout's, has block and braille characters."""
+    try:
+        "▀⣿".encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def is_remote(environ: Mapping[str, str]) -> bool:

@@ -5,16 +5,20 @@ A likeness of a character is added here. No Textual: the first picture and `adam
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_tui.draw.blocks import QUADRANTS
 from adam_tui.draw.cells import CODE_POINT, Cells
 from adam_tui.terminal.colors import LUMA, MIDDLE_GREY
+from adam_tui.terminal.environment import encodes_blocks, is_console, terminal_depth
 
 SPACE = ord(" ")
-HALF_BLOCKS = tuple(map(ord, "▀▄█"))
+BLOCKS = {ord(character): sum(filled) / 4 for character, filled in QUADRANTS.items() if character != " "}  # their ink
 SHADES, ASCII_SHADES = " ░▒▓", " .:-=%&@"  # without the likenesses of markers and paths, * + # o x
 FLAT = 1.0  # levels of luminance (of 255): a picture whose extremes differ by less has no shades
 ASCII_GLYPHS = str.maketrans(
@@ -45,6 +49,10 @@ ASCII_GLYPHS = str.maketrans(
         "↑": "^",
         "↓": "v",
         "▀": "-",
+        **dict.fromkeys("▘▝", "'"),
+        **dict.fromkeys("▖▗", "."),
+        **dict.fromkeys("▌▐", "|"),
+        **dict.fromkeys("▚▞▛▜▙▟", "#"),
         **dict(zip("ᵗᵀₜκτψπΣḡéè½⇧⋯", "tTtktypSgeeHS~", strict=True)),
         "…": "~",
         "√": "v",
@@ -62,7 +70,7 @@ CONSOLE_GLYPHS = str.maketrans("╭╮╰╯━┃‖●", "┌┐└┘═║�
 
 
 def to_ascii(character: str) -> str:
-    """Return the likeness of a cell's character, without its combining mark; a question mark where there is none."""
+    """Return the likeness of a cell's character, without its combining mark, or a question mark."""
     return character[0].translate(ASCII_GLYPHS).encode("ascii", "replace").decode()
 
 
@@ -83,6 +91,19 @@ class Fallback:
     ascii: bool = False
     few_colors: bool = False
     console: bool = False
+
+    @classmethod
+    def of_terminal(cls, *, ascii: bool) -> Fallback:
+        """Return the limits of this program's terminal; `ascii` adds that its font has ASCII only.
+
+        A locale that is not UTF-8 limits the terminal to ASCII as well, for stdout has its encoding.
+        """
+        stdout = sys.__stdout__
+        return cls(
+            ascii=ascii or (stdout is not None and not encodes_blocks(stdout.encoding)),
+            few_colors=terminal_depth(os.environ) == "16",
+            console=is_console(os.environ),
+        )
 
     @property
     def limits_characters(self) -> bool:
@@ -110,7 +131,7 @@ class Fallback:
         light = self.few_colors and bool((cells.bg @ LUMA).mean() > MIDDLE_GREY)
         ramp = ASCII_SHADES if self.ascii else SHADES
         shaded = self.ascii or self.few_colors
-        glyph = shade_half_blocks(cells, ramp[::-1] if light else ramp) if shaded else cells.glyph
+        glyph = shade_blocks(cells, ramp[::-1] if light else ramp) if shaded else cells.glyph
         if self.few_colors:
             cells = _in_greys(cells, glyph, ramp, light=light)
         if self.limits_characters:
@@ -123,7 +144,7 @@ class Fallback:
 def _in_greys(cells: Cells, glyph: NDArray[np.uint32], ramp: str, *, light: bool) -> Cells:
     """Return the picture with its bands, whose shades `glyph` has already, in grey on black or on white."""
     area = glyph != cells.glyph
-    area |= np.isin(cells.glyph, HALF_BLOCKS)
+    area |= np.isin(cells.glyph, list(BLOCKS))
     area |= np.isin(_packed(cells.bg), _packed(cells.bg[area]))
     fg, bg = cells.fg.copy(), cells.bg.copy()
     shade = area & (np.isin(glyph, list(map(ord, ramp))) & ((glyph != cells.glyph) | (glyph == SPACE)))
@@ -132,17 +153,19 @@ def _in_greys(cells: Cells, glyph: NDArray[np.uint32], ramp: str, *, light: bool
     return replace(cells, fg=fg, bg=bg)
 
 
-def shade_half_blocks(cells: Cells, ramp: str) -> NDArray[np.uint32]:
-    """Return the glyphs with half blocks, and blanks in their colours, replaced by the ramp from dark to bright."""
+def shade_blocks(cells: Cells, ramp: str) -> NDArray[np.uint32]:
+    """Return the glyphs with blocks, and blanks in their colours, replaced by the ramp from dark to bright."""
     glyph = cells.glyph.copy()
-    halves = np.isin(glyph, HALF_BLOCKS)
+    blocks = np.isin(glyph, list(BLOCKS))
     fg, bg = _packed(cells.fg), _packed(cells.bg)
-    # Two equal halves may have been drawn as a blank: it belongs to the picture if its colour does.
-    blanks = (glyph == SPACE) & np.isin(bg, np.concatenate([fg[halves], bg[halves]]))
-    area = halves | blanks
+    # A cell of one colour may have been drawn as a blank: it belongs to the picture if its colour does.
+    blanks = (glyph == SPACE) & np.isin(bg, np.concatenate([fg[blocks], bg[blocks]]))
+    area = blocks | blanks
     if not area.any():
         return glyph
-    ink = np.where(glyph == ord("█"), 1.0, np.where(glyph == SPACE, 0.0, 0.5))  # share of the cell in fg
+    ink = np.zeros(glyph.shape)  # the share of the cell that has the foreground's colour
+    for code, share in BLOCKS.items():
+        ink[glyph == code] = share
     brightness = ink * (cells.fg @ LUMA) + (1 - ink) * (cells.bg @ LUMA)
     darkest, brightest = brightness[area].min(), brightness[area].max()
     share = (brightness[area] - darkest) / max(FLAT, brightest - darkest)

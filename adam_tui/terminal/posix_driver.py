@@ -20,6 +20,7 @@ from typing import Any
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
+from adam_tui.terminal.environment import terminal_size
 from adam_tui.terminal.restore import ENDING_SIGNALS, RESTORED
 
 PATIENCE = 0.3  # seconds that the last pictures may take at the end
@@ -33,6 +34,7 @@ class PosixDriver(LinuxDriver):
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:  # Textual's
         super().__init__(*arguments, **settings)
+        self._size = self._size or self._get_terminal_size()
         self._restored: threading.Event | None = None  # set once the terminal has been given back
         self._ends_at_once = self._discarded = self._closes = False
         self._suspended = False
@@ -41,6 +43,10 @@ class PosixDriver(LinuxDriver):
                 signal.signal(getattr(signal, name), partial(self._end_on_signal, status))
             signal.signal(signal.SIGTSTP, lambda *_: self._loop.call_soon_threadsafe(self._suspend))
             signal.signal(signal.SIGCONT, lambda *_: self._loop.call_soon_threadsafe(self._continue))
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """Return the size that the terminal has. Textual's method prefers COLUMNS and LINES."""
+        return terminal_size()
 
     # Ending.
 

@@ -4,9 +4,9 @@ This is the only place that writes SGR. A *style* is one number that packs the c
 lowest 26 bits are the foreground, the 26 above it the background, the bits above those the attributes. A colour is
 0xRRGGBB, or one of the terminal's own: `DEFAULT`, or `ENTRY` plus the number of an entry of its palette.
 
-A colour is written only when it changes. Two different halves can be drawn as ▀ or, with foreground and background
-swapped, as ▄: which is shorter depends on the rest of the row. `encode` carries both encodings along for as long as
-they differ, so it finds the shortest.
+A colour is written only when it changes. A block such as ▀ can also be drawn as its complement ▄ with foreground and
+background swapped: which is shorter depends on the rest of the row. `encode` carries both encodings along for as long
+as they differ, so it finds the shortest.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_tui.draw.blocks import COMPLEMENT
 from adam_tui.draw.cells import Cells
 from adam_tui.terminal.colors import WHITE, readable_ansi16, to_ansi16, to_xterm256
 from adam_tui.terminal.environment import Depth
@@ -39,8 +40,7 @@ _ATTRIBUTES = (
 )
 _SHOWN_ON_BLANK = sum(bit for bit, _, _, shown in _ATTRIBUTES if shown)
 _FOREGROUND, _BACKGROUND = 38, 48  # the first parameter of a colour
-UPPER, LOWER, SPACE = "▀", "▄", " "
-HALVES = (UPPER, LOWER)
+SPACE = " "
 RESET = "\x1b[m"
 
 
@@ -67,6 +67,7 @@ def pack_styles(cells: Cells) -> NDArray[np.int64]:
     return np.asarray(fg | bg << COLOR_BITS | cells.bold.astype(np.int64) << 2 * COLOR_BITS)
 
 
+@lru_cache(maxsize=16384)
 def unpack_style(style: int) -> Pen:
     """Return foreground, background and attributes of a style."""
     return Pen(style & COLOR, style >> COLOR_BITS & COLOR, style >> 2 * COLOR_BITS)
@@ -89,12 +90,12 @@ def encode(text: Sequence[str], styles: Sequence[int], depth: Depth, pen: Pen) -
     while first < end:
         style, glyph = styles[first], text[first]
         stop = first + 1
-        if glyph in HALVES:
+        if glyph in COMPLEMENT:
             while stop < end and styles[stop] == style and text[stop] == glyph:
                 stop += 1
-            candidates = _append_halves(candidates, glyph, stop - first, style, depth)
+            candidates = _append_blocks(candidates, glyph, stop - first, style, depth)
         else:
-            while stop < end and styles[stop] == style and text[stop] not in HALVES:
+            while stop < end and styles[stop] == style and text[stop] not in COMPLEMENT:
                 stop += 1
             word, wanted = "".join(text[first:stop]), unpack_style(style)
             blank = not word.strip(SPACE) and not wanted.attributes & REVERSE
@@ -109,15 +110,15 @@ def _length(encoding: Encoding) -> int:
     return len(encoding[0])
 
 
-def _append_halves(candidates: list[Encoding], glyph: str, count: int, style: int, depth: Depth) -> list[Encoding]:
-    """Continue each candidate with ▀ and with ▄; of those that end with the same pen, keep the shorter."""
+def _append_blocks(candidates: list[Encoding], glyph: str, count: int, style: int, depth: Depth) -> list[Encoding]:
+    """Continue each candidate with a block and with its complement; of those with the same pen, keep the shorter."""
     fg, bg, attributes = unpack_style(style)
     if fg == bg:
         return [_append(each, SPACE * count, Pen(fg, bg, attributes), depth, blank=True) for each in candidates]
-    other = LOWER if glyph == UPPER else UPPER
+    other = COMPLEMENT[glyph]
     return [
-        min((_append(each, half * count, pen, depth, blank=False) for each in candidates), key=_length)
-        for half, pen in ((glyph, Pen(fg, bg, attributes)), (other, Pen(bg, fg, attributes)))
+        min((_append(each, block * count, pen, depth, blank=False) for each in candidates), key=_length)
+        for block, pen in ((glyph, Pen(fg, bg, attributes)), (other, Pen(bg, fg, attributes)))
     ]
 
 

@@ -19,7 +19,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import WorkerFailed
 
-from adam_tui.terminal.environment import is_console, is_remote, terminal_depth
+from adam_tui.terminal.environment import is_remote, terminal_depth
 from adam_tui.terminal.fallback import Fallback
 from adam_tui.terminal.fallback_filter import FallbackFilter
 from adam_tui.terminal.flow_control import RECHECK, FlowControl
@@ -45,8 +45,7 @@ class TerminalApp(App[None]):
         self.failure: BaseException | None = None
         self.painter: Painter | None = None
         self._resend: Timer | None = None
-        few_colors = terminal_depth(os.environ) == "16"
-        self.fallback = Fallback(ascii=ascii, few_colors=few_colors, console=is_console(os.environ))
+        self.fallback = Fallback.of_terminal(ascii=ascii)
         self._fallback_filter = FallbackFilter(self.fallback)
         if os.name != "posix" or "TEXTUAL_DRIVER" in os.environ:
             super().__init__()

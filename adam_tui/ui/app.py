@@ -94,7 +94,7 @@ class AdamApp(TerminalApp):
             wanted = DEFAULT_THEME
         self.theme = wanted
         self._problems += problems
-        self._screens: dict[str, Screen[Any]] = {}
+        self._screens: dict[str, AnyMode] = {}
 
     @property
     def palette(self) -> Palette:
@@ -146,7 +146,7 @@ class AdamApp(TerminalApp):
         elif self.screen is not wanted:
             self.switch_screen(mode)
 
-    def _mode_screen(self, mode: str) -> Screen[Any]:
+    def _mode_screen(self, mode: str) -> AnyMode:
         if mode not in self._screens:
             self._screens[mode] = self._make_screen(mode)
             self.install_screen(self._screens[mode], mode)
@@ -165,9 +165,7 @@ class AdamApp(TerminalApp):
         from adam_tui.ui.train.events import ShowFinale
 
         self.show_mode("train")
-        training = self._screens["train"]
-        assert isinstance(training, ModeScreen)
-        training.dispatch(ShowFinale(place, finale))
+        self._mode_screen("train").dispatch(ShowFinale(place, finale))
 
     @property
     def tour(self) -> tuple[tuple[Preset, ...], int]:
@@ -184,7 +182,7 @@ class AdamApp(TerminalApp):
         from adam_tui.ui.train.screen import TrainScreen
 
         self.show_mode("train")
-        training = self._screens["train"]
+        training = self._mode_screen("train")
         assert isinstance(training, TrainScreen)
         training.call_after_refresh(training.train_lane, lane)
 
@@ -192,8 +190,7 @@ class AdamApp(TerminalApp):
         if mode == "train":
             from adam_tui.ui.train.screen import TrainScreen
 
-            training: AnyMode = TrainScreen(self._runs, self._run)
-            return training
+            return TrainScreen(self._runs, self._run)
         if mode == "learn":
             from adam_tui.ui.learn.screen import LearnScreen
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from adam_tui.runs.user_paths import expand_home, user_directory
+
 VARIABLE = "ADAM_TUI_CONFIG"  # the path of another settings file
 THEME_FILE, HINTS_FILE = "theme.json", "hints.json"
 DEFAULT_FPS, MOST_FPS = 20, 60
@@ -42,18 +44,25 @@ class Config:
 
 
 def config_file() -> Path:
-    """Return the path of the settings file, whether it exists or not."""
+    """Return the path of the settings file, whether it exists or not; /dev/null without a home directory.
+
+    Raises ValueError where the variable names the home directory of an unknown user.
+    """
     path = os.environ.get(VARIABLE)
     if path:
-        return _expand_home(path)
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("adam-tui")) / "config.toml"
+        return expand_home(path)
+    try:
+        return user_directory("config") / "config.toml"
+    except ValueError:
+        return Path(os.devnull)
 
 
 def load() -> Config:
     """Read the settings; never raises."""
-    path = config_file()
+    try:
+        path = config_file()
+    except ValueError as error:
+        return Config(problem=f"{VARIABLE}: {error}; the defaults are used")
     try:
         config = parse(_read_text(path))
     except FileNotFoundError:
@@ -103,7 +112,7 @@ def parse(text: str) -> Config:
         palette=palette,
         keys=MappingProxyType(keys),
         fps=fps,
-        runs=_expand_home(runs) if runs else None,
+        runs=expand_home(runs) if runs else None,
         hints=hints,
     )
 
@@ -153,14 +162,6 @@ def _read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError("the text is not UTF-8") from None
-
-
-def _expand_home(path: str) -> Path:
-    """Return the path with the home directory for ~; unchanged where no user has that name."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return Path(path)
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 
 from adam_tui.draw.palette import Palette
-from adam_tui.terminal.environment import is_console, is_remote, terminal_depth
+from adam_tui.terminal.environment import is_remote, terminal_depth, terminal_size
 from adam_tui.terminal.fallback import Fallback
 from adam_tui.terminal.screen_buffer import ScreenBuffer
 from adam_tui.terminal.taken_terminal import TakenTerminal, take_terminal
@@ -32,7 +31,7 @@ def first_picture(state: PlaygroundState, config: Config, mode: str, *, ascii: b
     on a remote terminal, where everything is sent in pieces.
     """
     palette = _palette(config, os.environ) if mode == "playground" else None
-    width, height = shutil.get_terminal_size()
+    width, height = terminal_size()
     if palette is None or width < MIN_WIDTH or height < MIN_HEIGHT:
         yield None
         return
@@ -43,8 +42,7 @@ def first_picture(state: PlaygroundState, config: Config, mode: str, *, ascii: b
     except Exception:  # the app will raise the same error, and writes it to a file
         yield None
         return
-    fallback = Fallback(ascii=ascii, few_colors=buffer.depth == "16", console=is_console(os.environ))
-    buffer.put_cells(row, column, fallback.picture(cells))
+    buffer.put_cells(row, column, Fallback.of_terminal(ascii=ascii).picture(cells))
     with take_terminal(buffer) as taken:
         yield taken
 

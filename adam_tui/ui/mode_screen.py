@@ -109,6 +109,12 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, Context]):
         """The application, as a mode sees it."""
         return cast(Host, self.app)
 
+    @property
+    def is_current_mode(self) -> bool:
+        """Whether this is the mode on top of the others; windows may lie over it."""
+        modes = [screen for screen in self.app.screen_stack if isinstance(screen, ModeScreen)]
+        return modes[-1:] == [self]
+
     def _footer(self) -> list[FooterKey]:
         return [replace(key, keys=self.named(key.keys)) for key in self.footer_keys()]
 

@@ -66,7 +66,7 @@ class TestRuns:
             assert result.stderr == f"adam-tui: --runs: the directory {missing} does not exist\n"
         for words in (("runs", "show", "x"), ("runs", "rm", "x"), ("runs", "attach", "x")):
             assert run(*words, "--runs", str(missing)).stderr.endswith(f"the directory {missing} does not exist\n")
-        assert "must not be empty" in run("runs", "list", "--runs", "").stderr
+        assert "the path is empty" in run("runs", "list", "--runs", "").stderr
 
     def test_runs_alone_lists_them_wherever_the_directory_is_named(self, made, tmp_path):
         where = ("--runs", str(tmp_path))

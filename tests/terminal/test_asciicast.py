@@ -8,6 +8,7 @@ import pyte
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seen_blocks import quadrant_colors
 
 from adam_tui.draw.cells import Cells
 from adam_tui.terminal.asciicast import asciicast
@@ -51,9 +52,8 @@ def assert_shows(screen, cells):
 
 
 def seen(text, fg, bg, bold):
-    """A cell as a person sees it: ▀ and ▄ with swapped colours look the same, and a blank has no foreground."""
-    halves = {"▀": (fg, bg), "▄": (bg, fg), " ": (bg, bg)}
-    return halves.get(text) or (text, fg, bg, bold)
+    """A cell as a user sees it: the colours of its quadrants, or its character, colours and weight."""
+    return quadrant_colors(text, fg, bg) or (text, fg, bg, bold)
 
 
 colors = st.sampled_from([INK, PAPER, RED, BLUE])
@@ -68,7 +68,7 @@ def films(draw):
         cells = cells.copy()
         for _ in range(draw(st.sampled_from([0, 1, 3, width * height]))):
             row, column = draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1))
-            text = draw(st.sampled_from([" ", "x", "▀", "⣿", "●", "m̂", "é", "ab", "  ", "step 12"]))
+            text = draw(st.sampled_from([" ", "x", "▀", "▙", "⣿", "●", "m̂", "é", "ab", "  ", "step 12"]))
             cells.put(row, column, text, draw(colors), bg=draw(st.none() | colors), bold=draw(st.booleans()))
         frames.append((second / 4, cells))
     return frames, width, height

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adam_tui.terminal.environment import color_depth, is_console, is_remote, terminal_depth
+from adam_tui.terminal.environment import color_depth, encodes_blocks, is_console, is_remote, terminal_depth
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,13 @@ def test_a_remote_terminal_is_recognized_by_the_variables_of_ssh():
 def test_the_linux_console_is_recognized_by_its_name():
     assert is_console({"TERM": "linux-16color"})
     assert not is_console({"TERM": "xterm"})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_an_encoding_of_all_of_unicode_has_blocks(encoding):
+    assert encodes_blocks(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1", "euc-jp", "koi8-r", "cp437", "no such encoding", "", None])
+def test_an_encoding_without_blocks_or_braille_is_recognized(encoding):
+    assert not encodes_blocks(encoding)

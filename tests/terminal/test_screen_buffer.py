@@ -4,6 +4,7 @@ import pyte
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from seen_blocks import quadrant_colors
 
 from adam_tui.draw.cells import Cells
 from adam_tui.terminal.screen_buffer import ScreenBuffer
@@ -26,13 +27,9 @@ class Emulator:
         self._stream.feed(text)
 
     def cell(self, row, column):
-        """A cell as a person sees it: the colours of its halves, or its character, colours and weight.
-
-        ▀ and ▄ with swapped colours look the same; which of them is written depends on the cells around.
-        """
+        """A cell as a user sees it: the colours of its quadrants, or its character, colours and weight."""
         cell = self.screen.buffer[row][column]
-        halves = {"▀": (cell.fg, cell.bg), "▄": (cell.bg, cell.fg), " ": (cell.bg, cell.bg)}
-        return halves.get(cell.data) or (cell.data, cell.bg, cell.fg, cell.bold)
+        return quadrant_colors(cell.data, cell.fg, cell.bg) or (cell.data, cell.bg, cell.fg, cell.bold)
 
     def cells(self):
         return [[self.cell(row, column) for column in range(WIDTH)] for row in range(HEIGHT)]
@@ -42,7 +39,7 @@ updates = st.lists(
     st.tuples(
         st.integers(0, HEIGHT - 1),
         st.integers(0, WIDTH - 1),
-        st.text(st.sampled_from(" ab▀●"), min_size=1, max_size=8),
+        st.text(st.sampled_from(" ab▀▙●"), min_size=1, max_size=8),
         st.sampled_from((TEXT, BLANK, pack_style(0xFF0000, 0x101010, BOLD), HALVES)),
     ),
     max_size=6,

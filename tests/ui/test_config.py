@@ -97,11 +97,13 @@ def test_what_other_systems_editors_add_is_no_mistake(file):
     assert config.load().theme == "dracula"
 
 
-def test_a_home_that_nobody_has_is_a_path_like_any_other(file, monkeypatch):
+def test_the_home_directory_of_an_unknown_user_is_a_mistake(file, monkeypatch):
     file.write_text('runs = "~nobody-has-this-name/runs"')
-    assert config.load().runs == Path("~nobody-has-this-name/runs")
-    monkeypatch.setenv(config.VARIABLE, "~nobody-has-this-name/config.toml")
-    assert config.load() == Config()
+    config_with_mistake = config.load()
+    assert config_with_mistake.runs is None
+    assert "no user is called 'nobody-has-this-name'" in config_with_mistake.problem
+    monkeypatch.setenv("ADAM_TUI_CONFIG", "~nobody-has-this-name/config.toml")
+    assert "ADAM_TUI_CONFIG: ~nobody-has-this-name" in config.load().problem
 
 
 def test_a_chosen_theme_is_kept_and_the_file_is_left_alone(file):
