@@ -151,7 +151,7 @@ class HeartbeatWatch:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a run's process beside its report.
+    """The signs of a run's process beside its report.
 
     `silence`: seconds without a sign of life; `has_beaten`: whether a beat came while somebody watched; `locked`:
     whether a process holds metrics.jsonl, None where that cannot be determined; `owns(pid)`: whether a local process

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -37,8 +37,8 @@ from adam_tui.runs.protocol import Epoch, Steps, to_line
 from adam_tui.runs.run import Run
 from adam_tui.runs.status import Status, status_text
 
-MAX_SECONDS = 120.0  # of a round, on a busy machine too
-START_SECONDS = 60.0
+MAX_SECONDS = 600.0  # of a round, on a busy machine too
+START_SECONDS = 180.0
 STAND_IN = """
 import sys, time
 from adam_tui.runs.run import Run
@@ -79,7 +79,7 @@ class Place:
 
     def create(self, optimizer: str = "adam", **values: object) -> Run:
         """A new run without a process."""
-        few = {"device": "cpu", "precision": "float32", "epochs": 1000, "limit": 2000} | values
+        few = {"device": "cpu", "precision": "float32", "epochs": 1000, "limit": 2000, "queue": False} | values
         return directory.create(recipes.make_spec(optimizer, {}, **few), self.runs)
 
     def train(self, state: str = "running") -> tuple[Run, int]:
@@ -90,7 +90,7 @@ class Place:
         else:
             process = self.start([sys.executable, "-c", STAND_IN, str(run.path), state])
         self._stack.callback(_end, process)
-        _wait_until(lambda: run.status().state == state, f"it is not {state}: {run.status()}")
+        _wait_until(lambda: run.status().state == state, f"{run.id} is not {state}")
         return run, process.pid
 
     def start(self, command: list[str]) -> subprocess.Popen[bytes]:
@@ -121,9 +121,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _wait_until(condition: object, problem: str) -> None:
+def _wait_until(condition: Callable[[], object], problem: str) -> None:
     end = time.monotonic() + START_SECONDS
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < end, problem
         time.sleep(0.02)
 
@@ -326,7 +326,7 @@ def contain(place: Place) -> None:
         return  # this user cannot make one
     run = place.create()
     process = place.start([*unshare, "--kill-child", sys.executable, "-c", STAND_IN, str(run.path), "running"])
-    _wait_until(lambda: run.status().state == "running", f"it is not running: {run.status()}")
+    _wait_until(lambda: run.status().state == "running", f"{run.id} is not running")
     assert not run.reported_status().is_local
     run.checkpoint.touch()
     assert "already" in place.command("resume", run.id)
@@ -335,7 +335,7 @@ def contain(place: Place) -> None:
     assert process.poll() is None
     assert "still running" in place.command("rm", run.id)
     place.command("stop", run.id)
-    _wait_until(lambda: run.status().state == "stopped", f"it does not stop: {run.status()}")
+    _wait_until(lambda: run.status().state == "stopped", f"{run.id} does not stop")
 
 
 ATTACKS = {
