@@ -31,7 +31,7 @@ def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
     and leaves no zombie. Raises ValueError when the run is active, OSError when its files cannot be written.
     """
     before = run.reported_status()
-    if (before is not None and run.status().alive) or file_lock.is_locked(run.metrics):
+    if (before is not None and _is_active(run)) or run.is_held():
         raise ValueError(f"{run.id} is running already")
     try:  # earlier orders are not for this process
         obeyed = (run.path / "control.jsonl").stat().st_size
@@ -83,12 +83,18 @@ def resume(run: Run) -> subprocess.Popen[bytes]:
 def check_resume(run: Run) -> None:
     """Raise ValueError with one line when `resume` cannot continue the run."""
     status = run.status()
-    if status.alive or file_lock.is_locked(run.metrics):
+    if _is_active(run) or run.is_held():
         raise ValueError(f"{run.id} is {status.state if status.alive else 'running'} already")
     if status.state == "finished":
         raise ValueError(f"{run.id} is finished: there is nothing left to train")
     if not run.has_checkpoint:
         raise ValueError(f"{run.id} has no checkpoint to continue from")
+
+
+def _is_active(run: Run) -> bool:
+    """Whether a process trains the run, but for one that was killed a moment ago and still has the lock."""
+    status = run.status()
+    return status.alive and not (status.pid and status.is_local and not processes.is_running(status.pid, status.born))
 
 
 def _is_certain(run: Run, pid: int) -> bool:

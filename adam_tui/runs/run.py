@@ -265,11 +265,20 @@ class Run:
         finally:
             os.close(metrics)
 
+    def is_held(self) -> bool:
+        """Whether a process still holds the run after a second: one that ends, or was killed, needs a moment."""
+        end = time.monotonic() + file_lock.RELEASE_SECONDS
+        while file_lock.is_locked(self.metrics):
+            if time.monotonic() >= end:
+                return True
+            time.sleep(file_lock.RETRY_SECONDS)
+        return False
+
     def delete(self) -> None:
         """Remove the directory, or only the link if it is one. Raises ValueError while a process uses it."""
         if self.link_target:
             self.path.unlink()
             return
-        if self.status().alive or file_lock.is_locked(self.metrics):
+        if self.status().alive or self.is_held():
             raise ValueError(f"{self.id} is still running: stop it first")
         shutil.rmtree(self.path)  # follows no link within it
