@@ -255,6 +255,24 @@ async def test_a_learning_rate_above_the_bound_is_a_warning():
         assert "above" not in panel(app, "knobs")
 
 
+async def test_every_display_switch_works_while_the_race_plays():
+    app = AdamApp(PlaygroundState(playing=True))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.screen.state.step > 20)
+        now = app.screen._clock()
+        app.screen._clock = lambda: now  # time stands still, the race plays on
+        contour, inspector = app.screen.query_one("#contour"), app.screen.query_one("#inspector")
+        await pilot.press("i", "v", "l")
+        await pilot.pause()
+        assert app.screen.state.playing
+        assert not inspector.display
+        assert "m" in str(contour.border_subtitle).split("→ ")[2]
+        assert app.screen.query_one("#loss").border_title == "Loss"
+        await pilot.press("i")
+        await pilot.pause()
+        assert inspector.display
+
+
 async def test_vectors_are_drawn_at_the_point(app):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press(">")
