@@ -163,6 +163,8 @@ def _toggle(state: PlaygroundState, switch: Switch) -> PlaygroundState:
             return replace(state, inspector=not state.inspector)
         case "vectors":
             return replace(state, vectors=not state.vectors)
+        case "solo":
+            return replace(state, solo=not state.solo)
 
 
 def _next(choices: tuple[T, ...], current: T, by: int) -> T:
