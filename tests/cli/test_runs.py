@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ import time
 import pytest
 import torch
 from command_line import PLAIN, program, run
+from made_runs import MadeRun
 from pty_terminal import COMMAND, Terminal
 
 from adam_tui.cli import runs
@@ -82,6 +84,33 @@ class TestRuns:
         header, row = lists[0].output.splitlines()
         assert header.split()[:3] == ["id", "state", "optimizer"]
         assert row.split()[:4] == [made.id, "finished", "adam", "0.001"]
+
+    def test_the_list_shows_the_limit_of_the_images(self, made, tmp_path):
+        create(make_spec("lion", {}, limit=1000), tmp_path)
+        header, *rows = run("runs", "--runs", str(tmp_path)).output.splitlines()
+        column = header.index("limit")
+        assert sorted(row[column : column + 5].strip() for row in rows) == ["1,000", "–"]
+
+    def test_the_list_as_json_holds_the_whole_specification_and_the_broken_runs(self, made, tmp_path):
+        (create(make_spec("lion", {}), tmp_path).path / "spec.json").write_text("{")
+        whole, broken = json.loads(run("runs", "list", "--format", "json", "--runs", str(tmp_path)).output)
+        assert (whole["id"], whole["state"], whole["reason"]) == (made.id, "finished", "3 epochs done")
+        assert (whole["step"], whole["epoch"], whole["best_test_accuracy"]) == (1407, 0, None)
+        assert whole["spec"] == made.spec().to_json()
+        assert whole["path"] == str(made.path)
+        assert (broken["state"], "is not JSON" in broken["reason"]) == ("broken", True)
+        assert run("runs", "list", "--format", "json", "--runs", str(tmp_path / "none")).output == "[]\n"
+
+    def test_an_export_as_json_has_an_array_for_each_column(self, tmp_path):
+        made = MadeRun(tmp_path).start().steps([2.5, math.nan]).epoch(1, 0.9).end("finished")
+        exported = ("runs", "export", made.id, "--format", "json", "--runs", str(tmp_path))
+        steps = json.loads(run(*exported).output, parse_constant=pytest.fail)
+        assert (steps["run"], steps["spec"]) == (made.id, made.run.spec().to_json())
+        assert (steps["step"], steps["loss"]) == ([1, 2], [2.5, None])
+        epochs = json.loads(run(*exported, "--what", "epochs").output)
+        assert (epochs["epoch"], epochs["step"], epochs["test_accuracy"]) == ([1], [2], [0.9])
+        empty = json.loads(run(*exported[:2], MadeRun(tmp_path, "sgd").id, *exported[3:]).output)
+        assert (empty["step"], empty["loss"]) == ([], [])
 
     def test_one_run_is_shown_by_the_beginning_of_its_id(self, made, tmp_path):
         output = run("runs", "show", made.id[:6], "--runs", str(tmp_path)).output
