@@ -30,7 +30,7 @@ class Follower:
 
     @property
     def offset(self) -> int:
-        """How many bytes of the file were returned."""
+        """The number of bytes that were returned."""
         return self._offset
 
     def poll(self) -> list[Event]:

@@ -84,7 +84,7 @@ def _over(run: RunView) -> Notify:
 def _ask_stop(run: RunView) -> Effect:
     text = labels.spec_text(run.spec)
     if run.silent:
-        text += f"\n{run.reason}: only kill reaches it"
+        text += f"\n{run.reason}: only kill can end it"
     return _ask(
         f"Stop {run.id}?",
         text,
