@@ -180,7 +180,7 @@ def _read_scenario(file: Path) -> Scenario:
 def path(output_format: str, **flags: Any) -> None:
     """Write the trajectories to stdout: lane,step,x,y,loss; step 0 is the start.
 
-    The learning rates of lanes without lr stand in the JSON, and on a terminal on stderr.
+    A lane without lr takes the learning rate suggested for the surface. JSON holds it; on a terminal stderr shows it.
     """
     scenario = build_scenario(**flags)
     from adam_tui.engine.export import to_csv, to_json

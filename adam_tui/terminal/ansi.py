@@ -29,7 +29,7 @@ from adam_tui.terminal.sgr import (
 def to_ansi(cells: Cells, depth: Depth, *, ascii: bool = False) -> str:
     """Return the picture as lines joined by newlines, with colours of that depth.
 
-    An escape stands only where the style changes, and a reset ends each line. Without colours, half blocks become
+    Escapes are written only where the style changes, and a reset ends each line. Without colours, half blocks become
     shades by their luminance. With `ascii` every character is ASCII, at any depth; a character without a likeness is a
     question mark.
     """
