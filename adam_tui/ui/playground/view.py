@@ -210,8 +210,12 @@ def inspector(state: PlaygroundState, width: int, height: int, palette: Palette)
     )
 
 
-def _terms(state: PlaygroundState, step: int) -> dict[str, tuple[float, float]]:
+def _terms(state: PlaygroundState, step: int) -> dict[str, tuple[float, float] | None]:
+    """The terms of a step of the chosen lane. At the start only the gradient is known; the others are None."""
     path = trajectories(state.scenario)[state.lane]
+    if step == 0:
+        x, y = path.gradients[0].tolist()
+        return {name: (x, y) if name == "g" else None for name in path.terms}
     return {name: (float(v[step, 0]), float(v[step, 1])) for name, v in path.terms.items() if step < len(v)}
 
 
