@@ -305,13 +305,27 @@ def export(context: click.Context, run_id: str, what: Any, output_format: str, r
 
 @runs.command()
 @run_id_argument
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @runs_option
 @click.pass_context
-def rm(context: click.Context, run_id: str, runs: Path | None) -> None:
-    """Delete a run that has ended, with its checkpoint; of a link to one, only the link."""
+def rm(context: click.Context, run_id: str, yes: bool, runs: Path | None) -> None:
+    """Delete a run that has ended, with its checkpoint.
+
+    Asks first; without a terminal it needs --yes. Of a link to a run only the link is removed.
+    """
+    from adam_tui.runs import report
+
     run = find_run(context, run_id, runs)
     target = run.link_target
     with usage_errors():
+        run.check_delete()
+        if not yes:
+            question = f"Remove the link {run.id} to {target}?" if target else f"Delete {report.summary(run)}?"
+            if not launch.is_interactive():
+                raise ValueError(f"{question} There is no terminal to ask on: add --yes")
+            if not click.confirm(sanitize(question)):
+                click.echo("nothing is deleted")
+                return
         run.delete()
     click.echo(sanitize(f"{run.id} was a link to {target}: the link is removed" if target else f"{run.id} is deleted"))
 

@@ -38,6 +38,20 @@ def describe(run: Run) -> str:
     return "\n".join(lines)
 
 
+def summary(run: Run) -> str:
+    """A run on one line, to recognize it by: id, state, settings, epochs, best accuracy. A broken run by its id."""
+    from adam_tui.engine.numbers import format_number
+
+    try:
+        spec = run.spec()
+    except ValueError:
+        return f"{run.id}, which cannot be read"
+    epochs = run.epochs()
+    accuracy = f", {max(epoch.test_accuracy for epoch in epochs):.2%} at best" if epochs else ""
+    settings = f"{spec.optimizer} at lr {format_number(spec.hyperparameters['lr'])}"
+    return f"{run.id} ({run.status().label}, {settings}, {len(epochs)} of {spec.epochs} epochs{accuracy})"
+
+
 def _process(status: Status) -> str:
     """Number, host and resource usage of the process, as far as known."""
     figures = [f"process {status.pid} on {status.host}"]

@@ -239,13 +239,17 @@ class Run:
         finally:
             os.close(metrics)
 
+    def check_delete(self) -> None:
+        """Raise ValueError while a process uses the run; a link to it may be removed."""
+        if not self.link_target and (self.status().alive or self._is_locked()):
+            raise ValueError(f"{self.id} is still running: stop it first")
+
     def delete(self) -> None:
         """Remove the directory, or only the link if it is one. Raises ValueError while a process uses it."""
         if self.link_target:
             self.path.unlink()
             return
-        if self.status().alive or self._is_locked():
-            raise ValueError(f"{self.id} is still running: stop it first")
+        self.check_delete()
         shutil.rmtree(self.path)  # follows no link within it
 
     def _is_locked(self) -> bool:

@@ -17,7 +17,7 @@ from adam_tui.draw.blocks import QUADRANTS
 from adam_tui.draw.cells import CODE_POINT, Cells
 from adam_tui.terminal.colors import LUMA, MIDDLE_GREY
 from adam_tui.terminal.environment import drops_marks, encodes_blocks, is_console, terminal_depth
-from adam_tui.terminal.formulas import SPELLED, needs_spelling, spell_out
+from adam_tui.terminal.formulas import TRANSCRIBED, needs_transcription, transcribe
 
 SPACE = ord(" ")
 BLOCKS = {ord(character): sum(filled) / 4 for character, filled in QUADRANTS.items() if character != " "}  # their ink
@@ -129,8 +129,8 @@ class Fallback:
         """Return a line, given as one string a cell, within the limits: each character with the cell of its style."""
         if not self.limits_characters:
             return [(character, index) for index, character in enumerate(cells)]
-        if needs_spelling("".join(cells)):
-            placed = spell_out(cells, self._has)
+        if needs_transcription("".join(cells)):
+            placed = transcribe(cells, self._has)
         else:
             placed = [(character, index) for index, character in enumerate(cells)]
         return [(self.character(character), index) for character, index in placed]
@@ -154,21 +154,21 @@ class Fallback:
             cells = _in_greys(cells, glyph, ramp, light=light)
         if not self.limits_characters:
             return replace(cells, glyph=glyph)
-        cells = spell_out_rows(replace(cells, glyph=glyph), self._has)
+        cells = transcribe_rows(replace(cells, glyph=glyph), self._has)
         known, place = np.unique(cells.glyph, return_inverse=True)
         codes = [ord(self.character(chr(code & CODE_POINT))) for code in known.tolist()]
         return replace(cells, glyph=np.array(codes, np.uint32)[place].reshape(glyph.shape))
 
 
-def spell_out_rows(cells: Cells, is_shown: Callable[[str], bool]) -> Cells:
-    """Return the picture with the formulas in its rows spelled out."""
-    marked = (cells.glyph > CODE_POINT) | np.isin(cells.glyph, [ord(character) for character in SPELLED])
+def transcribe_rows(cells: Cells, is_shown: Callable[[str], bool]) -> Cells:
+    """Return the picture with the formulas in its rows transcribed."""
+    marked = (cells.glyph > CODE_POINT) | np.isin(cells.glyph, [ord(character) for character in TRANSCRIBED])
     rows = np.flatnonzero(marked.any(axis=1)).tolist()
     if not rows:
         return cells
     cells = cells.copy()
     for row in rows:
-        characters, sources = zip(*spell_out(cells.characters(row), is_shown), strict=True)
+        characters, sources = zip(*transcribe(cells.characters(row), is_shown), strict=True)
         cells.glyph[row] = list(map(ord, characters))
         for array in (cells.fg, cells.bg, cells.bold):
             array[row] = array[row, list(sources)]

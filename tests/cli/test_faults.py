@@ -70,7 +70,7 @@ def test_a_run_that_hangs_is_listed_as_silent_does_not_answer_and_is_killed_with
     result = runs("stop", "--now", run.id)
     assert (result.exit_code, result.stdout) == (0, f"{run.id} is stopped: killed as it did not answer\n")
     assert hanging.wait(20) == -signal.SIGKILL
-    assert runs("rm", run.id).stdout == f"{run.id} is deleted\n"
+    assert runs("rm", "--yes", run.id).stdout == f"{run.id} is deleted\n"
 
 
 def test_a_run_on_another_host_cannot_be_killed_and_the_error_names_the_host(runs, run):
@@ -128,7 +128,7 @@ def test_a_run_that_cannot_be_read_is_listed_as_broken_named_and_deleted(runs, r
         assert result.exit_code == 2
         assert result.stderr.count("\n") == 1
     assert runs("show", run.id).stderr == f"adam-tui: {run.path / 'spec.json'} is not JSON\n"
-    assert runs("rm", run.id).exit_code == 0
+    assert runs("rm", "--yes", run.id).exit_code == 0
     assert not run.path.exists()
 
 
@@ -177,7 +177,7 @@ def test_deleting_a_link_says_that_only_the_link_is_gone(runs, run, tmp_path, tm
     run.write_status(Status("finished"))
     run.path.rename(there)
     (tmp_path / "linked").symlink_to(there)
-    assert runs("rm", "linked").stdout == f"linked was a link to {there}: the link is removed\n"
+    assert runs("rm", "--yes", "linked").stdout == f"linked was a link to {there}: the link is removed\n"
     assert (there / "spec.json").exists()
     assert not (tmp_path / "linked").is_symlink()
 
@@ -186,7 +186,7 @@ def test_a_runs_directory_that_is_a_link_is_fine(run, tmp_path, tmp_path_factory
     run.write_status(Status("finished"))
     link = tmp_path_factory.mktemp("home") / "runs"
     link.symlink_to(tmp_path)
-    result = CliRunner().invoke(main, ["runs", "rm", run.id, "--runs", str(link)], prog_name="adam-tui")
+    result = CliRunner().invoke(main, ["runs", "rm", "--yes", run.id, "--runs", str(link)], prog_name="adam-tui")
     assert (result.exit_code, result.output) == (0, f"{run.id} is deleted\n")
     assert link.is_symlink()
     assert not run.path.exists()

@@ -85,8 +85,43 @@ class TestRuns:
     def test_a_run_that_has_ended_is_deleted_and_not_stopped(self, made, tmp_path):
         result = run("runs", "stop", made.id, "--runs", str(tmp_path))
         assert (result.exit_code, result.stderr) == (2, f"adam-tui: {made.id} is not running: it is finished\n")
-        assert run("runs", "rm", made.id, "--runs", str(tmp_path)).output == f"{made.id} is deleted\n"
+        assert run("runs", "rm", made.id, "--yes", "--runs", str(tmp_path)).output == f"{made.id} is deleted\n"
         assert not made.path.exists()
+
+    def test_without_a_terminal_a_run_is_deleted_only_with_yes(self, made, tmp_path):
+        result = run("runs", "rm", made.id[:5], "--runs", str(tmp_path), input="y\n")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == (
+            f"adam-tui: Delete {made.id} (finished, adam at lr 0.001, 0 of 3 epochs)? "
+            "There is no terminal to ask on: add --yes\n"
+        )
+        assert made.path.exists()
+
+    def test_on_a_terminal_the_question_names_the_run_in_full(self, made, tmp_path):
+        command = (*COMMAND, "runs", "rm", made.id[:5], "--runs", str(tmp_path))
+        for answer, end in (("\r", "nothing is deleted"), ("n\r", "nothing is deleted"), ("y\r", "is deleted")):
+            assert made.path.exists()
+            with Terminal(command) as terminal:
+                terminal.until(f"Delete {made.id} (finished, adam at lr 0.001, 0 of 3 epochs)? [y/N]")
+                terminal.press(answer)
+                terminal.until(end)
+                assert terminal.wait() == 0
+        assert not made.path.exists()
+
+    def test_the_beginning_of_several_ids_deletes_none(self, made, tmp_path):
+        create(make_spec("adam", {}), tmp_path).write_status(Status("finished", 1, "host", 0.0))
+        result = run("runs", "rm", "adam", "--yes", "--runs", str(tmp_path))
+        assert result.exit_code == 2
+        assert "'adam' fits 2 runs: " in result.stderr
+        assert len(list_runs(tmp_path)) == 2
+
+    def test_of_a_link_only_the_link_is_removed(self, made, tmp_path):
+        link = tmp_path / "link"
+        link.symlink_to(made.path)
+        assert f"Remove the link link to {made.path}?" in run("runs", "rm", "link", "--runs", str(tmp_path)).stderr
+        result = run("runs", "rm", "link", "--yes", "--runs", str(tmp_path))
+        assert result.output == f"link was a link to {made.path}: the link is removed\n"
+        assert made.path.exists()
 
     def test_a_running_run_is_asked_to_stop_and_not_deleted(self, tmp_path, monkeypatch):
         monkeypatch.setattr(runs, "ANSWER_SECONDS", 0.1)

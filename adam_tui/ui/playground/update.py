@@ -199,9 +199,9 @@ def _open(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale: 
     return PlaygroundState(
         preset.scenario,
         playing=True,
+        cell_aspect=state.cell_aspect,
         speed=state.speed,
         fill=state.fill,
-        cell_aspect=state.cell_aspect,
         inspector=state.inspector,
         tour=presets,
         stop=at,

@@ -87,6 +87,10 @@ class EventContext:
         """Sort the wide table by the next column that is shown in this width."""
         return e.SortBy(table.next_column(self.state, 1, self.width))
 
+    def ask_search(self) -> e.Event:
+        """Ask for the words that the runs in the wide table must have."""
+        return e.AskSearch(table.searchable(self.state, self.histories, self.now))
+
     def ask_delete(self) -> e.Event:
         """Ask whether to delete the selected run; a link is named as one in the question."""
         return e.AskDelete(self.read_link(self.state.selected) if self.state.selected is not None else "")

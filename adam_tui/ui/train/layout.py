@@ -35,7 +35,7 @@ SHOWN_IN: Mapping[str, Panels] = {
     **dict.fromkeys(("zoom", "recent", "axis"), ("loss", "accuracy", "corner", "figures", "progress")),
     "log": ("loss", "corner"),
     "view": ("model", "corner"),
-    **dict.fromkeys(("sort", "ascending", "search"), ("table",)),
+    **dict.fromkeys(("sort", "ascending", "search", "matches"), ("table",)),
 }
 
 FRAME = 2  # rows of a panel's border

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from textual.widgets import Static
 from adam_tui.draw.cells import Cells
 from adam_tui.history.feed import Feed
 from adam_tui.history.run_history import RunHistory
+from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import LOST
 from adam_tui.runs.user_paths import runs_directory
 from adam_tui.terminal.cell_view import CellView
@@ -31,7 +33,7 @@ from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import caption
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train import loss_chart, model_views, run_panel
+from adam_tui.ui.train import loss_chart, model_views, run_panel, table
 from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS, current_keys, footer
 from adam_tui.ui.train.context import EventContext
@@ -173,7 +175,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
         runs = self.feed.views()
         changed, more = self.feed.poll([run.id for run in self.state.drawn])
         self._changed |= changed
-        self.dispatch(e.ListRuns(runs))
+        self.dispatch(e.ListRuns(runs, self._matches(runs)))
         now = time.monotonic()  # the clock of the day may be set back
         due = self._drawn_at + SECONDS_PER_DRAWING
         if self._changed and now >= due:
@@ -184,6 +186,13 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
         running = any(run.state in POLLED_OFTEN for run in self.state.runs)
         pause = POLL_READING if more else self._seconds_per_column() if running else POLL_IDLE
         self._poll_after(min(pause, max(due - now, POLL_READING)) if self._changed else pause)
+
+    def _matches(self, runs: tuple[RunView, ...]) -> tuple[str, ...] | None:
+        """The ids of the runs that match the search; None without one."""
+        state = replace(self.state, runs=runs)
+        if not state.search:
+            return None
+        return table.matching(table.searchable(state, self.feed.histories, self._clock()), state.search)
 
     def _poll_after(self, seconds: float) -> None:
         if self._poll_timer is not None:
