@@ -133,8 +133,7 @@ def iterate(
     is called after every step t = 1 … steps with the gradient used; it stops the loop by returning True. Overflow
     raises nothing.
     """
-    changing = values if callable(values) else None
-    hyper = expand(changing(1) if changing is not None else values)  # type: ignore[arg-type]
+    hyper = expand(values(1) if callable(values) else values)
     x = np.array(start, dtype=np.float64)
     with np.errstate(all="ignore"):
         state = rule.init(x, hyper)
@@ -145,8 +144,8 @@ def iterate(
                 g = gradient(x) if gradient_at is None else gradient_at(t, x)
                 if noise is not None:
                     g = g + noise[t - 1]
-                if changing is not None and t > 1:
-                    hyper = expand(changing(t))
+                if t > 1 and callable(values):
+                    hyper = expand(values(t))
                 delta, state, terms = rule.update(g, state, x, hyper)
                 x = x + delta
                 if observe is not None:

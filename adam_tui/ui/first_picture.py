@@ -1,7 +1,7 @@
 """The contour before the app: painted as soon as it is drawn, while Textual is still being loaded.
 
-It is the app's own first picture, in its place and its colours, and the app goes on with the same `ScreenBuffer`: so
-the app sends the rest of its screen, and not the contour again. No Textual may be imported here.
+It has the place and the colours of the app's first picture. The app takes over its `ScreenBuffer`, so it sends only the
+rest of its screen. No Textual may be imported here.
 """
 
 from __future__ import annotations

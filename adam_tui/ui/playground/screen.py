@@ -304,7 +304,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         """Show the caption of the preset, else the next hint, else neither."""
         line, preset = self.query_one("#caption", Static), self.state.preset
         text, close = map(self.named, hint(self.state))
-        line.display = preset is not None or bool(text)
+        line.set_class(preset is not None or bool(text), "-shown")
         line.set_class(preset is None, "-hint")
         if preset is not None:
             stops = self.state.stops

@@ -35,7 +35,7 @@ SAME_ASPECT = 0.01
 NOISE_LEVELS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # standard deviations
 WARMUP_SHARES = (0.0, 0.05, 0.1, 0.2)  # of the race
 UNDO_STEPS = 200
-LANES_BY_HAND = 8  # the most that `a` adds: more colours are hard to tell apart
+LANES_BY_HAND = 8  # the most that `a` adds: more colours are hard to distinguish
 
 
 def update(state: PlaygroundState, event: e.Event) -> tuple[PlaygroundState, tuple[Effect, ...]]:

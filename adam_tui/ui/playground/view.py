@@ -238,7 +238,11 @@ def inspector(state: PlaygroundState, width: int, height: int, palette: Palette,
     return panels.step_arithmetic(terms, state.chosen_lane.rule.rule, width, height, palette)
 
 
-def _terms(path: Trajectory, step: int) -> dict[str, tuple[float, float]]:
+def _terms(path: Trajectory, step: int) -> dict[str, tuple[float, float] | None]:
+    """The terms of a step of a path. At the start only the gradient is known; the others are None."""
+    if step == 0:
+        x, y = path.gradients[0].tolist()
+        return {name: (x, y) if name == "g" else None for name in path.terms}
     return {name: (float(v[step, 0]), float(v[step, 1])) for name, v in path.terms.items() if step < len(v)}
 
 

@@ -13,6 +13,7 @@ from adam_tui.ui.app import AdamApp
 from adam_tui.ui.dialogs import AskText, Choose, ShowText
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import events as e
+from adam_tui.ui.playground.hints import HINTS
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.widgets.key_line import KeyLine
 
@@ -170,12 +171,15 @@ async def test_the_footer_fits(app):
             assert "?" in text
 
 
-async def test_a_tiny_terminal_shows_the_needed_size_until_it_is_large_enough(app):
+@pytest.mark.parametrize("hints", [(), tuple(HINTS)], ids=["plain", "with a hint"])
+async def test_a_tiny_terminal_shows_the_needed_size_alone_until_it_is_large_enough(hints):
+    app = AdamApp(PlaygroundState(hints=hints))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.resize_terminal(40, 10)
         await pilot.pause()
         text = "\n".join("".join(s.text for s in strip) for strip in app.screen._compositor.render_strips())
         assert "60×18" in text
+        assert len([line for line in text.splitlines() if line.strip()]) == 2
         await pilot.resize_terminal(100, 30)
         await pilot.pause()
         await pilot.press(".")
