@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal
 
 import numpy as np
@@ -32,6 +32,8 @@ LEVELS = (6, 10)  # fewer show no shape; more differ too little to be visible as
 PIXELS_PER_LEVEL = 4.5  # along the shorter side
 NOISY = 0.5  # if a larger share of neighbouring pixels differ, fewer levels show more
 RASTERS_KEPT = 24
+NEWEST_DOTS = 24  # of every path, drawn over what is older: about ten cells behind its head
+SELECTED_SHARE = 0.5  # of the cells in which several paths pass
 BARB, BARB_ANGLE = 4.0, 0.55  # the strokes of an arrow head: length in dots, angle to the shaft in radians
 
 
@@ -163,7 +165,8 @@ def compose(
 ) -> Cells:
     """Draw one frame: the backdrop, then ghosts, paths, arrows, minima, start, heads and crosshair on top.
 
-    Lanes in the same cell share its dots; the cell has the colour of the selected lane, or else of the last one.
+    A cell shows the dots of one lane. Where several pass, they take turns along the way, the selected one most often;
+    the newest part of each lane lies above the older parts of all.
     """
     cells = backdrop.cells.copy()
     ordered = sorted(paths, key=lambda path: (not path.ghost, path.selected))
@@ -248,11 +251,35 @@ def _draw_paths(cells: Cells, backdrop: Backdrop, paths: Sequence[PathView], gho
         return
     shape = backdrop.viewport.height, backdrop.viewport.width
     bits, color = np.zeros(shape, np.uint8), np.empty((*shape, 3), np.uint8)
-    for path in paths:
-        rows, columns, dots = backdrop.raster(path.positions).upto(path.step)
-        bits[rows, columns] |= dots
-        color[rows, columns] = path.color
+    best, newest = np.zeros((2, *shape), np.int16)  # the highest claim to each cell, and what the newest cells add
+    for place, path in enumerate(paths):
+        raster = backdrop.raster(path.positions)
+        rows, columns, dots = raster.upto(path.step)
+        if len(paths) > 1:
+            newest[:] = 0
+            newest.ravel()[raster.newest(path.step, NEWEST_DOTS)] = len(paths)
+            claim = (_claims(*shape, place, len(paths), path.selected) + newest)[rows, columns]
+            wins = claim >= best[rows, columns]
+            rows, columns, dots = rows[wins], columns[wins], dots[wins]
+            best[rows, columns] = claim[wins]
+        bits[rows, columns], color[rows, columns] = dots, path.color
     _overlay_dots(cells, backdrop, bits, color, GHOST_SHARE if ghost else 1.0)
+
+
+@lru_cache(maxsize=64)
+def _claims(height: int, width: int, place: int, count: int, selected: bool) -> NDArray[np.int16]:
+    """The claims (H, W), 0 to `count`, of the path at `place` among `count` paths to the cells.
+
+    The selected path claims SELECTED_SHARE of the dashes most of all, and the others least of all; there the other
+    paths take turns. A dash is a square of two columns and one row. Its number, 0 to 1, is quasi-random in both
+    directions (Roberts's R2 sequence), so that paths take turns along every direction, and in the same way each time.
+    """
+    number = (np.arange(width) // 2 * 0.7548776662466927 + np.arange(height)[:, None] * 0.5698402909980532) % 1.0
+    if selected:
+        return np.where(number < SELECTED_SHARE, count, 0).astype(np.int16)
+    others = max(count - 1, 1)
+    turn = np.floor((number - SELECTED_SHARE) / (1 - SELECTED_SHARE) * others)
+    return (1 + (place + turn) % others).astype(np.int16)
 
 
 def _overlay_dots(

@@ -48,6 +48,11 @@ class PathRaster:
         cell = np.flatnonzero(bits)
         return cell // self.width, cell % self.width, bits[cell].astype(np.uint8)
 
+    def newest(self, step: int, dots: int) -> NDArray[np.int64]:
+        """The cells (row × width + column) of the newest dots in the picture of `step`, some of them repeatedly."""
+        high = int(np.searchsorted(self.step, step + 1))
+        return self.cell[max(high - dots, 0) : high]
+
 
 def finite_steps(positions: NDArray[np.float64]) -> int:
     """The number of positions (T + 1, 2) before the first that is not finite, which ends a path."""

@@ -14,7 +14,7 @@ from adam_tui.draw.contour_plot import Arrow, PathView, backdrop, compose
 from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.draw.viewport import Viewport
 
-GOLD, CORAL = DARK.lanes[:2]
+GOLD, CORAL, _, TEAL = DARK.lanes[:4]
 
 
 def flat(p):
@@ -65,15 +65,32 @@ def test_long_steps_are_marked_under_way():
     assert shown(compose(plain(), [path]))[0] == "⠒⠒⠲⠖⠒⠒⠲●"
 
 
-def test_lanes_that_share_a_cell_share_its_dots_in_the_selected_ones_color():
-    upper = [(x + 0.5, 15.5) for x in range(9)]
-    lower = [(x + 0.5, 12.5) for x in range(9)]
-    cells = compose(plain(), [lane(upper, GOLD, selected=True), lane(lower, CORAL, "◆")])
-    assert shown(cells)[0] == "⣉⣉⣉⣉●"
-    assert (cells.fg[0, :5] == GOLD).all()
-    unselected = compose(plain(), [lane(upper, GOLD), lane(lower, CORAL, "◆")])
-    assert shown(unselected)[0] == "⣉⣉⣉⣉◆"
-    assert (unselected.fg[0, :5] == CORAL).all()
+def line(row, end=64):
+    """A straight path along a row of dots of the plot's first row of cells."""
+    return [(x + 0.5, row) for x in range(end)]
+
+
+def test_where_lanes_share_cells_they_take_turns_and_the_selected_one_most():
+    lanes = [lane(line(15.5), GOLD, selected=True), lane(line(13.5), CORAL, "◆"), lane(line(12.5), TEAL, "▲")]
+    cells = compose(plain(32), lanes)
+    # Dashes of two cells, each with the dots of one lane.
+    assert shown(cells)[0] == "⠉⠉⠤⠤⣀⣀⠉⠉⠉⠉⠤⠤⣀⣀⠉⠉⠉⠉⠤⠤⣀⣀⠉⠉⠉⠉⠤⠤⣀⣀⠉●"
+    own = {"⠉": GOLD, "⠤": CORAL, "⣀": TEAL}
+    assert all(tuple(cells.fg[0, column]) == own[chr(cells.glyph[0, column])] for column in range(31))
+
+
+def test_the_newest_part_of_every_lane_lies_above_the_older_parts():
+    lanes = [lane(line(15.5), GOLD, selected=True), lane(line(12.5, 40), CORAL, "◆")]
+    assert shown(compose(plain(32), lanes))[0] == "⠉⠉⣀⣀⣀⣀⠉⠉⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀◆⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉●"
+
+
+def test_along_every_direction_each_lane_is_seen():
+    for step in ((1, 0), (0, 1), (1, 1), (1, -1), (2, 1), (1, -2)):
+        path = [(32.5 + step[0] * t / 2, 32.5 + step[1] * t / 2) for t in range(-32, 33)]
+        lanes = [lane(path, color, selected=color == GOLD) for color in (GOLD, CORAL, TEAL)]
+        cells = compose(plain(32, 16), lanes)
+        dots = (cells.glyph > 0x2800) & (cells.glyph < 0x2900)
+        assert all((dots & (cells.fg == color).all(axis=2)).any() for color in (GOLD, CORAL, TEAL))
 
 
 def test_a_ghost_is_faint_has_no_head_and_gives_way_to_lanes():

@@ -222,6 +222,8 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
     def _legend(self) -> str:
         """The meaning of the symbols on the contour, as markup, with the vectors' colours while they are shown."""
         symbols = ["○ start", "✛ minimum"] if self.state.surface.minima else ["○ start"]
+        if self.state.solo and (lanes := len(self.state.scenario.lanes)) > 1:
+            symbols.append(f"1 of {lanes} lanes")
         if self.state.vectors:
             colors = pictures.vector_colors(self.palette).items()
             symbols += [f"[rgb({r},{g},{b})]→ {name}[/]" for name, (r, g, b) in colors]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 Fill = Literal["filled", "lines", "both"]
-Switch = Literal["log_loss", "inspector", "vectors"]
+Switch = Literal["log_loss", "inspector", "vectors", "solo"]
 FILLS: tuple[Fill, ...] = ("filled", "both", "lines")
 # Steps a second. At the slowest speed the arithmetic can be followed; the fastest plays 400 steps in half a second.
 SPEEDS = (1, 2, 5, 10, 20, 40, 80, 160, 320, 800)
@@ -88,6 +88,7 @@ class PlaygroundState:
     window: the visible part of the plane; None shows the surface's own bounds.
     cell_aspect: the height of a cell of the screen divided by its width, with which circles are round.
     crosshair: the point under the crosshair while a start is being placed, else None.
+    solo: the contour and the loss curve show the chosen lane alone.
     fork: a changed knob changes the path from the shown step on. `ghosts` holds for each lane the lane before its
     last fork, or None.
     tour, stop: presets that were opened together, and the index of the shown one. `finale` is the stop after them.
@@ -108,6 +109,7 @@ class PlaygroundState:
     log_loss: bool = True
     inspector: bool = True
     vectors: bool = False
+    solo: bool = False
     crosshair: tuple[float, float] | None = None
     fork: bool = False
     ghosts: tuple[Lane | None, ...] = ()

@@ -163,6 +163,8 @@ def _toggle(state: PlaygroundState, switch: Switch) -> PlaygroundState:
             return replace(state, inspector=not state.inspector)
         case "vectors":
             return replace(state, vectors=not state.vectors)
+        case "solo":
+            return replace(state, solo=not state.solo)
 
 
 def _next(choices: tuple[T, ...], current: T, by: int) -> T:
@@ -197,6 +199,7 @@ def _open(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale: 
     return PlaygroundState(
         preset.scenario,
         playing=True,
+        cell_aspect=state.cell_aspect,
         speed=state.speed,
         fill=state.fill,
         inspector=state.inspector,

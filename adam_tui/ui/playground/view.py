@@ -108,6 +108,8 @@ def contour(state: PlaygroundState, width: int, height: int, palette: Palette) -
     paths = trajectories(state.scenario)
     views = []
     for i, path in enumerate(paths):
+        if state.solo and i != state.lane:
+            continue
         color, marker = palette.lane(i)
         if (ghost := state.ghost(i)) is not None:
             [old] = trajectories(replace(state.scenario, lanes=(ghost,)))
@@ -231,7 +233,7 @@ def loss(state: PlaygroundState, width: int, height: int, palette: Palette) -> C
     if log and len(drawn):
         drawn = drawn[drawn > drawn.max() * LOSS_FLOOR]
     limits = (float(drawn.min()), float(drawn.max())) if len(drawn) else None
-    order = [i for i in range(len(paths)) if i != state.lane] + [state.lane]
+    others = [] if state.solo else [i for i in range(len(paths)) if i != state.lane]
     series = [
         Series(
             x=np.arange(min(state.step, paths[i].last) + 1, dtype=np.float64),
@@ -239,7 +241,7 @@ def loss(state: PlaygroundState, width: int, height: int, palette: Palette) -> C
             color=palette.lane(i)[0],
             bold=i == state.lane,
         )
-        for i in order
+        for i in (*others, state.lane)
     ]
     return chart(series, width, height, palette, log_y=log, y_limits=limits, x_limits=(0.0, state.scenario.steps))
 

@@ -214,7 +214,7 @@ def test_zoom_is_limited():
 def test_display_switches_come_round():
     state = PlaygroundState()
     assert after(state, e.CycleFill(), e.CycleFill(), e.CycleFill()) == state
-    for what in ("log_loss", "inspector", "vectors"):
+    for what in ("log_loss", "inspector", "vectors", "solo"):
         assert getattr(after(state, e.Toggle(what)), what) is not getattr(state, what)
         assert after(state, e.Toggle(what), e.Toggle(what)) == state
 
@@ -384,7 +384,7 @@ EVENTS = st.one_of(
     st.sampled_from(
         [
             *(e.TogglePlay(), e.Restart(), e.AddLane(), e.RemoveLane(), e.ResetKnob()),
-            *(e.Place(), e.Confirm(), e.Cancel(), e.ResetView(), e.CycleFill(), e.Toggle("vectors")),
+            *(e.Place(), e.Confirm(), e.Cancel(), e.ResetView(), e.CycleFill(), e.Toggle("vectors"), e.Toggle("solo")),
             *(e.Undo(), e.Redo(), e.ToggleFork(), e.DuplicateLane(), e.LineUp(), e.CycleSchedule(), e.CycleWarmup()),
             *(e.CycleNoise(), e.Reseed(), e.NextPreset(), e.Cancel(), e.SetFunction("x*y + cos(x)")),
             e.Open(tuple(PRESETS.values()), 3),
