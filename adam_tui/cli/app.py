@@ -75,7 +75,9 @@ def _refuse_flags_before(context: click.Context, command: str) -> None:
     for parameter in context.command.params:
         name = parameter.name or ""
         if name != "runs" and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{parameter.opts[0]} stands before {command}, where it counts for the app only")
+            raise click.UsageError(
+                f"{parameter.opts[0]} before {command} has no effect: before a command it is a flag of the app"
+            )
 
 
 completion.register()

@@ -28,7 +28,7 @@ from adam_tui.cli.runs import runs_option
 @mode_option
 @runs_option
 def serve(host: str, port: int, url: str | None, no_token: bool, mode: str, runs: Path | None, **flags: Any) -> None:
-    """Show the app in a browser, to this machine only unless --host says otherwise.
+    """Show the app in a browser, on this machine only unless --host names another address.
 
     The printed address holds a token, and the page does not open without it.
     """
