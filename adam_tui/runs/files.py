@@ -41,6 +41,52 @@ def open_private(path: Path, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0), 0o600)
 
 
+def open_own(path: Path, flags: int) -> int:
+    """`open_private` for a file that is written in a directory that other users may write to.
+
+    Raises OSError for a symbolic link, for anything but a regular file, and for a file of another user; the owner of
+    the directory is trusted.
+    """
+    try:
+        descriptor = open_private(path, flags | getattr(os, "O_NOFOLLOW", 0))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(error.errno, "it is a symbolic link", str(path)) from None
+        raise
+    try:
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        if hasattr(os, "geteuid") and info.st_uid not in (os.geteuid(), path.parent.stat().st_uid):
+            raise OSError(errno.EPERM, "it belongs to another user", str(path))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def open_folder(path: Path) -> int:
+    """A descriptor of a directory for `current_path`; -1 where the system has none."""
+    try:
+        return os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    except OSError:
+        return -1
+
+
+def current_path(descriptor: int) -> Path | None:
+    """Where an open directory is now, also after a rename; None when it was deleted, or the system cannot tell."""
+    try:
+        if sys.platform == "darwin":
+            import fcntl
+
+            name = fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0").decode()
+        else:
+            name = os.readlink(f"/proc/self/fd/{descriptor}")
+        return Path(name) if os.path.samestat(os.stat(name), os.fstat(descriptor)) else None
+    except (OSError, ValueError):
+        return None
+
+
 def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading. Raises OSError, also for a directory, a FIFO or a device."""
     descriptor = open_private(path, os.O_RDONLY)

@@ -51,6 +51,7 @@ REPORT_SECONDS = 0.25  # between two reports of the losses: the only sync points
 SAMPLE_SECONDS = 1.5  # between two predictions of the ten digits on the screen
 CHECKPOINT_SECONDS = 30.0  # a crash within a long epoch loses no more than this
 PAUSE_SECONDS = 0.05  # a paused process carries out a command after this time
+RETRY_SECONDS = 10.0  # for the last checkpoint, when the directory is away
 TEST_CHUNK = 250  # test images a forward pass: fits the caches; all 10,000 in 0.2 s (0.4 in float32), 1000 took 0.4
 
 
@@ -128,13 +129,14 @@ class Training:
             if not self.ending:
                 self.end_epoch()
         if self.ending:
-            if self.ending[0] == "stopped" and self.save_at_end and not self.save():
+            if self.ending[0] == "stopped" and self.save_at_end and not (self.save() or self.save_later()):
                 return "stopped", f"{self.ending[1]}, but {self.checkpoints.problem}"
             return self.ending
         done = f"epoch {spec.epochs} of {spec.epochs} done"
         # A finished run is never resumed: without its last checkpoint its final weights would be lost.
-        problem = self.checkpoints.problem
-        return ("failed", f"{done}, but {problem}") if problem else ("finished", done)
+        if self.checkpoints.problem and not self.save_later():
+            return "failed", f"{done}, but {self.checkpoints.problem}"
+        return "finished", done
 
     def _start(self) -> None:
         self.journal.step, self.journal.epoch = self.progress.step, self.progress.epoch
@@ -158,6 +160,7 @@ class Training:
         """Train the rest of the current epoch, batch by batch; a command may end it between two steps."""
         spec, progress, digits = self.spec, self.progress, self.digits
         order = torch.randperm(self.images, generator=self.sampler).to(self.device)
+        self.record_stop()  # before this epoch
         began = reported = time.perf_counter()
         for index in data.split(order, spec.batch_size)[progress.batch :]:
             began += self.carry_out_commands()
@@ -170,6 +173,7 @@ class Training:
                 self.layers.after_step()
             progress.batch += 1
             progress.step += 1
+            began += self.record_stop()
             now = time.perf_counter()
             if now - reported >= REPORT_SECONDS:
                 reported = now
@@ -209,6 +213,7 @@ class Training:
         train_seconds = progress.seconds
         began = time.perf_counter()
         result = self.test()
+        began += self.record_stop()
         seconds = train_seconds + time.perf_counter() - began
         train_loss = progress.loss_sum / self.images
         progress.epoch += 1
@@ -246,8 +251,11 @@ class Training:
     def _now(self) -> tuple[float, int]:
         return time.time(), self.progress.step
 
-    def report_losses(self) -> bool:
-        """Fetch and record the losses since the last report; False when one is not finite, which ends the run."""
+    def report_losses(self, at: float | None = None) -> bool:
+        """Fetch and record the losses since the last report; False when one is not finite, which ends the run.
+
+        `at` is the time of the report in seconds since 1970, now by default.
+        """
         if not self.unreported:
             return True
         progress = self.progress
@@ -264,7 +272,7 @@ class Training:
         for offset, loss in enumerate(rounded):
             progress.loss_sum += loss * self._batch_length(first_batch + offset)
         self.journal.step = progress.step
-        self.journal.record(Steps(*self._now(), tuple(rounded)))
+        self.journal.record(Steps(at or time.time(), progress.step, tuple(rounded)))
         if len(bad):
             self.journal.record(Diverged(*self._now()))
         return not len(bad)
@@ -299,7 +307,8 @@ class Training:
                     case "stop":
                         self.ending = ("stopped", str(command.get("reason", "asked to stop")))
                     case "kill":
-                        self.ending = ("stopped", "asked to end at once, without a checkpoint")
+                        reason = command.get("reason", "asked to end at once, without a checkpoint")
+                        self.ending = ("stopped", str(reason))
                         self.save_at_end = False
                     case "set":
                         self.set_hyperparameter(command.get("name"), command.get("value"))
@@ -317,8 +326,21 @@ class Training:
                     self.journal.log_ignored(commands[number:])
                     break
             if self.ending or not paused_at:
+                if paused_seconds or paused_at:
+                    self.journal.take_stopped_seconds()  # they are part of the pause
                 return paused_seconds + (time.perf_counter() - paused_at if paused_at else 0.0)
             time.sleep(PAUSE_SECONDS)
+
+    def record_stop(self) -> float:
+        """Record the time for which the process was stopped (SIGSTOP, Ctrl-Z) as a pause; its seconds."""
+        seconds = self.journal.take_stopped_seconds()
+        if not seconds:
+            return 0.0
+        stopped_at = max(time.time() - seconds, self.journal.last_time)
+        self.report_losses(stopped_at)
+        self.journal.record(Paused(stopped_at, self.progress.step))
+        self.journal.record(Resumed(*self._now()))
+        return seconds
 
     # `name` and `value` are JSON of a file that anyone may have edited.
     def set_hyperparameter(self, name: Any, value: Any) -> None:
@@ -349,6 +371,15 @@ class Training:
             return False
         self.journal.record(Checkpointed(*self._now(), str(self.journal.run.checkpoint)))
         return True
+
+    def save_later(self) -> bool:
+        """Try to save again for some seconds, because a directory that is away may come back; not on a full disk."""
+        give_up = time.monotonic() + RETRY_SECONDS
+        while self.checkpoints.may_pass and time.monotonic() < give_up:
+            time.sleep(PAUSE_SECONDS)
+            if self.save():
+                return True
+        return self.journal.use_moved_directory() and self.save()
 
     def restore(self, state: dict[str, Any]) -> int:
         """Continue from a checkpoint's state; its step."""

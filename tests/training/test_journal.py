@@ -12,6 +12,7 @@ import pytest
 
 from adam_tui.runs import file_lock, files
 from adam_tui.runs.protocol import Paused, from_line
+from adam_tui.training import journal as journal_module
 from adam_tui.training.journal import Journal, log
 
 
@@ -90,13 +91,14 @@ def test_reading_commands_costs_no_more_than_a_clock_between_two_reads(new_run, 
     assert 1 <= len(reads) <= 5
 
 
-def test_a_process_whose_directory_is_deleted_ends(new_run):
+def test_a_process_whose_directory_is_deleted_ends(new_run, monkeypatch):
+    monkeypatch.setattr(journal_module, "GONE_SECONDS", 0.0)
     run = new_run()
     with Journal(run) as journal:
         for path in run.path.iterdir():
             path.unlink()
         run.path.rmdir()
-        assert journal.new_commands() == [{"command": "kill"}]
+        assert journal.new_commands() == [{"command": "kill", "reason": "its directory was deleted"}]
 
 
 # A disk that takes no more.
