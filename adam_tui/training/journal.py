@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from adam_tui.runs import file_lock, files, processes
-from adam_tui.runs.protocol import ENDED, Ended, Event, State, parse_json, to_line
+from adam_tui.runs.protocol import ENDED, Ended, Event, Paused, Resumed, State, parse_json, to_line
 from adam_tui.runs.run import Run
 from adam_tui.runs.status import DELETED, MOVED, Status
 from adam_tui.training.resource_usage import ResourceUsage
@@ -42,17 +42,16 @@ class Journal:
     """Records events and the status of one run, and reads its commands. As a context manager it sends heartbeats.
 
     The training loop sets `step` and `epoch` (finished epochs); they go into status.json with the next heartbeat, and
-    so do the `resources`. `listeners` receive every event after it is written. `last_time` is the time of the latest
-    event, `arrival` when the process was started, which is its place in the queue for a device; both in seconds since
-    1970. `run` moves along when its directory was moved. Raises ValueError when another process trains
-    the run, OSError when its directory cannot be written.
+    so do the `resources`. `listeners` receive every event after it is written. `arrival` is when the process was
+    started, in seconds since 1970: its place in the queue for a device. `run` changes when its directory was moved.
+    Raises ValueError when another process trains the run, OSError when its directory cannot be written.
     """
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.resources = ResourceUsage()
         self.listeners: list[Callable[[Event], None]] = []
-        self.last_time = 0.0
+        self._last_time = 0.0  # of the latest event
         self._usage: dict[str, Any] = {}
         self._device = ""
         self._state: State = "starting"
@@ -64,7 +63,8 @@ class Journal:
         self._missing_since: float | None = None  # when the directory was first missing
         self._is_gone = False  # deleted, or moved to an unknown place
         self._checked_at = time.monotonic()  # when commands were last asked for
-        self._stopped_seconds = 0.0  # SIGSTOP to SIGCONT, since `take_stopped_seconds`
+        # Seconds from SIGSTOP to SIGCONT: since `take_stopped_seconds`, and those that are no event yet.
+        self._stopped_seconds = self._unrecorded_stop = 0.0
         self._closed = threading.Event()
         self._status_lock = threading.Lock()
         self._unwritten = bytearray()
@@ -107,14 +107,23 @@ class Journal:
 
     def record(self, event: Event) -> None:
         """Append one event to metrics.jsonl, whole and at once, or as soon as there is room for it."""
+        if self._unrecorded_stop:
+            self._record_stop(event.time)
         self._write(to_line(event).encode())
-        self.last_time = event.time
+        self._last_time = event.time
         for listener in list(self.listeners):
             try:
                 listener(event)
             except Exception as error:  # a failing listener does not end the training
                 self.listeners.remove(listener)
                 self.report_problem("listener", "TensorBoard gets no more", error)
+
+    def _record_stop(self, resumed_at: float) -> None:
+        """Record the time for which the process was stopped (SIGSTOP, Ctrl-Z) as a pause, unless it was paused."""
+        seconds, self._unrecorded_stop = self._unrecorded_stop, 0.0
+        if self._state == "running":
+            self.record(Paused(max(resumed_at - seconds, self._last_time), self.step))
+            self.record(Resumed(resumed_at, self.step))
 
     def end(self, state: State, reason: str) -> None:
         """Record the end of the run and set its state; what cannot be recorded goes to worker.log."""
@@ -298,6 +307,7 @@ class Journal:
         """Called by the handler of SIGCONT: nothing has run since SIGSTOP, or since commands were last asked for."""
         now = time.monotonic()
         self._stopped_seconds += now - self._checked_at
+        self._unrecorded_stop += now - self._checked_at
         self._checked_at = now
 
     def take_stopped_seconds(self) -> float:

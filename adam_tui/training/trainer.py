@@ -160,7 +160,7 @@ class Training:
         """Train the rest of the current epoch, batch by batch; a command may end it between two steps."""
         spec, progress, digits = self.spec, self.progress, self.digits
         order = torch.randperm(self.images, generator=self.sampler).to(self.device)
-        self.record_stop()  # before this epoch
+        self.journal.take_stopped_seconds()  # those before this epoch
         began = reported = time.perf_counter()
         for index in data.split(order, spec.batch_size)[progress.batch :]:
             began += self.carry_out_commands()
@@ -173,7 +173,7 @@ class Training:
                 self.layers.after_step()
             progress.batch += 1
             progress.step += 1
-            began += self.record_stop()
+            began += self.journal.take_stopped_seconds()
             now = time.perf_counter()
             if now - reported >= REPORT_SECONDS:
                 reported = now
@@ -213,7 +213,7 @@ class Training:
         train_seconds = progress.seconds
         began = time.perf_counter()
         result = self.test()
-        began += self.record_stop()
+        began += self.journal.take_stopped_seconds()
         seconds = train_seconds + time.perf_counter() - began
         train_loss = progress.loss_sum / self.images
         progress.epoch += 1
@@ -251,11 +251,8 @@ class Training:
     def _now(self) -> tuple[float, int]:
         return time.time(), self.progress.step
 
-    def report_losses(self, at: float | None = None) -> bool:
-        """Fetch and record the losses since the last report; False when one is not finite, which ends the run.
-
-        `at` is the time of the report in seconds since 1970, now by default.
-        """
+    def report_losses(self) -> bool:
+        """Fetch and record the losses since the last report; False when one is not finite, which ends the run."""
         if not self.unreported:
             return True
         progress = self.progress
@@ -272,7 +269,7 @@ class Training:
         for offset, loss in enumerate(rounded):
             progress.loss_sum += loss * self._batch_length(first_batch + offset)
         self.journal.step = progress.step
-        self.journal.record(Steps(at or time.time(), progress.step, tuple(rounded)))
+        self.journal.record(Steps(*self._now(), tuple(rounded)))
         if len(bad):
             self.journal.record(Diverged(*self._now()))
         return not len(bad)
@@ -330,17 +327,6 @@ class Training:
                     self.journal.take_stopped_seconds()  # they are part of the pause
                 return paused_seconds + (time.perf_counter() - paused_at if paused_at else 0.0)
             time.sleep(PAUSE_SECONDS)
-
-    def record_stop(self) -> float:
-        """Record the time for which the process was stopped (SIGSTOP, Ctrl-Z) as a pause; its seconds."""
-        seconds = self.journal.take_stopped_seconds()
-        if not seconds:
-            return 0.0
-        stopped_at = max(time.time() - seconds, self.journal.last_time)
-        self.report_losses(stopped_at)
-        self.journal.record(Paused(stopped_at, self.progress.step))
-        self.journal.record(Resumed(*self._now()))
-        return seconds
 
     # `name` and `value` are JSON of a file that anyone may have edited.
     def set_hyperparameter(self, name: Any, value: Any) -> None:
