@@ -1,4 +1,4 @@
-"""Whatever a person, a terminal or a training process may do to the app: drawn at random, and done to the real app.
+"""Events of users, terminals and training processes, drawn at random and sent to the real app.
 
 An event is a plain tuple, so that a list of them can be written down and done again. What comes from the terminal is
 given to Textual as the bytes of a real one, read by its own parser: keys, the mouse, pastes, and noise.
@@ -30,7 +30,7 @@ from adam_tui.ui.train import screen as train_screen
 from adam_tui.ui.train.actions import ACTIONS as TRAIN
 
 MODES = {"playground": ("1", PLAYGROUND), "train": ("2", TRAIN), "learn": ("3", LEARN)}
-# The keys of every table, and those that a table knows nothing of.
+# The keys of every table, and keys without an action.
 EVERYWHERE = [key for action in SHARED_ACTIONS for key in action.keys.split(",")]
 OTHERS = [
     *("tab", "shift+tab", "pageup", "pagedown", "insert", "delete", "f1", "f5", "f12", "ctrl+c", "ctrl+q", "ctrl+z"),
@@ -85,14 +85,14 @@ LEFT, MIDDLE, RIGHT, MOTION, WHEEL_UP, WHEEL_DOWN = 0, 1, 2, 32, 64, 65
 MODIFIERS = [0, 0, 0, 0, 4, 8, 16, 28]  # shift, alt and ctrl as bits, as SGR mouse reports have them
 # The characters of the keys that Textual calls by name.
 SIGNS = {name: sign for sign in map(chr, range(32, 127)) if (name := _character_to_key(sign)) != sign}
-QUIET_TURNS = 4  # of the event loop without a message, after which nothing is on its way
+QUIET_TURNS = 4  # turns of the event loop without a message, after which all is handled
 RESTLESS = 3.0  # seconds that a slow machine may take to draw frame after frame, without such a pause
-FROZEN = 30.0  # seconds in which no widget gets to what it was told
-MOST_RUNS, MOST_AT_WORK = 12, 2
+FROZEN = 30.0  # seconds in which no widget handles a message
+MOST_RUNS, MOST_RUNNING = 12, 2
 
 
 class Session:
-    """The app under a test's hands: `async with Session(folder) as session`, then `await session.do(event)`.
+    """The app in a test: `async with Session(folder) as session`, then `await session.do(event)`.
 
     `folder` gets the runs and, as the working directory, what is exported. With `real` the runs are real training
     processes, at most two at a time; without, they are written by hand.
@@ -102,7 +102,7 @@ class Session:
         self.runs = folder / "runs"
         self.exports = folder / "exports"
         self.mode, self._size, self._real = mode, size, real
-        self.calm = True  # all that was on its way has been done and is painted
+        self.calm = True  # every message is handled and painted
         self._made, self._workers = [], []
         self._undo = contextlib.ExitStack()
         self.app = AdamApp(PlaygroundState(), mode=mode, runs=self.runs)
@@ -114,7 +114,8 @@ class Session:
         before = os.environ.get("ADAM_TUI_CONFIG")
         os.environ["ADAM_TUI_CONFIG"] = str(self.runs.parent / "config.toml")  # a theme that is chosen is remembered
         self._undo.callback(_set_environment, "ADAM_TUI_CONFIG", before)
-        waits = {"AT_WORK": 0.02, "LONGEST_AT_WORK": 0.02, "AT_REST": 0.05, "SETTLED": 0.05, "SECONDS_PER_DRAWING": 0.0}
+        waits = {"POLL_RUNNING": 0.02, "POLL_RUNNING_LONGEST": 0.02, "POLL_IDLE": 0.05}
+        waits |= {"SEND_DELAY": 0.05, "SECONDS_PER_DRAWING": 0.0}
         for name, value in waits.items():
             self._patch(train_screen, name, value)
         self._patch(control, "start_worker", self._started)
@@ -141,11 +142,11 @@ class Session:
         setattr(thing, name, value)
         self._undo.callback(lambda: delattr(thing, name) if before is missing else setattr(thing, name, before))
 
-    # What is seen.
+    # The screen.
 
     @property
     def base(self):
-        """The mode that is shown, or lies below a window."""
+        """The current mode, which may be below a window."""
         return next(screen for screen in reversed(self.app.screen_stack) if isinstance(screen, ModeScreen))
 
     @property
@@ -153,9 +154,9 @@ class Session:
         return not isinstance(self.app.screen, ModeScreen)
 
     async def settled(self):
-        """Until nothing is on its way any more and all is painted, or a while has passed in which it plays.
+        """Wait until every message is handled and painted, or for a while when the app plays.
 
-        AssertionError when the screen does not even get to what was on its way at the beginning.
+        Raises AssertionError when the screen handles no message at all.
         """
         restless = time.monotonic() + RESTLESS
         painted = 0
@@ -166,7 +167,7 @@ class Session:
                 if self.app._exception is not None:
                     return
                 busy = any(node._message_queue is not None and node._message_queue.qsize() for node in self._nodes())
-                if self.app._resize_event is not None:  # Textual waits for a moment, whether another one comes
+                if self.app._resize_event is not None:  # Textual waits a moment for another resize
                     busy = True
                     await asyncio.sleep(0.002)
                 quiet = 0 if busy else quiet + 1
@@ -184,10 +185,10 @@ class Session:
     def _nodes(self):
         return (self.app, *self.app._registry)
 
-    # What is done.
+    # Events.
 
     async def do(self, event, hurry=False):
-        """Do it, and wait for what follows unless in a hurry."""
+        """Send an event, and wait for its consequences unless in a hurry."""
         kind, *given = event
         began = time.perf_counter()
         getattr(self, f"_{kind}")(*given)
@@ -203,9 +204,9 @@ class Session:
         self._send(Key(_character_to_key(key) if single else key, character))
 
     def _bytes(self, text):
-        """What a terminal sends; a sequence that is not finished is taken for what it was, as after some time."""
+        """Send the bytes of a terminal; an incomplete sequence counts as complete, as it does after some time."""
         parser = XTermParser()
-        with contextlib.suppress(ValueError):  # what Textual's parser cannot bear is dropped by the driver
+        with contextlib.suppress(ValueError):  # the driver skips what the parser rejects
             for message in parser.feed(text):
                 self._send(message)
         if parser._timeout_time is not None:
@@ -232,7 +233,7 @@ class Session:
         self._mouse(button, to_x, to_y, up=True)
 
     def _press(self, x, y, button=LEFT):
-        """A button that is never let go."""
+        """Press a button and never release it."""
         self._mouse(button, x, y)
 
     def _move(self, x, y):
@@ -256,20 +257,20 @@ class Session:
     def _mode(self, mode):
         self.app.show_mode(mode) if not self.in_a_window else self._key("escape")
 
-    # What the processes of runs do.
+    # Events of runs.
 
     def _started(self, run):
-        """In the place of `control.start_worker`: a real process, or one that never says anything."""
-        if self._real and sum(process.poll() is None for process in self._workers) < MOST_AT_WORK:
+        """Replace `control.start_worker`: start a real process, or one that never writes."""
+        if self._real and sum(process.poll() is None for process in self._workers) < MOST_RUNNING:
             process = self._real_start(run)
             self._workers.append(process)
             return process
         return type("Process", (), {"poll": lambda self: None})()
 
     def _run(self, what, number=0):
-        """Something happens to the runs on the disk; `number` says to which."""
+        """Change the runs on the disk; `number` chooses the run."""
         if self._real:
-            self._really(what, number)
+            self._real_run(what, number)
             return
         if what == "new" or not self._made:
             self._made.append(MadeRun(self.runs, *(("lion",) if number % 2 else ()), began=time.time()).start())
@@ -318,8 +319,8 @@ class Session:
                 case "truncate":
                     os.truncate(path / ("metrics.jsonl", "status.json")[number % 2], number % 50)
 
-    def _really(self, what, number):
-        """The same of real processes: what a second terminal, a shell or the kernel may do to them."""
+    def _real_run(self, what, number):
+        """Do to real processes what a second terminal, a shell or the kernel may do to them."""
         found = directory.list_runs(self.runs)
         if what == "new" or not found:
             if len(found) < MOST_RUNS:
@@ -364,7 +365,7 @@ HAPPENINGS = [
 
 
 def any_event(chance, session):
-    """The next thing to be done, by a `random.Random`: what suits what is on the screen, most of the time."""
+    """Return a random event, which most of the time suits the screen."""
     what = chance.random()
     if what < 0.72:
         return ("key", _any_key(chance, session))
@@ -416,7 +417,7 @@ def _any_mouse(chance, session):
 
 
 def _any_place(chance, session):
-    """A cell of some widget, so that each is met however small it is; or any cell, and now and then one outside."""
+    """Return a cell of some widget, so that small ones are hit too; or any cell, now and then one outside."""
     width, height = session.app.size
     if chance.random() < 0.6:
         seen = [w for w in session.app.screen.walk_children() if w.region.area and not isinstance(w.parent, CellView)]

@@ -5,7 +5,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from adam_tui.draw.svg import ARMS, BLOCKS, BRAILLE, BRAILLE_LAST, DASHES, DOTS, FULL, HEAVY_ARMS, LOWER, ROUND, UPPER
+from adam_tui.draw.blocks import QUADRANTS
+from adam_tui.draw.svg import ARMS, BLOCKS, BRAILLE, BRAILLE_LAST, DASHES, DOTS, HEAVY_ARMS, ROUND
 
 # Painted at twice the size and halved, which smooths dots and round corners.
 OVER = 2
@@ -55,9 +56,10 @@ def _palette(cells, image):
 
 def _glyph(draw, text, x, y, color, bold):
     code = ord(text[0])
-    if code in (UPPER, LOWER, FULL):
-        top, bottom = {UPPER: (0, H // 2), LOWER: (H // 2, H), FULL: (0, H)}[code]
-        draw.rectangle((x, y + top, x + W - 1, y + bottom - 1), fill=color)
+    if text in QUADRANTS:
+        for filled, (dx, dy) in zip(QUADRANTS[text], ((0, 0), (W // 2, 0), (0, H // 2), (W // 2, H // 2)), strict=True):
+            if filled:
+                draw.rectangle((x + dx, y + dy, x + dx + W // 2 - 1, y + dy + H // 2 - 1), fill=color)
     elif BRAILLE <= code <= BRAILLE_LAST:
         for bit, (dx, dy) in enumerate(DOTS):
             if code >> bit & 1:

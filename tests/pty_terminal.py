@@ -1,4 +1,4 @@
-"""A program on a real pseudo-terminal, its output read into a pyte screen: what a person would see."""
+"""A program on a real pseudo-terminal; pyte interprets its output as a screen."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import pyte
+from seen_blocks import EITHER_BLOCK
 
 COMMAND = (str(Path(sys.executable).parent / "adam-tui"),)
 KEYS = {"enter": "\r", "escape": "\x1b", "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D"}
 KEYS |= {"space": " ", "home": "\x1b[H", "end": "\x1b[F", "backspace": "\x7f", "ctrl+p": "\x10"}
-# pyte knows neither private CSI with > < = nor mode reports nor OSC: they are taken out of its food.
+# pyte does not know private CSI with > < =, mode reports and OSC: they are removed from its input.
 QUESTIONS = re.compile(rb"\x1b\[\?2026\$p|\x1b\[6n")
 UNKNOWN = re.compile(
     rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[\?2026[hl]"
 )
 
 
-# Private modes (DECSET) that a program may leave a terminal in, and what each is usually: off (l) or on (h).
+# Private modes (DECSET) that a program may leave changed, and the normal state of each: off (l) or on (h).
 MODES = {
     **dict.fromkeys((1000, 1002, 1003, 1006, 1015, 1016), ("mouse", b"l")),
     **{1049: ("other screen", b"l"), 25: ("no cursor", b"h"), 2004: ("pastes", b"l"), 1004: ("focus", b"l")},
@@ -43,7 +44,7 @@ class Terminal:
     def __init__(
         self, command: Sequence[str] = COMMAND, width: int = 120, height: int = 40, env: Mapping[str, str | None] = {}
     ) -> None:
-        # COLUMNS and LINES would speak against the terminal's own size.
+        # COLUMNS and LINES could contradict the size of the terminal.
         plain = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": None, "LINES": None}
         environment: dict[str, str | None] = {**os.environ, **plain, **env}
         kept = {k: v for k, v in environment.items() if v is not None}
@@ -70,7 +71,7 @@ class Terminal:
             os.close(self.fd)
 
     def read(self, seconds: float) -> int:
-        """Read for so long; the number of bytes that came."""
+        """Read for so many seconds; return the number of bytes."""
         came, end = 0, time.monotonic() + seconds
         while self._open and (left := end - time.monotonic()) > 0:
             if not select.select([self.fd], [], [], left)[0]:
@@ -86,22 +87,22 @@ class Terminal:
         return came
 
     def show(self, data: bytes) -> None:
-        """Take what was read: answer it, keep it, draw it."""
+        """Process output: answer its questions, keep it, draw it."""
         self.answer(data)
         self.raw += data
         self._stream.feed(UNKNOWN.sub(b"", data))
 
     def answer(self, data: bytes) -> None:
-        """Answer what a terminal is asked: whether it knows synchronized output, and where its cursor is."""
+        """Answer the questions in the output: for synchronized output, and for the cursor's position."""
         for question in QUESTIONS.findall(data):
             os.write(self.fd, b"\x1b[?2026;2$y" if b"?" in question else b"\x1b[1;1R")
 
     def text(self) -> str:
-        """The screen as text; the halves of a cell, which may be drawn either way, always as ▀."""
-        return "\n".join(self.screen.display).replace("▄", "▀")
+        """Return the screen as text. Of a block and its complement, either of which may draw a cell, one is shown."""
+        return "\n".join(self.screen.display).translate(EITHER_BLOCK)
 
     def until(self, condition: str | Callable[[], bool], seconds: float = 15) -> None:
-        """Read until the text is on the screen, or the condition holds; AssertionError with the screen otherwise."""
+        """Read until the text is on the screen, or the condition holds. Raises AssertionError with the screen."""
         met = (lambda: condition in self.text()) if isinstance(condition, str) else condition
         end = time.monotonic() + seconds
         while not met():
@@ -109,7 +110,7 @@ class Terminal:
             self.read(0.05)
 
     def press(self, *keys: str) -> None:
-        """Send keys one after the other, with time between them as between a person's."""
+        """Send keys one after the other, as slowly as a person types."""
         for key in keys:
             os.write(self.fd, KEYS.get(key, key).encode())
             self.read(0.06)
@@ -125,7 +126,7 @@ class Terminal:
         self._open = False
 
     def wait(self, seconds: float = 10) -> int:
-        """The exit status; AssertionError when the program still runs after so long."""
+        """Return the exit status. Raises AssertionError when the program still runs after so many seconds."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             pid, status, used = os.wait4(self.pid, os.WNOHANG)
@@ -140,11 +141,11 @@ class Terminal:
         raise AssertionError("the program still runs")
 
     def settings(self) -> list[Any]:
-        """How the terminal treats what is typed and printed (termios)."""
+        """Return the terminal's settings (termios)."""
         return termios.tcgetattr(self.fd)
 
     def left_on(self) -> set[str]:
-        """What a program has switched on and not off again; nothing once it has given the terminal back."""
+        """Return the modes that the program has changed and not restored."""
         on: set[str] = set()
         for numbers, way in re.findall(rb"\x1b\[\?([0-9;]+)([hl])", self.raw):
             for mode in map(int, numbers.split(b";")):
@@ -156,14 +157,14 @@ class Terminal:
         return on
 
     def processor_time(self) -> float:
-        """Seconds of a processor that the program has used so far."""
+        """Return the processor time that the program has used, in seconds."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def threads(self) -> int:
-        """How many threads the program has."""
+        """Return the number of the program's threads."""
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
     def colours(self) -> set[str]:
-        """All background colours on the screen."""
+        """Return all background colours on the screen."""
         return {self.screen.buffer[y][x].bg for y in range(self.screen.lines) for x in range(self.screen.columns)}

@@ -70,7 +70,7 @@ PHRASES = {
     r"\b(?:is|are|was|were|be|been|it) said\b|\bsaid (?:so|to be)\b|\bsays so\b": "report, show, print",
     r"\bat (?:work|rest)\b": "active, running; idle, converged",
     r"\bis (?-i:none)\b": "there is no …; None where …",
-    r"\b(?:whoever|whatever)\b": "the noun: a user, a process, any value",
+    r"\bwhoever\b|\bwhatever\b(?! (?:the|its|their)\b)": "the noun: a user, a process, any value",
     r"\bthat it is of\b|\bthe one that\b": "the noun",
     r"\b(?:a|the) person's\b|\bsomebody else's\b": "a usage error; a user's, another process's",
     r"\b(?:as it comes|as they come)\b": "Raises …",

@@ -89,7 +89,7 @@ def test_the_app_shows_the_text_of_files_and_sends_no_control_sequence_from_them
             terminal.press("escape")
             terminal.until(lambda shown=shown: shown not in terminal.text())
         terminal.press("u")
-        terminal.until("cannot go on")
+        terminal.until("cannot continue")
         terminal.press("q")
         assert terminal.wait() == 0
         sent = terminal.raw.decode("utf-8", "replace")

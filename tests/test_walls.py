@@ -1,5 +1,6 @@
 """Which module imports what: the contracts of pyproject.toml, and what a fresh interpreter has loaded afterwards."""
 
+import graphlib
 import json
 import os
 import pkgutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 import adam_tui
@@ -118,6 +120,13 @@ def test_package_files_are_empty():
     paths = list(PACKAGE.rglob("__init__.py"))
     assert len(paths) > 10
     assert [path for path in paths if path.read_bytes()] == []
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """Imports for types and inside functions count as well."""
+    graph = grimp.build_graph("adam_tui", cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    graphlib.TopologicalSorter(imports).prepare()  # raises CycleError, which names the modules
 
 
 @pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="the contracts are in a checkout")

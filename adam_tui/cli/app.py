@@ -13,7 +13,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from adam_tui.cli import launch, playground, runs, serve
+from adam_tui.cli import completion, launch, playground, runs, serve
 from adam_tui.cli.errors import OneLineErrorGroup
 
 fps_option = click.option(
@@ -74,5 +74,6 @@ def _refuse_flags_before(context: click.Context, command: str) -> None:
             raise click.UsageError(f"{parameter.opts[0]} stands before {command}, where it counts for the app only")
 
 
+completion.register()
 for command in (playground.path, playground.plot, serve.serve, runs.train, runs.runs):
     main.add_command(command)

@@ -12,18 +12,19 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
 
+from adam_tui.cli.flags import Group
+from adam_tui.runs.user_paths import user_directory
 from adam_tui.terminal.sanitize import sanitize
 
 # Exit statuses. Shells report a process that SIGINT ended as 128 + 2.
 USAGE_ERROR, INTERRUPTED = 2, 130
 
 
-class OneLineErrorGroup(click.Group):
+class OneLineErrorGroup(Group):
     """A click group that reports a usage error as one line, without click's paragraph about usage."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -77,10 +78,11 @@ def print_error(message: str) -> None:
 
 def log_crash(error: BaseException) -> str:
     """Append a bug's traceback to the log file (mode 0600); the line to show names the error and the file."""
-    import platformdirs
-
     name = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    file = Path(platformdirs.user_log_dir("adam-tui")) / "adam-tui.log"
+    try:
+        file = user_directory("log") / "adam-tui.log"
+    except ValueError as failure:
+        return f"a bug ended the app: {name}; there is no log: {failure}"
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as log:

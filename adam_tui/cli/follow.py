@@ -7,11 +7,11 @@ a second Ctrl-C kills it. `watch` only reads the files of a run that another pro
 from __future__ import annotations
 
 import contextlib
-import shutil
+import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -33,6 +33,8 @@ POLL_SECONDS = 0.1
 LONGEST_SILENCE = 120.0  # seconds between two reports; a larger difference means that the clock was changed
 LOG_LINES = 5  # of worker.log, printed when the worker ends without a final event
 BAR_WIDTH = 12  # cells; with it the whole line stays below 80 columns
+DEFAULT_COLUMNS = 80
+CLEAR_LINE, HIDE_CURSOR, SHOW_CURSOR = "\r\x1b[2K", "\x1b[?25l", "\x1b[?25h"
 STOPPING = "stopping after this step; Ctrl-C again kills"
 
 
@@ -209,8 +211,9 @@ class ProgressBar(PlainLines):
 
     def __init__(self, run: Run, stream: TextIO) -> None:
         super().__init__(run, stream)
-        self.bar: Any = None
-        self.text = ""  # right of the bar
+        self.figures: tuple[str, ...] = ()  # right of the bar
+        self.share = 0.0
+        self.has_begun = False
 
     def report(self, line: str, event: Event | None) -> None:
         """Move the bar, or clear it for a line that stays."""
@@ -218,7 +221,7 @@ class ProgressBar(PlainLines):
             self._clear_line()
             super().report(line, event)
             self._begin(event)
-        elif isinstance(event, Steps) and self.bar:
+        elif isinstance(event, Steps) and self.has_begun:
             self._advance(event)
         elif isinstance(event, Epoch | Ended):
             self._clear_line()
@@ -229,12 +232,9 @@ class ProgressBar(PlainLines):
         self.last: Event = event
         self.worked = 0.0  # seconds of training since the start event
         self.steps = event.steps_per_epoch * self.epochs
-        # click's own estimate of the time left would count the steps of earlier processes as done in no time.
-        self.bar = click.progressbar(
-            length=self.steps, file=self.stream, show_eta=False, width=BAR_WIDTH, item_show_func=lambda _: self.text
-        )
-        self.bar.__enter__()
-        self.bar.update(event.step)
+        self.share, self.figures, self.has_begun = event.step / max(self.steps, 1), (), True
+        self.stream.write(HIDE_CURSOR)
+        self._draw()
 
     def _advance(self, event: Steps) -> None:
         epoch = min((event.step - 1) // self.start.steps_per_epoch + 1, self.epochs)
@@ -243,22 +243,43 @@ class ProgressBar(PlainLines):
             seconds = (event.step - self.last.step) * self.worked / max(self.last.step - self.start.step, 1)
         self.worked += seconds
         speed = (event.step - self.last.step) / max(seconds, 1e-3) * self.start.spec.batch_size
+        # Only the steps of this process count: those of earlier ones took no time here.
         left = (self.steps - event.step) * self.worked / max(event.step - self.start.step, 1)
-        pace = f"{speed:,.0f} img/s  {format_duration(left)} left"
-        self.text = f"epoch {epoch}/{self.epochs}  loss {event.losses[-1]:.4f}  {pace}"
-        self.bar.update(event.step - self.last.step)
+        self.share = event.step / max(self.steps, 1)
+        self.figures = (
+            f"epoch {epoch}/{self.epochs}",
+            f"loss {event.losses[-1]:.4f}",
+            f"{speed:,.0f} img/s",
+            f"{format_duration(left)} left",
+        )
         self.last = event
+        self._draw()
+
+    def _draw(self) -> None:
+        self._replace_line(bar_line(self.share, self.figures, self._columns() - 1))
+
+    def _replace_line(self, text: str) -> None:
+        """Write a line that the next one replaces. A longer one than the terminal would wrap, and its start stay."""
+        self._clear_line()
+        self.stream.write(text[: self._columns() - 1])
+        self.stream.flush()
 
     def _clear_line(self) -> None:
-        self.stream.write("\r\x1b[2K")
+        self.stream.write(CLEAR_LINE)
+
+    def _columns(self) -> int:
+        """The width of the terminal, which may have changed."""
+        try:
+            return os.get_terminal_size(self.stream.fileno()).columns or DEFAULT_COLUMNS
+        except OSError:  # a stream without a descriptor raises a kind of OSError too
+            return DEFAULT_COLUMNS
 
     def idle(self, signals: list[int]) -> None:
         """Called while no event arrives: also show that a Ctrl-C was received."""
         super().idle(signals)
-        if signals and self.bar and self.text != STOPPING:
-            self.text = STOPPING
-            self._clear_line()
-            self.bar.render_progress()
+        if signals and self.has_begun and self.figures != (STOPPING,):
+            self.figures = (STOPPING,)
+            self._draw()
 
     def show_reason(self, status: Status) -> None:
         """Show a queue or a download on one line that is replaced, a problem on a line that stays."""
@@ -269,13 +290,25 @@ class ProgressBar(PlainLines):
         text = sanitize(f"{self.run.id} {status.state}: {status.reason}")
         if text != self.shown_reason:
             self.shown_reason = text
-            self._clear_line()
-            self.stream.write(text[: shutil.get_terminal_size().columns - 1])
-            self.stream.flush()
+            self._replace_line(text)
 
     def close(self) -> None:
         """Clear the line and show the cursor again."""
-        if self.bar or self.shown_reason:
+        if self.has_begun or self.shown_reason:
             self._clear_line()
-            self.stream.write("\x1b[?25h")
+            self.stream.write(SHOW_CURSOR)
             self.stream.flush()
+
+
+def bar_line(share: float, figures: Sequence[str], columns: int) -> str:
+    """The bar with the figures right of it. Where it is wider than `columns`, first the bar goes, then the speed."""
+    filled = int(share * BAR_WIDTH)
+    percent = f"{int(share * 100):3}%"  # rounded down: 100% is the end
+    lines = [
+        [f"[{'#' * filled}{'-' * (BAR_WIDTH - filled)}]  {percent}", *figures],
+        [percent.strip(), *figures],
+        [percent.strip(), *figures[:2], *figures[3:]],
+        [percent.strip(), *figures[-1:]],
+    ]
+    texts = ["  ".join(line) for line in lines]
+    return next((text for text in texts if len(text) <= columns), texts[-1][: max(columns, 0)])

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from adam_tui.cli.errors import log_crash, print_error
+from adam_tui.cli.errors import log_crash, print_error, usage_errors
+from adam_tui.runs.user_paths import RUNS_VARIABLE, runs_directory
 
 if TYPE_CHECKING:
     from adam_tui.engine.scenario import Scenario
+    from adam_tui.ui.config import Config
 
 mode_option = click.option(
     "--mode",
@@ -71,15 +73,15 @@ def open_app(
     `run` is the id of a run to select in Train; `hints` shows suggestions of what to try. A bug in the app prints one
     line on stderr and writes the traceback to the log file.
     """
-    from adam_tui.ui.config import load
     from adam_tui.ui.first_picture import first_picture
     from adam_tui.ui.playground.hints import untried
     from adam_tui.ui.playground.state import PlaygroundState
 
-    config = load()
+    config = read_settings()
     if fps is not None:
         config = replace(config, fps=fps)
-    runs = runs or unless_in_environment(config.runs)
+    with usage_errors():  # now, and not when Train is opened
+        runs = runs_directory(runs or unless_in_environment(config.runs))
     state = PlaygroundState(scenario, playing=True, hints=untried(config.tried) if hints and config.hints else ())
     with first_picture(state, config, mode if run is None else "train", ascii=ascii) as taken:
         from adam_tui.ui.app import AdamApp
@@ -91,11 +93,18 @@ def open_app(
     return app.return_code or 0
 
 
+def read_settings() -> Config:
+    """The user's settings. Raises UsageError where ADAM_TUI_CONFIG names the home directory of an unknown user."""
+    from adam_tui.ui.config import VARIABLE, config_file, load
+
+    with usage_errors(VARIABLE):
+        config_file()
+    return load()
+
+
 def configured_runs() -> Path | None:
     """The runs directory of the settings; a mistake in the settings is reported on stderr."""
-    from adam_tui.ui.config import load
-
-    config = load()
+    config = read_settings()
     if config.problem:
         print_error(config.problem)
     return unless_in_environment(config.runs)
@@ -103,4 +112,4 @@ def configured_runs() -> Path | None:
 
 def unless_in_environment(runs: Path | None) -> Path | None:
     """The runs directory of the settings, or None where ADAM_TUI_RUNS overrides it."""
-    return None if os.environ.get("ADAM_TUI_RUNS") else runs
+    return None if os.environ.get(RUNS_VARIABLE) else runs

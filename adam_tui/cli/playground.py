@@ -16,11 +16,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from adam_tui.cli.errors import usage_errors
+from adam_tui.cli.flags import Command, UserPath
 
 if TYPE_CHECKING:
     from adam_tui.engine.scenario import Scenario
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 # Columns and rows of `plot`: the size without a terminal, the smallest and the largest.
 PLOT_SIZE, SMALLEST_PLOT, LARGEST_PLOT = (100, 32), (20, 8), (500, 200)
@@ -38,7 +39,7 @@ def _complete_lane(context: click.Context, parameter: click.Parameter, incomplet
     return [CompletionItem(name, help=each.title) for name, each in OPTIMIZERS.items() if name.startswith(incomplete)]
 
 
-def scenario_options(command: Command) -> Command:
+def scenario_options(command: Decorated) -> Decorated:
     """Add the flags that describe a scenario, the same for the app, `path`, `plot` and `serve`."""
     options = (
         click.option(
@@ -63,7 +64,7 @@ def scenario_options(command: Command) -> Command:
         click.option(
             "--scenario",
             "file",
-            type=click.Path(path_type=Path),
+            type=UserPath(),
             metavar="FILE",
             help="All of it from a JSON file, as the app copies and exports it.",
         ),
@@ -121,7 +122,7 @@ def _read_scenario(file: Path) -> Scenario:
 
     with usage_errors("--scenario"):
         try:
-            data = json.loads(file.read_text(encoding="utf-8"))
+            data = json.loads(file.read_bytes())  # in UTF-8, 16 or 32, with a byte order mark or without
         except OSError as error:
             raise ValueError(f"{file}: {error.strerror or error}") from None
         except (ValueError, RecursionError):
@@ -133,7 +134,7 @@ def _read_scenario(file: Path) -> Scenario:
     return scenario
 
 
-@click.command()
+@click.command(cls=Command)
 @scenario_options
 @click.option(
     "--format", "output_format", type=click.Choice(["csv", "json"]), default="csv", help="The format on stdout."
@@ -146,7 +147,7 @@ def path(output_format: str, **flags: Any) -> None:
     _write(to_csv(scenario) if output_format == "csv" else to_json(scenario))
 
 
-@click.command()
+@click.command(cls=Command)
 @scenario_options
 @click.option("--size", metavar="WxH", help="Columns and rows.  [default: the terminal's, or 100x32]")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without block characters.")
@@ -156,13 +157,14 @@ def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
         width, height = _terminal_size() if size is None else parse_size(size)
     scenario = build_scenario(**flags)
     from adam_tui.draw.palette import DARK
-    from adam_tui.terminal.ansi import color_depth, to_ansi
+    from adam_tui.terminal.ansi import to_ansi
+    from adam_tui.terminal.environment import color_depth, encodes_blocks
     from adam_tui.ui.playground.state import PlaygroundState
     from adam_tui.ui.playground.view import still
 
     picture = still(PlaygroundState(scenario, clock=scenario.steps), width, height, DARK)
     depth = color_depth(os.environ, sys.stdout.isatty())
-    _write([to_ansi(picture, depth, ascii=ascii_only or not _encodes_blocks(sys.stdout.encoding)), "\n"])
+    _write([to_ansi(picture, depth, ascii=ascii_only or not encodes_blocks(sys.stdout.encoding)), "\n"])
 
 
 def _write(pieces: Iterable[str]) -> None:
@@ -190,17 +192,8 @@ def _clamp_size(width: int, height: int) -> tuple[int, int]:
 
 
 def _terminal_size() -> tuple[int, int]:
-    """The terminal's size without one row, which the prompt takes after the picture."""
-    import shutil
+    """The terminal's size without one row, which the prompt takes after the picture; a default without a terminal."""
+    from adam_tui.terminal.environment import terminal_size
 
-    columns, rows = shutil.get_terminal_size((PLOT_SIZE[0], PLOT_SIZE[1] + 1))
+    columns, rows = terminal_size(default=(PLOT_SIZE[0], PLOT_SIZE[1] + 1))
     return _clamp_size(columns, rows - 1)
-
-
-def _encodes_blocks(encoding: str | None) -> bool:
-    """Whether the output's character set has block and braille characters."""
-    try:
-        "▀⣿".encode(encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True

@@ -18,6 +18,7 @@ from click.shell_completion import CompletionItem
 
 from adam_tui.cli import launch
 from adam_tui.cli.errors import usage_errors
+from adam_tui.cli.flags import Command, Group, UserPath
 from adam_tui.cli.playground import build_scenario
 from adam_tui.terminal.sanitize import sanitize
 
@@ -32,7 +33,7 @@ ANSWER_SECONDS = 2.0  # how long a process may take to answer; it reads its comm
 
 runs_option = click.option(
     "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=UserPath(file_okay=False),
     metavar="DIR",
     help="Where training runs are kept.  [default: $ADAM_TUI_RUNS, or the user's data directory]",
 )
@@ -57,11 +58,16 @@ def _complete_training_optimizer(
 
 
 def _complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from adam_tui.runs.directory import list_runs, runs_directory
+    from adam_tui.runs.directory import list_runs
+    from adam_tui.runs.user_paths import runs_directory
 
+    try:
+        folder = runs_directory(context.params.get("runs"))
+    except ValueError:  # no home directory
+        return []
     return [
         CompletionItem(run.id)
-        for run in list_runs(runs_directory(context.params.get("runs")))
+        for run in list_runs(folder)
         if run.id.startswith(incomplete) and COMPLETABLE_ID.fullmatch(run.id)
     ]
 
@@ -72,7 +78,7 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
     return [CompletionItem(name, help=each.title) for name, each in DATA_SETS.items() if name.startswith(incomplete)]
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--optimizer",
     metavar="NAME[:KNOB=VALUE,…]",
@@ -95,6 +101,7 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
 )
 @click.option(
     "--data-dir",
+    type=UserPath(file_okay=False),
     metavar="DIR",
     help="Where the data is already, in torchvision's layout (DIR/FashionMNIST/raw/…); nothing is downloaded.",
 )
@@ -108,7 +115,7 @@ def train(
     /,
     optimizer: str,
     lr: float | None,
-    data_dir: str | None,
+    data_dir: Path | None,
     tensorboard: bool,
     no_queue: bool,
     output_format: Any,
@@ -121,23 +128,25 @@ def train(
     """
     from adam_tui.cli import follow
     from adam_tui.runs.recipes import check_data_directory, check_tensorboard, make_spec, parse_optimizer
+    from adam_tui.runs.user_paths import cache_directory
 
     with usage_errors():
         if tensorboard:
             check_tensorboard()
-        if data_dir is not None:
-            data_dir = check_data_directory(data_dir)
+        folder = None if data_dir is None else check_data_directory(str(data_dir))
+        if folder is None and (rest["data"] or "mnist") != "mnist":
+            cache_directory()  # where the data is downloaded to
         name, values = parse_optimizer(optimizer)
         if lr is not None:
             if "lr" in values:
                 raise ValueError(f"give the learning rate once: --lr, or lr in {optimizer!r}")
             values["lr"] = lr
         given = {key: value for key, value in rest.items() if value is not None}
-        spec = make_spec(name, values, **given, data_dir=data_dir, queue=not no_queue, tensorboard=tensorboard)
+        spec = make_spec(name, values, **given, data_dir=folder, queue=not no_queue, tensorboard=tensorboard)
     return follow.train(spec, resolve_runs(context, runs), output_format, sys.stdout)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @runs_option
 @click.pass_context
 def runs(context: click.Context, runs: Path | None) -> None:
@@ -309,9 +318,10 @@ def rm(context: click.Context, run_id: str, runs: Path | None) -> None:
 
 def resolve_runs(context: click.Context, option: Path | None) -> Path:
     """The runs directory: the command's own --runs, else one before the command, else ADAM_TUI_RUNS or the default."""
-    from adam_tui.runs.directory import runs_directory
+    from adam_tui.runs.user_paths import runs_directory
 
-    return runs_directory(option or context.obj)
+    with usage_errors():
+        return runs_directory(option or context.obj)
 
 
 def find_run(context: click.Context, run_id: str, runs: Path | None) -> Run:

@@ -11,22 +11,27 @@ from typing import Any
 
 import click
 
+from adam_tui.cli.flags import Command
 from adam_tui.cli.launch import mode_option
 from adam_tui.cli.playground import build_scenario, scenario_options
 from adam_tui.cli.runs import runs_option
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--host", default="127.0.0.1", metavar="NAME", show_default=True, help="Where to listen.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8000, metavar="N", show_default=True, help="The port there."
 )
 @click.option("--url", metavar="URL", help="The address that browsers use, where it is another one.")
+@click.option("--no-token", is_flag=True, help="Let everyone in who can reach the address, without a token.")
 @scenario_options
 @mode_option
 @runs_option
-def serve(host: str, port: int, url: str | None, mode: str, runs: Path | None, **flags: Any) -> None:
-    """Show the app in a browser, to this machine only unless --host says otherwise."""
+def serve(host: str, port: int, url: str | None, no_token: bool, mode: str, runs: Path | None, **flags: Any) -> None:
+    """Show the app in a browser, to this machine only unless --host says otherwise.
+
+    The printed address holds a token, and the page does not open without it.
+    """
     scenario = build_scenario(**flags)
     try:
         from adam_tui.cli import web_server
@@ -34,15 +39,24 @@ def serve(host: str, port: int, url: str | None, mode: str, runs: Path | None, *
         raise click.UsageError(
             "this needs one package more: pip install 'adam-tui[serve]' (in a checkout: pip install '.[serve]')"
         ) from None
-    if not web_server.is_loopback(host):
-        click.echo(
-            f"adam-tui: warning: everyone who reaches {host}:{port} can use the app as you, without a password: "
-            "train, delete runs, write files here. Safer: leave --host away and use ssh -L 8000:localhost:8000",
-            err=True,
-        )
-    import shlex
-
+    is_local = web_server.is_loopback(host)
+    if no_token or not is_local:
+        click.echo(f"adam-tui: warning: {_warning(host, port, no_token, is_local)}", err=True)
     runs_flag = ["--runs", str(runs.absolute())] if runs else []
     scenario_flags = scenario.to_flags() if any(flags.values()) else ()
-    command = [sys.executable, "-m", "adam_tui", "--mode", mode, *runs_flag, *scenario_flags]
-    web_server.serve(shlex.join(command), host, port, url)
+    arguments = [sys.executable, "-m", "adam_tui", "--mode", mode, *runs_flag, *scenario_flags]
+    web_server.serve(arguments, host, port, url, token=not no_token)
+
+
+def _warning(host: str, port: int, no_token: bool, is_local: bool) -> str:
+    """The dangers of an open server, in one line."""
+    if is_local:
+        return (
+            f"every user and program of this machine can use {host}:{port} as you, without a token: "
+            "train, delete runs, write files here"
+        )
+    return (
+        f"everyone who reaches {host}:{port} {'without a token' if no_token else 'and has the token'} can use the app "
+        "as you: train, delete runs, write files here; the connection is not encrypted. "
+        f"Safer: leave --host away and use ssh -L {port}:localhost:{port}"
+    )

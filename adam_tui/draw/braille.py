@@ -15,7 +15,8 @@ BLANK = 0x2800
 DOT_BITS = np.array([[1, 8], [2, 16], [4, 32], [64, 128]], np.uint8)
 # If both ends of a segment are farther away than this, rounding hides where it crosses the rectangle: it is dropped.
 FAR = 1e12
-_TOP_HALF = 1 | 2 | 8 | 16
+# The dots of each quadrant of a cell: upper left, upper right, lower left, lower right.
+_QUADRANTS = (1 | 2, 8 | 16, 4 | 64, 32 | 128)
 
 Dots = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]
 
@@ -39,17 +40,18 @@ def glyphs(bits: NDArray[np.uint8]) -> NDArray[np.uint32]:
     return np.asarray(bits, np.uint32) | np.uint32(BLANK)
 
 
-def heavier_half(bits: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """The half of each cell that holds more dots: 1 the upper one, −1 the lower one, 0 equally many."""
-    return _HEAVIER_HALF[bits]
+def quadrant_weights(bits: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The weights (..., 4) of a cell's quadrants: those with the most dots share 1 equally, the others have 0."""
+    return _QUADRANT_WEIGHTS[bits]
 
 
-def _compare_halves() -> NDArray[np.int8]:
-    halves = [((byte & _TOP_HALF).bit_count(), (byte & ~_TOP_HALF).bit_count()) for byte in range(256)]
-    return np.array([(top > low) - (top < low) for top, low in halves], np.int8)
+def _weigh_quadrants() -> NDArray[np.float64]:
+    counts = np.array([[(byte & quadrant).bit_count() for quadrant in _QUADRANTS] for byte in range(256)])
+    heaviest = counts == counts.max(axis=1, keepdims=True)
+    return np.asarray(heaviest / heaviest.sum(axis=1, keepdims=True))
 
 
-_HEAVIER_HALF = _compare_halves()
+_QUADRANT_WEIGHTS = _weigh_quadrants()
 
 
 def clip(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.draw import braille
+from adam_tui.draw.blocks import QUADRANTS
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import Palette, band_colors
 from adam_tui.draw.viewport import Viewport
@@ -25,10 +26,18 @@ Floats = NDArray[np.float64]
 FIT_FROM, FIT_TO = 0.01, 0.985
 EXPONENT = (1.0, 12.0)  # from even levels to levels so steep that 1e300 still leaves a lowest band
 HOLE = "╱"
+# The quadrants of each block that `fill` uses, (9, 4), and its code point: a blank, and all that fill the upper left
+# quadrant but the full block, in whose place a blank stands. The others are complements of these.
+_USED = {block: filled for block, filled in QUADRANTS.items() if block == " " or (filled[0] and block != "█")}
+FILLED = np.array(list(_USED.values()))
+BLOCKS = np.array(list(map(ord, _USED)), np.uint32)
+# The place among these of the block for a sum of quadrants, by 1, 2, 4, 8.
+_PLACE = np.zeros(16, np.int64)
+_PLACE[FILLED @ [1, 2, 4, 8]] = np.arange(len(FILLED))
 
 
 def sample(f: Function, viewport: Viewport) -> Floats:
-    """Evaluate `f` at the centres of the half-block pixels: values (2 H, W), row 0 at the top.
+    """Evaluate `f` at the centres of the quadrant pixels: values (2 H, 2 W), row 0 at the top.
 
     `f` takes points (..., 2) and returns (...). Values that are not finite become nan.
     """
@@ -40,6 +49,11 @@ def sample(f: Function, viewport: Viewport) -> Floats:
         values = np.array(np.broadcast_to(np.asarray(f(points), np.float64), points.shape[:2]))
     values[~np.isfinite(values)] = np.nan
     return values
+
+
+def square_pixels(values: Floats) -> Floats:
+    """The values (2 H, W) of square pixels: the means of neighbours among the quadrant pixels (2 H, 2 W)."""
+    return np.asarray(values[:, 0::2] / 2 + values[:, 1::2] / 2)
 
 
 def choose_levels(values: Floats, n: int = 16) -> Floats:
@@ -96,21 +110,39 @@ def bands(values: Floats, levels: Floats) -> NDArray[np.int64]:
 
 
 def smooth_edges(bands: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Remove bumps of one pixel, which appear on an edge where a level barely reaches the centre of a pixel.
+    """Remove bumps of a square pixel, which appear on an edge where a level barely reaches the centre of a pixel.
 
-    A bump has three pixels of its own band on one side and one other band on the other three sides. Thus basins of a
-    few pixels, lines one pixel wide and holes stay.
+    A bump has pixels of its own band on one side, one more at either end, and one other band on the other three sides.
+    It is one pixel high, or two pixels wide, because quadrant pixels are half as wide as they are high. Thus basins of
+    a few pixels, thin lines and holes stay.
     """
-    if min(bands.shape) < 2:
+    if min(bands.shape) < 4:
         return bands
     smooth, padded = bands.copy(), np.pad(bands, 1, mode="edge")
     for turns in range(4):
         rotated, target = np.rot90(padded, turns), np.rot90(smooth, turns)  # views: the second is written to
-        own, above = rotated[1:-1, 1:-1], rotated[:-2, 1:-1]
-        base = (rotated[2:, :-2] == own) & (rotated[2:, 1:-1] == own) & (rotated[2:, 2:] == own)
-        bump = base & (above != own) & (rotated[1:-1, :-2] == above) & (rotated[1:-1, 2:] == above)
-        np.copyto(target, above, where=bump & (own >= 0) & (above >= 0))
+        for width in (1, 2) if turns % 2 == 0 else (1,):
+            _flatten_bumps(rotated, target, width)
     return smooth
+
+
+def _flatten_bumps(padded: NDArray[np.int64], target: NDArray[np.int64], width: int) -> None:
+    """Give bumps of `width` pixels that stick out upwards the band above them. `padded` has a border of one pixel."""
+    rows, columns = target.shape
+    first = columns - width + 1  # the number of places where a bump may begin
+
+    def pixels(down: int, right: int) -> NDArray[np.int64]:
+        return padded[1 + down : 1 + down + rows, 1 + right : 1 + right + first]
+
+    own, above = pixels(0, 0), pixels(-1, 0)
+    bump = (above != own) & (own >= 0) & (above >= 0) & (pixels(0, -1) == above) & (pixels(0, width) == above)
+    for right in range(-1, width + 1):
+        bump &= pixels(1, right) == own
+    for right in range(1, width):
+        bump &= (pixels(0, right) == own) & (pixels(-1, right) == above)
+    for right in range(width):
+        part = target[:, right : right + first]
+        np.copyto(part, above, where=bump)
 
 
 def noisiness(bands: NDArray[np.int64]) -> float:
@@ -119,22 +151,43 @@ def noisiness(bands: NDArray[np.int64]) -> float:
 
 
 def fill(bands: NDArray[np.int64], palette: Palette, count: int | None = None) -> Cells:
-    """Paint bands (2 H, W), two pixels in each cell: "▀", or a space if both are equal.
+    """Paint bands (2 H, 2 W), the four quadrants of each cell: a block such as "▛", or a space if all four are equal.
 
-    `count` is the number of bands that share the palette's range of colours, by default up to the highest in `bands`.
-    Holes (−1) show the background; a cell that is a hole entirely is hatched.
+    A cell has two colours. Where its quadrants lie in more than two bands, the lower bands share one colour, that of
+    their mean, and the higher bands the other one. The foreground is the colour of the upper left quadrant. `count` is
+    the number of bands that share the palette's range of colours, by default up to the highest in `bands`. Holes (−1)
+    show the background; a cell that is a hole entirely is hatched.
     """
-    hole = bands < 0
     if count is None:
         count = int(bands.max(initial=0)) + 1
-    color = band_colors(palette, count)[np.maximum(bands, 0)]
-    color[hole] = palette.background
-    top, low = color[0::2], color[1::2]
-    same = (top == low).all(axis=2)
-    glyph = np.where(same, ord(" "), ord("▀")).astype(np.uint32)
-    fg, empty = top.copy(), hole[0::2] & hole[1::2]
+    height, width = bands.shape[0] // 2, bands.shape[1] // 2
+    quadrants = bands.reshape(height, 2, width, 2).swapaxes(1, 2).reshape(height, width, 4)
+    low, high = quadrants.min(axis=2), quadrants.max(axis=2)
+    with_hole = low < 0
+    # Twice the middle between the lowest and the highest band; of a cell with a hole, between the hole and the rest.
+    middle = np.where(with_hole, -1, low + high)
+    upper = 2 * quadrants > middle[..., None]
+    first = upper[..., :1] == upper  # the quadrants with the colour of the upper left one
+    color = np.concatenate([band_colors(palette, count), np.array([palette.background], np.uint8)])  # -1 is a hole
+    fg, bg = color[_mean_band(quadrants, first)], color[_mean_band(quadrants, ~first)]
+    glyph = BLOCKS[_PLACE[first @ [1, 2, 4, 8]]]
+    same = first.all(axis=2)
+    bg[same] = fg[same]
+    empty = high < 0
     glyph[empty], fg[empty] = ord(HOLE), palette.border
-    return Cells(glyph, fg, low.copy(), np.zeros(glyph.shape, np.bool_))
+    return Cells(glyph, fg, bg, np.zeros(glyph.shape, np.bool_))
+
+
+def quadrant_colors(cells: Cells) -> NDArray[np.uint8]:
+    """The colours (H, W, 4, 3) of the quadrants of cells that `fill` painted; those of a hole are the background."""
+    inked = FILLED[(cells.glyph[..., None] == BLOCKS).argmax(axis=2)]  # a hole counts as a blank, which is the first
+    return np.where(inked[..., None], cells.fg[..., None, :], cells.bg[..., None, :])
+
+
+def _mean_band(quadrants: NDArray[np.int64], chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The mean band (H, W) of the chosen quadrants, (H, W, 4) each, rounded; 0 where none is chosen."""
+    total, number = (quadrants * chosen).sum(axis=2), np.maximum(chosen.sum(axis=2), 1)
+    return np.asarray((2 * total + number) // (2 * number))
 
 
 def iso_lines(values: Floats, levels: Floats, viewport: Viewport) -> NDArray[np.bool_]:
@@ -150,8 +203,8 @@ def iso_lines(values: Floats, levels: Floats, viewport: Viewport) -> NDArray[np.
 
     # Divided by the largest: the interpolation between two values near 1e308 would overflow.
     scale = max(float(np.nanmax(np.abs(values))), np.finfo(float).tiny)
-    # The centre of pixel i is 2 i + 1 dots from the left, or from the top.
-    x, y = np.arange(values.shape[1]) * 2.0 + 1.0, np.arange(values.shape[0]) * 2.0 + 1.0
+    # A quadrant pixel is one dot wide and two dots high.
+    x, y = np.arange(values.shape[1]) + 0.5, np.arange(values.shape[0]) * 2.0 + 1.0
     generator = contour_generator(
         x, y, np.ma.masked_invalid(values / scale), name="serial", line_type=LineType.ChunkCombinedNan
     )

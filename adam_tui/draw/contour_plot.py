@@ -72,8 +72,7 @@ class Backdrop:
     levels: NDArray[np.float64]
     palette: Palette
     minima: tuple[tuple[int, int], ...]
-    # (H, W, 3) each: the colours of the cells' upper halves, of their lower halves, and the means of both
-    _halves: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+    _quadrants: NDArray[np.uint8]  # (H, W, 4, 3): the colours of the cells' quadrants
     _rasters: dict[tuple[object, ...], tuple[NDArray[np.float64], PathRaster]] = field(default_factory=dict)
 
     def point(self, row: int, column: int) -> tuple[float, float] | None:
@@ -118,15 +117,15 @@ def backdrop(
     values = contour.sample(f, viewport)
     levels, bands = _bands(values, viewport)
     plot = contour.fill(bands, palette, len(levels) + 1)
-    upper, lower = np.where((plot.glyph == ord("▀"))[..., None], plot.fg, plot.bg), plot.bg.copy()
-    band = _mean(upper, lower)
+    quadrants = contour.quadrant_colors(plot)
+    band = _mean(quadrants)
     if fill == "lines":
-        plot.glyph[plot.glyph == ord("▀")] = ord(" ")  # the hatching of holes stays
+        plot.glyph[plot.glyph != ord(contour.HOLE)] = ord(" ")
         plot.bg[:] = palette.background
-        upper = lower = plot.bg.copy()
+        quadrants[:] = palette.background
     if fill != "filled":
         color = _blend(band, palette.iso, LINE_ALONE if fill == "lines" else LINE_ON_BAND)
-        _draw_lines(plot, contour.iso_lines(values, levels, viewport), color, _mean(upper, lower))
+        _draw_lines(plot, contour.iso_lines(values, levels, viewport), color, _mean(quadrants))
     cells = Cells.blank(width, height, palette.faint, palette.background)
     rows, columns = _region(viewport, offset)
     for name in ("glyph", "fg", "bg", "bold"):
@@ -141,7 +140,7 @@ def backdrop(
         levels=levels,
         palette=palette,
         minima=tuple(place for place in places if place is not None),
-        _halves=(upper, lower, _mean(upper, lower)),
+        _quadrants=quadrants,
     )
     _mark_minima(result, cells)
     return result
@@ -195,10 +194,11 @@ def _bands(values: NDArray[np.float64], viewport: Viewport) -> tuple[NDArray[np.
     """The levels and the bands of the pixels: as many levels as fit, fewer if the bands look like noise."""
     shorter = min(viewport.width, 2 * viewport.height)
     count = int(min(max(shorter / PIXELS_PER_LEVEL, LEVELS[0]), LEVELS[1]))
+    squares = contour.square_pixels(values)
     while True:
-        levels = contour.choose_levels(values, count)
+        levels = contour.choose_levels(squares, count)
         bands = contour.smooth_edges(contour.bands(values, levels))
-        if count == LEVELS[0] or contour.noisiness(bands) <= NOISY:
+        if count == LEVELS[0] or contour.noisiness(bands[:, 0::2]) <= NOISY:
             return levels, bands
         count -= 1
 
@@ -207,8 +207,9 @@ def _region(viewport: Viewport, offset: tuple[int, int]) -> tuple[slice, slice]:
     return slice(offset[0], offset[0] + viewport.height), slice(offset[1], offset[1] + viewport.width)
 
 
-def _mean(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return ((a.astype(np.uint16) + b + 1) // 2).astype(np.uint8)
+def _mean(quadrants: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The mean colour (..., 3) of the quadrants (..., 4, 3) of cells."""
+    return np.asarray((quadrants.sum(axis=-2, dtype=np.uint16) + 2) // 4, np.uint8)
 
 
 def _blend(a: NDArray[np.uint8], color: Color, share: float) -> NDArray[np.uint8]:
@@ -226,7 +227,7 @@ def _put_marker(
 ) -> None:
     """Write one glyph into a cell of the plot; the background is the mean colour of the surface there."""
     row, column = backdrop.plot_offset[0] + place[0], backdrop.plot_offset[1] + place[1]
-    r, g, b = backdrop._halves[2][place].tolist()
+    r, g, b = _mean(backdrop._quadrants[place]).tolist()
     cells.put(row, column, glyph, color, bg=(r, g, b), bold=bold)
 
 
@@ -250,15 +251,14 @@ def _draw_paths(cells: Cells, backdrop: Backdrop, paths: Sequence[PathView], gho
 def _overlay_dots(
     cells: Cells, backdrop: Backdrop, bits: NDArray[np.uint8], color: NDArray[np.uint8], share: float
 ) -> None:
-    """Draw dots over the plot. The background of a cell is the band of the half that holds most of its dots.
+    """Draw dots over the plot. The background of a cell is the band of the quadrant that holds most of its dots.
 
     `share` is the share of `color` in the dots; the rest is the background.
     """
     rows, columns = np.nonzero(bits)
     dots = bits[rows, columns]
-    upper, lower, both = (half[rows, columns] for half in backdrop._halves)
-    heavier = braille.heavier_half(dots)[:, None]
-    behind = np.where(heavier > 0, upper, np.where(heavier < 0, lower, both))
+    weights, quadrants = braille.quadrant_weights(dots), backdrop._quadrants[rows, columns]
+    behind = np.rint((weights[..., None] * quadrants).sum(axis=1)).astype(np.uint8)
     fg = color[rows, columns]
     if share < 1:
         fg = np.rint(share * fg + (1 - share) * behind).astype(np.uint8)

@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_tui.draw.blocks import QUADRANTS
 from adam_tui.draw.cells import CODE_POINT, Cells
 
 # Pixels. Most monospace fonts are 0.6 em wide: 9 of 15. A cell is two squares high, about as in a terminal.
@@ -28,7 +29,6 @@ THIN, HEAVY = 1, 3
 DOT_UNIT, DOT_WIDTH = CELL_WIDTH / 4, 1.4
 
 BRAILLE, BRAILLE_LAST = 0x2800, 0x28FF
-UPPER, LOWER, FULL = map(ord, "▀▄█")
 LETTERS_END = 0x0530  # Latin, Greek, Cyrillic: one cell wide in every monospace font. Other signs may be wider.
 UNPRINTABLE = "\ufffd"
 
@@ -56,8 +56,8 @@ DASHES = {"╌": ("h", 2), "┄": ("h", 3), "┈": ("h", 4), "╎": ("v", 2), "�
 # The filled part of a cell in eighths: left, top, right, bottom.
 BLOCKS = {
     **{chr(0x2580 + i): (0, 8 - i, 8, 8) for i in range(1, 8) if i != 4},  # ▁▂▃▅▆▇
-    **{chr(0x2590 - i): (0, 0, i, 8) for i in range(1, 8)},  # ▏▎▍▌▋▊▉
-    **{"▐": (4, 0, 8, 8), "▔": (0, 0, 8, 1), "▕": (7, 0, 8, 8)},
+    **{chr(0x2590 - i): (0, 0, i, 8) for i in range(1, 8) if i != 4},  # ▏▎▍▋▊▉
+    **{"▔": (0, 0, 8, 1), "▕": (7, 0, 8, 8)},
 }
 
 
@@ -118,16 +118,18 @@ def _text(text: str) -> str:
 
 
 def _backgrounds(glyph: NDArray[np.uint32], fg: NDArray[np.int64], bg: NDArray[np.int64]) -> tuple[int, _Layer]:
-    """The most frequent colour, and the squares (two in each cell) of other colours, merged into rectangles."""
+    """The most frequent colour, and the quadrants of other colours, merged into rectangles."""
     rows, columns = glyph.shape
-    squares = np.empty((rows, 2, columns), np.int64)
-    squares[:, 0] = np.where((glyph == UPPER) | (glyph == FULL), fg, bg)
-    squares[:, 1] = np.where((glyph == LOWER) | (glyph == FULL), fg, bg)
-    colors, counts = np.unique(squares, return_counts=True)
+    quadrants = np.repeat(bg[..., None], 4, axis=2)
+    for character, filled in QUADRANTS.items():
+        drawn = glyph == ord(character)
+        quadrants[drawn] = np.where(filled, fg[drawn][:, None], bg[drawn][:, None])
+    pixels = quadrants.reshape(rows, columns, 2, 2).swapaxes(1, 2).reshape(2 * rows, 2 * columns)
+    colors, counts = np.unique(pixels, return_counts=True)
     ground = int(colors[counts.argmax()]) if len(colors) else 0
-    layer = _Layer(f'transform="scale({CELL_WIDTH})" shape-rendering="crispEdges"')
+    layer = _Layer(f'transform="scale({CELL_WIDTH / 2:g} {CELL_HEIGHT / 2:g})" shape-rendering="crispEdges"')
     open_runs: dict[tuple[int, int, int], int] = {}  # (first column, column after the last, colour): first row
-    for y, row in enumerate([*squares.reshape(2 * rows, columns), None]):
+    for y, row in enumerate([*pixels, None]):
         runs = [] if row is None else _runs(row)
         continued = {run: open_runs.pop(run, y) for run in runs if run[2] != ground}
         for (start, stop, color), top in open_runs.items():
@@ -223,7 +225,7 @@ def _dashes(direction: str, count: int, x: float, y: float) -> str:
 
 def _texts(cells: Cells, fg: NDArray[np.int64]) -> Iterator[str]:
     """The words and signs as text, grouped by colour and weight; each sign is centred in its cell."""
-    drawn = _is_shape(cells.glyph) | np.isin(cells.glyph, (ord(" "), UPPER, LOWER, FULL, BRAILLE))
+    drawn = _is_shape(cells.glyph) | np.isin(cells.glyph, (BRAILLE, *map(ord, QUADRANTS)))
     styles: dict[tuple[int, bool], list[str]] = {}
     for row in np.flatnonzero(~drawn.all(axis=1)).tolist():
         y = row * CELL_HEIGHT + BASELINE

@@ -1,7 +1,7 @@
 """The part of the plane that a plot shows, and all conversions between its coordinates and the screen's.
 
-Three grids cover the same rectangle of `width` × `height` cells: half-block pixels (1 × 2 in each cell) for the
-surface, braille dots (2 × 4 in each cell) for lines, and the cells for markers. Rows count from the top; y points up.
+Three grids cover the same rectangle of `width` × `height` cells: quadrant pixels (2 × 2 in each cell) for the surface,
+braille dots (2 × 4 in each cell) for lines, and the cells for markers. Rows count from the top; y points up.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ class Viewport:
         return Viewport(x_min, x_max, y_min, y_max, self.width, self.height) if valid else self
 
     def pixel_centers(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The centres of the half-block pixels: x (width,) from the left, y (2 × height,) from the top."""
-        across = (np.arange(self.width) + 0.5) / self.width
+        """The centres of the quadrant pixels: x (2 × width,) from the left, y (2 × height,) from the top."""
+        across = (np.arange(2 * self.width) + 0.5) / (2 * self.width)
         down = (np.arange(2 * self.height) + 0.5) / (2 * self.height)
         return (
             self.x_min + across * (self.x_max - self.x_min),

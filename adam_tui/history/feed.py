@@ -173,7 +173,7 @@ class Feed:
         self._runs[id].delete()
 
     def problems(self) -> list[str]:
-        """What is wrong with the runs that cannot be shown, a line each."""
+        """The reasons why some runs cannot be shown, a line each."""
         lines = []
         for run in directory.broken_runs(self.runs):
             try:

@@ -17,16 +17,6 @@ from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.run import Run
 
 
-def runs_directory(override: str | os.PathLike[str] | None = None) -> Path:
-    """`override` (--runs), else $ADAM_TUI_RUNS, else a folder in the user's data directory. Creates nothing."""
-    chosen = override or os.environ.get("ADAM_TUI_RUNS")
-    if chosen:
-        return Path(chosen).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("adam-tui")) / "runs"
-
-
 def create(spec: RunSpec, runs: Path) -> Run:
     """Create the directory of a new run (0700) with its spec.json; its id is short and unused. Raises OSError."""
     files.make_private_folder(runs)

@@ -212,7 +212,7 @@ def to_line(event: Event) -> str:
 
 
 def from_line(line: str | bytes) -> Event | None:
-    """The event of one line, whatever JSON writer wrote it; None for a torn line or an event of a newer version."""
+    """The event of one line of any JSON writer; None for a torn line or an event of a newer version."""
     try:
         data = parse_json(line.decode("utf-8", "replace") if isinstance(line, bytes) else line)
         kind = EVENTS[data["event"]]

@@ -12,13 +12,13 @@ import importlib.util
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.names import suggest
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.runs.protocol import RunSpec
+from adam_tui.runs.user_paths import expand_home
 
 # torch.optim has no such switch: its Adam always corrects the bias.
 PLAYGROUND_ONLY = {"bias_correction"}
@@ -191,7 +191,7 @@ def check_spec(spec: RunSpec) -> RunSpec:
 
 def check_data_directory(text: str) -> str:
     """The absolute path of an existing folder. Raises ValueError; the training process checks its content."""
-    path = Path(text).expanduser()
+    path = expand_home(text)
     if not path.is_dir():
         raise ValueError(f"there is no folder {text}")
     return str(path.absolute())
@@ -200,10 +200,10 @@ def check_data_directory(text: str) -> str:
 def check_tensorboard() -> None:
     """Raise ValueError with one line when the package tensorboard is not installed. Does not import it."""
     try:
-        found = importlib.util.find_spec("tensorboard")
+        specification = importlib.util.find_spec("tensorboard")
     except ValueError:  # a module without a specification has that name
-        found = None
-    if found is None:
+        specification = None
+    if specification is None:
         raise ValueError("tensorboard is not installed: pip install tensorboard, or leave --tensorboard out")
 
 

@@ -16,16 +16,17 @@ from textual.widget import Widget
 
 from adam_tui.draw.cells import Cells
 from adam_tui.terminal.cell_strip import CellStrip, Row
-from adam_tui.terminal.plain_terminal import PlainTerminal
+from adam_tui.terminal.fallback import Fallback
+from adam_tui.terminal.fallback_filter import FallbackFilter
 from adam_tui.terminal.sanitize import sanitize
-from adam_tui.terminal.sgr import looks
+from adam_tui.terminal.sgr import pack_styles
 
 
 class CellView(Widget):
     """Shows one `Cells` at a time, top left; call `show` with the next one.
 
-    With `draw` it asks for its picture itself when it is about to be painted in a size that it has none for: then the
-    first frame, and the first after a resize, is whole.
+    `draw` makes a picture of a given size. The view calls it when it is about to be painted without a picture of its
+    size, so that the first frame, and the first after a resize, is complete.
     """
 
     ALLOW_SELECT = False
@@ -34,7 +35,7 @@ class CellView(Widget):
     """
 
     class Resized(Message):
-        """The view has a new size, and its owner should draw for it."""
+        """Sent when the view has a new size, so that its owner draws for it."""
 
         def __init__(self, view: CellView) -> None:
             super().__init__()
@@ -59,25 +60,25 @@ class CellView(Widget):
         yield self._sheet
 
     def on_resize(self) -> None:
-        """Tell the owner."""
+        """Post `Resized`."""
         if self.size != self._known_size:
             self._known_size = self.size
             self.post_message(self.Resized(self))
 
     def entitle(self, title: str, subtitle: str = "") -> None:
-        """Put these words into the frame, as they stand: text alone would be taken for markup."""
+        """Put title and subtitle into the frame, literally: Textual would parse plain text as markup."""
         if (title, subtitle) != self._titles:
             self._titles = title, subtitle
             self.border_title, self.border_subtitle = Content(sanitize(title)), Content(sanitize(subtitle))
 
     @property
     def cells(self) -> Cells | None:
-        """What is shown now."""
+        """The picture that is shown now."""
         return self._sheet.cells
 
     def show(self, cells: Cells) -> None:
-        """Show `cells` and repaint what differs from what was shown before."""
-        changed = self._sheet.hold(self._fitted(cells))
+        """Show `cells` and repaint those that differ from the picture before."""
+        changed = self._sheet.hold(self._within_limits(cells))
         if changed is None:
             self._sheet.refresh()
             return
@@ -89,18 +90,18 @@ class CellView(Widget):
             self._sheet.refresh(*(Region(a, y, b - a, 1) for y, a, b in spans))
 
     def draw_for(self, size: Size) -> None:
-        """Hold a picture of this size, if there is somebody who draws it."""
+        """Draw a picture of this size, unless there is one or no `draw`."""
         if self._draw is not None and (self.cells is None or (self.cells.width, self.cells.height) != size):
-            self._sheet.hold(self._fitted(self._draw(size)))
+            self._sheet.hold(self._within_limits(self._draw(size)))
 
-    def _fitted(self, cells: Cells) -> Cells:
-        """The picture as the terminal can show it; see `PlainTerminal`."""
-        terminal = getattr(self.app, "terminal", None)
-        return cells if terminal is None else terminal.fitted(cells)
+    def _within_limits(self, cells: Cells) -> Cells:
+        """Return the picture as the terminal can show it."""
+        fallback: Fallback | None = getattr(self.app, "fallback", None)
+        return fallback.picture(cells) if fallback else cells
 
 
 class CellSheet(Widget):
-    """The inside of a `CellView`: it has no border, padding or style, so its rows need none of Textual's work."""
+    """The inside of a `CellView`, without border, padding and style, so that Textual need not process its rows."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -110,43 +111,43 @@ class CellSheet(Widget):
     def __init__(self) -> None:
         super().__init__()
         self.cells: Cells | None = None
-        self._looks: NDArray[np.int64] = np.empty((0, 0), np.int64)
-        self._strips: list[CellStrip | None] = []  # those that were asked for since they changed
+        self._cell_styles: NDArray[np.int64] = np.empty((0, 0), np.int64)
+        self._strips: list[CellStrip | None] = []  # made on demand, dropped when their row changes
 
     def hold(self, cells: Cells) -> NDArray[np.bool_] | None:
-        """Hold a picture; where it differs from the one before, (H, W), or None if that had another size."""
-        before, before_looks = self.cells, self._looks
-        self.cells, self._looks = cells, looks(cells)
+        """Take a picture; return where it differs from the one before, (H, W), or None if that had another size."""
+        before, styles_before = self.cells, self._cell_styles
+        self.cells, self._cell_styles = cells, pack_styles(cells)
         if before is None or before.glyph.shape != cells.glyph.shape:
             self._strips = [None] * cells.height
             return None
-        changed: NDArray[np.bool_] = (before.glyph != cells.glyph) | (before_looks != self._looks)
+        changed: NDArray[np.bool_] = (before.glyph != cells.glyph) | (styles_before != self._cell_styles)
         for row in np.flatnonzero(changed.any(axis=1)).tolist():
             self._strips[row] = None
         return changed
 
     def strip(self, row: int, width: int) -> Strip:
-        """The cells of a row, filled up to the width where the picture is smaller."""
+        """Return the cells of a row, filled up to the width where the picture is narrower."""
         cells = self.cells
         if cells is None or row >= cells.height:
             return Strip.blank(width, self.rich_style)
         kept = self._strips[row]
         if kept is None:
-            kept = CellStrip(Row(cells.characters(row), self._looks[row].tolist()), 0, cells.width)
+            kept = CellStrip(Row(cells.characters(row), self._cell_styles[row].tolist()), 0, cells.width)
             self._strips[row] = kept
         return kept if cells.width == width else kept.adjust_cell_length(width, self.rich_style)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The rows."""
-        if self.app._batch_count:  # Textual paints the first screen twice, and throws this one away
+        """Return the rows of the region."""
+        if getattr(self.app, "is_batching", False):  # this painting is dropped
             return [Strip.blank(crop.width)] * crop.height
         assert isinstance(self.parent, CellView)
         size = self.size
         self.parent.draw_for(size)
         strips = [self.strip(y, size.width) for y in crop.line_range]
         for line_filter in self.get_line_filters():
-            if not isinstance(line_filter, ANSIToTruecolor | PlainTerminal):
-                # The first is for the terminal's own colours, which no picture has; the other one is done.
+            if not isinstance(line_filter, ANSIToTruecolor | FallbackFilter):
+                # The first is for the terminal's own colours, which no picture has; the second was applied in `show`.
                 strips = [strip.apply_filter(line_filter, self.background_colors[1]) for strip in strips]
         if crop.column_span != (0, size.width):
             strips = [strip.crop(*crop.column_span) for strip in strips]

@@ -1,4 +1,4 @@
-"""Textual's driver for a terminal of ours: far away, taken over from an early picture, or gone."""
+"""Textual's driver for a `TerminalApp`: takes over a terminal with a first picture, and hears the painter's answers."""
 
 from __future__ import annotations
 
@@ -6,74 +6,90 @@ import contextlib
 import signal
 import sys
 import time
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
+from textual.app import App
 from textual.events import CursorPosition
 
-from adam_tui.terminal.environment import OTHER_SCREEN
 from adam_tui.terminal.posix_driver import PosixDriver
+from adam_tui.terminal.restore import ALTERNATE_SCREEN
 from adam_tui.terminal.sgr import RESET
 
 if TYPE_CHECKING:
     from textual.message import Message
 
-    from adam_tui.terminal.painted_app import PaintedApp
+    from adam_tui.terminal.painter import Painter
+    from adam_tui.terminal.taken_terminal import TakenTerminal
 
-ANSWERS_WAITED_FOR = 1.0  # seconds when it ends: an answer that came later would be typed into the shell
+ANSWER_SECONDS = 1.0  # waited for at the end: a later answer would be typed into the shell
+
+
+class PaintedApp(Protocol):
+    """The application as its driver needs it (`TerminalApp`)."""
+
+    painter: Painter | None
+    taken: TakenTerminal | None
+
+    def send(self) -> None:
+        """Send the cells that the terminal does not show yet."""
+
+    def repaint(self) -> None:
+        """Send the whole screen."""
 
 
 class TerminalFile:
-    """The terminal's file: what is written to a terminal that is gone is lost, and nothing waits for it.
+    """The terminal's file. Text for a lost terminal is dropped, and nothing waits for it.
 
-    Textual's writing thread would end with the first error, and the app then hang on its full queue when it ends.
+    Textual's writing thread would end with the first error, and the app then hang on its full queue at the end.
     """
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
 
     def write(self, text: str) -> int:
-        """Write it."""
+        """Write the text."""
         with contextlib.suppress(OSError):
             self._file.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Hand over what is left."""
+        """Write out the buffered text."""
         with contextlib.suppress(OSError):
             self._file.flush()
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Any:  # IO has many more attributes, which are the file's
         return getattr(self._file, name)
 
 
 class TerminalDriver(PosixDriver):
-    """Listens for the answers to the painter's questions, and takes over a terminal that shows a picture already."""
+    """The driver of a terminal that a `Painter` paints."""
 
-    def __init__(self, app: PaintedApp, **settings: Any) -> None:
+    def __init__(self, app: App[Any], **settings: Any) -> None:  # Textual passes its own settings
         super().__init__(app, **settings)
-        assert app.painter is not None
+        self._painted_app = cast(PaintedApp, app)
+        assert self._painted_app.painter is not None
         assert sys.__stdout__ is not None
-        self._painter, self._line = app.painter, app.painter.line
-        # stdout, which the command line has seen to be a terminal; Textual's own choice, stderr, may be a file.
-        self._file = TerminalFile(sys.__stdout__)  # type: ignore[assignment]
-        self._taken = app.taken
+        self._painter = self._painted_app.painter
+        # stdout, which the command line has checked to be a terminal; Textual's own choice, stderr, may be a file.
+        self._file = cast(Any, TerminalFile(sys.__stdout__))  # declared as a TextIO, used as this much of one
+        self._taken = self._painted_app.taken
         self._started = False
 
     def start_application_mode(self) -> None:
         """Take the terminal, for the first time or again."""
         super().start_application_mode()
         if self._taken is not None:
-            self.attrs_before = self._taken.attributes  # not those that the early picture has set
+            self.attrs_before = self._taken.attributes  # not those that the first picture has set
             self._taken.holder = "app"
         if self._started:
-            self._painter.memory.forget()
+            self._painter.buffer.forget()
         self._started = True
         self._repaint_when_resized()
-        if self._line is not None:
-            self.write(self._painter.question())  # the answer, with nothing before it, tells how far away it is
+        if self._painter.flow is not None:
+            self.write(self._painter.question())  # its answer, with nothing before it, measures the round trip
 
     def stop_application_mode(self) -> None:
-        """Give it back, once it has no more to say."""
+        """Give the terminal back, once its answers have arrived."""
         self._wait_for_answers()
         self.write(RESET)
         super().stop_application_mode()
@@ -81,34 +97,35 @@ class TerminalDriver(PosixDriver):
             self._taken.holder = "nobody"
 
     def write(self, data: str) -> None:
-        """Write data, but for the order that would clear an early picture."""
-        if data != OTHER_SCREEN or self._started or self._taken is None:
+        """Write the text, except for the sequence that would clear a first picture."""
+        if data != ALTERNATE_SCREEN or self._started or self._taken is None:
             super().write(data)
 
     def process_message(self, message: Message) -> None:
-        """Called in the thread that reads: answers are the line's, all else is the app's."""
-        if isinstance(message, CursorPosition) and self._line is not None:
-            self._line.answered()
+        """Pass answers to the flow control, other messages to the app. The reading thread calls this."""
+        flow = self._painter.flow
+        if isinstance(message, CursorPosition) and flow is not None:
+            flow.answered()
             if self._painter.behind:
-                self._loop.call_soon_threadsafe(self._app.send)  # type: ignore[attr-defined]
+                self._loop.call_soon_threadsafe(self._painted_app.send)
         else:
             super().process_message(message)
 
     def _repaint_when_resized(self) -> None:
-        """Paint all anew when the terminal had another size for a moment: what it shows then is anybody's guess."""
+        """Repaint everything when the terminal had another size for a moment: what it shows then is unknown."""
         assert sys.platform != "win32"  # where Textual has another driver
-        resized = signal.getsignal(signal.SIGWINCH)
+        previous = signal.getsignal(signal.SIGWINCH)
 
         def handler(number: int, frame: Any) -> None:
-            if callable(resized):
-                resized(number, frame)
-            memory = self._painter.memory
-            if self._get_terminal_size() == (memory.width, memory.height):
-                self._loop.call_soon_threadsafe(self._app.repaint)  # type: ignore[attr-defined]
+            if callable(previous):
+                previous(number, frame)
+            buffer = self._painter.buffer
+            if self._get_terminal_size() == (buffer.width, buffer.height):
+                self._loop.call_soon_threadsafe(self._painted_app.repaint)
 
         signal.signal(signal.SIGWINCH, handler)
 
     def _wait_for_answers(self) -> None:
-        end = time.monotonic() + ANSWERS_WAITED_FOR
-        while self._line is not None and self._line.unanswered and time.monotonic() < end and not self.in_a_hurry:
+        flow, end = self._painter.flow, time.monotonic() + ANSWER_SECONDS
+        while flow is not None and flow.unanswered and time.monotonic() < end and not self.ends_at_once:
             time.sleep(0.01)

@@ -1,32 +1,74 @@
-"""What the environment says of the terminal that we are on."""
+"""The terminal before the program talks to it: its size, its colours, its characters, remote or local.
+
+Standard library only. A new kind of terminal is recognized here.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Mapping
+from typing import Literal
 
-from adam_tui.terminal import ansi
+Depth = Literal["truecolor", "256", "16", "none"]
 
-OTHER_SCREEN, OWN_SCREEN = "\x1b[?1049h", "\x1b[?1049l"  # xterm's private modes (DECSET)
-HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
-
-# Signals that end the app with the terminal restored, and the exit status of each: what a shell reports of a program
-# that they killed. SIGINT and SIGQUIT come from elsewhere, for ctrl+c and ctrl+\\ are keys in the app.
-ENDING_SIGNALS = {"SIGHUP": 128 + 1, "SIGINT": 128 + 2, "SIGQUIT": 128 + 3, "SIGTERM": 128 + 15}
-
-_ASKED_FOR: Mapping[str, ansi.Depth] = {"truecolor": "truecolor", "256": "256", "standard": "16"}
+_TEXTUAL_NAMES: Mapping[str, Depth] = {"truecolor": "truecolor", "256": "256", "standard": "16"}
 
 
-def terminal_depth(environ: Mapping[str, str]) -> ansi.Depth:
-    """The colours that it knows; TEXTUAL_COLOR_SYSTEM has the last word, as for every app of Textual's."""
-    asked = environ.get("TEXTUAL_COLOR_SYSTEM", "")
-    return _ASKED_FOR.get(asked) or ansi.terminal_depth(environ)
+def terminal_size(default: tuple[int, int] = (80, 24)) -> tuple[int, int]:
+    """Return columns and rows of the terminal on stdout.
+
+    COLUMNS and LINES may be exported and out of date, so they count only where the terminal does not know its size.
+    """
+    for stream in (sys.__stdout__, sys.__stdin__):
+        try:
+            size = os.get_terminal_size(stream.fileno() if stream is not None else -1)
+        except (OSError, ValueError):  # not a terminal, or closed
+            continue
+        if size.columns > 0 and size.lines > 0:
+            return size.columns, size.lines
+    size = shutil.get_terminal_size(default)
+    return size.columns, size.lines
+
+
+def color_depth(environ: Mapping[str, str], isatty: bool) -> Depth:
+    """Return the colours for text that is printed once.
+
+    There are none off a terminal, with NO_COLOR (no-color.org), or with TERM=dumb.
+    """
+    if not isatty or environ.get("NO_COLOR") or environ.get("TERM", "") in ("", "dumb"):
+        return "none"
+    return _supported_depth(environ)
+
+
+def terminal_depth(environ: Mapping[str, str]) -> Depth:
+    """Return the colours for the app's screen. TEXTUAL_COLOR_SYSTEM overrides, as in every Textual app."""
+    return _TEXTUAL_NAMES.get(environ.get("TEXTUAL_COLOR_SYSTEM", "")) or _supported_depth(environ)
+
+
+def _supported_depth(environ: Mapping[str, str]) -> Depth:
+    """Return the colours that the terminal supports."""
+    term = environ.get("TERM", "").lower()
+    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") or term.endswith("-direct"):
+        return "truecolor"
+    return "256" if "256color" in term or term.endswith("-kitty") else "16"
+
+
+def encodes_blocks(encoding: str | None) -> bool:
+    """Return whether a character encoding, such as stdout's, has block and braille characters."""
+    try:
+        "▀⣿".encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def is_remote(environ: Mapping[str, str]) -> bool:
-    """Whether it is at the other end of an SSH connection."""
+    """Return whether the terminal is at the other end of an SSH connection."""
     return bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
 
 
 def is_console(environ: Mapping[str, str]) -> bool:
-    """Whether it is Linux's own console, without a window system: its font has 256 or 512 characters."""
+    """Return whether this is the Linux console, whose font has 256 or 512 characters."""
     return environ.get("TERM", "").startswith("linux")

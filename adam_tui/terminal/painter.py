@@ -1,7 +1,7 @@
-"""Between Textual and the terminal: Textual says what to paint, the painter sends what the terminal does not show yet.
+"""Between Textual and the terminal: takes the updates that Textual composes, and returns the text to be written.
 
 Textual writes whole widgets, each with its own escapes. Here every cell of an update goes into a `ScreenBuffer` first,
-and what is sent is the difference; on a slow line it is sent in pieces, as `Line` has room for them.
+and only the difference is sent; on a slow line in pieces, as `FlowControl` has room for them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from adam_tui.terminal import sgr
 from adam_tui.terminal.cell_strip import CellStrip
-from adam_tui.terminal.flow_control import QUESTION, Line
+from adam_tui.terminal.flow_control import QUESTION, FlowControl
 from adam_tui.terminal.screen_buffer import ScreenBuffer
 
 _ATTRIBUTES = (
@@ -34,49 +34,49 @@ _ATTRIBUTES = (
 
 
 class Painter:
-    """Paints on the terminal that `memory` remembers, over `line` if that is a slow one."""
+    """Paints the terminal whose cells `buffer` holds; `flow` limits what is sent to a slow one."""
 
-    def __init__(self, memory: ScreenBuffer, line: Line | None = None) -> None:
-        self.memory = memory
-        self.line = line
+    def __init__(self, buffer: ScreenBuffer, flow: FlowControl | None = None) -> None:
+        self.buffer = buffer
+        self.flow = flow
 
     @property
     def behind(self) -> bool:
         """Whether some of the picture has not been sent."""
-        return self.memory.behind
+        return self.buffer.behind
 
-    def take(self, update: CompositorUpdate, size: Size) -> None:
-        """Remember what an update of a screen of this size wants to be seen."""
-        if (self.memory.width, self.memory.height) != size:
-            self.memory.resize(*size)
+    def put(self, update: CompositorUpdate, size: Size) -> None:
+        """Put the cells of an update into the buffer of a screen of this size."""
+        if (self.buffer.width, self.buffer.height) != size:
+            self.buffer.resize(*size)
         for x, y, strip in _placed(update):
             if type(strip) is CellStrip:
                 row = strip.row
-                self.memory.put(y, x, row.text[strip.start : strip.stop], row.looks[strip.start : strip.stop])
+                self.buffer.put(y, x, row.text[strip.start : strip.stop], row.styles[strip.start : strip.stop])
             else:
                 for text, style, control in strip:
                     if not control:
-                        cells = cells_of(text)
-                        self.memory.put(y, x, cells, (look_of(style),) * len(cells))
+                        cells = split_cells(text)
+                        self.buffer.put(y, x, cells, (style_of(style),) * len(cells))
                         x += len(cells)
 
-    def piece(self, cursor: tuple[int, int] | None = None) -> str:
-        """What to send now: all that is left, or over a line as much as it has room for; empty if nothing."""
-        if self.line is None:
-            return self.memory.changes(cursor=cursor)
-        room = self.line.room()
-        text = self.memory.changes(room, cursor) if room > 0 else ""
+    def next_piece(self, cursor: tuple[int, int] | None = None) -> str:
+        """Return the text to send now: all that is left, or as much as there is room for; empty if nothing."""
+        if self.flow is None:
+            return self.buffer.changes(cursor=cursor)
+        room = self.flow.room()
+        text = self.buffer.changes(room, cursor) if room > 0 else ""
         return text + self.question(len(text.encode())) if text else ""
 
-    def question(self, before: int = 0) -> str:
-        """A question for the line, behind so many bytes that are sent with it."""
-        assert self.line is not None
-        self.line.sent(before + len(QUESTION))
+    def question(self, bytes_before: int = 0) -> str:
+        """Return a question for the terminal, to be sent together with the bytes before it."""
+        assert self.flow is not None
+        self.flow.sent(bytes_before + len(QUESTION))
         return QUESTION
 
 
 def _placed(update: CompositorUpdate) -> Iterator[tuple[int, int, Strip]]:
-    """The strips of an update with the column and row where each begins, as `update.render_segments` writes them."""
+    """Yield column, row and strip for each strip of an update, as `update.render_segments` places them."""
     if isinstance(update, LayoutUpdate):
         for y, line in enumerate(update.strips, update.region.y):
             x = update.region.x
@@ -90,12 +90,12 @@ def _placed(update: CompositorUpdate) -> Iterator[tuple[int, int, Strip]]:
                     first = max(x1 - x, 0)
                     yield x + first, y, chop.crop(first, min(end, x2) - x) if first or end > x2 else chop
     else:
-        raise TypeError(f"no update of a screen: {type(update).__name__}")
+        raise TypeError(f"unknown kind of screen update: {type(update).__name__}")
 
 
 @lru_cache(maxsize=4096)
-def cells_of(text: str) -> tuple[str, ...]:
-    """The characters of each column: "" in the right half of a wide one, a combining mark with its letter."""
+def split_cells(text: str) -> tuple[str, ...]:
+    """Return the characters of each column: "" in the right half of a wide one, a combining mark with its letter."""
     cells: list[str] = []
     for character in text:
         columns = 1 if character.isascii() else get_character_cell_size(character)
@@ -107,15 +107,15 @@ def cells_of(text: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def look_of(style: Style | None) -> int:
-    """The look that a style of Textual's asks for."""
+def style_of(style: Style | None) -> int:
+    """Return the packed style of a Rich style."""
     if style is None:
-        return sgr.look(sgr.DEFAULT, sgr.DEFAULT)
+        return sgr.pack_style(sgr.DEFAULT, sgr.DEFAULT)
     attributes = 0
     for name, bit in _ATTRIBUTES:
         if getattr(style, name):
             attributes |= bit
-    return sgr.look(_color(style.color), _color(style.bgcolor), attributes)
+    return sgr.pack_style(_color(style.color), _color(style.bgcolor), attributes)
 
 
 def _color(color: Color | None) -> int:

@@ -1,7 +1,7 @@
-"""Textual's driver for a terminal, through all that may happen to one.
+"""Textual's driver for a terminal, hardened against signals, lost terminals, blocked terminals and invalid input.
 
-Textual alone leaves the terminal as it is on a signal, reads for ever from one that is gone, waits for ever for one
-that takes nothing more, ends with the first bytes that are not UTF-8, and starts its threads anew with every SIGCONT.
+Textual's own driver leaves the terminal as it is on a signal, reads for ever from a lost one, waits for ever for a
+blocked one, ends at the first bytes that are not UTF-8, and starts its threads anew at every SIGCONT.
 """
 
 from __future__ import annotations
@@ -20,112 +20,115 @@ from typing import Any
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
-from adam_tui.terminal.environment import ENDING_SIGNALS, OWN_SCREEN, SHOW_CURSOR
-from adam_tui.terminal.sgr import RESET
+from adam_tui.terminal.environment import terminal_size
+from adam_tui.terminal.restore import ENDING_SIGNALS, RESTORED
 
-# What `stop_application_mode` writes, for a terminal that did not take it: mouse, pastes and focus are not reported any
-# more, lines are wrapped, keys are plain, the shell's screen and the cursor are back.
-RESTORED = f"{RESET}\x1b[?1000;1003;1015;1006;2004;1004;2048l\x1b[?7h\x1b[<u{OWN_SCREEN}{SHOW_CURSOR}"
-PATIENCE = 0.3  # seconds that the last pictures may take when it ends
-GLANCE = 0.05  # seconds between two looks at whether the terminal takes them
+PATIENCE = 0.3  # seconds that the last pictures may take at the end
+CHECK = 0.05  # seconds between two checks whether the terminal accepts them
 READ_BYTES = 4096
-ANOTHER_LOOK = 0.1  # seconds between two looks at whether to stop reading
+READ_SECONDS = 0.1  # between two checks whether to stop reading
 
 
 class PosixDriver(LinuxDriver):
-    """Ends with the terminal, or with a signal, and leaves it as it was."""
+    """A driver that ends with the terminal, or with a signal, and restores the terminal."""
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
+    def __init__(self, *arguments: Any, **settings: Any) -> None:  # Textual's
         super().__init__(*arguments, **settings)
-        self._left: threading.Event | None = None  # set once the terminal has been given back
-        self._hurrying = self._thrown_away = False
+        self._size = self._size or self._get_terminal_size()
+        self._restored: threading.Event | None = None  # set once the terminal has been given back
+        self._ends_at_once = self._discarded = self._closes = False
         self._suspended = False
         if threading.current_thread() is threading.main_thread():
             for name, status in ENDING_SIGNALS.items():
-                signal.signal(getattr(signal, name), partial(self._signalled, status))
+                signal.signal(getattr(signal, name), partial(self._end_on_signal, status))
             signal.signal(signal.SIGTSTP, lambda *_: self._loop.call_soon_threadsafe(self._suspend))
             signal.signal(signal.SIGCONT, lambda *_: self._loop.call_soon_threadsafe(self._continue))
 
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """Return the size that the terminal has. Textual's method prefers COLUMNS and LINES."""
+        return terminal_size()
+
     # Ending.
 
-    def _signalled(self, status: int, *_: Any) -> None:
-        """In the main thread, which may be waiting for the terminal just now: so the loop alone would not hear it."""
-        self._hurry()
+    def _end_on_signal(self, status: int, *_: Any) -> None:
+        """End the app. The main thread, in which this runs, may be blocked by the terminal, and the loop with it."""
+        self._stop_waiting()
         self._end(status)
 
     def _end(self, status: int) -> None:
-        with contextlib.suppress(RuntimeError):  # it has ended already
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
             self._loop.call_soon_threadsafe(partial(self._app.exit, return_code=status))
 
     @property
-    def in_a_hurry(self) -> bool:
-        """Whether it ends now, and nothing is to be waited for."""
-        return self._hurrying
+    def ends_at_once(self) -> bool:
+        """Whether the app ends now, without waiting for anything."""
+        return self._ends_at_once
 
-    def _hurry(self) -> None:
-        """See to it that a terminal which takes nothing more holds nobody up."""
-        if self._left is not None and not self._hurrying:
-            self._hurrying = True
-            threading.Thread(target=self._make_way, args=(self._left,), daemon=True).start()
+    def _stop_waiting(self) -> None:
+        """Make sure that a blocked terminal does not delay the exit."""
+        if self._restored is not None and not self._ends_at_once:
+            self._ends_at_once = True
+            threading.Thread(target=self._unblock, args=(self._restored,), daemon=True).start()
 
-    def _make_way(self, left: threading.Event) -> None:
-        waited, before = left.wait(PATIENCE), False
-        while not waited:
+    def _unblock(self, restored: threading.Event) -> None:
+        """Discard the output whenever the writing thread is blocked at two checks in a row."""
+        done, blocked_before = restored.wait(PATIENCE), False
+        while not done:
             writer = self._writer_thread
-            held_up = writer is not None and (self._closing or writer._queue.qsize() > 0)
-            if before and held_up:
-                self._throw_away()
-            before = held_up
-            waited = left.wait(GLANCE)
+            blocked = writer is not None and (self._closes or writer._queue.qsize() > 0)
+            if blocked_before and blocked:
+                self._discard_output()
+            blocked_before = blocked
+            done = restored.wait(CHECK)
 
     @property
     def _output(self) -> int:
         assert self._file is not None
         return self._file.fileno()
 
-    def _throw_away(self) -> None:
-        """Forget what is on its way to the terminal, so that the thread that writes goes on."""
-        self._thrown_away = True
+    def _discard_output(self) -> None:
+        """Drop the text on its way to the terminal, so that the writing thread goes on."""
+        self._discarded = True
         with contextlib.suppress(termios.error):
             termios.tcflush(self._output, termios.TCOFLUSH)
-            for order in (termios.TCOOFF, termios.TCOON):  # the thread waits for the second (on Linux, not for a flush)
+            for order in (termios.TCOOFF, termios.TCOON):  # on Linux the thread waits for TCOON, not for a flush
                 termios.tcflow(self._output, order)
         assert self._writer_thread is not None
         waiting = self._writer_thread._queue
-        last = False
+        ends = False
         with contextlib.suppress(queue.Empty):
             while True:
-                last |= waiting.get_nowait() is None
-        if last:
+                ends |= waiting.get_nowait() is None
+        if ends:
             waiting.put(None)
 
     def start_application_mode(self) -> None:
-        """Take the terminal, which may have been left in another program's way of writing."""
-        self._left = threading.Event()
-        self._hurrying = self._closing = self._thrown_away = False
+        """Take the terminal, which another program may have left in non-blocking mode."""
+        self._restored = threading.Event()
+        self._ends_at_once = self._closes = self._discarded = False
         for descriptor in (self.fileno, self._output):
             os.set_blocking(descriptor, True)
-        super().start_application_mode()  # type: ignore[no-untyped-call]
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's is not annotated
 
     def close(self) -> None:
-        """Write the last of it, or what matters most of it."""
-        self._closing = True
-        self._hurry()
+        """Write the rest of the output, or after it was discarded the text that restores the terminal."""
+        self._closes = True
+        self._stop_waiting()
         super().close()
-        if self._left is not None:
-            self._left.set()
-        if self._thrown_away:
+        if self._restored is not None:
+            self._restored.set()
+        if self._discarded:
             with contextlib.suppress(OSError):
                 os.write(self._output, RESTORED.encode())
 
-    # Stopped by the shell, and continued.
+    # Suspended by the shell, and continued.
 
     def _suspend(self) -> None:
         self._suspended = True
-        self._sigtstp_application()  # returns when it is continued
+        self._sigtstp_application()  # returns when the app is continued
 
     def _continue(self) -> None:
-        """After a SIGSTOP nobody knows what the terminal is like: it is given back and taken anew."""
+        """Continue. After a SIGSTOP the state of the terminal is unknown: it is given back and taken anew."""
         if not self._suspended:
             self.suspend_application_mode()
             self._must_signal_resume = True
@@ -135,13 +138,13 @@ class PosixDriver(LinuxDriver):
     # Reading.
 
     def run_input_thread(self) -> None:
-        """Textual's, for what is no UTF-8, for what its parser cannot bear, and until the terminal is gone."""
+        """Read the input until the terminal is lost. Input that is not UTF-8 or not parseable is skipped."""
         parser, decode = XTermParser(self._debug), getincrementaldecoder("utf-8")("replace").decode
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
                 try:
-                    if selector.select(ANOTHER_LOOK):
+                    if selector.select(READ_SECONDS):
                         data = os.read(self.fileno, READ_BYTES)
                         if not data:
                             break

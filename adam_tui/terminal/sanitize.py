@@ -1,13 +1,13 @@
-"""Text that came from a file, a name or a system, made harmless for a terminal. Standard library only."""
+"""Text from files, names and systems, made harmless for a terminal. Standard library only."""
 
 from __future__ import annotations
 
 
 def sanitize(text: str) -> str:
-    """The text with a question mark for all that a terminal might take for orders; lines stay lines.
+    """Return the text with a question mark for each character that could control a terminal; line breaks stay.
 
-    That is what Unicode calls other than printable: controls, the marks that turn the direction of writing, characters
-    that are not seen, halves of surrogate pairs.
+    These are the characters that Unicode does not call printable: controls, marks that change the direction of
+    writing, invisible characters, halves of surrogate pairs.
     """
     if text.isprintable():
         return text

@@ -1,8 +1,8 @@
-"""What a terminal shows and what it should show: only the difference is ever written, with as few bytes as it takes.
+"""The cells that a terminal shows and the cells that are wanted: only the difference is written, in few bytes.
 
-A program that paints its screen anew, four times at its start or a whole panel for one digit, sends nothing for what is
-there already. And where the line to the terminal is slow the difference can be written bit by bit, what changed last
-before the rest of what changed earlier: what has changed again meanwhile is never sent as it was.
+A program that repaints its screen, four times at its start or a whole panel for one digit, sends nothing for cells that
+are there already. Where the line to the terminal is slow the difference is written piece by piece, the latest changes
+before the rest of the earlier ones: a cell that has changed again meanwhile is never sent in its earlier state.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from adam_tui.draw.cells import Cells
-from adam_tui.terminal.ansi import Depth
-from adam_tui.terminal.sgr import DEFAULT, RESET, Pen, encode, look, looks, same_cell
+from adam_tui.terminal.environment import Depth
+from adam_tui.terminal.sgr import DEFAULT, RESET, Pen, encode, pack_style, pack_styles, same_cell
 
-# Going to another column takes four characters or more, so a shorter gap is written over.
+# Moving to another column takes four characters or more, so a shorter gap is written over.
 GAP = 3
-_PLAIN = look(DEFAULT, DEFAULT)
+FARTHEST = 100  # columns that CUF moves with no more bytes than CUP
+_NO_STYLE = pack_style(DEFAULT, DEFAULT)
 Span = tuple[int, int, int]  # row, first column, column after the last
 
 
 class ScreenBuffer:
     """A screen of width × height cells, of which nothing is known at first.
 
-    A cell is its characters (one, or with combining marks, "" in the right half of a wide one) and its look.
+    A cell is its characters (one, or with combining marks, "" in the right half of a wide one) and its style (`sgr`).
     """
 
     def __init__(self, width: int, height: int, depth: Depth = "truecolor") -> None:
@@ -30,19 +31,19 @@ class ScreenBuffer:
         self.resize(width, height)
 
     def resize(self, width: int, height: int) -> None:
-        """Another size: nothing is known of what it shows, nor what it should show."""
+        """Change the size; both the wanted and the shown cells become unknown."""
         self.width, self.height = width, height
-        self._text: list[list[str | None]] = [[None] * width for _ in range(height)]  # None: nobody has said
-        self._looks = [[_PLAIN] * width for _ in range(height)]
+        self._text: list[list[str | None]] = [[None] * width for _ in range(height)]  # None: never put
+        self._styles = [[_NO_STYLE] * width for _ in range(height)]
         self._newest: list[Span] = []
         self._older: list[Span] = []
         self.forget()
         self._older.clear()
 
     def forget(self) -> None:
-        """Something else may have written on the terminal: all of it is to be written again."""
-        self._shown: list[list[str | None]] = [[None] * self.width for _ in range(self.height)]
-        self._shown_looks = [[_PLAIN] * self.width for _ in range(self.height)]
+        """Write every cell again: another program may have written on the terminal."""
+        self._shown_text: list[list[str | None]] = [[None] * self.width for _ in range(self.height)]
+        self._shown_styles = [[_NO_STYLE] * self.width for _ in range(self.height)]
         self._newest.clear()
         self._older = [(row, 0, self.width) for row in range(self.height)]
         self._pen: Pen | None = None
@@ -53,35 +54,36 @@ class ScreenBuffer:
         """Whether something is still to be written."""
         return bool(self._newest or self._older)
 
-    def put(self, row: int, column: int, text: Sequence[str], looks: Sequence[int]) -> None:
-        """The terminal should show these cells, from (row, column) to the right; what falls outside is left out."""
+    def put(self, row: int, column: int, text: Sequence[str], styles: Sequence[int]) -> None:
+        """Set the wanted cells from (row, column) to the right; cells outside the screen are left out."""
         end = min(column + len(text), self.width)
         if not (0 <= row < self.height and 0 <= column < end):
             return
-        # What is wanted already is there, or waits for its turn, which does not come sooner for being said again.
-        wanted, wanted_looks, first = self._text[row], self._looks[row], column
-        while first < end and wanted[first] == text[first - column] and wanted_looks[first] == looks[first - column]:
+        # Cells that are wanted already are shown, or wait for their turn, which does not come sooner by a repetition.
+        wanted, wanted_styles, first = self._text[row], self._styles[row], column
+        while first < end and wanted[first] == text[first - column] and wanted_styles[first] == styles[first - column]:
             first += 1
         if first == end:
             return
-        while wanted[end - 1] == text[end - 1 - column] and wanted_looks[end - 1] == looks[end - 1 - column]:
+        while wanted[end - 1] == text[end - 1 - column] and wanted_styles[end - 1] == styles[end - 1 - column]:
             end -= 1
         part = slice(first - column, end - column)
-        wanted[first:end], wanted_looks[first:end] = text[part], looks[part]
+        wanted[first:end], wanted_styles[first:end] = text[part], styles[part]
         if self._newest and self._newest[-1][0] == row and self._newest[-1][2] == first:
             self._newest[-1] = row, self._newest[-1][1], end
         else:
             self._newest.append((row, first, end))
 
     def put_cells(self, row: int, column: int, cells: Cells) -> None:
-        """The terminal should show this picture with its top left cell at (row, column)."""
-        for y, seen in enumerate(looks(cells).tolist()):
-            self.put(row + y, column, cells.characters(y), seen)
+        """Set the wanted cells to a picture with its top left cell at (row, column)."""
+        for y, styles in enumerate(pack_styles(cells).tolist()):
+            self.put(row + y, column, cells.characters(y), styles)
 
     def changes(self, limit: int | None = None, cursor: tuple[int, int] | None = None) -> str:
-        """What brings the terminal nearer to what it should show; with a limit no more than a row above so many bytes.
+        """Return the text that brings the terminal nearer to the wanted cells, the latest changes first.
 
-        What was put since the last call comes first. `cursor` is where, as (row, column), it is left in the end.
+        `limit` is a number of bytes, exceeded by a row at most. `cursor` is the final position of the cursor as
+        (row, column).
         """
         spans = self._newest + self._older
         self._newest, self._older = [], []
@@ -91,58 +93,58 @@ class ScreenBuffer:
             if limit is not None and written >= limit:
                 self._older = spans[n:]
                 break
-            piece = self._span(*span)
+            piece = self._write_span(*span)
             pieces.append(piece)
             written += len(piece.encode()) if limit is not None else 0
         if cursor is not None and (any(pieces) or cursor != self._cursor):
-            pieces.append(self._moved(*cursor))
+            pieces.append(self._move_to(*cursor))
         return "".join(pieces)
 
-    def _span(self, row: int, first: int, end: int) -> str:
-        """The cells of a span that are not as they should be."""
+    def _write_span(self, row: int, first: int, end: int) -> str:
+        """Return the text for the cells of a span that differ, and take them as shown."""
         pieces = []
-        for start, stop in self._differing(row, first, end):
-            pieces.append(self._moved(row, start))
-            text, seen = [cell or "" for cell in self._text[row][start:stop]], self._looks[row][start:stop]
+        for start, stop in self._differences(row, first, end):
+            pieces.append(self._move_to(row, start))
+            text, styles = [cell or "" for cell in self._text[row][start:stop]], self._styles[row][start:stop]
             if self._pen is None:
                 self._pen = Pen()
                 pieces.append(RESET)
-            words, self._pen = encode(text, seen, self.depth, self._pen)
-            pieces.append(words)
-            self._shown[row][start:stop], self._shown_looks[row][start:stop] = text, seen
-            # Who knows where the cursor is after characters of which terminals think differently?
+            encoded, self._pen = encode(text, styles, self.depth, self._pen)
+            pieces.append(encoded)
+            self._shown_text[row][start:stop], self._shown_styles[row][start:stop] = text, styles
+            # Terminals disagree about the width of some characters: after those the cursor's place is unknown.
             self._cursor = (row, stop) if all(map(_one_column, text)) else None
         return "".join(pieces)
 
-    def _differing(self, row: int, first: int, end: int) -> Iterable[tuple[int, int]]:
-        """The parts of a span to be written, as (first, after the last), short gaps included."""
-        text, seen = self._text[row], self._looks[row]
-        shown, shown_looks = self._shown[row], self._shown_looks[row]
+    def _differences(self, row: int, first: int, end: int) -> Iterable[tuple[int, int]]:
+        """Return the parts of a span to be written, as (first, after the last), short gaps included."""
+        text, styles = self._text[row], self._styles[row]
+        shown, shown_styles = self._shown_text[row], self._shown_styles[row]
         while first > 0 and "" in (text[first], shown[first]):  # never half of a wide character
             first -= 1
         while end < self.width and "" in (text[end], shown[end]):
             end += 1
         if "" in text[first:end] or "" in shown[first:end]:
             return [(first, end)]
-        found: list[tuple[int, int]] = []
+        parts: list[tuple[int, int]] = []
         for i in range(first, end):
             wanted = text[i]
-            if wanted is None or same_cell(wanted, seen[i], shown[i], shown_looks[i]):
+            if wanted is None or same_cell(wanted, styles[i], shown[i], shown_styles[i]):
                 continue
-            if found and i - found[-1][1] <= GAP:
-                found[-1] = found[-1][0], i + 1
+            if parts and i - parts[-1][1] <= GAP:
+                parts[-1] = parts[-1][0], i + 1
             else:
-                found.append((i, i + 1))
-        return found
+                parts.append((i, i + 1))
+        return parts
 
-    def _moved(self, row: int, column: int) -> str:
-        """The way of the cursor to a cell (ECMA-48: CUF, CUP)."""
-        at, self._cursor = self._cursor, (row, column)
-        if at == (row, column):
+    def _move_to(self, row: int, column: int) -> str:
+        """Return the shortest move of the cursor to a cell (ECMA-48: CUF, CUP)."""
+        before, self._cursor = self._cursor, (row, column)
+        if before == (row, column):
             return ""
-        if at is not None and at[0] == row and 0 < column - at[1] < 100:
-            return f"\x1b[{column - at[1]}C"
-        if at is not None and column == 0 and row == at[0] + 1:
+        if before is not None and before[0] == row and 0 < column - before[1] < FARTHEST:
+            return f"\x1b[{column - before[1]}C"
+        if before is not None and column == 0 and row == before[0] + 1:
             return "\r\n"
         return f"\x1b[{row + 1};{column + 1}H" if column else f"\x1b[{row + 1}H"
 

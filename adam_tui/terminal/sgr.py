@@ -1,11 +1,12 @@
-"""A row of cells in the words of a terminal (SGR, ECMA-48 8.3.117), encode with as few bytes as it can be.
+"""Cells in the language of terminals: SGR (ECMA-48 8.3.117), encoded with as few bytes as possible.
 
-A *look* is one number for how a cell looks: ink in its lowest 26 bits, paper in the 26 above, attributes above those. A
-colour is 0xRRGGBB, or one of the terminal's own: `DEFAULT`, or `ENTRY` plus the number of an entry of its palette.
+This is the only place that writes SGR. A *style* is one number that packs the colours and attributes of a cell: its
+lowest 26 bits are the foreground, the 26 above it the background, the bits above those the attributes. A colour is
+0xRRGGBB, or one of the terminal's own: `DEFAULT`, or `ENTRY` plus the number of an entry of its palette.
 
-A colour is written only when it changes. Two different halves can be drawn as ▀ or, with ink and paper exchanged, as ▄:
-which is shorter depends on what comes later in the row. Both spellings are carried along for as long as they differ, so
-the shortest is found and not guessed.
+A colour is written only when it changes. A block such as ▀ can also be drawn as its complement ▄ with foreground and
+background swapped: which is shorter depends on the rest of the row. `encode` carries both encodings along for as long
+as they differ, so it finds the shortest.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_tui.draw.blocks import COMPLEMENT
 from adam_tui.draw.cells import Cells
-from adam_tui.draw.color import GRAPHICS_CONTRAST, contrast
-from adam_tui.terminal.ansi import ANSI_16, BLACK, LUMINANCE, MIDDLE_GREY, WHITE, Depth, sgr, to_ansi16, to_xterm256
+from adam_tui.terminal.colors import WHITE, readable_ansi16, to_ansi16, to_xterm256
+from adam_tui.terminal.environment import Depth
 
 COLOR_BITS = 26
 COLOR = (1 << COLOR_BITS) - 1
 ENTRY, DEFAULT = 1 << 24, 1 << 25
 BOLD, DIM, ITALIC, UNDERLINE, BLINK, REVERSE, STRIKE = (1 << bit for bit in range(7))
-# How each is put on, how it is taken off, and whether it is seen on a blank (reversed, a blank has the ink's colour).
+# Attribute, code that sets it, code that clears it, and whether it shows on a blank (reversed, a blank shows its
+# foreground).
 _ATTRIBUTES = (
     (BOLD, "1", "22", False),
     (DIM, "2", "22", False),
@@ -35,106 +38,115 @@ _ATTRIBUTES = (
     (REVERSE, "7", "27", True),
     (STRIKE, "9", "29", True),
 )
-_SEEN_ON_A_BLANK = sum(bit for bit, _, _, seen in _ATTRIBUTES if seen)
-UPPER, LOWER, SPACE = "▀", "▄", " "
-HALVES = (UPPER, LOWER)
+_SHOWN_ON_BLANK = sum(bit for bit, _, _, shown in _ATTRIBUTES if shown)
+_FOREGROUND, _BACKGROUND = 38, 48  # the first parameter of a colour
+SPACE = " "
 RESET = "\x1b[m"
 
 
 class Pen(NamedTuple):
-    """What the terminal writes with: colours and attributes, as in a look."""
+    """The colours and attributes that the terminal writes with, as in a style."""
 
-    ink: int = DEFAULT
-    paper: int = DEFAULT
+    fg: int = DEFAULT
+    bg: int = DEFAULT
     attributes: int = 0
 
 
-def look(ink: int, paper: int, attributes: int = 0) -> int:
-    """The look of these."""
-    return ink | paper << COLOR_BITS | attributes << 2 * COLOR_BITS
+Encoding = tuple[str, Pen]  # text, and the terminal's pen after it
 
 
-def looks(cells: Cells) -> NDArray[np.int64]:
-    """The look of every cell, (H, W)."""
+def pack_style(fg: int, bg: int, attributes: int = 0) -> int:
+    """Return the style of these colours and attributes."""
+    return fg | bg << COLOR_BITS | attributes << 2 * COLOR_BITS
+
+
+def pack_styles(cells: Cells) -> NDArray[np.int64]:
+    """Return the style of every cell, (H, W)."""
     pack = np.array((65536, 256, 1), np.int64)
-    ink, paper = cells.fg @ pack, cells.bg @ pack
-    return np.asarray(ink | paper << COLOR_BITS | cells.bold.astype(np.int64) << 2 * COLOR_BITS)
-
-
-def parts(look: int) -> Pen:
-    """Ink, paper and attributes of a look."""
-    return Pen(look & COLOR, look >> COLOR_BITS & COLOR, look >> 2 * COLOR_BITS)
-
-
-def same_cell(text: str, look: int, other_text: str | None, other_look: int) -> bool:
-    """Whether two cells are seen as the same: the ink of a blank is not."""
-    if text != other_text:
-        return False
-    if look == other_look or text != SPACE:
-        return look == other_look
-    paper_and_more = COLOR | _SEEN_ON_A_BLANK << COLOR_BITS
-    return not ((look ^ other_look) >> COLOR_BITS & paper_and_more or look >> 2 * COLOR_BITS & REVERSE)
-
-
-def encode(text: Sequence[str], looks: Sequence[int], depth: Depth, pen: Pen) -> tuple[str, Pen]:
-    """The cells in a row from where the cursor is, by a terminal that now writes with `pen`; and the pen after it."""
-    ways = [("", pen)]
-    first, end = 0, len(text)
-    while first < end:
-        seen, glyph = looks[first], text[first]
-        stop = first + 1
-        if glyph in HALVES:
-            while stop < end and looks[stop] == seen and text[stop] == glyph:
-                stop += 1
-            ways = _halves(ways, glyph, stop - first, seen, depth)
-        else:
-            while stop < end and looks[stop] == seen and text[stop] not in HALVES:
-                stop += 1
-            word, wanted = "".join(text[first:stop]), parts(seen)
-            blank = not word.strip(SPACE) and not wanted.attributes & REVERSE
-            ways = [_written(way, word, wanted, depth, blank=blank) for way in ways]
-            if len(ways) > 1 and ways[0][1] == ways[1][1]:
-                ways = [min(ways, key=_length)]
-        first = stop
-    return min(ways, key=_length)
-
-
-def _length(way: tuple[str, Pen]) -> int:
-    return len(way[0])
-
-
-def _halves(ways: list[tuple[str, Pen]], glyph: str, count: int, seen: int, depth: Depth) -> list[tuple[str, Pen]]:
-    """Each way on with ▀ and with ▄; of those that end with the same pen, the shorter."""
-    ink, paper, attributes = parts(seen)
-    if ink == paper:
-        return [_written(way, SPACE * count, Pen(ink, paper, attributes), depth, blank=True) for way in ways]
-    other = LOWER if glyph == UPPER else UPPER
-    found = []
-    for sign, pen in ((glyph, Pen(ink, paper, attributes)), (other, Pen(paper, ink, attributes))):
-        found.append(min((_written(way, sign * count, pen, depth, blank=False) for way in ways), key=_length))
-    return found
-
-
-def _written(way: tuple[str, Pen], word: str, wanted: Pen, depth: Depth, *, blank: bool) -> tuple[str, Pen]:
-    so_far, pen = way
-    if blank:  # its ink is not seen, nor most attributes
-        differs = (wanted.attributes ^ pen.attributes) & _SEEN_ON_A_BLANK
-        wanted = Pen(pen.ink, wanted.paper, wanted.attributes if differs else pen.attributes)
-    if wanted == pen:
-        return so_far + word, pen
-    return f"{so_far}{turned(pen, wanted, depth)}{word}", wanted
+    fg, bg = cells.fg @ pack, cells.bg @ pack
+    return np.asarray(fg | bg << COLOR_BITS | cells.bold.astype(np.int64) << 2 * COLOR_BITS)
 
 
 @lru_cache(maxsize=16384)
-def turned(pen: Pen, wanted: Pen, depth: Depth) -> str:
-    """The escape that turns one pen into another."""
+def unpack_style(style: int) -> Pen:
+    """Return foreground, background and attributes of a style."""
+    return Pen(style & COLOR, style >> COLOR_BITS & COLOR, style >> 2 * COLOR_BITS)
+
+
+def same_cell(text: str, style: int, other_text: str | None, other_style: int) -> bool:
+    """Return whether two cells look the same; the foreground of a blank does not show."""
+    if text != other_text:
+        return False
+    if style == other_style or text != SPACE:
+        return style == other_style
+    compared = COLOR | _SHOWN_ON_BLANK << COLOR_BITS
+    return not ((style ^ other_style) >> COLOR_BITS & compared or style >> 2 * COLOR_BITS & REVERSE)
+
+
+def encode(text: Sequence[str], styles: Sequence[int], depth: Depth, pen: Pen) -> Encoding:
+    """Encode cells from the cursor to the right, for a terminal that now writes with `pen`; return its pen as well."""
+    candidates = [("", pen)]
+    first, end = 0, len(text)
+    while first < end:
+        style, glyph = styles[first], text[first]
+        stop = first + 1
+        if glyph in COMPLEMENT:
+            while stop < end and styles[stop] == style and text[stop] == glyph:
+                stop += 1
+            candidates = _append_blocks(candidates, glyph, stop - first, style, depth)
+        else:
+            while stop < end and styles[stop] == style and text[stop] not in COMPLEMENT:
+                stop += 1
+            word, wanted = "".join(text[first:stop]), unpack_style(style)
+            blank = not word.strip(SPACE) and not wanted.attributes & REVERSE
+            candidates = [_append(each, word, wanted, depth, blank=blank) for each in candidates]
+            if len(candidates) > 1 and candidates[0][1] == candidates[1][1]:
+                candidates = [min(candidates, key=_length)]
+        first = stop
+    return min(candidates, key=_length)
+
+
+def _length(encoding: Encoding) -> int:
+    return len(encoding[0])
+
+
+def _append_blocks(candidates: list[Encoding], glyph: str, count: int, style: int, depth: Depth) -> list[Encoding]:
+    """Continue each candidate with a block and with its complement; of those with the same pen, keep the shorter."""
+    fg, bg, attributes = unpack_style(style)
+    if fg == bg:
+        return [_append(each, SPACE * count, Pen(fg, bg, attributes), depth, blank=True) for each in candidates]
+    other = COMPLEMENT[glyph]
+    return [
+        min((_append(each, block * count, pen, depth, blank=False) for each in candidates), key=_length)
+        for block, pen in ((glyph, Pen(fg, bg, attributes)), (other, Pen(bg, fg, attributes)))
+    ]
+
+
+def _append(encoding: Encoding, word: str, wanted: Pen, depth: Depth, *, blank: bool) -> Encoding:
+    text, pen = encoding
+    if blank:
+        wanted = pen_for_blank(wanted, pen)
+    if wanted == pen:
+        return text + word, pen
+    return f"{text}{transition(pen, wanted, depth)}{word}", wanted
+
+
+def pen_for_blank(wanted: Pen, pen: Pen) -> Pen:
+    """Return `pen` with only those changes towards `wanted` that show on a blank."""
+    differs = (wanted.attributes ^ pen.attributes) & _SHOWN_ON_BLANK
+    return Pen(pen.fg, wanted.bg, wanted.attributes if differs else pen.attributes)
+
+
+@lru_cache(maxsize=16384)
+def transition(pen: Pen, wanted: Pen, depth: Depth) -> str:
+    """Return the escape sequence that changes one pen into another; empty where both look the same."""
     codes = _attribute_codes(pen.attributes, wanted.attributes) if pen.attributes != wanted.attributes else []
-    # In few colours text may fall onto its paper: the ink then depends on the paper too.
-    ink, was = (_color_code(each.ink, 38, depth, each.paper) for each in (wanted, pen))
-    if wanted.ink != pen.ink or ink != was:
-        codes.append(ink)
-    if wanted.paper != pen.paper:
-        codes.append(_color_code(wanted.paper, 48, depth))
+    # Codes are compared, not colours: with 256 colours two may be the same entry, and with 16 the entry of the
+    # foreground depends on the background too.
+    for ground in (_FOREGROUND, _BACKGROUND):
+        code, before = (_color_code(each, ground, depth) for each in (wanted, pen))
+        if code != before:
+            codes.append(code)
     return f"\x1b[{';'.join(codes)}m" if codes else ""
 
 
@@ -143,43 +155,40 @@ def _attribute_codes(now: int, wanted: int) -> list[str]:
     for bit, _, off, _ in _ATTRIBUTES:
         if now & bit and not wanted & bit and off not in codes:
             codes.append(off)
-    if "22" in codes:  # takes off both
+    if "22" in codes:  # clears both
         now &= ~(BOLD | DIM)
     return codes + [on for bit, on, _, _ in _ATTRIBUTES if wanted & bit and not now & bit]
 
 
+def _color_code(pen: Pen, ground: int, depth: Depth) -> str:
+    """Return the SGR parameters of a pen's foreground or background."""
+    if ground == _BACKGROUND:
+        return _code(pen.bg, ground, depth)
+    return _code(pen.fg, ground, depth, pen.bg if depth == "16" else DEFAULT)
+
+
 @lru_cache(maxsize=16384)
-def _color_code(color: int, ground: int, depth: Depth, paper: int = DEFAULT) -> str:
-    """The SGR parameters of a colour; `ground` is 38 for ink and 48 for paper. Ink on a paper never looks like it."""
+def _code(color: int, ground: int, depth: Depth, behind: int = DEFAULT) -> str:
+    """Return the SGR parameters of a colour. With 16 colours a foreground is one that is readable on `behind`."""
     if color & DEFAULT:
         return str(ground + 1)
     if color & ENTRY:
         entry = color & 255
-        return sgr(entry, ground, "256" if entry > WHITE else "16")
+        return _entry_code(entry, ground, "256" if entry > WHITE else "16")
     if depth == "truecolor":
-        return sgr(color, ground, depth)
+        return f"{ground};2;{color >> 16};{color >> 8 & 255};{color & 255}"
     if depth == "256":
-        return sgr(int(to_xterm256(_rgb(color))), ground, depth)
-    if paper & (DEFAULT | ENTRY):
-        return sgr(int(to_ansi16(_rgb(color))), ground, depth)
-    return sgr(_seen_on(color, paper), ground, depth)
+        return _entry_code(int(to_xterm256(_rgb(color))), ground, depth)
+    if behind & (DEFAULT | ENTRY):
+        return _entry_code(int(to_ansi16(_rgb(color))), ground, depth)
+    return _entry_code(readable_ansi16(_rgb(color), _rgb(behind)), ground, depth)
 
 
-def _seen_on(ink: int, paper: int) -> int:
-    """The nearest of the sixteen to a colour; where it has less than 3:1, its bright twin, or the next nearest."""
-    on, distances = int(to_ansi16(_rgb(paper))), ((_rgb(ink).astype(float) - ANSI_16) ** 2).sum(axis=1)
-    first, *others = distances.argsort().tolist()
-    if first == on:  # text must never vanish
-        return BLACK if _rgb(paper) @ LUMINANCE > MIDDLE_GREY else WHITE
-    if np.ptp(ANSI_16[first]) == 0:  # a grey is meant to be faint
-        return int(first)
-    return next((entry for entry in (first, first ^ 8, *others) if _contrast_16(entry, on) >= GRAPHICS_CONTRAST), WHITE)
-
-
-@lru_cache(maxsize=256)
-def _contrast_16(a: int, b: int) -> float:
-    first, second = (tuple(ANSI_16[entry].tolist()) for entry in (a, b))
-    return contrast(first, second)
+def _entry_code(entry: int, ground: int, depth: Depth) -> str:
+    """Return the SGR parameters of an entry of the palette: 30 to 37 and 40 to 47, the bright ones at 90 and 100."""
+    if depth == "256":
+        return f"{ground};5;{entry}"
+    return str(ground - 8 + entry if entry < 8 else ground + 52 + entry - 8)
 
 
 def _rgb(color: int) -> NDArray[np.uint8]:

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from adam_tui.runs.recipes import DATA_SETS
+from adam_tui.runs.user_paths import cache_directory, expand_home
 from adam_tui.training import unpacking
 
 # Mean and standard deviation of MNIST's 60,000 training images' pixels, 0 to 1. Those of the others are computed.
@@ -137,7 +138,7 @@ def _read_idx(path: Path, *shape: int) -> torch.Tensor:
 def _root(name: str, folder: str | None, progress: Callable[[str], None]) -> Iterator[Path]:
     """The folder to read from. The user's own folder is never written to, and nothing is downloaded beside it."""
     if folder is not None:
-        root = Path(folder).expanduser()
+        root = expand_home(folder)
         if not root.is_dir():
             raise ValueError(f"no folder {root}")
         yield root
@@ -147,7 +148,7 @@ def _root(name: str, folder: str | None, progress: Callable[[str], None]) -> Ite
     else:
         from adam_tui.training import download  # imports torchvision, which has the addresses
 
-        root = unpacking.cache_directory()
+        root = cache_directory()
         download.ensure(name, root, progress)
         yield root
 

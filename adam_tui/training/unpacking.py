@@ -18,6 +18,7 @@ from importlib import resources
 from pathlib import Path
 
 from adam_tui.runs import files
+from adam_tui.runs.user_paths import cache_directory
 
 # MD5 of each unpacked file, as in data/mnist/README.md.
 CHECKSUMS = {
@@ -31,34 +32,30 @@ CHECKSUMS = {
 @contextmanager
 def unpacked() -> Iterator[Path]:
     """A folder that holds all of MNIST/raw/: the cache, or a temporary folder when the cache cannot be written."""
-    cache = cache_directory()
-    temporary = None
+    problem = ""
     try:
-        unpack(cache)
-    except OSError as error:
-        temporary = Path(tempfile.mkdtemp(prefix="adam-tui-"))
-        print(
-            f"cannot keep MNIST in {cache} ({error.strerror or error}): "
-            "unpacking it into a temporary folder; set ADAM_TUI_CACHE to a folder that can be written",
-            file=sys.stderr,
-            flush=True,
-        )
+        cache = cache_directory()
+    except ValueError as error:  # no home directory
+        problem = f"cannot keep MNIST ({error})"
+    else:
+        try:
+            unpack(cache)
+        except OSError as error:
+            problem = f"cannot keep MNIST in {cache} ({error.strerror or error})"
+    if not problem:
+        yield cache
+        return
+    print(
+        f"{problem}: unpacking it into a temporary folder; set ADAM_TUI_CACHE to a folder that can be written",
+        file=sys.stderr,
+        flush=True,
+    )
+    temporary = Path(tempfile.mkdtemp(prefix="adam-tui-"))
     try:
-        if temporary:
-            unpack(temporary)
-        yield temporary or cache
+        unpack(temporary)
+        yield temporary
     finally:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def cache_directory() -> Path:
-    """$ADAM_TUI_CACHE, else the user's cache directory of adam-tui."""
-    if chosen := os.environ.get("ADAM_TUI_CACHE"):
-        return Path(chosen).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("adam-tui"))
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def unpack(root: Path) -> None:

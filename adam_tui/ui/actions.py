@@ -1,7 +1,7 @@
 """The actions of the program: each screen has one table, which its bindings, footer, help and palette all read.
 
-An action carries the event that its key means, so nothing is looked up by name. The actions that every mode shares
-stand here; those of one mode in its own `actions.py`.
+An action carries the event of its key. The actions that every mode shares are here; those of one mode in its own
+`actions.py`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from textual.binding import Binding
 
-# How the keys that have no glyph of their own, or a long name in Textual, are shown.
+# The texts for keys without a sign of their own, or with a long name in Textual.
 _SHOWN = {
     "full_stop": ".",
     "comma": ",",
@@ -46,62 +46,66 @@ _WORD = re.compile(r"\w\w")  # "tab" and "f2", but not "⇧←"
 
 
 Event_co = TypeVar("Event_co", covariant=True)
-View_contra = TypeVar("View_contra", contravariant=True)
+Context_contra = TypeVar("Context_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Action(Generic[Event_co, View_contra]):
-    """One thing that a user can do. `keys` are Textual's names, joined by commas; the first is the one shown.
+class Action(Generic[Event_co, Context_contra]):
+    """An action of a user. `keys` are Textual's names, joined by commas; texts show the first.
 
-    `event` goes to the screen's `update`. An event that depends on what the screen shows (a width, a clock, a file) is
-    given as a function, which makes it from the screen's view of the moment; see `ModeScreen.perform`. `group` is the
-    purpose under which the help lists the action. `footer` ranks it for the footer (1 is kept longest, 0 never shown
-    there) under the word `short`.
+    `event` goes to the mode's `update`. For an event that depends on widths, clocks or files it is a function, which
+    makes the event from the mode's event context; see `ModeScreen.perform`. `group` is the purpose under which the help
+    lists the action. `footer` ranks it for the footer (1 stays longest, 0 is never shown there) under the word `short`.
     """
 
     name: str
     keys: str
     title: str
     group: str
-    event: Event_co | Callable[[View_contra], Event_co]
+    event: Event_co | Callable[[Context_contra], Event_co]
     footer: int = 0
     short: str = ""
 
     @property
     def shown_keys(self) -> str:
-        """The keys as a person reads them: "space", ", .", "⇧→"."""
+        """The keys as texts show them: "space", ", .", "⇧→"."""
         return shown(self.keys)
 
     def binding(self) -> Binding:
-        """The Textual binding, by whose id its keys can be set anew; the footer is ours, so it is not shown there."""
+        """Return the Textual binding. Its id lets the settings change its keys; Textual's footer is not used."""
         return Binding(self.keys, f"perform('{self.name}')", self.title, show=False, id=self.name)
 
 
 def shown(keys: str) -> str:
-    """Textual's names of keys, joined by commas, as a person reads them."""
+    """Return Textual's names of keys, joined by commas, as texts show them."""
     return " ".join(_SHOWN.get(key) or _sign(key) for key in keys.split(","))
 
 
+def with_keys(actions: Iterable[Action[Any, Any]], keys: Mapping[str, str]) -> tuple[Action[Any, Any], ...]:
+    """Return the table with the keys from the settings."""
+    return tuple(replace(action, keys=keys[action.name]) if action.name in keys else action for action in actions)
+
+
 def key_names(actions: Iterable[Action[Any, Any]]) -> dict[str, str]:
-    """Each action's first key as a person reads it, by the action's name: whatever names a key in a text asks here."""
+    """Return the first key of each action as texts show it, by the action's name."""
     return {action.name: shown(action.keys.split(",")[0]) for action in actions}
 
 
 def with_keys_named(text: str, names: Mapping[str, str]) -> str:
-    """A text with keys in the places of its marks: "{play} plays" becomes "space plays".
+    """Return a text with keys in the places of its marks: "{play} plays" becomes "space plays".
 
-    Marks may stand close together, as {knob_up}{knob_down}: signs then stay so, ↑↓, and words get a gap.
+    Adjacent marks, as {knob_up}{knob_down}, become adjacent signs, ↑↓, or words with a gap.
     """
 
     def keys(marks: re.Match[str]) -> str:
-        found = [names[name] for name in _MARK.findall(marks[0])]
-        return (" " if any(map(_WORD.search, found)) else "").join(found)
+        shown_keys = [names[name] for name in _MARK.findall(marks[0])]
+        return (" " if any(map(_WORD.search, shown_keys)) else "").join(shown_keys)
 
     return _MARKS.sub(keys, text)
 
 
 def _sign(key: str) -> str:
-    """The sign of a key that Textual calls by its Unicode name, semicolon; any other name as it is."""
+    """Return the sign of a key that has its Unicode name in Textual, ; for semicolon; any other name unchanged."""
     try:
         sign = unicodedata.lookup(key.replace("_", " "))
     except KeyError:
@@ -111,9 +115,9 @@ def _sign(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FooterKey:
-    """What the footer shows for one or several actions that belong together: ", ." step.
+    """An entry of the footer, for one action or several that belong together: ", ." step.
 
-    `keys` is a text with marks, "{back} {forward}", until `with_keys_named` has filled it.
+    `keys` is a text with marks, "{back} {forward}", which `with_keys_named` replaces. A click performs `action`.
     """
 
     keys: str
@@ -123,22 +127,22 @@ class FooterKey:
 
 
 class KeyRow(NamedTuple):
-    """A line of the help: keys, or a text with marks for them, and what they do."""
+    """A line of the help: keys, or a text with marks for them, and their meaning in words."""
 
     keys: str
     words: str
 
 
 class KeyGroup(NamedTuple):
-    """Keys that belong together; `now` when they are those of what one is at, which then come first."""
+    """Keys that belong together in the help. `current`: they belong to the current activity, and come first."""
 
     title: str
     rows: tuple[KeyRow, ...]
-    now: bool = False
+    current: bool = False
 
 
 def fitting(keys: list[FooterKey], width: int) -> list[FooterKey]:
-    """The footer's keys that fit `width` columns, the highest ranks (smallest numbers) first, in the given order."""
+    """Return the keys that fit `width` columns in the given order; the smallest ranks are kept."""
     kept: list[FooterKey] = []
     used = 1
     for key in sorted(keys, key=lambda k: k.rank):

@@ -1,4 +1,4 @@
-"""The words at the foot of a picture: what a named scenario shows, or what is to be done at the tour's last stop."""
+"""The caption below a picture: the sentence of a preset, or the task at the tour's last stop."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class Finale(NamedTuple):
 
 
 def caption(place: str, title: str, sentence: str, keys: str) -> Content:
-    """Where one is, what it is called, what it says, and which keys lead on."""
+    """Return a caption: the place in the tour, the title, the sentence, and the keys that lead on."""
     return Content.assemble((f"{place} {title}", "bold $accent"), f"  {sentence}", (f"  {keys}", "$text-muted"))

@@ -1,4 +1,4 @@
-"""Every action by its words, with its key, and every theme: type a few letters, enter does it."""
+"""The command palette: a search over every action and every theme. Enter performs the highlighted entry."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from textual.content import Content
 from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
-from adam_tui.ui.actions import MODES, SHARED_ACTIONS, ShowMode, key_names
+from adam_tui.ui.actions import MODES, SHARED_ACTIONS, ShowMode, key_names, with_keys
 from adam_tui.ui.dialogs import Window
-from adam_tui.ui.keymap import tables, with_keys
+from adam_tui.ui.keymap import tables
 from adam_tui.ui.mode_screen import AnyMode
 from adam_tui.ui.search import Entry, highlights, ranked
 from adam_tui.ui.synonyms import SYNONYMS, THEMES
@@ -23,25 +23,27 @@ from adam_tui.ui.theme_names import PREFIX
 
 WIDEST, MARGIN = 84, 8  # columns of the window, and of the screen beside it
 AROUND = 6  # rows beside those of the list: a margin, the frame, the line to type in, a gap
-NOTHING = "nothing is called so; try a word such as noise, theme, export, undo"
+NOTHING = "no action matches; try a word such as noise, theme, export, undo"
 
 
 def entries(screen: AnyMode, themes: Iterable[str], choose_theme: Callable[[str], None]) -> list[Entry]:
-    """The actions of the mode that is shown, the shared ones, and those of the other modes; then the themes."""
-
-    def do(name: str) -> Callable[[], None]:
-        return partial(screen.action_perform, name)
-
-    found = [
-        Entry(action.title, action.shown_keys, action.group, SYNONYMS.get(action.name, ""), do(action.name))
+    """Return the actions of the current mode, the shared ones, the themes, then the actions of the other modes."""
+    all_entries = [
+        Entry(
+            action.title,
+            action.shown_keys,
+            action.group,
+            SYNONYMS.get(action.name, ""),
+            partial(screen.action_perform, action.name),
+        )
         for action in screen.actions
     ]
     names = sorted(themes, key=lambda name: (not name.startswith(PREFIX), name))
-    found += [Entry(f"Theme: {name}", "", "remembered", THEMES, partial(choose_theme, name)) for name in names]
+    all_entries += [Entry(f"Theme: {name}", "", "remembered", THEMES, partial(choose_theme, name)) for name in names]
     modes = key_names(with_keys(SHARED_ACTIONS, screen.host.keys))
     for (_, mode, title), table in zip(MODES, tables().values(), strict=True):
         if mode != screen.MODE:
-            found += [
+            all_entries += [
                 Entry(
                     f"{title}: {action.title}",
                     f"{modes[f'mode_{mode}']} {action.shown_keys.split(' ')[0]}",
@@ -52,17 +54,17 @@ def entries(screen: AnyMode, themes: Iterable[str], choose_theme: Callable[[str]
                 )
                 for action in with_keys(table, screen.host.keys)
             ]
-    return found
+    return all_entries
 
 
 class CommandPalette(Window[Entry | None]):
-    """Type what to do, choose one of what is found."""
+    """A line to type words in, and the list of entries that match them."""
 
     BINDINGS = [
         Binding("escape", "dismiss(None)", "Cancel", show=False),
         *(
-            Binding(key, f"move('{way}')", "Choose", show=False, priority=True)
-            for key, way in (
+            Binding(key, f"move('{move}')", "Choose", show=False, priority=True)
+            for key, move in (
                 ("up", "cursor_up"),
                 ("down", "cursor_down"),
                 ("pageup", "page_up"),
@@ -76,10 +78,10 @@ class CommandPalette(Window[Entry | None]):
     def __init__(self, all_entries: Sequence[Entry]) -> None:
         super().__init__()
         self._all = tuple(all_entries)
-        self._found: list[Entry] = []
+        self._matches: list[Entry] = []
 
     def compose(self) -> ComposeResult:
-        """A line to type in, and what is found."""
+        """Yield the input, the list, and the message for an empty list."""
         self._laid_out = self.app.size
         with Vertical(classes="dialog palette") as frame:
             frame.styles.width = min(WIDEST, self.app.size.width - MARGIN)
@@ -95,7 +97,7 @@ class CommandPalette(Window[Entry | None]):
             yield nothing
 
     def on_mount(self) -> None:
-        """Choose the first one."""
+        """Highlight the first entry."""
         self.query_one(OptionList).highlighted = 0
 
     @on(Input.Changed)
@@ -106,35 +108,35 @@ class CommandPalette(Window[Entry | None]):
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options(self._find(text))
-        options.highlighted = 0 if self._found else None
+        options.highlighted = 0 if self._matches else None
         options.styles.height = self._rows
-        self.query_one(".hint").display = not self._found
+        self.query_one(".hint").display = not self._matches
 
     def _find(self, text: str) -> list[Option]:
-        # What another mode does is only shown to those who ask for it.
-        self._found = [entry for entry in ranked(text, self._all) if entry.here or text.strip()]
-        return [Option(_line(entry, text, self._width)) for entry in self._found]
+        # Actions of another mode are only shown when words match them.
+        self._matches = [entry for entry in ranked(text, self._all) if entry.here or text.strip()]
+        return [Option(_line(entry, text, self._width)) for entry in self._matches]
 
     @property
     def _rows(self) -> int:
-        """Rows of the list."""
-        return min(len(self._found), max(self.app.size.height - AROUND, 1))
+        """The height of the list."""
+        return min(len(self._matches), max(self.app.size.height - AROUND, 1))
 
     @property
     def _width(self) -> int:
-        """Columns of a line: those of the window less its frame, its padding, a gap and the scroll bar."""
+        """The width of a line: that of the window less its frame, its padding, a gap and the scroll bar."""
         return min(WIDEST, self.app.size.width - MARGIN) - 6
 
     def on_resize(self) -> None:
-        """Lines of another width."""
+        """Fit the lines to the new width."""
         if self.app.size != self._laid_out:
             self._laid_out = self.app.size
             self.query_one(".palette").styles.width = min(WIDEST, self.app.size.width - MARGIN)
             self._show(self.query_one(Input).value)
 
-    def action_move(self, way: str) -> None:
-        """Choose another one without leaving the line."""
-        getattr(self.query_one(OptionList), f"action_{way}")()
+    def action_move(self, move: str) -> None:
+        """Highlight another entry while the focus stays in the input."""
+        getattr(self.query_one(OptionList), f"action_{move}")()
 
     @on(Input.Submitted)
     def _entered(self) -> None:
@@ -142,15 +144,15 @@ class CommandPalette(Window[Entry | None]):
         if chosen is None:
             self.app.bell()
         else:
-            self.dismiss(self._found[chosen])
+            self.dismiss(self._matches[chosen])
 
     @on(OptionList.OptionSelected)
     def _clicked(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._found[event.option_index])
+        self.dismiss(self._matches[event.option_index])
 
 
 def _line(entry: Entry, text: str, width: int) -> Content:
-    """One entry: its title with the typed beginnings underlined, its purpose, its key at the right end."""
+    """Return an entry as a line: its title with the typed beginnings underlined, its group, its key at the right."""
     title = Content(entry.title)
     for start, end in highlights(text, entry.title) if text.strip() else ():
         title = title.stylize("underline", start, end)

@@ -1,10 +1,10 @@
-"""What a person has settled once: `config.toml` in the user's configuration directory, and the theme chosen last.
+"""The settings: `config.toml` in the user's configuration directory, the last theme, and the hints that were tried.
 
-The file is the person's own and is never written. A theme chosen in the app goes into `theme.json` beside it, and
-holds until the file names another one; which hints were tried goes into `hints.json`. A file that cannot be used is one
-sentence, and the defaults.
+A new setting is parsed here. `config.toml` is the user's own and never written. A theme chosen in the app goes into
+`theme.json` beside it, and holds until `config.toml` names another one; the hints that were tried go into `hints.json`.
+A file with a mistake gives one sentence, and the defaults.
 
-Standard library only; where the directory is, platformdirs is asked when it is needed.
+Standard library only, except platformdirs for the directory, imported on demand.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-VARIABLE = "ADAM_TUI_CONFIG"  # another file than the usual one
-CHOSEN, TRIED = "theme.json", "hints.json"
+from adam_tui.runs.user_paths import expand_home, user_directory
+
+VARIABLE = "ADAM_TUI_CONFIG"  # the path of another settings file
+THEME_FILE, HINTS_FILE = "theme.json", "hints.json"
 DEFAULT_FPS, MOST_FPS = 20, 60
 PALETTE_NAMES = ("dark", "light", "magma", "grey")
 
@@ -28,7 +30,7 @@ PALETTE_NAMES = ("dark", "light", "magma", "grey")
 class Config:
     """The settings. An empty `theme` or `palette` is the default; `keys` are Textual's key names by action.
 
-    `tried` are the hints that were tried or put away. `problem` is one sentence when a file cannot be used.
+    `tried` are the hints that were tried or closed. `problem` is one sentence when a file cannot be used.
     """
 
     theme: str = ""
@@ -42,36 +44,43 @@ class Config:
 
 
 def config_file() -> Path:
-    """Where the settings are, whether the file is there or not."""
-    given = os.environ.get(VARIABLE)
-    if given:
-        return _home_in(given)
-    import platformdirs
+    """Return the path of the settings file, whether it exists or not; /dev/null without a home directory.
 
-    return Path(platformdirs.user_config_dir("adam-tui")) / "config.toml"
+    Raises ValueError where the variable names the home directory of an unknown user.
+    """
+    path = os.environ.get(VARIABLE)
+    if path:
+        return expand_home(path)
+    try:
+        return user_directory("config") / "config.toml"
+    except ValueError:
+        return Path(os.devnull)
 
 
 def load() -> Config:
-    """The settings as they are now; never raises."""
-    path = config_file()
+    """Read the settings; never raises."""
     try:
-        config = parse(_text_of(path))
+        path = config_file()
+    except ValueError as error:
+        return Config(problem=f"{VARIABLE}: {error}; the defaults are used")
+    try:
+        config = parse(_read_text(path))
     except FileNotFoundError:
         config = Config()
     except OSError as error:
         config = Config(problem=f"{path}: {error.strerror or error}; the defaults are used")
     except ValueError as error:
         config = Config(problem=f"{path}: {error}; the defaults are used")
-    config = replace(config, tried=_tried(path.with_name(TRIED)))
-    chosen = _chosen(path.with_name(CHOSEN))
-    # The file's word counts again once it is another one than at the time of the choice.
+    config = replace(config, tried=_read_hints(path.with_name(HINTS_FILE)))
+    chosen = _read_theme(path.with_name(THEME_FILE))
+    # The theme in config.toml wins again once it has changed since the choice.
     if chosen.get("theme") and chosen.get("instead_of") == config.theme:
         return replace(config, theme=chosen["theme"])
     return config
 
 
 def parse(text: str) -> Config:
-    """The settings in a file's text; ValueError with one line when there is a mistake in it."""
+    """Parse the text of a settings file. Raises ValueError with one line for a mistake."""
     import tomllib
 
     try:
@@ -79,10 +88,10 @@ def parse(text: str) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ValueError(" ".join(str(error).split())) from None
     except RecursionError:
-        raise ValueError("brackets within brackets without end") from None
+        raise ValueError("brackets are nested too deeply") from None
     known = ("theme", "palette", "keys", "fps", "runs", "hints")
     if unknown := [name for name in data if name not in known]:
-        raise ValueError(f"there is no setting {unknown[0]!r}; there are {', '.join(known)}")
+        raise ValueError(f"there is no setting {unknown[0]!r}; the settings are {', '.join(known)}")
     palette = _text(data, "palette")
     if palette and palette not in PALETTE_NAMES:
         raise ValueError(f"palette is one of {', '.join(PALETTE_NAMES)}, not {palette!r}")
@@ -103,42 +112,42 @@ def parse(text: str) -> Config:
         palette=palette,
         keys=MappingProxyType(keys),
         fps=fps,
-        runs=_home_in(runs) if runs else None,
+        runs=expand_home(runs) if runs else None,
         hints=hints,
     )
 
 
 def remember_theme(theme: str) -> None:
-    """Open with this theme from now on. OSError when it cannot be written."""
+    """Save the theme for the next start. Raises OSError when the file cannot be written."""
     path = config_file()
-    if _is_no_file(path):
+    if _is_special(path):
         return
     try:
-        instead_of = parse(_text_of(path)).theme
+        instead_of = parse(_read_text(path)).theme
     except (OSError, ValueError):
         instead_of = ""
     path.parent.mkdir(parents=True, exist_ok=True)
     chosen = json.dumps({"theme": theme, "instead_of": instead_of})
-    path.with_name(CHOSEN).write_text(chosen + "\n", encoding="utf-8")
+    path.with_name(THEME_FILE).write_text(chosen + "\n", encoding="utf-8")
 
 
 def remember_hints(tried: Iterable[str]) -> None:
-    """Show these no more. Where that cannot be written they come again: no reason to say anything."""
-    if _is_no_file(config_file()):
+    """Save the hints that need not be shown again. Errors are ignored: the hints then appear again."""
+    if _is_special(config_file()):
         return
-    path = config_file().with_name(TRIED)
+    path = config_file().with_name(HINTS_FILE)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"tried": sorted({*tried, *_tried(path)})}) + "\n", encoding="utf-8")
+        path.write_text(json.dumps({"tried": sorted({*tried, *_read_hints(path)})}) + "\n", encoding="utf-8")
 
 
-def _is_no_file(path: Path) -> bool:
-    """Whether the settings are something like /dev/null, beside which nothing is to be kept."""
+def _is_special(path: Path) -> bool:
+    """Return whether the settings are a special file such as /dev/null, beside which nothing is saved."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-def _tried(path: Path) -> frozenset[str]:
-    """The hints that were tried; none when that cannot be read."""
+def _read_hints(path: Path) -> frozenset[str]:
+    """Return the hints that were tried; none when the file cannot be read."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -147,20 +156,12 @@ def _tried(path: Path) -> frozenset[str]:
     return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
 
-def _text_of(path: Path) -> str:
-    """What is in the settings file, which an editor may have begun with a byte order mark. OSError, ValueError."""
+def _read_text(path: Path) -> str:
+    """Return the text of the settings file, without a byte order mark. Raises OSError, and ValueError if not UTF-8."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError("this is not text in UTF-8") from None
-
-
-def _home_in(path: str) -> Path:
-    """The path with the home directory for ~; as it is where nobody has that name."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return Path(path)
+        raise ValueError("the text is not UTF-8") from None
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:
@@ -170,8 +171,8 @@ def _text(data: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _chosen(path: Path) -> dict[str, str]:
-    """The theme chosen last and what the file said then; nothing when that cannot be read."""
+def _read_theme(path: Path) -> dict[str, str]:
+    """Return the theme chosen last and the theme in config.toml at that time; empty when the file cannot be read."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The few windows that open over a mode: a value to type, a question to answer, one of many to pick, a text to read."""
+"""The windows over a mode: a value to type, a question to answer, a list to pick from, a text to read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from textual.await_complete import AwaitComplete
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import Key
 from textual.screen import ModalScreen, ScreenResultType
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
@@ -18,15 +19,15 @@ from adam_tui.terminal.sanitize import sanitize
 
 
 class Window(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
-    """A window that closes once: of a double click the second one would close what lies below it."""
+    """A window that closes once: the second half of a double click must not close the screen below."""
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
-        """Close with a result, unless that has been done."""
+        """Close with a result, unless the window is closed already."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
 class AskText(Window[str | None]):
-    """Ask for one line of text; None is cancelled. `check` raises ValueError with one line when it will not do."""
+    """Ask for one line of text; the result is None when cancelled. `check` raises ValueError for invalid text."""
 
     BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
 
@@ -38,7 +39,7 @@ class AskText(Window[str | None]):
         self._check = check
 
     def compose(self) -> ComposeResult:
-        """A frame with the input, a hint, and room for what is wrong."""
+        """Yield a frame with the input and a line for the hint or the error."""
         with Vertical(classes="dialog") as frame:
             frame.border_title = Content(sanitize(self._title))
             frame.border_subtitle = "enter set · esc cancel"
@@ -46,12 +47,12 @@ class AskText(Window[str | None]):
             yield Label(self._hint, classes="hint", markup=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Say what is wrong while it is typed."""
+        """Show the error in the text so far."""
         hint = self.query_one(".hint", Label)
         try:
             self._check(event.value)
         except ValueError as error:
-            column = getattr(error, "column", None)  # an error that knows its place points at it
+            column = getattr(error, "column", None)  # some errors know their place in the text
             caret = "" if column is None else " " * column + "^\n"
             hint.update(caret + str(error))
             hint.add_class("wrong")
@@ -60,7 +61,7 @@ class AskText(Window[str | None]):
             hint.remove_class("wrong")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Close with the text when it will do."""
+        """Close with the text if it is valid."""
         try:
             self._check(event.value)
         except ValueError:
@@ -70,7 +71,7 @@ class AskText(Window[str | None]):
 
 
 class Choose(Window[str | None]):
-    """Ask one question with a key for each answer: (key, value, words); None is cancelled."""
+    """Ask a question with a key for each answer: (key, value, words); the result is None when cancelled."""
 
     BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
 
@@ -79,11 +80,9 @@ class Choose(Window[str | None]):
         self._title = title
         self._text = text
         self._answers = tuple(answers)
-        for key, value, words in answers:
-            self._bindings.bind(key, f"dismiss('{value}')", words, show=False)
 
     def compose(self) -> ComposeResult:
-        """The text, and a line an answer."""
+        """Yield the text, and a line for each answer."""
         with Vertical(classes="dialog") as frame:
             frame.border_title = Content(sanitize(self._title))
             yield Label(sanitize(self._text), markup=False)
@@ -95,9 +94,16 @@ class Choose(Window[str | None]):
                     )
                 )
 
+    def on_key(self, event: Key) -> None:
+        """Close with the answer of the key."""
+        for key, value, _ in self._answers:
+            if event.key == key:
+                event.stop()
+                self.dismiss(value)
+
 
 class ShowText(Window[None]):
-    """Text to read: a log from its end, or what was copied from its beginning."""
+    """Show a text: a log from its end, or copied text from its beginning."""
 
     BINDINGS = [Binding(key, "dismiss(None)", "Close", show=False) for key in ("escape", "q", "enter")]
 
@@ -108,14 +114,14 @@ class ShowText(Window[None]):
         self._from_end = from_end
 
     def compose(self) -> ComposeResult:
-        """The text in a frame that scrolls."""
+        """Yield the text in a frame that scrolls."""
         with VerticalScroll(classes="dialog text") as frame:
             frame.border_title = Content(sanitize(self._title))
             frame.border_subtitle = "↑↓ scroll · esc close"
             yield Static(Content(sanitize(self._text)))
 
     def on_mount(self) -> None:
-        """Show the end, and let the arrow keys scroll at once."""
+        """Scroll to the end if wanted, and let the arrow keys scroll."""
         frame = self.query_one(VerticalScroll)
         frame.focus()
         if self._from_end:
@@ -123,7 +129,10 @@ class ShowText(Window[None]):
 
 
 class Pick(Window[str | None]):
-    """Pick one of many: (value, title, detail); the detail of the highlighted one is shown below. None is cancelled."""
+    """Pick an item of a list: (value, title, detail); the result is None when cancelled.
+
+    The detail of the highlighted item is shown below the list.
+    """
 
     BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
 
@@ -134,7 +143,7 @@ class Pick(Window[str | None]):
         self._chosen = chosen
 
     def compose(self) -> ComposeResult:
-        """The list, and room for a detail."""
+        """Yield the list, and a line for the detail."""
         with Vertical(classes="dialog pick") as frame:
             frame.border_title = Content(sanitize(self._title))
             frame.border_subtitle = "↑↓ choose · enter open · esc cancel"
@@ -142,16 +151,16 @@ class Pick(Window[str | None]):
             yield Label("", classes="hint", markup=False)
 
     def on_mount(self) -> None:
-        """Begin at the one that was chosen last."""
+        """Highlight the item that was chosen last."""
         options = self.query_one(OptionList)
         values = [value for value, _, _ in self._items]
         options.highlighted = values.index(self._chosen) if self._chosen in values else 0
         options.focus()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Say more of it."""
+        """Show its detail."""
         self.query_one(".hint", Label).update(self._items[event.option_index][2])
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Close with it."""
+        """Close with its value."""
         self.dismiss(event.option_id)

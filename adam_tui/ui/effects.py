@@ -68,11 +68,12 @@ class ShowText:
 
 @dataclass(frozen=True)
 class Notify:
-    """Show a notification."""
+    """Show a notification. `keys` is a text with marks for keys, which follows the message."""
 
     message: str
     title: str = ""
     severity: Literal["information", "warning", "error"] = "information"
+    keys: str = ""
 
 
 SharedEffect = AskText[Event] | Choose[Event] | Pick[Event] | CopyText | ShowText | Notify
@@ -87,6 +88,9 @@ class EventScreen(Protocol[Event_contra]):
 
     def dispatch(self, event: Event_contra) -> None:
         """Update the state with an event."""
+
+    def named(self, text: str) -> str:
+        """Return a text with the names of the keys in the places of its marks."""
 
 
 def carry_out(effect: SharedEffect[Event], screen: EventScreen[Event]) -> None:
@@ -107,5 +111,5 @@ def carry_out(effect: SharedEffect[Event], screen: EventScreen[Event]) -> None:
             screen.app.copy_to_clipboard(text)
         case ShowText(title, text):
             screen.app.push_screen(dialogs.ShowText(title, text, from_end=False))
-        case Notify(message, title, severity):
-            screen.app.notify(message, title=title, severity=severity)
+        case Notify(message, title, severity, keys):
+            screen.app.notify(message + screen.named(keys), title=title, severity=severity)

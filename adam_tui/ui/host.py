@@ -1,6 +1,6 @@
-"""What a mode may ask of the application: its colours, its keys, and the way to another mode.
+"""The application as its modes see it: its colours, its keys, and the way to another mode.
 
-The application (`app.AdamApp`) has all of this; the modes know only this protocol, so no mode imports the application.
+`app.AdamApp` implements this protocol. The modes know only the protocol, so no mode imports the application.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Host(Protocol):
-    """The application as its modes see it. `keys` are the keys that the settings changed, by action."""
+    """The interface of the application for a mode. `keys` are the keys that the settings changed, by action."""
 
     keys: Mapping[str, str]
 
@@ -34,10 +34,10 @@ class Host(Protocol):
         """Carry out an action that every mode shares."""
 
     def open_presets(self, presets: Sequence[Preset], at: int = 0, finale: Finale | None = None) -> None:
-        """Show one of several presets in the playground; after the last one comes the finale, in the training mode."""
+        """Show one of several presets in the playground; the finale after the last one is in the training mode."""
 
     def show_finale(self, place: str, finale: Finale) -> None:
         """Show the tour's last stop in the training mode. `place` is its number, such as "10/10"."""
 
     def train_lane(self, lane: Lane) -> None:
-        """Ask whether to train the network with the optimizer of one of the playground's lanes."""
+        """Offer to train the network with the optimizer of a lane of the playground."""

@@ -6,7 +6,7 @@ screen shows the state and carries the effects out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -19,9 +19,17 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from adam_tui.ui.actions import MODES, SHARED_ACTIONS, Action, FooterKey, KeyGroup, key_names, with_keys_named
+from adam_tui.ui.actions import (
+    MODES,
+    SHARED_ACTIONS,
+    Action,
+    FooterKey,
+    KeyGroup,
+    key_names,
+    with_keys,
+    with_keys_named,
+)
 from adam_tui.ui.host import Host
-from adam_tui.ui.keymap import with_keys
 from adam_tui.ui.layout import MIN_HEIGHT, MIN_WIDTH
 from adam_tui.ui.widgets.key_line import KeyLine
 from adam_tui.ui.widgets.tabs_line import TabsLine
@@ -29,14 +37,14 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 State = TypeVar("State")
 Event = TypeVar("Event")
 Effect = TypeVar("Effect")
-View = TypeVar("View")
+Context = TypeVar("Context")
 
 
-class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
+class ModeScreen(Screen[None], Generic[State, Event, Effect, Context]):
     """A mode of the program.
 
     A subclass names its `MODE` and its `ACTIONS`, composes its `body`, and supplies the four parts of its cycle: the
-    reactive `state`, whose watcher shows it; `update_state`; `view`; and `carry_out`.
+    reactive `state`, whose watcher shows it; `update_state`; `event_context`; and `carry_out`.
     """
 
     MODE: ClassVar[str] = ""
@@ -51,11 +59,11 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
         super().__init_subclass__()
 
     def compose(self) -> ComposeResult:
-        """The top line, the body, the footer, and the word on a tiny terminal."""
+        """Yield the top line, the body, the footer, and the message for a tiny terminal."""
         width = self.app.size.width
-        # Textual sets it with the first resize only: the first layout would be thrown away.
-        fitting = [name for least, name in self.HORIZONTAL_BREAKPOINTS or () if width >= least]
-        self.add_class(*fitting[-1:])
+        # Textual sets the class with the first resize only, so the first layout would be discarded.
+        reached = [name for least, name in self.HORIZONTAL_BREAKPOINTS or () if width >= least]
+        self.add_class(*reached[-1:])
         modes = [(self.key_names[f"mode_{name}"], name, title) for _, name, title in MODES]
         yield TabsLine(modes, self.MODE)
         yield from self.body()
@@ -63,15 +71,15 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
         yield Static(id="too-small")
 
     def body(self) -> Iterable[Widget]:
-        """What lies between the top line and the footer."""
+        """Return the widgets between the top line and the footer."""
         return ()
 
-    def keys_of_now(self) -> KeyGroup | None:
-        """The keys of what one is at, such as placing a start, with marks; None while nothing else is going on."""
+    def current_keys(self) -> KeyGroup | None:
+        """Return the keys of the current activity, such as placing a start, with marks; None outside of one."""
         return None
 
     def footer_keys(self) -> Sequence[FooterKey]:
-        """The footer: every action that has a rank."""
+        """Return the footer's keys: by default every action that has a rank."""
         return [
             FooterKey(f"{{{action.name}}}", action.short, action.name, action.footer)
             for action in (*self.ACTIONS, *SHARED_ACTIONS)
@@ -79,27 +87,33 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
         ]
 
     def refresh_footer(self) -> None:
-        """Show the keys that matter now."""
+        """Show the current `footer_keys`."""
         self.query_one(KeyLine).show(self._footer())
 
     @property
     def actions(self) -> tuple[Action[Any, Any], ...]:
-        """All that can be done here, with the keys as they are set."""
+        """All actions of this mode and the shared ones, with the keys from the settings."""
         return with_keys((*self.ACTIONS, *SHARED_ACTIONS), self.host.keys)
 
     @cached_property
     def key_names(self) -> Mapping[str, str]:
-        """What the key of each action here is called: every text that names a key takes it from here."""
+        """The name of each action's first key. Every text that names a key takes it from here."""
         return key_names(self.actions)
 
     def named(self, text: str) -> str:
-        """A text with the keys in the places of its marks."""
+        """Return a text with keys in the places of its marks: "{play} plays" becomes "space plays"."""
         return with_keys_named(text, self.key_names)
 
     @property
     def host(self) -> Host:
         """The application, as a mode sees it."""
         return cast(Host, self.app)
+
+    @property
+    def is_current_mode(self) -> bool:
+        """Whether this is the mode on top of the others; windows may lie over it."""
+        modes = [screen for screen in self.app.screen_stack if isinstance(screen, ModeScreen)]
+        return modes[-1:] == [self]
 
     def _footer(self) -> list[FooterKey]:
         return [replace(key, keys=self.named(key.keys)) for key in self.footer_keys()]
@@ -109,7 +123,7 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
         self.app.theme_changed_signal.subscribe(self, lambda _: self.redraw())
 
     def redraw(self) -> None:
-        """Draw everything anew, in the colours of another theme; a subclass with pictures has its own."""
+        """Draw everything in the colours of a new theme. A mode with pictures overrides this."""
 
     def action_perform(self, name: str) -> None:
         """Perform an action by its name; a name of another mode is ignored (a second quick click may carry one)."""
@@ -121,18 +135,9 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
         elif own is not None:
             self.perform(own)
 
-    def perform(self, action: Action[Event, View]) -> None:
-        """Dispatch the action's event. A function in its place first makes the event from the view of the moment."""
-        if action.event is None:  # TRANSITION: until each mode's table is typed
-            effect = self.effect(action.name)
-            if effect is not None:
-                effect()
-            return
-        self.dispatch(action.event(self.view()) if callable(action.event) else action.event)
-
-    def effect(self, name: str) -> Callable[[], None] | None:
-        """TRANSITION: the function of an action without an event."""
-        return getattr(self, f"do_{name}", None)
+    def perform(self, action: Action[Event, Context]) -> None:
+        """Dispatch the action's event; a function in its place makes the event from the event context."""
+        self.dispatch(action.event(self.event_context()) if callable(action.event) else action.event)
 
     def dispatch(self, event: Event) -> None:
         """Update the state, which its watcher shows, then carry out the effects in their order."""
@@ -144,7 +149,7 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
         """Return the next state and the effects: the mode's pure `update(state, event)`."""
         raise NotImplementedError
 
-    def view(self) -> View:
+    def event_context(self) -> Context:
         """Return the data beside the state that events may depend on: widths, the time, file contents."""
         raise NotImplementedError
 
@@ -153,11 +158,11 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, View]):
         raise NotImplementedError
 
     def dismiss(self, result: None = None) -> AwaitComplete:
-        """A mode is left for another one, never closed: of two quick clicks on a window's answer this is the second."""
+        """Do nothing: a mode is never closed. The second half of a double click on a window's answer arrives here."""
         return AwaitComplete()
 
     def on_resize(self, event: Resize) -> None:
-        """Below the smallest usable size, say which size is needed instead of drawing a ruin."""
+        """Show a message instead of the mode when the terminal is too small."""
         small = event.size.width < MIN_WIDTH or event.size.height < MIN_HEIGHT
         self.set_class(small, "-too-small")
         if small:

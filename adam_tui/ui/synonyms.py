@@ -1,6 +1,6 @@
-"""What else people type for an action, by its name: `ctrl+p` finds it by these as well as by its title.
+"""Synonyms for the titles of actions, by the action's name: `ctrl+p` finds an action by these as well.
 
-Loaded with the palette only. An action of the same name in two modes has the words of both.
+Words that people type and that find nothing are added here. An action of the same name in two modes has one entry.
 """
 
 from __future__ import annotations

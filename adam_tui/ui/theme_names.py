@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adam_tui.draw.palette import DARK, GREY, PALETTES, Palette
-from adam_tui.terminal.ansi import Depth
+from adam_tui.terminal.environment import Depth
 from adam_tui.ui.config import Config
 
 PREFIX = "adam-"

@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -43,11 +44,13 @@ from adam_tui.ui.actions import key_names
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train import model_views, table
+from adam_tui.ui.train import run_panel
 from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS
-from adam_tui.ui.train.state import TrainState
+from adam_tui.ui.train.layout import PANELS
+from adam_tui.ui.train.state import VIEWS, TrainState
 from adam_tui.ui.train.update import update
+from adam_tui.ui.train.view import Snapshot
 
 FILES = ("spec.json", "metrics.jsonl", "status.json", "control.jsonl", "checkpoint.pt", "evaluation.npz", "worker.log")
 MOST_SECONDS = 40  # of a round, on a busy machine too
@@ -125,18 +128,14 @@ def on_the_screen(run):
     state, _ = update(state, e.ListRuns(feed.views()))
     found, now = feed.evaluation(state.selected), time.time()
     log = feed.log(state.selected, 3) if state.selected else ""
+    notes = run_panel.notes(state, feed.histories, log, DARK, key_names(ACTIONS))
     for width, height in ((40, 12), (118, 20)):
-        about = train_view.notes(state, feed.histories, log, DARK, key_names(ACTIONS))
-        pictures = [
-            train_view.runs(state, feed.histories, width, height, DARK),
-            train_view.now(state, feed.histories, about, now, width, height, DARK),
-            train_view.extra(state, feed.histories, width, height, DARK),
-            train_view.strip(state, feed.histories, found, width, height, DARK),
-            table.draw(state, feed.histories, now, width, height, DARK),
-        ]
-        for view in ("mistakes", "confusion", "filters", "layers"):
-            history = feed.histories.get(state.selected or "")
-            pictures.append(model_views.draw(view, found, history, width, height, DARK))
+        pictures = []
+        for view in VIEWS:
+            shown = Snapshot(
+                replace(state, view=view), feed.histories, found, notes, now, width, DARK, key_names(ACTIONS)
+            )
+            pictures += [train_view.draw(panel, shown, width, height) for panel in PANELS]
         for each in pictures:
             assert all(line.isprintable() for line in each.lines())
     if state.run is not None and state.run.id == run.id and state.run.resumable:

@@ -1,7 +1,7 @@
-"""The long campaign of random keys, mouse, pastes, resizes and happenings: `python tests/campaigns/keys.py --help`.
+"""The long campaign of random keys, mouse, pastes, resizes and events of runs: `python tests/campaigns/keys.py --help`.
 
-A part of it runs with the tests (tests/ui/test_random_keys.py). What was done last before a failure is printed, and
-all of it written into a file that `--replay` does again.
+A part of it runs with the tests (tests/ui/test_random_keys.py). A failure prints the last events, and writes all of
+them into a file for `--replay`.
 """
 
 import argparse
@@ -19,53 +19,53 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
-import sound  # noqa: E402
 from any_events import MODES, Session, any_event  # noqa: E402
+from invariants import check_app  # noqa: E402
 
-KNOWN_KEY_EVERY = 100  # events, after which it must answer a known key
-WHOLE_EVERY = 10  # events, after which all that the terminal would get is looked at
+KNOWN_KEY_EVERY = 100  # events between two checks with a known key
+WHOLE_EVERY = 10  # events between two checks of the composed screen
 A_MOMENT = 0.3  # seconds
 SHOWN = 25  # of the last events before a failure
 
 
 async def campaign(mode, seed, events, folder, real=False, replay=None, hurried=0.1):
-    """So many events in a mode (what happens in others and in windows counts to them): what was done, how long each."""
+    """Do so many events in a mode, windows included, and report the events and their times."""
     chance = random.Random(f"{mode} {seed}")
-    told = Told(mode, seed)
+    report = Report(mode, seed)
     async with Session(folder, mode=mode, real=real) as session:
         if real:
             session._run("new", 0)
-        while told.counts["in the mode"] < events if replay is None else len(told.done) < len(replay):
-            event = any_event(chance, session) if replay is None else tuple(replay[len(told.done)])
-            told.note(event, session)
+        while report.counts["in the mode"] < events if replay is None else len(report.done) < len(replay):
+            event = any_event(chance, session) if replay is None else tuple(replay[len(report.done)])
+            report.record(event, session)
             try:
                 hurry = replay is None and chance.random() < hurried
-                told.took(event, await session.do(event, hurry=hurry))
+                report.record_time(event, await session.do(event, hurry=hurry))
                 if session.calm and not hurry:
-                    await is_sound(session, told)
-                if len(told.done) % KNOWN_KEY_EVERY == 0:
+                    await check(session, report)
+                if len(report.done) % KNOWN_KEY_EVERY == 0:
                     await a_known_key_answers(session)
-                    told.remember_size()
+                    report.record_size()
             except Exception as error:
-                told.failure = session.app._exception or error
+                report.failure = session.app._exception or error
                 break
             if real:
                 await asyncio.sleep(0.005)  # the processes need the time
-        told.end(session)
-        session.app._exception = None  # it is told, and need not be raised once more
-    return told
+        report.end(session)
+        session.app._exception = None  # it is reported, and need not be raised again
+    return report
 
 
-async def is_sound(session, told):
-    """All that must hold, at once or, for what a thread or a timer of Textual's has still to do, a moment later."""
-    whole = len(told.done) % WHOLE_EVERY == 0
+async def check(session, report):
+    """Check the invariants now; if one fails, again a moment later, when threads and timers have finished."""
+    whole = len(report.done) % WHOLE_EVERY == 0
     try:
-        sound.app_is_sound(session.app, whole)
+        check_app(session.app, whole)
     except AssertionError:
         await asyncio.sleep(A_MOMENT)
         await session.settled()
-        sound.app_is_sound(session.app, whole)
-        told.counts["a moment late"] += 1
+        check_app(session.app, whole)
+        report.counts["a moment late"] += 1
 
 
 async def a_known_key_answers(session):
@@ -81,8 +81,8 @@ async def a_known_key_answers(session):
     await session.do(("key", "escape"))
 
 
-class Told:
-    """What a campaign did, and how long it took."""
+class Report:
+    """The events of a campaign, and the times that they took."""
 
     def __init__(self, mode, seed):
         self.mode, self.seed = mode, seed
@@ -90,26 +90,26 @@ class Told:
         self.times, self.sizes, self.failure = [], [], None
         self._began = time.perf_counter()
 
-    def note(self, event, session):
-        """Before it is done: in which mode and window."""
+    def record(self, event, session):
+        """Record an event before it happens, with its mode and window."""
         self.done.append(event)
         self.counts[event[0]] += 1
         self.counts["in the mode"] += self.mode == session.base.MODE
         if session.in_a_window:
             self.windows[type(session.app.screen).__name__] += 1
 
-    def took(self, event, seconds):
-        """After it was done."""
+    def record_time(self, event, seconds):
+        """Record the time that an event took."""
         self.times.append((seconds, event))
 
-    def remember_size(self):
-        """How much memory and how many files the process holds."""
+    def record_size(self):
+        """Record the memory and the open files of the process."""
         gc.collect()
         pages = int(Path("/proc/self/statm").read_text().split()[1]) if os.path.exists("/proc/self/statm") else 0
         self.sizes.append((pages * resource.getpagesize() >> 20, len(os.listdir("/proc/self/fd")) if pages else 0))
 
     def end(self, session):
-        """What there is at the end."""
+        """Record the total time and the exported files."""
         self.seconds = time.perf_counter() - self._began
         self.exports = len(list(session.exports.iterdir()))
 
@@ -147,17 +147,17 @@ def main():
     for mode in modes:
         for seed in asked.seed or [0]:
             with tempfile.TemporaryDirectory(prefix="adam-tui-keys-") as folder:
-                told = asyncio.run(campaign(mode, seed, asked.events, Path(folder), asked.real, replay))
-            print(told.line(), flush=True)
-            if told.failure is not None:
+                report = asyncio.run(campaign(mode, seed, asked.events, Path(folder), asked.real, replay))
+            print(report.line(), flush=True)
+            if report.failure is not None:
                 failures += 1
                 file = Path(tempfile.gettempdir()) / f"adam-tui-keys-{mode}-{seed}.json"
-                file.write_text(json.dumps(told.done))
+                file.write_text(json.dumps(report.done))
                 import traceback
 
-                traceback.print_exception(told.failure)
-                print(f"the last of {len(told.done)} events, all of them in {file}:")
-                print("\n".join(f"    {str(event)[:150]}" for event in told.done[-SHOWN:]))
+                traceback.print_exception(report.failure)
+                print(f"the last of {len(report.done)} events, all of them in {file}:")
+                print("\n".join(f"    {str(event)[:150]}" for event in report.done[-SHOWN:]))
     sys.exit(1 if failures else 0)
 
 

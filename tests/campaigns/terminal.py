@@ -1,8 +1,8 @@
 """The long campaign of faults in the terminal: `python tests/campaigns/terminal.py`.
 
 Every ending signal and a lost terminal, in every mode, with every kind of window open, at many moments of the start,
-while it plays and while a run trains: how soon it ended, with which status, how much processor that took, and whether
-the terminal was as before. What of it a test can do in seconds is in tests/test_terminal_faults.py.
+while it plays and while a run trains: the time until the end, the exit status, the processor time, and whether the
+terminal was restored. tests/terminal/test_terminal_faults.py has one case of each kind.
 """
 
 import argparse
@@ -30,8 +30,8 @@ WINDOWS = {
 ALLOWED = 1.0  # seconds until it has ended
 
 
-class Told:
-    """What became of the cases of one kind."""
+class Result:
+    """The results of the cases of one kind."""
 
     def __init__(self):
         self.cases, self.slowest, self.busiest = 0, 0.0, 0.0
@@ -51,8 +51,8 @@ def expected(fault):
     return 128 + getattr(signal, "SIGHUP" if fault == LOST else fault)
 
 
-def fail(terminal, fault):
-    """Do it to the program; how long it took to end, or None."""
+def inject(terminal, fault):
+    """Inject it; return the exit status (None if none came), the seconds and the processor seconds until then."""
     before, began = terminal.processor_time(), time.monotonic()
     if fault == LOST:
         terminal.hang_up()
@@ -65,12 +65,12 @@ def fail(terminal, fault):
     return status, time.monotonic() - began, terminal.used - before
 
 
-def judge(told, what, terminal, fault, settings, allowed_statuses=()):
-    """Let it happen, and look at what is left."""
-    status, took, used = fail(terminal, fault)
-    told.cases += 1
-    told.slowest, told.busiest = max(told.slowest, took), max(told.busiest, used)
-    told.statuses[status] += 1
+def try_fault(result, what, terminal, fault, settings, allowed_statuses=()):
+    """Inject the fault, and record what is wrong afterwards."""
+    status, took, used = inject(terminal, fault)
+    result.cases += 1
+    result.slowest, result.busiest = max(result.slowest, took), max(result.busiest, used)
+    result.statuses[status] += 1
     wrong = []
     if status not in (expected(fault), *allowed_statuses):
         wrong.append(f"status {status}")
@@ -85,13 +85,13 @@ def judge(told, what, terminal, fault, settings, allowed_statuses=()):
         if b"Traceback" in terminal.raw:
             wrong.append("a traceback")
     if wrong:
-        told.wrong.append(f"{what}: {', '.join(wrong)}")
+        result.wrong.append(f"{what}: {', '.join(wrong)}")
 
 
 def in_windows(env):
     """Every fault in every mode, in every kind of window."""
     for mode, windows in WINDOWS.items():
-        told = Told()
+        result = Result()
         for window, keys in windows.items():
             for fault in (*SIGNALS, LOST):
                 with Terminal((*COMMAND, "--mode", mode), env=env) as terminal:
@@ -99,14 +99,14 @@ def in_windows(env):
                     terminal.until(MODES[mode])
                     terminal.read(0.5)
                     terminal.press(*keys)
-                    judge(told, f"{fault} in {window}", terminal, fault, settings)
-        yield f"{mode}, {len(windows)} windows", told
+                    try_fault(result, f"{fault} in {window}", terminal, fault, settings)
+        yield f"{mode}, {len(windows)} windows", result
 
 
 def in_the_start(env, every):
-    """Every fault after so many milliseconds more each time; before it has begun, a signal simply kills it."""
+    """Every fault at later and later moments of the start; before the handlers are set, a signal kills the program."""
     for fault in ("SIGHUP", "SIGTERM", "SIGINT", LOST):
-        told = Told()
+        result = Result()
         for after in range(0, 1500, every):
             with Terminal(COMMAND, env=env) as terminal:
                 settings, end = terminal.settings(), time.monotonic() + after / 1000
@@ -114,13 +114,13 @@ def in_the_start(env, every):
                     terminal.read(left)
                 untouched = b"\x1b[?1049h" not in terminal.raw
                 killed = (-getattr(signal, "SIGHUP" if fault == LOST else fault), 1) if untouched else ()
-                judge(told, f"after {after} ms", terminal, fault, settings, killed)
-        yield f"{fault} in the start, every {every} ms", told
+                try_fault(result, f"after {after} ms", terminal, fault, settings, killed)
+        yield f"{fault} in the start, every {every} ms", result
 
 
 def blocked(env):
-    """Every signal while nobody reads what it writes."""
-    told = Told()
+    """Every fault while nobody reads the terminal."""
+    result = Result()
     for fault in (*SIGNALS, LOST) * 4:
         with Terminal(COMMAND, env=env) as terminal:
             settings = terminal.settings()
@@ -141,31 +141,31 @@ def blocked(env):
                 time.sleep(0.005)
                 ended = os.waitid(os.P_PID, terminal.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             took = time.monotonic() - began
-            told.cases += 1
-            told.slowest = max(told.slowest, took)
-            told.statuses[terminal.wait() if ended else "hung"] += 1
+            result.cases += 1
+            result.slowest = max(result.slowest, took)
+            result.statuses[terminal.wait() if ended else "hung"] += 1
             terminal.read(0.1)
             if terminal._open and (terminal.left_on() or terminal.settings() != settings):
-                told.wrong.append(f"{fault}: left on {terminal.left_on()}")
+                result.wrong.append(f"{fault}: left on {terminal.left_on()}")
             if took > ALLOWED:
-                told.wrong.append(f"{fault}: {took:.2f} s")
-    yield "nobody reads", told
+                result.wrong.append(f"{fault}: {took:.2f} s")
+    yield "blocked terminal", result
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=20, help="milliseconds between two moments of the start")
     asked = parser.parse_args()
-    # What is ignored here, as in the background or under nohup, the program would ignore too until it has its handlers.
+    # The program inherits ignored signals (in the background, under nohup) until it sets its handlers.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="adam-tui-terminal-") as folder:
         env = {"ADAM_TUI_CONFIG": f"{folder}/config.toml", "ADAM_TUI_RUNS": f"{folder}/runs", "HOME": folder}
         for kind in (blocked(env), in_windows(env), in_the_start(env, asked.every)):
-            for name, told in kind:
-                print(told.row(name), flush=True)
-                wrong += len(told.wrong)
+            for name, result in kind:
+                print(result.row(name), flush=True)
+                wrong += len(result.wrong)
     sys.exit(1 if wrong else 0)
 
 

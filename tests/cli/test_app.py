@@ -172,9 +172,11 @@ def test_a_bug_is_not_reported_as_a_usage_error(monkeypatch):
 
 
 class TestCompletion:
-    def complete(self, words):
-        environment = {"_ADAM_TUI_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
-        return [line.partition(",")[2] for line in run(**environment).output.splitlines()]
+    def complete(self, *words):
+        """The completions of the last of these words in bash, which splits the line at "=" and ":" too."""
+        typed = {"COMP_WORDS": " ".join(("adam-tui", *words)), "COMP_CWORD": str(len(words))}
+        output = run(_ADAM_TUI_COMPLETE="bash_complete", **typed).output
+        return [line.partition(",")[2] for line in output.splitlines()]
 
     def test_the_shells_get_their_scripts(self):
         for shell in ("bash", "zsh", "fish"):
@@ -183,13 +185,44 @@ class TestCompletion:
             assert "_adam_tui_completion" in done.output
 
     def test_surfaces_and_optimizers_are_completed(self):
-        assert self.complete("adam-tui path --surface ra") == ["ravine", "rastrigin"]
-        assert self.complete("adam-tui --lane ad") == ["adagrad", "adadelta", "adam", "adamw", "adamax"]
-        assert self.complete("adam-tui train --optimizer mu") == ["muon"]
-        assert self.complete("adam-tui train --data ") == ["mnist", "fashion-mnist", "kmnist", "emnist-digits"]
+        assert self.complete("path", "--surface", "ra") == ["ravine", "rastrigin"]
+        assert self.complete("--lane", "ad") == ["adagrad", "adadelta", "adam", "adamw", "adamax"]
+        assert self.complete("train", "--optimizer", "mu") == ["muon"]
+        assert self.complete("train", "--data", "") == ["mnist", "fashion-mnist", "kmnist", "emnist-digits"]
+
+    def test_they_are_completed_after_an_equals_sign(self):
+        assert self.complete("path", "--surface", "=", "ra") == ["ravine", "rastrigin"]
+        assert len(self.complete("path", "--surface", "=")) == 13
+        assert self.complete("--lane", "adam", ":", "lr", "=", "0.1", "--surface", "=", "ra") == ["ravine", "rastrigin"]
+        assert self.complete("--lane", "adam", ":", "lr", "=", "0.1", "--surface", "bow") == ["bowl"]
+
+    def test_zsh_and_fish_get_whole_words(self):
+        whole = ["--surface=ravine", "--surface=rastrigin"]
+        typed = {"COMP_WORDS": "adam-tui path --surface=ra"}
+        zsh = run(_ADAM_TUI_COMPLETE="zsh_complete", COMP_CWORD="2", **typed).output
+        fish = run(_ADAM_TUI_COMPLETE="fish_complete", COMP_CWORD="--surface=ra", **typed).output
+        assert zsh.splitlines()[1::3] == whole
+        assert [line.partition(",")[2].partition("\t")[0] for line in fish.splitlines()] == whole
+
+    @pytest.mark.parametrize("words", [("--data-dir", "/t"), ("--data-dir", "=", "/t"), ("--runs", "=")])
+    def test_the_shell_completes_directories(self, words):
+        typed = {"COMP_WORDS": " ".join(("adam-tui train", *words)), "COMP_CWORD": str(1 + len(words))}
+        assert run(_ADAM_TUI_COMPLETE="bash_complete", **typed).output.startswith("dir,")
+
+    def test_bash_itself_completes_them(self, tmp_path):
+        program = tmp_path / "adam-tui"
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m adam_tui "$@"\n')
+        program.chmod(0o755)
+        script = (
+            f"source <(_ADAM_TUI_COMPLETE=bash_source {program}); "
+            f"COMP_WORDS=({program} path --surface = ra) COMP_CWORD=4; "
+            f'_adam_tui_completion {program}; echo "${{COMPREPLY[@]}}"'
+        )
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=PLAIN, timeout=60)
+        assert done.stdout == "ravine rastrigin\n"
 
     def test_commands_and_runs_are_completed(self, tmp_path, monkeypatch):
         monkeypatch.setenv("ADAM_TUI_RUNS", str(tmp_path))
         made = create(make_spec("lion", {}), tmp_path)
-        assert self.complete("adam-tui p") == ["path", "plot"]
-        assert self.complete("adam-tui runs show l") == [made.id]
+        assert self.complete("p") == ["path", "plot"]
+        assert self.complete("runs", "show", "l") == [made.id]

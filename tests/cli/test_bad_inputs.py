@@ -92,7 +92,7 @@ def runner(tmp_path, monkeypatch):
     for _ in range(2):
         create(make_spec("adam", {}), runs).write_status(Status("finished", 1, "host"))
     monkeypatch.setattr("adam_tui.cli.follow.train", lambda *given: pytest.fail("it trains"))
-    monkeypatch.setattr("adam_tui.cli.web_server.serve", lambda *given: pytest.fail("it serves"))
+    monkeypatch.setattr("adam_tui.cli.web_server.serve", lambda *given, token: pytest.fail("it serves"))
     return CliRunner(env={"ADAM_TUI_RUNS": str(runs)})
 
 

@@ -84,6 +84,32 @@ def test_a_terminal_gets_a_bar_below_the_same_lines_and_its_cursor_back(follow_e
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
 
 
+def test_the_bar_fits_a_terminal_of_any_width():
+    figures = ("epoch 12/50", "loss 0.5000", "30,016 img/s", "1:02:05 left")
+    whole = cli_follow.bar_line(0.1667, figures, 79)
+    assert whole == "[##----------]   16%  epoch 12/50  loss 0.5000  30,016 img/s  1:02:05 left"
+    assert cli_follow.bar_line(0.16, figures, 60) == "16%  epoch 12/50  loss 0.5000  30,016 img/s  1:02:05 left"
+    assert cli_follow.bar_line(0.16, figures, 50) == "16%  epoch 12/50  loss 0.5000  1:02:05 left"
+    assert cli_follow.bar_line(0.16, figures, 20) == "16%  1:02:05 left"
+    for columns in range(100):
+        assert len(cli_follow.bar_line(1.0, figures, columns)) <= columns
+    assert cli_follow.bar_line(0.0, (), 79) == "[------------]    0%"
+
+
+@pytest.mark.parametrize("columns", [40, 71])
+def test_on_a_narrow_terminal_the_bar_stays_on_one_line(follow_events, monkeypatch, columns):
+    monkeypatch.setattr(cli_follow.os, "get_terminal_size", lambda descriptor: os.terminal_size((columns, 24)))
+    stream = Terminal()
+    stream.fileno = lambda: 1
+    assert (
+        follow_events([EVENTS[0], *(Steps(1.0 + n, 100 * n, (0.5,) * 100) for n in range(1, 10)), EVENTS[-1]], stream)
+        == 0
+    )
+    bars = [part for part in re.split(r"\r|\n", stream.getvalue()) if "left" in part]
+    assert len(bars) == 9
+    assert max(len(re.sub(r"\x1b\[\??\d*[a-zA-Z]", "", bar)) for bar in bars) < columns
+
+
 def test_a_failed_run_prints_the_reason_and_fails(follow_events, capsys):
     assert follow_events([*EVENTS[:2], Ended(9.0, 5, "failed", "diverged at step 5")], io.StringIO()) == 1
     assert "failed: diverged at step 5" in capsys.readouterr().err

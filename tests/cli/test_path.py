@@ -69,6 +69,13 @@ class TestPath:
         assert document["lanes"][0]["state"] == "diverged"
         assert json.loads(run("path", "--steps", "1", "--format", "json").output)["scenario"]["start"] == [-3.5, 2.5]
 
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+    def test_a_scenario_file_may_begin_with_a_byte_order_mark(self, tmp_path, encoding):
+        file = tmp_path / "scenario.json"
+        document = run("path", *ROSENBROCK, "--format", "json").output
+        file.write_text(document, encoding=encoding)
+        assert run("path", "--scenario", str(file), "--format", "json").output == document
+
     def test_noise_repeats_with_its_seed(self):
         flags = ("path", "--noise", "0.5", "--steps", "20", "--seed")
         assert run(*flags, "7").output == run(*flags, "7").output != run(*flags, "8").output

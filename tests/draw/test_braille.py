@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from adam_tui.draw.braille import BLANK, clip, glyphs, heavier_half, lines, pack, unpack
+from adam_tui.draw.braille import clip, glyphs, lines, pack, quadrant_weights, unpack
 
 
 def picture(segments, columns, rows):
@@ -123,6 +123,6 @@ def test_a_line_has_no_gaps_and_stays_within_half_a_dot_of_itself(ends):
         assert np.abs(dots[:, 1 - longer] - exact).max() <= 0.5 + 1e-9
 
 
-def test_most_dots_above_or_below():
-    assert heavier_half(np.array([0x01, 0x80, 0x47, 0xFF, 0], np.uint8)).tolist() == [1, -1, 0, 0, 0]
-    assert ord("⠀") == BLANK
+def test_the_quadrants_with_the_most_dots_share_the_weight():
+    weights = quadrant_weights(np.array([0x01, 0x80, 0x47, 0x49, 0xFF], np.uint8)).tolist()
+    assert weights == [[1, 0, 0, 0], [0, 0, 0, 1], [0.5, 0, 0.5, 0], [1 / 3, 1 / 3, 1 / 3, 0], [0.25] * 4]

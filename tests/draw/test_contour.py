@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from adam_tui.draw.contour import bands, choose_levels, fill, iso_lines, noisiness, sample, smooth_edges
+from adam_tui.draw.contour import (
+    bands,
+    choose_levels,
+    fill,
+    iso_lines,
+    noisiness,
+    quadrant_colors,
+    sample,
+    smooth_edges,
+    square_pixels,
+)
 from adam_tui.draw.palette import DARK, band_colors
 from adam_tui.draw.viewport import Viewport
 
@@ -25,24 +35,24 @@ def rosenbrock(p):
 
 
 def test_sampling_asks_for_the_pixels_centres_from_the_top_left():
-    values = sample(lambda p: 10 * p[..., 0] + p[..., 1], Viewport(0, 2, 0, 4, 2, 1))
+    values = sample(lambda p: 10 * p[..., 0] + p[..., 1], Viewport(0, 2, 0, 4, 1, 1))
     assert values.tolist() == [[8, 18], [6, 16]]
 
 
 def test_what_is_not_finite_is_a_missing_value_and_no_warning():
-    view = Viewport(-1, 1, -1, 1, 2, 1)
+    view = Viewport(-1, 1, -1, 1, 1, 1)
     assert np.isnan(sample(lambda p: np.log(p[..., 0]), view)).tolist() == [[True, False], [True, False]]
     assert np.isnan(sample(lambda p: p[..., 0] / 0.0, view)).all()
 
 
 def test_a_constant_function_that_returns_a_single_number_is_sampled():
-    assert sample(lambda p: np.float64(3), Viewport(0, 1, 0, 1, 2, 1)).tolist() == [[3, 3], [3, 3]]
+    assert sample(lambda p: np.float64(3), Viewport(0, 1, 0, 1, 1, 1)).tolist() == [[3, 3], [3, 3]]
 
 
 @pytest.mark.parametrize(("width", "height"), [(78, 35), (48, 19), (100, 20), (30, 40)])
 def test_the_bowls_rings_are_evenly_wide(width, height):
     values = sample(bowl, Viewport.fit((-3, 3, -3, 3), width, height))
-    radius = np.sqrt(choose_levels(values, 10))
+    radius = np.sqrt(choose_levels(square_pixels(values), 10))
     widths = np.diff(radius)
     assert len(radius) == 10
     assert widths.max() < 1.15 * widths.min()
@@ -52,15 +62,15 @@ def test_the_bowls_rings_are_evenly_wide(width, height):
 def test_every_ring_of_the_bowl_is_as_wide_as_high_on_the_screen(shift):
     view = Viewport.fit((-3, 3, -3, 3), 80, 36)
     values = sample(lambda p: bowl(p - np.array(shift)), view)
-    levels = choose_levels(values, 12)
+    levels = choose_levels(square_pixels(values), 12)
     band = bands(values, levels)
     whole = 0
     for ring in range(1, len(levels)):
         rows, columns = np.nonzero(band < ring)
-        on_the_edge = rows.min() == 0 or rows.max() == 71 or columns.min() == 0 or columns.max() == 79
-        if not on_the_edge:  # pixels are square: two rows a cell, a cell twice as high as wide
+        on_the_edge = rows.min() == 0 or rows.max() == 71 or columns.min() == 0 or columns.max() == 159
+        if not on_the_edge:  # a pixel is twice as high as it is wide
             whole += 1
-            assert abs(np.ptp(rows) - np.ptp(columns)) <= 1
+            assert abs(np.ptp(rows) + 1 - (np.ptp(columns) + 1) / 2) <= 1
     assert whole >= 6
 
 
@@ -176,35 +186,50 @@ def test_noisiness_is_the_share_of_neighbours_that_differ():
     assert noisiness(picture("0 1")) == 0
 
 
-def test_filling_two_pixels_a_cell():
-    cells = fill(np.array([[0, 0, 1, 2], [0, 1, 1, 0]]), DARK)
-    color = band_colors(DARK, 3).tolist()
-    assert cells.lines() == [" ▀ ▀"]
-    assert cells.bg[0].tolist() == [color[0], color[1], color[1], color[0]]
-    assert cells.fg[0, 1].tolist() == color[0]
-    assert cells.fg[0, 3].tolist() == color[2]
+def picture_of(*rows):
+    """The bands of some rows of quadrants, as digits; "." is a hole."""
+    return np.array([[-1 if character == "." else int(character) for character in row] for row in rows])
+
+
+def test_a_cell_with_two_bands_is_a_block_in_the_colour_of_its_upper_left_quadrant():
+    cells = fill(picture_of("0001011101", "0001010010"), DARK)
+    color = band_colors(DARK, 2).tolist()
+    assert cells.lines() == [" ▌▌▀▚"]
+    assert cells.fg[0].tolist() == [color[0], color[0], color[0], color[1], color[0]]
+    assert cells.bg[0].tolist() == [color[0], color[1], color[1], color[0], color[1]]
+    assert fill(picture_of("010011", "110101"), DARK).lines() == ["▘▛▜"]
+    assert fill(picture_of("1100", "1000"), DARK).lines() == ["▛ "]
+    assert fill(picture_of("11", "01"), DARK).lines() == ["▜"]
     assert not cells.bold.any()
 
 
-def test_a_grid_of_four_by_two_cells():
-    cells = fill(np.array([[0, 0, 0, 0], [0, 1, 1, 0], [1, 1, 1, 1], [1, 1, 1, 1]]), DARK)
-    assert cells.lines() == [" ▀▀ ", "    "]
-    assert (cells.width, cells.height) == (4, 2)
+def test_of_more_than_two_bands_the_lower_and_the_higher_share_a_colour_each():
+    cells = fill(picture_of("02", "13"), DARK)
+    color = band_colors(DARK, 4).tolist()
+    assert cells.lines() == ["▌"]
+    assert cells.fg[0, 0].tolist() == color[1]  # the mean of 0 and 1, rounded up
+    assert cells.bg[0, 0].tolist() == color[3]
 
 
 def test_holes_show_the_background_hatched_where_the_cell_is_empty():
-    cells = fill(np.array([[-1, -1, 0], [-1, 0, -1]]), DARK)
-    assert cells.lines() == ["╱▀▀"]
+    cells = fill(picture_of("..0..0", "...0.."), DARK)
+    assert cells.lines()[0][0] == "╱"
     assert tuple(cells.bg[0, 0]) == DARK.background
     assert tuple(cells.fg[0, 0]) == DARK.border
-    assert tuple(cells.fg[0, 1]) == DARK.background
-    assert tuple(cells.bg[0, 2]) == DARK.background
-    assert (fill(np.array([[-1], [-1]]), DARK).lines()) == ["╱"]
+    assert cells.lines()[0][1:] == "▚▙"
+    assert tuple(cells.bg[0, 1]) == DARK.background
+    assert tuple(cells.fg[0, 2]) == DARK.background
 
 
 def test_colors_are_shared_out_among_all_bands_even_if_the_highest_is_out_of_sight():
-    assert fill(np.array([[0], [0]]), DARK, count=5).bg[0, 0].tolist() == band_colors(DARK, 2)[0].tolist()
-    assert fill(np.array([[4], [4]]), DARK, count=5).bg[0, 0].tolist() == band_colors(DARK, 2)[1].tolist()
+    assert fill(picture_of("00", "00"), DARK, count=5).bg[0, 0].tolist() == band_colors(DARK, 2)[0].tolist()
+    assert fill(picture_of("44", "44"), DARK, count=5).bg[0, 0].tolist() == band_colors(DARK, 2)[1].tolist()
+
+
+def test_the_colours_of_the_quadrants_are_those_that_were_painted():
+    shown = picture_of("00011011", "01111001")
+    colors = quadrant_colors(fill(shown, DARK)).reshape(1, 4, 2, 2, 3).swapaxes(1, 2).reshape(2, 8, 3)
+    assert (colors == band_colors(DARK, 2)[shown]).all()
 
 
 def test_a_straight_iso_line_lies_where_the_level_is():

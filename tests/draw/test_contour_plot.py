@@ -165,14 +165,14 @@ def test_axes_take_their_margin_and_the_plot_the_rest():
     assert back.plot_offset == (0, 6)
     assert (back.viewport.width, back.viewport.height) == (24, 8)
     assert back.cells.lines() == [
-        "    2╶     ▀  ▀▀    ▀▀  ▀     ",
-        "            ▀ ▀▀    ▀▀ ▀      ",
-        "    1╶         ▀    ▀         ",
-        "                              ",
-        "    0╶            ✛           ",
-        "               ▀    ▀         ",
-        "   −1╶      ▀ ▀▀    ▀▀ ▀      ",
-        "   −2╶     ▀  ▀▀    ▀▀  ▀     ",
+        "    2╶  ▛▘ ▀  ▀▀▘  ▙▀▀  ▀ ▙▜  ",
+        "       ▛ ▛▘ ▘ ▛▀    ▀▜ ▙ ▙▜ ▜ ",
+        "    1╶      ▛▘ ▀    ▀ ▙▜      ",
+        "      ▌ ▌ ▌ ▘ ▘ ▘  ▙ ▙ ▙ ▌ ▌ ▌",
+        "    0╶▌ ▌ ▌ ▜ ▜ ▜ ✛▛ ▛ ▛ ▌ ▌ ▌",
+        "            ▙▜ ▀    ▀ ▛▘      ",
+        "   −1╶ ▙ ▙▜ ▜ ▙▀    ▀▘ ▛ ▛▘ ▘ ",
+        "   −2╶  ▙▜ ▀  ▀▀▜  ▛▀▀  ▀ ▛▘  ",
         "         −2       0       2   ",
     ]
 

@@ -38,11 +38,11 @@ def paths(cells, attribute):
 
 
 def squares(cells):
-    """The colours of the picture's squares, two a cell, as its rectangles paint them; each at most once."""
+    """The colours of the picture's quadrants, as its rectangles paint them; each at most once."""
     root = parsed(cells)
-    painted = np.full((2 * cells.height, cells.width), root.find(f"{SVG}rect").get("fill"), object)
+    painted = np.full((2 * cells.height, 2 * cells.width), root.find(f"{SVG}rect").get("fill"), object)
     times = np.zeros(painted.shape, int)
-    group = root.find(f"{SVG}g[@transform='scale(9)']")
+    group = root.find(f"{SVG}g[@transform='scale(4.5 9)']")
     for path in [] if group is None else group:
         rectangles = RECTANGLE.findall(path.get("d"))
         assert "".join(f"M{x} {y}h{w}v{h}h-{w}z" for x, y, w, h in rectangles) == path.get("d")
@@ -64,9 +64,16 @@ def test_half_blocks_paint_half_a_cell():
     cells.put(0, 0, "▀▄█", RED)
     cells.put(0, 3, " ", INK, bg=RED)
     assert squares(cells) == [
-        ["#ff0000", "#0a0c14", "#ff0000", "#ff0000", "#0a0c14"],
-        ["#0a0c14", "#ff0000", "#ff0000", "#ff0000", "#0a0c14"],
+        [*["#ff0000"] * 2, *["#0a0c14"] * 2, *["#ff0000"] * 4, *["#0a0c14"] * 2],
+        [*["#0a0c14"] * 2, *["#ff0000"] * 6, *["#0a0c14"] * 2],
     ]
+
+
+def test_quadrants_paint_quarters_of_a_cell():
+    cells = page(3, 1)
+    cells.put(0, 0, "▚▙▝", RED)
+    red, paper = "#ff0000", "#0a0c14"
+    assert squares(cells) == [[red, paper, red, paper, paper, red], [paper, red, red, red, paper, paper]]
 
 
 colors = st.sampled_from([PAPER, RED, (0, 0, 1), (255, 255, 255)])
@@ -74,16 +81,17 @@ colors = st.sampled_from([PAPER, RED, (0, 0, 1), (255, 255, 255)])
 
 @settings(deadline=None, max_examples=60)
 @given(data=st.data(), width=st.integers(1, 6), height=st.integers(1, 4))
-def test_every_square_has_its_colour(data, width, height):
+def test_every_quadrant_has_its_colour(data, width, height):
     cells = page(width, height)
-    expected = [[""] * width for _ in range(2 * height)]
+    expected = [[""] * 2 * width for _ in range(2 * height)]
     for row in range(height):
         for column in range(width):
-            glyph, fg, bg = data.draw(st.sampled_from(" ▀▄█x⣿")), data.draw(colors), data.draw(colors)
+            glyph, fg, bg = data.draw(st.sampled_from(" ▀▄█▌▞▙x⣿")), data.draw(colors), data.draw(colors)
             cells.put(row, column, glyph, fg, bg=bg)
-            above, below = {"▀": (fg, bg), "▄": (bg, fg), "█": (fg, fg)}.get(glyph, (bg, bg))
-            expected[2 * row][column] = "#{:02x}{:02x}{:02x}".format(*above)
-            expected[2 * row + 1][column] = "#{:02x}{:02x}{:02x}".format(*below)
+            filled = {"▀": "1100", "▄": "0011", "█": "1111", "▌": "1010", "▞": "0110", "▙": "1011"}.get(glyph, "0000")
+            for quadrant, inked in enumerate(filled):
+                color = "#{:02x}{:02x}{:02x}".format(*(fg if inked == "1" else bg))
+                expected[2 * row + quadrant // 2][2 * column + quadrant % 2] = color
     assert squares(cells) == expected
 
 
@@ -116,8 +124,8 @@ def test_frames_join_from_cell_to_cell():
 
 def test_parts_of_cells_are_filled_as_far_as_they_reach():
     cells = page(3, 1)
-    cells.put(0, 0, "▂▌▕", RED)
-    assert paths(cells, "fill")["#ff0000"] == "M0 13.5h9v4.5h-9zM9 0h4.5v18h-4.5zM25.875 0h1.125v18h-1.125z"
+    cells.put(0, 0, "▂▍▕", RED)
+    assert paths(cells, "fill")["#ff0000"] == "M0 13.5h9v4.5h-9zM9 0h3.375v18h-3.375zM25.875 0h1.125v18h-1.125z"
 
 
 def test_each_word_is_pinned_to_its_columns():

@@ -79,7 +79,7 @@ def test_zoom_stops_before_neighbouring_dots_become_the_same_number():
     v = Viewport.fit((0.5, 1.5, 0.5, 1.5), 80, 40)
     for _ in range(200):
         v = v.zoomed(2)
-    assert len(np.unique(v.pixel_centers()[0])) == 80
+    assert len(np.unique(v.pixel_centers()[0])) == 160
     assert v.zoomed(2) == v
 
 
@@ -95,9 +95,9 @@ def test_panning_moves_right_and_up_by_shares_of_the_view():
     assert Viewport(0, 4, 0, 2, 40, 10).panned(0.25, -0.5).bounds == (1, 5, -1, 1)
 
 
-def test_pixels_are_two_a_cell_from_the_top_left():
+def test_pixels_are_two_by_two_a_cell_from_the_top_left():
     x, y = Viewport(0, 4, 0, 4, 4, 2).pixel_centers()
-    assert x.tolist() == [0.5, 1.5, 2.5, 3.5]
+    assert x.tolist() == [0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75]
     assert y.tolist() == [3.5, 2.5, 1.5, 0.5]
 
 

@@ -17,17 +17,6 @@ def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_the_directory_comes_from_the_flag_the_environment_or_the_users_data_in_this_order(monkeypatch, tmp_path):
-    monkeypatch.setenv("ADAM_TUI_RUNS", str(tmp_path / "env"))
-    assert directory.runs_directory(tmp_path / "flag") == tmp_path / "flag"
-    assert directory.runs_directory() == tmp_path / "env"
-    monkeypatch.delenv("ADAM_TUI_RUNS")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    assert directory.runs_directory().name == "runs"
-    assert directory.runs_directory().parent.name == "adam-tui"
-    assert directory.runs_directory("~/x") == Path.home() / "x"
-
-
 def test_only_the_user_can_read_a_run_whatever_the_umask(tmp_path):
     before = os.umask(0)
     try:

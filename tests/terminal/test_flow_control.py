@@ -1,8 +1,8 @@
-"""As much is sent as a key's answer can wait for, and no more."""
+"""No more is sent than the response to a key can wait for."""
 
 import pytest
 
-from adam_tui.terminal.flow_control import FIRST, LEAST, LOST, PACE, PATIENCE, Line
+from adam_tui.terminal.flow_control import FIRST, LEAST, LOST, PACE, PATIENCE, FlowControl
 
 
 class Wire:
@@ -10,7 +10,7 @@ class Wire:
 
     def __init__(self, rate, away=0.0, answers=True):
         self.now = 100.0
-        self.line = Line(clock=lambda: self.now)
+        self.flow = FlowControl(clock=lambda: self.now)
         self.rate, self.away, self.answers = rate, away, answers
         self._free_at = self.now  # when all that was sent has gone over the line
         self._answers_at = []
@@ -21,7 +21,7 @@ class Wire:
         return max(self._free_at - self.now, 0.0)
 
     def send(self, count):
-        self.line.sent(count)
+        self.flow.sent(count)
         self._free_at = max(self._free_at, self.now) + count / self.rate
         if self.answers:
             self._answers_at.append(self._free_at + self.away)
@@ -32,8 +32,8 @@ class Wire:
         while self.now < end:
             while self._answers_at and self._answers_at[0] <= self.now:
                 self._answers_at.pop(0)
-                self.line.answered()
-            if left > 0 and (room := self.line.room()) > 0:
+                self.flow.answered()
+            if left > 0 and (room := self.flow.room()) > 0:
                 self.send(min(room, left))
                 left -= min(room, left)
             most = max(most, self.ahead)
@@ -51,7 +51,7 @@ def test_on_a_slow_line_that_answers_a_key_never_waits_long_after_the_start(rate
     assert wire.run(3, 10**9) <= max(LEAST / rate, PATIENCE) + 0.02, "and then"
 
 
-def test_a_slow_line_is_used():
+def test_a_slow_line_is_used_to_four_fifths_at_least():
     wire = Wire(20_000, 0.02)
     wire.run(10, 10**9)
     assert 10**9 - wire.left > 0.8 * 10 * 20_000
@@ -74,7 +74,7 @@ def test_frames_on_a_quick_line_are_never_held_back():
 
 
 @pytest.mark.parametrize("rate", [20_000, 1_000_000])
-def test_a_terminal_that_answers_nothing_is_sent_what_a_slow_one_takes(rate):
+def test_a_terminal_that_answers_nothing_is_treated_as_a_slow_one(rate):
     wire = Wire(rate, answers=False)
     wire.send(4)
     wire.run(FIRST / PACE, 10**9)
@@ -82,21 +82,21 @@ def test_a_terminal_that_answers_nothing_is_sent_what_a_slow_one_takes(rate):
     assert 10**9 - wire.left == pytest.approx(5 * PACE, rel=0.1)
 
 
-def test_a_terminal_that_stops_to_answer_is_one_that_answers_nothing():
+def test_a_terminal_that_stops_answering_is_treated_as_a_slow_one():
     wire = Wire(10**6)
     wire.send(100)
     wire.run(0.1, 100)
-    assert not wire.line.unanswered
+    assert not wire.flow.unanswered
     wire.answers = False
     wire.send(10**7)
-    assert wire.line.room() <= 0
-    assert wire.line.unanswered
+    assert wire.flow.room() <= 0
+    assert wire.flow.unanswered
     wire.now += LOST + 1
-    wire.line.room()
-    assert not wire.line.unanswered
+    wire.flow.room()
+    assert not wire.flow.unanswered
     wire.now += 10**7 / PACE
-    assert wire.line.room() > 0
+    assert wire.flow.room() > 0
 
 
-def test_an_answer_to_nothing_is_no_error():
-    Line().answered()
+def test_an_answer_without_a_question_is_ignored():
+    FlowControl().answered()

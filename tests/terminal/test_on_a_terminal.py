@@ -4,6 +4,8 @@ import time
 
 from pty_terminal import COMMAND, Terminal
 
+from adam_tui.ui.learn.pages import pages
+
 
 def test_the_first_screen_moves_and_quits_with_the_terminal_restored():
     with Terminal() as t:
@@ -111,8 +113,20 @@ def test_the_flags_decide_what_it_opens_with():
 def test_a_key_that_is_held_down_turns_page_after_page_to_the_last():
     with Terminal((*COMMAND, "--mode", "learn")) as t:
         t.until("A tour in ten stops")
-        t.press(*["right"] * 32)
-        t.until("29/29")
+        last = len(pages())
+        t.press(*["right"] * (last + 3))
+        t.until(f"{last}/{last}")
         t.until("ln(10)")
         t.press("q")
         assert t.wait() == 0
+
+
+def test_the_size_is_the_terminals_and_not_that_of_exported_variables():
+    def fills():
+        rows = t.screen.display
+        return rows[0].startswith(" adam-tui") and rows[1].endswith("╮") and "╯" in rows[-3] and "step" in rows[-2]
+
+    with Terminal(width=100, height=30, env={"COLUMNS": "160", "LINES": "50"}) as t:
+        t.until(fills)
+        t.resize(120, 40)
+        t.until(fills)

@@ -7,14 +7,15 @@ import pyte
 import pytest
 from rich.color import Color
 from rich.style import Style
+from seen_blocks import quadrant_colors
 from textual._compositor import CompositorUpdate
 from textual.geometry import Size
 
 from adam_tui.terminal import sgr
-from adam_tui.terminal.flow_control import FIRST, QUESTION, Line
-from adam_tui.terminal.painter import Painter, cells_of, look_of
+from adam_tui.terminal.flow_control import FIRST, QUESTION, FlowControl
+from adam_tui.terminal.painter import Painter, split_cells, style_of
 from adam_tui.terminal.screen_buffer import ScreenBuffer
-from adam_tui.terminal.sgr import ENTRY, look, parts
+from adam_tui.terminal.sgr import ENTRY, pack_style, unpack_style
 from adam_tui.ui import app as app_module
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
@@ -27,9 +28,9 @@ class PaintedOnAnEmulator(AdamApp):
 
     CSS_PATH = inspect.getfile(app_module).replace("app.py", "adam.tcss")
 
-    def __init__(self, line=None):
+    def __init__(self, flow=None):
         super().__init__(PlaygroundState(playing=True))
-        self.painter.line = line
+        self.painter.flow = flow
         self.emulator = pyte.Screen(1, 1)
         self.stream = pyte.Stream(self.emulator)
         self.sent = 0
@@ -39,23 +40,23 @@ class PaintedOnAnEmulator(AdamApp):
             if (self.emulator.columns, self.emulator.lines) != screen.outer_size:
                 self.emulator.resize(screen.outer_size.height, screen.outer_size.width)
                 self.emulator.reset_mode(7)
-            self.painter.take(renderable, screen.outer_size)
+            self.painter.put(renderable, screen.outer_size)
             self.show()
         self.post_display_hook()
 
     def show(self):
-        piece = self.painter.piece()
+        piece = self.painter.next_piece()
         self.sent += len(piece.encode())
         self.stream.feed(piece.replace(QUESTION, ""))
 
     def shown(self):
-        """Each cell as (characters, ink, paper); the ink of a blank is not seen."""
+        """Each cell as (characters, foreground, background); the foreground of a blank does not show."""
         found = {}
         for y in range(self.emulator.lines):
             for x in range(self.emulator.columns):
                 cell = self.emulator.buffer[y][x]
-                ink, paper = (cell.bg, cell.fg) if cell.reverse else (cell.fg, cell.bg)
-                found[y, x] = (cell.data, cell.data != " " and ink, paper)
+                fg, bg = (cell.bg, cell.fg) if cell.reverse else (cell.fg, cell.bg)
+                found[y, x] = (cell.data, cell.data != " " and fg, bg)
         return canonical(found)
 
     def composed(self):
@@ -64,24 +65,23 @@ class PaintedOnAnEmulator(AdamApp):
         for y, strip in enumerate(self.screen._compositor.render_strips()):
             x = 0
             for text, style, _ in strip:
-                pen = parts(look_of(style))
-                ink, paper = (f"{color:06x}" for color in pen[:2])
+                pen = unpack_style(style_of(style))
+                fg, bg = (f"{color:06x}" for color in pen[:2])
                 if pen.attributes & sgr.REVERSE:
-                    ink, paper = paper, ink
-                for character in cells_of(text):
-                    found[y, x] = (character, character != " " and ink, paper)
+                    fg, bg = bg, fg
+                for character in split_cells(text):
+                    found[y, x] = (character, character != " " and fg, bg)
                     x += 1
         return canonical(found)
 
 
 def canonical(cells):
-    """Halves are told by their colours, whichever sign draws them."""
-    for place, (text, ink, paper) in cells.items():
-        if text in ("▀", "▄"):
-            upper, lower = (ink, paper) if text == "▀" else (paper, ink)
-            cells[place] = (" ", False, paper) if upper == lower else ("▀", upper, lower)
+    """A block and its complement with swapped colours look the same: both become the colours of their quadrants."""
+    for place, (text, fg, bg) in cells.items():
+        if text != " " and (colors := quadrant_colors(text, fg, bg)):
+            cells[place] = (" ", False, bg) if len(set(colors)) == 1 else colors
         elif len(text) > 1:
-            cells[place] = (pyte.screens.unicodedata.normalize("NFC", text), ink, paper)
+            cells[place] = (pyte.screens.unicodedata.normalize("NFC", text), fg, bg)
     return cells
 
 
@@ -107,7 +107,7 @@ async def test_the_screen_is_sent_once():
         await pilot.press("space")
         await pilot.pause()
         assert app.shown() == app.composed()
-        assert app.sent < 20_000, "one painting, and a few frames"
+        assert app.sent < 21_500, "one painting, and a few frames"
         before = app.sent
         app.screen.refresh()
         await pilot.pause()
@@ -116,14 +116,14 @@ async def test_the_screen_is_sent_once():
 
 async def test_over_a_line_the_screen_comes_in_pieces_and_the_newest_first():
     now = [0.0]
-    app = PaintedOnAnEmulator(Line(lambda: now[0]))
+    app = PaintedOnAnEmulator(FlowControl(lambda: now[0]))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("space")
         await pilot.pause()
         assert FIRST < app.sent < FIRST + 2000
         assert app.is_behind
         sent, before = app.sent, app.composed()
-        app.painter.line.room = lambda: 500
+        app.painter.flow.room = lambda: 500
         await pilot.press("+")
         await pilot.pause()
         changed = {place for place, cell in app.composed().items() if cell != before[place]}
@@ -135,26 +135,26 @@ async def test_over_a_line_the_screen_comes_in_pieces_and_the_newest_first():
         assert app.shown() == app.composed()
 
 
-def test_what_is_no_update_of_a_screen_is_refused():
+def test_an_unknown_kind_of_update_is_refused():
     with pytest.raises(TypeError, match="CompositorUpdate"):
-        Painter(ScreenBuffer(1, 1)).take(CompositorUpdate(), Size(1, 1))
+        Painter(ScreenBuffer(1, 1)).put(CompositorUpdate(), Size(1, 1))
 
 
 def test_the_columns_of_a_text():
-    assert cells_of("aé漢b") == ("a", "é", "漢", "", "b")
-    assert cells_of("m̂ v̂") == ("m̂", " ", "v̂")
-    assert cells_of("") == ()
+    assert split_cells("aé漢b") == ("a", "é", "漢", "", "b")
+    assert split_cells("m̂ v̂") == ("m̂", " ", "v̂")
+    assert split_cells("") == ()
 
 
 @pytest.mark.parametrize(
-    ("style", "seen"),
+    ("style", "packed"),
     [
-        (None, look(sgr.DEFAULT, sgr.DEFAULT)),
-        (Style.parse("#010203 on #040506"), look(0x010203, 0x040506)),
-        (Style.parse("bold italic underline #010203"), look(0x010203, sgr.DEFAULT, 0b1101)),
-        (Style.parse("reverse dim red"), look(ENTRY | 1, sgr.DEFAULT, sgr.REVERSE | sgr.DIM)),
-        (Style(bgcolor=Color.from_ansi(200)), look(sgr.DEFAULT, ENTRY | 200)),
+        (None, pack_style(sgr.DEFAULT, sgr.DEFAULT)),
+        (Style.parse("#010203 on #040506"), pack_style(0x010203, 0x040506)),
+        (Style.parse("bold italic underline #010203"), pack_style(0x010203, sgr.DEFAULT, 0b1101)),
+        (Style.parse("reverse dim red"), pack_style(ENTRY | 1, sgr.DEFAULT, sgr.REVERSE | sgr.DIM)),
+        (Style(bgcolor=Color.from_ansi(200)), pack_style(sgr.DEFAULT, ENTRY | 200)),
     ],
 )
-def test_the_look_of_a_style(style, seen):
-    assert look_of(style) == seen
+def test_a_rich_style_is_packed(style, packed):
+    assert style_of(style) == packed

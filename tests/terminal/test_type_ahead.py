@@ -130,9 +130,9 @@ def subclasses_of(kind):
 async def test_a_double_enter_in_the_palette_does_it_once(app):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("ctrl+p", *"type the start")
-        await pilot.pause(0.3)
+        await answered(pilot)
         sent_at_once(app, "enter", "enter")
-        await pilot.pause(0.3)
+        await answered(pilot)
         assert isinstance(app.screen, AskText | ModeScreen)
         await pilot.press("escape")
         assert app.screen_stack == [app.screen]
@@ -141,7 +141,7 @@ async def test_a_double_enter_in_the_palette_does_it_once(app):
 async def test_a_key_whose_end_is_never_heard_of_holds_back_none_for_long(app, monkeypatch):
     monkeypatch.setattr("adam_tui.terminal.type_ahead.PATIENCE", 0.05)
     async with app.run_test(size=(120, 40)) as pilot:
-        app._ahead._follow = lambda *given: None  # lost
+        app._type_ahead._follow = lambda *given: None  # lost
         await pilot.press("s")
         await pilot.pause(0.1)
         await pilot.press("s")

@@ -50,7 +50,7 @@ def test_a_file_may_settle_everything(file):
     ("text", "said"),
     [
         ("theme = nord", "line 1"),
-        ("colour = 'red'", "there is no setting 'colour'; there are theme, palette, keys, fps, runs"),
+        ("colour = 'red'", "there is no setting 'colour'; the settings are theme, palette, keys, fps, runs"),
         ("theme = 3", "theme is a text in quotes, not 3"),
         ("palette = 'sepia'", "palette is one of dark, light, magma, grey, not 'sepia'"),
         ("fps = 61", "fps is a whole number from 1 to 60, not 61"),
@@ -69,7 +69,7 @@ def test_a_file_may_settle_everything(file):
         ("theme = 'a'\ntheme = 'b'", "Cannot overwrite a value"),
         ("theme = 'nord' fps = 3", "line 1"),
         ("theme = '", "at end of document"),
-        ("x = " + "[" * 3000, "brackets within brackets"),
+        ("x = " + "[" * 3000, "brackets are nested too deeply"),
     ],
 )
 def test_a_mistake_is_one_line_with_the_file_and_then_the_defaults(file, text, said):
@@ -84,7 +84,7 @@ def test_a_mistake_is_one_line_with_the_file_and_then_the_defaults(file, text, s
 
 def test_bytes_that_are_no_text_and_a_directory_are_said_too(file):
     file.write_bytes(b"\xff\xfe")
-    assert config.load().problem == f"{file}: this is not text in UTF-8; the defaults are used"
+    assert config.load().problem == f"{file}: the text is not UTF-8; the defaults are used"
     file.unlink()
     file.mkdir()
     assert "the defaults are used" in config.load().problem
@@ -97,11 +97,13 @@ def test_what_other_systems_editors_add_is_no_mistake(file):
     assert config.load().theme == "dracula"
 
 
-def test_a_home_that_nobody_has_is_a_path_like_any_other(file, monkeypatch):
+def test_the_home_directory_of_an_unknown_user_is_a_mistake(file, monkeypatch):
     file.write_text('runs = "~nobody-has-this-name/runs"')
-    assert config.load().runs == Path("~nobody-has-this-name/runs")
-    monkeypatch.setenv(config.VARIABLE, "~nobody-has-this-name/config.toml")
-    assert config.load() == Config()
+    config_with_mistake = config.load()
+    assert config_with_mistake.runs is None
+    assert "no user is called 'nobody-has-this-name'" in config_with_mistake.problem
+    monkeypatch.setenv("ADAM_TUI_CONFIG", "~nobody-has-this-name/config.toml")
+    assert "ADAM_TUI_CONFIG: ~nobody-has-this-name" in config.load().problem
 
 
 def test_a_chosen_theme_is_kept_and_the_file_is_left_alone(file):
@@ -126,9 +128,9 @@ def test_a_theme_that_is_written_into_the_file_later_counts(file):
 
 
 def test_a_broken_memory_is_no_trouble(file):
-    file.with_name(config.CHOSEN).write_text("{")
+    file.with_name(config.THEME_FILE).write_text("{")
     assert config.load() == Config()
-    file.with_name(config.CHOSEN).write_text('{"theme": 3}')
+    file.with_name(config.THEME_FILE).write_text('{"theme": 3}')
     assert config.load() == Config()
 
 

@@ -11,7 +11,7 @@ from adam_tui.ui.actions import SHARED_ACTIONS, shown
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.config import Config
 from adam_tui.ui.dialogs import Pick
-from adam_tui.ui.keymap import checked, tables
+from adam_tui.ui.keymap import check_keys, tables
 from adam_tui.ui.learn.pages import pages
 from adam_tui.ui.playground.hints import HINTS
 from adam_tui.ui.playground.state import PlaygroundState
@@ -24,7 +24,10 @@ OLD = {shown(key) for action in ACTIONS.values() for key in action.keys.split(",
 # an article, the step played or paused, the mark of a choice.
 MEANT_OTHERWISE = {*"axygmvbdtuknpswlzcDGOAT+-=<>,./?[]0123←→", "end"}
 WINDOWS = {"enter", "esc", "↑", "↓"}  # keys of windows, which are no actions
-VERBS = "starts|stops|opens|goes|lets|turns|plays|takes|brings|tries|shows|lists|ends|leads|trains|chooses|undoes|draws"
+VERBS = (
+    "starts|stops|continues|resumes|tunes|opens|goes|lets|turns|plays|takes|brings|tries|shows|lists|ends|leads|trains|"
+    "chooses|undoes|draws"
+)
 # A key that is told: at the beginning of a sentence or a part of one, and followed by what it does.
 TOLD = re.compile(
     rf"(?:^\W*|[·:;,.(─]\s+|\b[Pp]ress\s+)(\S+) (?:{VERBS}|next|all|search|sort|close|this run|the next)\b"
@@ -32,7 +35,7 @@ TOLD = re.compile(
 
 
 def app_with(state, **settings):
-    usable, problems = checked(NEW, SHARED_ACTIONS)
+    usable, problems = check_keys(NEW, SHARED_ACTIONS)
     assert problems == []
     assert usable == NEW
     return AdamApp(state, config=Config(keys=NEW), **settings)
@@ -120,7 +123,7 @@ async def test_in_training(name, tmp_path, made_run):
     async with app.run_test(size=(120, 40)) as pilot:
         for _ in range(100):
             await pilot.pause(0.02)
-            history = app.screen.selected_history()
+            history = app.screen.selected_history
             if name == "no run" or (history is not None and len(history.curve)):
                 break
         await press(pilot, *keys)
@@ -129,7 +132,7 @@ async def test_in_training(name, tmp_path, made_run):
             await press(pilot, "pause")
             assert any(f"{NEW['start']} starts one" in text for text in texts(app))
         if name == "stopped":
-            assert any(f"{NEW['continue_run']} lets it go on" in text for text in texts(app))
+            assert any(f"{NEW['continue_run']} continues it" in text for text in texts(app))
         if name == "delete":
             assert any(f"{NEW['stop']} stops it first" in text for text in texts(app))
 
@@ -143,7 +146,7 @@ async def test_paused_runs_and_the_tour_in_training(tmp_path, made_run):
         app.open_presets(tour.tries, len(tour.tries), tour.finale)
         await pilot.pause()
         assert f"{NEW['start']} starts a run" in seen(app)
-        assert f"paused: {NEW['pause']} goes on" in seen(app)
+        assert f"paused · {NEW['pause']} resumes" in seen(app)
         assert named_as_before(app) == set()
 
 
@@ -151,7 +154,7 @@ async def test_on_the_way_from_a_lane_to_training(tmp_path):
     app = app_with(PlaygroundState(Scenario(lanes=(Lane.parse("adam:lr=0.1,schedule=cosine"),))), runs=tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "train")
-        assert f"which {NEW['live']} changes on the way" in " ".join(seen(app).split())
+        assert f"which {NEW['live']} changes later" in " ".join(seen(app).split())
 
 
 async def test_in_learn():

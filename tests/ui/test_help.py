@@ -145,7 +145,7 @@ async def test_the_keys_of_placing_a_start_come_first_while_it_is_placed():
     [
         (("tab",), "Now: the wide table"),
         (("i",), "Now: reading with the cursor"),
-        (("h",), "Now: turning a run at work"),
+        (("h",), "Now: tuning a running run"),
         ((), "Training"),
     ],
 )
@@ -155,7 +155,7 @@ async def test_in_training_the_keys_of_what_is_open_come_first(keys, first, made
     async with app.run_test(size=(120, 40)) as pilot:
         for _ in range(100):
             await pilot.pause(0.05)
-            if app.screen.selected_history() is not None and len(app.screen.selected_history().curve):
+            if app.screen.selected_history is not None and len(app.screen.selected_history.curve):
                 break
         await pilot.press(*keys, "?")
         await pilot.pause()

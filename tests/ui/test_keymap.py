@@ -6,7 +6,7 @@ from adam_tui.ui.actions import SHARED_ACTIONS, key_names, with_keys_named
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.command_palette import CommandPalette
 from adam_tui.ui.config import Config
-from adam_tui.ui.keymap import all_key_names, checked, tables
+from adam_tui.ui.keymap import all_key_names, check_keys, tables
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.widgets.key_line import KeyLine
 from adam_tui.ui.widgets.tabs_line import TabsLine
@@ -74,17 +74,17 @@ async def test_a_shared_key_and_the_palette_can_be_set():
     ],
 )
 def test_a_key_that_cannot_be_is_said_and_the_old_one_stays(keys, said):
-    usable, problems = checked(keys, SHARED_ACTIONS)
+    usable, problems = check_keys(keys, SHARED_ACTIONS)
     assert usable == {}
     assert said in problems[0]
 
 
 def test_a_key_that_is_given_twice_for_one_action_counts_once():
-    assert checked({"quit": "q,q"}, SHARED_ACTIONS) == ({"quit": "q"}, [])
+    assert check_keys({"quit": "q,q"}, SHARED_ACTIONS) == ({"quit": "q"}, [])
 
 
 def test_no_mode_has_two_actions_on_one_key():
-    assert checked({"play": "space"}, SHARED_ACTIONS) == ({"play": "space"}, [])
+    assert check_keys({"play": "space"}, SHARED_ACTIONS) == ({"play": "space"}, [])
 
 
 def test_a_name_means_the_same_key_in_every_mode_so_that_setting_it_anew_does_too():

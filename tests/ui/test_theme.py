@@ -6,8 +6,8 @@ from textual.theme import BUILTIN_THEMES
 
 from adam_tui.draw.color import contrast, luminance
 from adam_tui.draw.palette import DARK, LIGHT, MAGMA, PALETTES, band_colors
-from adam_tui.terminal.ansi import to_xterm256
 from adam_tui.terminal.cell_view import CellView
+from adam_tui.terminal.colors import to_xterm256
 from adam_tui.ui import config
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState

@@ -73,7 +73,7 @@ class LearnScreen(ModeScreen[LearnState, Event, Effect, EventContext]):
         """Return the next state and the effects of an event."""
         return update(self.state, event)
 
-    def view(self) -> EventContext:
+    def event_context(self) -> EventContext:
         """Return the line at the top of the screen, and the lines that a screenful scrolls."""
         scroll = self.query_one(PageScroll)
         return EventContext(scroll.scroll_y, max(1, scroll.size.height - CONTEXT))
@@ -93,11 +93,11 @@ class LearnScreen(ModeScreen[LearnState, Event, Effect, EventContext]):
 
     def action_go(self, name: str) -> None:
         """Open a page by its name, after a click in the contents."""
-        self.dispatch(OpenPage(name, self.view().scroll))
+        self.dispatch(OpenPage(name, self.event_context().scroll))
 
     @on(Markdown.LinkClicked)
     def _follow_link(self, event: Markdown.LinkClicked) -> None:
-        self.dispatch(FollowLink(event.href, self.view().scroll))
+        self.dispatch(FollowLink(event.href, self.event_context().scroll))
 
     def on_screen_resume(self) -> None:
         """Follow the stops that the user tried in the playground meanwhile."""

@@ -6,7 +6,6 @@ out, and half of its height is lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -14,6 +13,8 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widgets import Markdown
 from textual.widgets.markdown import MarkdownBlock
+
+from adam_tui.terminal.markdown_blocks import take_table
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -31,12 +32,8 @@ class Table(MarkdownBlock):
         self._aligned_right: list[bool] = []
 
     def compose(self) -> ComposeResult:
-        """Read the cells from the blocks that Markdown made for them, and drop the blocks: the table has no widgets."""
-        cells = [block for block in _inside(self) if block._token.type in ("th_open", "td_open")]
-        columns = sum(block._token.type == "th_open" for block in cells)
-        self._aligned_right = ["right" in str(block._token.attrs.get("style", "")) for block in cells[:columns]]
-        self._cells = [[block._content for block in cells[i : i + columns]] for i in range(0, len(cells), columns)]
-        self._blocks.clear()
+        """Take the cells from the blocks that Markdown made for them: the table has no widgets."""
+        self._aligned_right, self._cells = take_table(self)
         return iter(())
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -64,13 +61,6 @@ class Table(MarkdownBlock):
     def _pad(cell: Content, width: int, align_right: bool) -> Content:
         space = width - cell.cell_length
         return cell.pad_left(space) if align_right else cell.pad_right(space)
-
-
-def _inside(block: MarkdownBlock) -> Iterator[MarkdownBlock]:
-    """All blocks within a block, in order."""
-    for child in block._blocks:
-        yield child
-        yield from _inside(child)
 
 
 class PageMarkdown(Markdown):

@@ -96,7 +96,7 @@ TOURING = KeyGroup(
 )
 
 
-def keys_of_now(state: PlaygroundState) -> KeyGroup | None:
+def current_keys(state: PlaygroundState) -> KeyGroup | None:
     """The keys that have another meaning now, or matter most."""
     return PLACING if state.crosshair is not None else TOURING if state.preset else None
 

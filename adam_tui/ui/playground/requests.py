@@ -5,6 +5,8 @@ A pure function from the state and such an event to effects. Loaded with the fir
 
 from __future__ import annotations
 
+import re
+
 from adam_tui.engine.numbers import format_number
 from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import MAX_STEPS, parse_start
@@ -15,6 +17,8 @@ from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.effects import Effect, TrainLane, WriteExport
 from adam_tui.ui.playground.export import COPIES, EXPORTS, SCREEN, copy_text
 from adam_tui.ui.playground.state import PlaygroundState
+
+WHOLE_NUMBER = re.compile(r"[+-]?(\d{1,15}|\d{1,3}(,\d{3}){1,4})")  # 1,500 and 1500, but not 1,5
 
 
 def effects_of(state: PlaygroundState, event: e.Request) -> tuple[Effect, ...]:
@@ -102,11 +106,10 @@ def _train(state: PlaygroundState) -> TrainLane | Notify:
 
 
 def _integer(text: str, low: int, high: int) -> int:
-    """Parse a whole number from `low` to `high`. Raises ValueError with one line."""
-    try:
-        number = int(text.replace(",", ""))
-    except ValueError:
-        raise ValueError(f"a whole number is needed, not {text!r}") from None
+    """Parse a whole number from `low` to `high`, with commas between thousands or without. Raises ValueError."""
+    if not WHOLE_NUMBER.fullmatch(text.strip()):
+        raise ValueError(f"a whole number is needed, not {text!r}")
+    number = int(text.replace(",", ""))
     if not low <= number <= high:
         raise ValueError(f"from {low:,} to {high:,}")
     return number

@@ -25,7 +25,7 @@ from adam_tui.ui.caption import caption
 from adam_tui.ui.layout import NARROW, WIDE, side_size
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import view as pictures
-from adam_tui.ui.playground.actions import ACTIONS, footer, keys_of_now
+from adam_tui.ui.playground.actions import ACTIONS, current_keys, footer
 from adam_tui.ui.playground.events import ActionUsed, Event, EventContext, SetStart, Tick
 from adam_tui.ui.playground.hints import hint
 from adam_tui.ui.playground.state import PlaygroundState
@@ -88,9 +88,9 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         yield Static(id="caption")
         yield CellView(partial(self._cells, "timeline"), id="timeline")
 
-    def keys_of_now(self) -> KeyGroup | None:
+    def current_keys(self) -> KeyGroup | None:
         """The keys for placing a start, or for a preset with its caption."""
-        return keys_of_now(self.state)
+        return current_keys(self.state)
 
     def footer_keys(self) -> Sequence[FooterKey]:
         """The keys that matter now."""
@@ -102,7 +102,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         """Return the next state and the effects of an event."""
         return update(self.state, event)
 
-    def view(self) -> EventContext:
+    def event_context(self) -> EventContext:
         """Draw the random numbers that a key's event may need."""
         return EventContext((random.random(), random.random()))
 

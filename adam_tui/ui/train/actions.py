@@ -1,7 +1,7 @@
 """The actions of the training screen: the one table of its keys, and the event of each.
 
 The names are settings keys and the keys are a contract. An event that depends on what is shown is made by a function
-of the `Context`.
+of the `EventContext`.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from adam_tui.ui.train import events as e
 from adam_tui.ui.train.state import TrainState
 
 if TYPE_CHECKING:
-    from adam_tui.ui.train.context import Context
+    from adam_tui.ui.train.context import EventContext
 
-RUN, RUNS, KNOBS = "Training", "Runs", "Hyperparameters of the next run, or of the one at work"
+RUN, RUNS, KNOBS = "Training", "Runs", "Hyperparameters of the next run, or of the running one"
 CURVES, MODEL = "Curves", "The model"
 
-ACTIONS: tuple[Action[e.Event, Context], ...] = (
+ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("start", "t", "Start training with these hyperparameters", RUN, e.StartNextRun()),
     Action("pause", "space", "Pause or resume the selected run", RUN, e.PauseOrResume()),
     Action("stop", "x", "Stop the selected run", RUN, e.AskStop()),
-    Action("continue_run", "u", "Let an ended run go on from its checkpoint", RUN, e.ContinueRun()),
+    Action("continue_run", "u", "Continue an ended run from its checkpoint", RUN, e.ContinueRun()),
     Action("again", "T", "Start again with the selected run's settings", RUN, e.AskRestart()),
     Action("copy", "c", "Copy as command line, PyTorch code or JSON", RUN, e.AskCopy()),
     Action("log_tail", "L", "Read the end of the run's worker.log", RUN, e.OpenLog()),
     Action("previous_run", "left_square_bracket", "Select the run above", RUNS, lambda shown: shown.move_selection(-1)),
     Action("next_run", "right_square_bracket", "Select the run below", RUNS, lambda shown: shown.move_selection(1)),
-    Action("overlay", "a", "Take the run into the overlay, or out of it", RUNS, e.PickRun()),
+    Action("overlay", "a", "Add the run to the overlay, or remove it", RUNS, e.PickRun()),
     Action("overlay_all", "A", "Draw the overlay, or only the selected run", RUNS, e.Toggle("overlay")),
     Action("table", "tab", "All runs in a wide table, or the curves", RUNS, e.Toggle("table")),
     Action("sort", "s", "Sort the wide table by the next column", RUNS, lambda shown: shown.sort_by_next_column()),
-    Action("reverse", "S", "Sort it the other way round", RUNS, e.Toggle("rising")),
-    Action("search", "slash", "Keep only the runs with certain words", RUNS, e.AskSearch()),
+    Action("reverse", "S", "Reverse the order of the wide table", RUNS, e.Toggle("ascending")),
+    Action("search", "slash", "Filter the runs by words", RUNS, e.AskSearch()),
     Action("delete", "d", "Delete the selected run", RUNS, lambda shown: shown.ask_delete()),
     Action("next_optimizer", "o", "Next optimizer", KNOBS, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer", KNOBS, e.CycleOptimizer(-1)),
     Action("data", "D", "Next data set", KNOBS, e.CycleData()),
-    Action("live", "h", "Turn the next run's, or the selected run's", KNOBS, e.Toggle("live")),
+    Action("live", "h", "Tune the next run, or the selected one", KNOBS, e.Toggle("live")),
     Action("knob_up", "up", "Choose the hyperparameter above", KNOBS, lambda shown: shown.choose(-1)),
     Action("knob_down", "down", "Choose the hyperparameter below", KNOBS, lambda shown: shown.choose(1)),
     Action("turn_down", "left", "Turn it down one notch; move the cursor", KNOBS, lambda shown: shown.turn(-1)),
@@ -59,21 +59,21 @@ ACTIONS: tuple[Action[e.Event, Context], ...] = (
     ),
     Action("type_value", "enter", "Type an exact value", KNOBS, e.TypeValue()),
     Action("default", "backspace", "Back to the default or the first value", KNOBS, e.ResetKnob()),
-    Action("cursor", "i", "A cursor that reads values: arrows move it", CURVES, lambda shown: shown.toggle_cursor()),
+    Action("cursor", "i", "Cursor that reads values: arrows move it", CURVES, lambda shown: shown.toggle_cursor()),
     Action("axis", "g", "Curves over steps, epochs or time", CURVES, e.CycleAxis()),
     Action("zoom_in", "z", "Zoom in around the cursor", CURVES, lambda shown: shown.zoom(1)),
     Action("zoom_out", "Z", "Zoom out", CURVES, lambda shown: shown.zoom(-1)),
-    Action("earlier", "comma", "Look at earlier steps", CURVES, lambda shown: shown.pan(-1)),
-    Action("later", "full_stop", "Look at later steps", CURVES, lambda shown: shown.pan(1)),
+    Action("earlier", "comma", "Show earlier steps", CURVES, lambda shown: shown.pan(-1)),
+    Action("later", "full_stop", "Show later steps", CURVES, lambda shown: shown.pan(1)),
     Action("reset_view", "0", "Show the whole curves", CURVES, e.SetZoom(None)),
-    Action("first", "home", "Cursor to the first step", CURVES, e.SetCursor(1)),
-    Action("last", "end", "Cursor to the last step", CURVES, lambda shown: shown.cursor_to_end()),
+    Action("first", "home", "Move the cursor to the first step", CURVES, e.SetCursor(1)),
+    Action("last", "end", "Move the cursor to the last step", CURVES, lambda shown: shown.cursor_to_end()),
     Action("log", "l", "Log or linear loss axis", CURVES, e.Toggle("log")),
     Action("window", "w", "The recent part of the curves, or all", CURVES, e.Toggle("recent")),
     Action("smoothing", "m", "Average the losses over more steps", CURVES, e.CycleSmoothing()),
     Action("view", "v", "Digits, mistakes, confusions, filters, gradients", MODEL, e.CycleView()),
-    Action("previous_view", "V", "The same the other way round", MODEL, e.CycleView(-1)),
-    Action("close", "escape", "Put away cursor, table, view or caption", MODEL, e.Close()),
+    Action("previous_view", "V", "The same in reverse order", MODEL, e.CycleView(-1)),
+    Action("close", "escape", "Close cursor, table, view or caption", MODEL, e.Close()),
 )
 
 
@@ -81,10 +81,10 @@ TABLE = KeyGroup(
     "Now: the wide table",
     (
         KeyRow("{knob_up}{knob_down}", "Choose the run above or below"),
-        KeyRow("{type_value}", "Look at its curves"),
-        KeyRow("{sort} {reverse}", "Sort by the next column; the other way round"),
-        KeyRow("{search}", "Keep only the runs with these words"),
-        KeyRow("{overlay}", "Take it into the overlay, or out of it"),
+        KeyRow("{type_value}", "Show its curves"),
+        KeyRow("{sort} {reverse}", "Sort by the next column; reverse the order"),
+        KeyRow("{search}", "Filter the runs by words"),
+        KeyRow("{overlay}", "Add it to the overlay, or remove it"),
         KeyRow("{table} {close}", "Back to the curves"),
     ),
 )
@@ -93,30 +93,30 @@ READING = KeyGroup(
     (
         KeyRow("{turn_down}{turn_up}", "Move it by a cell"),
         KeyRow("{turn_down_coarse}{turn_up_coarse}", "Move it far"),
-        KeyRow("{first} {last}", "To the first step; to the last"),
+        KeyRow("{first} {last}", "To the first step; to the last one"),
         KeyRow("{zoom_in} {zoom_out}", "Zoom in or out around it"),
         KeyRow("{previous_run} {next_run}", "Read another run"),
-        KeyRow("{close}", "Put it away"),
+        KeyRow("{close}", "Hide it"),
     ),
 )
 TUNING = KeyGroup(
-    "Now: turning a run at work",
+    "Now: tuning a running run",
     (
         KeyRow("{knob_up}{knob_down}", "Choose a hyperparameter"),
-        KeyRow("{turn_down}{turn_up}", "Turn it: the run takes it at once"),
-        KeyRow("{default}", "Back to what the run began with"),
-        KeyRow("{live}", "Turn the next run's instead"),
+        KeyRow("{turn_down}{turn_up}", "Turn it: applies at once"),
+        KeyRow("{default}", "Back to the value that the run began with"),
+        KeyRow("{live}", "Tune the next run instead"),
     ),
 )
 
 
-def keys_of_now(state: TrainState) -> KeyGroup | None:
+def current_keys(state: TrainState) -> KeyGroup | None:
     """The keys that mean something else now."""
     if state.table:
         return TABLE
     if state.cursor is not None:
         return READING
-    return TUNING if state.tuning is not None and state.tuning.tunable else None
+    return TUNING if state.tuned_run is not None and state.tuned_run.tunable else None
 
 
 def footer(state: TrainState) -> list[FooterKey]:
@@ -152,7 +152,7 @@ def footer(state: TrainState) -> list[FooterKey]:
             FooterKey("{stop}", "stop", "stop", 3),
         ]
     elif run is not None and run.resumable:
-        keys.append(FooterKey("{continue_run}", "go on", "continue_run", 2))
+        keys.append(FooterKey("{continue_run}", "continue", "continue_run", 2))
     keys += [
         FooterKey("{next_optimizer}", "optimizer", "next_optimizer", 4),
         FooterKey("{knob_up}{knob_down} {turn_down}{turn_up}", "tune", "turn_up", 5),

@@ -18,8 +18,8 @@ PAN = 0.25  # of the part of the axis that is shown
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """What the screen shows: its state, the runs' histories, the time in seconds since 1970, and its sizes in cells.
+class EventContext:
+    """The data behind the screen: state, histories of the runs, the time in seconds since 1970, sizes in cells.
 
     `width` are the columns of the terminal, `plot_columns` those of the loss chart's curves. `read_link` returns the
     path that a run's directory links to, or "".
@@ -33,7 +33,7 @@ class Context:
     read_link: Callable[[str], str]
 
     @property
-    def _x_axis(self) -> XAxis | None:
+    def _x_axis(self) -> XAxis:
         return axes.x_axis(self.state, self.histories, self.plot_columns)
 
     @property
@@ -56,12 +56,8 @@ class Context:
         """Turn the chosen knob; move the cursor while it is shown."""
         if self.state.cursor is None or self.state.table:
             return e.TurnKnob(notches, coarse)
-        shown = self._x_axis
-        if shown is None:
-            return e.SetCursor(self.state.cursor)
         cells = notches * (CURSOR_CELLS_COARSE if coarse else CURSOR_CELLS)
-        step = axes.moved(shown.scale, shown.history, self.state.cursor, cells, shown.limits, shown.columns)
-        return e.SetCursor(step)
+        return e.SetCursor(axes.moved_cursor(self._x_axis, self.state.cursor, cells))
 
     def toggle_cursor(self) -> e.Event:
         """Show the cursor at the last step of the selected run, or hide it."""
@@ -74,25 +70,23 @@ class Context:
 
     def zoom(self, notches: int) -> e.Event:
         """Zoom in or out around the cursor, or around the end of the curve."""
-        shown = self._x_axis
-        if shown is None:
+        axis = self._x_axis
+        if axis.selected is None:
             return e.SetZoom(self.state.zoom)
-        history, scale = shown.history, shown.scale
-        step = self.state.cursor if self.state.cursor is not None else len(history.curve)
-        closest = abs(scale.at(history, axes.CLOSEST) - scale.at(history, 0)) or axes.CLOSEST
-        return e.SetZoom(axes.zoomed(shown.limits, notches, scale.at(history, step), shown.whole, closest))
+        step = self.state.cursor if self.state.cursor is not None else len(axis.selected.curve)
+        return e.SetZoom(axes.zoomed(axis, notches, step, axes.whole_limits(self.state, axis)))
 
     def pan(self, direction: int) -> e.Event:
         """Show an earlier (−1) or a later (1) part of the curves while they are zoomed."""
-        shown = self._x_axis
-        if shown is None or self.state.zoom is None:
+        axis = self._x_axis
+        if axis.selected is None or self.state.zoom is None:
             return e.SetZoom(self.state.zoom)
-        return e.SetZoom(axes.panned(shown.limits, direction * PAN, shown.whole))
+        return e.SetZoom(axes.panned(axis.limits, direction * PAN, axes.whole_limits(self.state, axis)))
 
     def sort_by_next_column(self) -> e.Event:
         """Sort the wide table by the next column that is shown in this width."""
         return e.SortBy(table.next_column(self.state, 1, self.width))
 
     def ask_delete(self) -> e.Event:
-        """Ask whether to delete the selected run, of which the question says where it links to."""
+        """Ask whether to delete the selected run; a link is named as one in the question."""
         return e.AskDelete(self.read_link(self.state.selected) if self.state.selected is not None else "")

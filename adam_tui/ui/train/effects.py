@@ -1,17 +1,16 @@
-"""The effects of the training screen: the values that `update` returns for what is to be done outside the state.
+"""The effects of the training screen: what `update` asks for outside the state, one frozen value for each kind.
 
-`carry_out` carries them out. A question holds the event of each of its answers, so that an answer comes back through
-`update` like a key.
+`carry_out` carries them out. Questions, texts and notifications are the shared effects of every mode.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
 
 from adam_tui.runs.protocol import RunSpec
-from adam_tui.ui.train.events import CopyKind, Event
+from adam_tui.ui.effects import SharedEffect
+from adam_tui.ui.train.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,68 +58,9 @@ class ShowLog:
 
 
 @dataclass(frozen=True, slots=True)
-class CopyRun:
-    """Copy a run's settings to the clipboard and show the text."""
-
-    kind: CopyKind
-    spec: RunSpec
-
-
-class Answer(NamedTuple):
-    """One answer to a question: its key, its event, and its words."""
-
-    key: str
-    event: Event
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Open a window with a question; the event of the chosen answer follows."""
-
-    title: str
-    text: str
-    answers: tuple[Answer, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AskText:
-    """Open a window for one line of text, from which `event` makes the event that follows.
-
-    `check` raises ValueError with one line for a text that is not accepted.
-    """
-
-    title: str
-    text: str
-    hint: str
-    check: Callable[[str], object]
-    event: Callable[[str], Event]
-
-
-@dataclass(frozen=True, slots=True)
-class Notify:
-    """Show a notification: `text`, then `keys`, a text with marks for the names of keys."""
-
-    text: str
-    keys: str = ""
-    severity: Literal["information", "warning", "error"] = "information"
-
-
-@dataclass(frozen=True, slots=True)
 class ScheduleSettings:
     """Dispatch `SendSettings` once no setting was changed for a moment."""
 
 
-Effect = (
-    StartRun
-    | SendCommand
-    | KillRun
-    | ContinueRun
-    | DeleteRun
-    | ShowLog
-    | CopyRun
-    | Ask
-    | AskText
-    | Notify
-    | ScheduleSettings
-)
+RunEffect = StartRun | SendCommand | KillRun | ContinueRun | DeleteRun | ShowLog
+Effect = SharedEffect[Event] | RunEffect | ScheduleSettings

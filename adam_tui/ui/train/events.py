@@ -13,8 +13,7 @@ from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.ui.caption import Finale
 
-Switch = Literal["overlay", "log", "recent", "live", "table", "rising"]
-CopyKind = Literal["command", "pytorch", "json"]
+Switch = Literal["overlay", "log", "recent", "live", "table", "ascending"]
 
 # The runs themselves.
 
@@ -105,14 +104,14 @@ class AskRestart:
 
 @dataclass(frozen=True, slots=True)
 class AskCopy:
-    """Ask in which form to copy the selected run, or the next one while there is none."""
+    """Ask in which form to copy the selected run, or the next one while there are no runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class CopyRun:
-    """Copy a run's settings as text."""
+    """Copy a run's settings in one of `export.COPIES`."""
 
-    kind: CopyKind
+    kind: str
     spec: RunSpec
 
 
@@ -265,8 +264,9 @@ class Close:
     """Close the uppermost of table, cursor, zoom, live settings, caption and view of the model."""
 
 
-SelectedRunEvent = PauseOrResume | AskStop | ContinueRun | AskRestart | OpenLog | AskDelete
-RunEvent = (
+SelectedRunRequest = PauseOrResume | AskStop | ContinueRun | AskRestart | OpenLog | AskDelete
+# Events that leave the state as it is, and ask for an effect. In the wide table, `TypeValue` closes the table instead.
+Request = (
     StartNextRun
     | StartRun
     | OfferRun
@@ -276,10 +276,13 @@ RunEvent = (
     | AskCopy
     | CopyRun
     | AskSearch
-    | SelectedRunEvent
+    | TypeValue
+    | SelectedRunRequest
 )
-KnobEvent = TurnKnob | SetKnob | ResetKnob | TypeValue | SendSettings
-DisplayEvent = (
+# Events that change settings. Those of a running run are sent to its process, which is an effect.
+SettingEvent = TurnKnob | SetKnob | ResetKnob | SendSettings
+# Events that change the state and have no effects.
+Change = (
     ListRuns
     | SelectRun
     | MoveSelection
@@ -299,4 +302,4 @@ DisplayEvent = (
     | ShowFinale
     | Close
 )
-Event = RunEvent | KnobEvent | DisplayEvent
+Event = Request | SettingEvent | Change

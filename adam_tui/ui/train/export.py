@@ -1,4 +1,4 @@
-"""What a person takes away from a run: the command that starts it again, and a PyTorch script that trains the same.
+"""A run as text to take away: the command that starts it again, a PyTorch script that trains the same, its JSON.
 
 Text in, text out: torch is not needed to write it. The script does what the training process does, in the same order,
 so that on a CPU in float32 it prints the same accuracies; a test runs it.
@@ -17,6 +17,12 @@ from adam_tui.engine.pytorch_sources import BY_HAND
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS
 
+# The answers of the dialog: a key, the kind, and the label.
+COPIES: tuple[tuple[str, str, str], ...] = (
+    ("c", "command", "command line"),
+    ("p", "pytorch", "PyTorch code"),
+    ("j", "json", "JSON"),
+)
 TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST", "emnist-digits": "EMNIST"}
 # MNIST's pixels, 0 to 1, as the training normalises them; of the others it computes them.
 MNIST_MEAN, MNIST_DEVIATION = 0.1307, 0.3081
@@ -53,12 +59,12 @@ class Muon:
 
 
 def copy_text(kind: str, spec: RunSpec) -> str:
-    """The run as text: "command" or "json" to start it again, "pytorch" to run it elsewhere. KeyError else."""
+    """Return a run as text, in one of `COPIES`. Raises KeyError for another kind."""
     return {"command": command, "pytorch": to_pytorch, "json": _json}[kind](spec)
 
 
 def command(spec: RunSpec) -> str:
-    """The `adam-tui train` that asks for this run, quoted for a shell; only what differs from the defaults is said."""
+    """The `adam-tui train` that starts this run, quoted for a shell; defaults are left out."""
     usual = RunSpec()
     recipe = TRAINING_OPTIMIZERS.get(spec.optimizer)
     defaults = recipe.defaults() if recipe else {}
@@ -88,7 +94,7 @@ def to_pytorch(spec: RunSpec) -> str:
     device = auto if spec.device == "auto" else f'torch.device("{spec.device}")'
     by_hand = {"lion": BY_HAND["lion"][1], "muon": MUON}.get(spec.optimizer)
     parts = [
-        f"# The run that this command asks for, in PyTorch:\n#   {command(spec)}\n"
+        f"# The run that this command starts, in PyTorch:\n#   {command(spec)}\n"
         "import torch\nfrom torch import nn\nfrom torch.nn import functional\nfrom torchvision import datasets\n",
         f"DEVICE = {device}\nEPOCHS, BATCH, SEED = {spec.epochs}, {spec.batch_size}, {spec.seed}\n",
         _data(spec),

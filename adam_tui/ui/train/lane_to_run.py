@@ -1,4 +1,4 @@
-"""From a lane of the playground to a training run: the same optimizer, and in words where toy and network differ."""
+"""From a lane of the playground to a training run: the same optimizer, and remarks where toy and network differ."""
 
 from __future__ import annotations
 
@@ -8,33 +8,35 @@ from adam_tui.engine.schedules import CONSTANT
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import PLAYGROUND_ONLY, TRAINING_OPTIMIZERS, make_spec
 
-FACTOR = 3.0  # times larger or smaller than usual, from which an lr is worth a word
+FACTOR = 3.0  # times larger or smaller than the usual lr, from which an lr is remarked on
 
 
 def spec_for(lane: Lane) -> tuple[RunSpec, tuple[str, ...]]:
-    """The run with the lane's optimizer and the values that it starts with, and a line for each thing that differs."""
+    """The run with the lane's optimizer and initial values, and remarks, with marks for keys, on what differs."""
     recipe = TRAINING_OPTIMIZERS[lane.optimizer]
     values = {name: value for name, value in lane.values if name not in PLAYGROUND_ONLY}
-    remarks = []
-    lr, usual = lane["lr"], recipe.knob("lr").default
-    if lr > FACTOR * usual or lr < usual / FACTOR:
-        smaller = f"{_times(usual / lr)} smaller than" if lr > 0 else "below"
-        times = f"{_times(lr / usual)}" if lr > usual else smaller
-        remarks.append(
-            f"lr {format_number(lr)} is {times} the {format_number(usual)} that trains the network well: "
-            "a bowl in two dimensions bears other steps than 62,346 weights"
-        )
+    remarks = _lr_remark(lane["lr"], recipe.knob("lr").default)
     if dict(lane.values).get("bias_correction", 1.0) == 0.0:
-        remarks.append("bias_correction is on: torch.optim cannot leave it out")
+        remarks.append("bias_correction is on: torch.optim cannot switch it off")
     if lane.schedule != CONSTANT:
-        remarks.append(
-            "the schedule stays behind: the network trains with a constant lr, which {live} changes on the way"
-        )
+        remarks.append("the schedule is left out: the network trains with a constant lr, which {live} changes later")
     if lane.changes:
-        what = ", ".join(dict.fromkeys(change.name for change in lane.changes))
-        remarks.append(f"what changes on the way ({what}) stays behind: the run begins with the first values")
+        names = ", ".join(dict.fromkeys(change.name for change in lane.changes))
+        remarks.append(f"changes during the race ({names}) are left out: the run keeps the initial values")
     remarks.append("its gradients are noisy by themselves: each is of one batch of 64 images, not of the whole surface")
     return make_spec(lane.optimizer, values), tuple(remarks)
+
+
+def _lr_remark(lr: float, usual: float) -> list[str]:
+    """A remark on an lr that is far from the usual one for the network."""
+    if usual / FACTOR <= lr <= FACTOR * usual:
+        return []
+    smaller = f"{_times(usual / lr)} smaller than" if lr > 0 else "below"
+    times = f"{_times(lr / usual)}" if lr > usual else smaller
+    return [
+        f"lr {format_number(lr)} is {times} the {format_number(usual)} that trains the network well: "
+        "a bowl in two dimensions needs other steps than 62,346 weights"
+    ]
 
 
 def usual_lr(spec: RunSpec) -> RunSpec:

@@ -1,7 +1,7 @@
-"""The training screen as a value: what is chosen for the next run, which runs there are, and what is shown of them.
+"""The training screen as a value: the settings of the next run, the runs that there are, and how they are shown.
 
-The screen turns keys into events (`events`), `update` makes the next state of them, and `picture` draws it. What the
-runs have told is not in here: it grows by megabytes and is only drawn.
+`update` makes the next state from an event; `view` draws it. The losses of the runs are not in here: they grow by
+megabytes and live in the feed's histories.
 """
 
 from __future__ import annotations
@@ -19,31 +19,34 @@ from adam_tui.ui.caption import Finale
 from adam_tui.ui.train.pending_settings import PendingSettings
 
 Axis = Literal["steps", "epochs", "time"]
-View = Literal["digits", "mistakes", "confusion", "filters", "layers"]
+ModelView = Literal["digits", "mistakes", "confusion", "filters", "layers"]
 
 AXES: tuple[Axis, ...] = ("steps", "epochs", "time")
-VIEWS: tuple[View, ...] = ("digits", "mistakes", "confusion", "filters", "layers")
+VIEWS: tuple[ModelView, ...] = ("digits", "mistakes", "confusion", "filters", "layers")
 DEFAULT_OPTIMIZER = "adam"  # the article's
 # Steps that the bright curve is averaged over; 1 shows the losses as they are.
 SPANS = (1, 10, 30, 100, 300, 1000)
 DEFAULT_SPAN = SPANS.index(100)
-# Adagrad reads it before its first step, never again: a run at work has no such knob.
+# Adagrad reads it before its first step only: a running run has no such knob.
 BEFORE_THE_FIRST_STEP = "initial_accumulator_value"
 MOST_DRAWN = len(MARKERS)  # curves at a time: more could not be told apart
 
 
 @dataclass(frozen=True, slots=True)
 class TrainState:
-    """Everything the training screen shows, apart from what the runs have told.
+    """Everything that the training screen shows, apart from the histories of the runs.
 
-    `tuned` holds, for each optimizer, the values that are not its defaults; `run_values` the batch size, epochs and
-    seed, `rest` what else the next run's RunSpec is to hold. With `live` the arrow keys turn the selected run instead
-    of the next one; `pending` holds the settings that were changed this way and that the run has not confirmed yet.
+    The next run: `tuned` holds, for each optimizer, the hyperparameters that are not at their defaults; `run_values`
+    the batch size, epochs and seed; `rest` the other fields of RunSpec that differ from their defaults. `knob` is the
+    index of the chosen knob. With `live` the arrow keys turn the selected run's knobs; `pending` holds the settings
+    that were changed this way and that the run has not confirmed yet.
 
-    `runs` are newest first; `slots` gives each its colour and marker. With `overlay` the newest runs are drawn beside
-    the selected one, but for those that `picked` says in or out of it. `zoom` is the part of the x axis that is shown,
-    in the axis' units, `cursor` the step whose values are read. `finale` is the tour's last stop while it is shown,
-    after its place in the tour.
+    The runs: `runs` are newest first; `slots` is the index of the colour and marker of each, by id. With `overlay` the
+    newest runs are drawn beside the selected one; `picked` holds those that were taken in (True) or out (False) by key.
+
+    The display: `smoothing` is an index into SPANS, `zoom` the part of the x axis that is shown, in the axis' units,
+    `cursor` the step whose values are read. `sort` is the column of the wide table, `search` the words that its runs
+    must have. `finale` is the tour's last stop while it is shown, after its place in the tour.
     """
 
     optimizer: str = DEFAULT_OPTIMIZER
@@ -64,53 +67,63 @@ class TrainState:
     axis: Axis = "steps"
     zoom: tuple[float, float] | None = None
     cursor: int | None = None
-    view: View = "digits"
+    view: ModelView = "digits"
     table: bool = False
     sort: str = "started"
-    rising: bool = False
+    ascending: bool = False
     search: str = ""
     finale: tuple[str, Finale] | None = None
 
     @property
-    def tuning(self) -> RunView | None:
-        """The run whose hyperparameters the arrow keys turn; None when they turn the next one's."""
+    def run(self) -> RunView | None:
+        """The selected run."""
+        return next((run for run in self.runs if run.id == self.selected), None)
+
+    @property
+    def selected_index(self) -> int:
+        """The index of the selected run among the runs; 0 without one."""
+        return next((i for i, run in enumerate(self.runs) if run.id == self.selected), 0)
+
+    @property
+    def tuned_run(self) -> RunView | None:
+        """The run whose knobs the arrow keys turn; None while they turn the next run's."""
         return self.run if self.live else None
 
     @property
     def recipe(self) -> Recipe:
         """The optimizer whose knobs are shown."""
-        run = self.tuning
-        known = run.spec.optimizer if run is not None else self.optimizer
-        return TRAINING_OPTIMIZERS.get(known) or TRAINING_OPTIMIZERS[self.optimizer]
+        run = self.tuned_run
+        name = run.spec.optimizer if run is not None else self.optimizer
+        return TRAINING_OPTIMIZERS.get(name) or TRAINING_OPTIMIZERS[self.optimizer]
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
-        """What can be turned: the optimizer's hyperparameters, then those of a run that has not begun."""
-        if self.tuning is not None:
+        """The knobs that are shown: the optimizer's hyperparameters, then those of a run that has not begun."""
+        if self.tuned_run is not None:
             return tuple(knob for knob in self.recipe.knobs if knob.name != BEFORE_THE_FIRST_STEP)
         return (*self.recipe.knobs, *RUN_KNOBS.values())
 
     @property
     def chosen_knob(self) -> Knob:
-        """The one that the arrow keys turn."""
+        """The knob that the arrow keys turn."""
         return self.knobs[min(self.knob, len(self.knobs) - 1)]
 
     def value(self, knob: Knob) -> float:
-        """A knob's value for the next run, or for the one at work."""
-        run = self.tuning
+        """The value of a knob, of the next run or of the selected one."""
+        run = self.tuned_run
         if run is not None:
             return self.pending.values.get(run.id, {}).get(knob.name, run.setting(knob))
         if knob.name in RUN_KNOBS:
             return self.run_values[knob.name]
         return self.tuned.get(self.optimizer, {}).get(knob.name, knob.default)
 
-    def usual(self, knob: Knob) -> float:
-        """What backspace brings back: the default, or what the run at work began with."""
-        run = self.tuning
+    def initial_value(self, knob: Knob) -> float:
+        """The value that backspace restores: the default, or the value that the selected run began with."""
+        run = self.tuned_run
         return knob.default if run is None else run.spec.hyperparameters.get(knob.name, knob.default)
 
     def spec(self) -> RunSpec:
-        """What `t` would start."""
+        """The settings of the next run."""
         return make_spec(self.optimizer, self.tuned.get(self.optimizer, {}), **self.run_values, **self.rest)
 
     @property
@@ -119,45 +132,35 @@ class TrainState:
         return SPANS[self.smoothing]
 
     @property
-    def place(self) -> int:
-        """The selected run's place among the runs; 0 without one."""
-        return next((i for i, run in enumerate(self.runs) if run.id == self.selected), 0)
-
-    @property
-    def run(self) -> RunView | None:
-        """The selected run."""
-        return next((run for run in self.runs if run.id == self.selected), None)
-
-    @property
     def drawn(self) -> tuple[RunView, ...]:
         """The runs whose curves are shown: the selected one first; with the overlay the picked and the newest ones.
 
-        No two of them have one colour.
+        No two of them have the same colour.
         """
-        chosen = self.run
-        if chosen is None:
+        selected = self.run
+        if selected is None:
             return ()
-        taken, kept = {self.slots[chosen.id]}, [chosen]
+        slots, drawn = {self.slots[selected.id]}, [selected]
         picked = [run for run in self.runs if self.picked.get(run.id)]
         newest = [run for run in self.runs if run.id not in self.picked]
         for run in (*picked, *newest) if self.overlay else ():
-            if self.slots[run.id] not in taken:
-                taken.add(self.slots[run.id])
-                kept.append(run)
-        return tuple(kept)
+            if self.slots[run.id] not in slots:
+                slots.add(self.slots[run.id])
+                drawn.append(run)
+        return tuple(drawn)
 
-    def pin(self, run: RunView) -> str:
-        """Whether a person took a run into the overlay (+) or out of it (−)."""
+    def pick_sign(self, run: RunView) -> str:
+        """How a key took a run into the overlay (+) or out of it (−)."""
         return " " if run.id not in self.picked else "+" if self.picked[run.id] else "−"
 
-    def in_line(self, run: RunView) -> int:
-        """A queued run's place in the line for its device, from 1; 0 for a run that does not wait."""
+    def queue_place(self, run: RunView) -> int:
+        """A queued run's place in the queue for its device, from 1; 0 for a run that is not queued."""
         if run.state != QUEUED:
             return 0
-        waiting = (other for other in self.runs if other.state == QUEUED and other.device == run.device)
-        return 1 + sum((other.came, other.id) < (run.came, run.id) for other in waiting)
+        queued = (other for other in self.runs if other.state == QUEUED and other.device == run.device)
+        return 1 + sum((other.came, other.id) < (run.came, run.id) for other in queued)
 
 
 def with_knob(state: TrainState, name: str) -> TrainState:
-    """The knob of that name chosen, where there is one; else the first."""
+    """The state with the knob of that name chosen, or the first knob if there is no such knob."""
     return replace(state, knob=next((i for i, knob in enumerate(state.knobs) if knob.name == name), 0))

@@ -1,4 +1,4 @@
-"""The wide table of runs: which runs it keeps, in which order, and what it says of each."""
+"""The wide table of runs: which runs it keeps, in which order, and the texts of its columns."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from adam_tui.engine.numbers import format_duration
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.ui.train.axes import Histories
-from adam_tui.ui.train.charts import look
 from adam_tui.ui.train.labels import (
     loss_text,
-    memory,
-    settings_line,
-    spec_line,
-    speed,
+    memory_text,
+    run_style,
+    settings_text,
+    spec_text,
+    speed_text,
+    state_reason,
+    state_text,
     state_word,
-    state_words,
-    why,
 )
 from adam_tui.ui.train.state import TrainState
 
-DETAIL = 3  # rows below the table that tell more of the selected run
+DETAIL = 3  # rows below the table with more about the selected run
 LEAST_RUNS = 5  # rows of the table that they must leave
 
 HINT = "{sort} sort · {search} search · {type_value} open · {table} curves"  # with marks for the keys
@@ -36,13 +36,13 @@ Sortable = float | str
 
 
 def listed(state: TrainState, histories: Histories, now: float) -> list[RunView]:
-    """The runs that hold all the words of the search, sorted; those without the value come last."""
+    """The runs that have all words of the search, sorted; runs without a value in the column come last."""
     words = state.search.lower().split()
-    kept = [run for run in state.runs if all(word in _searched(state, run, histories) for word in words)]
-    key = SORTS[state.sort]
-    values = {run.id: key(run, _history(histories, run), now) for run in kept}
-    known = [run for run in kept if values[run.id] == values[run.id]]  # NaN, a value that is missing, is not itself
-    known.sort(key=lambda run: values[run.id], reverse=not state.rising)
+    kept = [run for run in state.runs if all(word in _searched_text(state, run, histories) for word in words)]
+    value = SORTS[state.sort]
+    values = {run.id: value(run, _history(histories, run), now) for run in kept}
+    known = [run for run in kept if values[run.id] == values[run.id]]  # NaN, a missing value, does not equal itself
+    known.sort(key=lambda run: values[run.id], reverse=not state.ascending)
     return known + [run for run in kept if values[run.id] != values[run.id]]
 
 
@@ -50,21 +50,12 @@ def _history(histories: Histories, run: RunView) -> RunHistory:
     return histories.get(run.id) or RunHistory(whole=False)
 
 
-def _searched(state: TrainState, run: RunView, histories: Histories) -> str:
-    return f"{run.id} {state_words(state, run, histories.get(run.id))} {settings_line(run.spec)}".lower()
-
-
-def neighbour(state: TrainState, histories: Histories, now: float, by: int) -> str | None:
-    """The run so many rows below the selected one, as the table stands; None in an empty one."""
-    ids = [run.id for run in listed(state, histories, now)]
-    if not ids:
-        return None
-    at = ids.index(state.selected) + by if state.selected in ids else 0
-    return ids[min(max(at, 0), len(ids) - 1)]
+def _searched_text(state: TrainState, run: RunView, histories: Histories) -> str:
+    return f"{run.id} {state_text(state, run, histories.get(run.id))} {settings_text(run.spec)}".lower()
 
 
 def next_column(state: TrainState, by: int, width: int) -> str:
-    """The column to the right (1) or the left (−1) of the one that the table is sorted by."""
+    """The column to the right (1) or the left (−1) of the column that the table is sorted by."""
     shown = ["name", "state", "settings", *(column.key for column in visible_columns(width))]
     at = shown.index(state.sort) if state.sort in shown else 0
     return shown[(at + by) % len(shown)]
@@ -76,9 +67,7 @@ def _best(run: RunView, history: RunHistory, now: float) -> float:
 
 def _loss(run: RunView, history: RunHistory, now: float) -> float:
     """The newest training loss; infinite for a run that diverged."""
-    if history.diverged_at is not None:
-        return math.inf
-    return history.last_loss
+    return math.inf if history.diverged_at is not None else history.last_loss
 
 
 def _speed(run: RunView, history: RunHistory, now: float) -> float:
@@ -88,7 +77,7 @@ def _speed(run: RunView, history: RunHistory, now: float) -> float:
 
 
 def _duration(run: RunView, history: RunHistory, now: float) -> float:
-    """Seconds of work, or since the run was asked for while it has not begun."""
+    """Seconds of work; before the process has begun, seconds since the run was created."""
     if history.started is not None:
         return history.elapsed(now if run.alive and run.state != "paused" else 0.0)
     return max((run.ended or now) - run.created, 0.0)
@@ -97,8 +86,8 @@ def _duration(run: RunView, history: RunHistory, now: float) -> float:
 SORTS: dict[str, Callable[[RunView, RunHistory, float], Sortable]] = {
     "name": lambda run, history, now: run.id,
     "state": lambda run, history, now: state_word(run, history),
-    "settings": lambda run, history, now: settings_line(run.spec),
-    "epochs": lambda run, history, now: float(done(run, history)),
+    "settings": lambda run, history, now: settings_text(run.spec),
+    "epochs": lambda run, history, now: float(finished_epochs(run, history)),
     "best": _best,
     "loss": _loss,
     "speed": _speed,
@@ -108,64 +97,63 @@ SORTS: dict[str, Callable[[RunView, RunHistory, float], Sortable]] = {
 assert tuple(sorted(SORTS)) == tuple(sorted(SORT_KEYS)), "every column can be sorted by"
 
 
-def done(run: RunView, history: RunHistory | None) -> int:
-    """Epochs that are over."""
+def finished_epochs(run: RunView, history: RunHistory | None) -> int:
+    """The number of finished epochs."""
     return max(run.epoch, history.epochs[-1].epoch if history and history.epochs else 0)
 
 
 def title(state: TrainState, shown: int) -> str:
-    """How many runs there are, and which are kept."""
+    """The title: the number of runs, and the words of the search."""
     count = f"{shown} of {len(state.runs)}" if state.search else f"{len(state.runs)}"
     return f"Runs · {count}" + (f" with “{state.search}”" if state.search else "")
 
 
 def draw(state: TrainState, histories: Histories, now: float, width: int, height: int, palette: Palette) -> Cells:
-    """The table, and below it all there is to say of the selected run."""
+    """The table, and below it all settings of the selected run and the reason of its state."""
     shown = listed(state, histories, now)
     drawn = {run.id for run in state.drawn}
     detail = DETAIL if height >= min(len(shown), LEAST_RUNS) + 1 + DETAIL else 0
-    rows = []
-    for run in shown:
-        history = _history(histories, run)
-        color, marker = look(state, run, palette)
-        values = {
-            "epochs": f"{done(run, history)}/{run.spec.epochs}",
-            "best": f"{history.best.test_accuracy:.2%}" if history.best else "–",
-            "loss": loss_text(_loss(run, history, now)),
-            "speed": speed(_speed(run, history, now) if run.state != "paused" else None),
-            "duration": format_duration(_duration(run, history, now)),
-            "started": when(run.created, now),
-        }
-        words = state_words(state, run, history)
-        rows.append(
-            WideRow(marker, color, run.id, words, settings_line(run.spec), values, run.id in drawn, state.pin(run))
-        )
+    rows = [_row(state, run, _history(histories, run), now, run.id in drawn, palette) for run in shown]
     chosen = next((i for i, run in enumerate(shown) if run.id == state.selected), -1)
-    cells = wide_table(rows, chosen, state.sort, state.rising, width, height - detail, palette)
+    table = wide_table(rows, chosen, state.sort, state.ascending, width, height - detail, palette)
     if not detail:
-        return cells
-    whole = Cells.blank(width, height, palette.foreground, palette.background)
+        return table
+    cells = Cells.blank(width, height, palette.foreground, palette.background)
     top = slice(0, height - detail)
-    whole.glyph[top], whole.fg[top], whole.bg[top], whole.bold[top] = cells.glyph, cells.fg, cells.bg, cells.bold
+    cells.glyph[top], cells.fg[top], cells.bg[top], cells.bold[top] = table.glyph, table.fg, table.bg, table.bold
     if state.run is not None:
-        about = _details(state.run, histories.get(state.run.id), width, palette)
-        for row, (text, color) in enumerate(about[: detail - 1]):
-            whole.put(height - detail + 1 + row, 1, text, color)
-    return whole
+        lines = _details(state.run, histories.get(state.run.id), width, palette)
+        for row, (text, color) in enumerate(lines[: detail - 1]):
+            cells.put(height - detail + 1 + row, 1, text, color)
+    return cells
+
+
+def _row(state: TrainState, run: RunView, history: RunHistory, now: float, drawn: bool, palette: Palette) -> WideRow:
+    color, marker = run_style(state, run, palette)
+    values = {
+        "epochs": f"{finished_epochs(run, history)}/{run.spec.epochs}",
+        "best": f"{history.best.test_accuracy:.2%}" if history.best else "–",
+        "loss": loss_text(_loss(run, history, now)),
+        "speed": speed_text(_speed(run, history, now) if run.state != "paused" else None),
+        "duration": format_duration(_duration(run, history, now)),
+        "started": moment_text(run.created, now),
+    }
+    text, settings = state_text(state, run, history), settings_text(run.spec)
+    return WideRow(marker, color, run.id, text, settings, values, drawn, state.pick_sign(run))
 
 
 def _details(run: RunView, history: RunHistory | None, width: int, palette: Palette) -> list[tuple[str, Color]]:
-    """Everything that was asked of the selected run, then how it ended or on what it runs."""
-    told = [why(run, history)] if not run.alive or run.reason else []
+    """Two lines: all settings of the run; the reason of its state and its device."""
+    facts = [state_reason(run, history)] if not run.alive or run.reason else []
     if history and history.started:
-        told.append(f"{history.started.device} · {history.started.precision}")
+        facts.append(f"{history.started.device} · {history.started.precision}")
     if run.alive and run.memory_bytes:
-        told.append(memory(run.memory_bytes))
-    lines = [(text, palette.foreground) for text in wrap(f"{run.id}: {spec_line(run.spec)}", width - 2)[:1]]
-    return [*lines, *((text, palette.faint) for text in wrap(" · ".join(told), width - 2)[:1])]
+        facts.append(memory_text(run.memory_bytes))
+    settings = wrap(f"{run.id}: {spec_text(run.spec)}", width - 2)[0]
+    return [(settings, palette.foreground), (wrap(" · ".join(facts), width - 2)[0], palette.faint)]
 
 
-def when(seconds: float, now: float) -> str:
+def moment_text(seconds: float, now: float) -> str:
     """A moment of local time: 07:42 today, Nov 22 07:42 this year, 2025-11-22 before."""
     then, today = time.localtime(seconds), time.localtime(now)
     if then[:3] == today[:3]:

@@ -14,9 +14,10 @@ from adam_tui.draw.palette import MARKERS
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import QUEUED, RunSpec
 from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS
-from adam_tui.ui.train import effects, labels
+from adam_tui.ui.effects import Notify
+from adam_tui.ui.train import effects
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train.effects import Answer, Effect
+from adam_tui.ui.train.effects import Effect
 from adam_tui.ui.train.pending_settings import Setting
 from adam_tui.ui.train.state import AXES, MOST_DRAWN, SPANS, VIEWS, TrainState, with_knob
 
@@ -24,142 +25,36 @@ from adam_tui.ui.train.state import AXES, MOST_DRAWN, SPANS, VIEWS, TrainState, 
 BEST_LEAST = {"name", "state", "settings", "loss", "duration"}
 # The wide table hides the hyperparameters, so their keys do nothing there.
 HIDDEN_BY_THE_TABLE = (e.TurnKnob, e.ResetKnob, e.ChooseKnob, e.CycleOptimizer, e.CycleData)
-SEARCH_HINT = "words of a run's name, state or settings, such as: adam lr=0.01 running; nothing keeps all"
-NO_RUN = effects.Notify("there is no run yet", ": {start} starts one")
-
 Update = tuple[TrainState, tuple[Effect, ...]]
 
 
 def update(state: TrainState, event: e.Event) -> Update:
-    """Return the state after `event`, and the effects in their order."""
+    """Return the next state and the effects."""
     if state.table and isinstance(event, HIDDEN_BY_THE_TABLE):
         return state, ()
-    if isinstance(event, e.RunEvent):
-        return state, (_run_effect(state, event),)
-    if isinstance(event, e.KnobEvent):
-        return _after_knob_event(state, event)
-    return _after_display_event(state, event), ()
+    if state.table and isinstance(event, e.TypeValue):
+        return replace(state, table=False), ()
+    if isinstance(event, e.Request):
+        from adam_tui.ui.train.requests import effects_of  # not needed at start-up
+
+        return state, effects_of(state, event)
+    if isinstance(event, e.SettingEvent):
+        return _after_setting(state, event)
+    return _next_state(state, event), ()
 
 
-# Events about runs: the state stays, until the runs are listed again.
+# Hyperparameters, of the next run or of the selected one.
 
 
-def _run_effect(state: TrainState, event: e.RunEvent) -> Effect:
-    match event:
-        case e.StartNextRun():
-            return effects.StartRun(state.spec())
-        case e.StartRun(spec):
-            return effects.StartRun(spec)
-        case e.OfferRun(spec, usual, remarks):
-            return _offer(spec, usual, remarks)
-        case e.StopRun(id):
-            return effects.SendCommand(id, "stop")
-        case e.KillRun(id):
-            return effects.KillRun(id)
-        case e.DeleteRun(id):
-            return effects.DeleteRun(id)
-        case e.CopyRun(kind, spec):
-            return effects.CopyRun(kind, spec)
-        case e.AskCopy():
-            return _ask_copy(state)
-        case e.AskSearch():
-            return effects.AskText("Runs with", state.search, SEARCH_HINT, str, e.Search)
-        case _:
-            return _selected_run_effect(state.run, event) if state.run is not None else NO_RUN
-
-
-def _selected_run_effect(run: RunView, event: e.SelectedRunEvent) -> Effect:
-    match event:
-        case e.PauseOrResume():
-            return (
-                effects.SendCommand(run.id, "resume" if run.state == "paused" else "pause") if run.alive else _over(run)
-            )
-        case e.AskStop():
-            return _ask_stop(run) if run.alive else _over(run)
-        case e.ContinueRun():
-            return effects.ContinueRun(run.id)
-        case e.AskRestart():
-            answers = (
-                Answer("t", e.StartRun(run.spec), "start it now"),
-                Answer("k", e.AdoptSettings(run.spec), "take them for the next run, to change one first"),
-            )
-            return effects.Ask(f"Start again as {run.id}?", labels.spec_line(run.spec), answers)
-        case e.OpenLog():
-            return effects.ShowLog(run.id)
-        case e.AskDelete(link_target):
-            return _ask_delete(run, link_target)
-        case _:
-            assert_never(event)
-
-
-def _over(run: RunView) -> Effect:
-    return effects.Notify(
-        f"{run.id} is over: {labels.state_word(run, None)}",
-        ", {continue_run} lets it go on" if run.resumable else "",
-    )
-
-
-def _ask_stop(run: RunView) -> Effect:
-    text = labels.spec_line(run.spec)
-    if run.silent:
-        text += f"\n{run.reason}: only kill reaches it"
-    answers = (
-        Answer("s", e.StopRun(run.id), "stop: finish this step, write a checkpoint, end"),
-        Answer("k", e.KillRun(run.id), "kill: end at once, without a checkpoint"),
-    )
-    return effects.Ask(f"Stop {run.id}?", text, answers)
-
-
-def _ask_delete(run: RunView, link_target: str) -> Effect:
-    if run.alive:
-        return effects.Notify(f"{run.id} is {run.state}", ": {stop} stops it first", "warning")
-    lost = "Its curves and its checkpoint are gone for good."
-    if link_target:
-        lost = f"It is a link to {link_target}: only the link is removed."
-    text = f"{labels.spec_line(run.spec)}\n{lost}"
-    return effects.Ask(f"Delete {run.id}?", text, (Answer("y", e.DeleteRun(run.id), "yes, delete it"),))
-
-
-def _ask_copy(state: TrainState) -> Effect:
-    run = state.run
-    spec, name = (run.spec, run.id) if run is not None else (state.spec(), "the next run")
-    answers = (
-        Answer("c", e.CopyRun("command", spec), "command line"),
-        Answer("p", e.CopyRun("pytorch", spec), "PyTorch code"),
-        Answer("j", e.CopyRun("json", spec), "JSON"),
-    )
-    return effects.Ask(f"Copy {name} as", "", answers)
-
-
-def _offer(spec: RunSpec, usual: RunSpec, remarks: Iterable[str]) -> Effect:
-    answers = [Answer("t", e.StartRun(spec), "train with exactly these")]
-    if usual != spec:
-        lr = f"{usual.hyperparameters['lr']:g}"
-        answers.append(Answer("l", e.StartRun(usual), f"train with lr {lr}, the rest as it is"))
-    answers.append(Answer("k", e.AdoptSettings(spec), "take them for the next run, to change one first"))
-    text = "\n".join([labels.spec_line(spec), "", *(f"· {remark}" for remark in remarks), ""])
-    return effects.Ask("Train the network with this lane's optimizer?", text, tuple(answers))
-
-
-# Events about hyperparameters, of the next run or of the selected one.
-
-
-def _after_knob_event(state: TrainState, event: e.KnobEvent) -> Update:
-    knob, run = state.chosen_knob, state.tuning
+def _after_setting(state: TrainState, event: e.SettingEvent) -> Update:
+    knob = state.chosen_knob
     match event:
         case e.TurnKnob(notches, coarse):
             return _with_value(state, knob.turn(state.value(knob), notches, coarse=coarse))
         case e.SetKnob(value):
             return _with_value(state, value)
         case e.ResetKnob():
-            return _with_value(state, state.usual(knob))
-        case e.TypeValue():
-            if state.table:
-                return replace(state, table=False), ()
-            title = f"{run.id if run is not None else state.recipe.title} {knob.name}"
-            hint = f"{knob.meaning} · {knob.allowed()} · default {knob.format(knob.default)}"
-            shown = knob.format(state.value(knob))
-            return state, (effects.AskText(title, shown, hint, knob.parse, lambda text: e.SetKnob(knob.parse(text))),)
+            return _with_value(state, state.initial_value(knob))
         case e.SendSettings():
             settings = state.pending.due(state.runs)
             commands = tuple(effects.SendCommand(id, "set", {"name": name, "value": v}) for id, name, v in settings)
@@ -170,12 +65,12 @@ def _after_knob_event(state: TrainState, event: e.KnobEvent) -> Update:
 
 def _with_value(state: TrainState, value: float) -> Update:
     """The chosen knob with another value, of the next run or of the selected one, which gets a command for it."""
-    knob, run = state.chosen_knob, state.tuning
+    knob, run = state.chosen_knob, state.tuned_run
     if run is None:
         return _with_next_value(state, knob.name, value), ()
     if not run.tunable:
         word = "waits for its turn" if run.alive else "is over"
-        return state, (effects.Notify(f"{run.id} {word}", ": {live} turns the next run's"),)
+        return state, (Notify(f"{run.id} {word}", keys=": {live} tunes the next run instead"),)
     pending = state.pending.with_setting(Setting(run.id, knob.name, value))
     return (state, ()) if pending is state.pending else (replace(state, pending=pending), (effects.ScheduleSettings(),))
 
@@ -189,10 +84,10 @@ def _with_next_value(state: TrainState, name: str, value: float) -> TrainState:
     return replace(state, tuned={**state.tuned, state.optimizer: own})
 
 
-# Events about the display, and about the settings of the next run as a whole.
+# The runs, the display, and the settings of the next run as a whole.
 
 
-def _after_display_event(state: TrainState, event: e.DisplayEvent) -> TrainState:
+def _next_state(state: TrainState, event: e.Change) -> TrainState:
     match event:
         case e.ListRuns(runs):
             return _with_runs(state, runs)
@@ -223,8 +118,8 @@ def _after_display_event(state: TrainState, event: e.DisplayEvent) -> TrainState
         case e.CycleView(by):
             return replace(state, view=VIEWS[(VIEWS.index(state.view) + by) % len(VIEWS)])
         case e.SortBy(column):
-            rising = not state.rising if column == state.sort else column in BEST_LEAST
-            return replace(state, sort=column, rising=rising)
+            ascending = not state.ascending if column == state.sort else column in BEST_LEAST
+            return replace(state, sort=column, ascending=ascending)
         case e.Search(words):
             return replace(state, search=words.strip(), table=bool(state.runs))
         case e.ShowFinale(place, finale):
@@ -249,8 +144,8 @@ def _toggled(state: TrainState, switch: e.Switch) -> TrainState:
             return with_knob(replace(state, live=not state.live), state.chosen_knob.name)
         case "table":
             return replace(state, table=not state.table) if state.runs or state.table else state
-        case "rising":
-            return replace(state, rising=not state.rising)
+        case "ascending":
+            return replace(state, ascending=not state.ascending)
         case _:
             assert_never(switch)
 
@@ -308,11 +203,14 @@ def _adopted(state: TrainState, spec: RunSpec) -> TrainState:
 
 
 def _with_neighbour_selected(state: TrainState, by: int, order: tuple[str, ...]) -> TrainState:
-    """The list of runs goes round; the wide table ends, and a run that it does not show leads to its first one."""
+    """The state with the run `by` places below the selected one in `order` selected.
+
+    The list of runs goes round; the wide table ends. From a run that the table does not show it goes to the first one.
+    """
     if not order:
         return state
     if not state.table:
-        return _selected(state, order[(state.place + by) % len(order)])
+        return _selected(state, order[(state.selected_index + by) % len(order)])
     at = order.index(state.selected) + by if state.selected in order else 0
     return _selected(state, order[min(max(at, 0), len(order) - 1)])
 
@@ -379,7 +277,7 @@ def _with_runs(state: TrainState, runs: tuple[RunView, ...]) -> TrainState:
             first = sorted(runs, key=lambda run: (not run.alive, run.state == QUEUED))  # stable: the newest of each
             selected = first[0].id if runs else None
         else:
-            selected = runs[min(state.place, len(runs) - 1)].id if runs else None
+            selected = runs[min(state.selected_index, len(runs) - 1)].id if runs else None
     after = replace(
         state,
         runs=runs,

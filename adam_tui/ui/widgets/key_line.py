@@ -1,4 +1,4 @@
-"""The footer: the keys that matter now, as many as fit, each of them a click target too."""
+"""The footer: the keys that matter now, as many as fit. Each is a click target as well."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class KeyLine(Widget):
         self._keys = list(keys)
 
     def show(self, keys: Iterable[FooterKey]) -> None:
-        """Show other keys."""
+        """Show these keys."""
         keys = list(keys)
         if keys != self._keys:
             self._keys = keys
             self.refresh()
 
     def render(self) -> Content:
-        """The keys that fit."""
+        """Return the keys that fit."""
         parts: list[Content] = []
         for key in fitting(self._keys, self.size.width):
             word = Content(f" {key.word}").stylize(f"@click=screen.perform('{key.action}')")

@@ -1,4 +1,4 @@
-"""The top line: the name of the program, the modes with their keys, and on the right what the mode has to say."""
+"""The top line: the name of the program, the modes with their keys, and the status of the mode on the right."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from adam_tui.terminal.sanitize import sanitize
 
 
 class TabsLine(Widget):
-    """`modes` are (key, name, title); `current` is the name of the one shown; `status` stands at the right."""
+    """The top line. `modes` are (key, name, title); `current` is the name of the mode shown."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -26,7 +26,7 @@ class TabsLine(Widget):
         self._current = current
 
     def render(self) -> Content:
-        """The line, the status cut off first when it is narrow."""
+        """Return the line; on a narrow terminal the status is cut off first."""
         parts = [Content.from_markup(" [b $foreground]adam-tui[/] ")]
         for key, name, title in self._modes:
             chosen = name == self._current

@@ -1,6 +1,7 @@
-"""What every number marked on a page of Learn is computed from: `page/mark` and the engine's value.
+"""The computation of every number that is marked on a page of Learn, by `page/mark`.
 
-A percentage is given as a share, so 0.04 for "4%".
+Percentages are given as shares: 0.04 for "4%". Methods that the program does not have (clipping, Schedule-Free and
+the averages of weights) are written out here in a few lines.
 """
 
 import lzma
@@ -16,6 +17,7 @@ from adam_tui.engine.lane import Lane
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import Scenario
+from adam_tui.engine.schedules import Schedule
 from adam_tui.engine.stability import stability
 from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import Trajectory, trajectories
@@ -26,7 +28,7 @@ NUMBERS: dict[str, Callable[[], float]] = {}
 
 
 def number(*names: str):
-    """Register what `page/mark` is computed from."""
+    """Register the computation of `page/mark`."""
 
     def register(compute):
         for name in names:
@@ -47,7 +49,7 @@ def path(lane: str, surface: str = "bowl", steps: int = 400, **rest) -> Trajecto
     return trajectories(Scenario(surface, lanes=(Lane.parse(lane),), steps=steps, **rest))[0]
 
 
-def shown(name: str) -> tuple[Trajectory, ...]:
+def preset(name: str) -> tuple[Trajectory, ...]:
     return trajectories(PRESETS[name].scenario)
 
 
@@ -76,12 +78,23 @@ def kappa() -> float:
 
 
 def keeps(kappa: float) -> float:
-    """What gradient descent keeps of the distance at its best learning rate; of √κ it is momentum's."""
+    """The share of the distance that gradient descent leaves at its best learning rate; of √κ, momentum."""
     return (kappa - 1) / (kappa + 1)
 
 
 def steps_per_ten(keeps: float) -> float:
     return math.log(0.1) / math.log(keeps)
+
+
+def steps_to_halve(momentum: Callable[[int], float]) -> int:
+    """Steps until Nesterov's rule at lr 1 has halved y, from 1, on 1e-6·y²/2."""
+    y, b, t = 1.0, 0.0, 0
+    while y > 0.5:
+        t += 1
+        g = 1e-6 * y
+        b = momentum(t) * b + g
+        y -= g + momentum(t) * b
+    return t
 
 
 @cache
@@ -154,9 +167,11 @@ numbers(
     momentum_keeps=lambda: keeps(math.sqrt(kappa())),
     descent_ten=lambda: steps_per_ten(keeps(kappa())),
     momentum_ten=lambda: steps_per_ten(keeps(math.sqrt(kappa()))),
-    descent_rest=lambda: shown("ravine-momentum")[0].converged_at,
-    momentum_rest=lambda: shown("ravine-momentum")[1].converged_at,
+    descent_rest=lambda: preset("ravine-momentum")[0].converged_at,
+    momentum_rest=lambda: preset("ravine-momentum")[1].converged_at,
     rest_09=lambda: rest_of("momentum:lr=0.01,momentum=0.9", "ravine", 600),
+    nesterov_constant=lambda: steps_to_halve(lambda t: 0.9),
+    nesterov_growing=lambda: steps_to_halve(lambda t: (t - 1) / (t + 2)),
 )
 
 
@@ -175,6 +190,7 @@ numbers(
     adagrad_10=lambda: adagrad(10),
     second=lambda: adagrad(2) / adagrad(1),
     memory=lambda: memory(default("rmsprop", "alpha")),
+    adadelta_first=lambda: path("adadelta").terms["Δ"][1, 0],
     plateau_slope=lambda: far_out("sgd:lr=0.5").gradient_norm(0),
     plateau_sgd=lambda: np.hypot(*far_out("sgd:lr=0.5").terms["Δ"][1]),
     plateau_adam=lambda: far_out(ADAM).terms["Δ"][1, 0],
@@ -195,7 +211,7 @@ numbers(
 
 @cache
 def shared_moments(steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """What the article's printed code makes of x and y: one m and one v for both."""
+    """x and y after some steps of the article's printed code, which has one m and one v for both."""
     x, y = np.float64(-3.5), np.float64(2.5)
     m = v = 0.0
     for t in range(1, steps + 1):
@@ -239,13 +255,13 @@ numbers(
 
 
 def apart_when_scaled() -> float:
-    """How far Adam's paths on f and on 1000 f part, as a power of ten above."""
+    """The largest distance of Adam's paths on f and on 1000 f, rounded up to a power of ten."""
     plain, steep = (
         trajectories(Scenario(function=f, lanes=(Lane.parse(ADAM),)))[0].positions
         for f in ("x**2 + y**2", "1000*(x**2 + y**2)")
     )
-    apart = float(np.abs(plain - steep).max())
-    return 10.0 ** math.ceil(math.log10(apart))
+    distance = float(np.abs(plain - steep).max())
+    return 10.0 ** math.ceil(math.log10(distance))
 
 
 numbers(
@@ -255,21 +271,157 @@ numbers(
     bowl_rest=lambda: rest_of(ADAM),
     ravine_rest=lambda: rest_of(ADAM, "ravine"),
     ravine_limit=lambda: limit("ravine", "sgd"),
-    sixty=lambda: PRESETS["saddle-escape"].pause_at,
-    saddle_adam=lambda: shown("saddle-escape")[1].positions[60, 1],
-    saddle_sgd=lambda: shown("saddle-escape")[0].positions[60, 1],
+    sixty=lambda: 60,
+    saddle_adam=lambda: preset("saddle-escape")[1].positions[60, 1],
+    saddle_sgd=lambda: preset("saddle-escape")[0].positions[60, 1],
     parameters=lambda: sum(layers()),
 )
 numbers(
     "limits",
-    reddi_adam=lambda: shown("reddi")[0].positions[-1, 0],
-    reddi_amsgrad=lambda: shown("reddi")[1].positions[-1, 0],
-    noisy_constant=lambda: shown("constant-step")[0].losses[400:].mean(),
-    noisy_cosine=lambda: shown("constant-step")[1].losses[-1],
-    dents=lambda: shown("rastrigin-dents")[1].losses[-1],
+    reddi_adam=lambda: preset("reddi")[0].positions[-1, 0],
+    reddi_amsgrad=lambda: preset("reddi")[1].positions[-1, 0],
+    noisy_constant=lambda: preset("constant-step")[0].losses[400:].mean(),
+    noisy_cosine=lambda: preset("constant-step")[1].losses[-1],
+    dents=lambda: preset("rastrigin-dents")[1].losses[-1],
+    warmup=lambda: 2 / (1 - default("adam", "beta2")),
 )
 numbers("today", memory=lambda: memory(0.95), memory_default=lambda: memory(default("adam", "beta2")))
 numbers("applications", lr=lambda: SPEC.hyperparameters["lr"], batch=lambda: SPEC.batch_size)
+
+
+VALLEY, VALLEY_START = "(x*y-1)**2/2", (3.5, 0.25)
+
+
+def valley(lr: float) -> Trajectory:
+    return path(f"sgd:lr={lr}", steps=60, function=VALLEY, start=VALLEY_START)
+
+
+def sharpness(x: float, y: float) -> float:
+    """λmax of (x·y − 1)²/2."""
+    return float(np.linalg.eigvalsh([[y * y, 2 * x * y - 1], [2 * x * y - 1, x * x]])[-1])
+
+
+numbers(
+    "edge-of-stability",
+    sharp=lambda: sharpness(*VALLEY_START),
+    limit=lambda: 2 / 0.2,
+    calm_limit=lambda: 2 / 0.1,
+    loss=lambda: valley(0.2).losses[0],
+    peak=lambda: valley(0.2).losses.max(),
+    flat=lambda: sharpness(*valley(0.2).positions[-1]),
+    adam_limit=lambda: 2 * (1 + 0.9) / (1 - 0.9),
+)
+
+
+@cache
+def cloud(lane: str, noise: float) -> float:
+    """The mean loss of a long walk around the bowl's minimum."""
+    return float(path(lane, steps=100_000, noise=noise, start=(0.0, 0.0)).losses[1000:].mean())
+
+
+numbers(
+    "batch-size",
+    sgd_small=lambda: cloud("sgd:lr=0.05", 2.0),
+    sgd_large=lambda: cloud("sgd:lr=0.2", 1.0),
+    adam_small=lambda: cloud("adam:lr=0.05", 2.0),
+    adam_double=lambda: cloud("adam:lr=0.1", 1.0),
+    adam_four=lambda: cloud("adam:lr=0.2", 1.0),
+)
+
+CORNER = (-3.0, -3.0)
+
+
+def corner() -> Trajectory:
+    return path("sgd:lr=0.02", "beale", 600, start=CORNER)
+
+
+@cache
+def clipped_descent(clip: float, lr: float = 0.02, steps: int = 600) -> np.ndarray:
+    """Positions of gradient descent on Beale's function with gradients no longer than `clip`."""
+    x = np.array(CORNER)
+    positions = [x]
+    for _ in range(steps):
+        g = SURFACES["beale"].gradient(x)
+        x = x - lr * g * min(1.0, clip / np.hypot(*g))
+        positions.append(x)
+    return np.array(positions)
+
+
+numbers(
+    "clipping",
+    norm=lambda: corner().gradient_norm(0),
+    step=lambda: np.hypot(*corner().terms["Δ"][1]),
+    diverged=lambda: corner().diverged_at,
+    clip=lambda: 10,
+    clipped_step=lambda: np.hypot(*(clipped_descent(10.0)[1] - CORNER)),
+    clipped_loss=lambda: SURFACES["beale"].f(clipped_descent(10.0)[-1]),
+)
+
+
+def noisy_points() -> np.ndarray:
+    return preset("noise-floor")[0].positions
+
+
+def moving_average(beta: float) -> np.ndarray:
+    """The exponential moving average of the points, from the start on."""
+    averages = [noisy_points()[0]]
+    for point in noisy_points()[1:]:
+        averages.append(beta * averages[-1] + (1 - beta) * point)
+    return np.array(averages)
+
+
+numbers(
+    "weight-averaging",
+    last=lambda: 500,
+    points=lambda: preset("noise-floor")[0].losses[-500:].mean(),
+    average=lambda: SURFACES["bowl"].f(noisy_points()[-500:].mean(axis=0)),
+    beta=lambda: 0.99,
+    ema=lambda: SURFACES["bowl"].f(moving_average(0.99)[-500:]).mean(),
+    ema_memory=lambda: memory(0.9999),
+    between=lambda: SURFACES["himmelblau"].f(np.mean(SURFACES["himmelblau"].minima[:2], axis=0)),
+)
+
+RUNS = 1000
+
+
+def noisy_slopes(steps: int) -> np.ndarray:
+    """The noise of many runs: (steps, RUNS, 2)."""
+    return np.random.default_rng(0).standard_normal((steps, RUNS, 2))
+
+
+@cache
+def scheduled_descent(steps: int, kind: str, end: int) -> float:
+    """The mean loss after some steps at lr 0.2, with a schedule whose last step is `end`."""
+    x = np.tile([-3.5, 2.5], (RUNS, 1))
+    for t, noise in enumerate(noisy_slopes(steps), 1):
+        x = x - 0.2 * Schedule(kind).factor(t, end) * (SURFACES["bowl"].gradient(x) + noise)
+    return float(SURFACES["bowl"].f(x).mean())
+
+
+@cache
+def schedule_free(steps: int, lr: float = 0.2, beta: float = 0.9) -> float:
+    """The mean loss of Schedule-Free SGD after some steps."""
+    z = x = np.tile([-3.5, 2.5], (RUNS, 1))
+    for t, noise in enumerate(noisy_slopes(steps), 1):
+        y = (1 - beta) * z + beta * x
+        z = z - lr * (SURFACES["bowl"].gradient(y) + noise)
+        x = x + (z - x) / t
+    return float(SURFACES["bowl"].f(x).mean())
+
+
+numbers(
+    "schedule-free",
+    runs=lambda: RUNS,
+    short=lambda: 100,
+    long=lambda: 1000,
+    constant_short=lambda: scheduled_descent(100, "constant", 100),
+    constant_long=lambda: scheduled_descent(1000, "constant", 1000),
+    cosine_short=lambda: scheduled_descent(100, "cosine", 100),
+    stopped=lambda: scheduled_descent(100, "cosine", 1000),
+    cosine_long=lambda: scheduled_descent(1000, "cosine", 1000),
+    free_short=lambda: schedule_free(100),
+    free_long=lambda: schedule_free(1000),
+)
 
 numbers(
     "sgd",
@@ -280,17 +432,18 @@ numbers(
 numbers("momentum", gain=lambda: memory(default("momentum", "momentum")))
 numbers(
     "nesterov",
-    rest=lambda: shown("nesterov-brakes")[1].converged_at,
-    momentum_rest=lambda: shown("nesterov-brakes")[0].converged_at,
+    rest=lambda: preset("nesterov-brakes")[1].converged_at,
+    momentum_rest=lambda: preset("nesterov-brakes")[0].converged_at,
     less=lambda: limit("bowl", "momentum") / limit("bowl", "nesterov"),
 )
 numbers(
     "adagrad",
-    ravine_x=lambda: shown("adagrad-slows")[0].positions[600, 0],
+    ravine_x=lambda: preset("adagrad-slows")[0].positions[600, 0],
     bowl_rest=lambda: rest_of("adagrad:lr=0.5"),
 )
 numbers(
     "adadelta",
+    first=lambda: path("adadelta").terms["Δ"][1, 0],
     start=lambda: path("adadelta").losses[0],
     hundred=lambda: path("adadelta").losses[100],
     steps=lambda: 100,
@@ -298,19 +451,36 @@ numbers(
     rest_large=lambda: rest_of("adadelta:eps=0.001"),
 )
 numbers("rmsprop", first=lambda: path("rmsprop:lr=0.02").terms["Δ"][1, 0] / 0.02)
-numbers("amsgrad", rest=lambda: rest_of("amsgrad:lr=0.1"), adam_rest=lambda: rest_of(ADAM))
+numbers(
+    "amsgrad",
+    rest=lambda: rest_of("amsgrad:lr=0.1"),
+    adam_rest=lambda: rest_of(ADAM),
+    alpha_first=lambda: path("amsgrad:lr=0.1").terms["α_eff"][1, 0],
+    alpha_last=lambda: path("amsgrad:lr=0.1").terms["α_eff"][262, 0],
+)
 numbers("adamax", rest=lambda: rest_of("adamax:lr=0.1"), adam_rest=lambda: rest_of(ADAM))
-numbers("nadam", rest=lambda: rest_of("nadam:lr=0.1"), adam_rest=lambda: rest_of(ADAM))
+FULL_MOMENTUM = "nadam:lr=0.1,momentum_decay=1000"
+numbers(
+    "nadam",
+    mu=lambda: path("nadam:lr=0.1").terms["μ"][400, 0],
+    four_hundred=lambda: 400,
+    over=lambda: path("nadam:lr=0.1").positions[:, 0].max(),
+    full_over=lambda: path(FULL_MOMENTUM).positions[:, 0].max(),
+    adam_over=lambda: path(ADAM).positions[:, 0].max(),
+    rest=lambda: rest_of("nadam:lr=0.1"),
+    full_rest=lambda: rest_of(FULL_MOMENTUM),
+    adam_rest=lambda: rest_of(ADAM),
+)
 
 
 def steps_without_division() -> int:
-    """RAdam's first steps, those taken as α·m̂."""
+    """The number of RAdam's first steps that are α·m̂."""
     terms = path("radam:lr=0.1").terms
     return int(np.isclose(terms["α_eff"][1:, 0], 0.1).argmin())
 
 
 def threshold() -> float:
-    """The whole number that ρ_t passes when RAdam begins to divide."""
+    """The integer that ρ_t passes when RAdam begins to divide."""
     last, first = path("radam:lr=0.1").terms["ρ_t"][[steps_without_division(), steps_without_division() + 1], 0]
     assert math.floor(last) < math.floor(first)
     return math.floor(first)
@@ -323,6 +493,17 @@ numbers(
     first=lambda: path("radam:lr=0.1").terms["Δ"][1, 0],
     times=lambda: path("radam:lr=0.1").terms["Δ"][1, 0] / 0.1,
 )
+
+
+def singular_values() -> np.ndarray:
+    """Singular values from 0.01 to 1 after Muon's five iterations."""
+    s = np.linspace(0.01, 1, 100_001)
+    for _ in range(5):
+        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+    return s
+
+
+numbers("muon", singular_low=lambda: singular_values().min(), singular_high=lambda: singular_values().max())
 numbers("lion", hundred=lambda: 100, loss=lambda: path("lion:lr=0.05").losses[100])
 
 
@@ -352,5 +533,5 @@ numbers(
     ln10=lambda: math.log(10),
     test=lambda: images("t10k")[0],
     error=lambda: math.sqrt(0.99 * 0.01 / images("t10k")[0]),
-    two_errors=lambda: 2 * math.sqrt(0.99 * 0.01 / images("t10k")[0]),
+    two_errors=lambda: 2 * math.sqrt(2 * 0.99 * 0.01 / images("t10k")[0]),
 )

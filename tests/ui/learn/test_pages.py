@@ -1,4 +1,4 @@
-"""The pages of Learn: every number recomputed, every scenario opened, every fact with a source, every line fitting."""
+"""The pages of Learn: every number is recomputed, every scenario opens, every page has sources, every line fits."""
 
 import re
 import runpy
@@ -23,7 +23,7 @@ NUMBER = re.compile(r"(?<![\w.,−-])[−-]?\d[\d,]*(?:\.\d+)?(?:e[−-]?\d+)?%?
 COMPUTED = re.compile(r"(\S+?)<!--=(\w+)-->")
 QUOTED = re.compile(r"<!--@([^>]+)-->")
 YEAR = re.compile(r"\b(?:18|19|20)\d\d\b")
-# Counted at a glance, or part of a formula: these need no mark.
+# These need no mark: they are parts of formulas.
 PLAIN = {0.0, 1.0}
 TITLE, SENTENCE, CONTENTS = 34, 110, 27
 PARTS = ("Idea", "Rule", "Knobs", "When to use it", "When not", "Paper")
@@ -44,7 +44,7 @@ def plain(text: str) -> str:
 
 
 def as_written(text: str, value: float) -> str:
-    """The value with as many digits as the page gives."""
+    """Format the value with as many digits as the page has."""
     text = plain(text)
     percent = text.endswith("%")
     digits, _, exponent = text.rstrip("%").partition("e")
@@ -56,7 +56,7 @@ def as_written(text: str, value: float) -> str:
 
 
 def running_text(source: str) -> str:
-    """What a page states in words: without its head, code, headings, sources and marks."""
+    """The sentences of a page, without its head, code, headings and sources."""
     head, _, text = source.partition("\n---\n")
     own = [line.split("|") for line in head.splitlines() if "|" in line]
     text = re.split(r"^## (?:Sources|Paper)$", text, flags=re.MULTILINE)[0]
@@ -83,7 +83,7 @@ def test_the_formula_of_the_cloud_is_what_noise_does() -> None:
 
 
 def given(page: Page) -> set[float]:
-    """The numbers that a page's scenarios are set to: inputs, not results."""
+    """The settings of a page's scenarios: inputs, not results."""
     inputs = {value for optimizer in OPTIMIZERS.values() for value in optimizer.defaults().values()}
     for each in page.tries:
         scenario = each.scenario
@@ -99,8 +99,8 @@ def test_no_number_is_stated_without_a_mark_unless_it_is_an_input(name: str, sou
     text = re.sub(r"\S+<!--[=@][^>]+-->", "", running_text(source))
     text = YEAR.sub("", text).replace("**", "")
     inputs = given(page) | PLAIN
-    found = list(map(plain, NUMBER.findall(text)))
-    assert [each for each in found if each.endswith("%") or abs(float(each)) not in inputs] == []
+    stated = list(map(plain, NUMBER.findall(text)))
+    assert [each for each in stated if each.endswith("%") or abs(float(each)) not in inputs] == []
 
 
 @every_source
@@ -157,9 +157,9 @@ def test_links_lead_to_pages(page: Page) -> None:
 
 
 def test_every_optimizer_has_a_page_of_the_same_shape_with_the_engine_s_own_rule_and_knobs() -> None:
-    found = {page.name: page for page in pages() if page.section == "Optimizers"}
-    assert list(found) == list(dict.fromkeys([*OPTIMIZERS, *TRAINING_OPTIMIZERS]))
-    for name, page in found.items():
+    by_name = {page.name: page for page in pages() if page.section == "Optimizers"}
+    assert list(by_name) == list(dict.fromkeys([*OPTIMIZERS, *TRAINING_OPTIMIZERS]))
+    for name, page in by_name.items():
         assert tuple(re.findall(r"^## (.*)$", page.text, flags=re.MULTILINE)) == PARTS
         knobs = (OPTIMIZERS[name] if name in OPTIMIZERS else TRAINING_OPTIMIZERS[name]).knobs
         for knob in knobs:
@@ -181,7 +181,7 @@ def test_every_page_has_something_to_try(page: Page) -> None:
 
 
 @pytest.mark.parametrize("preset", TRIES.values(), ids=TRIES.keys())
-def test_a_scenario_can_be_walked_and_says_what_to_see(preset: Preset) -> None:
+def test_a_scenario_can_be_computed_and_has_a_sentence(preset: Preset) -> None:
     assert len(trajectories(preset.scenario)) == len(preset.scenario.lanes)
     assert 0 < len(preset.title) <= TITLE
     assert 0 < len(preset.sentence) <= SENTENCE
@@ -190,9 +190,9 @@ def test_a_scenario_can_be_walked_and_says_what_to_see(preset: Preset) -> None:
 
 def test_the_tour_has_the_ten_stops_of_its_page_and_ends_with_a_run_of_ones_own() -> None:
     tour = next(page for page in pages() if page.name == TOUR)
-    told = re.findall(r"^\d+\. \*\*(.*?)\*\*", tour.text, flags=re.MULTILINE)
-    assert told == [stop.title for stop in tour.stops]
-    assert len(told) == 10
+    titles = re.findall(r"^\d+\. \*\*(.*?)\*\*", tour.text, flags=re.MULTILINE)
+    assert titles == [stop.title for stop in tour.stops]
+    assert len(titles) == 10
     assert tour.tries[0] is PRESETS["one-step"]
     assert tour.finale is not None
     assert tour.finale.sentence.startswith("t starts a run.")
@@ -220,7 +220,7 @@ def test_flags_mean_on_a_page_what_they_mean_on_the_command_line(flags: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("head", "said"),
+    ("head", "message"),
     [
         ("title: A\nsection: B", "no line ---"),
         ("title: A\nsection: B\nauthor: C\n---\n", "unknown field author"),
@@ -230,7 +230,7 @@ def test_flags_mean_on_a_page_what_they_mean_on_the_command_line(flags: str) -> 
         ("title: A\nsection: B\ntry: x | y. | --lane adam --stepss 3\n---\n", "stepss"),
     ],
 )
-def test_a_page_that_is_wrong_is_refused_in_one_line(head: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said) as error:
+def test_a_page_that_is_wrong_is_refused_in_one_line(head: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as error:
         read_page("test", head, KEYS)
     assert "\n" not in str(error.value)

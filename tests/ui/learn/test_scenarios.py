@@ -1,4 +1,4 @@
-"""Every sentence of the scenarios that Learn adds to the gallery is true: read off the paths of its lanes."""
+"""Every sentence of the scenarios that a page of Learn defines is true of the paths of its lanes."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ CLAIMS = {}
 
 
 def claim(*names: str):
-    """Register what a scenario's sentence says; the function is given the paths of its lanes."""
+    """Register a check of a scenario's sentence; it gets the paths of its lanes."""
 
     def register(check):
         CLAIMS.update(dict.fromkeys(names, check))
@@ -31,7 +31,7 @@ def test_there_is_a_claim_for_every_scenario_and_no_other() -> None:
 
 
 def passes(path: Trajectory) -> bool:
-    """Whether a path from (−3.5, 2.5) goes noticeably past the minimum at the origin."""
+    """Whether a path from (−3.5, 2.5) visibly passes the minimum at the origin."""
     return bool(path.positions[:, 0].max() > 0.01)
 
 
@@ -126,6 +126,64 @@ def _(adamax, adam):
 def _(nadam, adam):
     assert nadam.positions[:, 0].max() < adam.positions[:, 0].max() / 3
     assert nadam.converged_at < adam.converged_at
+
+
+@claim("nadam-2")
+def _(full, nadam, adam):
+    over, little, usual = (each.positions[:, 0].max() for each in (full, nadam, adam))
+    assert usual - over < (usual - little) / 2, "less than half of the gain in overshoot"
+    assert adam.converged_at - full.converged_at < (adam.converged_at - nadam.converged_at) / 2
+
+
+@claim("edge-of-stability-2")
+def _(calm, leaving):
+    start = np.array([3.5, 0.25])
+    assert np.hypot(*(calm.positions[-1] - start)) < 0.1
+    assert np.hypot(*(leaving.positions[-1] - start)) > 0.5
+    assert calm.converged_at is not None
+    assert leaving.converged_at is not None
+
+
+@claim("batch-size-1", "batch-size-2")
+def _(sgd):
+    assert 0.05 < sgd.losses[100:].mean() < 0.2
+
+
+@claim("batch-size-3")
+def _(adam):
+    assert 0.02 < adam.losses[200:].mean() < 0.1
+
+
+@claim("batch-size-4")
+def _(double, fourfold):
+    assert fourfold.losses[200:].mean() > 1.5 * double.losses[200:].mean()
+
+
+@claim("clipping-2")
+def _(descent, lion):
+    assert descent.diverged_at <= 2
+    assert lion.diverged_at is None
+    assert np.abs(lion.terms["Δ"][1:]).max() <= 0.02 + 1e-12
+
+
+@claim("schedule-free-1")
+def _(cosine, constant):
+    assert cosine.losses[100:200].mean() > constant.losses[100:].mean() / 3, "in the middle it has gained little"
+    assert cosine.losses[-20:].mean() < constant.losses[100:].mean() / 10
+
+
+@claim("own-function-1")
+def _(constant, cosine):
+    assert constant.losses[-50:].min() > 0.1
+    assert (np.diff(np.sign(constant.positions[-50:, 0])) != 0).all(), "across the kink and back"
+    assert cosine.losses[-1] < 1e-3
+
+
+@claim("own-function-2")
+def _(descent, momentum):
+    assert descent.positions[-1, 0] > 1
+    assert momentum.positions[-1, 0] < -1
+    assert momentum.losses[-1] < descent.losses[-1]
 
 
 @claim("radam-1")

@@ -105,7 +105,7 @@ async def test_each_hint_goes_when_its_key_was_used_and_after_the_last_the_line_
         await pilot.press("1")
         await pilot.pause()
         assert line(app) == ""
-    assert json.loads(settings.with_name(config.TRIED).read_text())["tried"] == sorted(HINTS)
+    assert json.loads(settings.with_name(config.HINTS_FILE).read_text())["tried"] == sorted(HINTS)
 
 
 async def test_a_changed_hint_leaves_every_panel_where_it_was(settings):
@@ -205,7 +205,7 @@ def test_the_settings_can_switch_hints_off(opened, settings):
 @pytest.mark.parametrize("text", ["{", "[]", '{"tried": 3}', '{"tried": [3, {}]}', "\0"])
 def test_a_damaged_hints_file_is_ignored(opened, settings, text):
     settings.parent.mkdir()
-    settings.with_name(config.TRIED).write_text(text)
+    settings.with_name(config.HINTS_FILE).write_text(text)
     assert opened() == tuple(HINTS)
     config.remember_hints(["turn"])
     assert config.load().tried == {"turn"}

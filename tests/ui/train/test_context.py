@@ -7,7 +7,7 @@ from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import RunSpec, Started, Steps
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train.context import Context
+from adam_tui.ui.train.context import EventContext
 from adam_tui.ui.train.state import TrainState
 
 
@@ -24,7 +24,7 @@ def shown(*events, steps=1000, columns=101, width=120, link=""):
     runs = (RunView("b", RunSpec(), 2.0, "stopped"), RunView("a", RunSpec(), 1.0, "stopped"))
     state = after(TrainState(), e.ListRuns(runs), *events)
     histories = {"b": history_of(steps)} if steps else {}
-    return Context(state, histories, 3.0, width, columns, lambda id: link)
+    return EventContext(state, histories, 3.0, width, columns, lambda id: link)
 
 
 def test_the_selection_moves_in_the_order_that_is_shown():

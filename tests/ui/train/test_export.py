@@ -1,4 +1,4 @@
-"""A run as a command line that asks for the same run, and as a PyTorch script that trains the same network."""
+"""A run as a command line that starts the same run, and as a PyTorch script that trains the same network."""
 
 import contextlib
 import io
@@ -33,7 +33,7 @@ UNUSUAL = make_spec(
 )
 
 
-def asked_by(text, monkeypatch, tmp_path):
+def spec_of(text, monkeypatch, tmp_path):
     """The specification that `adam-tui train` makes of a command line."""
     asked = []
     monkeypatch.setattr(follow, "train", lambda spec, *rest, **more: asked.append(spec) or 0)
@@ -45,20 +45,20 @@ def asked_by(text, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("optimizer", TRAINING_OPTIMIZERS)
-def test_the_command_line_asks_for_the_same_run(optimizer, monkeypatch, tmp_path):
+def test_the_command_line_starts_the_same_run(optimizer, monkeypatch, tmp_path):
     spec = make_spec(optimizer, {"lr": 0.0123}, epochs=2)
-    assert asked_by(export.command(spec), monkeypatch, tmp_path) == spec
+    assert spec_of(export.command(spec), monkeypatch, tmp_path) == spec
 
 
-def test_all_that_differs_is_in_the_command_line_and_quoted(monkeypatch, tmp_path):
+def test_settings_that_differ_are_in_the_command_line_and_quoted(monkeypatch, tmp_path):
     (tmp_path / "my sets").mkdir()
     spec = replace(UNUSUAL, data_dir=str(tmp_path / "my sets"))
     text = export.command(spec)
     assert "my sets'" in text
-    assert asked_by(text, monkeypatch, tmp_path) == spec
+    assert spec_of(text, monkeypatch, tmp_path) == spec
 
 
-def test_what_is_as_always_is_left_out():
+def test_defaults_are_left_out():
     assert export.command(make_spec("adam", {})) == "adam-tui train --optimizer adam"
 
 
@@ -73,7 +73,7 @@ def test_every_optimizers_script_is_python(optimizer, precision):
 
 
 def script_accuracies(spec):
-    """What the script prints, run here."""
+    """The accuracies that the script prints."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(export.to_pytorch(spec), "script", "exec"), {})

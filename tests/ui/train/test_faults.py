@@ -1,4 +1,4 @@
-"""What the training screen says and does when something is wrong with a run."""
+"""The training screen when something is wrong with a run, its process or its files."""
 
 import errno
 import os
@@ -8,17 +8,16 @@ import sys
 import time
 
 import pytest
+from training_pilot import panel, until
 
 from adam_tui.runs import directory, recipes
 from adam_tui.runs import status as judging
 from adam_tui.runs.run import Run
 from adam_tui.runs.status import Status
-from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.train import carry_out
 from adam_tui.ui.train import screen as train_screen
-from adam_tui.ui.train.labels import problem
 from adam_tui.ui.widgets.tabs_line import TabsLine
 
 STAND_IN = """
@@ -31,26 +30,14 @@ with Journal(Run(sys.argv[1])) as journal:
 """
 
 
-def panel(app, name):
-    cells = app.screen.query_one(f"#train-{name}", CellView).cells
-    return "\n".join(cells.lines()) if cells is not None else ""
-
-
-def said(app):
+def notifications(app):
     return [notification.message for notification in app._notifications]
-
-
-async def until(pilot, true, seconds=30.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        await pilot.pause(0.02)
 
 
 @pytest.fixture
 def app(tmp_path, monkeypatch):
-    monkeypatch.setattr(train_screen, "AT_WORK", 0.05)
-    monkeypatch.setattr(train_screen, "AT_REST", 0.05)
+    monkeypatch.setattr(train_screen, "POLL_RUNNING", 0.05)
+    monkeypatch.setattr(train_screen, "POLL_IDLE", 0.05)
     return AdamApp(PlaygroundState(), mode="train", runs=tmp_path)
 
 
@@ -68,13 +55,13 @@ def hanging(tmp_path):
     process.wait()
 
 
-async def test_a_process_that_hangs_is_said_to_and_killed_by_key(app, hanging, monkeypatch):
+async def test_a_process_that_hangs_is_named_and_killed_by_key(app, hanging, monkeypatch):
     monkeypatch.setattr(judging, "SILENT_SECONDS", 0.3)
     monkeypatch.setattr(carry_out, "KILL_SECONDS", 0.1)
     run, process = hanging
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "no sign of life for" in panel(app, "now"))
-        assert "kills it" in panel(app, "now")
+        await until(pilot, lambda: "no sign of life for" in panel(app, "figures"))
+        assert "kills it" in panel(app, "figures")
         assert "silent" in app.screen.query_one(TabsLine).status
         await pilot.press("x")
         await pilot.pause()
@@ -82,10 +69,10 @@ async def test_a_process_that_hangs_is_said_to_and_killed_by_key(app, hanging, m
         assert "no sign of life" in text
         assert "only kill reaches it" in text
         await pilot.press("s")
-        await pilot.pause(0.3)
-        assert process.poll() is None, "it was only asked"
+        await until(pilot, lambda: '"stop"' in (run.path / "control.jsonl").read_text())
+        assert process.poll() is None, "stop is a request"
         await pilot.press("x", "k")
-        await until(pilot, lambda: "stopped: killed as it did not answer" in panel(app, "now"))
+        await until(pilot, lambda: "stopped: killed as it did not answer" in panel(app, "figures"))
     assert process.wait(20) == -signal.SIGKILL
     assert (run.status().state, run.status().reason) == ("stopped", "killed as it did not answer")
 
@@ -97,39 +84,39 @@ async def test_a_process_that_cannot_be_killed_from_here_is_named(app, made_run,
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "running" in app.screen.query_one(TabsLine).status)
         await pilot.press("x", "k")
-        await until(pilot, lambda: f"{made.id} runs on elsewhere: end process 4321 there" in said(app))
+        await until(pilot, lambda: f"{made.id} runs on elsewhere: end process 4321 there" in notifications(app))
 
 
-async def test_of_a_process_that_is_gone_without_a_word_it_is_said_who_may_have_ended_it(app, made_run):
+async def test_a_process_that_vanished_may_have_been_killed_for_want_of_memory(app, made_run):
     made = made_run().start()
     made.run.write_status(Status("running", 0, judging.socket.gethostname(), time.time()))
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "lost: the process is gone" in panel(app, "now"))
-        text = " ".join(panel(app, "now").split())
+        await until(pilot, lambda: "lost: the process is gone" in panel(app, "figures"))
+        text = " ".join(panel(app, "figures").split())
         assert "killed from outside, or by the system because memory ran out" in text
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "starting"])
-async def test_what_is_wrong_with_a_run_at_work_is_said_beside_its_numbers(app, made_run, state):
+async def test_trouble_of_a_running_run_is_shown_beside_its_figures(app, made_run, state):
     made = made_run().start().train(1)
     made.become(state, "No space left on device: metrics.jsonl waits to be written", epoch=1)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "No space left on device" in panel(app, "now"))
+        await until(pilot, lambda: "No space left on device" in panel(app, "figures"))
         await pilot.press("tab")
         await until(pilot, lambda: f"{state}: No space left on device" in panel(app, "table"))
 
 
-async def test_a_run_that_cannot_be_read_is_said_in_one_line_and_the_others_are_shown(app, made_run, tmp_path):
+async def test_an_unreadable_run_is_reported_in_one_line_and_the_others_are_shown(app, made_run, tmp_path):
     made = made_run().start()
     broken = directory.create(recipes.make_spec("lion", {}), tmp_path)
     (broken.path / "spec.json").write_bytes(b"\0\0\0\0")
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: made.id in panel(app, "runs"))
-        await until(pilot, lambda: said(app) == [f"{broken.path / 'spec.json'} is not JSON"])
+        await until(pilot, lambda: notifications(app) == [f"{broken.path / 'spec.json'} is not JSON"])
         assert broken.id not in panel(app, "runs")
 
 
-async def test_deleting_a_link_says_what_it_is_and_removes_only_the_link(app, made_run, tmp_path, tmp_path_factory):
+async def test_deleting_a_link_names_its_target_and_removes_only_the_link(app, made_run, tmp_path, tmp_path_factory):
     there = tmp_path_factory.mktemp("elsewhere")
     made = made_run().start().end("finished", "done")
     made.run.path.rename(there / "run")
@@ -145,17 +132,17 @@ async def test_deleting_a_link_says_what_it_is_and_removes_only_the_link(app, ma
     assert (there / "run" / "spec.json").exists()
 
 
-async def test_a_disk_without_room_is_said_when_a_run_is_started(app, monkeypatch):
+async def test_a_full_disk_is_reported_when_a_run_is_started(app, monkeypatch):
     def full(spec, runs):
         raise OSError(errno.ENOSPC, "No space left on device", "/runs/adam-1/spec.json")
 
     monkeypatch.setattr(directory, "create", full)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("t")
-        await until(pilot, lambda: said(app) == ["cannot start: No space left on device (spec.json)"])
+        await until(pilot, lambda: notifications(app) == ["cannot start: No space left on device (spec.json)"])
 
 
-async def test_a_run_that_is_deleted_under_the_screen_is_gone_from_it_and_no_order_fails_loudly(app, made_run):
+async def test_a_run_that_is_deleted_from_outside_vanishes_and_commands_to_it_are_harmless(app, made_run):
     made = made_run().start()
     other = made_run().start()
     async with app.run_test(size=(120, 40)) as pilot:
@@ -166,10 +153,3 @@ async def test_a_run_that_is_deleted_under_the_screen_is_gone_from_it_and_no_ord
             run.run.path.rmdir()
         await pilot.press("space")
         await until(pilot, lambda: "t trains" in panel(app, "loss"))
-
-
-def test_an_error_of_the_system_is_told_without_its_number_and_its_long_path():
-    assert problem(OSError(errno.EROFS, "Read-only file system", "/a/b/c")) == "Read-only file system (c)"
-    assert problem(OSError(errno.EIO, "Input/output error")) == "Input/output error"
-    assert problem(ValueError("it is so")) == "it is so"
-    assert problem(KeyError("adam-1")) == "it is gone"

@@ -1,4 +1,4 @@
-"""From a lane of the playground to a training run, with every difference said."""
+"""From a lane of the playground to a training run, with a remark on every difference."""
 
 import pytest
 
@@ -26,21 +26,21 @@ def test_a_learning_rate_of_the_toy_is_compared_with_the_networks():
     assert not any("trains the network well" in remark for remark in spec_for(Lane.of("adam", {"lr": 5e-4}))[1])
 
 
-def test_no_learning_rate_at_all_is_said_too():
+def test_a_learning_rate_of_zero_is_remarked_on():
     assert "lr 0 is below the 0.0005" in spec_for(Lane.of("adam", {"lr": 0.0}))[1][0]
 
 
-def test_what_torch_or_the_network_does_not_have_is_said():
+def test_settings_without_a_counterpart_in_training_are_remarked_on():
     lane = Lane.of(
         "adam", {"lr": 5e-4, "bias_correction": 0.0}, Schedule("cosine"), [Change(10, "lr", 0.2), Change(20, "lr", 0.1)]
     )
     spec, remarks = spec_for(lane)
     assert "bias_correction" not in spec.hyperparameters
     assert spec.hyperparameters["lr"] == 5e-4, "the value that the lane begins with"
-    told = " | ".join(remarks)
-    assert "bias_correction is on" in told
-    assert "schedule stays behind" in told
-    assert "(lr) stays behind" in told
+    text = " | ".join(remarks)
+    assert "bias_correction is on" in text
+    assert "schedule is left out" in text
+    assert "(lr) are left out" in text
 
 
 def test_the_usual_learning_rate_changes_nothing_else():

@@ -1,4 +1,4 @@
-"""A run of which only the newest losses are kept, on the screen: exact where it is read, drawn as it grows."""
+"""A long run, of which only the newest losses are kept: the screen reads the others from the file again."""
 
 import numpy as np
 import pytest
@@ -24,15 +24,15 @@ def app(tmp_path, monkeypatch):
     return AdamApp(PlaygroundState(), mode="train", runs=tmp_path)
 
 
-def told(made, losses):
+def write(made, losses):
     for first in range(0, len(losses), 50):
         made.steps(losses[first : first + 50].tolist(), seconds=0.25)
 
 
-async def test_the_cursor_reads_the_very_loss_of_a_step_of_long_ago(app, made_run):
+async def test_the_cursor_reads_the_exact_loss_of_an_early_step(app, made_run):
     losses = np.random.default_rng(0).uniform(0.1, 1.0, 20_000)
     made = made_run().start()
-    told(made, losses)
+    write(made, losses)
     made.end("stopped")
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: any("⠀" < glyph <= "⣿" for glyph in panel(app, "loss")))
@@ -40,21 +40,21 @@ async def test_the_cursor_reads_the_very_loss_of_a_step_of_long_ago(app, made_ru
             await pilot.press(*keys)
             step = app.screen.state.cursor
             await until(pilot, lambda step=step: f"raw {losses[step - 1]:.4f}" in panel(app, "progress"))
-            assert f"{losses[step - 1]:.4f}" in panel(app, "now")
+            assert f"{losses[step - 1]:.4f}" in panel(app, "figures")
 
 
-async def test_a_close_look_at_steps_of_long_ago_shows_every_one_of_them(app, made_run):
+async def test_a_zoom_into_early_steps_shows_every_one_of_them(app, made_run):
     losses = np.ones(20_000)
     losses[5000::2] = 0.1
     made = made_run().start()
-    told(made, losses)
+    write(made, losses)
     made.end("stopped")
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: any("⠀" < glyph <= "⣿" for glyph in panel(app, "loss")))
         await pilot.press("m", "m", "m", "i", "home", *["shift+right"] * 2, *["z"] * 9)
         low, high = app.screen.state.zoom
         assert high - low < 50
-        curve = app.screen.selected_history().curve
+        curve = app.screen.selected_history.curve
         await until(pilot, lambda: curve.losses(int(low) + 1, int(high)) is not None)
         await until(pilot, lambda: panel(app, "loss").count("⡇") + panel(app, "loss").count("⢸") > 50)
 
@@ -65,13 +65,13 @@ async def test_a_clock_that_is_set_back_does_not_stop_the_curves(tmp_path, made_
     made = made_run().start().train(1)
     async with app.run_test(size=(120, 40)) as pilot:
         app.screen._clock = lambda: now[0]
-        await until(pilot, lambda: "91.00%" in panel(app, "now"))
+        await until(pilot, lambda: "91.00%" in panel(app, "figures"))
         now[0] = 1.0
         made.steps([0.01] * 10).epoch(2, 0.97)
-        await until(pilot, lambda: "97.00%" in panel(app, "now") and "97.00%" in panel(app, "runs"))
+        await until(pilot, lambda: "97.00%" in panel(app, "figures") and "97.00%" in panel(app, "runs"))
 
 
-async def test_after_every_key_the_screen_is_as_if_all_of_it_were_drawn_anew(tmp_path, made_run):
+async def test_after_every_key_the_screen_looks_as_if_all_of_it_were_drawn_anew(tmp_path, made_run):
     made_run("momentum").start().train(4).end("stopped")
     made_run().start().train(3).sample(range(10)).evaluate()
     app = AdamApp(PlaygroundState(), mode="train", runs=tmp_path)

@@ -20,18 +20,18 @@ def app(training_app):
 
 
 @pytest.mark.parametrize("size", [SIZES[0], SIZES[-1]])
-async def test_with_no_run_there_are_digits_knobs_and_a_word_on_what_to_do(app, size):
+async def test_without_runs_there_are_digits_knobs_and_a_line_on_how_to_start(app, size):
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: "t trains" in panel(app, "loss"))
         assert "▀" in panel(app, "loss")
         assert "lr" in panel(app, "knobs")
-        assert "conv 5×5" in panel(app, "now"), "what is trained"
-        for name in ("accuracy", "runs", "strip", "line"):
+        assert "conv 5×5" in panel(app, "figures"), "what is trained"
+        for name in ("accuracy", "runs", "model", "digits"):
             assert not app.screen.query_one(f"#train-{name}").display, "no empty boxes"
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_run_that_is_there_is_shown_with_its_whole_curve(app, size, made_run):
+async def test_a_run_is_shown_with_its_whole_curve(app, size, made_run):
     made = made_run().start().train(3)
     made.sample([0, 1, 2, 3, 4, 6, 6, 7, 8, 9])
     async with app.run_test(size=size) as pilot:
@@ -42,18 +42,18 @@ async def test_a_run_that_is_there_is_shown_with_its_whole_curve(app, size, made
         assert "4/5" in panel(app, "progress")
         assert "3/5" in app.screen.query_one(TabsLine).status
         if size[1] >= 24:
-            assert "5→6✗" in (panel(app, "strip") + panel(app, "line")).replace(" → ", "→")
+            assert "5→6✗" in (panel(app, "model") + panel(app, "digits")).replace(" → ", "→")
             assert "◇" in panel(app, "loss")
             assert "●" in panel(app, "accuracy")
 
 
-async def test_what_a_run_tells_appears_by_itself(app, made_run):
+async def test_new_events_of_a_run_appear_by_themselves(app, made_run):
     made = made_run().start().train(1)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "91.00%" in panel(app, "now"))
+        await until(pilot, lambda: "91.00%" in panel(app, "figures"))
         before = app.screen.query_one("#train-loss", CellView).cells
         made.steps([0.01] * 10).epoch(2, 0.97)
-        await until(pilot, lambda: "97.00%" in panel(app, "now"))
+        await until(pilot, lambda: "97.00%" in panel(app, "figures"))
         assert app.screen.query_one("#train-loss", CellView).cells.changed(before).any()
         made.end("finished", "epoch 5 of 5 done")
         await until(pilot, lambda: "finished" in panel(app, "runs"))
@@ -92,16 +92,16 @@ async def test_help_lists_every_key_of_the_contract(app):
     assert set(contract) | set("alwmd") <= table
 
 
-async def test_the_screen_is_quiet_while_another_mode_is_shown(app, made_run):
+async def test_the_files_are_not_read_while_another_mode_is_shown(app, made_run):
     made = made_run().start().train(1)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "91.00%" in panel(app, "now"))
+        await until(pilot, lambda: "91.00%" in panel(app, "figures"))
         training = app.screen
         await pilot.press("1")
-        assert training._timer is None
+        assert training._poll_timer is None
         made.steps([0.01] * 10).epoch(2, 0.97)
         await pilot.press("2")
-        await until(pilot, lambda: "97.00%" in panel(app, "now"))
+        await until(pilot, lambda: "97.00%" in panel(app, "figures"))
 
 
 async def test_the_terminal_may_change_its_size(app, made_run):
@@ -109,13 +109,13 @@ async def test_the_terminal_may_change_its_size(app, made_run):
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "92.00%" in panel(app, "runs"))
         await pilot.resize_terminal(80, 24)
-        await until(pilot, lambda: app.screen.query_one("#train-line").display)
-        assert not app.screen.query_one("#train-strip").display
+        await until(pilot, lambda: app.screen.query_one("#train-digits").display)
+        assert not app.screen.query_one("#train-model").display
         await pilot.resize_terminal(120, 40)
-        await until(pilot, lambda: app.screen.query_one("#train-strip").display)
+        await until(pilot, lambda: app.screen.query_one("#train-model").display)
 
 
-async def test_what_was_hidden_while_the_terminal_changed_its_size_is_drawn_in_the_new_one(app, made_run):
+async def test_panels_hidden_during_a_resize_are_drawn_in_the_new_size(app, made_run):
     made_run().start().train(2).end("stopped")
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "92.00%" in panel(app, "runs"))
@@ -136,7 +136,7 @@ async def test_the_app_opens_with_a_run(made_run, tmp_path):
         await until(pilot, lambda: f"▸● {first.id}" in panel(app, "runs"))
 
 
-async def test_a_run_that_is_not_there_is_said_so(tmp_path):
+async def test_an_unknown_run_is_reported(tmp_path):
     app = AdamApp(PlaygroundState(), runs=tmp_path, run="adam-0000")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
@@ -148,11 +148,11 @@ async def test_two_terminals_watch_the_same_run(made_run, tmp_path):
     one, two = (AdamApp(PlaygroundState(), mode="train", runs=tmp_path) for _ in range(2))
     async with one.run_test(size=(120, 40)) as first, two.run_test(size=(80, 24)) as second:
         made.steps([0.5] * 10).epoch(2, 0.975)
-        await until(first, lambda: "97.50%" in panel(one, "now"))
-        await until(second, lambda: "97.50%" in panel(two, "now"))
+        await until(first, lambda: "97.50%" in panel(one, "figures"))
+        await until(second, lambda: "97.50%" in panel(two, "figures"))
 
 
-async def test_words_in_brackets_are_searched_for_as_they_are(app, made_run):
+async def test_brackets_in_a_search_are_no_markup(app, made_run):
     made_run().start().train(1)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.screen.state.run is not None)

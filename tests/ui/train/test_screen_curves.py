@@ -1,6 +1,5 @@
 """The curves of the training screen: which runs, which part, over which axis, and the cursor that reads them."""
 
-import contextlib
 import math
 
 import pytest
@@ -23,7 +22,7 @@ async def test_runs_are_selected_and_overlaid(app, made_run):
         await until(pilot, lambda: "92.00%" in panel(app, "runs"))
         await pilot.press("]")
         assert "▸◆ sgd" in panel(app, "runs")
-        await until(pilot, lambda: "diverged at step 3" in panel(app, "now"))
+        await until(pilot, lambda: "diverged at step 3" in panel(app, "figures"))
         both = app.screen.query_one("#train-loss", CellView).cells
         await pilot.press("A")
         assert app.screen.query_one("#train-loss", CellView).cells.changed(both).any()
@@ -45,24 +44,23 @@ async def test_the_views_of_the_curves_change_by_key(app, made_run):
         assert app.screen.query_one("#train-loss").border_title.startswith("Train loss")
 
 
-async def test_a_run_whose_curve_grows_slowly_is_looked_at_seldom(app, made_run, monkeypatch):
-    monkeypatch.setattr(train_screen, "LONGEST_AT_WORK", 1000.0)
+async def test_a_run_whose_curve_grows_slowly_is_read_seldom(app, made_run, monkeypatch):
+    monkeypatch.setattr(train_screen, "POLL_RUNNING_LONGEST", 1000.0)
     made = made_run(epochs=500).start().steps([0.5] * 10, seconds=0.1)
     async with app.run_test(size=(120, 40)) as pilot:
+        pauses = []
+        poll_after = app.screen._poll_after
 
-        async def moves():
-            before = panel(app, "loss")
-            made.steps([2.0] * 10, 0.1)
-            with contextlib.suppress(AssertionError):
-                await until(pilot, lambda: panel(app, "loss") != before, 1.0)
-            return panel(app, "loss") != before
+        def record(pause):
+            pauses.append(pause)
+            poll_after(min(pause, 0.02))
 
-        await until(pilot, lambda: any("⠀" < glyph <= "⣿" for glyph in panel(app, "loss")))
-        assert await moves()
+        monkeypatch.setattr(app.screen, "_poll_after", record)
+        await until(pilot, lambda: app.screen.selected_history is not None and len(pauses) > 2)
+        assert pauses[-1] == pytest.approx(0.05)
         for _ in range(10):
             made.steps([2.0] * 10, seconds=100.0)
-        await until(pilot, lambda: app.screen.selected_history().work_seconds > 1000)
-        assert not await moves()
+        await until(pilot, lambda: app.screen.selected_history.work_seconds > 1000 and pauses[-1] > 1)
 
 
 async def test_the_cursor_reads_every_drawn_run(app, made_run):
@@ -71,9 +69,9 @@ async def test_the_cursor_reads_every_drawn_run(app, made_run):
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: any("⠀" < glyph <= "⣿" for glyph in panel(app, "loss")))
         await pilot.press("m", "m", "m", "i")  # no smoothing: every step
-        assert "step 4" in app.screen.query_one("#train-now").border_title
-        assert panel(app, "now").splitlines()[1].split()[-4:] == ["0.1250", "0.1250", "–", "–"]
-        assert panel(app, "now").splitlines()[2].split()[-4:] == ["0.5000", "0.5000", "–", "–"]
+        assert "step 4" in app.screen.query_one("#train-figures").border_title
+        assert panel(app, "figures").splitlines()[1].split()[-4:] == ["0.1250", "0.1250", "–", "–"]
+        assert panel(app, "figures").splitlines()[2].split()[-4:] == ["0.5000", "0.5000", "–", "–"]
         assert "raw 0.1250" in panel(app, "progress")
         assert "┊" in panel(app, "loss")
         await pilot.press("left", "left")

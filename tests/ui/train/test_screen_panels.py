@@ -42,7 +42,7 @@ async def test_in_the_wide_table_no_hidden_knob_is_turned(app, made_run):
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_the_model_is_looked_at_in_five_ways(app, made_run, size):
+async def test_the_model_has_five_views(app, made_run, size):
     made = made_run().start().train(2)
     made.emit(Layers(made.time, made.step, ("conv1.weight", "linear.weight"), (0.1, 0.2), (1e-3, 0.5)))
     made.evaluate()
@@ -50,15 +50,15 @@ async def test_the_model_is_looked_at_in_five_ways(app, made_run, size):
         await until(pilot, lambda: "92.00%" in panel(app, "runs"))
         for words in ("4→9✗", "· ", "▀", "linear.weight"):
             await pilot.press("v")
-            await until(pilot, lambda words=words: words in panel(app, "strip").replace(" → ", "→"))
-        assert "large" in panel(app, "strip")
+            await until(pilot, lambda words=words: words in panel(app, "model").replace(" → ", "→"))
+        assert "large" in panel(app, "model")
         await pilot.press("v")
         assert app.screen.state.view == "digits"
 
 
-async def test_the_corner_tells_how_far_the_weights_move(app, made_run):
+async def test_the_corner_shows_gradients_and_updates_once_the_run_writes_them(app, made_run):
     made = made_run().start().train(2)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.screen.query_one("#train-extra").border_title == "Test loss")
+        await until(pilot, lambda: app.screen.query_one("#train-corner").border_title == "Test loss")
         made.emit(Layers(made.time, made.step, ("conv1.weight", "linear.weight"), (0.1, 0.2), (1e-3, 0.5)))
-        await until(pilot, lambda: "conv1.weight" in panel(app, "extra"))
+        await until(pilot, lambda: "conv1.weight" in panel(app, "corner"))

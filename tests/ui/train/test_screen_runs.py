@@ -1,4 +1,4 @@
-"""Runs are started, steered, tuned, taken up again and deleted from the training screen (Textual's Pilot)."""
+"""Runs are started, steered, tuned, continued and deleted from the training screen (Textual's Pilot)."""
 
 import pytest
 from training_pilot import PATIENCE, panel, until
@@ -8,6 +8,7 @@ from adam_tui.runs import control, directory, processes
 from adam_tui.runs.protocol import Changed
 from adam_tui.ui.dialogs import Choose, ShowText
 from adam_tui.ui.mode_screen import ModeScreen
+from adam_tui.ui.train import events as e
 from adam_tui.ui.train import screen as train_screen
 
 
@@ -16,7 +17,7 @@ def app(training_app):
     return training_app
 
 
-async def test_start_shows_the_new_run_at_once_and_says_that_it_loads(app, no_process, tmp_path):
+async def test_a_new_run_is_shown_at_once_while_it_loads(app, no_process, tmp_path):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("o", "right", "t")
         await pilot.pause()
@@ -24,7 +25,7 @@ async def test_start_shows_the_new_run_at_once_and_says_that_it_loads(app, no_pr
         assert run.spec().optimizer == app.screen.state.optimizer != "adam"
         assert f"▸● {run.id}" in panel(app, "runs")
         assert "starting" in panel(app, "runs")
-        for name in ("loss", "now", "progress"):
+        for name in ("loss", "figures", "progress"):
             assert "loading torch" in panel(app, name)
 
 
@@ -50,7 +51,7 @@ async def test_x_asks_how_to_stop(app, made_run, key, order):
         assert (f'"{order}"' in made.orders()) if order else not made.orders()
 
 
-async def test_d_deletes_after_asking_and_never_a_run_at_work(app, made_run, tmp_path):
+async def test_d_deletes_after_a_question_and_never_a_running_run(app, made_run, tmp_path):
     made_run("momentum").start().train(1).end("stopped")
     busy = made_run().start()
     async with app.run_test(size=(120, 40)) as pilot:
@@ -63,12 +64,12 @@ async def test_d_deletes_after_asking_and_never_a_run_at_work(app, made_run, tmp
         assert [run.id for run in directory.list_runs(tmp_path)] == [busy.id]
 
 
-async def test_a_failure_says_why_and_opens_its_log(app, made_run):
+async def test_a_failed_run_shows_its_reason_and_its_log(app, made_run):
     made = made_run().start().end("failed", "no cuda here")
     (made.run.path / "worker.log").write_text("Traceback\nRuntimeError: something else\n")
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "failed: no cuda here" in panel(app, "now"))
-        assert "RuntimeError: something else" in panel(app, "now")
+        await until(pilot, lambda: "failed: no cuda here" in panel(app, "figures"))
+        assert "RuntimeError: something else" in panel(app, "figures")
         await pilot.press("L")
         assert isinstance(app.screen, ShowText)
         await pilot.press("escape")
@@ -83,7 +84,7 @@ async def test_a_real_run_draws_its_curve_and_digits_and_stops(app, tmp_path):
         try:
             await until(pilot, lambda: "ETA" in panel(app, "progress"), PATIENCE)
             await until(pilot, lambda: any("⠀" < glyph <= "⣿" for glyph in panel(app, "loss")), PATIENCE)
-            await until(pilot, lambda: "0→" in panel(app, "strip"), PATIENCE)
+            await until(pilot, lambda: "0→" in panel(app, "model"), PATIENCE)
             assert "running" in panel(app, "runs")
             await pilot.press("x", "s")
             await until(pilot, lambda: "stopped" in panel(app, "runs"), PATIENCE)
@@ -94,8 +95,8 @@ async def test_a_real_run_draws_its_curve_and_digits_and_stops(app, tmp_path):
         await until(pilot, lambda: not processes.is_running(pid), PATIENCE)  # it is gone before the test is
 
 
-async def test_a_turned_knob_of_a_run_at_work_is_told_once_and_drawn_as_a_mark(app, made_run, monkeypatch):
-    monkeypatch.setattr(train_screen, "SETTLED", 0.5)
+async def test_a_changed_setting_of_a_running_run_is_sent_once_and_drawn_as_a_mark(app, made_run, monkeypatch):
+    monkeypatch.setattr(train_screen, "SEND_DELAY", 0.5)
     made = made_run().start().train(3)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "93.00%" in panel(app, "runs"))
@@ -103,8 +104,7 @@ async def test_a_turned_knob_of_a_run_at_work_is_told_once_and_drawn_as_a_mark(a
         assert "This run" in app.screen.query_one("#train-knobs").border_title
         assert "0.0001" in panel(app, "knobs")
         await until(pilot, lambda: '"set"' in made.orders())
-        await pilot.pause(0.7)
-        assert made.orders().count('"set"') == 1, "the notches in between are not told"
+        assert made.orders().count('"set"') == 1, "the notches in between are not sent"
         assert '"name": "lr", "value": 0.0001' in made.orders()
         made.emit(Changed(made.time, made.step, "lr", 1e-4))
         made.steps([0.02] * 10)
@@ -114,17 +114,19 @@ async def test_a_turned_knob_of_a_run_at_work_is_told_once_and_drawn_as_a_mark(a
         assert app.screen.state.spec().hyperparameters["lr"] == 5e-4, "the next run's is as it was"
 
 
-async def test_a_knob_that_is_turned_back_at_once_is_not_told(app, made_run, monkeypatch):
-    monkeypatch.setattr(train_screen, "SETTLED", 0.2)
+async def test_a_setting_that_is_turned_back_in_time_is_not_sent(app, made_run, monkeypatch):
+    monkeypatch.setattr(train_screen, "SEND_DELAY", 1000.0)
     made = made_run().start().train(1)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "91.00%" in panel(app, "runs"))
         await pilot.press("h", "left", "right")
-        await pilot.pause(0.5)
+        assert app.screen.state.pending.unsent
+        app.screen.dispatch(e.SendSettings())  # the time is over
+        assert not app.screen.state.pending.unsent
         assert made.orders() == ""
 
 
-async def test_a_run_that_is_over_or_waits_is_not_tuned(app, made_run):
+async def test_an_ended_run_is_not_tuned(app, made_run):
     made = made_run().start().train(1).end("stopped")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("h", "left")
@@ -143,7 +145,7 @@ async def test_a_run_starts_again_with_the_same_settings(app, made_run, no_proce
         assert app.screen.state.spec() == made.run.spec()
 
 
-async def test_a_stopped_run_goes_on_from_its_checkpoint(app, made_run, monkeypatch):
+async def test_a_stopped_run_continues_from_its_checkpoint(app, made_run, monkeypatch):
     made = made_run().start().train(1).end("stopped")
     (made.run.path / "checkpoint.pt").write_bytes(b"state")
     resumed = []
@@ -151,12 +153,12 @@ async def test_a_stopped_run_goes_on_from_its_checkpoint(app, made_run, monkeypa
         control, "resume", lambda run: resumed.append(run.id) or type("Process", (), {"poll": lambda self: None})()
     )
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "u goes on" in panel(app, "now"))
+        await until(pilot, lambda: "u continues" in panel(app, "figures"))
         await pilot.press("u")
         assert resumed == [made.id]
 
 
-async def test_a_run_that_cannot_go_on_says_why(app, made_run):
+async def test_a_run_that_cannot_continue_shows_the_reason(app, made_run):
     made_run().start().train(1).end("finished")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("u")
@@ -176,7 +178,7 @@ async def test_c_copies_the_selected_run(app, made_run, monkeypatch):
         assert "class Lion" in copied[1]
 
 
-async def test_a_run_that_waits_says_its_place(app, made_run):
+async def test_a_queued_run_shows_its_place(app, made_run):
     busy = made_run().start().train(1)
     for _ in range(2):
         made_run("lion").become("queued", f"waits for {busy.id} on cpu")
@@ -188,7 +190,7 @@ async def test_a_run_that_waits_says_its_place(app, made_run):
         assert f"waits for {busy.id}" in panel(app, "progress")
 
 
-async def test_a_lane_of_the_playground_is_trained_after_asking(app, no_process, tmp_path):
+async def test_a_lane_of_the_playground_is_trained_after_a_question(app, no_process, tmp_path):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("1")
         app.train_lane(Lane.of("adam", {"lr": 0.1}))

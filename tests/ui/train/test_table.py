@@ -1,4 +1,4 @@
-"""The wide table of runs: what it keeps, in which order, what it says."""
+"""The wide table of runs: which runs it keeps, in which order, and the texts of its columns."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from adam_tui.ui.train.state import TrainState
 NOW = 2_000_000_000.0
 
 
-def told(spec, loss, accuracy=None, seconds=10.0, diverges=False):
+def history_of(spec, loss, accuracy=None, seconds=10.0, diverges=False):
     history = RunHistory(whole=False)
     history.fold([Started(0.0, 0, "r", spec, "cpu (2 threads)", "float32", 62346, 10, "2.9.0")])
     history.fold([Steps(seconds, 10, (loss,) * 10)])
@@ -34,7 +34,7 @@ RUNS = (
     RunView("sgd-1", SGD, NOW - 500, "failed", "diverged at step 10", ended=NOW - 400),
     RunView("adam-1", ADAM, NOW - 9000, "finished", epoch=1, ended=NOW - 8000),
 )
-HISTORIES = {"adam-1": told(ADAM, 0.03, 0.98), "sgd-1": told(SGD, 5.0, 0.1, 3.0, diverges=True)}
+HISTORIES = {"adam-1": history_of(ADAM, 0.03, 0.98), "sgd-1": history_of(SGD, 5.0, 0.1, 3.0, diverges=True)}
 
 
 @pytest.fixture
@@ -48,18 +48,18 @@ def order(state, **more):
 
 def test_at_first_the_newest_run_is_first(state):
     assert order(state) == ["lion-1", "sgd-1", "adam-1"]
-    assert order(state, rising=True) == ["adam-1", "sgd-1", "lion-1"]
+    assert order(state, ascending=True) == ["adam-1", "sgd-1", "lion-1"]
 
 
-@pytest.mark.parametrize("rising", [True, False])
-def test_runs_without_a_value_come_last_either_way(state, rising):
-    best = order(state, sort="best", rising=rising)
+@pytest.mark.parametrize("ascending", [True, False])
+def test_runs_without_a_value_come_last_either_way(state, ascending):
+    best = order(state, sort="best", ascending=ascending)
     assert best[-1] == "lion-1"
-    assert best[:2] == (["sgd-1", "adam-1"] if rising else ["adam-1", "sgd-1"])
+    assert best[:2] == (["sgd-1", "adam-1"] if ascending else ["adam-1", "sgd-1"])
 
 
 def test_a_diverged_run_has_the_largest_loss(state):
-    assert order(state, sort="loss", rising=True) == ["adam-1", "sgd-1", "lion-1"]
+    assert order(state, sort="loss", ascending=True) == ["adam-1", "sgd-1", "lion-1"]
 
 
 @pytest.mark.parametrize("key", SORT_KEYS)
@@ -74,14 +74,6 @@ def test_a_search_keeps_the_runs_that_have_all_words(state, words, kept):
     assert order(state, search=words) == kept
 
 
-def test_the_arrows_follow_the_table_and_stay_in_it(state):
-    at_adam = replace(state, selected="adam-1", sort="best")
-    assert table.neighbour(at_adam, HISTORIES, NOW, 1) == "sgd-1"
-    assert table.neighbour(at_adam, HISTORIES, NOW, -1) == "adam-1"
-    assert table.neighbour(replace(at_adam, search="nothing has this"), HISTORIES, NOW, 1) is None
-    assert table.neighbour(replace(at_adam, search="sgd"), HISTORIES, NOW, 1) == "sgd-1"
-
-
 def test_the_next_column_is_one_that_is_shown(state):
     seen = state
     for _ in range(6):
@@ -90,7 +82,7 @@ def test_the_next_column_is_one_that_is_shown(state):
     assert table.next_column(replace(state, sort="name"), -1, 200) == "started"
 
 
-def test_what_the_table_says(state):
+def test_the_columns_of_the_table(state):
     lines = [line.rstrip() for line in table.draw(state, HISTORIES, NOW, 116, 12, DARK).lines()]
     assert "settings that differ" in lines[0]
     assert "started▾" in lines[0]
@@ -107,7 +99,7 @@ def test_what_the_table_says(state):
     assert lines[-2].strip().startswith("lion-1: lion lr=0.0001")
 
 
-def test_below_the_table_it_says_why_a_run_ended(state):
+def test_below_the_table_stands_the_reason_of_the_end(state):
     ended = replace(state, selected="sgd-1")
     assert "diverged at step 10" in "\n".join(table.draw(ended, HISTORIES, NOW, 116, 12, DARK).lines()[-2:])
 
@@ -118,13 +110,13 @@ def test_it_fits_every_size(state, width, height):
     assert (cells.width, cells.height) == (width, height)
 
 
-def test_how_many_there_are_and_which_are_kept(state):
+def test_the_title_counts_the_runs(state):
     assert table.title(state, 3) == "Runs · 3"
     assert table.title(replace(state, search="sgd"), 1) == "Runs · 1 of 3 with “sgd”"
 
 
-def test_moments_are_as_long_ago_as_they_need_to_say():
-    assert ":" in table.when(NOW, NOW)
-    assert len(table.when(NOW, NOW)) == 5
-    assert len(table.when(NOW - 20 * 86400, NOW)) in (10, 12)
-    assert table.when(NOW - 900 * 86400, NOW).startswith("20")
+def test_moments_are_as_exact_as_they_are_recent():
+    assert ":" in table.moment_text(NOW, NOW)
+    assert len(table.moment_text(NOW, NOW)) == 5
+    assert len(table.moment_text(NOW - 20 * 86400, NOW)) in (10, 12)
+    assert table.moment_text(NOW - 900 * 86400, NOW).startswith("20")

@@ -10,11 +10,13 @@ from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import DATA_SETS, TRAINING_OPTIMIZERS
 from adam_tui.ui.caption import Finale
+from adam_tui.ui.effects import CopyText, Notify
 from adam_tui.ui.train import effects
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import state as s
+from adam_tui.ui.train.requests import NO_RUN
 from adam_tui.ui.train.state import TrainState
-from adam_tui.ui.train.update import NO_RUN, update
+from adam_tui.ui.train.update import update
 
 
 def listed(*ids, state="finished"):
@@ -29,6 +31,11 @@ def with_run(state, spec=None, **more):
 
 def effects_of(state, event):
     return update(state, event)[1]
+
+
+def answers_of(question):
+    """The event of each answer, in their order."""
+    return [question.event(value) for _, value, _ in question.answers]
 
 
 # The settings of the next run.
@@ -93,8 +100,8 @@ def test_after_the_last_data_set_comes_the_first():
 
 def test_an_exact_value_is_asked_for_with_what_the_knob_allows():
     [question] = effects_of(TrainState(), e.TypeValue())
-    assert (question.title, question.text) == ("Adam lr", "0.0005")
-    assert after(TrainState(), question.event("0.25")).spec().hyperparameters["lr"] == 0.25
+    assert (question.title, question.value) == ("Adam lr", "0.0005")
+    assert after(TrainState(), question.parse("0.25")).spec().hyperparameters["lr"] == 0.25
 
 
 # The list of runs.
@@ -172,7 +179,7 @@ def test_queued_runs_are_served_in_the_order_in_which_they_came():
 
     runs = (waiting("late", 9.0), waiting("early", 5.0), waiting("elsewhere", 1.0, "cuda-0"))
     state = after(TrainState(), e.ListRuns((*runs, *listed("busy", state="running").runs)))
-    assert [state.in_line(run) for run in state.runs] == [2, 1, 1, 0]
+    assert [state.queue_place(run) for run in state.runs] == [2, 1, 1, 0]
     assert state.selected == "busy", "a running run before those that wait"
 
 
@@ -199,15 +206,15 @@ def test_the_same_key_pauses_and_resumes():
 @pytest.mark.parametrize("event", [e.PauseOrResume(), e.AskStop()])
 def test_a_run_that_is_over_cannot_be_paused_or_stopped(event):
     over = effects_of(with_run("failed", reason="diverged at step 7"), event)
-    assert over == (effects.Notify("a is over: diverged"),)
+    assert over == (Notify("a is over: diverged"),)
     resumable = effects_of(with_run("stopped", resumable=True), event)
-    assert resumable == (effects.Notify("a is over: stopped", ", {continue_run} lets it go on"),)
+    assert resumable == (Notify("a is over: stopped", keys=", {continue_run} continues it"),)
 
 
 def test_a_stop_is_asked_for_and_either_answer_reaches_the_process():
     state = with_run("running")
     [question] = effects_of(state, e.AskStop())
-    assert [effects_of(state, answer.event) for answer in question.answers] == [
+    assert [effects_of(state, event) for event in answers_of(question)] == [
         (effects.SendCommand("a", "stop"),),
         (effects.KillRun("a"),),
     ]
@@ -219,10 +226,10 @@ def test_the_question_about_a_silent_process_says_that_only_kill_reaches_it():
 
 
 def test_a_run_is_deleted_after_a_question_and_never_while_it_runs():
-    assert isinstance(effects_of(with_run("running"), e.AskDelete())[0], effects.Notify)
+    assert isinstance(effects_of(with_run("running"), e.AskDelete())[0], Notify)
     [question] = effects_of(with_run("stopped"), e.AskDelete())
     assert "gone for good" in question.text
-    assert effects_of(with_run("stopped"), question.answers[0].event) == (effects.DeleteRun("a"),)
+    assert effects_of(with_run("stopped"), answers_of(question)[0]) == (effects.DeleteRun("a"),)
     [question] = effects_of(with_run("stopped"), e.AskDelete("/elsewhere"))
     assert "It is a link to /elsewhere" in question.text
 
@@ -231,7 +238,7 @@ def test_a_run_is_started_again_or_its_settings_are_adopted():
     spec = RunSpec("lion", TRAINING_OPTIMIZERS["lion"].defaults())
     state = with_run("stopped", spec)
     [question] = effects_of(state, e.AskRestart())
-    start, adopt = (answer.event for answer in question.answers)
+    start, adopt = answers_of(question)
     assert effects_of(state, start) == (effects.StartRun(spec),)
     assert after(state, adopt).spec() == spec
 
@@ -240,17 +247,19 @@ def test_the_copy_is_of_the_selected_run_or_of_the_next_one():
     spec = RunSpec("lion", TRAINING_OPTIMIZERS["lion"].defaults())
     for state, wanted in ((with_run("stopped", spec), spec), (TrainState(), TrainState().spec())):
         [question] = effects_of(state, e.AskCopy())
-        copies = [effects_of(state, answer.event)[0] for answer in question.answers]
-        assert copies == [effects.CopyRun(kind, wanted) for kind in ("command", "pytorch", "json")]
+        assert answers_of(question) == [e.CopyRun(kind, wanted) for kind in ("command", "pytorch", "json")]
+    copied, shown = effects_of(state, e.CopyRun("command", spec))
+    assert copied == CopyText("adam-tui train --optimizer lion")
+    assert (shown.title, shown.text) == ("Copied: command line", copied.text)
 
 
 def test_a_lane_is_offered_with_its_own_rate_and_with_the_usual_one():
     own, usual = RunSpec(hyperparameters={"lr": 0.1}), RunSpec(hyperparameters={"lr": 5e-4})
     [question] = effects_of(TrainState(), e.OfferRun(own, usual, ("it differs",)))
     assert "· it differs" in question.text
-    assert [answer.event for answer in question.answers] == [e.StartRun(own), e.StartRun(usual), e.AdoptSettings(own)]
+    assert answers_of(question) == [e.StartRun(own), e.StartRun(usual), e.AdoptSettings(own)]
     [question] = effects_of(TrainState(), e.OfferRun(usual, usual, ()))
-    assert [answer.event for answer in question.answers] == [e.StartRun(usual), e.AdoptSettings(usual)]
+    assert answers_of(question) == [e.StartRun(usual), e.AdoptSettings(usual)]
 
 
 # Hyperparameters of a running run.
@@ -302,7 +311,7 @@ def test_turns_add_up_before_the_run_reports_them():
 def test_a_run_that_takes_no_settings_says_why(word, why):
     state = after(TrainState(), listed("a", state=word), e.Toggle("live"))
     for event in (e.TurnKnob(1), e.SetKnob(0.5), e.ResetKnob()):
-        assert update(state, event) == (state, (effects.Notify(f"a {why}", ": {live} turns the next run's"),))
+        assert update(state, event) == (state, (Notify(f"a {why}", keys=": {live} tunes the next run instead"),))
 
 
 def test_backspace_gives_a_run_the_value_that_it_began_with():
@@ -372,9 +381,9 @@ def test_views_of_the_model_go_round_both_ways():
 
 def test_a_column_is_sorted_best_first_and_then_the_other_way_round():
     state = after(TrainState(), e.SortBy("best"))
-    assert (state.sort, state.rising) == ("best", False)
-    assert after(state, e.SortBy("best")).rising
-    assert after(state, e.SortBy("loss")).rising, "the smallest loss first"
+    assert (state.sort, state.ascending) == ("best", False)
+    assert after(state, e.SortBy("best")).ascending
+    assert after(state, e.SortBy("loss")).ascending, "the smallest loss first"
 
 
 def test_the_wide_table_hides_the_knobs_from_their_keys():
@@ -388,7 +397,7 @@ def test_a_search_opens_the_wide_table_and_begins_with_the_last_words():
     state = after(TrainState(), listed("a"), e.Search(" lr=0.1 "))
     assert (state.table, state.search) == (True, "lr=0.1")
     [question] = effects_of(state, e.AskSearch())
-    assert question.text == "lr=0.1"
+    assert question.value == "lr=0.1"
 
 
 def test_escape_closes_one_thing_at_a_time():
@@ -407,4 +416,4 @@ def test_escape_closes_one_thing_at_a_time():
 @pytest.mark.parametrize(("module", "union"), [(e, e.Event), (effects, effects.Effect)])
 def test_every_event_and_every_effect_is_in_its_union(module, union):
     classes = {each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__}
-    assert classes - {effects.Answer} == set(get_args(union))
+    assert classes <= set(get_args(union))

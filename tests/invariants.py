@@ -1,6 +1,6 @@
-"""What must hold of the app after whatever was done to it: a function a part, each raises AssertionError.
+"""The invariants of the app, one function for each part; each raises AssertionError.
 
-`app_is_sound` calls them all. The tests of random keys and the campaign of `campaigns/keys.py` share them.
+`check_app` calls them all. The tests of random keys and the campaign of `campaigns/keys.py` share them.
 """
 
 import math
@@ -28,34 +28,34 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 MOST_NOTIFICATIONS = 200  # far more than can be read; each goes after some seconds
 
 
-def app_is_sound(app, whole=False):
-    """All of it, for the modes that were opened so far and whatever is on the screen.
+def check_app(app, whole=False):
+    """Check every mode that was opened so far, and the screen.
 
-    `whole` looks at all that the terminal would be sent as well, and so at the pictures below a window.
+    `whole` also checks the composed screen, and so the pictures below a window.
     """
     assert app._exception is None, repr(app._exception)
     assert app.is_running
-    screens_are_stacked(app)
+    check_screen_stack(app)
     for screen in app._screens.values():
         if isinstance(screen, PlaygroundScreen):
-            playground_is_sound(screen.state)
-            clock_runs_when_it_plays(app, screen)
+            check_playground(screen.state)
+            check_clock(app, screen)
         elif isinstance(screen, TrainScreen):
-            training_is_sound(screen.state)
-            histories_are_of_runs(screen)
+            check_training(screen.state)
+            check_histories(screen)
         elif isinstance(screen, LearnScreen) and screen.is_mounted:
-            page_is_sound(screen)
+            check_page(screen)
     mode = next(screen for screen in reversed(app.screen_stack) if isinstance(screen, ModeScreen))
-    lines_fit(mode)
+    check_lines(mode)
     if whole:
-        size_is_said_when_too_small(app, mode)
-        screen_is_whole(app)
+        check_message_for_tiny_terminals(app, mode)
+        check_composed_screen(app)
     seen_through = app.screen.styles.background.a < 1  # not in a theme of the terminal's own colours
     if mode is app.screen or (whole and seen_through):
-        pictures_fill_their_panels(mode)
+        check_pictures(mode)
 
 
-def screens_are_stacked(app):
+def check_screen_stack(app):
     """Modes lie at the bottom, each once; a window lies over them, and the palette over all."""
     modes = [screen for screen in app.screen_stack if isinstance(screen, ModeScreen)]
     assert modes, "a mode"
@@ -68,8 +68,8 @@ def screens_are_stacked(app):
 # The playground.
 
 
-def playground_is_sound(state: PlaygroundState):
-    """What is chosen is there, what is looked at is a window, and what can be undone is bounded."""
+def check_playground(state: PlaygroundState):
+    """The selected lane and knob exist, the visible part is a window, and the undo history is bounded."""
     scenario = state.scenario
     assert 1 <= scenario.steps <= MAX_STEPS
     assert 0 <= state.step <= scenario.steps
@@ -89,39 +89,39 @@ def playground_is_sound(state: PlaygroundState):
     if state.crosshair is not None:
         assert window.clamped(state.crosshair) == state.crosshair, "the crosshair is seen"
     for lane in (*scenario.lanes, *filter(None, state.ghosts)):
-        lane_is_sound(lane)
-    scenario_survives(scenario)
+        check_lane(lane)
+    check_round_trip(scenario)
 
 
-def lane_is_sound(lane):
-    """Every value is one that its knob takes."""
+def check_lane(lane):
+    """Every value is one that its knob accepts."""
     for name, value in lane.values:
-        assert knob_takes(lane.rule.knob(name), value)
+        assert knob_accepts(lane.rule.knob(name), value)
     for change in lane.changes:
         assert change.step >= 1
-        assert knob_takes(lane.rule.knob(change.name), change.value)
+        assert knob_accepts(lane.rule.knob(change.name), change.value)
 
 
 @lru_cache(maxsize=4096)
-def knob_takes(knob: Knob, value: float) -> bool:
+def knob_accepts(knob: Knob, value: float) -> bool:
     return knob.check(value) == value
 
 
 @lru_cache(maxsize=256)
-def scenario_survives(scenario: Scenario):
+def check_round_trip(scenario: Scenario):
     """The command line and JSON bring back exactly this scenario."""
     assert Scenario.from_json(scenario.to_json()) == scenario
-    found = []
+    results = []
     with main.make_context("adam-tui", scenario.to_flags()) as context:
         from adam_tui.cli.playground import build_scenario
 
         given = ("surface", "function", "lanes", "start", "steps", "noise", "seed")
-        found.append(build_scenario(**{name: context.params[name] for name in given}))
-    assert found == [scenario]
+        results.append(build_scenario(**{name: context.params[name] for name in given}))
+    assert results == [scenario]
 
 
-def clock_runs_when_it_plays(app, screen):
-    """Frames come while it plays and nothing lies over it, and only then."""
+def check_clock(app, screen):
+    """The timer of the frames runs while the playground plays on top, and only then."""
     if screen._timer is not None and screen.is_mounted:
         assert screen._timer._active.is_set() == (screen.state.playing and app.screen is screen)
 
@@ -129,8 +129,8 @@ def clock_runs_when_it_plays(app, screen):
 # Training.
 
 
-def training_is_sound(state: TrainState):
-    """What is selected is there, and curves that are drawn together can be told apart."""
+def check_training(state: TrainState):
+    """The selected run exists, and curves that are drawn together differ in colour."""
     ids = [run.id for run in state.runs]
     assert len(set(ids)) == len(ids)
     assert (state.selected in ids) if ids else state.selected is None
@@ -144,8 +144,8 @@ def training_is_sound(state: TrainState):
     assert state.knob >= 0
     assert state.chosen_knob in state.knobs
     for knob in state.knobs:
-        if state.tuning is None:
-            assert knob_takes(knob, state.value(knob))
+        if state.tuned_run is None:
+            assert knob_accepts(knob, state.value(knob))
     assert 0 <= state.smoothing < len(SPANS)
     assert not (state.table or state.live) or ids
     assert state.cursor is None or state.cursor >= 1
@@ -158,18 +158,18 @@ def training_is_sound(state: TrainState):
     assert type(spec).from_json(spec.to_json()) == spec
 
 
-def histories_are_of_runs(screen: TrainScreen):
-    """What is kept of runs that are gone is gone as well."""
+def check_histories(screen: TrainScreen):
+    """Nothing is kept of deleted runs."""
     feed = screen.feed
     for memory in (feed.histories, feed._readers, feed._evaluations, feed._views):
-        assert set(memory) <= set(feed._known)
+        assert set(memory) <= set(feed._runs)
 
 
 # Learn.
 
 
-def page_is_sound(screen: LearnScreen):
-    """A page is open, and scrolled to a place that it has."""
+def check_page(screen: LearnScreen):
+    """A page is open, and scrolled to a position within it."""
     assert 0 <= screen.state.at < len(screen.state.pages)
     leaf = screen.query_one(PageScroll)
     assert 0 <= leaf.scroll_y <= max(leaf.max_scroll_y, 0)
@@ -179,7 +179,7 @@ def page_is_sound(screen: LearnScreen):
 # The screen.
 
 
-def lines_fit(screen: ModeScreen):
+def check_lines(screen: ModeScreen):
     """The top line and the footer are one line each, no wider than the terminal."""
     if not screen.is_mounted or screen.has_class("-too-small"):
         return
@@ -190,8 +190,8 @@ def lines_fit(screen: ModeScreen):
             assert "\n" not in line.render().plain
 
 
-def pictures_fill_their_panels(screen: ModeScreen):
-    """Every panel that is seen is filled to its last cell, with characters that take one cell each."""
+def check_pictures(screen: ModeScreen):
+    """Every visible panel is filled to its last cell, with characters that take one cell each."""
     if not screen.is_mounted or screen.has_class("-too-small"):
         return
     for view in screen.query(CellView):
@@ -213,23 +213,23 @@ def line_is_printable(line: str) -> bool:
 
 
 @lru_cache(maxsize=8192)
-def has_orders(line: str) -> bool:
-    """Whether a terminal would take a part of it for orders (C0 and C1 controls)."""
+def has_controls(line: str) -> bool:
+    """Whether it contains control characters (C0 and C1)."""
     return any(unicodedata.category(character) == "Cc" for character in line)
 
 
-def screen_is_whole(app):
-    """What the compositor hands to the terminal fills it, row by row, and holds no orders of its own."""
+def check_composed_screen(app):
+    """The composed screen fills the terminal row by row, without control characters."""
     width, height = app.size
-    visible_screen_stack.set(list(app._background_screens))  # what lies below a window is seen through it
+    visible_screen_stack.set(list(app._background_screens))  # the screens below a window shine through
     strips = app.screen._compositor.render_strips()
     assert len(strips) == height
     for strip in strips:
         assert strip.cell_length == width, strip.text
-        assert not has_orders(strip.text), strip.text
+        assert not has_controls(strip.text), strip.text
 
 
-def size_is_said_when_too_small(app, mode):
-    """Below the least size the mode says which size it needs, and shows nothing else."""
+def check_message_for_tiny_terminals(app, mode):
+    """On a tiny terminal the mode shows only which size it needs."""
     width, height = app.size
     assert mode.has_class("-too-small") == (width < MIN_WIDTH or height < MIN_HEIGHT)

@@ -1,0 +1,50 @@
+"""Rules that the flags of all commands share: a value is given once, and a path may begin with ~ but not be empty."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from adam_tui.runs.user_paths import expand_home
+
+
+class UserPath(click.Path):
+    """A path, with the home directory in place of ~. Not "", which would mean the working directory."""
+
+    def __init__(self, *, file_okay: bool = True) -> None:
+        super().__init__(file_okay=file_okay, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Raises BadParameter for an empty one and for the home directory of an unknown user."""
+        if not str(value):
+            self.fail("the path is empty", param, ctx)
+        try:
+            return super().convert(expand_home(value), param, ctx)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _SingleValues(click.Command):
+    """Refuses a flag that is given twice: the first value would be ignored without a word."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. Raises UsageError for a repeated flag."""
+        if not ctx.resilient_parsing:
+            _, _, given = self.make_parser(ctx).parse_args(list(args))
+            options = [each for each in given if isinstance(each, click.Option) and not (each.multiple or each.is_flag)]
+            for option in options:
+                if options.count(option) > 1:
+                    raise click.UsageError(f"{option.opts[0]} is given twice", ctx)
+        return super().parse_args(ctx, args)
+
+
+class Command(_SingleValues):
+    """A command whose flags are given once."""
+
+
+class Group(_SingleValues, click.Group):
+    """A group of such commands."""
+
+    command_class = Command

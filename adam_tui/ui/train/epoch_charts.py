@@ -1,0 +1,115 @@
+"""The charts with one point an epoch: the test accuracy and the test loss of the drawn runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adam_tui.draw.cells import Cells
+from adam_tui.draw.chart import Mark, Series, chart
+from adam_tui.draw.palette import Palette
+from adam_tui.history.run_history import RunHistory
+from adam_tui.ui.train import axes
+from adam_tui.ui.train.axes import Drawn, Histories, Limits, Scale
+from adam_tui.ui.train.labels import run_style
+from adam_tui.ui.train.state import TrainState
+
+RECENT_ACCURACIES, RECENT_JUMP = 10, 2  # epochs that are shown, and by which they move on
+EDGES = (5, 10, 15, 20, 30, 40, 50)  # right edges of the axis in epochs; beyond, multiples of the last one
+BEST_MARKER = "★"
+# Lower ends of the accuracy axis.
+FLOORS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99)
+HOPELESS = 0.5  # a run that never gets here does not decide where the axis begins
+EARLY = 0.1  # the share of epochs, the first ones, that may fall below the axis
+NOTHING_YET = "appears after the first epoch"
+
+
+def accuracy_title(state: TrainState, histories: Histories) -> str:
+    """The title: the accuracy, and the unit of the x axis."""
+    unit = axes.x_scale(state, axes.drawn_histories(state, histories)).unit if state.axis == "time" else "epochs"
+    return f"Test accuracy over {unit}"
+
+
+def best_text(history: RunHistory | None) -> str:
+    """The best accuracy of a run and its epoch."""
+    best = history.best if history else None
+    return f"{BEST_MARKER} best {best.test_accuracy:.2%} at epoch {best.epoch}" if best else ""
+
+
+def draw_accuracy(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
+    """The test accuracy of the drawn runs, each with its marker at the newest one, and the selected run's best."""
+    drawn = _with_epochs(state, histories)
+    scale = axes.x_scale(state, drawn) if state.axis == "time" else Scale("epochs", "epochs")
+    low, high = _x_limits(state, drawn, scale)
+    series, values = [], []
+    for run, history in reversed(drawn):
+        color, marker = run_style(state, run, palette)
+        x, y = scale.positions(history, history.epochs.steps), history.epochs.test_accuracies
+        selected = run.id == state.selected
+        series += [Series(x, y, color, bold=selected), Series(x[-1:], y[-1:], color, bold=True, marker=marker)]
+        values.append(y[(x >= low) & (x <= high) & np.isfinite(y)])
+        best = history.best
+        if selected and best is not None and best.step != history.epochs[-1].step:
+            position, accuracy = np.array([scale.position(history, best.step)]), np.array([best.test_accuracy])
+            series.append(Series(position, accuracy, palette.accent, bold=True, marker=BEST_MARKER))
+    marks = []
+    if state.cursor is not None and drawn and drawn[0][0].id == state.selected:
+        marks.append(Mark(scale.position(drawn[0][1], state.cursor), "", palette.accent))
+    return chart(
+        series,
+        width,
+        height,
+        palette,
+        y_limits=(_floor(values), 1.0),
+        x_limits=(low, high),
+        marks=marks,
+        percent=True,
+        empty_text=NOTHING_YET,
+    )
+
+
+def draw_test_loss(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
+    """The test losses of the drawn runs over their epochs, each with its marker at the newest one."""
+    drawn = _with_epochs(state, histories)
+    series = []
+    for run, history in reversed(drawn):
+        color, marker = run_style(state, run, palette)
+        x, y = history.epochs.numbers, history.epochs.test_losses
+        series += [
+            Series(x, y, color, bold=run.id == state.selected),
+            Series(x[-1:], y[-1:], color, bold=True, marker=marker),
+        ]
+    limits = _x_limits(state, drawn, Scale("epochs", "epochs")) if state.zoom is None else None
+    return chart(series, width, height, palette, log_y=state.log, x_limits=limits, empty_text=NOTHING_YET)
+
+
+def _with_epochs(state: TrainState, histories: Histories) -> Drawn:
+    return [(run, history) for run, history in axes.drawn_histories(state, histories) if history.epochs]
+
+
+def _x_limits(state: TrainState, drawn: Drawn, scale: Scale) -> Limits:
+    """The zoom of the loss chart in epochs, the last epochs, or all up to the next edge."""
+    if state.zoom is not None and drawn:
+        if state.axis != "steps":
+            return state.zoom
+        return scale.position(drawn[0][1], state.zoom[0]), scale.position(drawn[0][1], state.zoom[1])
+    if scale.axis == "time":
+        return axes.x_limits(state, drawn, scale)
+    last = max((history.epochs[-1].epoch for _, history in drawn), default=1)
+    planned = max((run.spec.epochs for run, _ in drawn if run.alive), default=last)
+    if state.recent and last > RECENT_ACCURACIES:
+        edge = float(math.ceil(last / RECENT_JUMP) * RECENT_JUMP)
+        return edge - RECENT_ACCURACIES, edge
+    edges = (edge for edge in EDGES if edge >= last)
+    right = float(min(next(edges, math.ceil(last / EDGES[-1]) * EDGES[-1]), planned))
+    return 0.0, max(right, float(last), 2.0)
+
+
+def _floor(runs: Sequence[NDArray[np.float64]]) -> float:
+    """The lower end of the accuracy axis: below the accuracies (N,) of the runs that learn, first epochs left out."""
+    hopeful = [y for y in runs if len(y) and y.max() >= HOPELESS] or [y for y in runs if len(y)]
+    low = min((float(y[int(EARLY * len(y)) :].min()) for y in hopeful), default=0.0)
+    return max(floor for floor in FLOORS if floor <= max(low, 0.0))

@@ -1,0 +1,137 @@
+"""The events that change no state: each asks the user something, or asks for work on a run.
+
+A pure function from the state and such an event to effects. Loaded with the first of these events.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from adam_tui.history.run_view import RunView
+from adam_tui.ui.effects import AskText, Choose, CopyText, Notify, ShowText
+from adam_tui.ui.train import effects, labels
+from adam_tui.ui.train import events as e
+from adam_tui.ui.train.effects import Effect
+from adam_tui.ui.train.export import COPIES, copy_text
+from adam_tui.ui.train.state import TrainState
+
+SEARCH_HINT = "words of a run's name, state or settings, such as: adam lr=0.01 running; empty keeps all"
+NO_RUN = Notify("there is no run yet", keys=": {start} starts one")
+
+
+def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
+    """The effects that the event asks for."""
+    match event:
+        case e.StartNextRun():
+            return (effects.StartRun(state.spec()),)
+        case e.StartRun(spec):
+            return (effects.StartRun(spec),)
+        case e.StopRun(id):
+            return (effects.SendCommand(id, "stop"),)
+        case e.KillRun(id):
+            return (effects.KillRun(id),)
+        case e.DeleteRun(id):
+            return (effects.DeleteRun(id),)
+        case e.OfferRun():
+            return (_offer(event),)
+        case e.AskCopy():
+            return (_ask_copy(state),)
+        case e.CopyRun():
+            return _copy(event)
+        case e.AskSearch():
+            return (AskText("Filter runs", state.search, SEARCH_HINT, e.Search),)
+        case e.TypeValue():
+            return (_ask_value(state),)
+        case _:
+            return (_of_selected_run(state.run, event) if state.run is not None else NO_RUN,)
+
+
+def _of_selected_run(run: RunView, event: e.SelectedRunRequest) -> Effect:
+    match event:
+        case e.PauseOrResume():
+            command = "resume" if run.state == "paused" else "pause"
+            return effects.SendCommand(run.id, command) if run.alive else _over(run)
+        case e.AskStop():
+            return _ask_stop(run) if run.alive else _over(run)
+        case e.ContinueRun():
+            return effects.ContinueRun(run.id)
+        case e.AskRestart():
+            return _ask(
+                f"Start again as {run.id}?",
+                labels.spec_text(run.spec),
+                ("t", e.StartRun(run.spec), "start it now"),
+                ("k", e.AdoptSettings(run.spec), "take them for the next run, to change one first"),
+            )
+        case e.OpenLog():
+            return effects.ShowLog(run.id)
+        case e.AskDelete(link_target):
+            return _ask_delete(run, link_target)
+        case _:
+            assert_never(event)
+
+
+def _ask(title: str, text: str, *answers: tuple[str, e.Event, str]) -> Choose[e.Event]:
+    """A question whose answers are given as (key, event, label)."""
+    keys = tuple((key, str(i), label) for i, (key, _, label) in enumerate(answers))
+    return Choose(title, text, keys, lambda value: answers[int(value)][1])
+
+
+def _over(run: RunView) -> Notify:
+    keys = ", {continue_run} continues it" if run.resumable else ""
+    return Notify(f"{run.id} is over: {labels.state_word(run, None)}", keys=keys)
+
+
+def _ask_stop(run: RunView) -> Effect:
+    text = labels.spec_text(run.spec)
+    if run.silent:
+        text += f"\n{run.reason}: only kill reaches it"
+    return _ask(
+        f"Stop {run.id}?",
+        text,
+        ("s", e.StopRun(run.id), "stop: finish this step, write a checkpoint, end"),
+        ("k", e.KillRun(run.id), "kill: end at once, without a checkpoint"),
+    )
+
+
+def _ask_delete(run: RunView, link_target: str) -> Effect:
+    if run.alive:
+        return Notify(f"{run.id} is {run.state}", severity="warning", keys=": {stop} stops it first")
+    loss = "Its curves and its checkpoint are gone for good."
+    if link_target:
+        loss = f"It is a link to {link_target}: only the link is removed."
+    text = f"{labels.spec_text(run.spec)}\n{loss}"
+    return _ask(f"Delete {run.id}?", text, ("y", e.DeleteRun(run.id), "yes, delete it"))
+
+
+def _ask_copy(state: TrainState) -> Effect:
+    run = state.run
+    spec, name = (run.spec, run.id) if run is not None else (state.spec(), "the next run")
+    return Choose(f"Copy {name} as", "", COPIES, lambda kind: e.CopyRun(kind, spec))
+
+
+def _copy(event: e.CopyRun) -> tuple[Effect, ...]:
+    text = copy_text(event.kind, event.spec)
+    label = next(label for _, kind, label in COPIES if kind == event.kind)
+    return CopyText(text), ShowText(f"Copied: {label}", text)
+
+
+def _offer(event: e.OfferRun) -> Effect:
+    """A question about a run with a playground lane's optimizer."""
+    spec, usual = event.spec, event.usual
+    lr = f"{usual.hyperparameters['lr']:g}"
+    with_usual = ("l", e.StartRun(usual), f"train with lr {lr}, the rest as it is")
+    return _ask(
+        "Train the network with this lane's optimizer?",
+        "\n".join([labels.spec_text(spec), "", *(f"· {remark}" for remark in event.remarks), ""]),
+        ("t", e.StartRun(spec), "train with exactly these"),
+        *([with_usual] if usual != spec else []),
+        ("k", e.AdoptSettings(spec), "take them for the next run, to change one first"),
+    )
+
+
+def _ask_value(state: TrainState) -> Effect:
+    """A question about the value of the chosen knob, with the values that it allows."""
+    knob, run = state.chosen_knob, state.tuned_run
+    title = f"{run.id if run is not None else state.recipe.title} {knob.name}"
+    hint = f"{knob.meaning} · {knob.allowed()} · default {knob.format(knob.default)}"
+    return AskText(title, knob.format(state.value(knob)), hint, lambda text: e.SetKnob(knob.parse(text)))

@@ -1,0 +1,252 @@
+"""The panels about the selected run: its figures and notes, the values under the cursor, and the progress line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from adam_tui.draw import run_panels as drawings
+from adam_tui.draw.cells import Cells, Color
+from adam_tui.draw.elements import text_row, wrap
+from adam_tui.draw.palette import MARKERS, Palette
+from adam_tui.draw.run_panels import Bar, CursorRow, Statistic, cursor_table
+from adam_tui.engine.numbers import format_duration
+from adam_tui.history.run_history import RunHistory
+from adam_tui.history.run_view import RunView
+from adam_tui.runs.protocol import LOST, QUEUED
+from adam_tui.runs.status import KILLED_FROM_OUTSIDE, PROCESS_GONE
+from adam_tui.ui.train.axes import Histories, x_axis
+from adam_tui.ui.train.labels import (
+    loss_text,
+    resource_usage,
+    run_style,
+    short_loss_text,
+    speed_text,
+    state_reason,
+    state_text,
+    state_word,
+)
+from adam_tui.ui.train.state import TrainState
+
+PACE_FROM = 72  # columns of the progress line from which it shows the images per second
+LOADING = "loading torch and the data…"
+# The network layer by layer: channels × rows × columns that come out of each.
+NETWORK = (
+    "a digit         1 × 28 × 28",
+    "conv 5×5       32 × 24 × 24",
+    "max 2×2, ReLU  32 × 12 × 12",
+    "conv 5×5       64 ×  8 ×  8",
+    "max 2×2, ReLU  64 ×  4 ×  4",
+    "linear                   10",
+    "62,346 weights, cross-entropy",
+)
+FACTS = "Training runs in the background and continues after you quit"
+
+Note = tuple[str, Color]  # a text below the figures, and its colour
+
+
+def title(state: TrainState, histories: Histories) -> str:
+    """The selected run with its marker and its state, or the place of the cursor."""
+    run = state.run
+    if run is None:
+        return "The network"
+    history = histories.get(run.id)
+    if state.cursor is not None and history is not None:
+        return f"At {' · '.join(_cursor_place(state, history))}"
+    return f"{MARKERS[state.slots[run.id]]} {run.id} · {state_text(state, run, history)}"
+
+
+def notes(state: TrainState, histories: Histories, log: str, palette: Palette, keys: Mapping[str, str]) -> list[Note]:
+    """Notes on the selected run: why it ended or waits, its device; the network while there is no run.
+
+    `log` is the end of a failed run's worker.log, `keys` are the names of the keys by action.
+    """
+    run = state.run
+    if run is None:
+        return [(line, palette.faint) for line in NETWORK]
+    history = histories.get(run.id)
+    lines = _state_notes(state, run, history, log, palette, keys)
+    if history and history.started:
+        lines.append((f"{history.started.device} · {history.started.precision}", palette.faint))
+    return lines
+
+
+def _state_notes(
+    state: TrainState, run: RunView, history: RunHistory | None, log: str, palette: Palette, keys: Mapping[str, str]
+) -> list[Note]:
+    """The reason of the run's state, and the key that changes it."""
+    word = state_word(run, history)
+    color = drawings.state_color(word, palette)
+    continues = f" · {keys['continue_run']} continues" if run.resumable else ""
+    if word == "diverged":
+        return [(state_reason(run, history), color)]
+    if run.state in ("failed", LOST):
+        log = log or (KILLED_FROM_OUTSIDE if run.reason == PROCESS_GONE else "")
+        lines = (line for line in log.splitlines() if line.strip() and run.reason not in line)
+        return [(state_reason(run, history) + continues, color), *((line, palette.faint) for line in lines)]
+    if run.state == "stopped":
+        return [(state_reason(run, history) + continues, palette.faint)]
+    if run.silent:
+        return [(f"{run.reason} · {keys['stop']}, then k, kills it", color)]
+    if run.state == "starting":
+        return [(run.reason or LOADING, palette.foreground)]
+    if run.state == QUEUED:
+        return [(_queue_text(state, run), color)]
+    paused = [(f"paused · {keys['pause']} resumes", color)] if run.state == "paused" else []
+    trouble = [(run.reason, drawings.state_color("failed", palette))] if run.alive and run.reason else []
+    return [*paused, *trouble]
+
+
+def notes_height(lines: Sequence[Note], width: int) -> int:
+    """The rows that notes take in so many columns."""
+    return sum(len(wrap(text, width)) for text, _ in lines) if width > 0 else len(lines)
+
+
+def _queue_text(state: TrainState, run: RunView) -> str:
+    """A queued run's place in the queue, and the run that holds its device."""
+    return f"queued, number {state.queue_place(run)} in line" + (f": {run.reason}" if run.reason else "")
+
+
+def draw_figures(
+    state: TrainState,
+    histories: Histories,
+    lines: Sequence[Note],
+    now: float,
+    width: int,
+    height: int,
+    palette: Palette,
+) -> Cells:
+    """The numbers of the selected run and the notes below them; `now` in seconds since 1970."""
+    run = state.run
+    if run is None:
+        return drawings.statistics_panel((), lines, width, height, palette)
+    statistics = _statistics(run, histories.get(run.id) or RunHistory(), now)
+    return drawings.statistics_panel(statistics, lines, width, height, palette)
+
+
+def _statistics(run: RunView, history: RunHistory, now: float) -> tuple[Statistic, ...]:
+    paused = run.state == "paused"
+    step, total = f"{max(history.step, run.step):,}", history.total_steps
+    elapsed = history.elapsed(now if run.alive else 0.0)
+    if history.started is None and run.alive:
+        elapsed = max(now - run.created, 0.0)
+    loss = loss_text(history.curve.last())
+    test_loss = loss_text(history.epochs[-1].test_loss if history.epochs else math.nan)
+    best = history.best
+    accuracy = f"{best.test_accuracy:.2%}" if best else "–"
+    speed = speed_text(None if paused else history.samples_per_second)
+    left = format_duration(history.seconds_left(now) if run.alive and not paused else None)
+    processor, usage = resource_usage(run)
+    return (
+        Statistic("loss", loss, "loss", loss),
+        Statistic("best", f"{accuracy} @ {best.epoch}" if best else "–", "best", accuracy),
+        Statistic("step", f"{step}/{total:,}" if total else step, "step", step),
+        Statistic("test loss", test_loss, "test", test_loss),
+        Statistic("samples/s", speed, "imgs/s", speed),
+        Statistic("elapsed", format_duration(elapsed), "time", format_duration(elapsed)),
+        Statistic(processor, usage, processor, usage.partition("%")[0] + "%" if "%" in usage else usage),
+        Statistic("ETA", left, "ETA", left),
+    )
+
+
+# The values under the cursor.
+
+
+def _cursor_place(state: TrainState, history: RunHistory) -> list[str]:
+    """The cursor's place in steps, epochs and time."""
+    step = state.cursor or 0
+    seconds = float(history.clock.seconds(np.array([step], np.float64))[0])
+    epoch = [f"epoch {step / history.steps_per_epoch:.2f}"] if history.steps_per_epoch else []
+    return [f"step {step:,}", *epoch, format_duration(seconds)]
+
+
+def cursor_readings(state: TrainState, histories: Histories, averaged: int, palette: Palette) -> list[CursorRow]:
+    """The values of every drawn run at the cursor's position; the mean is over `averaged` steps."""
+    axis = x_axis(state, histories, 0)
+    rows = []
+    for run, history in axis.drawn if state.cursor is not None else ():
+        step = axis.cursor_step(state, run, history)
+        epoch = history.epochs.at(step) if step <= len(history.curve) else None
+        raw = _raw_loss(history, step)
+        mean = short_loss_text(history.curve.average_at(step, averaged)) if averaged > 1 else raw
+        color, marker = run_style(state, run, palette)
+        test = short_loss_text(epoch.test_loss) if epoch else "–"
+        accuracy = f"{epoch.test_accuracy:.2%}" if epoch else "–"
+        rows.append(CursorRow(marker, color, run.id, raw, mean, test, accuracy))
+    return rows
+
+
+def _raw_loss(history: RunHistory, step: int) -> str:
+    """The loss of a step; while it is read from the file again, "≈" and the mean of its neighbours."""
+    loss = history.curve.at(step)
+    return "≈" + short_loss_text(history.curve.block_mean(step))[:5] if loss is None else short_loss_text(loss)
+
+
+def draw_readings(
+    state: TrainState, histories: Histories, averaged: int, width: int, height: int, palette: Palette
+) -> Cells:
+    """The table of values under the cursor; the mean is over `averaged` steps."""
+    return cursor_table(cursor_readings(state, histories, averaged, palette), width, height, palette)
+
+
+def _reading_line(state: TrainState, histories: Histories, averaged: int, width: int, palette: Palette) -> str:
+    """The selected run's values under the cursor in one line, with as much of its place as there is room for."""
+    history = histories.get(state.selected or "")
+    rows = cursor_readings(state, histories, averaged, palette)
+    if history is None or not rows:
+        return ""
+    first = rows[0]
+    values = f"raw {first.raw} · mean {first.mean} · test {first.test} · {first.accuracy}"
+    places = _cursor_place(state, history)
+    kept = next((n for n in range(len(places), 1, -1) if len(" · ".join([*places[:n], values])) < width - 1), 1)
+    return " · ".join([*places[:kept], values])
+
+
+# The progress line.
+
+
+def draw_progress(
+    state: TrainState, histories: Histories, now: float, width: int, palette: Palette, *, averaged: int = 1
+) -> Cells:
+    """The epoch and the run as bars with the time that is left; of an ended run, how it ended.
+
+    With a cursor the selected run's values under it, whose mean is over `averaged` steps.
+    """
+    run = state.run
+    if run is None:
+        return text_row(FACTS, palette.faint, width, palette)
+    history = histories.get(run.id) or RunHistory()
+    if state.cursor is not None and (values := _reading_line(state, histories, averaged, width, palette)):
+        return text_row(values, palette.accent, width, palette)
+    if run.alive and run.state not in ("starting", QUEUED) and history.total_steps is not None:
+        return _progress_bars(run, history, now, width, palette)
+    color, marker = run_style(state, run, palette)
+    text = _queue_text(state, run) if run.state == QUEUED else LOADING if run.alive else outcome(run, history)
+    return text_row(f"{marker} {run.id}: {text}", color, width, palette)
+
+
+def _progress_bars(run: RunView, history: RunHistory, now: float, width: int, palette: Palette) -> Cells:
+    total, per_epoch = history.total_steps or 1, history.steps_per_epoch or 1
+    finished = min(history.epochs[-1].epoch if history.epochs else 0, run.spec.epochs - 1)
+    batch = min(max(history.step - finished * per_epoch, 0), per_epoch)
+    batch_columns, epoch_columns = len(str(per_epoch)), len(str(run.spec.epochs))
+    share = history.step / total
+    left = "paused" if run.state == "paused" else f"ETA {format_duration(history.seconds_left(now)):>5}"
+    speed = speed_text(history.samples_per_second)
+    note = f"{left}  {speed:>6}/s" if run.state == "running" and width >= PACE_FROM else left
+    epoch = f"{finished + 1:>{epoch_columns}}/{run.spec.epochs}"
+    bars = (
+        Bar("epoch", epoch, batch / per_epoch, f"{batch:>{batch_columns}}/{per_epoch}"),
+        Bar("run", "", share, f"{int(share * 100):>2}%"),
+    )
+    return drawings.progress_row(bars, note, width, palette)
+
+
+def outcome(run: RunView, history: RunHistory) -> str:
+    """How a run ended, in one line."""
+    best = history.best
+    accuracy = f" · best {best.test_accuracy:.2%} at epoch {best.epoch}" if best else ""
+    reason = state_reason(run, history) if run.state != "stopped" else run.state
+    return f"{reason} after {format_duration(history.elapsed(0.0))}{accuracy}"

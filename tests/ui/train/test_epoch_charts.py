@@ -1,0 +1,38 @@
+"""The charts with one point an epoch: where their axes begin and end."""
+
+import pytest
+from training_pilot import after, columns_of, joined, trained, with_histories
+
+from adam_tui.draw.palette import DARK
+from adam_tui.ui.train import epoch_charts
+from adam_tui.ui.train import events as e
+
+
+def accuracy(state, histories):
+    return epoch_charts.draw_accuracy(state, histories, 70, 14, DARK)
+
+
+@pytest.mark.parametrize(("epochs", "labels"), [(4, ["0", "5"]), (23, ["14", "24"]), (383, ["374", "384"])])
+def test_the_recent_accuracies_are_those_of_the_last_ten_epochs(epochs, labels):
+    state, histories = with_histories(a=trained(0, [0.9] * epochs))
+    cells = accuracy(after(state, e.Toggle("recent")), histories)
+    shown = cells.lines()[-1].split()
+    assert [shown[0], shown[-1]] == labels
+    assert len(columns_of(cells, DARK.lanes[state.slots["a"]])) > 10
+
+
+@pytest.mark.parametrize(("accuracies", "low"), [([0.1, 0.11], "0%"), ([0.973, 0.983], "97%"), ([0.91, 0.94], "90%")])
+def test_the_accuracy_axis_begins_below_the_accuracies(accuracies, low):
+    state, histories = with_histories(a=trained(200, accuracies))
+    assert any(line.startswith(f"{low:>5}") for line in accuracy(state, histories).lines())
+
+
+def test_a_run_that_learns_nothing_does_not_squeeze_the_others():
+    state, histories = with_histories(a=trained(200, [0.97, 0.98]), b=trained(200, [0.098, 0.098]))
+    assert " 97%" in joined(accuracy(state, histories))
+
+
+def test_before_the_first_epoch_the_charts_say_when_the_curves_appear():
+    state, histories = with_histories(a=trained(50))
+    assert "after the first epoch" in joined(accuracy(state, histories))
+    assert "after the first epoch" in joined(epoch_charts.draw_test_loss(state, histories, 70, 10, DARK))

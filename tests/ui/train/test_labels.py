@@ -1,0 +1,43 @@
+"""The texts that the panels share: speeds, losses, settings, errors."""
+
+import errno
+import math
+
+import pytest
+
+from adam_tui.runs.protocol import RunSpec
+from adam_tui.ui.train import labels
+
+
+@pytest.mark.parametrize(("value", "text"), [(12_412.0, "12,400"), (95.2, "95"), (None, "–"), (0.0, "–")])
+def test_speeds(value, text):
+    assert labels.speed_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.03121, "0.0312"),
+        (12.3, "12.3000"),
+        (5.123e30, "5.12e+30"),
+        (1e-5, "1.00e-05"),
+        (math.nan, "–"),
+        (math.inf, "∞"),
+    ],
+)
+def test_losses_have_at_most_eight_columns(value, text):
+    assert labels.loss_text(value) == text
+    assert len(text) <= 8
+
+
+def test_the_settings_of_a_run_leave_out_the_defaults():
+    spec = RunSpec("adam", {"lr": 0.01, "beta1": 0.8, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}, seed=3)
+    assert labels.spec_text(spec) == "adam lr=0.01 beta1=0.8 · batch 64 · 50 epochs · seed 3"
+    assert labels.settings_text(spec) == "adam lr=0.01 beta1=0.8 seed=3"
+
+
+def test_an_error_of_the_system_has_no_number_and_no_long_path():
+    assert labels.error_text(OSError(errno.EROFS, "Read-only file system", "/a/b/c")) == "Read-only file system (c)"
+    assert labels.error_text(OSError(errno.EIO, "Input/output error")) == "Input/output error"
+    assert labels.error_text(ValueError("it is so")) == "it is so"
+    assert labels.error_text(KeyError("adam-1")) == "it is gone"
