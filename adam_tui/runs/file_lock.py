@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -19,8 +20,10 @@ RELEASE_SECONDS = 1.0
 def lock(descriptor: int, timeout: float = 0.0) -> bool:
     """Lock an open file; False when another process still has the lock after `timeout` seconds.
 
-    Raises OSError on a file system without locks.
+    Raises OSError on a file system without locks, and for a descriptor of -1, as of a file that could not be opened.
     """
+    if descriptor < 0:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     end = time.monotonic() + timeout
     while not _try_lock(descriptor):
         if time.monotonic() >= end:

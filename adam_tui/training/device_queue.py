@@ -115,7 +115,7 @@ class DeviceQueue:
 
 def _open_lock_file(path: Path) -> int:
     """Open the lock file, or create it. Raises OSError for a planted one, which stands for another file."""
-    descriptor = files.open_own(path, os.O_RDWR | os.O_CREAT)
+    descriptor = files.open_private(path, os.O_RDWR | os.O_CREAT)
     if os.fstat(descriptor).st_nlink > 1:
         os.close(descriptor)
         raise OSError(errno.EMLINK, "it is a second name of another file", str(path))

@@ -76,7 +76,7 @@ class Journal:
         self._born = before.born if before and mine else processes.birth(os.getpid())
         # The progress of an earlier process stands until this one knows its own.
         self.step, self.epoch = (before.step, before.epoch) if before else (0, 0)
-        self._metrics = files.open_own(run.path / "metrics.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        self._metrics = files.open_private(run.path / "metrics.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT)
         with contextlib.suppress(OSError):  # a file system without locks (some NFS); `start_worker` has checked
             if not file_lock.lock(self._metrics, file_lock.RELEASE_SECONDS):
                 os.close(self._metrics)
@@ -168,7 +168,7 @@ class Journal:
 
     def _reopen_metrics(self) -> None:
         with contextlib.suppress(OSError):
-            metrics = files.open_own(self.run.metrics, os.O_RDWR | os.O_APPEND)
+            metrics = files.open_private(self.run.metrics, os.O_RDWR | os.O_APPEND)
             try:
                 if file_lock.lock(metrics):
                     os.dup2(metrics, self._metrics, inheritable=False)
