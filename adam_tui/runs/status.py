@@ -24,6 +24,9 @@ STALE_SECONDS = 60.0
 SILENT_SECONDS, LOADING_SECONDS = 10.0, 30.0
 YEAR_3000 = 32_503_680_000.0  # the last year of Windows' calendar
 NEVER_STARTED = "the process never started"
+# A directory that is missing for this long was moved or deleted. A shorter absence is a mount that comes back, or a
+# user who renames a directory and renames it back.
+GONE_SECONDS = 5.0
 MOVED, DELETED = "its directory was moved to {path}", "its directory was deleted"
 PROCESS_GONE = "the process is gone"
 KILLED_FROM_OUTSIDE = "it was killed from outside, or by the system because memory ran out"

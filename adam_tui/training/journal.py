@@ -24,16 +24,13 @@ from typing import Any, Self
 from adam_tui.runs import file_lock, files, processes
 from adam_tui.runs.protocol import ENDED, Ended, Event, Paused, Resumed, State, parse_json, to_line
 from adam_tui.runs.run import Run
-from adam_tui.runs.status import DELETED, MOVED, Status
+from adam_tui.runs.status import DELETED, GONE_SECONDS, MOVED, Status
 from adam_tui.training.resource_usage import ResourceUsage
 
 HEARTBEAT_SECONDS = 1.0
 # Commands are read between steps; a stat 20 times a second costs nothing and feels immediate.
 COMMAND_SECONDS = 0.05
 MAX_COMMAND_BYTES = 1 << 20  # read at once
-# A directory that is missing for this long was moved or deleted. A shorter absence is a mount that comes back, or
-# somebody who renames a directory and renames it back.
-GONE_SECONDS = 5.0
 # Bytes of events that are kept while they cannot be written: hours of losses.
 MAX_UNWRITTEN_BYTES = 16 << 20
 
