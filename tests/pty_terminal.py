@@ -42,15 +42,21 @@ class Terminal:
     """`command` on a terminal of width × height cells. Use as a context manager: it ends the program."""
 
     def __init__(
-        self, command: Sequence[str] = COMMAND, width: int = 120, height: int = 40, env: Mapping[str, str | None] = {}
+        self,
+        command: Sequence[str] = COMMAND,
+        width: int = 120,
+        height: int = 40,
+        env: Mapping[str, str | None] = {},
+        pixels: tuple[int, int] = (0, 0),
     ) -> None:
+        """`pixels` is the size of all cells in pixels; (0, 0) is a terminal that does not know it."""
         # COLUMNS and LINES could contradict the size of the terminal.
         plain = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": None, "LINES": None}
         environment: dict[str, str | None] = {**os.environ, **plain, **env}
         kept = {k: v for k, v in environment.items() if v is not None}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, *pixels))
             os.execvpe(command[0], list(command), kept)
         self.screen = pyte.Screen(width, height)
         self._stream = pyte.ByteStream(self.screen)
@@ -115,10 +121,10 @@ class Terminal:
             os.write(self.fd, KEYS.get(key, key).encode())
             self.read(0.06)
 
-    def resize(self, width: int, height: int) -> None:
-        """Give the terminal a new size."""
+    def resize(self, width: int, height: int, pixels: tuple[int, int] = (0, 0)) -> None:
+        """Give the terminal a new size, in cells and in pixels."""
         self.screen.resize(height, width)
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, *pixels))
 
     def hang_up(self) -> None:
         """Close the terminal, as a lost connection does."""

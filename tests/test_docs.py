@@ -1,5 +1,6 @@
 """The README and the pages that it links are true: keys, examples, settings, figures, and code to copy."""
 
+import json
 import lzma
 import re
 import runpy
@@ -87,6 +88,11 @@ class TestTheReadme:
         else:  # the app checks its flags first, and then finds no terminal here
             assert "this is not a terminal" in result.stderr
 
+    def test_a_race_on_beale_ends_near_its_minimum(self):
+        [example] = [line for line in EXAMPLES if "beale" in line]
+        document = json.loads(CliRunner().invoke(main, shlex.split(example)[1:]).output)
+        assert [lane["loss"][-1] < 0.01 for lane in document["lanes"]] == [True, True]
+
     def test_the_examples_show_every_command(self):
         assert set(main.commands) <= {word for example in EXAMPLES for word in example.split()}
 
@@ -109,7 +115,7 @@ class TestTheReadme:
         [text] = blocks("toml", section("Settings"))
         settings = config.parse(text)
         names = {line.split(" ")[0] for line in text.split("[keys]")[0].splitlines() if line}
-        assert names == {"theme", "palette", "fps", "runs", "hints"}
+        assert names == {"theme", "palette", "fps", "runs", "hints", "cell_aspect"}
         assert check_keys(settings.keys, SHARED_ACTIONS) == (dict(settings.keys), [])
         assert settings.theme in {theme.name for theme in themes()} | {"nord"}
 

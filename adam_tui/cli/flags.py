@@ -1,4 +1,7 @@
-"""Rules that the flags of all commands share: a value is given once, and a path may begin with ~ but not be empty."""
+"""Rules that the flags of all commands share.
+
+A value is given once. A path may begin with ~ but not be empty. Any minus sign of Unicode is read as one, as in 1e−3.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,26 @@ class UserPath(click.Path):
             return super().convert(expand_home(value), param, ctx)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def number(value: str | float) -> float:
+    """The type of a flag with a float. Raises BadParameter."""
+    from adam_tui.engine.numbers import parse_number  # not needed for --help
+
+    try:
+        return parse_number(str(value))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a valid float.") from None
+
+
+def whole_number(value: str | int) -> int:
+    """The type of a flag with an int. Raises BadParameter."""
+    from adam_tui.engine.numbers import parse_whole
+
+    try:
+        return parse_whole(str(value))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a valid integer.") from None
 
 
 class _SingleValues(click.Command):

@@ -73,6 +73,8 @@ def open_app(
     `run` is the id of a run to select in Train; `hints` shows suggestions of what to try. A bug in the app prints one
     line on stderr and writes the traceback to the log file.
     """
+    from adam_tui.draw.viewport import CELL_ASPECT
+    from adam_tui.terminal.environment import cell_aspect
     from adam_tui.ui.first_picture import first_picture
     from adam_tui.ui.playground.hints import untried
     from adam_tui.ui.playground.state import PlaygroundState
@@ -82,7 +84,12 @@ def open_app(
         config = replace(config, fps=fps)
     with usage_errors():  # now, and not when Train is opened
         runs = runs_directory(runs or unless_in_environment(config.runs))
-    state = PlaygroundState(scenario, playing=True, hints=untried(config.tried) if hints and config.hints else ())
+    state = PlaygroundState(
+        scenario,
+        playing=True,
+        cell_aspect=config.cell_aspect or cell_aspect() or CELL_ASPECT,
+        hints=untried(config.tried) if hints and config.hints else (),
+    )
     with first_picture(state, config, mode if run is None else "train", ascii=ascii) as taken:
         from adam_tui.ui.app import AdamApp
 

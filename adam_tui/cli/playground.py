@@ -16,7 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from adam_tui.cli.errors import usage_errors
-from adam_tui.cli.flags import Command, UserPath
+from adam_tui.cli.flags import Command, UserPath, number, whole_number
 
 if TYPE_CHECKING:
     from adam_tui.engine.scenario import Scenario
@@ -55,12 +55,13 @@ def scenario_options(command: Decorated) -> Decorated:
             multiple=True,
             metavar="OPTIMIZER[:KNOB=VALUE,…]",
             shell_complete=_complete_lane,
-            help="An optimizer in the race, such as adam:lr=0.1,beta1=0.9; several are allowed.",
+            help="An optimizer in the race, such as adam:lr=0.1,beta1=0.9; several are allowed. Without lr it takes "
+            "the learning rate suggested for the surface; lr=default is torch's.  [default: adam]",
         ),
         click.option("--start", metavar="X,Y", help="Where all lanes start; write --start=-1.5,2."),
-        click.option("--steps", type=int, metavar="N", help="How many steps they take.  [default: 400]"),
-        click.option("--noise", type=float, default=0.0, metavar="σ", help="Gaussian noise on every gradient."),
-        click.option("--seed", type=int, default=0, metavar="N", help="The seed of that noise."),
+        click.option("--steps", type=whole_number, metavar="N", help="How many steps they take.  [default: 400]"),
+        click.option("--noise", type=number, default=0.0, metavar="σ", help="Gaussian noise on every gradient."),
+        click.option("--seed", type=whole_number, default=0, metavar="N", help="The seed of that noise."),
         click.option(
             "--scenario",
             "file",
@@ -84,11 +85,8 @@ def build_scenario(
     seed: int = 0,
     file: Path | None = None,
 ) -> Scenario:
-    """The scenario that the values of `scenario_options` describe. Raises UsageError with one line.
-
-    Without a lane it holds Adam at the learning rate suggested for the surface.
-    """
-    from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start, suggested_lane
+    """The scenario that the values of `scenario_options` describe. Raises UsageError with one line."""
+    from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Scenario, parse_start
     from adam_tui.engine.trajectory import plotted_surface
 
     if file is not None:
@@ -98,19 +96,19 @@ def build_scenario(
     with usage_errors():
         if surface is not None and function is not None:
             raise ValueError("give --surface or --function, not both")
-        given: dict[str, Any] = {"lanes": tuple(map(Lane.parse, lanes))} if lanes else {}
-        scenario = Scenario(
-            surface=DEFAULT_SURFACE if surface is None else surface,
-            function=function,
-            start=None if start is None else parse_start(start),
-            steps=DEFAULT_STEPS if steps is None else steps,
-            noise=noise,
-            seed=seed,
-            **given,
-        )
+        rest: dict[str, Any] = {
+            "surface": DEFAULT_SURFACE if surface is None else surface,
+            "function": function,
+            "start": None if start is None else parse_start(start),
+            "steps": DEFAULT_STEPS if steps is None else steps,
+            "noise": noise,
+            "seed": seed,
+        }
+        without_lanes = Scenario(**rest)
     with usage_errors("--function"):
-        plot = plotted_surface(scenario)  # parses the formula
-    return scenario if lanes else scenario.with_lane(0, suggested_lane("adam", plot))
+        plotted_surface(without_lanes)  # parses the formula
+    with usage_errors():
+        return Scenario.parse(lanes, **rest)
 
 
 def _read_scenario(file: Path) -> Scenario:
@@ -140,11 +138,27 @@ def _read_scenario(file: Path) -> Scenario:
     "--format", "output_format", type=click.Choice(["csv", "json"]), default="csv", help="The format on stdout."
 )
 def path(output_format: str, **flags: Any) -> None:
-    """Write the trajectories to stdout: lane,step,x,y,loss; step 0 is the start."""
+    """Write the trajectories to stdout: lane,step,x,y,loss; step 0 is the start.
+
+    The learning rates of lanes without lr stand in the JSON, and on a terminal on stderr.
+    """
     scenario = build_scenario(**flags)
     from adam_tui.engine.export import to_csv, to_json
 
+    if sys.stderr.isatty() and flags["file"] is None and (rates := _suggested_rates(scenario, flags["lanes"])):
+        click.echo(f"adam-tui: suggested lr: {rates} (lr=default is torch's)", err=True)
     _write(to_csv(scenario) if output_format == "csv" else to_json(scenario))
+
+
+def _suggested_rates(scenario: Scenario, lanes: tuple[str, ...]) -> str:
+    """The learning rates that the lanes without lr took: "adam 0.1, lion 0.05"."""
+    from adam_tui.engine.lane import Lane
+    from adam_tui.engine.numbers import format_number
+
+    written = zip(scenario.labels(), scenario.lanes, lanes or ("adam",), strict=True)
+    # Read without the suggestion, such a lane has torch's learning rate.
+    suggested = [(label, lane["lr"]) for label, lane, text in written if Lane.parse(text) != lane]
+    return ", ".join(f"{label} {format_number(lr)}" for label, lr in suggested)
 
 
 @click.command(cls=Command)
@@ -157,13 +171,18 @@ def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
         width, height = _terminal_size() if size is None else parse_size(size)
     scenario = build_scenario(**flags)
     from adam_tui.draw.palette import DARK
+    from adam_tui.draw.viewport import CELL_ASPECT
     from adam_tui.terminal.ansi import to_ansi
-    from adam_tui.terminal.environment import color_depth, encodes_blocks
+    from adam_tui.terminal.environment import cell_aspect, color_depth, encodes_blocks
+    from adam_tui.ui.config import load
     from adam_tui.ui.playground.state import PlaygroundState
     from adam_tui.ui.playground.view import still
 
-    picture = still(PlaygroundState(scenario, clock=scenario.steps), width, height, DARK)
-    depth = color_depth(os.environ, sys.stdout.isatty())
+    on_terminal = sys.stdout.isatty()
+    aspect = (load().cell_aspect or cell_aspect()) if on_terminal else None
+    state = PlaygroundState(scenario, clock=scenario.steps, cell_aspect=aspect or CELL_ASPECT)
+    picture = still(state, width, height, DARK)
+    depth = color_depth(os.environ, on_terminal)
     _write([to_ansi(picture, depth, ascii=ascii_only or not encodes_blocks(sys.stdout.encoding)), "\n"])
 
 

@@ -18,7 +18,7 @@ from click.shell_completion import CompletionItem
 
 from adam_tui.cli import launch
 from adam_tui.cli.errors import usage_errors
-from adam_tui.cli.flags import Command, Group, UserPath
+from adam_tui.cli.flags import Command, Group, UserPath, number, whole_number
 from adam_tui.cli.playground import build_scenario
 from adam_tui.terminal.sanitize import sanitize
 
@@ -86,13 +86,13 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
     shell_complete=_complete_training_optimizer,
     help="An optimizer, such as adam:beta1=0.95; those of the playground, and muon.  [default: adam]",
 )
-@click.option("--lr", type=float, metavar="α", help="The learning rate.  [default: the optimizer's, 5e-4 for adam]")
-@click.option("--batch-size", type=int, metavar="N", help="Images a step.  [default: 64]")
-@click.option("--epochs", type=int, metavar="N", help="Times through the training images.  [default: 50]")
-@click.option("--seed", type=int, metavar="N", help="Of the weights and the order of the images.  [default: 0]")
+@click.option("--lr", type=number, metavar="α", help="The learning rate.  [default: the optimizer's, 5e-4 for adam]")
+@click.option("--batch-size", type=whole_number, metavar="N", help="Images a step.  [default: 64]")
+@click.option("--epochs", type=whole_number, metavar="N", help="Times through the training images.  [default: 50]")
+@click.option("--seed", type=whole_number, metavar="N", help="Of the weights and of the images' order.  [default: 0]")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
 @click.option("--precision", metavar="NAME", help="auto, float32 or bfloat16.  [default: auto]")
-@click.option("--limit", type=int, metavar="N", help="Train on the first N images only, for a quick try.")
+@click.option("--limit", type=whole_number, metavar="N", help="Train on the first N images only, for a quick try.")
 @click.option(
     "--data",
     metavar="NAME",

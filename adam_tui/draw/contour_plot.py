@@ -6,8 +6,9 @@ draws paths, markers and arrows over a copy of it: well under a millisecond for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ from adam_tui.draw import braille, contour, plot_axes
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.path import LARGEST, PathRaster, limit_size, rasterize_path
-from adam_tui.draw.viewport import Viewport
+from adam_tui.draw.viewport import CELL_ASPECT, Viewport
 
 Fill = Literal["filled", "lines", "both"]
 START = "○"
@@ -106,14 +107,21 @@ def backdrop(
     minima: ArrayLike = (),
     axes: bool = True,
     center_in_cell: bool = False,
+    cell_aspect: float = CELL_ASPECT,
 ) -> Backdrop:
     """Draw the surface `f` (points (..., 2) to values (...)) on `width` × `height` cells, axes included.
 
     `view` is the region that must be visible, as (x_min, x_max, y_min, y_max) or as a viewport that was zoomed or
-    panned; the plot widens it until circles are round. `minima` are points (M, 2) to mark. `center_in_cell` as in
-    `Viewport.fit`.
+    panned; the plot widens it until circles are round. `minima` are points (M, 2) to mark. `center_in_cell`
+    and `cell_aspect` as in `Viewport.fit`.
     """
-    viewport, offset = _layout(view, width, height, axes, center_in_cell)
+    fit = partial(
+        Viewport.fit,
+        view.bounds if isinstance(view, Viewport) else view,
+        cell_aspect=cell_aspect,
+        center_in_cell=center_in_cell,
+    )
+    viewport, offset = _layout(fit, width, height, axes)
     values = contour.sample(f, viewport)
     levels, bands = _bands(values, viewport)
     plot = contour.fill(bands, palette, len(levels) + 1)
@@ -175,15 +183,14 @@ def compose(
 
 
 def _layout(
-    view: tuple[float, float, float, float] | Viewport, width: int, height: int, axes: bool, center_in_cell: bool
+    fit: Callable[[int, int], Viewport], width: int, height: int, axes: bool
 ) -> tuple[Viewport, tuple[int, int]]:
     """The view, fitted to the cells that the axes leave, and the (row, column) of the plot's top left cell."""
-    bounds = view.bounds if isinstance(view, Viewport) else view
     if not axes or width < plot_axes.SMALLEST[0] or height < plot_axes.SMALLEST[1]:
-        return Viewport.fit(bounds, width, height, center_in_cell=center_in_cell), (0, 0)
+        return fit(width, height), (0, 0)
     left, most = plot_axes.LEFT_MARGIN, width // 2
     while True:  # A longer label narrows the plot, which may change the labels again. A few rounds are enough.
-        viewport = Viewport.fit(bounds, width - left, height - plot_axes.BOTTOM_MARGIN, center_in_cell=center_in_cell)
+        viewport = fit(width - left, height - plot_axes.BOTTOM_MARGIN)
         needed = min(plot_axes.margin(plot_axes.y_ticks(viewport)), most)
         if needed <= left:
             return viewport, (0, left)

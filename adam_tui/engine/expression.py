@@ -1,7 +1,25 @@
 """Typed formulas f(x, y): a small parser, and the `Surface` with exact derivatives that it builds.
 
-The text never reaches Python's own parser. This one knows numbers, x, y, pi, e, + − * / ^, eleven functions and
-parentheses, and nothing else: no formula can run code, and every mistake has a column.
+The text never reaches Python's own parser. This one knows the numbers, names, operators and functions below and
+nothing else: no formula can run code, and every mistake has a column. A new function gets an entry in `FUNCTIONS`.
+
+The rules, loosest operator first:
+
+- `+` and `-`; then `*` and `/`; then the sign; then `^` or `**`, from right to left: -x^2 is −(x²), 2^3^2 is 2⁹.
+- A missing operator is a `*` with the precedence of `*`, from left to right: 2x, 3(x + 1)(y − 1), x y. So 1/2x is
+  (1/2)·x and x^2y is x²·y; write 1/(2x) for the other meaning. Before a number the `*` cannot be left out.
+- Exponents may be superscripts: x², x⁻¹.
+- |x| is abs(x). A bar opens where an operand is expected and closes otherwise: ||x| − 1|. Between bars a product with
+  an inner |…| needs its `*`: |2*|x| − y|.
+- √ applies to the number, name or parenthesis that follows it: √2 x is (√2)·x.
+- A number with an exponent is one number: 2e3, 2e+3 and 2e−3. An `e` without digits after it is Euler's number:
+  2e, 2e^x, and 2e-x is 2·e − x.
+- Names are case-sensitive: x, y, pi or π, e and the functions, whose arguments stand in parentheses. log is the natural
+  logarithm, mod has the sign of its second argument, round rounds halves to even.
+- Minus signs and dashes of Unicode count as `-`; · ⋅ × count as `*`, and ÷ as `/`: formulas are pasted as printed.
+
+At a kink the derivative is a subgradient: 0 for |x| and sqrt at 0, the mean of both sides for max and min. Wherever f
+is finite and the formula of a derivative has no value, the term without a value counts as 0 (see `calculus`).
 """
 
 from __future__ import annotations
@@ -10,12 +28,14 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from functools import cache, reduce
 from typing import NamedTuple
 
 import numpy as np
 
-from adam_tui.engine.calculus import Graph
-from adam_tui.engine.numbers import round_down
+from adam_tui.engine.calculus import GUARDED, SEED, Graph
+from adam_tui.engine.numbers import MINUS_SIGNS, parse_number, round_down
 from adam_tui.engine.surfaces import Array, Surface
 
 # Far above any formula on one line; they bound the time and the depth of recursion.
@@ -28,10 +48,23 @@ BOUNDS = (-5.0, 5.0, -5.0, 5.0)
 START = (-3.5, 2.5)
 START_SPACING = 0.25  # of the grid searched when the function has no value at START
 
-FUNCTIONS = ("sin", "cos", "tan", "exp", "log", "ln", "sqrt", "abs", "tanh", "sinh", "cosh")
 NAMES = {"pi": math.pi, "π": math.pi, "e": math.e}
+# Each function's operation in the graph and its number of arguments.
+FUNCTIONS: dict[str, tuple[str, int]] = {
+    **dict.fromkeys(("log", "ln"), ("log", 1)),
+    **dict.fromkeys(("asin", "arcsin"), ("asin", 1)),
+    **dict.fromkeys(("acos", "arccos"), ("acos", 1)),
+    **dict.fromkeys(("atan", "arctan"), ("atan", 1)),
+    **dict.fromkeys(("atan2", "arctan2"), ("atan2", 2)),
+    **{name: (name, 1) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log2", "log10")},
+    **{name: (name, 1) for name in ("sqrt", "cbrt", "abs", "sign", "floor", "ceil", "round")},
+    **{name: (name, 2) for name in ("max", "min", "mod", "hypot")},
+    "pow": ("power", 2),
+}
+KNOWN = "x, y, pi, e and functions such as sin(x), max(x, y)"
+ANY_NUMBER = ("max", "min")  # of arguments, two or more
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
-SIGNS = {"−": "-", "·": "*", "×": "*", "^": "**"}  # formulas are pasted as printed
+SIGNS = dict.fromkeys(MINUS_SIGNS, "-") | {"·": "*", "⋅": "*", "∙": "*", "×": "*", "÷": "/", "∕": "/", "^": "**"}
 
 
 class ExpressionError(ValueError):
@@ -66,7 +99,7 @@ def parse_function(text: str) -> Surface:
     """The surface of a formula such as "x**2 + 3*y^2" or "2x² − sin(πy)". Raises ExpressionError for a wrong one.
 
     The plotted area is −5 to 5. The start is (−3.5, 2.5), or the nearest grid point with finite f and gradient. Where f
-    has no real value, f, gradient and Hessian are nan; at a kink of abs the derivative is 0.
+    has no real value, f, gradient and Hessian are nan.
     """
     graph, root = read_formula(text)
     f, gradient, hessian = _surface_functions(graph, root)
@@ -88,6 +121,14 @@ def parse_function(text: str) -> Surface:
     )
 
 
+def has_undefined_slope(text: str, points: Array) -> bool:
+    """Whether the plain formula of the gradient has no value at one of the points (N, 2) where f is finite."""
+    graph, f = read_formula(text)
+    run = graph.program((f, graph.derivative(f, 0), graph.derivative(f, 1)))
+    value, *slopes = (np.broadcast_to(output, len(points)) for output in run(points))
+    return bool((np.isfinite(value) & ~np.isfinite(slopes).all(axis=0)).any())
+
+
 # ---- the surface ----
 
 Function = Callable[[Array], Array]
@@ -95,11 +136,37 @@ Function = Callable[[Array], Array]
 
 def _surface_functions(graph: Graph, f: int) -> tuple[Function, Function, Function]:
     """Return value (...), gradient (..., 2) and Hessian (..., 2, 2) of node `f` as functions of points (..., 2)."""
-    x, y = graph.derivative(f, 0), graph.derivative(f, 1)
-    xx, xy, yy = graph.derivative(x, 0), graph.derivative(x, 1), graph.derivative(y, 1)
+
+    def derivatives(order: int, seed: float) -> tuple[int, ...]:
+        x, y = graph.derivative(f, 0, seed), graph.derivative(f, 1, seed)
+        if order == 1:
+            return x, y
+        return graph.derivative(x, 0, seed), graph.derivative(x, 1, seed), graph.derivative(y, 1, seed)
+
     run_value = graph.program((f,))
-    run_gradient = graph.program((f, x, y))
-    run_hessian = graph.program((f, xx, xy, yy))
+    run_gradient = graph.program((f, *derivatives(1, 1.0)))
+    run_hessian = graph.program((f, *derivatives(2, 1.0)))
+
+    @cache
+    def guarded(order: int) -> Callable[[Array], list[Array]]:
+        return graph.program(derivatives(order, SEED), GUARDED)  # most formulas never need it
+
+    def repair(at: Array, out: Array, order: int) -> None:
+        """Evaluate again where f, in the first column of `out`, is finite and a derivative is not."""
+        points, rows = at.reshape(-1, 2), out.reshape(-1, out.shape[-1])
+        if len(rows) == 1 and math.isfinite(rows[0, 0]) and np.isfinite(points).all():
+            with np.errstate(over="ignore"):
+                slopes = np.array(guarded(order)(points[0])) / SEED**order
+            rows[0, 1:] = np.where(np.isnan(slopes), 0.0, slopes)
+            return
+        value = np.isfinite(rows[:, 0])
+        bad = value & ~np.isfinite(rows).all(axis=1) & np.isfinite(points).all(axis=1)
+        if bad.any():
+            with np.errstate(over="ignore"):
+                columns = [np.broadcast_to(column, bad.sum()) / SEED**order for column in guarded(order)(points[bad])]
+            rows[bad, 1:] = np.where(np.isnan(columns), 0.0, columns).T
+        # Where f has no value it has no derivative, even if the formula of the derivative has one: 1/x for log x.
+        rows[np.isnan(rows[:, 0]), 1:] = np.nan
 
     # A constant is broadcast to the shape, and no result shares memory with the points: f may be just "x".
     def value(at: Array) -> Array:
@@ -108,25 +175,28 @@ def _surface_functions(graph: Graph, f: int) -> tuple[Function, Function, Functi
         result: Array = out[()]
         return result
 
-    # Where f has no value it has no derivative, even if the formula of the derivative has one: 1/x for log x.
     def gradient(at: Array) -> Array:
-        out = np.empty(at.shape)
-        at_f, out[..., 0], out[..., 1] = run_gradient(at)
-        out[np.isnan(at_f)] = np.nan
-        return out
+        out = np.empty((*at.shape[:-1], 3))
+        out[..., 0], out[..., 1], out[..., 2] = run_gradient(at)
+        if not np.isfinite(out).all():
+            repair(at, out, 1)
+        return out[..., 1:]
 
     def hessian(at: Array) -> Array:
-        out = np.empty((*at.shape, 2))
-        at_f, out[..., 0, 0], out[..., 0, 1], out[..., 1, 1] = run_hessian(at)
-        out[..., 1, 0] = out[..., 0, 1]
-        out[np.isnan(at_f)] = np.nan
-        return out
+        out = np.empty((*at.shape[:-1], 4))
+        out[..., 0], out[..., 1], out[..., 2], out[..., 3] = run_hessian(at)
+        if not np.isfinite(out).all():
+            repair(at, out, 2)
+        return out[..., [[1, 2], [2, 3]]]
 
     return value, gradient, hessian
 
 
 def _find_start(f: Function, gradient: Function) -> tuple[float, float] | None:
     """START, or the grid point nearest to it with finite value and gradient; None without such a point."""
+    usual = np.array(START)
+    if np.isfinite(f(usual)) and np.isfinite(gradient(usual)).all():
+        return START
     steps = np.arange(BOUNDS[0], BOUNDS[1] + START_SPACING / 2, START_SPACING)
     points = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
     points = points[np.argsort(np.linalg.norm(points - START, axis=1), kind="stable")]
@@ -162,9 +232,10 @@ class Token(NamedTuple):
     column: int
 
 
+_MINUS = re.escape(MINUS_SIGNS)
 TOKEN = re.compile(
-    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>π|[A-Za-z_]\w*)"
-    rf"|(?P<superscript>[{SUPERSCRIPTS}]+)|(?P<sign>\*\*|[-+*/^()−·×])",
+    rf"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+{_MINUS}]?\d+)?)|(?P<name>π|[A-Za-z_]\w*)"
+    rf"|(?P<superscript>[⁺⁻]?[{SUPERSCRIPTS}]+)|(?P<sign>\*\*|[-+*/^()|,√·⋅∙×÷∕{_MINUS}])",
     re.ASCII,
 )
 
@@ -176,6 +247,7 @@ class _Parser:
         self.text = text
         self.graph = graph
         self.depth = 0
+        self.open_bars = [0]  # for each open parenthesis, the bars open within it
         if len(text) > LONGEST:
             raise ExpressionError(f"a formula may have {LONGEST} characters, not {len(text)}", text)
         self.tokens = list(self._tokenize())
@@ -188,6 +260,7 @@ class _Parser:
         node = self._sum()
         if self.token.kind == ")":
             raise self._error("this parenthesis was never opened")
+        self._refuse_comma()
         return node
 
     def _tokenize(self) -> Iterable[Token]:
@@ -221,6 +294,10 @@ class _Parser:
     def _error(self, message: str, token: Token | None = None) -> ExpressionError:
         return ExpressionError(message, self.text, (token or self.token).column)
 
+    def _refuse_comma(self) -> None:
+        if self.token.kind == ",":
+            raise self._error("',' only separates arguments, as in max(x, y); a decimal number is written 1.5")
+
     def _apply(self, first: Token, operation: str, *operands: int) -> int:
         """Return the node of an operation whose text begins with the token `first`."""
         node = self.graph.apply(operation, *operands)
@@ -239,34 +316,22 @@ class _Parser:
         return node
 
     def _product(self) -> int:
-        """Factors joined by *, / or, where it is unambiguous, by nothing: 2x, 3(x + 1)."""
+        """Factors joined by *, / or nothing, from left to right."""
         first = self.token
-        begin = self.next
         node = self._signed()
-        divided = False
         while True:
+            operation = "multiply"
             if self.token.kind in ("*", "/"):
-                divided = self._take().kind == "/"
-            elif self.token.kind == "number":
+                operation = "multiply" if self._take().kind == "*" else "divide"
+            elif self.token.kind in ("number", "superscript"):
                 raise self._error(f"an operator is missing before {self.token.text[:QUOTED]!r}")
-            elif self.token.kind in ("name", "("):
-                # 1/2x and x^2y are ambiguous.
-                if divided or self._ends_in_power(begin):
-                    factor = self.token.text[:QUOTED]
-                    raise self._error(f"this can be read in two ways: write * before {factor!r}, or use ( )")
-            else:
+            elif not self._begins_factor():
                 return node
-            begin = self.next
-            node = self._apply(first, "divide" if divided else "multiply", node, self._signed())
+            node = self._apply(first, operation, node, self._signed())
 
-    def _ends_in_power(self, begin: int) -> bool:
-        """Whether the factor that began at token `begin` has a ** outside of its parentheses."""
-        level = 0
-        for token in self.tokens[begin : self.next]:
-            level += (token.kind == "(") - (token.kind == ")")
-            if token.kind == "**" and level == 0:
-                return True
-        return False
+    def _begins_factor(self) -> bool:
+        """Whether the next token begins a factor after a missing operator; a bar closes one that is open."""
+        return self.token.kind in ("name", "(", "√") or (self.token.kind == "|" and not self.open_bars[-1])
 
     def _signed(self) -> int:
         first = self.token
@@ -281,8 +346,11 @@ class _Parser:
         node = self._operand()
         if self.token.kind == "superscript":
             token = self._take()
-            digits = "".join(str(SUPERSCRIPTS.index(c)) for c in token.text)
-            node = self._apply(first, "power", node, self._number(digits, token))
+            digits = "".join(str(SUPERSCRIPTS.index(c)) for c in token.text.lstrip("⁺⁻"))
+            exponent = self._number(digits, token)
+            if token.text.startswith("⁻"):
+                exponent = self.graph.apply("negative", exponent)
+            node = self._apply(first, "power", node, exponent)
             if self.token.kind in ("**", "superscript"):
                 raise self._error("two exponents in a row: use ( )")
         elif self.token.kind == "**":
@@ -298,13 +366,17 @@ class _Parser:
             case "name":
                 return self._name(token)
             case "(":
-                return self._parenthesized(token)
+                return self._arguments(token, "", 1)[0]
+            case "|":
+                return self._apply(token, "abs", self._between_bars(token))
+            case "√":
+                return self._apply(token, "sqrt", self._nested(token, self._operand))
             case "end":
                 raise self._error("something is missing at the end", token)
         raise self._error(f"a number, a name or a parenthesis is missing before {token.text[:QUOTED]!r}", token)
 
     def _number(self, digits: str, token: Token) -> int:
-        value = float(digits)
+        value = parse_number(digits)
         if math.isinf(value):
             raise self._error(f"{token.text[:QUOTED]} is too large a number", token)
         return self.graph.constant(value)
@@ -316,14 +388,25 @@ class _Parser:
         if name in NAMES:
             return self.graph.constant(NAMES[name])
         if name in FUNCTIONS:
-            if self.token.kind != "(":
-                raise self._error(f"{name} needs parentheses: {name}(x)")
-            inside = self._parenthesized(self._take())
-            return self._apply(token, "log" if name == "ln" else name, inside)
+            return self._call(token)
         if set(name) <= set("xy"):
             raise self._error(f"{name[:QUOTED]!r} is no name; the product is written {'*'.join(name[:QUOTED])}", token)
-        known = ", ".join(("x", "y", "pi", "e", *FUNCTIONS))
-        raise self._error(f"unknown name {name[:QUOTED]!r}; known are {known}", token)
+        near = get_close_matches(name.lower(), (*NAMES, *FUNCTIONS), n=1) if len(name) <= QUOTED else []
+        hint = (
+            f": did you mean {near[0]}?" if near else "; known are x, y, pi, e and functions such as sin(x), max(x, y)"
+        )
+        raise self._error(f"unknown name {name[:QUOTED]!r}{hint}", token)
+
+    def _call(self, token: Token) -> int:
+        """A function with its arguments in parentheses."""
+        name = token.text
+        operation, count = FUNCTIONS[name]
+        if self.token.kind != "(":
+            raise self._error(f"{name} needs parentheses: {name}({'x' if count == 1 else 'x, y'})")
+        arguments = self._arguments(self._take(), name, count)
+        if len(arguments) == 1:
+            return self._apply(token, operation, *arguments)
+        return reduce(lambda first, second: self._apply(token, operation, first, second), arguments)
 
     def _nested(self, opened: Token, parse: Callable[[], int]) -> int:
         """Parse one level deeper. Raises ExpressionError beyond the deepest level."""
@@ -334,10 +417,31 @@ class _Parser:
         self.depth -= 1
         return node
 
-    def _parenthesized(self, opened: Token) -> int:
-        """The expression between the parenthesis `opened` and its partner."""
-        node = self._nested(opened, self._sum)
+    def _arguments(self, opened: Token, function: str, count: int) -> list[int]:
+        """The expressions between the parenthesis `opened` and its partner: `count`, or more if the function allows."""
+        self.open_bars.append(0)
+        nodes = [self._nested(opened, self._sum)]
+        while self.token.kind == "," and (len(nodes) < count or function in ANY_NUMBER):
+            self._take()
+            nodes.append(self._nested(opened, self._sum))
+        if self.token.kind == "," and function:
+            raise self._error(f"',' is one too many: {function} has {count} argument{'s' * (count > 1)}")
+        self._refuse_comma()
         if self.token.kind != ")":
             raise self._error("this parenthesis is never closed", opened)
+        if len(nodes) < count:
+            more = " or more" if function in ANY_NUMBER else ""
+            raise self._error(f"{function} has two{more} arguments: {function}(x, y)")
+        self.open_bars.pop()
+        self._take()
+        return nodes
+
+    def _between_bars(self, opened: Token) -> int:
+        """The expression between the bar `opened` and its partner."""
+        self.open_bars[-1] += 1
+        node = self._nested(opened, self._sum)
+        if self.token.kind != "|":
+            raise self._error("this bar is never closed", opened)
+        self.open_bars[-1] -= 1
         self._take()
         return node

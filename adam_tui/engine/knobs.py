@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from adam_tui.engine.numbers import MANTISSAS, format_number
+from adam_tui.engine.numbers import MANTISSAS, format_number, parse_number
 
 Scale = Literal["log", "log_off", "beta", "flag", "integer", "power_of_two"]
 
@@ -48,32 +48,37 @@ class Knob:
     def check(self, value: float) -> float:
         """Return `value` as a float. Raises ValueError with the allowed range for a value outside of it."""
         if self.scale == "flag" and value not in (0.0, 1.0):
-            raise ValueError(f"{self.name} is a switch: 0 or 1, not {value:g}")
+            raise ValueError(f"{self.name} is a switch: 0 or 1, not {format_number(value)}")
+        if not math.isfinite(value):
+            bounds = f", {self.allowed()}" if math.isfinite(self.low) or math.isfinite(self.high) else ""
+            raise ValueError(f"{self.name} must be a finite number{bounds}, not {value}")
         below = value <= self.low if self.low_excluded else value < self.low
         above = value >= self.high if self.high_excluded else value > self.high
-        if not math.isfinite(value) or below or above:
-            raise ValueError(f"{self.name} must be {self.allowed()}, not {value:g}")
+        if below or above:
+            raise ValueError(f"{self.name} must be {self.allowed()}, not {format_number(value)}")
         if self.scale in ("integer", "power_of_two") and value != int(value):
-            raise ValueError(f"{self.name} must be a whole number, not {value:g}")
+            raise ValueError(f"{self.name} must be a whole number, not {format_number(value)}")
         return float(value)
 
     def allowed(self) -> str:
         """The allowed range in words: "at least 0 and below 1"."""
         ends = []
         if math.isfinite(self.low):
-            ends.append(f"above {self.low:g}" if self.low_excluded else f"at least {self.low:g}")
+            ends.append(f"{'above' if self.low_excluded else 'at least'} {format_number(self.low)}")
         if math.isfinite(self.high):
-            ends.append(f"below {self.high:g}" if self.high_excluded else f"at most {self.high:g}")
+            ends.append(f"{'below' if self.high_excluded else 'at most'} {format_number(self.high)}")
         return " and ".join(ends) or "a finite number"
 
     def parse(self, text: str) -> float:
-        """Read a typed value. Raises ValueError for text that is no number and for a value outside the range."""
+        """Read a typed value, or "default". Raises ValueError for other text and for a value outside the range."""
         words = {"on": 1.0, "true": 1.0, "yes": 1.0, "off": 0.0, "false": 0.0, "no": 0.0}
         cleaned = text.strip().lower()
+        if cleaned == "default":
+            return self.default
         if self.scale in ("flag", "log_off") and cleaned in words and (self.scale == "flag" or cleaned == "off"):
             return self.check(words[cleaned])
         try:
-            value = float(cleaned)
+            value = parse_number(cleaned)
         except ValueError:
             raise ValueError(f"{self.name} must be a number, not {text.strip()!r}") from None
         return self.check(value)

@@ -2,18 +2,23 @@
 
 A lane is written as a flag, `adam:lr=0.1,beta1=0.9,lr@50=0.01,schedule=cosine`, or as a JSON object. Both forms are
 contracts: old flags and files must be readable.
+
+A lane that is written without `lr` takes the learning rate suggested for its surface; `Scenario` knows the surface and
+passes the suggestion to the readers here. `lr=default` is torch.optim's. Both forms are always written with `lr`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from adam_tui.engine import json_fields
-from adam_tui.engine.numbers import format_number
+from adam_tui.engine.numbers import format_number, parse_number, parse_whole
 from adam_tui.engine.optimizers import Optimizer, find_optimizer
 from adam_tui.engine.schedules import CONSTANT, Schedule
+
+SuggestedLr = Callable[[Optimizer], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +62,12 @@ class Lane:
         return cls(optimizer, tuple((rule.defaults() | chosen).items()), schedule, ordered)
 
     @classmethod
-    def parse(cls, text: str) -> Lane:
+    def parse(cls, text: str, suggested_lr: SuggestedLr | None = None) -> Lane:
         """Read a flag such as `adam` or `adam:lr=0.1,beta1=0.9`. Raises ValueError with one line.
 
         `lr@50=0.01` changes a value after 50 steps; `schedule=cosine`, `warmup=20`, `gamma=0.9` and `every=50` set the
-        schedule of the learning rate.
+        schedule of the learning rate. `eps=default` is torch.optim's value. Without `lr` the lane gets
+        `suggested_lr(optimizer)`, or torch.optim's default where no function is given.
         """
         name, colon, rest = text.strip().partition(":")
         rule = find_optimizer(name.strip())
@@ -91,6 +97,8 @@ class Lane:
                     schedule[key] = _parse_number(key, value)
                 else:
                     values[key] = rule.knob(key).parse(value)
+        if suggested_lr is not None and "lr" not in values:
+            values["lr"] = suggested_lr(rule)
         return cls.of(rule.name, values, Schedule(**schedule), changes)
 
     @property
@@ -140,16 +148,18 @@ class Lane:
         return bool(self.changes) or self.schedule != CONSTANT
 
     def to_flag(self) -> str:
-        """The flag that `parse` reads back, without values equal to the defaults."""
+        """The flag that `parse` reads back: `lr`, and every other value that differs from its default."""
         defaults = self.rule.defaults()
-        changed = [f"{key}={format_number(value)}" for key, value in self.values if value != defaults[key]]
+        changed = [
+            f"{key}={format_number(value)}" for key, value in self.values if key == "lr" or value != defaults[key]
+        ]
         changed += [f"{change.name}@{change.step}={format_number(change.value)}" for change in self.changes]
         changed += [
             f"{'schedule' if key == 'kind' else key}={format_number(value) if isinstance(value, float) else value}"
             for key, value in asdict(self.schedule).items()
-            if value != getattr(CONSTANT, key)
+            if value != getattr(CONSTANT if key == "kind" else Schedule(self.schedule.kind), key)
         ]
-        return self.optimizer + (":" + ",".join(changed) if changed else "")
+        return f"{self.optimizer}:{','.join(changed)}"
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` reads back."""
@@ -161,8 +171,11 @@ class Lane:
         return data
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Lane:
-        """Read the result of `to_json`. Raises ValueError with one line for wrong names, types or values."""
+    def from_json(cls, data: Mapping[str, Any], suggested_lr: SuggestedLr | None = None) -> Lane:
+        """Read the result of `to_json`, without `lr` as in `parse`.
+
+        Raises ValueError with one line for wrong names, types or values.
+        """
         values = dict(data)
         if "optimizer" not in values:
             raise ValueError(f"a lane needs an optimizer: {json_fields.excerpt(data)}")
@@ -172,6 +185,8 @@ class Lane:
         if not isinstance(changes, list | tuple):
             raise ValueError(f"changes must be a list, not {json_fields.excerpt(changes)}")
         numbers = {name: json_fields.number(name, value) for name, value in values.items()}
+        if suggested_lr is not None and "lr" not in numbers:
+            numbers["lr"] = suggested_lr(find_optimizer(optimizer))
         return cls.of(optimizer, numbers, schedule, map(_change, changes))
 
 
@@ -184,7 +199,8 @@ def _schedule(data: Any) -> Schedule:
     }
     if not isinstance(data, Mapping) or set(data) - set(readers):
         raise ValueError(f"a schedule is an object with {', '.join(readers)}, not {json_fields.excerpt(data)}")
-    return Schedule(**{name: readers[name](name, value) for name, value in data.items()})  # type: ignore[arg-type]
+    given = {name: readers[name](name, value) for name, value in data.items() if (name, value) != ("gamma", None)}
+    return Schedule(**given)  # type: ignore[arg-type]
 
 
 def _change(data: Any) -> Change:
@@ -199,13 +215,13 @@ def _change(data: Any) -> Change:
 
 def _parse_whole(name: str, text: str) -> int:
     try:
-        return int(text)
+        return parse_whole(text)
     except ValueError:
         raise ValueError(f"{name} must be a whole number, not {json_fields.excerpt(text.strip())}") from None
 
 
 def _parse_number(name: str, text: str) -> float:
     try:
-        return float(text)
+        return parse_number(text)
     except ValueError:
         raise ValueError(f"{name} must be a number, not {json_fields.excerpt(text.strip())}") from None

@@ -6,11 +6,16 @@ Every folder may import this module, `draw` included: it uses the standard libra
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 # Three round values a decade, nearly evenly spaced by their logarithms.
 MANTISSAS = (1, 2, 5)
+# Characters that look like a minus sign on the screen: hyphens, dashes and the minus sign of Unicode.
+MINUS_SIGNS = "−‐‑‒–—﹣－"
+_TO_ASCII = str.maketrans(dict.fromkeys(MINUS_SIGNS, "-"))
+_WITH_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 
 
 def decimal(value: float | Decimal) -> Decimal:
@@ -54,6 +59,17 @@ def round_values(low: float) -> Iterator[Decimal]:
 def _decade(number: Decimal, mantissas: Sequence[float]) -> list[Decimal]:
     """The round values of the number's decade, and the first of the next one."""
     return [decimal(mantissa).scaleb(number.adjusted()) for mantissa in (*mantissas, 10)]
+
+
+def parse_number(text: str) -> float:
+    """Read a typed or pasted number, with any minus sign of Unicode: 0.1, 1e-3, 1e−3, −2. Raises ValueError."""
+    return float(text.strip().translate(_TO_ASCII))
+
+
+def parse_whole(text: str) -> int:
+    """Read a typed or pasted whole number: 400, −2, 100,000. Raises ValueError, for "1,5" too."""
+    text = text.strip().translate(_TO_ASCII)
+    return int(text.replace(",", "") if _WITH_THOUSANDS.fullmatch(text) else text)
 
 
 def format_number(value: float) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adam_tui.engine.lane import Lane
 from adam_tui.engine.scenario import DEFAULT_SURFACE, Scenario
 
 POLYAK = "Polyak 1964, Some methods of speeding up the convergence of iteration methods"
@@ -41,7 +40,7 @@ def _scenario(
     noise: float = 0.0,
     seed: int = 0,
 ) -> Scenario:
-    return Scenario(surface, function, tuple(map(Lane.parse, lanes)), start, steps, noise, seed)
+    return Scenario.parse(lanes, surface=surface, function=function, start=start, steps=steps, noise=noise, seed=seed)
 
 
 # fmt: off

@@ -8,9 +8,12 @@ The engine writes the text without importing torch; the tests run it.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from textwrap import indent
 
+import numpy as np
+
+from adam_tui.engine.expression import has_undefined_slope
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.numbers import format_number
@@ -18,8 +21,19 @@ from adam_tui.engine.pytorch_formula import formula
 from adam_tui.engine.pytorch_sources import BY_HAND, LOSSES
 from adam_tui.engine.scenario import Scenario
 from adam_tui.engine.schedules import CONSTANT
-from adam_tui.engine.trajectory import Trajectory, plotted_surface, start_of, trajectories
+from adam_tui.engine.trajectory import (
+    Array,
+    Trajectory,
+    gradient_noise,
+    plotted_surface,
+    simulate,
+    start_of,
+    trajectories,
+)
 
+# A path amplifies rounding if errors of this size in each step change its end by more than `AMPLIFIED`, relative to its
+# size. Longer races are not tried, to save time.
+ROUNDING, AMPLIFIED, TRIED_STEPS = 2.0**-52, 1e-10, 2000
 LINE_WIDTH = 110  # a longer call gets one line for each argument
 # torch.optim.SGD has no momentum by default; all other defaults are the engine's.
 TORCH_DEFAULTS: Mapping[str, float] = {"momentum": 0.0}
@@ -33,18 +47,20 @@ BIAS_CORRECTION = "bias_correction"  # torch.optim has no such switch: always on
 def to_pytorch(scenario: Scenario) -> str:
     """A Python script that runs the race in PyTorch, in float64, and prints each lane's last point and loss.
 
-    They equal those of `trajectories` to rounding; a lane that diverges stops at the same step. Raises ValueError for a
+    They equal those of `trajectories` to rounding, except where a path amplifies rounding: a comment marks such a lane.
+    A lane that diverges stops at the same step. Raises ValueError for a
     function that cannot be parsed and for an optimizer or a surface without PyTorch code.
     """
     by_hand = dict.fromkeys(lane.optimizer for lane in scenario.lanes if _by_hand(lane, scenario.steps))
     surfaces = [scenario.surface] if scenario.function is None else []
     if missing := [*(name for name in by_hand if name not in BY_HAND), *(s for s in surfaces if s not in LOSSES)]:
         raise ValueError(f"there is no PyTorch code for {missing[0]}")
+    paths = trajectories(scenario)
     calls = [
-        _call(label, lane, path, scenario.steps)
-        for label, lane, path in zip(scenario.labels(), scenario.lanes, trajectories(scenario), strict=True)
+        _call(label, lane, path, scenario)
+        for label, lane, path in zip(scenario.labels(), scenario.lanes, paths, strict=True)
     ]
-    blocks = [_constants(scenario), _loss(scenario), *(BY_HAND[name][1] for name in by_hand), _loop(scenario)]
+    blocks = [_constants(scenario), _loss(scenario), *(BY_HAND[name][1] for name in by_hand), _loop(scenario, paths)]
     code = "\n\n".join(blocks) + "\n\n" + "\n".join(calls) + "\n"
     imports = [f"import {name}" for name in ("math", "numpy", "torch") if f"{name}." in code]
     command = " ".join(shlex.join(["adam-tui", *scenario.to_flags()]).split())  # a comment has one line
@@ -81,7 +97,7 @@ def _loss(scenario: Scenario) -> str:
     return f"def f({arguments}):\n" + indent(f"# {title}\nx, y = p\n{lines}\n", "    ")
 
 
-def _loop(scenario: Scenario) -> str:
+def _loop(scenario: Scenario, paths: Sequence[Trajectory]) -> str:
     """The function `race`, with the loop over steps that all lanes share."""
     scheduled = any(lane.schedule != CONSTANT for lane in scenario.lanes)
     changing = any(_changes(lane, scenario.steps) for lane in scenario.lanes)
@@ -107,6 +123,8 @@ def _loop(scenario: Scenario) -> str:
         "        optimizer.zero_grad()",
         f"        f({arguments}).backward()",
     ]
+    if scenario.function is not None and any(has_undefined_slope(scenario.function, path.positions) for path in paths):
+        lines.append("        p.grad[~p.grad.isfinite()] = 0  # where the slope is undefined adam-tui takes 0")
     if scenario.noise:
         lines.append("        p.grad += NOISE[step - 1]")
     lines.append("        optimizer.step()")
@@ -126,8 +144,9 @@ def _loop(scenario: Scenario) -> str:
 # ---- one lane ----
 
 
-def _call(label: str, lane: Lane, path: Trajectory, steps: int) -> str:
+def _call(label: str, lane: Lane, path: Trajectory, scenario: Scenario) -> str:
     """The call of `race` for one lane."""
+    steps = scenario.steps
     values = {knob.name: lane[knob.name] for knob in lane.rule.knobs}
     given = _arguments({name: value for name, value in values.items() if _is_given(lane, name, value)}, values, lane)
     name = f"torch.optim.{lane.rule.torch_name}"
@@ -139,6 +158,8 @@ def _call(label: str, lane: Lane, path: Trajectory, steps: int) -> str:
     make = ", ".join(["params", *(f"{key}={value}" for key, value in (given | fixed).items())])
     arguments = [f'"{label}"', f"lambda params: {name}({make})"]
     comment = ""
+    if _amplifies_rounding(lane, path, scenario):
+        comment = "# This path amplifies rounding: its end may differ from that of adam-tui.\n"
     if path.diverged_at is not None:
         comment = "# This lane diverges: adam-tui stops at the same step.\n"
         arguments.append(f"steps={path.last}")
@@ -151,6 +172,25 @@ def _call(label: str, lane: Lane, path: Trajectory, steps: int) -> str:
         arguments.append(f"changes={{{', '.join(steps_changed)}}}".replace("'", '"'))
     line = f"race({', '.join(arguments)})"
     return comment + (line if len(line) <= LINE_WIDTH else "race(\n" + indent(",\n".join(arguments), "    ") + ",\n)")
+
+
+def _amplifies_rounding(lane: Lane, path: Trajectory, scenario: Scenario) -> bool:
+    """Whether rounding errors of the points, one in each step, lead to another end. False for races too long to try."""
+    if scenario.steps > TRIED_STEPS:
+        return False
+    surface = plotted_surface(scenario)
+    random = np.random.default_rng(0)
+    noise = gradient_noise(scenario.noise, scenario.seed, scenario.steps)
+
+    def gradient(t: int, x: Array) -> Array:
+        x = x * (1 + ROUNDING * random.choice((-1.0, 1.0), 2))
+        return surface.gradient(x) if surface.gradient_at is None else surface.gradient_at(t, x)
+
+    values = (lambda t: lane.values_for(t, scenario.steps)) if lane.varies else dict(lane.values)
+    start = np.array(start_of(scenario))
+    end = simulate(lane.rule, values, surface.gradient, start, path.last, gradient_at=gradient, noise=noise)
+    last = path.positions[-1]
+    return not bool(np.abs(end - last).max() <= AMPLIFIED * max(1.0, np.abs(last).max()))
 
 
 def _is_given(lane: Lane, name: str, value: float) -> bool:
@@ -201,7 +241,7 @@ def _values_over_time(lane: Lane, name: str, steps: int) -> list[float]:
 
 def _factor(lane: Lane, steps: int) -> str:
     """The schedule as Python text, an expression of the steps `done`."""
-    schedule, gamma = lane.schedule, format_number(lane.schedule.gamma)
+    schedule, gamma = lane.schedule, format_number(lane.schedule.rate(steps))
     done = f"(done - {schedule.warmup})" if schedule.warmup else "done"
     match schedule.kind:
         case "constant":

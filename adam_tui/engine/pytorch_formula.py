@@ -11,6 +11,8 @@ from adam_tui.engine.numbers import format_number
 # Python's levels of precedence, loosest first.
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
 BINARY = {"add": ("+", SUM), "subtract": ("-", SUM), "multiply": ("*", PRODUCT), "divide": ("/", PRODUCT)}
+FUNCTIONS = {"mod": "remainder", "max": "maximum", "min": "minimum"}  # in torch, where the name differs
+TENSORS_ONLY = ("atan2", "hypot", "max", "min", "mod")  # torch takes no plain numbers here
 MOST_PI = 100  # multiples of π up to this one are written as such
 
 Text = tuple[str, int]  # the text of a node and its precedence
@@ -49,7 +51,13 @@ def _text(graph: Graph, node: int, texts: dict[int, Text]) -> Text:
         exponent = _parenthesized(parts[1], SIGN) if operation == "power" else "2"
         space = "" if base.isalnum() and exponent.isalnum() else " "
         return f"{base}{space}**{space}{exponent}", POWER
-    return f"torch.{operation}({parts[0][0]})", ATOM
+    if operation == "cbrt":
+        return f"torch.sign({parts[0][0]}) * torch.abs({parts[0][0]}) ** (1 / 3)", PRODUCT
+    arguments = [
+        f"torch.tensor({text})" if operation in TENSORS_ONLY and operand in graph.constants else text
+        for operand, (text, _) in zip(operands, parts, strict=True)
+    ]
+    return f"torch.{FUNCTIONS.get(operation, operation)}({', '.join(arguments)})", ATOM
 
 
 def _parenthesized(part: Text, level: int) -> str:

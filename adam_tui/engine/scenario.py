@@ -9,16 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any
 
 from adam_tui.engine import json_fields
 from adam_tui.engine.knobs import NOTCH_TOLERANCE
 from adam_tui.engine.lane import Change, Lane
-from adam_tui.engine.numbers import format_number, round_down, round_nearest
-from adam_tui.engine.optimizers import find_optimizer
+from adam_tui.engine.numbers import format_number, parse_number, round_down, round_nearest
+from adam_tui.engine.optimizers import Optimizer, find_optimizer
 from adam_tui.engine.surfaces import Surface, find_surface
 
-__all__ = ["Change", "Lane", "Scenario", "parse_start", "suggested_lane", "suggested_lanes"]
+__all__ = [
+    "Change",
+    "Lane",
+    "Scenario",
+    "parse_start",
+    "suggested_lane",
+    "suggested_lanes",
+    "surface_of",
+]
 
 MAX_LANES = 16  # all optimizers, and a few to spare
 MAX_STEPS = 100_000  # the path of one lane then takes a few seconds
@@ -56,9 +65,22 @@ class Scenario:
         if self.start is not None and not all(map(math.isfinite, self.start)):
             raise ValueError("the start must be two finite numbers")
         if not (math.isfinite(self.noise) and self.noise >= 0):
-            raise ValueError(f"noise must be a finite number, at least 0, not {self.noise:g}")
+            raise ValueError(f"noise must be a finite number, at least 0, not {format_number(self.noise)}")
         if self.seed < 0:
             raise ValueError(f"the seed must be a whole number, at least 0, not {self.seed}")
+
+    @classmethod
+    def parse(cls, lanes: Sequence[str] = (), **rest: Any) -> Scenario:
+        """The scenario with lanes written as flags, without any with Adam; `rest` are the other fields.
+
+        A lane without `lr` takes the suggestion for the surface. Raises ValueError with one line.
+        """
+        scenario = cls(**rest)
+        return replace(scenario, lanes=tuple(Lane.parse(text, scenario.suggested_lr) for text in lanes or ("adam",)))
+
+    def suggested_lr(self, optimizer: Optimizer) -> float:
+        """The learning rate suggested for this surface. Raises ValueError for a wrong formula."""
+        return suggested_lr(optimizer, surface_of(self.surface, self.function))
 
     def labels(self) -> tuple[str, ...]:
         """A short name for each lane: its optimizer, numbered from the second of a kind on: adam, sgd, adam-2."""
@@ -103,20 +125,38 @@ class Scenario:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Scenario:
-        """Read the result of `to_json`; missing fields take their defaults. Raises ValueError with one line."""
+        """Read the result of `to_json`; missing fields take their defaults. Raises ValueError with one line.
+
+        A lane without `lr` takes the suggestion for the surface.
+        """
         if not isinstance(data, Mapping):
             raise ValueError(f"a scenario is a JSON object, not {json_fields.excerpt(data)}")
         unknown = set(data) - {known.name for known in fields(cls)}
         if unknown:
             raise ValueError(f"a scenario has no {', '.join(sorted(map(repr, unknown)))}")
-        return cls(**{name: _READERS[name](name, value) for name, value in data.items() if value is not None})
+        given = {name: value for name, value in data.items() if value is not None}
+        lanes = given.pop("lanes", [{"optimizer": "adam"}])
+        if not isinstance(lanes, list | tuple) or not all(isinstance(lane, Mapping) for lane in lanes):
+            raise ValueError(f"lanes must be a list of objects, not {json_fields.excerpt(lanes)}")
+        scenario = cls(**{name: _READERS[name](name, value) for name, value in given.items()})
+        return replace(scenario, lanes=tuple(Lane.from_json(lane, scenario.suggested_lr) for lane in lanes))
+
+
+@lru_cache(maxsize=32)
+def surface_of(name: str, function: str | None) -> Surface:
+    """The built-in surface `name`, or that of a formula. Raises ValueError for an unknown name or a wrong formula."""
+    if function is None:
+        return find_surface(name)
+    from adam_tui.engine.expression import parse_function  # 5 ms, and only formulas need it
+
+    return parse_function(function)
 
 
 def parse_start(text: str) -> tuple[float, float]:
     """Read `X,Y`. Raises ValueError for anything but two finite numbers."""
     parts = text.split(",")
     try:
-        x, y = (float(part) for part in parts)
+        x, y = map(parse_number, parts)
     except ValueError:
         raise ValueError(f"a start is two numbers X,Y such as -1.5,2, not {text!r}") from None
     if not (math.isfinite(x) and math.isfinite(y)):
@@ -125,17 +165,21 @@ def parse_start(text: str) -> tuple[float, float]:
 
 
 def suggested_lane(optimizer: str, surface: Surface) -> Lane:
-    """The optimizer at its defaults, with a learning rate whose path is visible on this surface.
+    """The optimizer at its defaults, with the learning rate suggested for this surface."""
+    return Lane.of(optimizer, {"lr": suggested_lr(find_optimizer(optimizer), surface)})
+
+
+def suggested_lr(optimizer: Optimizer, surface: Surface) -> float:
+    """A learning rate whose path is visible on this surface.
 
     torch.optim's defaults are made for networks: on a plot ten units wide Adam's 0.001 hardly leaves the start.
     """
-    rule = find_optimizer(optimizer)
-    if rule.lr_hint_of == "width":
-        return Lane.of(optimizer, {"lr": _notch(rule.lr_hint * surface.width, nearest=True)})
-    if rule.lr_hint == 1.0:  # the surface's own rate, without rounding
-        return Lane.of(optimizer, {"lr": surface.descent_lr})
+    if optimizer.lr_hint_of == "width":
+        return _notch(optimizer.lr_hint * surface.width, nearest=True)
+    if optimizer.lr_hint == 1.0:  # the surface's own rate, without rounding
+        return surface.descent_lr
     # The rate that the curvature allows is near the limit of divergence: never rounded up.
-    return Lane.of(optimizer, {"lr": _notch(rule.lr_hint * surface.descent_lr, nearest=False)})
+    return _notch(optimizer.lr_hint * surface.descent_lr, nearest=False)
 
 
 def suggested_lanes(optimizers: Sequence[str], surface: Surface) -> tuple[Lane, ...]:
@@ -148,16 +192,9 @@ def _notch(value: float, *, nearest: bool) -> float:
     return float(round_nearest(value) if nearest else round_down(value, slack=NOTCH_TOLERANCE))
 
 
-def _lanes(name: str, value: Any) -> tuple[Lane, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(lane, Mapping) for lane in value):
-        raise ValueError(f"{name} must be a list of objects, not {json_fields.excerpt(value)}")
-    return tuple(map(Lane.from_json, value))
-
-
 _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "surface": json_fields.text,
     "function": json_fields.text,
-    "lanes": _lanes,
     "start": json_fields.pair,
     "steps": json_fields.whole,
     "noise": json_fields.number,

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adam_tui.engine import json_fields
+from adam_tui.engine.numbers import format_number
 
 Kind = Literal["constant", "step", "exponential", "cosine"]
 KINDS: tuple[Kind, ...] = ("constant", "step", "exponential", "cosine")
+STEP_GAMMA = 0.5
+EXPONENTIAL_END = 0.01  # without a gamma the exponential schedule falls to this factor over the race
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,13 @@ class Schedule:
 
     In `warmup` steps the factor rises linearly to 1; then the `kind` starts, also at 1: `step` multiplies by `gamma`
     after every `every` steps, `exponential` by `gamma` after each step, `cosine` falls as half a wave and would reach 0
-    one step after the last. Raises ValueError for numbers out of range.
+    one step after the last. `gamma` None stands for 0.5, and in an exponential schedule for the rate that leads to 0.01
+    at the end of the race, however long it is. Raises ValueError for numbers out of range.
     """
 
     kind: Kind = "constant"
     warmup: int = 0
-    gamma: float = 0.5
+    gamma: float | None = None
     every: int = 100
 
     def __post_init__(self) -> None:
@@ -38,8 +42,10 @@ class Schedule:
             raise ValueError(
                 f"warmup must be a whole number of steps, at least 0, not {json_fields.excerpt(self.warmup)}"
             )
-        if not 0 < self.gamma <= 1:
-            raise ValueError(f"gamma must be above 0 and at most 1, not {self.gamma:g}")
+        if self.gamma is None and self.kind != "exponential":
+            object.__setattr__(self, "gamma", STEP_GAMMA)
+        if self.gamma is not None and not 0 < self.gamma <= 1:
+            raise ValueError(f"gamma must be above 0 and at most 1, not {format_number(self.gamma)}")
         if not self.every >= 1 or self.every % 1:
             raise ValueError(
                 f"every must be a whole number of steps, at least 1, not {json_fields.excerpt(self.every)}"
@@ -56,18 +62,22 @@ class Schedule:
             case "constant":
                 return 1.0
             case "step":
-                return float(self.gamma ** (done // self.every))
+                return float(self.rate(steps) ** (done // self.every))
             case "exponential":
-                return float(self.gamma**done)
+                return float(self.rate(steps) ** done)
             case "cosine":
                 return 0.5 * (1 + math.cos(math.pi * done / max(steps - self.warmup, 1)))
+
+    def rate(self, steps: int) -> float:
+        """`gamma`, or its default for a race of `steps`."""
+        return EXPONENTIAL_END ** (1 / max(steps - self.warmup, 1)) if self.gamma is None else self.gamma
 
     def describe(self) -> str:
         """A short description: "cosine to 0, warm-up 20"."""
         words = {
             "constant": "constant",
             "step": f"×{self.gamma:g} every {self.every}",
-            "exponential": f"×{self.gamma:g} a step",
+            "exponential": f"down to {EXPONENTIAL_END:.0%}" if self.gamma is None else f"×{self.gamma:g} a step",
             "cosine": "cosine to 0",
         }[self.kind]
         return f"{words}, warm-up {self.warmup}" if self.warmup else words

@@ -202,17 +202,22 @@ def _rastrigin_hessian(at: Array) -> Array:
 
 
 # ackley: −20 exp(−ρ / 5) − exp((cos 2πx + cos 2πy) / 2) + 20 + e, with ρ² = (x² + y²) / 2. Written with expm1 and
-# sin², so that the minimum is exactly 0. At the origin the first term is the tip of a cone: its slope has no limit
-# there, and its curvature is infinite. We take both as 0, which leaves the smooth second term.
+# sin², so that the minimum is exactly 0. At the origin the first term is the tip of a cone: its gradient has no limit
+# there, and its curvature is infinite. Both count as 0 there, which leaves the smooth second term. So near the origin
+# that 1/ρ overflows, the curvature counts as 0 too.
+
+_TIP = 1e-300
 
 
 def _ackley_parts(at: Array) -> tuple[Array, Array, Array, Array]:
-    """Return the point over ρ (0 at the tip), exp(−ρ/5), 1/ρ (0 at the tip) and the exponential of the cosines."""
-    rho = np.hypot(at[..., 0], at[..., 1]) * math.sqrt(0.5)
-    tip = rho == 0.0
+    """Return the point over ρ (0 at the tip), exp(−ρ/5), 1/ρ (0 near the tip) and the exponential of the cosines."""
+    size = np.hypot(at[..., 0], at[..., 1])
+    rho = size * math.sqrt(0.5)
+    direction = math.sqrt(2.0) * (at / np.where(size == 0.0, 1.0, size)[..., None])
+    tip = rho < _TIP
     inverse = np.where(tip, 0.0, 1.0 / np.where(tip, 1.0, rho))
     wave = np.square(np.sin(math.pi * at))
-    return at * inverse[..., None], np.exp(-0.2 * rho), inverse, np.exp(1.0 - wave[..., 0] - wave[..., 1])
+    return direction, np.exp(-0.2 * rho), inverse, np.exp(1.0 - wave[..., 0] - wave[..., 1])
 
 
 def _ackley(at: Array) -> Array:
@@ -347,7 +352,8 @@ def _plateau_gradient(at: Array) -> Array:
 def _plateau_hessian(at: Array) -> Array:
     x, y = at[..., 0], at[..., 1]
     well = np.exp(-0.25 * (x * x + y * y))
-    return _matrix(at, well * (0.5 - 0.25 * x * x), -0.25 * well * x * y, well * (0.5 - 0.25 * y * y))
+    across, along = 0.25 * well * x, 0.25 * well * y  # before the second factor: x² may overflow where the well is 0
+    return _matrix(at, 0.5 * well - across * x, -across * y, 0.5 * well - along * y)
 
 
 # The lowest root of 4 t³ − 32 t + 5, and the four points where both squares of Himmelblau's function are 0.

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.engine.optimizers import Optimizer, expand
-from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario
-from adam_tui.engine.surfaces import Surface, find_surface
+from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario, surface_of
+from adam_tui.engine.surfaces import Surface
 
 Array = NDArray[np.float64]
 State = Literal["running", "converged", "diverged"]
@@ -82,16 +82,6 @@ class Trajectory:
             return float(np.hypot(*self.gradients[min(step, self.last)]))
 
 
-@lru_cache(maxsize=32)
-def surface_of(name: str, function: str | None) -> Surface:
-    """The built-in surface `name`, or that of a formula. Raises ValueError for an unknown name or a wrong formula."""
-    if function is None:
-        return find_surface(name)
-    from adam_tui.engine.expression import parse_function  # 5 ms, and only formulas need it
-
-    return parse_function(function)
-
-
 def plotted_surface(scenario: Scenario) -> Surface:
     """The surface of a scenario."""
     return surface_of(scenario.surface, scenario.function)
@@ -150,12 +140,16 @@ def simulate(
     return x
 
 
+def gradient_noise(deviation: float, seed: int, steps: int) -> Array | None:
+    """The noise of every step, (steps, 2), the same for every lane; None without noise."""
+    with np.errstate(over="ignore"):
+        return deviation * np.random.default_rng(seed).standard_normal((steps, 2)) if deviation else None
+
+
 def compute_trajectory(
     surface: Surface, lane: Lane, start: tuple[float, float], steps: int, noise: float, seed: int
 ) -> Trajectory:
     """The path of one lane on one surface. `noise` is the standard deviation of the gradient's Gaussian noise."""
-    with np.errstate(over="ignore"):
-        draws = noise * np.random.default_rng(seed).standard_normal((steps, 2)) if noise else None
     positions = np.full((steps + 1, 2), np.nan)
     positions[0] = start
     recorded: dict[str, Array] = {}
@@ -176,7 +170,7 @@ def compute_trajectory(
     values = (lambda t: lane.values_for(t, steps)) if lane.varies else dict(lane.values)
     simulate(
         lane.rule, values, surface.gradient, np.array(start), steps,
-        gradient_at=surface.gradient_at, noise=draws, observe=observe,
+        gradient_at=surface.gradient_at, noise=gradient_noise(noise, seed, steps), observe=observe,
     )  # fmt: skip
     with np.errstate(all="ignore"):
         return _finish(surface, positions, recorded, centre, radius)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -11,6 +12,8 @@ from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 from textual.app import App
 from textual.events import CursorPosition
 
+from adam_tui.terminal.cell_size import QUESTION, CellSizeAnswers
+from adam_tui.terminal.environment import cell_aspect, is_console
 from adam_tui.terminal.posix_driver import PosixDriver
 from adam_tui.terminal.restore import ALTERNATE_SCREEN
 from adam_tui.terminal.sgr import RESET
@@ -35,6 +38,9 @@ class PaintedApp(Protocol):
 
     def repaint(self) -> None:
         """Send the whole screen."""
+
+    def cell_aspect_measured(self, aspect: float) -> None:
+        """Draw round circles with cells of this height divided by their width."""
 
 
 class TerminalFile:
@@ -74,6 +80,7 @@ class TerminalDriver(PosixDriver):
         self._file = cast(Any, TerminalFile(sys.__stdout__))  # declared as a TextIO, used as this much of one
         self._taken = self._painted_app.taken
         self._started = False
+        self._cell_sizes, self._cell_size_asked = CellSizeAnswers(), False
 
     def start_application_mode(self) -> None:
         """Take the terminal, for the first time or again."""
@@ -84,7 +91,9 @@ class TerminalDriver(PosixDriver):
         if self._started:
             self._painter.buffer.forget()
         self._started = True
-        self._repaint_when_resized()
+        self._follow_resizes()
+        self._cell_size_asked = False
+        self._measure_cells()
         if self._painter.flow is not None:
             self.write(self._painter.question())  # its answer, with nothing before it, measures the round trip
 
@@ -111,14 +120,35 @@ class TerminalDriver(PosixDriver):
         else:
             super().process_message(message)
 
-    def _repaint_when_resized(self) -> None:
-        """Repaint everything when the terminal had another size for a moment: what it shows then is unknown."""
+    def without_answers(self, text: str) -> str:
+        """Return the input without the answers for the size of a cell. The reading thread calls this."""
+        text, aspect = self._cell_sizes.take(text, *self._get_terminal_size())
+        if aspect is not None:
+            self._cell_size_asked = False
+            self._loop.call_soon_threadsafe(self._painted_app.cell_aspect_measured, aspect)
+        return text
+
+    def _measure_cells(self) -> None:
+        """Report the shape of the cells, or ask for it. A terminal that does not answer is not asked again."""
+        aspect = cell_aspect()
+        if aspect is not None:
+            self._painted_app.cell_aspect_measured(aspect)
+        elif not self._cell_size_asked and not is_console(os.environ):
+            self._cell_size_asked = True
+            self.write(QUESTION)
+
+    def _follow_resizes(self) -> None:
+        """Measure the cells anew at a resize, because another font may be the reason.
+
+        Repaint everything when the terminal had another size for a moment: what it shows then is unknown.
+        """
         assert sys.platform != "win32"  # where Textual has another driver
         previous = signal.getsignal(signal.SIGWINCH)
 
         def handler(number: int, frame: Any) -> None:
             if callable(previous):
                 previous(number, frame)
+            self._loop.call_soon_threadsafe(self._measure_cells)
             buffer = self._painter.buffer
             if self._get_terminal_size() == (buffer.width, buffer.height):
                 self._loop.call_soon_threadsafe(self._painted_app.repaint)

@@ -13,6 +13,9 @@ from typing import Literal
 
 Depth = Literal["truecolor", "256", "16", "none"]
 
+# The heights of a cell divided by its width that a font may have; anything else is a wrong report.
+CELL_ASPECTS = (1.5, 3.0)
+
 _TEXTUAL_NAMES: Mapping[str, Depth] = {"truecolor": "truecolor", "256": "256", "standard": "16"}
 
 
@@ -30,6 +33,31 @@ def terminal_size(default: tuple[int, int] = (80, 24)) -> tuple[int, int]:
             return size.columns, size.lines
     size = shutil.get_terminal_size(default)
     return size.columns, size.lines
+
+
+def cell_aspect() -> float | None:
+    """Return the height of a cell of the terminal on stdout divided by its width; None where it is not known."""
+    if os.name != "posix":
+        return None
+    import fcntl
+    import struct
+    import termios
+
+    assert sys.platform != "win32"
+    try:
+        size = fcntl.ioctl(sys.__stdout__.fileno() if sys.__stdout__ is not None else -1, termios.TIOCGWINSZ, bytes(8))
+    except (OSError, ValueError):  # not a terminal, or closed
+        return None
+    rows, columns, width, height = struct.unpack("HHHH", size)
+    return aspect_of(columns, rows, width, height)
+
+
+def aspect_of(columns: int, rows: int, width: int, height: int) -> float | None:
+    """Return the aspect of cells that take width × height pixels together; None unless it is one of CELL_ASPECTS."""
+    if not (columns and rows and width and height):
+        return None
+    aspect = height / rows / (width / columns)
+    return aspect if CELL_ASPECTS[0] <= aspect <= CELL_ASPECTS[1] else None
 
 
 def color_depth(environ: Mapping[str, str], isatty: bool) -> Depth:

@@ -137,6 +137,10 @@ class PosixDriver(LinuxDriver):
 
     # Reading.
 
+    def without_answers(self, text: str) -> str:
+        """Return the input without answers that Textual would read as keys: a driver that asks overrides this."""
+        return text
+
     def run_input_thread(self) -> None:
         """Read the input until the terminal is lost. Input that is not UTF-8 or not parseable is skipped."""
         parser, decode = XTermParser(self._debug), getincrementaldecoder("utf-8")("replace").decode
@@ -148,7 +152,7 @@ class PosixDriver(LinuxDriver):
                         data = os.read(self.fileno, READ_BYTES)
                         if not data:
                             break
-                        if text := decode(data):
+                        if text := self.without_answers(decode(data)):
                             for message in parser.feed(text):
                                 self.process_message(message)
                     for message in parser.tick():

@@ -121,6 +121,9 @@ class TerminalApp(App[None]):
             self.painter.buffer.forget()
             self.send()
 
+    def cell_aspect_measured(self, aspect: float) -> None:
+        """Draw round circles with cells of this height divided by their width. An app with pictures overrides this."""
+
     # Errors.
 
     def _handle_exception(self, error: Exception) -> None:

@@ -29,9 +29,10 @@ from adam_tui.ui.actions import (
 from adam_tui.ui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.ui.keymap import check_keys
 from adam_tui.ui.mode_screen import AnyMode, ModeScreen
-from adam_tui.ui.playground.events import Open
+from adam_tui.ui.playground.events import Open, SetCellAspect
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.playground.update import update
 from adam_tui.ui.theme import NO_UNDERLINE, css_variables, palette_for, themes
 from adam_tui.ui.theme_names import DEFAULT_THEME, configured_theme, plot_palette_name
 
@@ -176,6 +177,16 @@ class AdamApp(TerminalApp):
     def _playground_state(self) -> PlaygroundState:
         playground = self._screens.get("playground")
         return playground.state if isinstance(playground, PlaygroundScreen) else self._initial_state
+
+    def cell_aspect_measured(self, aspect: float) -> None:
+        """Draw round circles with the terminal's cells, unless the settings give their shape."""
+        if self._config.cell_aspect is not None:
+            return
+        event, playground = SetCellAspect(aspect), self._screens.get("playground")
+        if isinstance(playground, PlaygroundScreen):
+            playground.dispatch(event)
+        else:
+            self._initial_state, _ = update(self._initial_state, event)
 
     def train_lane(self, lane: Lane) -> None:
         """Offer to train the network with the optimizer of a lane of the playground."""

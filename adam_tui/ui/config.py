@@ -4,7 +4,7 @@ A new setting is parsed here. `config.toml` is the user's own and never written.
 `theme.json` beside it, and holds until `config.toml` names another one; the hints that were tried go into `hints.json`.
 A file with a mistake gives one sentence, and the defaults.
 
-Standard library only, except platformdirs for the directory, imported on demand.
+Standard library and `terminal.environment` only, except platformdirs for the directory, imported on demand.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from adam_tui.runs.user_paths import expand_home, user_directory
+from adam_tui.terminal.environment import CELL_ASPECTS
 
 VARIABLE = "ADAM_TUI_CONFIG"  # the path of another settings file
 THEME_FILE, HINTS_FILE = "theme.json", "hints.json"
@@ -30,7 +31,8 @@ PALETTE_NAMES = ("dark", "light", "magma", "grey")
 class Config:
     """The settings. An empty `theme` or `palette` is the default; `keys` are Textual's key names by action.
 
-    `tried` are the hints that were tried or closed. `problem` is one sentence when a file cannot be used.
+    `cell_aspect` is the height of a cell divided by its width; None measures it. `tried` are the hints that were tried
+    or closed. `problem` is one sentence when a file cannot be used.
     """
 
     theme: str = ""
@@ -39,6 +41,7 @@ class Config:
     fps: int = DEFAULT_FPS
     runs: Path | None = None
     hints: bool = True
+    cell_aspect: float | None = None
     tried: frozenset[str] = frozenset()
     problem: str = ""
 
@@ -89,7 +92,7 @@ def parse(text: str) -> Config:
         raise ValueError(" ".join(str(error).split())) from None
     except RecursionError:
         raise ValueError("brackets are nested too deeply") from None
-    known = ("theme", "palette", "keys", "fps", "runs", "hints")
+    known = ("theme", "palette", "keys", "fps", "runs", "hints", "cell_aspect")
     if unknown := [name for name in data if name not in known]:
         raise ValueError(f"there is no setting {unknown[0]!r}; the settings are {', '.join(known)}")
     palette = _text(data, "palette")
@@ -107,6 +110,10 @@ def parse(text: str) -> Config:
     hints = data.get("hints", True)
     if type(hints) is not bool:
         raise ValueError(f"hints is true or false, not {hints!r}")
+    aspect = data.get("cell_aspect")
+    least, most = CELL_ASPECTS
+    if aspect is not None and (type(aspect) not in (int, float) or not least <= aspect <= most):
+        raise ValueError(f"cell_aspect is a number from {least} to {most}, not {aspect!r}")
     return Config(
         theme=_text(data, "theme"),
         palette=palette,
@@ -114,6 +121,7 @@ def parse(text: str) -> Config:
         fps=fps,
         runs=expand_home(runs) if runs else None,
         hints=hints,
+        cell_aspect=None if aspect is None else float(aspect),
     )
 
 

@@ -158,7 +158,8 @@ def main():
     asked = parser.parse_args()
     # The program inherits ignored signals (in the background, under nohup) until it sets its handlers.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # With a handler, a signal between fork and exec would be lost.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="adam-tui-terminal-") as folder:
         env = {"ADAM_TUI_CONFIG": f"{folder}/config.toml", "ADAM_TUI_RUNS": f"{folder}/runs", "HOME": folder}

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -11,8 +12,11 @@ import numpy as np
 import pytest
 import torch
 from command_line import PLAIN, program, run
+from pty_terminal import Terminal
 
 ROSENBROCK = ("--surface", "rosenbrock", "--lane", "adam:lr=0.02", "--start=-1.5,2", "--steps", "500")
+
+LANES = ("--lane", "adam", "--lane", "sgd:lr=0.01", "--lane", "adam:beta1=0.5", "--lane", "adam:lr=default")
 
 
 class TestPath:
@@ -44,6 +48,15 @@ class TestPath:
             [lane, str(step)] for lane in ("sgd", "adam", "sgd-2") for step in range(3)
         ]
 
+    def test_a_lane_without_lr_is_named_on_a_terminal_with_the_one_it_took(self, tmp_path):
+        rows = tmp_path / "rows.csv"
+        command = shlex.join((sys.executable, "-m", "adam_tui", "path", "--surface", "beale", *LANES))
+        with Terminal(("sh", "-c", f"{command} > {rows}")) as terminal:
+            terminal.until("suggested lr: adam 0.1, adam-2 0.1")
+            assert terminal.wait() == 0
+        assert rows.read_text() == program("path", "--surface", "beale", *LANES).stdout
+        assert program("path", *LANES, "--steps", "1").stderr == "", "nothing in a script"
+
     def test_a_diverged_lane_ends_at_its_last_point(self):
         output = run("path", "--lane", "sgd:lr=1.1", "--start", "1,0").output
         assert len(output.splitlines()) == 1 + 41
@@ -68,6 +81,21 @@ class TestPath:
         assert document["lanes"][0]["loss"] == [0.0, None]
         assert document["lanes"][0]["state"] == "diverged"
         assert json.loads(run("path", "--steps", "1", "--format", "json").output)["scenario"]["start"] == [-3.5, 2.5]
+
+    def test_numbers_may_be_pasted_with_the_minus_sign_of_unicode(self):
+        plain = ("--start=-1,-2", "--noise", "1e-3", "--steps", "3", "--function", "1e-3x^2 - -y^2")
+        for minus in "−–‑":
+            pasted = [flag.replace("-", minus) if not flag.startswith("--") else flag for flag in plain]
+            pasted[0] = f"--start={minus}1,{minus}2"
+            assert run("path", *pasted, "--lane", f"sgd:lr=1e{minus}2").output == (
+                run("path", *plain, "--lane", "sgd:lr=1e-2").output
+            )
+
+    def test_the_exponential_schedule_falls_to_a_hundredth_over_the_race(self):
+        flags = ("--function", "x", "--start=0,0", "--steps", "100", "--lane", "sgd:lr=1,schedule=exponential")
+        xs = [float(row["x"]) for row in csv.DictReader(io.StringIO(run("path", *flags).output))]
+        assert xs[0] - xs[1] == 1
+        assert (xs[-2] - xs[-1]) == pytest.approx(0.01 ** (99 / 100))
 
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
     def test_a_scenario_file_may_begin_with_a_byte_order_mark(self, tmp_path, encoding):

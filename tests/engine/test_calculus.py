@@ -1,5 +1,7 @@
 """The graph of operations stays small: that is what lets a formula be typed and seen at once."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 
@@ -50,7 +52,9 @@ def test_a_constant_operation_without_a_value_is_nan_and_warns_of_nothing() -> N
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_operation_slopes_like_a_tiny_step_does(operation: str) -> None:
     graph = Graph()
-    node = graph.apply(operation, X, Y) if OPERATIONS[operation].nin == 2 else graph.apply(operation, X)
+    function = OPERATIONS[operation]
+    operands = function.nin if isinstance(function, np.ufunc) else len(signature(function).parameters)
+    node = graph.apply(operation, X, Y) if operands == 2 and operation != "round" else graph.apply(operation, X)
     outputs = graph.program((node, graph.derivative(node, X), graph.derivative(node, Y)))
     at, step = np.array([0.7, 1.3]), 1e-6
     for axis in (X, Y):

@@ -15,6 +15,7 @@ BETA = Knob("beta1", "β1", 0.9, "beta", "", high=1.0, high_excluded=True)
 MOMENTUM = Knob("momentum", "μ", 0.9, "beta", "", high=1.0)
 NEEDED = Knob("momentum", "μ", 0.9, "beta", "", high=1.0, low_excluded=True)
 FLAG = Knob("centered", "ḡ", 0.0, "flag", "", high=1.0)
+SEED = Knob("seed", "seed", 0.0, "integer", "", high=2.0**32 - 1)
 EPOCHS = Knob("epochs", "E", 50.0, "integer", "", low=1.0, high=1000.0)
 BATCH = Knob("batch_size", "B", 64.0, "power_of_two", "", low=1.0, high=60000.0)
 KNOBS = [LR, DECAY, BETA, MOMENTUM, NEEDED, FLAG, EPOCHS, BATCH]
@@ -202,6 +203,7 @@ def test_values_as_text(knob, value, text):
     ("knob", "text", "value"),
     [
         (LR, " 1E-3 ", 0.001),
+        (LR, "1e−3", 0.001),
         (LR, "0", 0.0),
         (FLAG, "on", 1.0),
         (FLAG, "False", 0.0),
@@ -220,10 +222,12 @@ def test_typed_values_are_understood(knob, text, value):
         (LR, "fast", "lr must be a number, not 'fast'"),
         (LR, "", "lr must be a number, not ''"),
         (LR, "-1", "lr must be at least 0, not -1"),
-        (LR, "nan", "lr must be at least 0, not nan"),
-        (LR, "1e999", "lr must be at least 0, not inf"),
+        (LR, "nan", "lr must be a finite number, at least 0, not nan"),
+        (LR, "1e999", "lr must be a finite number, at least 0, not inf"),
         (LR, "off", "lr must be a number, not 'off'"),
         (DECAY, "on", "weight_decay must be a number, not 'on'"),
+        (BETA, "1.0000001", "beta1 must be at least 0 and below 1, not 1.0000001"),
+        (SEED, "4294967296", "seed must be at least 0 and at most 4294967295, not 4294967296"),
         (BETA, "1", "beta1 must be at least 0 and below 1, not 1"),
         (NEEDED, "0", "momentum must be above 0 and at most 1, not 0"),
         (MOMENTUM, "1.5", "momentum must be at least 0 and at most 1, not 1.5"),

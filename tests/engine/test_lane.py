@@ -65,13 +65,23 @@ class TestWriting:
         assert Lane.parse(f" {name} {colon} {' , '.join(spaced)} ") == lane
 
     def test_default_values_are_not_written(self):
-        assert Lane.of("adam").to_flag() == "adam"
-        assert Lane.parse("adam:schedule=constant,warmup=0,gamma=0.5,every=100,lr=0.001").to_flag() == "adam"
+        assert Lane.parse("adam:schedule=constant,warmup=0,gamma=0.5,every=100,eps=1e-8").to_flag() == "adam:lr=0.001"
+
+    def test_the_learning_rate_is_always_written(self):
+        """A lane without it would take the suggestion."""
+        assert Lane.of("adam").to_flag() == "adam:lr=0.001"
         assert Lane.of("adam").to_json().keys() == {"optimizer", *OPTIMIZERS["adam"].defaults()}
 
     def test_a_flag_with_every_part_is_short(self):
         assert Lane.parse(FLAG).to_flag() == FLAG
-        assert Lane.parse("adam:lr@90=5e-1,lr@50=.01").to_flag() == "adam:lr@50=0.01,lr@90=0.5", "by step"
+        assert Lane.parse("adam:lr@90=5e-1,lr@50=.01").to_flag() == "adam:lr=0.001,lr@50=0.01,lr@90=0.5", "by step"
+
+    def test_a_gamma_is_written_only_where_it_is_not_the_default_of_its_kind(self):
+        assert Lane.parse("adam:lr=0.001,schedule=exponential").to_flag() == "adam:lr=0.001,schedule=exponential"
+        assert Lane.parse("adam:lr=0.001,schedule=exponential,gamma=0.5").to_flag() == "adam:lr=0.001,schedule=exponential,gamma=0.5"
+        assert Lane.parse("adam:lr=0.001,schedule=step,gamma=0.5,every=9").to_flag() == "adam:lr=0.001,schedule=step,every=9"
+        assert Lane.parse("adam:schedule=exponential").to_json()["schedule"]["gamma"] is None
+        assert Lane.parse("adam:schedule=cosine").to_json()["schedule"]["gamma"] == 0.5
 
     def test_json_by_hand(self):
         lane = Lane.parse("sgd:lr=0.1,lr@5=0.2,schedule=step,every=7")
@@ -93,6 +103,16 @@ class TestReading:
         assert (lane["lr"], lane["beta1"], lane["beta2"]) == (0.1, 0.8, 0.999)
         assert lane.schedule == Schedule("cosine", 20, 0.9, 30)
         assert lane.changes == (Change(50, "lr", 0.01), Change(70, "eps", 0.1), Change(90, "lr", 0.5))
+
+    def test_without_lr_it_has_the_suggested_one(self):
+        assert Lane.parse("adam:beta1=0.5", lambda optimizer: 0.2) == Lane.parse("adam:beta1=0.5,lr=0.2")
+        assert Lane.parse("adam:lr@5=0.3", lambda optimizer: 0.2)["lr"] == 0.2
+        assert Lane.from_json({"optimizer": "adam"}, lambda optimizer: 0.2) == Lane.parse("adam:lr=0.2")
+        assert Lane.parse("adam:lr=0.3", lambda optimizer: 0.2)["lr"] == 0.3
+
+    def test_default_is_torchs_value_of_any_knob(self):
+        lane = Lane.parse("adam:lr=default,beta1= default,lr@5=Default", lambda optimizer: 0.2)
+        assert (lane["lr"], lane["beta1"], lane.changes) == (0.001, 0.9, (Change(5, "lr", 0.001),))
 
     def test_a_switch_may_change_on_the_way(self):
         lane = Lane.parse("adam:bias_correction@10=off,weight_decay@3=off")

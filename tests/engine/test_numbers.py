@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adam_tui.engine.numbers import (
+    MINUS_SIGNS,
     decimal,
     format_duration,
     format_number,
+    parse_number,
+    parse_whole,
     round_down,
     round_nearest,
     round_up,
@@ -64,6 +67,23 @@ def test_other_mantissas_can_be_given():
 
 def test_round_values_rise_without_end():
     assert [str(value) for value in islice(round_values(0.06), 7)] == ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1"]
+
+
+@pytest.mark.parametrize("minus", MINUS_SIGNS)
+def test_a_number_may_have_any_minus_sign(minus):
+    assert parse_number(f" {minus}1.5e{minus}3 ") == -0.0015
+    assert parse_whole(f" {minus}7") == -7
+
+
+@pytest.mark.parametrize(("text", "value"), [("400", 400), ("100,000", 100_000), ("1,234,567", 1_234_567), ("+3", 3)])
+def test_a_whole_number_may_be_grouped(text, value):
+    assert parse_whole(text) == value
+
+
+@pytest.mark.parametrize("text", ["1,5", "1,00", "1.5", "", "x", "1,,000", ",100", "1e3"])
+def test_other_text_is_no_whole_number(text):
+    with pytest.raises(ValueError, match="invalid literal"):
+        parse_whole(text)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

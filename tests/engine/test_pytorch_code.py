@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,6 +168,9 @@ FUNCTIONS = [
     "x",
     "7",
     "x**2\n+\ty**2",
+    "max(x, y, -1) + min(x^2, 3) + |x - y|/3 + sign(x)*y + floor(x) + ceil(y) + round(x*y)",
+    "log2(9+x) + log10(9+y) + hypot(x, y) + hypot(x, 3) + atan2(y, x) + atan2(x, 2) + mod(x, y) + mod(7, y+9)",
+    "cbrt(x*y)^2 + asin(x/9) + acos(y/9) + atan(x) + pow(x, 2) + 1/2x - 2e-y",
 ]
 
 
@@ -180,6 +184,25 @@ def test_a_function_reads_as_a_person_would_write_it():
     assert formula("2x² − 3*y^2 + sin(2πx)") == "2 * x**2 - 3 * y**2 + torch.sin(2 * torch.pi * x)"
     assert formula("(x+1)^2 - (y-(x-e))") == "(x + 1) ** 2 - (y - (x - torch.e))"
     assert formula("-x^2 * exp(-y/2)") == "-x**2 * torch.exp(-y / 2)"
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [("sqrt(x^2 + y^2)", (-1.0, 0.0)), ("1/(1 + exp(-200*x)) + y**2", (-4.0, 1.0)), ("x^y + y^2", (0.0, 2.0))],
+)
+def test_a_path_over_an_undefined_slope_is_the_same_path(text, start):
+    scenario = Scenario(function=text, lanes=(Lane.parse("sgd:lr=0.5"),), steps=STEPS, start=start)
+    assert "isfinite" in to_pytorch(scenario)
+    assert_the_same(scenario)
+    assert "isfinite" not in to_pytorch(replace(scenario, start=(-1.3, 0.4), steps=3))
+
+
+def test_a_lane_that_amplifies_rounding_is_marked_and_no_other():
+    lanes = tuple(suggested_lane(name, find_surface("rastrigin")) for name in ("sgd", "nadam", "rmsprop", "adam"))
+    script = to_pytorch(Scenario(surface="rastrigin", lanes=lanes))
+    marked = re.findall(r'# This path amplifies rounding.*\nrace\(\s*"(\w+)"', script)
+    assert marked == ["nadam", "rmsprop"]
+    assert "rounding" not in to_pytorch(Scenario(lanes=lanes[:1], steps=100_000))
 
 
 def test_nothing_that_was_typed_is_run():

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shlex
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from adam_tui.cli import playground
 from adam_tui.cli.app import main
+from adam_tui.engine.numbers import MINUS_SIGNS
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import (
     DEFAULT_STEPS,
@@ -25,7 +27,8 @@ from adam_tui.engine.scenario import (
 )
 from adam_tui.engine.schedules import CONSTANT, KINDS, Schedule
 from adam_tui.engine.surfaces import SURFACES
-from adam_tui.engine.trajectory import compute_trajectory
+from adam_tui.engine.trajectory import compute_trajectory, plotted_surface
+from adam_tui.ui.learn.pages import scenario_of
 
 FORMULAS = ("x**2 + 3*y**2", "-x**2 - y", "sin(x)*cos(y) + x²/10", "abs(x) + y**4")
 
@@ -118,7 +121,7 @@ def test_flags_name_only_what_differs_from_the_defaults():
         seed=3,
     )
     assert scenario.to_flags() == [
-        *("--surface", "ravine", "--lane", "sgd", "--lane", "adam:lr=0.0005,beta1=0.95,bias_correction=0"),
+        *("--surface", "ravine", "--lane", "sgd:lr=0.001", "--lane", "adam:lr=0.0005,beta1=0.95,bias_correction=0"),
         *("--start=-1.5,2", "--noise", "1e-08", "--seed", "3"),
     ]
 
@@ -142,8 +145,20 @@ def test_switches_are_read_as_words():
     assert Lane.parse("rmsprop:centered=on,weight_decay=off") == Lane.of("rmsprop", {"centered": 1})
 
 
-def test_a_lane_has_torchs_learning_rate_by_default():
-    assert Lane.parse("adam")["lr"] == 1e-3
+@pytest.mark.parametrize("flags", [["--surface", name] for name in SURFACES] + [["--function", "x**2 + 30*y**2"]])
+def test_a_lane_without_lr_takes_the_suggestion_for_its_surface_everywhere(flags):
+    lanes = [flag for name in OPTIMIZERS for flag in ("--lane", name)]
+    scenario = read_flags(playground.path, [*flags, *lanes])
+    assert scenario.lanes == suggested_lanes(list(OPTIMIZERS), plotted_surface(scenario))
+    field = {flags[0].removeprefix("--"): flags[1]}
+    assert Scenario.from_json(field | {"lanes": [{"optimizer": name} for name in OPTIMIZERS]}) == scenario
+    assert scenario_of(shlex.join([*flags, *lanes])) == scenario, "on a page"
+    assert Scenario.from_json(field) == read_flags(playground.path, flags), "without a lane"
+
+
+def test_an_lr_of_default_is_torchs():
+    [lane] = read_flags(playground.path, ["--surface", "beale", "--lane", "adam:lr=default"]).lanes
+    assert lane == Lane.of("adam")
 
 
 def test_a_turned_knob_is_a_new_lane():
@@ -207,6 +222,11 @@ def test_a_wrong_lane_is_an_error_of_one_line(text, message):
 @pytest.mark.parametrize("text", ["", "1", "1,", "1,2,3", "x,y", "1 2", "nan,0", "0,inf", "1;2", "(1,2)"])
 def test_a_wrong_start_is_an_error_of_one_line(text):
     assert repr(text) in refusal(parse_start, text)
+
+
+@pytest.mark.parametrize("minus", MINUS_SIGNS)
+def test_a_start_may_have_any_minus_sign(minus):
+    assert parse_start(f"{minus}1.5, {minus}2e{minus}3") == (-1.5, -0.002)
 
 
 def test_a_start_is_two_numbers():

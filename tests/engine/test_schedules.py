@@ -93,6 +93,16 @@ def test_factors_by_hand():
     assert factors(Schedule("step", warmup=2, gamma=0.5, every=1), 5) == [0.5, 1, 1, 0.5, 0.25]
 
 
+@pytest.mark.parametrize("warmup", [0, 40])
+@pytest.mark.parametrize("steps", [50, 400, 10_000])
+def test_without_a_gamma_the_exponential_schedule_falls_to_a_hundredth(steps, warmup):
+    schedule = Schedule("exponential", warmup)
+    assert schedule.factor(warmup + 1, steps) == 1
+    assert schedule.factor(steps + 1, steps) == pytest.approx(0.01, rel=1e-12)
+    assert Schedule("exponential", gamma=0.5).factor(3, steps) == 0.25
+    assert Schedule("step", every=1).factor(2, steps) == 0.5
+
+
 @given(
     schedule=st.builds(
         Schedule,

@@ -156,6 +156,25 @@ def test_the_slope_of_ackley_reaches_its_known_limit_beside_the_tip() -> None:
     np.testing.assert_allclose(SURFACES["ackley"].gradient(beside), np.sign(beside) * 2 * np.sqrt(2), rtol=1e-9)
 
 
+@pytest.mark.parametrize("name", [name for name in SURFACES if name != "beale"])
+def test_no_derivative_is_nan_where_the_value_is_finite(name: str) -> None:
+    sizes = np.array([0.0, *(sign * 10.0**k for k in range(-323, 309, 3) for sign in (1, -1))])
+    at = np.random.default_rng(0).choice(sizes, (20_000, 2))
+    at = np.concatenate([at, *(np.stack([sizes * a, sizes * b], axis=-1) for a, b in ((1, 0), (0, 1), (1, 1)))])
+    with np.errstate(all="ignore"):
+        finite = at[np.isfinite(SURFACES[name].f(at))]
+        assert len(finite) > 1000
+        assert np.isfinite(SURFACES[name].gradient(finite)).all()
+        assert not np.isnan(SURFACES[name].hessian(finite)).any()
+
+
+@pytest.mark.parametrize("size", [5e-324, 1e-320, 1e-310, 1e-300, 1e-160])
+def test_beside_the_tip_of_ackley_the_gradient_points_away_from_it(size: float) -> None:
+    gradient = SURFACES["ackley"].gradient(np.array([[size, 0.0], [0.0, -size]]))
+    steep = 2 * np.sqrt(2)
+    np.testing.assert_allclose(gradient, [[steep, 0], [0, -steep]], rtol=1e-12)
+
+
 def test_the_plateau_is_flat_far_out_and_a_well_in_the_middle() -> None:
     plateau = SURFACES["plateau"]
     slope = np.linalg.norm(plateau.gradient(np.array([[-5.0, 5.0], [-3.5, 2.5], [1.0, 1.0]])), axis=-1)

@@ -18,6 +18,7 @@ theme = "nord"      # any of Textual's, or adam-dark, adam-light, adam-magma, ad
 palette = "magma"
 fps = 30
 runs = "~/runs"
+cell_aspect = 2.2
 
 [keys]
 play = "p"
@@ -42,6 +43,7 @@ def test_a_file_may_settle_everything(file):
     file.write_text(ALL)
     loaded = config.load()
     assert (loaded.theme, loaded.palette, loaded.fps, loaded.problem) == ("nord", "magma", 30, "")
+    assert loaded.cell_aspect == 2.2
     assert loaded.runs == Path.home() / "runs"
     assert dict(loaded.keys) == {"play": "p", "place": "space,P"}
 
@@ -56,6 +58,10 @@ def test_a_file_may_settle_everything(file):
         ("fps = 61", "fps is a whole number from 1 to 60, not 61"),
         ("fps = 0", "fps is a whole number"),
         ("fps = true", "fps is a whole number"),
+        ("cell_aspect = 1", "cell_aspect is a number from 1.5 to 3.0, not 1"),
+        ("cell_aspect = nan", "cell_aspect is a number from 1.5 to 3.0, not nan"),
+        ("cell_aspect = '2'", "cell_aspect is a number from 1.5 to 3.0, not '2'"),
+        ("cell_aspect = true", "cell_aspect is a number"),
         ("keys = 'p'", "keys is a table"),
         ("[keys]\nplay = 1", "keys is a table"),
         ("runs = []", "runs is a text in quotes, not []"),

@@ -15,7 +15,9 @@ from adam_tui.ui.layout import contour_region
 from adam_tui.ui.playground.state import PlaygroundState
 
 APP_BEGINS = b"\x1b[?1004h"  # the first that Textual's driver sends where there is no mouse
-STILL = ("--start", "0,0", "--steps", "1", "--no-mouse")  # it begins where it ends: its contour never changes
+# It begins where it ends, at a minimum of the bowl: its contour never changes.
+STILL = ("--steps", "1", "--no-mouse")
+BOWL = ("--start", "0,0")
 # Runs the command line; what `at_import` does happens when the app would be imported, after the first picture.
 HELD = """
 import importlib.abc, sys, time
@@ -51,11 +53,11 @@ def held(tmp_path, at_import, **how):
 @pytest.mark.parametrize(
     ("size", "env", "flags", "settings"),
     [
-        ((120, 40), {}, (), ""),
-        ((80, 24), {}, (), 'theme = "adam-light"'),
+        ((120, 40), {}, BOWL, ""),
+        ((80, 24), {}, BOWL, 'theme = "adam-light"'),
         ((200, 55), {"COLORTERM": None}, ("--surface", "himmelblau", "--start", "3,2"), ""),
-        ((100, 30), {"TERM": "xterm", "COLORTERM": None}, (), ""),
-        ((60, 18), {}, ("--ascii",), 'palette = "magma"'),
+        ((100, 30), {"TERM": "xterm", "COLORTERM": None}, BOWL, ""),
+        ((60, 18), {}, (*BOWL, "--ascii"), 'palette = "magma"'),
     ],
     ids=["dark", "light", "256 colours", "16 colours", "ascii in magma"],
 )

@@ -32,7 +32,7 @@ from typing import NoReturn
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.presets import PRESETS, Preset
-from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Lane, Scenario, parse_start
+from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Scenario, parse_start
 from adam_tui.ui.caption import Finale
 from adam_tui.ui.keymap import all_key_names
 
@@ -132,13 +132,12 @@ def scenario_of(flags: str) -> Scenario:
     parser = _Flags(add_help=False, allow_abbrev=False)
     parser.add_argument("--surface", default=DEFAULT_SURFACE)
     parser.add_argument("--function")
-    parser.add_argument("--lane", dest="lanes", type=Lane.parse, action="append", required=True)
+    parser.add_argument("--lane", dest="lanes", action="append", required=True)
     parser.add_argument("--start", type=parse_start)
     parser.add_argument("--steps", type=int, default=DEFAULT_STEPS)
     parser.add_argument("--noise", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
-    given = vars(parser.parse_args(shlex.split(flags)))
-    return Scenario(**given | {"lanes": tuple(given["lanes"])})
+    return Scenario.parse(**vars(parser.parse_args(shlex.split(flags))))
 
 
 def _fill_in(text: str, name: str) -> str:

@@ -240,6 +240,13 @@ class ResetView(Signal):
     """Show the surface's own bounds."""
 
 
+@dataclass(frozen=True)
+class SetCellAspect:
+    """Draw for cells of this height divided by their width: the terminal has another font."""
+
+    aspect: float
+
+
 class CycleFill(Signal):
     """Show filled bands, bands with lines, or lines only."""
 
@@ -361,6 +368,7 @@ Change = (
     | Zoom
     | Pan
     | ResetView
+    | SetCellAspect
     | CycleFill
     | Toggle
     | Open

@@ -17,6 +17,7 @@ from pathlib import Path
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.svg import to_svg
+from adam_tui.draw.viewport import CELL_ASPECT
 from adam_tui.engine import export
 from adam_tui.engine.pytorch_code import to_pytorch
 from adam_tui.engine.scenario import Scenario
@@ -74,7 +75,12 @@ def recording(
 
 
 def _frame(state: PlaygroundState, step: int, width: int, height: int, palette: Palette) -> Cells:
-    return view.still(replace(state, clock=float(step), crosshair=None), width, height, palette)
+    return _still(replace(state, clock=float(step)), width, height, palette)
+
+
+def _still(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
+    """Draw a picture for cells of the usual shape, not those of the terminal in which the app runs."""
+    return view.still(replace(state, crosshair=None, cell_aspect=CELL_ASPECT), width, height, palette)
 
 
 def save(kind: str, state: PlaygroundState, directory: Path, palette: Palette) -> Path:
@@ -136,7 +142,7 @@ def _json(scenario: Scenario) -> str:
 
 def _svg(state: PlaygroundState, palette: Palette) -> Iterable[str]:
     width, height = PICTURE_SIZE
-    still = view.still(replace(state, crosshair=None), width, height, palette)
+    still = _still(state, width, height, palette)
     return [to_svg(still, f"adam-tui: {still.text(0).strip()}")]
 
 

@@ -5,20 +5,16 @@ A pure function from the state and such an event to effects. Loaded with the fir
 
 from __future__ import annotations
 
-import re
-
-from adam_tui.engine.numbers import format_number
+from adam_tui.engine.numbers import format_number, parse_whole
 from adam_tui.engine.presets import PRESETS
-from adam_tui.engine.scenario import MAX_STEPS, parse_start
-from adam_tui.engine.trajectory import start_of, surface_of
+from adam_tui.engine.scenario import MAX_STEPS, parse_start, surface_of
+from adam_tui.engine.trajectory import start_of
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
 from adam_tui.ui.effects import AskText, Choose, CopyText, Notify, Pick, ShowText
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.effects import Effect, TrainLane, WriteExport
 from adam_tui.ui.playground.export import COPIES, EXPORTS, SCREEN, copy_text
 from adam_tui.ui.playground.state import PlaygroundState
-
-WHOLE_NUMBER = re.compile(r"[+-]?(\d{1,15}|\d{1,3}(,\d{3}){1,4})")  # 1,500 and 1500, but not 1,5
 
 
 def effects_of(state: PlaygroundState, event: e.Request) -> tuple[Effect, ...]:
@@ -79,7 +75,7 @@ def _ask_function(state: PlaygroundState) -> AskText[e.Event]:
         return e.SetFunction(text)
 
     value = state.scenario.function or "x^2 + 3 y^2"
-    return AskText("f(x, y)", value, "x, y, + − * / ^, sin cos tan exp log sqrt abs, pi, e", parse)
+    return AskText("f(x, y)", value, "x, y, pi, e, + − * / ^ |x|, sin exp log sqrt max sign …", parse)
 
 
 def _pick_preset(state: PlaygroundState) -> Pick[e.Event]:
@@ -107,9 +103,10 @@ def _train(state: PlaygroundState) -> TrainLane | Notify:
 
 def _integer(text: str, low: int, high: int) -> int:
     """Parse a whole number from `low` to `high`, with commas between thousands or without. Raises ValueError."""
-    if not WHOLE_NUMBER.fullmatch(text.strip()):
-        raise ValueError(f"a whole number is needed, not {text!r}")
-    number = int(text.replace(",", ""))
+    try:
+        number = parse_whole(text)
+    except ValueError:
+        raise ValueError(f"a whole number is needed, not {text!r}") from None
     if not low <= number <= high:
         raise ValueError(f"from {low:,} to {high:,}")
     return number

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from adam_tui.draw.viewport import CELL_ASPECT
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.surfaces import Surface
@@ -85,6 +86,7 @@ class PlaygroundState:
     clock: the time played, in steps; its whole part is the step shown.
     speed: an index into SPEEDS.
     window: the visible part of the plane; None shows the surface's own bounds.
+    cell_aspect: the height of a cell of the screen divided by its width, with which circles are round.
     crosshair: the point under the crosshair while a start is being placed, else None.
     fork: a changed knob changes the path from the shown step on. `ghosts` holds for each lane the lane before its
     last fork, or None.
@@ -101,6 +103,7 @@ class PlaygroundState:
     playing: bool = False
     speed: int = DEFAULT_SPEED
     window: Window | None = None
+    cell_aspect: float = CELL_ASPECT
     fill: Fill = "filled"
     log_loss: bool = True
     inspector: bool = True

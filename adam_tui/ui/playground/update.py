@@ -31,6 +31,7 @@ CROSSHAIR_STEP = 1 / 40  # of the window
 CROSSHAIR_COARSE = 1 / 8
 # The optimizers that `a` adds, in this order: first those that teach most beside the ones in the race.
 ADD_ORDER = ("momentum", "rmsprop", "sgd", "adam", "adamw", "nadam", "adagrad", "lion")
+SAME_ASPECT = 0.01
 NOISE_LEVELS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # standard deviations
 WARMUP_SHARES = (0.0, 0.05, 0.1, 0.2)  # of the race
 UNDO_STEPS = 200
@@ -133,6 +134,10 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
             return _set_window(state, state.visible.panned(right * PAN, up * PAN))
         case e.ResetView():
             return replace(_set_window(state, Window(*state.surface.bounds)), window=None)
+        case e.SetCellAspect(aspect):
+            # A smaller difference is invisible: pixels are whole, and some terminals count their border.
+            other = abs(aspect / state.cell_aspect - 1) > SAME_ASPECT
+            return replace(state, cell_aspect=aspect) if other else state
         case e.CycleFill():
             return replace(state, fill=_next(FILLS, state.fill, 1))
         case e.Toggle(switch):
@@ -299,9 +304,7 @@ def _next_schedule(state: PlaygroundState) -> Schedule:
     schedule, steps = state.chosen_lane.schedule, state.scenario.steps
     kind = _next(KINDS, schedule.kind, 1)
     if kind == "step":
-        return Schedule(kind, schedule.warmup, gamma=0.5, every=max(steps // 5, 1))
-    if kind == "exponential":
-        return Schedule(kind, schedule.warmup, gamma=round(0.01 ** (1 / steps), 6))
+        return Schedule(kind, schedule.warmup, every=max(steps // 5, 1))
     return Schedule(kind, schedule.warmup)
 
 

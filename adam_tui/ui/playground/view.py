@@ -19,10 +19,11 @@ from adam_tui.draw.cells import Cells, Color, stack, text_width
 from adam_tui.draw.chart import Series, chart
 from adam_tui.draw.contour_plot import Arrow, Backdrop, PathView, backdrop, compose
 from adam_tui.draw.palette import Palette
+from adam_tui.engine.scenario import surface_of
 from adam_tui.engine.schedules import CONSTANT
 from adam_tui.engine.stability import describe_stability, stability
 from adam_tui.engine.surfaces import Surface
-from adam_tui.engine.trajectory import Trajectory, start_of, surface_of, trajectories
+from adam_tui.engine.trajectory import Trajectory, start_of, trajectories
 from adam_tui.ui.playground.state import SPEEDS, Fill, PlaygroundState
 
 Floats = NDArray[np.float64]
@@ -72,7 +73,9 @@ def backdrop_of(state: PlaygroundState, width: int, height: int, palette: Palett
     """The contour without the paths. This is the expensive part, so it is cached."""
     scenario = state.scenario
     name = "" if scenario.function is not None else scenario.surface
-    return _backdrop(name, scenario.function, state.visible.bounds, width, height, palette, state.fill)
+    return _backdrop(
+        name, scenario.function, state.visible.bounds, width, height, palette, state.fill, state.cell_aspect
+    )
 
 
 @lru_cache(maxsize=16)
@@ -84,9 +87,20 @@ def _backdrop(
     height: int,
     palette: Palette,
     fill: Fill,
+    cell_aspect: float,
 ) -> Backdrop:
     plot = surface_of(name, function)
-    return backdrop(plot.f, bounds, width, height, palette, fill=fill, minima=plot.minima, center_in_cell=True)
+    return backdrop(
+        plot.f,
+        bounds,
+        width,
+        height,
+        palette,
+        fill=fill,
+        minima=plot.minima,
+        center_in_cell=True,
+        cell_aspect=cell_aspect,
+    )
 
 
 def contour(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:

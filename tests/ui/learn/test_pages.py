@@ -226,7 +226,7 @@ def test_flags_mean_on_a_page_what_they_mean_on_the_command_line(flags: str) -> 
         ("title: A\nsection: B\nauthor: C\n---\n", "unknown field author"),
         ("title: A\nsection: B\n---\nPress {key:plya}.", "no action is called plya"),
         ("title: A\nsection: B\ntry: x | y. | --surface bowl\n---\n", "--lane"),
-        ("title: A\nsection: B\ntry: x | y. | --lane nobody\n---\n", "lane"),
+        ("title: A\nsection: B\ntry: x | y. | --lane nobody\n---\n", "no optimizer is called 'nobody'"),
         ("title: A\nsection: B\ntry: x | y. | --lane adam --stepss 3\n---\n", "stepss"),
     ],
 )

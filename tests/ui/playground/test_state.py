@@ -179,6 +179,12 @@ def test_zoom_keeps_the_crosshair_in_its_place():
     assert (near.crosshair[0] - near.visible.x_min) / near.visible.size[0] == pytest.approx(share)
 
 
+def test_another_font_changes_the_shape_of_cells_and_rounding_does_not():
+    state = after(PlaygroundState(), e.SetCellAspect(2.3))
+    assert state.cell_aspect == 2.3
+    assert after(state, e.SetCellAspect(2.31)) is state
+
+
 @pytest.mark.parametrize("events", [[e.Pan(1, 0)] * 10, [e.Pan(-1, -1)] * 40, [e.Pan(1, 1)] * 9 + [e.ResetView()]])
 def test_the_crosshair_stays_in_what_is_visible(events):
     placing = after(PlaygroundState(), e.Place())
@@ -314,7 +320,7 @@ def effect(state, event):
 
 
 ASKS = [
-    (e.AskStep(), "1,0", e.Seek(10)),
+    (e.AskStep(), "10", e.Seek(10)),
     (e.AskSteps(), "1,000", e.SetSteps(1000)),
     (e.AskStart(), "1, -2.5", e.SetStart(1.0, -2.5)),
     (e.AskFunction(), "x^2 + y^4", e.SetFunction("x^2 + y^4")),
