@@ -78,7 +78,7 @@ def open_folder(path: Path) -> int:
 
 
 def current_path(descriptor: int) -> Path | None:
-    """Where an open directory is now, also after a rename; None when it was deleted, or the system cannot tell."""
+    """Where an open directory is now, also after a rename; None when it was deleted or the place is unknown."""
     try:
         if sys.platform == "darwin":
             import fcntl

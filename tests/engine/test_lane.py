@@ -78,8 +78,14 @@ class TestWriting:
 
     def test_a_gamma_is_written_only_where_it_is_not_the_default_of_its_kind(self):
         assert Lane.parse("adam:lr=0.001,schedule=exponential").to_flag() == "adam:lr=0.001,schedule=exponential"
-        assert Lane.parse("adam:lr=0.001,schedule=exponential,gamma=0.5").to_flag() == "adam:lr=0.001,schedule=exponential,gamma=0.5"
-        assert Lane.parse("adam:lr=0.001,schedule=step,gamma=0.5,every=9").to_flag() == "adam:lr=0.001,schedule=step,every=9"
+        assert (
+            Lane.parse("adam:lr=0.001,schedule=exponential,gamma=0.5").to_flag()
+            == "adam:lr=0.001,schedule=exponential,gamma=0.5"
+        )
+        assert (
+            Lane.parse("adam:lr=0.001,schedule=step,gamma=0.5,every=9").to_flag()
+            == "adam:lr=0.001,schedule=step,every=9"
+        )
         assert Lane.parse("adam:schedule=exponential").to_json()["schedule"]["gamma"] is None
         assert Lane.parse("adam:schedule=cosine").to_json()["schedule"]["gamma"] == 0.5
 
