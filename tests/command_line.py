@@ -12,9 +12,9 @@ from adam_tui.cli.app import main
 PLAIN = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "FORCE_COLOR")}
 
 
-def run(*arguments, **environment):
-    """Run the program in this process."""
-    return CliRunner(env=environment).invoke(main, arguments, prog_name="adam-tui")
+def run(*arguments, input=None, **environment):
+    """Run the program in this process; `input` stands on stdin, which is no terminal."""
+    return CliRunner(env=environment).invoke(main, arguments, input=input, prog_name="adam-tui")
 
 
 def program(*arguments, **options):

@@ -110,7 +110,7 @@ def test_a_link_in_a_run_is_not_followed_when_it_is_deleted(evil, tmp_path):
     (outside / "kept").touch()
     (evil.path / "folder").symlink_to(outside)
     (evil.path / "checkpoint.pt").symlink_to(outside / "kept")
-    assert program(evil, "runs", "rm", "[red]x").exit_code == 0
+    assert program(evil, "runs", "rm", "--yes", "[red]x").exit_code == 0
     assert not evil.path.exists()
     assert (outside / "kept").exists()
 
@@ -119,7 +119,7 @@ def test_a_run_that_is_a_link_out_of_the_directory_is_not_emptied(evil, tmp_path
     other = create(make_spec("lion", {}), tmp_path / "other")
     other.write_status(Status("finished", 1, "host"))
     (evil.path.parent / "linked").symlink_to(other.path)
-    program(evil, "runs", "rm", "linked")
+    program(evil, "runs", "rm", "--yes", "linked")
     assert (other.path / "spec.json").exists()
 
 

@@ -64,9 +64,9 @@ def columns_of(cells, color):
 # The running app.
 
 
-def panel(app, name):
-    """The text of a panel."""
-    cells = app.screen.query_one(f"#train-{name}", CellView).cells
+def panel(app, name, screen=None):
+    """The text of a panel of the training screen, which by default is on top."""
+    cells = (screen or app.screen).query_one(f"#train-{name}", CellView).cells
     return joined(cells) if cells is not None else ""
 
 

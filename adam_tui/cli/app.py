@@ -22,7 +22,10 @@ fps_option = click.option(
 
 
 @click.group(
-    cls=OneLineErrorGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=OneLineErrorGroup,
+    names=playground.SCENARIO_NAMES,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="adam-tui", prog_name="adam-tui", message="%(prog)s %(version)s")
 @playground.scenario_options
@@ -63,7 +66,8 @@ def main(
             launch.check_terminal()
         # Hints are for newcomers; a user who describes a race by flags is not one.
         hints = not any(flags.values())
-        return launch.open_app(scenario, mode, runs, fps, mouse=not no_mouse, ascii=ascii_only, hints=hints)
+        settings = {"mouse": not no_mouse, "ascii": ascii_only, "hints": hints, "preset": flags["preset"]}
+        return launch.open_app(scenario, mode, runs, fps, **settings)
 
 
 def _refuse_flags_before(context: click.Context, command: str) -> None:
@@ -71,7 +75,9 @@ def _refuse_flags_before(context: click.Context, command: str) -> None:
     for parameter in context.command.params:
         name = parameter.name or ""
         if name != "runs" and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{parameter.opts[0]} stands before {command}, where it counts for the app only")
+            raise click.UsageError(
+                f"{parameter.opts[0]} before {command} has no effect: before a command it is a flag of the app"
+            )
 
 
 completion.register()

@@ -5,7 +5,10 @@ A value is given once. A path may begin with ~ but not be empty. Any minus sign 
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -64,10 +67,35 @@ class _SingleValues(click.Command):
 
 
 class Command(_SingleValues):
-    """A command whose flags are given once."""
+    """A command whose flags are given once. `names` are listed at the end of its help: a title and what it may be."""
+
+    def __init__(self, *args: Any, names: Mapping[str, Sequence[str]] = MappingProxyType({}), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.names = names
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the names below the flags."""
+        super().format_epilog(ctx, formatter)
+        if self.names:
+            with formatter.section("Names"):
+                for title, names in self.names.items():
+                    formatter.write(self._wrapped_names(title, names, formatter))
+
+    def _wrapped_names(self, title: str, names: Sequence[str], formatter: click.HelpFormatter) -> str:
+        """The lines of one list of names; click's own would break a name at its hyphen."""
+        margin = " " * formatter.current_indent
+        column = max(map(len, self.names)) + 2
+        lines = textwrap.wrap(
+            ", ".join(names),
+            formatter.width,
+            initial_indent=f"{margin}{title:<{column}}",
+            subsequent_indent=margin + " " * column,
+            break_on_hyphens=False,
+        )
+        return "".join(f"{line}\n" for line in lines)
 
 
-class Group(_SingleValues, click.Group):
+class Group(Command, click.Group):
     """A group of such commands."""
 
     command_class = Command

@@ -23,6 +23,7 @@ from adam_tui.runs.user_paths import RUNS_VARIABLE, runs_directory
 if TYPE_CHECKING:
     from adam_tui.engine.scenario import Scenario
     from adam_tui.ui.config import Config
+    from adam_tui.ui.playground.state import PlaygroundState
 
 mode_option = click.option(
     "--mode",
@@ -66,12 +67,14 @@ def open_app(
     mouse: bool = True,
     ascii: bool = False,
     run: str | None = None,
+    preset: str | None = None,
     hints: bool = False,
 ) -> int:
     """Run the app until the user quits; its exit status.
 
-    `run` is the id of a run to select in Train; `hints` shows suggestions of what to try. A bug in the app prints one
-    line on stderr and writes the traceback to the log file.
+    `run` is the id of a run to select in Train; `preset` is the name of the scenario's preset, which is then shown with
+    its caption; `hints` shows suggestions of what to try. A bug in the app prints one line on stderr and writes the
+    traceback to the log file.
     """
     from adam_tui.draw.viewport import CELL_ASPECT
     from adam_tui.terminal.environment import cell_aspect
@@ -90,6 +93,8 @@ def open_app(
         cell_aspect=config.cell_aspect or cell_aspect() or CELL_ASPECT,
         hints=untried(config.tried) if hints and config.hints else (),
     )
+    if preset is not None:
+        state = _open_preset(state, preset)
     with first_picture(state, config, mode if run is None else "train", ascii=ascii) as taken:
         from adam_tui.ui.app import AdamApp
 
@@ -98,6 +103,15 @@ def open_app(
     if app.failure is not None:
         print_error(log_crash(app.failure))
     return app.return_code or 0
+
+
+def _open_preset(state: PlaygroundState, name: str) -> PlaygroundState:
+    """The state with a preset opened, as the app's list of presets opens it."""
+    from adam_tui.engine.presets import PRESETS
+    from adam_tui.ui.playground import events
+    from adam_tui.ui.playground.update import update
+
+    return update(state, events.Open(tuple(PRESETS.values()), list(PRESETS).index(name)))[0]
 
 
 def read_settings() -> Config:

@@ -15,16 +15,31 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from adam_tui.cli import names
 from adam_tui.cli.errors import usage_errors
 from adam_tui.cli.flags import Command, UserPath, number, whole_number
 
 if TYPE_CHECKING:
+    from adam_tui.draw.cells import Cells
+    from adam_tui.engine.presets import Preset
     from adam_tui.engine.scenario import Scenario
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+SCENARIO_NAMES = {
+    "--surface": names.SURFACES,
+    "--lane": names.OPTIMIZERS,
+    "schedule=": names.SCHEDULES,
+    "--preset": names.PRESETS,
+}
 # Columns and rows of `plot`: the size without a terminal, the smallest and the largest.
 PLOT_SIZE, SMALLEST_PLOT, LARGEST_PLOT = (100, 32), (20, 8), (500, 200)
+
+
+size_option = click.option("--size", metavar="WxH", help="Columns and rows.  [default: the terminal's, or 100x32]")
+ascii_option = click.option(
+    "--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without block characters."
+)
 
 
 def _complete_surface(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -37,6 +52,12 @@ def _complete_lane(context: click.Context, parameter: click.Parameter, incomplet
     from adam_tui.engine.optimizers import OPTIMIZERS
 
     return [CompletionItem(name, help=each.title) for name, each in OPTIMIZERS.items() if name.startswith(incomplete)]
+
+
+def _complete_preset(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from adam_tui.engine.presets import PRESETS
+
+    return [CompletionItem(name, help=each.title) for name, each in PRESETS.items() if name.startswith(incomplete)]
 
 
 def scenario_options(command: Decorated) -> Decorated:
@@ -69,6 +90,12 @@ def scenario_options(command: Decorated) -> Decorated:
             metavar="FILE",
             help="All of it from a JSON file, as the app copies and exports it.",
         ),
+        click.option(
+            "--preset",
+            metavar="NAME",
+            shell_complete=_complete_preset,
+            help="All of it from a named example, such as zigzag.",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -84,15 +111,18 @@ def build_scenario(
     noise: float = 0.0,
     seed: int = 0,
     file: Path | None = None,
+    preset: str | None = None,
 ) -> Scenario:
     """The scenario that the values of `scenario_options` describe. Raises UsageError with one line."""
     from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Scenario, parse_start
     from adam_tui.engine.trajectory import plotted_surface
 
-    if file is not None:
-        if (surface, function, lanes, start, steps, noise, seed) != (None, None, (), None, None, 0.0, 0):
-            raise click.UsageError("--scenario describes the whole race: give no other flag of the scenario with it")
-        return _read_scenario(file)
+    if file is not None or preset is not None:
+        flag = "--scenario" if file is not None else "--preset"
+        others = (surface, function, lanes, start, steps, noise, seed) != (None, None, (), None, None, 0.0, 0)
+        if others or (file is not None and preset is not None):
+            raise click.UsageError(f"{flag} describes the whole race: give no other flag of the scenario with it")
+        return _read_scenario(file) if file is not None else read_preset(preset or "").scenario
     with usage_errors():
         if surface is not None and function is not None:
             raise ValueError("give --surface or --function, not both")
@@ -109,6 +139,16 @@ def build_scenario(
         plotted_surface(without_lanes)  # parses the formula
     with usage_errors():
         return Scenario.parse(lanes, **rest)
+
+
+def read_preset(name: str) -> Preset:
+    """The preset of that name. Raises UsageError with the nearest names for an unknown one."""
+    from adam_tui.engine.names import suggest
+    from adam_tui.engine.presets import PRESETS
+
+    if name not in PRESETS:
+        raise click.UsageError(f"no preset is called {name!r}{suggest(name, PRESETS)}")
+    return PRESETS[name]
 
 
 def _read_scenario(file: Path) -> Scenario:
@@ -132,7 +172,7 @@ def _read_scenario(file: Path) -> Scenario:
     return scenario
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, names=SCENARIO_NAMES)
 @scenario_options
 @click.option(
     "--format", "output_format", type=click.Choice(["csv", "json"]), default="csv", help="The format on stdout."
@@ -140,12 +180,13 @@ def _read_scenario(file: Path) -> Scenario:
 def path(output_format: str, **flags: Any) -> None:
     """Write the trajectories to stdout: lane,step,x,y,loss; step 0 is the start.
 
-    The learning rates of lanes without lr stand in the JSON, and on a terminal on stderr.
+    A lane without lr takes the learning rate suggested for the surface. JSON holds it; on a terminal stderr shows it.
     """
     scenario = build_scenario(**flags)
     from adam_tui.engine.export import to_csv, to_json
 
-    if sys.stderr.isatty() and flags["file"] is None and (rates := _suggested_rates(scenario, flags["lanes"])):
+    whole = flags["file"] or flags["preset"]
+    if sys.stderr.isatty() and not whole and (rates := _suggested_rates(scenario, flags["lanes"])):
         click.echo(f"adam-tui: suggested lr: {rates} (lr=default is torch's)", err=True)
     _write(to_csv(scenario) if output_format == "csv" else to_json(scenario))
 
@@ -161,34 +202,44 @@ def _suggested_rates(scenario: Scenario, lanes: tuple[str, ...]) -> str:
     return ", ".join(f"{label} {format_number(lr)}" for label, lr in suggested)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, names=SCENARIO_NAMES)
 @scenario_options
-@click.option("--size", metavar="WxH", help="Columns and rows.  [default: the terminal's, or 100x32]")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without block characters.")
+@size_option
+@ascii_option
 def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
     """Write one still picture to stdout, in colour if it is a terminal."""
     with usage_errors():
-        width, height = _terminal_size() if size is None else parse_size(size)
+        width, height = picture_size(size)
     scenario = build_scenario(**flags)
     from adam_tui.draw.palette import DARK
     from adam_tui.draw.viewport import CELL_ASPECT
-    from adam_tui.terminal.ansi import to_ansi
-    from adam_tui.terminal.environment import cell_aspect, color_depth, encodes_blocks
+    from adam_tui.terminal.environment import cell_aspect
     from adam_tui.ui.config import load
     from adam_tui.ui.playground.state import PlaygroundState
     from adam_tui.ui.playground.view import still
 
-    on_terminal = sys.stdout.isatty()
-    aspect = (load().cell_aspect or cell_aspect()) if on_terminal else None
+    aspect = (load().cell_aspect or cell_aspect()) if sys.stdout.isatty() else None
     state = PlaygroundState(scenario, clock=scenario.steps, cell_aspect=aspect or CELL_ASPECT)
-    picture = still(state, width, height, DARK)
-    depth = color_depth(os.environ, on_terminal)
+    write_picture(still(state, width, height, DARK), ascii_only)
+
+
+def write_picture(picture: Cells, ascii_only: bool) -> None:
+    """Write a picture to stdout: in the terminal's colours, and in ASCII where it has no block characters."""
+    from adam_tui.terminal.ansi import to_ansi
+    from adam_tui.terminal.environment import color_depth, encodes_blocks
+
+    depth = color_depth(os.environ, sys.stdout.isatty())
     _write([to_ansi(picture, depth, ascii=ascii_only or not encodes_blocks(sys.stdout.encoding)), "\n"])
 
 
 def _write(pieces: Iterable[str]) -> None:
     sys.stdout.writelines(pieces)
     sys.stdout.flush()
+
+
+def picture_size(text: str | None) -> tuple[int, int]:
+    """Columns and rows of a picture: those of --size, or the terminal's. Raises ValueError for a wrong size."""
+    return _terminal_size() if text is None else parse_size(text)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The commands that train without a screen and look after runs: `train` and `runs list|show|attach|stop|…`.
+"""The commands that train without a screen and look after runs: `train` and `runs list|show|plot|attach|stop|…`.
 
 Flags only, as everywhere in `cli`: `adam_tui.runs` does the work, `follow` prints a run's progress.
 """
@@ -6,6 +6,7 @@ Flags only, as everywhere in `cli`: `adam_tui.runs` does the work, `follow` prin
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import sys
 import time
@@ -20,7 +21,7 @@ from click.shell_completion import CompletionItem
 from adam_tui.cli import launch
 from adam_tui.cli.errors import print_error, usage_errors
 from adam_tui.cli.flags import Command, Group, UserPath, number, whole_number
-from adam_tui.cli.playground import build_scenario
+from adam_tui.cli.playground import ascii_option, build_scenario, picture_size, size_option, write_picture
 from adam_tui.terminal.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -148,10 +149,10 @@ def train(
 @runs_option
 @click.pass_context
 def runs(context: click.Context, runs: Path | None) -> int:
-    """List the training runs; look at one, steer it, export it."""
+    """List training runs; show, plot, steer and export them."""
     context.obj = runs or context.obj
     if context.invoked_subcommand is None:
-        status: int = context.invoke(list_runs)
+        status: int = context.invoke(list_runs, output_format="text")
         return status
     return 0
 
@@ -160,15 +161,24 @@ run_id_argument = click.argument("run_id", metavar="ID", shell_complete=_complet
 
 
 @runs.command("list")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="A table, or a JSON array with the whole specification of each run.",
+)
 @runs_option
 @click.pass_context
-def list_runs(context: click.Context, runs: Path | None) -> int:
-    """The runs, newest first; at the end those that cannot be read."""
+def list_runs(context: click.Context, output_format: str, runs: Path | None) -> int:
+    """List the runs, newest first; those that cannot be read come last."""
     from adam_tui.runs import directory, report
 
     folder = _existing_runs(context, runs)
     known, closed = directory.list_runs(folder) + directory.broken_runs(folder), directory.closed_runs(folder)
-    if known or not closed:
+    if output_format == "json":
+        click.echo(json.dumps(report.records(known)))
+    elif known or not closed:
         click.echo(sanitize(report.table(known)))
     for run, reason in closed:
         print_error(f"left out: {run.id}: {reason}")
@@ -294,7 +304,13 @@ def resume(context: click.Context, run_id: str, follow: bool, output_format: Any
     default="steps",
     help="A row a step, or a row an epoch.  [default: steps]",
 )
-@click.option("--format", "output_format", type=click.Choice(["csv"]), default="csv", help="The format on stdout.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["csv", "json"]),
+    default="csv",
+    help="CSV, or a JSON object with the specification and an array for each column.  [default: csv]",
+)
 @runs_option
 @click.pass_context
 def export(context: click.Context, run_id: str, what: Any, output_format: str, runs: Path | None) -> None:
@@ -303,20 +319,60 @@ def export(context: click.Context, run_id: str, what: Any, output_format: str, r
     steps: step,loss. epochs: epoch,step,train_loss,test_loss,test_accuracy,seconds,samples_per_second. Steps that a
     resumed run repeated appear once.
     """
-    from adam_tui.runs.export import write_csv
+    from adam_tui.runs.export import write_csv, write_json
 
-    write_csv(find_run(context, run_id, runs), what, sys.stdout)
+    run = find_run(context, run_id, runs)
+    with usage_errors():
+        (write_csv if output_format == "csv" else write_json)(run, what, sys.stdout)
+
+
+@runs.command()
+@click.argument("run_ids", metavar="ID…", nargs=-1, required=True, shell_complete=_complete_run)
+@size_option
+@ascii_option
+@runs_option
+@click.pass_context
+def plot(
+    context: click.Context, run_ids: tuple[str, ...], size: str | None, ascii_only: bool, runs: Path | None
+) -> None:
+    """Draw the loss curves of runs to stdout.
+
+    Of a single run the single steps and the test losses are drawn too.
+    """
+    chosen = list({run.path: run for run in (find_run(context, each, runs) for each in run_ids)}.values())
+    with usage_errors():
+        width, height = picture_size(size)
+    from adam_tui.cli import run_plot
+    from adam_tui.draw.palette import DARK
+
+    with usage_errors():
+        picture = run_plot.still(chosen, width, height, DARK)
+    write_picture(picture, ascii_only)
 
 
 @runs.command()
 @run_id_argument
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @runs_option
 @click.pass_context
-def rm(context: click.Context, run_id: str, runs: Path | None) -> None:
-    """Delete a run that has ended, with its checkpoint; of a link to one, only the link."""
+def rm(context: click.Context, run_id: str, yes: bool, runs: Path | None) -> None:
+    """Delete a run that has ended, with its checkpoint.
+
+    Asks first; without a terminal it needs --yes. Of a link to a run only the link is removed.
+    """
+    from adam_tui.runs import report
+
     run = find_run(context, run_id, runs)
     target = run.link_target
     with usage_errors():
+        run.check_delete()
+        if not yes:
+            question = f"Remove the link {run.id} to {target}?" if target else f"Delete {report.summary(run)}?"
+            if not launch.is_interactive():
+                raise ValueError(f"{question} There is no terminal to ask on: add --yes")
+            if not click.confirm(sanitize(question)):
+                click.echo("nothing is deleted")
+                return
         run.delete()
     click.echo(sanitize(f"{run.id} was a link to {target}: the link is removed" if target else f"{run.id} is deleted"))
 

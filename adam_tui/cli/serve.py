@@ -13,11 +13,11 @@ import click
 
 from adam_tui.cli.flags import Command
 from adam_tui.cli.launch import mode_option
-from adam_tui.cli.playground import build_scenario, scenario_options
+from adam_tui.cli.playground import SCENARIO_NAMES, build_scenario, scenario_options
 from adam_tui.cli.runs import runs_option
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, names=SCENARIO_NAMES)
 @click.option("--host", default="127.0.0.1", metavar="NAME", show_default=True, help="Where to listen.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8000, metavar="N", show_default=True, help="The port there."
@@ -28,7 +28,7 @@ from adam_tui.cli.runs import runs_option
 @mode_option
 @runs_option
 def serve(host: str, port: int, url: str | None, no_token: bool, mode: str, runs: Path | None, **flags: Any) -> None:
-    """Show the app in a browser, to this machine only unless --host says otherwise.
+    """Show the app in a browser, on this machine only unless --host names another address.
 
     The printed address holds a token, and the page does not open without it.
     """
@@ -43,7 +43,10 @@ def serve(host: str, port: int, url: str | None, no_token: bool, mode: str, runs
     if no_token or not is_local:
         click.echo(f"adam-tui: warning: {_warning(host, port, no_token, is_local)}", err=True)
     runs_flag = ["--runs", str(runs.absolute())] if runs else []
-    scenario_flags = scenario.to_flags() if any(flags.values()) else ()
+    if flags["preset"] is not None:
+        scenario_flags = ["--preset", flags["preset"]]  # with its caption
+    else:
+        scenario_flags = scenario.to_flags() if any(flags.values()) else []
     arguments = [sys.executable, "-m", "adam_tui", "--mode", mode, *runs_flag, *scenario_flags]
     web_server.serve(arguments, host, port, url, token=not no_token)
 

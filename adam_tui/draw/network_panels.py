@@ -31,7 +31,7 @@ SHADE_POWER = 0.5
 # https://cs231n.github.io/neural-networks-3/#ratio). A ratio ten times larger or smaller gets a label.
 HEALTHY_RATIO, RATIO_TOLERANCE = 1e-3, 10.0
 LARGEST_PIXEL = 4
-NORM, RATIO, RATIO_LABEL = 7, 7, 8  # columns of "1.2e-03", "1.2e-03", "diverges"
+NORM, RATIO, RATIO_LABEL = 7, 7, 12  # columns of "1.2e-03", "1.2e-03", "not updating"
 # The most negative and the most positive filter weight: the hues of these colours at a low and a high lightness.
 COOL, WARM = (95, 135, 215), (255, 215, 95)
 ZERO_LIGHTNESS, LOWEST_LIGHTNESS, HIGHEST_LIGHTNESS = 0.55, 0.18, 0.97
@@ -51,7 +51,7 @@ def confusion_matrix(counts: NDArray[np.int64], width: int, height: int, palette
     for j in range(size):
         cells.put(0, 2 + j * cell, f"{j:>{cell - 1}}", palette.faint)
     if shares:
-        cells.put(0, shares_at, f"{'found':>{SHARE}}", palette.faint)
+        cells.put(0, shares_at, f"{'recall':>{SHARE}}", palette.faint)
     wrong = counts * ~np.eye(size, dtype=bool)
     most = max(int(wrong.max(initial=0)), 1)
     for i in range(min(size, height - 1)):
@@ -181,7 +181,7 @@ def ratio_label(ratio: float) -> str:
     if ratio > RATIO_TOLERANCE * HEALTHY_RATIO:
         return "large"
     if ratio == 0:
-        return "stands"
+        return "not updating"
     return "small" if ratio < HEALTHY_RATIO / RATIO_TOLERANCE else "fine"
 
 

@@ -16,7 +16,7 @@ from adam_tui.draw.palette import Palette
 
 NAME = 13  # columns of the longest id, "momentum-7f3a"
 NAME_AT, STATE_AT = 3, 3 + NAME + 1
-STATE, WIDE_STATE = 8, 9  # columns of "finished" and "queued 12"
+STATE, WIDE_STATE = 9, 9  # columns of "at chance" and "queued 12"
 BEST = 7  # columns of "100.00%"
 NUMBER = 8  # columns of "0.0005", "5.12e+30"
 SETTINGS = 18  # the wide table drops a column before the settings have fewer columns than this
@@ -34,15 +34,21 @@ STATE_GLYPH = {
     "stopped": "■",
     "failed": "✕",
     "diverged": "✕",
+    "at chance": "✕",
     "lost": "?",
 }
 SHORTEST_BAR = 6
 
 
+def state_word(state: str) -> str:
+    """The state without the place in the queue: "queued" of "queued 2"."""
+    return state if state in STATE_GLYPH else state.partition(" ")[0]
+
+
 def state_color(state: str, palette: Palette) -> Color:
     """Green for a good end, red for a bad one, the accent colour for waiting runs, blue for running ones."""
-    word = state.partition(" ")[0]
-    if word in ("failed", "diverged", "lost", "silent"):
+    word = state_word(state)
+    if word in ("failed", "diverged", "at chance", "lost", "silent"):
         return palette.states["diverged"]
     if word in ("paused", "queued"):
         return palette.accent
@@ -94,7 +100,7 @@ def runs_table(rows: Sequence[RunRow], selected: int, width: int, height: int, p
         row, bold = rows[index], index == selected
         ink = palette.foreground if row.drawn else palette.faint
         _draw_name(cells, line, row, bold, palette)
-        state = row.state[:STATE] if words else STATE_GLYPH.get(row.state.partition(" ")[0], "?")
+        state = row.state[:STATE] if words else STATE_GLYPH.get(state_word(row.state), "?")
         cells.put(line, STATE_AT, state, state_color(row.state, palette), bold=bold)
         cells.put(line, epoch_at, f"{epochs[index]:>{epoch_width}}", ink, bold=bold)
         cells.put(line, best_at, f"{row.best:>{BEST}}", ink, bold=bold)
@@ -114,7 +120,7 @@ class Column:
     rank: int
 
 
-# These columns stand at the right. The settings, after the state, take the remaining width.
+# These columns are at the right. The settings, after the state, take the remaining width.
 COLUMNS = (
     Column("epochs", "epochs", 8, 1),
     Column("best", "best", 8, 0),

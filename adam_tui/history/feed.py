@@ -202,7 +202,7 @@ class Feed:
         return lines
 
     def link_target(self, id: str) -> str:
-        """Where the run points to if it is a symbolic link; "" otherwise."""
+        """The target of a run that is a symbolic link; "" for any other run."""
         return self._runs[id].link_target if id in self._runs else ""
 
     def log(self, id: str, lines: int) -> str:

@@ -65,7 +65,7 @@ def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
         raise
     finally:
         process.stdin.close()  # the end of its input lets the process begin
-    if detached:  # nobody else may wait for it for hours
+    if detached:  # no other part of this program may wait for it for hours
         threading.Thread(target=process.wait, name=f"waits for {run.id}", daemon=True).start()
     return process
 

@@ -47,7 +47,7 @@ class Follower:
 
     @property
     def offset(self) -> int:
-        """How many bytes of the file were returned or skipped."""
+        """The number of bytes of the file that were returned or skipped."""
         return self._offset
 
     def poll(self) -> list[Event]:

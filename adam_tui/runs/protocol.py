@@ -61,7 +61,7 @@ class RunSpec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunSpec:
-        """The inverse of `to_json`. Ignores unknown keys. Raises ValueError for anything that is no specification."""
+        """The inverse of `to_json`. Ignores unknown keys. Raises ValueError for anything else."""
         try:
             known = {f.name: _decode(f.type, data[f.name]) for f in dataclasses.fields(cls) if f.name in data}
             if "lr" not in known["hyperparameters"]:

@@ -1,6 +1,6 @@
 """One run as its files: `Run` reads them, and writes the orders and the status.
 
-The training process is the only writer of most files; everybody else reads them and appends to control.jsonl.
+The training process is the only writer of most files; all other processes read them and append to control.jsonl.
 Therefore a second terminal, another host on a shared file system and a look at last week's run use the same code.
 README.md beside this file describes every file. Standard library only.
 """
@@ -77,7 +77,7 @@ class Run:
 
     @property
     def link_target(self) -> str:
-        """Where the directory points to if it is a symbolic link; "" otherwise."""
+        """The target of a directory that is a symbolic link; "" for any other directory."""
         return os.readlink(self.path) if os.path.islink(self.path) else ""
 
     # The specification.
@@ -274,11 +274,15 @@ class Run:
             time.sleep(file_lock.RETRY_SECONDS)
         return False
 
+    def check_delete(self) -> None:
+        """Raise ValueError while a process uses the run; a link to it may be removed."""
+        if not self.link_target and (self.status().alive or self.is_held()):
+            raise ValueError(f"{self.id} is still running: stop it first")
+
     def delete(self) -> None:
         """Remove the directory, or only the link if it is one. Raises ValueError while a process uses it."""
         if self.link_target:
             self.path.unlink()
             return
-        if self.status().alive or self.is_held():
-            raise ValueError(f"{self.id} is still running: stop it first")
+        self.check_delete()
         shutil.rmtree(self.path)  # follows no link within it

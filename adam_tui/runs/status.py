@@ -1,8 +1,8 @@
 """The state of a run: the content of status.json, and which state follows from it, from the lock and from the beats.
 
-status.json is the latest report of the training process, but it may be a copy, or older than the process's death. The
-process holds the lock of metrics.jsonl; on the same host one without a heartbeat hangs but is not lost. On another
-host only the heartbeat counts. Standard library only.
+status.json is the latest report of the training process, but it may be a copy, or older than the end of the process.
+The process holds the lock of metrics.jsonl. On the same host a process without a heartbeat hangs but is not lost. On
+another host the heartbeat decides. Standard library only.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 from adam_tui.runs import processes
 from adam_tui.runs.protocol import ENDED, LOST, MAX_COUNT, YEAR_3000, Ended, from_line, parse_json
 
-# A process beats once a second; a shared file system may show that half a minute late (NFS caches attributes).
+# A process sends a heartbeat every second; a shared file system may show it half a minute late (NFS caches attributes).
 STALE_SECONDS = 60.0
-# On the same host nothing is late; but nothing beats while the interpreter loads torch, from a slow disk perhaps.
+# On the same host nothing is late, but there is no heartbeat while the interpreter loads torch, perhaps slowly.
 SILENT_SECONDS, LOADING_SECONDS = 10.0, 30.0
 NEVER_STARTED = "the process never started"
 # A directory that is missing for this long was moved or deleted. A shorter absence is a mount that comes back, or a
@@ -40,7 +40,7 @@ class Status:
     `control` is how many bytes of control.jsonl the process has obeyed. `reason` is why the run ended, or the current
     problem of an active process. `device` is the device that the process waits for or holds ("" for a run that does
     not queue), `came` when the process was started. `born` is its birth (see `processes`). `ticks` is the heartbeat by
-    the steady clock of its host, which nobody sets. `silent` marks a process that exists and does not beat.
+    the steady clock of its host, which cannot be set. `silent` marks a process that exists but sends no heartbeat.
 
     Resource usage, None where it is unknown: `cpu_percent` is the process's share of all cores (0 to 100),
     `memory_bytes` its memory; `gpu_percent` and `gpu_memory_bytes` are those of the whole GPU.
@@ -90,7 +90,7 @@ def status_text(status: Status) -> str:
 
 
 def parse_status(text: str) -> Status:
-    """The status in a file that may be damaged. Raises ValueError for anything that is no status."""
+    """The status in a file that may be damaged. Raises ValueError for anything else."""
     data = parse_json(text)
     if not isinstance(data, dict):
         raise ValueError("not a status")

@@ -51,7 +51,7 @@ class DeviceQueue:
             os.close(self._lock_file)
 
     def wait(self) -> tuple[State, str] | None:
-        """Wait until this run holds the device. A command to stop ends the wait: its state and reason."""
+        """Wait until this run holds the device. Returns state and reason where a command to stop ended the wait."""
         journal = self._journal
         journal.set_device(self.key)
         shown = ""

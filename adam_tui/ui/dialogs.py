@@ -27,16 +27,27 @@ class Window(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
 
 
 class AskText(Window[str | None]):
-    """Ask for one line of text; the result is None when cancelled. `check` raises ValueError for invalid text."""
+    """Ask for one line of text; the result is None when cancelled. `check` raises ValueError for invalid text.
+
+    `preview` gets every valid text while the user types.
+    """
 
     BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
 
-    def __init__(self, title: str, value: str, hint: str, check: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        title: str,
+        value: str,
+        hint: str,
+        check: Callable[[str], object],
+        preview: Callable[[str], None] | None = None,
+    ) -> None:
         super().__init__()
         self._title = title
         self._value = value
         self._hint = hint
         self._check = check
+        self._preview = preview
 
     def compose(self) -> ComposeResult:
         """Yield a frame with the input and a line for the hint or the error."""
@@ -59,6 +70,8 @@ class AskText(Window[str | None]):
         else:
             hint.update(self._hint)
             hint.remove_class("wrong")
+            if self._preview is not None and self.is_active:
+                self._preview(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Close with the text if it is valid."""

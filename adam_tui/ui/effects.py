@@ -22,13 +22,15 @@ class AskText(Generic[Event]):
     """Ask for one line of text.
 
     `parse` makes the event from the text. It raises ValueError with one line, which the dialog shows while the user
-    types.
+    types. With `cancel`, the event of every valid text follows at once while the user types, and Esc ends with the
+    event `cancel`.
     """
 
     title: str
     value: str
     hint: str
     parse: Callable[[str], Event] = field(compare=False)
+    cancel: Event | None = None
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,15 @@ def carry_out(effect: SharedEffect[Event], screen: EventScreen[Event]) -> None:
         return lambda value: None if value is None else screen.dispatch(event(value))
 
     match effect:
-        case AskText(title, value, hint, parse):
-            screen.app.push_screen(dialogs.AskText(title, value, hint, parse), answer(parse))
+        case AskText(title, value, hint, parse, cancel):
+            window = dialogs.AskText(title, value, hint, parse, answer(parse) if cancel is not None else None)
+
+            def close(text: str | None) -> None:
+                event = parse(text) if text is not None else cancel
+                if event is not None:
+                    screen.dispatch(event)
+
+            screen.app.push_screen(window, close)
         case Choose(title, text, answers, event):
             screen.app.push_screen(dialogs.Choose(title, text, answers), answer(event))
         case Pick(title, items, selected, event):

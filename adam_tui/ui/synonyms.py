@@ -40,6 +40,7 @@ SYNONYMS: Mapping[str, str] = {
     "remove_lane": "delete drop take out fewer close",
     "previous_lane": "choose switch focus",
     "next_lane": "choose switch focus",
+    "solo": "hide others only one single isolate focus crowded covered unclutter",
     # Hyperparameters
     "knob_up": "parameter knob setting select",
     "knob_down": "parameter knob setting select",

@@ -59,7 +59,7 @@ COMMANDS = (
     ("set", "{id}", "lr=0.1"),
     ("stop", "{id}"),
     ("stop", "{id}", "--now"),
-    ("rm", "{id}"),
+    ("rm", "{id}", "--yes"),
 )
 
 
@@ -157,7 +157,7 @@ def copy_queued(place: Place) -> None:
     run, pid = place.train("queued")
     copied = Run(shutil.copytree(run.path, run.path.with_name("a-copy")))
     assert not copied.status().alive, copied.status()
-    place.command("rm", copied.id)
+    place.command("rm", copied.id, "--yes")
     assert not copied.path.exists()
     _assert_trains(run, pid)
 
@@ -167,7 +167,7 @@ def rename(place: Place) -> None:
     run, pid = place.train()
     renamed = Run(run.path.rename(run.path.with_name("renamed")))
     assert renamed.status().alive, renamed.status()
-    assert "still running" in place.command("rm", "renamed")
+    assert "still running" in place.command("rm", "renamed", "--yes")
     assert "already" in place.command("resume", "renamed")
     assert processes.is_running(pid)
     renamed.path.rename(run.path)
@@ -333,7 +333,7 @@ def contain(place: Place) -> None:
     with contextlib.suppress(ValueError):
         control.kill(run, run.reported_status())
     assert process.poll() is None
-    assert "still running" in place.command("rm", run.id)
+    assert "still running" in place.command("rm", run.id, "--yes")
     place.command("stop", run.id)
     _wait_until(lambda: run.status().state == "stopped", f"{run.id} does not stop")
 

@@ -70,7 +70,7 @@ def test_a_run_that_hangs_is_listed_as_silent_does_not_answer_and_is_killed_with
     result = runs("stop", "--now", run.id)
     assert (result.exit_code, result.stdout) == (0, f"{run.id} is stopped: killed as it did not answer\n")
     assert hanging.wait(20) == -signal.SIGKILL
-    assert runs("rm", run.id).stdout == f"{run.id} is deleted\n"
+    assert runs("rm", "--yes", run.id).stdout == f"{run.id} is deleted\n"
 
 
 def test_a_run_on_another_host_cannot_be_killed_and_the_error_names_the_host(runs, run):
@@ -122,13 +122,13 @@ def test_an_answered_command_is_confirmed(runs, run, monkeypatch):
 def test_a_run_that_cannot_be_read_is_listed_as_broken_named_and_deleted(runs, run):
     (run.path / "spec.json").write_bytes(b"\x00\x01[")
     run.write_status(Status("stopped"))
-    assert runs("list").stdout.splitlines()[1].split() == [run.id, "broken", *"–––––"]
+    assert runs("list").stdout.splitlines()[1].split() == [run.id, "broken", *"––––––"]
     for words in (("show", run.id), ("resume", run.id, "--follow")):
         result = runs(*words)
         assert result.exit_code == 2
         assert result.stderr.count("\n") == 1
     assert runs("show", run.id).stderr == f"adam-tui: {run.path / 'spec.json'} is not JSON\n"
-    assert runs("rm", run.id).exit_code == 0
+    assert runs("rm", "--yes", run.id).exit_code == 0
     assert not run.path.exists()
 
 
@@ -144,7 +144,9 @@ def test_a_damaged_specification_is_read_from_the_start_event(runs, run):
         (run.path / "spec.json").write_bytes(text)
         assert run.spec() == spec
         assert run.created == 100.0
-        assert runs("list").stdout.splitlines()[1].split()[:6] == [run.id, "stopped", "adam", "0.0005", "1/3", "90.00%"]
+        assert runs("list").stdout.splitlines()[1].split()[:7] == [
+            *(run.id, "stopped", "adam", "0.0005", "–", "1/3", "90.00%")
+        ]
 
 
 def test_nothing_is_exported_twice_and_nothing_is_missing_behind_a_megabyte_of_damage(runs, run):
@@ -177,7 +179,7 @@ def test_deleting_a_link_says_that_only_the_link_is_gone(runs, run, tmp_path, tm
     run.write_status(Status("finished"))
     run.path.rename(there)
     (tmp_path / "linked").symlink_to(there)
-    assert runs("rm", "linked").stdout == f"linked was a link to {there}: the link is removed\n"
+    assert runs("rm", "--yes", "linked").stdout == f"linked was a link to {there}: the link is removed\n"
     assert (there / "spec.json").exists()
     assert not (tmp_path / "linked").is_symlink()
 
@@ -186,7 +188,7 @@ def test_a_runs_directory_that_is_a_link_is_fine(run, tmp_path, tmp_path_factory
     run.write_status(Status("finished"))
     link = tmp_path_factory.mktemp("home") / "runs"
     link.symlink_to(tmp_path)
-    result = CliRunner().invoke(main, ["runs", "rm", run.id, "--runs", str(link)], prog_name="adam-tui")
+    result = CliRunner().invoke(main, ["runs", "rm", "--yes", run.id, "--runs", str(link)], prog_name="adam-tui")
     assert (result.exit_code, result.output) == (0, f"{run.id} is deleted\n")
     assert link.is_symlink()
     assert not run.path.exists()

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ import time
 import pytest
 import torch
 from command_line import PLAIN, program, run
+from made_runs import MadeRun
 from pty_terminal import COMMAND, Terminal
 
 from adam_tui.cli import runs
@@ -83,6 +85,33 @@ class TestRuns:
         assert header.split()[:3] == ["id", "state", "optimizer"]
         assert row.split()[:4] == [made.id, "finished", "adam", "0.001"]
 
+    def test_the_list_shows_the_limit_of_the_images(self, made, tmp_path):
+        create(make_spec("lion", {}, limit=1000), tmp_path)
+        header, *rows = run("runs", "--runs", str(tmp_path)).output.splitlines()
+        column = header.index("limit")
+        assert sorted(row[column : column + 5].strip() for row in rows) == ["1,000", "–"]
+
+    def test_the_list_as_json_holds_the_whole_specification_and_the_broken_runs(self, made, tmp_path):
+        (create(make_spec("lion", {}), tmp_path).path / "spec.json").write_text("{")
+        whole, broken = json.loads(run("runs", "list", "--format", "json", "--runs", str(tmp_path)).output)
+        assert (whole["id"], whole["state"], whole["reason"]) == (made.id, "finished", "3 epochs done")
+        assert (whole["step"], whole["epoch"], whole["best_test_accuracy"]) == (1407, 0, None)
+        assert whole["spec"] == made.spec().to_json()
+        assert whole["path"] == str(made.path)
+        assert (broken["state"], "is not JSON" in broken["reason"]) == ("broken", True)
+        assert run("runs", "list", "--format", "json", "--runs", str(tmp_path / "none")).output == "[]\n"
+
+    def test_an_export_as_json_has_an_array_for_each_column(self, tmp_path):
+        made = MadeRun(tmp_path).start().steps([2.5, math.nan]).epoch(1, 0.9).end("finished")
+        exported = ("runs", "export", made.id, "--format", "json", "--runs", str(tmp_path))
+        steps = json.loads(run(*exported).output, parse_constant=pytest.fail)
+        assert (steps["run"], steps["spec"]) == (made.id, made.run.spec().to_json())
+        assert (steps["step"], steps["loss"]) == ([1, 2], [2.5, None])
+        epochs = json.loads(run(*exported, "--what", "epochs").output)
+        assert (epochs["epoch"], epochs["step"], epochs["test_accuracy"]) == ([1], [2], [0.9])
+        empty = json.loads(run(*exported[:2], MadeRun(tmp_path, "sgd").id, *exported[3:]).output)
+        assert (empty["step"], empty["loss"]) == ([], [])
+
     def test_one_run_is_shown_by_the_beginning_of_its_id(self, made, tmp_path):
         output = run("runs", "show", made.id[:6], "--runs", str(tmp_path)).output
         assert output.startswith(f"{made.id} finished: 3 epochs done\n")
@@ -93,8 +122,43 @@ class TestRuns:
     def test_a_run_that_has_ended_is_deleted_and_not_stopped(self, made, tmp_path):
         result = run("runs", "stop", made.id, "--runs", str(tmp_path))
         assert (result.exit_code, result.stderr) == (2, f"adam-tui: {made.id} is not running: it is finished\n")
-        assert run("runs", "rm", made.id, "--runs", str(tmp_path)).output == f"{made.id} is deleted\n"
+        assert run("runs", "rm", made.id, "--yes", "--runs", str(tmp_path)).output == f"{made.id} is deleted\n"
         assert not made.path.exists()
+
+    def test_without_a_terminal_a_run_is_deleted_only_with_yes(self, made, tmp_path):
+        result = run("runs", "rm", made.id[:5], "--runs", str(tmp_path), input="y\n")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == (
+            f"adam-tui: Delete {made.id} (finished, adam at lr 0.001, 0 of 3 epochs)? "
+            "There is no terminal to ask on: add --yes\n"
+        )
+        assert made.path.exists()
+
+    def test_on_a_terminal_the_question_names_the_run_in_full(self, made, tmp_path):
+        command = (*COMMAND, "runs", "rm", made.id[:5], "--runs", str(tmp_path))
+        for answer, end in (("\r", "nothing is deleted"), ("n\r", "nothing is deleted"), ("y\r", "is deleted")):
+            assert made.path.exists()
+            with Terminal(command) as terminal:
+                terminal.until(f"Delete {made.id} (finished, adam at lr 0.001, 0 of 3 epochs)? [y/N]")
+                terminal.press(answer)
+                terminal.until(end)
+                assert terminal.wait() == 0
+        assert not made.path.exists()
+
+    def test_the_beginning_of_several_ids_deletes_none(self, made, tmp_path):
+        create(make_spec("adam", {}), tmp_path).write_status(Status("finished", 1, "host", 0.0))
+        result = run("runs", "rm", "adam", "--yes", "--runs", str(tmp_path))
+        assert result.exit_code == 2
+        assert "'adam' fits 2 runs: " in result.stderr
+        assert len(list_runs(tmp_path)) == 2
+
+    def test_of_a_link_only_the_link_is_removed(self, made, tmp_path):
+        link = tmp_path / "link"
+        link.symlink_to(made.path)
+        assert f"Remove the link link to {made.path}?" in run("runs", "rm", "link", "--runs", str(tmp_path)).stderr
+        result = run("runs", "rm", "link", "--yes", "--runs", str(tmp_path))
+        assert result.output == f"link was a link to {made.path}: the link is removed\n"
+        assert made.path.exists()
 
     def test_a_running_run_is_asked_to_stop_and_not_deleted(self, tmp_path, monkeypatch):
         monkeypatch.setattr(runs, "ANSWER_SECONDS", 0.1)

@@ -26,7 +26,7 @@ COUNTS = np.array([[980, 0, 3], [0, 1135, 0], [12, 0, 90]])
 
 def test_the_confusion_matrix_is_counts_and_shares():
     assert text(confusion_matrix(COUNTS, 24, 4, DARK)) == [
-        "     0    1    2   found",
+        "     0    1    2  recall",
         "0  980    ·    3   99.7%",
         "1    · 1135    ·  100.0%",
         "2   12    ·   90   88.2%",
@@ -94,7 +94,7 @@ ROWS = (
 
 
 def test_layers_have_norm_ratio_and_a_word():
-    assert text(layer_table(ROWS, 42, 3, DARK)) == [
+    assert text(layer_table(ROWS, 45, 3, DARK)) == [
         "  tensor            ‖g‖     Δw/w",
         "● conv1.weight  1.6e-01  1.7e-03  fine",
         "◆ linear.bias   2.0e-02  5.0e-01  large",
@@ -104,7 +104,7 @@ def test_layers_have_norm_ratio_and_a_word():
 
 @pytest.mark.parametrize(
     ("ratio", "word"),
-    [(1e-3, "fine"), (9e-3, "fine"), (2e-2, "large"), (5e-5, "small"), (0.0, "stands"), (math.nan, "diverges")],
+    [(1e-3, "fine"), (9e-3, "fine"), (2e-2, "large"), (5e-5, "small"), (0.0, "not updating"), (math.nan, "diverges")],
 )
 def test_a_word_where_the_ratio_is_far_from_a_thousandth(ratio, word):
     assert ratio_label(ratio) == word

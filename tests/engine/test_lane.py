@@ -77,15 +77,10 @@ class TestWriting:
         assert Lane.parse("adam:lr@90=5e-1,lr@50=.01").to_flag() == "adam:lr=0.001,lr@50=0.01,lr@90=0.5", "by step"
 
     def test_a_gamma_is_written_only_where_it_is_not_the_default_of_its_kind(self):
-        assert Lane.parse("adam:lr=0.001,schedule=exponential").to_flag() == "adam:lr=0.001,schedule=exponential"
-        assert (
-            Lane.parse("adam:lr=0.001,schedule=exponential,gamma=0.5").to_flag()
-            == "adam:lr=0.001,schedule=exponential,gamma=0.5"
-        )
-        assert (
-            Lane.parse("adam:lr=0.001,schedule=step,gamma=0.5,every=9").to_flag()
-            == "adam:lr=0.001,schedule=step,every=9"
-        )
+        half, step = "adam:lr=0.1,schedule=exponential,gamma=0.5", "adam:lr=0.1,schedule=step,every=9"
+        assert Lane.parse("adam:lr=0.1,schedule=exponential").to_flag() == "adam:lr=0.1,schedule=exponential"
+        assert Lane.parse(half).to_flag() == half
+        assert Lane.parse(f"{step},gamma=0.5").to_flag() == step
         assert Lane.parse("adam:schedule=exponential").to_json()["schedule"]["gamma"] is None
         assert Lane.parse("adam:schedule=cosine").to_json()["schedule"]["gamma"] == 0.5
 

@@ -253,7 +253,7 @@ class CycleFill(Signal):
 
 @dataclass(frozen=True)
 class Toggle:
-    """Turn log_loss, inspector or vectors on or off."""
+    """Turn log_loss, inspector, vectors or solo on or off."""
 
     switch: Switch
 

@@ -33,7 +33,7 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("table", "tab", "All runs in a wide table, or the curves", RUNS, e.Toggle("table")),
     Action("sort", "s", "Sort the wide table by the next column", RUNS, lambda shown: shown.sort_by_next_column()),
     Action("reverse", "S", "Reverse the order of the wide table", RUNS, e.Toggle("ascending")),
-    Action("search", "slash", "Filter the runs by words", RUNS, e.AskSearch()),
+    Action("search", "slash", "Filter the runs by words", RUNS, lambda shown: shown.ask_search()),
     Action("delete", "d", "Delete the selected run", RUNS, lambda shown: shown.ask_delete()),
     Action("next_optimizer", "o", "Next optimizer", KNOBS, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer", KNOBS, e.CycleOptimizer(-1)),
@@ -127,7 +127,7 @@ def footer(state: TrainState) -> list[FooterKey]:
         return [
             FooterKey("{knob_up}{knob_down}", "run", "next_run", 1),
             FooterKey("{sort} {reverse}", "sort", "sort", 2),
-            FooterKey("{search}", "search", "search", 3),
+            FooterKey("{search}", "filter", "search", 3),
             FooterKey("{overlay}", "overlay", "overlay", 4),
             FooterKey("{again}", "again", "again", 7),
             FooterKey("{copy}", "copy", "copy", 8),

@@ -1,6 +1,6 @@
-"""The screen at the moment of a key: the data beside the state that the events of some keys are made from.
+"""The data beside the state that the events of some keys need: widths, the clock, the runs' histories.
 
-Read here and put into the event, widths, the clock and the runs' histories need not be known to `update`.
+They are read here, when the key is pressed, and put into the event, so that `update` reads none of them.
 """
 
 from __future__ import annotations
@@ -86,6 +86,10 @@ class EventContext:
     def sort_by_next_column(self) -> e.Event:
         """Sort the wide table by the next column that is shown in this width."""
         return e.SortBy(table.next_column(self.state, 1, self.width))
+
+    def ask_search(self) -> e.Event:
+        """Ask for the words that the runs in the wide table must have."""
+        return e.AskSearch(table.searchable(self.state, self.histories, self.now))
 
     def ask_delete(self) -> e.Event:
         """Ask whether to delete the selected run; a link is named as one in the question."""

@@ -15,6 +15,7 @@ from adam_tui.history.run_history import RunHistory
 from adam_tui.ui.train import axes
 from adam_tui.ui.train.axes import Drawn, Histories, Limits, Scale
 from adam_tui.ui.train.labels import run_style
+from adam_tui.ui.train.loss_chart import AXIS_ROWS, write_off_scale
 from adam_tui.ui.train.state import TrainState
 
 RECENT_ACCURACIES, RECENT_JUMP = 10, 2  # epochs that are shown, and by which they move on
@@ -58,17 +59,22 @@ def draw_accuracy(state: TrainState, histories: Histories, width: int, height: i
     marks = []
     if state.cursor is not None and drawn and drawn[0][0].id == state.selected:
         marks.append(Mark(scale.position(drawn[0][1], state.cursor), "", palette.accent))
-    return chart(
+    floor = _floor(values)
+    cells = chart(
         series,
         width,
         height,
         palette,
-        y_limits=(_floor(values), 1.0),
+        y_limits=(floor, 1.0),
         x_limits=(low, high),
         marks=marks,
         percent=True,
         empty_text=NOTHING_YET,
     )
+    below = [run for (run, _), y in zip(reversed(drawn), values, strict=True) if len(y) and y[-1] < floor]
+    texts = [(f"off scale ▼ {run.id}", run_style(state, run, palette)[0]) for run in below]
+    write_off_scale(cells, texts, range(height - AXIS_ROWS - 1, -1, -1))
+    return cells
 
 
 def draw_test_loss(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:

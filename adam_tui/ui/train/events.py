@@ -20,9 +20,13 @@ Switch = Literal["overlay", "log", "recent", "live", "table", "ascending"]
 
 @dataclass(frozen=True, slots=True)
 class ListRuns:
-    """The runs directory was read: these runs are there now, newest first."""
+    """The runs directory was read: these runs are there now, newest first.
+
+    `matches` are the ids of those that match the search, in the order of the wide table; None without a search.
+    """
 
     runs: tuple[RunView, ...]
+    matches: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,14 +245,24 @@ class SortBy:
 
 @dataclass(frozen=True, slots=True)
 class AskSearch:
-    """Ask for the words that the runs in the wide table must have."""
+    """Ask for the words that the runs in the wide table must have.
+
+    `texts` are the searchable texts of all runs, by id, in the order of the table.
+    """
+
+    texts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Keep only the runs in the wide table that have all these words, and show it."""
+    """Keep only the runs in the wide table that have all these words, and show it.
+
+    `matches` are the ids of those runs in the order of the table. Without `table`, the table closes.
+    """
 
     words: str
+    matches: tuple[str, ...] = ()
+    table: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from adam_tui.engine.numbers import format_number
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.pytorch_sources import BY_HAND
 from adam_tui.runs.protocol import RunSpec
-from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS
+from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec
 
 # The answers of the dialog: a key, the kind, and the label.
 COPIES: tuple[tuple[str, str, str], ...] = (
@@ -59,7 +59,11 @@ class Muon:
 
 
 def copy_text(kind: str, spec: RunSpec) -> str:
-    """Return a run as text, in one of `COPIES`. Raises KeyError for another kind."""
+    """Return a run as text, in one of `COPIES`.
+
+    Raises ValueError with one line for a run that cannot be written so, such as a run of a newer version; KeyError for
+    another kind.
+    """
     return {"command": command, "pytorch": to_pytorch, "json": _json}[kind](spec)
 
 
@@ -89,7 +93,11 @@ def _json(spec: RunSpec) -> str:
 
 
 def to_pytorch(spec: RunSpec) -> str:
-    """A whole script: the same network, data, optimizer and seed; it prints the test accuracy after each epoch."""
+    """A whole script: the same network, data, optimizer and seed; it prints the test accuracy after each epoch.
+
+    Raises ValueError with one line for an unknown optimizer or data set, and for values that no optimizer accepts.
+    """
+    spec = check_spec(spec)
     auto = 'torch.device("cuda" if torch.cuda.is_available() else "cpu")'
     device = auto if spec.device == "auto" else f'torch.device("{spec.device}")'
     by_hand = {"lion": BY_HAND["lion"][1], "muon": MUON}.get(spec.optimizer)

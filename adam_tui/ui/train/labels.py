@@ -1,6 +1,6 @@
 """The texts and colours that the panels of the training screen share: states, settings, losses, errors.
 
-They are the same wherever they stand. Pure functions of a run, its history or a number.
+Every panel takes them from here, so that all panels agree. Pure functions of a run, its history or a number.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
 from adam_tui.ui.train.state import TrainState
 
 DEFAULTS = RunSpec()
+STOP_COMMAND = "asked to stop"  # the reason of a run that obeyed the command stop
+CHANCE = 0.12  # accuracy up to which a network may guess: the most frequent of MNIST's ten digits is 11.35% of them
 # Settings without a knob on the screen: named only where they differ from their defaults.
 WITHOUT_KNOB = ("device", "precision", "limit", "data", "data_dir")
 
@@ -29,9 +31,11 @@ def run_style(state: TrainState, run: RunView, palette: Palette) -> tuple[Color,
 
 
 def state_word(run: RunView, history: RunHistory | None) -> str:
-    """The run's state in one word; a divergence and a silent process have words of their own."""
+    """The run's state as a user needs it: also diverged, silent, and "at chance" for a finished run that guesses."""
     if run.state == "failed" and (run.reason.startswith("diverged") or (history and history.diverged_at is not None)):
         return "diverged"
+    if run.state == "finished" and history and history.epochs and history.epochs[-1].test_accuracy <= CHANCE:
+        return "at chance"
     return "silent" if run.silent else run.state
 
 
@@ -47,6 +51,8 @@ def state_reason(run: RunView, history: RunHistory | None) -> str:
     if word == "diverged":
         step = history.diverged_at if history else None
         return f"diverged at step {step:,}" if step is not None else run.reason
+    if run.state == "stopped" and run.reason == STOP_COMMAND:
+        return "stopped by you"
     if run.state in ("failed", LOST, "stopped"):
         return f"{run.state}: {run.reason or 'no reason given'}"
     return f"{word}: {run.reason}" if run.alive and run.reason else word

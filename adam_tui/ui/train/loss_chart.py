@@ -24,21 +24,24 @@ from adam_tui.ui.train.axes import Histories, Limits, Scale, XAxis
 from adam_tui.ui.train.labels import run_style
 from adam_tui.ui.train.state import TrainState
 
-# Above so many times its first loss a curve is on its way to infinity, and need not be seen whole.
+# Above so many times its first loss a curve is on its way to infinity, and need not be seen whole, unless most of every
+# drawn curve is there.
 HIGHEST_RISE = 4.0
+HIGHEST_LOSS = 1e300  # a limit beyond it could not be rounded
+OFF_SCALE = 1.001  # times the upper end of the axis, from which a curve is not on the upper edge but above the chart
 # The log axis begins here or below: a loss falls so far within the first hundred steps.
 FIRST_LOW = 0.1
 LOWEST_LOSS = 1e-6
-# Single steps scatter over decades: so far below the lowest average they are shown. A share of them would be nearer to
-# the data, but goes up and down, and with it the whole chart. Above the averages they scatter less, and matter more: of
-# those a share decides, and the others stand on the upper edge.
+# Single steps scatter over decades. Below the lowest average they are shown down to this factor of it: a limit from a
+# share of them would rise and fall, and the whole chart with it. Above the averages they scatter less and matter more:
+# the upper limit holds this share of them, and the others are drawn on the upper edge.
 DEEPEST_RAW, SEEN_RAW = 3.0, 0.9
-# Steps between two dots up to which the average is over as many steps as were chosen. Where a dot stands for more, the
-# average is over more, in proportion, so that the line stays calm; by a round factor, so that it can be named.
+# Up to this many steps between two dots, the average is over as many steps as the user chose. With more steps between
+# two dots it is over more, in proportion, so that the line stays calm. The factor is round, for the legend.
 CALM = 25.0
 LINEAR_TOPS = (1, 1.2, 1.6, 2, 2.5, 3, 4, 5, 6, 8)  # closer than 1, 2, 5, so that the curves fill the chart
 ROUNDING = 1e-9  # limits of a chart carry rounding errors up to this share
-# Steps between two dots from which they are drawn as dots; below, a line shows better how they follow each other.
+# From this many steps between two dots on, single steps are drawn as dots; below, a line shows their order better.
 SINGLE = 1.5
 RAW_SHARE = 0.45  # of the run's colour in the colour of its single steps
 TEST_MARKER = "◇"
@@ -101,20 +104,38 @@ def draw(state: TrainState, histories: Histories, width: int, height: int, palet
         series += _run_series(state, run, history, axis, span, palette)
         if run.id == state.selected:
             series += _test_series(history, axis, palette)
+    limits = _loss_limits(series, [history for _, history in axis.drawn], axis.limits, log=state.log)
     cells = chart(
         series,
         width,
         height,
         palette,
         log_y=state.log,
-        y_limits=_loss_limits(series, [history for _, history in axis.drawn], axis.limits, log=state.log),
+        y_limits=limits,
         x_limits=axis.limits,
         marks=_marks(state, axis, palette),
         empty_text=empty,
     )
+    if limits is not None:
+        above = [run for run in series if run.label and _ends_above(run, axis.limits, limits[1])]
+        write_off_scale(cells, [(f"off scale ▲ {run.label}", run.color) for run in above], range(height - AXIS_ROWS))
     if len(axis.drawn) > 1 and height >= NAMES_FROM and series:
         _write_names(cells, state, axis, palette)
     return cells
+
+
+def _ends_above(curve: Series, shown: Limits, top: float) -> bool:
+    """Whether the newest value of a curve that does not diverge is above the chart."""
+    visible = curve.y[(curve.x >= shown[0]) & (curve.x <= shown[1])]
+    return bool(len(visible)) and bool(np.isfinite(visible[-1])) and float(visible[-1]) > top * OFF_SCALE
+
+
+def write_off_scale(cells: Cells, texts: Sequence[tuple[str, Color]], rows: Sequence[int]) -> None:
+    """Write texts about curves outside a chart at its right edge, each in the first of these rows that is free."""
+    for text, color in texts:
+        start = max(cells.width - len(text), 0)
+        free = (row for row in rows if (cells.glyph[row, start:] == ord(" ")).all())
+        cells.put(next(free, rows[0] if rows else 0), start, text, color, bold=True)
 
 
 def _run_series(
@@ -166,10 +187,15 @@ def _loss_limits(
     known, raw = (_positive_values([s for s in series if s.faint == faint], shown) for faint in (False, True))
     if not len(known):
         return None
-    highest = max(float(known.max()), float(np.quantile(raw, SEEN_RAW)) if len(raw) else 0.0)
+    highest = min(max(float(known.max()), float(np.quantile(raw, SEEN_RAW)) if len(raw) else 0.0), HIGHEST_LOSS)
     starts = [history.curve.first for history in histories if math.isfinite(history.curve.first)]
-    top = min(highest, HIGHEST_RISE * max([*starts, math.log(10)]))
-    low = min(max(float(known.min()) / DEEPEST_RAW, LOWEST_LOSS), FIRST_LOW, top / 2)
+    usual = HIGHEST_RISE * max([*starts, math.log(10)])
+    curves = [_positive_values([curve], shown) for curve in series if curve.label]
+    if all((curve > usual).mean() > 0.5 for curve in curves if len(curve)):
+        top, low = highest, max(min(float(known.min()), usual) / DEEPEST_RAW, LOWEST_LOSS)
+    else:
+        top = min(highest, usual)
+        low = min(max(float(known.min()) / DEEPEST_RAW, LOWEST_LOSS), FIRST_LOW, top / 2)
     if not log:
         return 0.0, float(round_up(top, LINEAR_TOPS, slack=ROUNDING))
     return float(round_down(low, slack=ROUNDING)), float(round_up(top, slack=ROUNDING))

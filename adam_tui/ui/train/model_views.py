@@ -41,7 +41,7 @@ DIGITS = 10
 MISTAKES = 20
 CURVE_FROM = 30  # columns beside the table of layers from which its curves are drawn
 LEAST_CURVE = 7  # rows below that table from which they are
-TABLE = 44  # columns of that table
+TABLE = 48  # columns of that table
 
 
 def title(view: ModelView, evaluation: Evaluation | None) -> str:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import assert_never
 
 from adam_tui.history.run_view import RunView
+from adam_tui.runs.protocol import RunSpec
+from adam_tui.runs.recipes import check_spec
 from adam_tui.ui.effects import AskText, Choose, CopyText, Notify, ShowText
 from adam_tui.ui.train import effects, labels
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.effects import Effect
 from adam_tui.ui.train.export import COPIES, copy_text
 from adam_tui.ui.train.state import TrainState
+from adam_tui.ui.train.table import matching
 
 SEARCH_HINT = "words of a run's name, state or settings, such as: adam lr=0.01 running; empty keeps all"
 NO_RUN = Notify("there is no run yet", keys=": {start} starts one")
@@ -25,7 +28,7 @@ def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
         case e.StartNextRun():
             return (effects.StartRun(state.spec()),)
         case e.StartRun(spec):
-            return (effects.StartRun(spec),)
+            return (_if_known(spec, "cannot start", effects.StartRun(spec)),)
         case e.StopRun(id):
             return (effects.SendCommand(id, "stop"),)
         case e.KillRun(id):
@@ -39,11 +42,12 @@ def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
         case e.CopyRun():
             return _copy(event)
         case e.AskSearch():
-            return (AskText("Filter runs", state.search, SEARCH_HINT, e.Search),)
+            return (_ask_search(state, event),)
         case e.TypeValue():
             return (_ask_value(state),)
         case _:
-            return (_of_selected_run(state.run, event) if state.run is not None else NO_RUN,)
+            run = state.visible_run
+            return (_of_selected_run(run, event) if run is not None else _no_run(state),)
 
 
 def _of_selected_run(run: RunView, event: e.SelectedRunRequest) -> Effect:
@@ -54,14 +58,9 @@ def _of_selected_run(run: RunView, event: e.SelectedRunRequest) -> Effect:
         case e.AskStop():
             return _ask_stop(run) if run.alive else _over(run)
         case e.ContinueRun():
-            return effects.ContinueRun(run.id)
+            return _if_known(run.spec, f"{run.id} cannot continue", effects.ContinueRun(run.id))
         case e.AskRestart():
-            return _ask(
-                f"Start again as {run.id}?",
-                labels.spec_text(run.spec),
-                ("t", e.StartRun(run.spec), "start it now"),
-                ("k", e.AdoptSettings(run.spec), "take them for the next run, to change one first"),
-            )
+            return _if_known(run.spec, f"{run.id} cannot start again", _ask_restart(run))
         case e.OpenLog():
             return effects.ShowLog(run.id)
         case e.AskDelete(link_target):
@@ -76,15 +75,33 @@ def _ask(title: str, text: str, *answers: tuple[str, e.Event, str]) -> Choose[e.
     return Choose(title, text, keys, lambda value: answers[int(value)][1])
 
 
+def _if_known(spec: RunSpec, refusal: str, effect: Effect) -> Effect:
+    """The effect, or a notification when this version cannot train such a run: a newer one may have written it."""
+    try:
+        check_spec(spec)
+    except ValueError as error:
+        return Notify(f"{refusal}: {error}", severity="warning")
+    return effect
+
+
 def _over(run: RunView) -> Notify:
     keys = ", {continue_run} continues it" if run.resumable else ""
     return Notify(f"{run.id} is over: {labels.state_word(run, None)}", keys=keys)
 
 
+def _ask_restart(run: RunView) -> Effect:
+    return _ask(
+        f"Start again as {run.id}?",
+        labels.spec_text(run.spec),
+        ("t", e.StartRun(run.spec), "start it now"),
+        ("k", e.AdoptSettings(run.spec), "take them for the next run, to change one first"),
+    )
+
+
 def _ask_stop(run: RunView) -> Effect:
     text = labels.spec_text(run.spec)
     if run.silent:
-        text += f"\n{run.reason}: only kill reaches it"
+        text += f"\n{run.reason}: only kill can end it"
     return _ask(
         f"Stop {run.id}?",
         text,
@@ -103,14 +120,24 @@ def _ask_delete(run: RunView, link_target: str) -> Effect:
     return _ask(f"Delete {run.id}?", text, ("y", e.DeleteRun(run.id), "yes, delete it"))
 
 
+def _no_run(state: TrainState) -> Notify:
+    """A notification that there is no run which a key could act on."""
+    return Notify(f"no run matches “{state.search}”", keys=": {close} shows all") if state.runs else NO_RUN
+
+
 def _ask_copy(state: TrainState) -> Effect:
-    run = state.run
+    run = state.visible_run
+    if run is None and state.runs:
+        return _no_run(state)
     spec, name = (run.spec, run.id) if run is not None else (state.spec(), "the next run")
     return Choose(f"Copy {name} as", "", COPIES, lambda kind: e.CopyRun(kind, spec))
 
 
 def _copy(event: e.CopyRun) -> tuple[Effect, ...]:
-    text = copy_text(event.kind, event.spec)
+    try:
+        text = copy_text(event.kind, event.spec)
+    except ValueError as error:
+        return (Notify(f"cannot copy: {error}", severity="warning"),)
     label = next(label for _, kind, label in COPIES if kind == event.kind)
     return CopyText(text), ShowText(f"Copied: {label}", text)
 
@@ -127,6 +154,16 @@ def _offer(event: e.OfferRun) -> Effect:
         *([with_usual] if usual != spec else []),
         ("k", e.AdoptSettings(spec), "take them for the next run, to change one first"),
     )
+
+
+def _ask_search(state: TrainState, event: e.AskSearch) -> Effect:
+    """A question about the words, which filters the wide table while they are typed."""
+
+    def search(words: str) -> e.Event:
+        return e.Search(words, matching(event.texts, words))
+
+    cancel = e.Search(state.search, matching(event.texts, state.search), table=state.table)
+    return AskText("Filter runs", state.search, SEARCH_HINT, search, cancel)
 
 
 def _ask_value(state: TrainState) -> Effect:

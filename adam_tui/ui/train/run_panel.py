@@ -82,6 +82,8 @@ def _state_notes(
     continues = f" · {keys['continue_run']} continues" if run.resumable else ""
     if word == "diverged":
         return [(state_reason(run, history), color)]
+    if word == "at chance":
+        return [("at chance: no better than guessing one of ten classes", color)]
     if run.state in ("failed", LOST):
         log = log or (KILLED_FROM_OUTSIDE if run.reason == PROCESS_GONE else "")
         lines = (line for line in log.splitlines() if line.strip() and run.reason not in line)

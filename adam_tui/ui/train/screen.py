@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from textual.widgets import Static
 from adam_tui.draw.cells import Cells
 from adam_tui.history.feed import Feed
 from adam_tui.history.run_history import RunHistory
+from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import LOST
 from adam_tui.runs.user_paths import runs_directory
 from adam_tui.terminal.cell_view import CellView
@@ -31,7 +33,7 @@ from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import caption
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train import loss_chart, model_views, run_panel
+from adam_tui.ui.train import loss_chart, model_views, run_panel, table
 from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS, current_keys, footer
 from adam_tui.ui.train.context import EventContext
@@ -56,9 +58,8 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 if TYPE_CHECKING:
     from adam_tui.engine.lane import Lane
 
-# Seconds between two polls of the files. While a run is running, the time that its curve needs to grow by a column:
-# more could not be seen, and every poll takes its time from a run on the same cores, whose threads all wait for the
-# slowest.
+# Seconds between two polls of the files. While a run is running, a poll follows when its curve has grown by a column:
+# more polls would show nothing new, and every poll takes time from a run on the same cores.
 POLL_RUNNING, POLL_RUNNING_LONGEST, POLL_IDLE, POLL_READING = 0.45, 0.95, 1.0, 0.001
 POLLED_OFTEN = ("queued", "starting", "running")
 # While a long run is read for the first time, the curve grows on the screen in steps that can be seen.
@@ -173,7 +174,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
         runs = self.feed.views()
         changed, more = self.feed.poll([run.id for run in self.state.drawn])
         self._changed |= changed
-        self.dispatch(e.ListRuns(runs))
+        self.dispatch(e.ListRuns(runs, self._matches(runs)))
         now = time.monotonic()  # the clock of the day may be set back
         due = self._drawn_at + SECONDS_PER_DRAWING
         if self._changed and now >= due:
@@ -184,6 +185,13 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
         running = any(run.state in POLLED_OFTEN for run in self.state.runs)
         pause = POLL_READING if more else self._seconds_per_column() if running else POLL_IDLE
         self._poll_after(min(pause, max(due - now, POLL_READING)) if self._changed else pause)
+
+    def _matches(self, runs: tuple[RunView, ...]) -> tuple[str, ...] | None:
+        """The ids of the runs that match the search; None without one."""
+        state = replace(self.state, runs=runs)
+        if not state.search:
+            return None
+        return table.matching(table.searchable(state, self.feed.histories, self._clock()), state.search)
 
     def _poll_after(self, seconds: float) -> None:
         if self._poll_timer is not None:
@@ -346,7 +354,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
     def _show_finale(self, width: int) -> int:
         """Show the caption of the tour's last stop, or hide it; returns the rows that it takes."""
         foot, shown = self.query_one("#train-caption", Static), self.state.finale
-        foot.display = shown is not None
+        foot.set_class(shown is not None, "-shown")
         if shown is None:
             return 0
         place, finale = shown
@@ -355,6 +363,6 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
         return len(words.wrap(width - CAPTION_MARGIN))
 
     def on_resize(self, event: Resize) -> None:
-        """Share the rows anew once the layout is known."""
+        """Share the rows again once the layout is known."""
         super().on_resize(event)
         self.call_after_refresh(self._lay_out)

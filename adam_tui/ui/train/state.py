@@ -1,7 +1,7 @@
 """The training screen as a value: the settings of the next run, the runs that there are, and how they are shown.
 
-`update` makes the next state from an event; `view` draws it. The losses of the runs are not in here: they grow by
-megabytes and live in the feed's histories.
+`update` makes the next state from an event; `view` draws it. The losses of the runs are not part of it: they grow by
+megabytes and are in the feed's histories.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SPANS = (1, 10, 30, 100, 300, 1000)
 DEFAULT_SPAN = SPANS.index(100)
 # Adagrad reads it before its first step only: a running run has no such knob.
 BEFORE_THE_FIRST_STEP = "initial_accumulator_value"
-MOST_DRAWN = len(MARKERS)  # curves at a time: more could not be told apart
+MOST_DRAWN = len(MARKERS)  # curves at a time: more could not be distinguished
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class TrainState:
 
     The display: `smoothing` is an index into SPANS, `zoom` the part of the x axis that is shown, in the axis' units,
     `cursor` the step whose values are read. `sort` is the column of the wide table, `search` the words that its runs
-    must have. `finale` is the tour's last stop while it is shown, after its place in the tour.
+    must have, `matches` the ids of those runs in the order of the table. `finale` is the tour's last stop while it is
+    shown, after its place in the tour.
     """
 
     optimizer: str = DEFAULT_OPTIMIZER
@@ -72,12 +73,19 @@ class TrainState:
     sort: str = "started"
     ascending: bool = False
     search: str = ""
+    matches: tuple[str, ...] | None = None
     finale: tuple[str, Finale] | None = None
 
     @property
     def run(self) -> RunView | None:
         """The selected run."""
         return next((run for run in self.runs if run.id == self.selected), None)
+
+    @property
+    def visible_run(self) -> RunView | None:
+        """The selected run, unless the wide table hides it: the run that keys act on."""
+        hidden = self.table and self.matches is not None and self.selected not in self.matches
+        return None if hidden else self.run
 
     @property
     def selected_index(self) -> int:
@@ -87,14 +95,14 @@ class TrainState:
     @property
     def tuned_run(self) -> RunView | None:
         """The run whose knobs the arrow keys turn; None while they turn the next run's."""
-        return self.run if self.live else None
+        run = self.run if self.live else None
+        return run if run is not None and not tuning_problem(run) else None
 
     @property
     def recipe(self) -> Recipe:
         """The optimizer whose knobs are shown."""
         run = self.tuned_run
-        name = run.spec.optimizer if run is not None else self.optimizer
-        return TRAINING_OPTIMIZERS.get(name) or TRAINING_OPTIMIZERS[self.optimizer]
+        return TRAINING_OPTIMIZERS[run.spec.optimizer if run is not None else self.optimizer]
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
@@ -159,6 +167,19 @@ class TrainState:
             return 0
         queued = (other for other in self.runs if other.state == QUEUED and other.device == run.device)
         return 1 + sum((other.came, other.id) < (run.came, run.id) for other in queued)
+
+
+def tuning_problem(run: RunView) -> str:
+    """The reason why no knob can show this run's settings, as of a run of a newer version; "" if all can."""
+    recipe = TRAINING_OPTIMIZERS.get(run.spec.optimizer)
+    if recipe is None:
+        return f"no optimizer {run.spec.optimizer!r}"
+    try:
+        for knob in recipe.knobs:
+            knob.check(run.setting(knob))
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def with_knob(state: TrainState, name: str) -> TrainState:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.elements import wrap
@@ -30,20 +30,31 @@ from adam_tui.ui.train.state import TrainState
 DETAIL = 3  # rows below the table with more about the selected run
 LEAST_RUNS = 5  # rows of the table that they must leave
 
-HINT = "{sort} sort · {search} search · {type_value} open · {table} curves"  # with marks for the keys
+HINT = "{sort} sort · {search} filter · {type_value} open · {table} curves"  # with marks for the keys
 
 Sortable = float | str
 
 
 def listed(state: TrainState, histories: Histories, now: float) -> list[RunView]:
-    """The runs that have all words of the search, sorted; runs without a value in the column come last."""
-    words = state.search.lower().split()
-    kept = [run for run in state.runs if all(word in _searched_text(state, run, histories) for word in words)]
+    """The runs that have all words of the search, sorted."""
+    runs = {run.id: run for run in state.runs}
+    return [runs[id] for id in matching(searchable(state, histories, now), state.search)]
+
+
+def matching(texts: Sequence[tuple[str, str]], words: str) -> tuple[str, ...]:
+    """The ids of the (id, text) whose text has all of the words."""
+    parts = words.lower().split()
+    return tuple(id for id, text in texts if all(part in text for part in parts))
+
+
+def searchable(state: TrainState, histories: Histories, now: float) -> tuple[tuple[str, str], ...]:
+    """All runs as (id, text that is searched), sorted; runs without a value in the column come last."""
     value = SORTS[state.sort]
-    values = {run.id: value(run, _history(histories, run), now) for run in kept}
-    known = [run for run in kept if values[run.id] == values[run.id]]  # NaN, a missing value, does not equal itself
+    values = {run.id: value(run, _history(histories, run), now) for run in state.runs}
+    known = [run for run in state.runs if values[run.id] == values[run.id]]  # NaN, a missing value, differs from itself
     known.sort(key=lambda run: values[run.id], reverse=not state.ascending)
-    return known + [run for run in kept if values[run.id] != values[run.id]]
+    unknown = [run for run in state.runs if values[run.id] != values[run.id]]
+    return tuple((run.id, _searched_text(state, run, histories)) for run in (*known, *unknown))
 
 
 def _history(histories: Histories, run: RunView) -> RunHistory:
@@ -105,7 +116,7 @@ def finished_epochs(run: RunView, history: RunHistory | None) -> int:
 def title(state: TrainState, shown: int) -> str:
     """The title: the number of runs, and the words of the search."""
     count = f"{shown} of {len(state.runs)}" if state.search else f"{len(state.runs)}"
-    return f"Runs · {count}" + (f" with “{state.search}”" if state.search else "")
+    return f"Runs · {count}" + (f" match “{state.search}”" if state.search else "")
 
 
 def draw(state: TrainState, histories: Histories, now: float, width: int, height: int, palette: Palette) -> Cells:
@@ -121,8 +132,8 @@ def draw(state: TrainState, histories: Histories, now: float, width: int, height
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     top = slice(0, height - detail)
     cells.glyph[top], cells.fg[top], cells.bg[top], cells.bold[top] = table.glyph, table.fg, table.bg, table.bold
-    if state.run is not None:
-        lines = _details(state.run, histories.get(state.run.id), width, palette)
+    if state.visible_run is not None:
+        lines = _details(state.visible_run, histories.get(state.visible_run.id), width, palette)
         for row, (text, color) in enumerate(lines[: detail - 1]):
             cells.put(height - detail + 1 + row, 1, text, color)
     return cells

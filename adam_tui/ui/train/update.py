@@ -13,13 +13,13 @@ from typing import assert_never
 from adam_tui.draw.palette import MARKERS
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import QUEUED, RunSpec
-from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS
+from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec
 from adam_tui.ui.effects import Notify
 from adam_tui.ui.train import effects
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.effects import Effect
 from adam_tui.ui.train.pending_settings import Setting
-from adam_tui.ui.train.state import AXES, MOST_DRAWN, SPANS, VIEWS, TrainState, with_knob
+from adam_tui.ui.train.state import AXES, MOST_DRAWN, SPANS, VIEWS, TrainState, tuning_problem, with_knob
 
 # Columns of the wide table whose best value is the least one; all others begin with the greatest.
 BEST_LEAST = {"name", "state", "settings", "loss", "duration"}
@@ -34,13 +34,15 @@ def update(state: TrainState, event: e.Event) -> Update:
         return state, ()
     if state.table and isinstance(event, e.TypeValue):
         return replace(state, table=False), ()
+    if event == e.Toggle("live") and state.run is not None and (problem := tuning_problem(state.run)):
+        return replace(state, live=False), (Notify(f"{state.run.id} cannot be tuned: {problem}", severity="warning"),)
     if isinstance(event, e.Request):
         from adam_tui.ui.train.requests import effects_of  # not needed at start-up
 
         return state, effects_of(state, event)
     if isinstance(event, e.SettingEvent):
         return _after_setting(state, event)
-    return _next_state(state, event), ()
+    return _with_visible_selection(_next_state(state, event)), ()
 
 
 # Hyperparameters, of the next run or of the selected one.
@@ -89,8 +91,8 @@ def _with_next_value(state: TrainState, name: str, value: float) -> TrainState:
 
 def _next_state(state: TrainState, event: e.Change) -> TrainState:
     match event:
-        case e.ListRuns(runs):
-            return _with_runs(state, runs)
+        case e.ListRuns(runs, matches):
+            return _with_runs(state, runs, matches)
         case e.SelectRun(id):
             return _selected(state, id)
         case e.MoveSelection(by, order):
@@ -120,8 +122,9 @@ def _next_state(state: TrainState, event: e.Change) -> TrainState:
         case e.SortBy(column):
             ascending = not state.ascending if column == state.sort else column in BEST_LEAST
             return replace(state, sort=column, ascending=ascending)
-        case e.Search(words):
-            return replace(state, search=words.strip(), table=bool(state.runs))
+        case e.Search(words, matches, table):
+            words = words.strip()
+            return replace(state, search=words, matches=matches if words else None, table=table and bool(state.runs))
         case e.ShowFinale(place, finale):
             return replace(state, finale=(place, finale))
         case e.Close():
@@ -153,7 +156,7 @@ def _toggled(state: TrainState, switch: e.Switch) -> TrainState:
 def _closed(state: TrainState) -> TrainState:
     """Close what was opened last; a search in the wide table before the table."""
     if state.table:
-        return replace(state, search="") if state.search else replace(state, table=False)
+        return replace(state, search="", matches=None) if state.search else replace(state, table=False)
     if state.cursor is not None:
         return replace(state, cursor=None)
     if state.zoom is not None:
@@ -184,10 +187,11 @@ def _with_data(state: TrainState) -> TrainState:
 
 def _adopted(state: TrainState, spec: RunSpec) -> TrainState:
     """These settings for the next run; `rest` holds those without a knob that are not at their defaults."""
-    recipe = TRAINING_OPTIMIZERS.get(spec.optimizer)
-    if recipe is None:
+    try:
+        spec = check_spec(spec)
+    except ValueError:  # of a newer version; a question about such a run offers no answer that leads here
         return state
-    usual = recipe.defaults()
+    usual = TRAINING_OPTIMIZERS[spec.optimizer].defaults()
     own = {name: v for name, v in spec.hyperparameters.items() if name in usual and v != usual[name]}
     known = {"optimizer", "hyperparameters", *RUN_KNOBS}
     others = (field for field in dataclasses.fields(spec) if field.name not in known)
@@ -228,7 +232,7 @@ def _selected(state: TrainState, id: str) -> TrainState:
 
 def _picked(state: TrainState) -> TrainState:
     """The selected run goes out of the overlay when it would be drawn beside another one, else it comes in."""
-    run = state.run
+    run = state.visible_run
     if run is None:
         return state
     inside = state.picked.get(run.id, run.id in (other.id for other in _newest_apart(state)))
@@ -258,7 +262,14 @@ def _free_slot(taken: Iterable[int]) -> int:
     return next((slot for slot in range(len(MARKERS)) if slot not in known), 0)
 
 
-def _with_runs(state: TrainState, runs: tuple[RunView, ...]) -> TrainState:
+def _with_visible_selection(state: TrainState) -> TrainState:
+    """The first match selected where the wide table hides the selected run."""
+    if state.visible_run is not None or not state.matches:
+        return state
+    return _selected(state, next((id for id in state.matches if id in state.slots), ""))
+
+
+def _with_runs(state: TrainState, runs: tuple[RunView, ...], matches: tuple[str, ...] | None) -> TrainState:
     """The state with the runs that are there now.
 
     Each new run gets a colour that the newest ones before it do not have. The first time, the newest running run is
@@ -283,6 +294,7 @@ def _with_runs(state: TrainState, runs: tuple[RunView, ...]) -> TrainState:
         runs=runs,
         slots=slots,
         selected=selected,
+        matches=matches if state.search else None,
         pending=state.pending.unconfirmed(runs),
         picked={id: inside for id, inside in state.picked.items() if id in slots},
         table=state.table and bool(runs),

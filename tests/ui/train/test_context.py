@@ -32,6 +32,7 @@ def test_the_selection_moves_in_the_order_that_is_shown():
     table = shown(e.Toggle("table"), e.SortBy("name"))
     assert table.move_selection(1) == e.MoveSelection(1, ("a", "b"))
     assert shown(e.Search("nothing like it")).move_selection(1).order == ()
+    assert [id for id, _ in shown().ask_search().texts] == ["b", "a"]
 
 
 def test_the_vertical_arrows_choose_a_knob_and_in_the_wide_table_a_run():

@@ -29,7 +29,9 @@ def test_the_accuracy_axis_begins_below_the_accuracies(accuracies, low):
 
 def test_a_run_that_learns_nothing_does_not_squeeze_the_others():
     state, histories = with_histories(a=trained(200, [0.97, 0.98]), b=trained(200, [0.098, 0.098]))
-    assert " 97%" in joined(accuracy(state, histories))
+    text = joined(accuracy(state, histories))
+    assert " 97%" in text
+    assert "off scale ▼ b" in text
 
 
 def test_before_the_first_epoch_the_charts_say_when_the_curves_appear():

@@ -67,7 +67,7 @@ async def test_a_process_that_hangs_is_named_and_killed_by_key(app, hanging, mon
         await pilot.pause()
         text = "\n".join(str(label.render()) for label in app.screen.query("Label"))
         assert "no sign of life" in text
-        assert "only kill reaches it" in text
+        assert "only kill can end it" in text
         await pilot.press("s")
         await until(pilot, lambda: '"stop"' in (run.path / "control.jsonl").read_text())
         assert process.poll() is None, "stop is a request"

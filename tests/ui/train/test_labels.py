@@ -4,7 +4,9 @@ import errno
 import math
 
 import pytest
+from training_pilot import trained
 
+from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.ui.train import labels
 
@@ -28,6 +30,15 @@ def test_speeds(value, text):
 def test_losses_have_at_most_eight_columns(value, text):
     assert labels.loss_text(value) == text
     assert len(text) <= 8
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "word"),
+    [([0.098], "at chance"), ([0.97, 0.1135], "at chance"), ([0.3], "finished"), ([], "finished")],
+)
+def test_a_finished_run_that_guesses_is_at_chance(accuracies, word):
+    run = RunView("a", RunSpec(), 0.0, "finished")
+    assert labels.state_word(run, trained(10, accuracies)) == word
 
 
 def test_the_settings_of_a_run_leave_out_the_defaults():

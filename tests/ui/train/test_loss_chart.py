@@ -105,6 +105,25 @@ def test_the_end_of_a_diverged_run_is_marked():
     assert "✕" in drawn(state, histories).lines()[0]
 
 
+def test_a_run_that_diverged_after_five_steps_shows_where_its_loss_went():
+    history = trained(6, losses=np.array([2.3, 50.0, 5e4, 1e12, 1e25, math.nan]))
+    history.fold([Diverged(1.0, 6)])
+    lines = drawn(*with_histories("failed", "diverged at step 6", a=history)).lines()
+    assert lines[0].startswith((" 1e25┤", " 1e24┤"))
+    assert any(line.startswith("    1┤") for line in lines)
+    curve = [row for row, line in enumerate(lines[:-2]) if any("⠀" < glyph <= "⣿" for glyph in line)]
+    assert set(range(1, 15)) <= set(curve), "from the lower edge to the upper one"
+
+
+def test_a_curve_above_the_chart_is_named():
+    high = np.full(300, 300.0)
+    high[0] = 2.3
+    state, histories = with_histories("finished", a=trained(300), b=trained(300, losses=high))
+    assert "off scale ▲ b" in joined(drawn(state, histories))
+    alone = joined(drawn(after(state, e.SelectRun("b"), e.Toggle("overlay")), histories))
+    assert "off scale" not in alone, "alone it has the chart for itself"
+
+
 def test_a_diverging_run_does_not_squeeze_the_others():
     losses = np.array([2.3 * 10 ** (i / 4) for i in range(100)])
     state, histories = with_histories(a=trained(300), b=trained(100, losses=losses))

@@ -26,7 +26,14 @@ async def test_the_wide_table_sorts_searches_and_opens(app, made_run, size):
         assert names == ["sgd", "adam", "momentum"]
         await pilot.press("down")
         assert app.screen.state.selected.startswith("momentum"), "down from adam"
-        await pilot.press("slash", *"sgd", "enter")
+        await pilot.press("slash", *"sgd")
+        mode = app.screen_stack[-2]
+        assert [line.split("-")[0][3:].strip() for line in panel(app, "table", mode).splitlines()[1:3]] == [
+            "sgd",
+            "",
+        ], "one match"
+        assert mode.state.selected.startswith("sgd"), "the first match, while the words are typed"
+        await pilot.press("enter")
         assert app.screen.state.search == "sgd"
         await until(pilot, lambda: "momentum" not in panel(app, "table").splitlines()[1])
         await pilot.press("up", "enter")

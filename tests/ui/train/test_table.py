@@ -112,7 +112,7 @@ def test_it_fits_every_size(state, width, height):
 
 def test_the_title_counts_the_runs(state):
     assert table.title(state, 3) == "Runs · 3"
-    assert table.title(replace(state, search="sgd"), 1) == "Runs · 1 of 3 with “sgd”"
+    assert table.title(replace(state, search="sgd"), 1) == "Runs · 1 of 3 match “sgd”"
 
 
 def test_moments_are_as_exact_as_they_are_recent():

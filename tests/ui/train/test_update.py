@@ -222,7 +222,7 @@ def test_a_stop_is_asked_for_and_either_answer_reaches_the_process():
 
 def test_the_question_about_a_silent_process_says_that_only_kill_reaches_it():
     [question] = effects_of(with_run("running", reason="no sign of life", silent=True), e.AskStop())
-    assert "only kill reaches it" in question.text
+    assert "only kill can end it" in question.text
 
 
 def test_a_run_is_deleted_after_a_question_and_never_while_it_runs():
@@ -393,17 +393,56 @@ def test_the_wide_table_hides_the_knobs_from_their_keys():
     assert update(state, e.TypeValue()) == (after(state, e.Toggle("table")), ())
 
 
-def test_a_search_opens_the_wide_table_and_begins_with_the_last_words():
-    state = after(TrainState(), listed("a"), e.Search(" lr=0.1 "))
-    assert (state.table, state.search) == (True, "lr=0.1")
-    [question] = effects_of(state, e.AskSearch())
-    assert question.value == "lr=0.1"
+TEXTS = (("c", "c adam lr=0.1"), ("b", "b sgd lr=0.1"), ("a", "a sgd lr=0.2"))
+
+
+def filtered(*words, selected="c"):
+    """Three runs, and the wide table after these words were typed one after the other."""
+    state = after(TrainState(), listed("c", "b", "a"), e.SelectRun(selected))
+    [question] = effects_of(state, e.AskSearch(TEXTS))
+    return after(state, *map(question.parse, words))
+
+
+def test_a_filter_opens_the_wide_table_and_selects_the_first_match():
+    state = filtered("sgd")
+    assert (state.table, state.search, state.matches, state.selected) == (True, "sgd", ("b", "a"), "b")
+    assert filtered("sgd", selected="a").selected == "a", "a match stays selected"
+
+
+def test_the_table_is_filtered_while_the_words_are_typed():
+    assert filtered("s", "sg", "sgd", "sgd lr=0.2").matches == ("a",)
+    assert filtered("sgd", "").matches is None
+
+
+def test_a_cancelled_filter_restores_what_was_shown():
+    state = after(TrainState(), listed("c", "b", "a"))
+    [question] = effects_of(state, e.AskSearch(TEXTS))
+    cancelled = after(state, question.parse("sgd"), question.cancel)
+    assert (cancelled.table, cancelled.search, cancelled.matches) == (False, "", None)
+    [question] = effects_of(filtered("sgd"), e.AskSearch(TEXTS))
+    assert question.value == "sgd"
+    assert after(filtered("sgd"), question.parse("adam"), question.cancel).matches == ("b", "a")
+
+
+@pytest.mark.parametrize("event", [*NEED_A_RUN, e.AskCopy()])
+def test_no_key_acts_on_a_run_that_the_filter_hides(event):
+    state = filtered("nothing like it")
+    assert state.selected == "c"
+    assert effects_of(state, event) == (Notify("no run matches “nothing like it”", keys=": {close} shows all"),)
+    assert after(state, e.PickRun()) == state
+
+
+def test_a_selected_run_that_stops_matching_leaves_the_selection_to_the_first_match():
+    state = filtered("sgd")
+    later = after(state, e.ListRuns(state.runs, ("a",)))
+    assert later.selected == "a"
+    assert after(later, e.ListRuns(state.runs, ())).visible_run is None
 
 
 def test_escape_closes_one_thing_at_a_time():
     finale = Finale("The network", "Press t")
     opened = (e.SelectRun("a"), e.ShowFinale("5/5", finale), e.CycleView(), e.Toggle("live"), e.SetZoom((1.0, 2.0)))
-    state = after(TrainState(), listed("a"), *opened, e.SetCursor(3), e.Toggle("table"), e.Search("adam"))
+    state = after(TrainState(), listed("a"), *opened, e.SetCursor(3), e.Toggle("table"), e.Search("adam", ("a",)))
     closed = []
     for _ in range(7):
         before, state = state, after(state, e.Close())

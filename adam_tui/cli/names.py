@@ -1,0 +1,22 @@
+"""The names that flags take, for `--help`: surfaces, optimizers, schedules and presets.
+
+They are written here once more, because the engine's tables need numpy, which `--help` must not wait for. A test
+compares them.
+"""
+
+from __future__ import annotations
+
+SURFACES = (
+    *("bowl", "ravine", "rosenbrock", "beale", "himmelblau", "rastrigin", "ackley", "three-hump-camel"),
+    *("styblinski-tang", "goldstein-price", "saddle", "plateau", "reddi"),
+)
+OPTIMIZERS = (
+    *("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad", "adamw", "adamax"),
+    *("nadam", "radam", "lion"),
+)
+SCHEDULES = ("constant", "step", "exponential", "cosine")
+PRESETS = (
+    *("one-step", "lr-too-high", "zigzag", "ravine-momentum", "nesterov-brakes", "flat-far-out", "adagrad-slows"),
+    *("bias-correction", "epsilon", "beta2-too-small", "reddi", "adamw", "lion-signs", "constant-step", "noise-floor"),
+    *("averaging", "warm-up", "saddle-escape", "rosenbrock-race", "rastrigin-dents", "four-minima"),
+)
