@@ -36,7 +36,7 @@ def joined(words: Iterable[str]) -> list[str]:
 
 
 class JoiningBashComplete(BashComplete):
-    """Completion in bash, which replaces only what stands after the last "=" or ":"."""
+    """Completion in bash, which replaces only the text after the last "=" or ":"."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         """The complete words, and the unfinished word."""

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from adam_tui.cli import launch
-from adam_tui.cli.errors import usage_errors
+from adam_tui.cli.errors import print_error, usage_errors
 from adam_tui.cli.flags import Command, Group, UserPath, number, whole_number
 from adam_tui.cli.playground import ascii_option, build_scenario, picture_size, size_option, write_picture
 from adam_tui.terminal.sanitize import sanitize
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 # Only ids of these characters are completed: a shell puts a completion into the line unquoted, `;` and `$` too.
 COMPLETABLE_ID = re.compile(r"[\w.-]+")
+INCOMPLETE = 1  # the exit status of a list without some of the runs
 ANSWER_SECONDS = 2.0  # how long a process may take to answer; it reads its commands every 0.1 s while it trains
 
 
@@ -62,15 +64,11 @@ def _complete_run(context: click.Context, parameter: click.Parameter, incomplete
     from adam_tui.runs.directory import list_runs
     from adam_tui.runs.user_paths import runs_directory
 
-    try:
-        folder = runs_directory(context.params.get("runs"))
-    except ValueError:  # no home directory
-        return []
-    return [
-        CompletionItem(run.id)
-        for run in list_runs(folder)
-        if run.id.startswith(incomplete) and COMPLETABLE_ID.fullmatch(run.id)
-    ]
+    known = []
+    with contextlib.suppress(OSError, ValueError):  # an unreadable directory, or no home directory
+        known = list_runs(runs_directory(context.params.get("runs")))
+    ids = [run.id for run in known if run.id.startswith(incomplete) and COMPLETABLE_ID.fullmatch(run.id)]
+    return [CompletionItem(each) for each in ids]
 
 
 def _complete_data(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -153,11 +151,13 @@ def train(
 @click.group(cls=Group, invoke_without_command=True)
 @runs_option
 @click.pass_context
-def runs(context: click.Context, runs: Path | None) -> None:
+def runs(context: click.Context, runs: Path | None) -> int:
     """List training runs; show, plot, steer and export them."""
     context.obj = runs or context.obj
     if context.invoked_subcommand is None:
-        context.invoke(list_runs, output_format="text")
+        status: int = context.invoke(list_runs, output_format="text")
+        return status
+    return 0
 
 
 run_id_argument = click.argument("run_id", metavar="ID", shell_complete=_complete_run)
@@ -173,13 +173,19 @@ run_id_argument = click.argument("run_id", metavar="ID", shell_complete=_complet
 )
 @runs_option
 @click.pass_context
-def list_runs(context: click.Context, output_format: str, runs: Path | None) -> None:
+def list_runs(context: click.Context, output_format: str, runs: Path | None) -> int:
     """List the runs, newest first; those that cannot be read come last."""
     from adam_tui.runs import directory, report
 
-    folder = resolve_runs(context, runs)
-    known = directory.list_runs(folder) + directory.broken_runs(folder)
-    click.echo(json.dumps(report.records(known)) if output_format == "json" else sanitize(report.table(known)))
+    folder = _existing_runs(context, runs)
+    known, closed = directory.list_runs(folder) + directory.broken_runs(folder), directory.closed_runs(folder)
+    if output_format == "json":
+        click.echo(json.dumps(report.records(known)))
+    elif known or not closed:
+        click.echo(sanitize(report.table(known)))
+    for run, reason in closed:
+        print_error(f"left out: {run.id}: {reason}")
+    return INCOMPLETE if closed else 0
 
 
 @runs.command()
@@ -398,12 +404,26 @@ def resolve_runs(context: click.Context, option: Path | None) -> Path:
         return runs_directory(option or context.obj)
 
 
+def _existing_runs(context: click.Context, option: Path | None) -> Path:
+    """`resolve_runs` for a command that only reads. Raises UsageError if --runs names a missing directory."""
+    folder = resolve_runs(context, option)
+    levels: list[click.Context] = []
+    level: click.Context | None = context
+    while level is not None:
+        levels.append(level)
+        level = level.parent
+    given = any(each.get_parameter_source("runs") is ParameterSource.COMMANDLINE for each in levels)
+    if given and not folder.exists():
+        raise click.UsageError(f"--runs: the directory {folder} does not exist")
+    return folder
+
+
 def find_run(context: click.Context, run_id: str, runs: Path | None) -> Run:
     """The run that an ID or the beginning of one names. Raises UsageError for none or several."""
     from adam_tui.runs import directory
 
     with usage_errors():
-        return directory.find(resolve_runs(context, runs), run_id)
+        return directory.find(_existing_runs(context, runs), run_id)
 
 
 def _find_active_run(context: click.Context, run_id: str, runs: Path | None) -> Run:

@@ -1,4 +1,4 @@
-"""The server of `adam-tui serve`: textual-serve with a token, for its own page only, that ends every app it started.
+"""The server of `adam-tui serve`: textual-serve with a token, which serves its own page only and ends all its apps.
 
 Every visitor gets an app of their own: a process on this machine with the rights of the user who started the server.
 So the page, its files and the websocket all ask for the token, which is in the printed address and then in a cookie.
@@ -116,7 +116,7 @@ def _cells(value: Any, most: int) -> int:
 
 
 def _cells_of_query(text: str | None, default: int, most: int) -> int:
-    """A size in the websocket's address; the default for anything that is no size."""
+    """A size in the websocket's address; the default for anything else."""
     try:
         return _cells(int(text or default), most)
     except ValueError:
@@ -260,7 +260,7 @@ class WebServer(Server):
 
     @web.middleware
     async def _check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer only requests to an own address and with the token. Raises HTTPForbidden with the reason."""
+        """Answer only requests with the token to an address of this server. Raises HTTPForbidden with the reason."""
         if not self._is_own_host(request.host):
             host = sanitize(request.host)
             raise web.HTTPForbidden(text=f"403: this server does not answer to {host}; use localhost, or --url\n")

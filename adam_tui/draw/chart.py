@@ -221,7 +221,9 @@ def _draw_series(
         cells.glyph[plot][drawn] = glyphs[drawn]
         cells.fg[plot][drawn] = one.color
         cells.bold[plot][drawn] = one.bold
-    for one, known in zip(series, data, strict=True):  # after all lines: a mark is no braille glyph to merge with
+    for one, known in zip(
+        series, data, strict=True
+    ):  # after all lines: a mark is not a braille glyph, so it cannot be merged
         for x in known.lost:
             if (at := frame.column(x_axis, float(x))) is not None:
                 cells.put(0, at, LOST, one.color, bold=True)

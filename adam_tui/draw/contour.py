@@ -21,17 +21,18 @@ from adam_tui.draw.viewport import Viewport
 Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 Floats = NDArray[np.float64]
 
-# The share of the area, lowest values first, from which the power is fitted by which the surface rises. The lowest
-# few pixels depend on the position of the grid, and the highest may be a spike.
+# The power by which the surface rises is fitted to this share of its area, lowest values first. The lowest few pixels
+# depend on the position of the grid, and the highest may be a spike.
 FIT_FROM, FIT_TO = 0.01, 0.985
 EXPONENT = (1.0, 12.0)  # from even levels to levels so steep that 1e300 still leaves a lowest band
 HOLE = "╱"
-# The quadrants of each block that `fill` uses, (9, 4), and its code point: a blank, and all that fill the upper left
-# quadrant but the full block, in whose place a blank stands. The others are complements of these.
+# The blocks that `fill` uses: the quadrants that each one fills, (9, 4), and its code point. They are the blank, and
+# all blocks that fill the upper left quadrant, except the full block, which a blank replaces. All other blocks are
+# complements of these.
 _USED = {block: filled for block, filled in QUADRANTS.items() if block == " " or (filled[0] and block != "█")}
 FILLED = np.array(list(_USED.values()))
 BLOCKS = np.array(list(map(ord, _USED)), np.uint32)
-# The place among these of the block for a sum of quadrants, by 1, 2, 4, 8.
+# The index of a block in these arrays, by the sum of its quadrants, which count 1, 2, 4 and 8.
 _PLACE = np.zeros(16, np.int64)
 _PLACE[FILLED @ [1, 2, 4, 8]] = np.arange(len(FILLED))
 

@@ -142,7 +142,7 @@ def scatter_points(samples: Samples, x_axis: Axis, y_axis: Axis, columns: int) -
 def _column_starts(x: Floats, x_axis: Axis, columns: int) -> NDArray[np.int64]:
     """The index in `x` of the first value of each non-empty column of dots, and of those before and after the axis."""
     across = DOTS_ACROSS * columns
-    # The outer dots stand on the limits; the column of a dot extends half a dot to either side.
+    # The outer dots are on the limits; the column of a dot extends half a dot to either side.
     borders = x_axis.from_share((np.arange(1, across) - 0.5) / (across - 1))
     cuts = np.searchsorted(x, np.append(x_axis.low, borders))
     starts = np.unique(np.concatenate(([0], cuts, [np.searchsorted(x, x_axis.high, side="right")])))

@@ -137,7 +137,7 @@ class DigitGrid:
 
 
 def digit_grid(count: int, width: int, height: int, *, rows: int = 1) -> DigitGrid | None:
-    """The layout with the largest pictures of which `count` fit into `rows` rows.
+    """The layout with the largest pictures for which `count` of them fit into `rows` rows.
 
     If even the smallest pictures are too wide, the layout holds fewer of them. None if not one fits.
     """

@@ -120,7 +120,7 @@ class Column:
     rank: int
 
 
-# These columns stand at the right. The settings, after the state, take the remaining width.
+# These columns are at the right. The settings, after the state, take the remaining width.
 COLUMNS = (
     Column("epochs", "epochs", 8, 1),
     Column("best", "best", 8, 0),

@@ -331,7 +331,7 @@ def radam_update(gradient: Array, state: Moments, x: Array, hyper: Hyper) -> Upd
 
     ρ_t is the number of gradients that v effectively averages. Up to ρ_t = 5 the step is plain momentum, in proportion
     to the gradient, and may be far longer than Adam's; from then on it is Adam's, scaled by r ≤ 1. Variants differ: as
-    in torch.optim ε stands beside the raw √v, before the bias correction; optax corrects v first.
+    in torch.optim ε is added to the raw √v, before the bias correction; optax corrects v first.
     """
     lr, beta2, apart = hyper["lr"], hyper["beta2"], hyper["decoupled_weight_decay"]
     step = state.step + 1

@@ -9,7 +9,8 @@ Derivatives at special points. A derivative is evaluated twice. First plainly, w
 nan although f is finite, it is evaluated again with `GUARDED` operations and with the seed 2⁻³⁰⁰ for ∂x/∂x:
 
 - Division by 0, log of 0 and negative powers of 0 occur in a derivative where f has a kink, a cusp or an edge of its
-  domain: √(x² + y²) at 0, |x|^½, x·√y. Such a term counts as 0, a subgradient at a minimum, as the derivative of |x|.
+  domain: √(x² + y²) at 0, |x|^½, x·√y. Such a term counts as 0, as the derivative of |x| does at 0. At a minimum 0 is
+  a subgradient.
 - A product with a factor 0 and a quotient with an infinite divisor are 0, even if the other operand is infinite: in
   1/(1 + exp(−200x)), exp(−1/x²) and atan(exp(200x)) the outer derivative vanishes where the inner one overflows.
 - The seed keeps products of large and small factors in range; the result is divided by it. It is a power of 2, so

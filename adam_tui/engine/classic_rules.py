@@ -190,7 +190,7 @@ def adagrad_update(gradient: Array, state: AdagradState, x: Array, hyper: Hyper)
     """AdaGrad: each coordinate has its own step size, divided by the root of the sum of all its squared gradients.
 
     Steep and flat directions advance alike, so it does not zigzag. The sum only grows, so the step sizes only shrink.
-    ε stands outside the root, as in torch.optim; optax has it inside.
+    ε is outside the root, as in torch.optim; optax has it inside.
     """
     g = with_decay(gradient, x, hyper["weight_decay"])
     G = state.G + g * g
@@ -246,7 +246,7 @@ def adadelta_update(gradient: Array, state: AdadeltaState, x: Array, hyper: Hype
     """AdaDelta: a step is as long as the recent steps were, so it has the unit of x and needs no α.
 
     Before the first step E[d²] is 0, and only ε starts the motion: the first step is √(ε/(1−ρ)), 0.003 at the defaults,
-    and it takes hundreds of steps to gain speed. ε stands inside both roots. The paper has no α (use 1); as in
+    and it takes hundreds of steps to gain speed. ε is inside both roots. The paper has no α (use 1); as in
     torch.optim α scales the step but not its running average.
     """
     rho, eps = hyper["rho"], hyper["eps"]

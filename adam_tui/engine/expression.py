@@ -1,7 +1,7 @@
 """Typed formulas f(x, y): a small parser, and the `Surface` with exact derivatives that it builds.
 
-The text never reaches Python's own parser. This one knows the numbers, names, operators and functions below and
-nothing else: no formula can run code, and every mistake has a column. A new function gets an entry in `FUNCTIONS`.
+The text never reaches Python's own parser. This one knows only the numbers, names, operators and functions
+below: no formula can run code, and every mistake has a column. A new function gets an entry in `FUNCTIONS`.
 
 The rules, loosest operator first:
 
@@ -14,8 +14,8 @@ The rules, loosest operator first:
 - √ applies to the number, name or parenthesis that follows it: √2 x is (√2)·x.
 - A number with an exponent is one number: 2e3, 2e+3 and 2e−3. An `e` without digits after it is Euler's number:
   2e, 2e^x, and 2e-x is 2·e − x.
-- Names are case-sensitive: x, y, pi or π, e and the functions, whose arguments stand in parentheses. log is the natural
-  logarithm, mod has the sign of its second argument, round rounds halves to even.
+- Names are case-sensitive: x, y, pi or π, e and the functions, with their arguments in parentheses. log is the
+  natural logarithm. mod has the sign of its second argument. round rounds halves to even.
 - Minus signs and dashes of Unicode count as `-`; · ⋅ × count as `*`, and ÷ as `/`: formulas are pasted as printed.
 
 At a kink the derivative is a subgradient: 0 for |x| and sqrt at 0, the mean of both sides for max and min. Wherever f
@@ -105,7 +105,7 @@ def parse_function(text: str) -> Surface:
     f, gradient, hessian = _surface_functions(graph, root)
     start = _find_start(f, gradient)
     if start is None:
-        raise ExpressionError("this has no finite value anywhere between -5 and 5", text)
+        raise ExpressionError("the function has no finite value between -5 and 5", text)
     title = " ".join(text.split())
     return Surface(
         name="function",
@@ -390,7 +390,9 @@ class _Parser:
         if name in FUNCTIONS:
             return self._call(token)
         if set(name) <= set("xy"):
-            raise self._error(f"{name[:QUOTED]!r} is no name; the product is written {'*'.join(name[:QUOTED])}", token)
+            raise self._error(
+                f"{name[:QUOTED]!r} is not a name; the product is written {'*'.join(name[:QUOTED])}", token
+            )
         near = get_close_matches(name.lower(), (*NAMES, *FUNCTIONS), n=1) if len(name) <= QUOTED else []
         hint = (
             f": did you mean {near[0]}?" if near else "; known are x, y, pi, e and functions such as sin(x), max(x, y)"
@@ -412,7 +414,7 @@ class _Parser:
         """Parse one level deeper. Raises ExpressionError beyond the deepest level."""
         self.depth += 1
         if self.depth > DEEPEST:
-            raise self._error(f"this is nested more than {DEEPEST} deep", opened)
+            raise self._error(f"the formula is nested more than {DEEPEST} levels deep", opened)
         node = parse()
         self.depth -= 1
         return node

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 from adam_tui.engine import json_fields
 from adam_tui.engine.numbers import format_number, parse_number, parse_whole
 from adam_tui.engine.optimizers import Optimizer, find_optimizer
-from adam_tui.engine.schedules import CONSTANT, Schedule
+from adam_tui.engine.schedules import CONSTANT, Kind, Schedule
 
 SuggestedLr = Callable[[Optimizer], float]
 
@@ -112,7 +112,7 @@ class Lane:
             if key == name:
                 return value
         self.rule.knob(name)
-        raise ValueError(f"{self.optimizer} carries no value for {name}")
+        raise ValueError(f"{self.optimizer} has no value for {name}")
 
     def replaced(self, name: str, value: float) -> Lane:
         """A copy with one knob set to `value` from the start on. Raises ValueError for a value out of range."""
@@ -191,16 +191,16 @@ class Lane:
 
 
 def _schedule(data: Any) -> Schedule:
-    readers = {
-        "kind": json_fields.text,
-        "warmup": json_fields.whole,
-        "gamma": json_fields.number,
-        "every": json_fields.whole,
-    }
-    if not isinstance(data, Mapping) or set(data) - set(readers):
-        raise ValueError(f"a schedule is an object with {', '.join(readers)}, not {json_fields.excerpt(data)}")
-    given = {name: readers[name](name, value) for name, value in data.items() if (name, value) != ("gamma", None)}
-    return Schedule(**given)  # type: ignore[arg-type]
+    names = [field.name for field in fields(Schedule)]
+    if not isinstance(data, Mapping) or set(data) - set(names):
+        raise ValueError(f"a schedule is an object with {', '.join(names)}, not {json_fields.excerpt(data)}")
+    gamma = data.get("gamma")
+    return Schedule(
+        cast(Kind, json_fields.text("kind", data.get("kind", CONSTANT.kind))),  # `Schedule` checks it
+        json_fields.whole("warmup", data.get("warmup", CONSTANT.warmup)),
+        None if gamma is None else json_fields.number("gamma", gamma),
+        json_fields.whole("every", data.get("every", CONSTANT.every)),
+    )
 
 
 def _change(data: Any) -> Change:

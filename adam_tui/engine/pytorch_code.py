@@ -48,8 +48,8 @@ def to_pytorch(scenario: Scenario) -> str:
     """A Python script that runs the race in PyTorch, in float64, and prints each lane's last point and loss.
 
     They equal those of `trajectories` to rounding, except where a path amplifies rounding: a comment marks such a lane.
-    A lane that diverges stops at the same step. Raises ValueError for a
-    function that cannot be parsed and for an optimizer or a surface without PyTorch code.
+    A lane that diverges stops at the same step. Raises ValueError for a function that cannot be parsed and for an
+    optimizer or a surface without PyTorch code.
     """
     by_hand = dict.fromkeys(lane.optimizer for lane in scenario.lanes if _by_hand(lane, scenario.steps))
     surfaces = [scenario.surface] if scenario.function is None else []

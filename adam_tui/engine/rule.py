@@ -3,7 +3,7 @@
 An optimizer is two pure functions. `init` returns the state before the first step; `update` maps a gradient, the state
 and a point to a step, the next state and the terms that an inspector shows. Points have the shape (..., 2), and each
 hyperparameter is a float or an array (..., 1): one path and a grid of 9,600 configurations run the same code. Every
-call takes the hyperparameters anew, so one may change in mid-path.
+call gets the hyperparameters, so one may change in mid-path.
 
 `init` and `update` never raise on inf or nan: they pass them on. Callers silence numpy's warnings (`np.errstate`).
 """
@@ -135,7 +135,7 @@ def average(past: Array, new: Array, beta: Value) -> Array:
 def bias_correction(beta: Value, step: int) -> Value:
     """1 − βᵗ: the sum of the weights in a running average that started at 0, after `step` steps.
 
-    The power is computed anew each step. A running product β·β·β… drifts, and for β near 1 the subtraction from 1
+    The power is computed again in each step. A running product β·β·β… drifts, and for β near 1 the subtraction from 1
     magnifies the drift beyond the promised 1e-12 (to 4e-11 at β = 0.999999 within 1,000 steps).
     """
     return 1 - beta**step

@@ -26,7 +26,7 @@ class Schedule:
 
     In `warmup` steps the factor rises linearly to 1; then the `kind` starts, also at 1: `step` multiplies by `gamma`
     after every `every` steps, `exponential` by `gamma` after each step, `cosine` falls as half a wave and would reach 0
-    one step after the last. `gamma` None stands for 0.5, and in an exponential schedule for the rate that leads to 0.01
+    one step after the last. `gamma` None means 0.5, and in an exponential schedule the rate that leads to 0.01
     at the end of the race, however long it is. Raises ValueError for numbers out of range.
     """
 

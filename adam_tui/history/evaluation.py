@@ -1,4 +1,4 @@
-"""The pictures of a run's last evaluation: evaluation.npz, read without trust.
+"""The pictures of a run's last evaluation: evaluation.npz, with every array checked.
 
 The training process replaces the file after each evaluation. A file that is damaged or has wrong shapes is ignored:
 the next epoch writes another one.
@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.runs import files
+from adam_tui.runs.protocol import CLASSES as CLASSES
 
-CLASSES = 10
-MAX_BYTES = 16 << 20  # of a file, packed or not: ours have 60 kB
+MAX_BYTES = 16 << 20  # of a file, packed or not: a run's file has 60 kB
 MAX_IMAGES = 1 << 40
 MAX_WEIGHT = 1e300  # of a diverged network: the other pictures are still shown
 

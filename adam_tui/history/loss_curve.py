@@ -49,7 +49,7 @@ class Blocks:
 
     @property
     def steps(self) -> int:
-        """How many steps the blocks cover."""
+        """The number of steps that the blocks cover."""
         return len(self._summaries) * self.width
 
     @property

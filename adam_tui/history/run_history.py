@@ -1,6 +1,6 @@
 """The history of one run: its records, folded one by one into the curves and numbers that the screen draws.
 
-A poll of a running run costs only its new records. Memory is bounded however long the run goes on.
+A poll of a running run costs only its new records. Memory is bounded, however long the run is.
 """
 
 from __future__ import annotations

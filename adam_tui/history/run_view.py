@@ -16,7 +16,7 @@ class RunView:
     `settings` are the current hyperparameters: those of the specification with later changes. `ended` is in seconds
     since 1970, None while a process is active. `device` is the device that the run waits for or holds, `came` the
     time when its process was started. Memory is in bytes, a share of the machine in percent, None where unknown.
-    `silent`: the process exists and does not beat.
+    `silent`: the process exists but sends no heartbeat.
     """
 
     id: str

@@ -1,6 +1,6 @@
 """Growing series of a run in arrays: losses, the clock of its work, its epochs.
 
-Memory is bounded however long a run goes on.
+Memory is bounded, however long the run is.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The optimizers have the engine's names and knobs, without those that only the playground has, plus Muon, which needs
 matrices and so has no path on a surface. The learning rates differ from the playground's: a network of 62,346 weights
-with noisy gradients is no bowl. The command line and the screens read these tables, so nothing here imports torch.
+with noisy gradients is not a bowl. The command line and the screens read these tables, so nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def parse_optimizer(text: str) -> tuple[str, dict[str, float]]:
     for part in rest.split(",") if colon else ():
         key, equals, value = part.partition("=")
         if not equals:
-            raise ValueError(f"{part.strip()!r} in {text!r} is no setting: write {recipe.name}:lr=0.01")
+            raise ValueError(f"{part.strip()!r} in {text!r} is not a setting: write {recipe.name}:lr=0.01")
         knob = recipe.knob(key.strip())
         if knob.name in values:
             raise ValueError(f"{knob.name} is set twice in {text!r}")

@@ -1,4 +1,4 @@
-"""Textual's driver for a `TerminalApp`: takes over a terminal with a first picture, and hears the painter's answers."""
+"""Textual's driver for a `TerminalApp`: takes over a terminal with its first picture, passes answers to the painter."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class TerminalDriver(PosixDriver):
         assert sys.__stdout__ is not None
         self._painter = self._painted_app.painter
         # stdout, which the command line has checked to be a terminal; Textual's own choice, stderr, may be a file.
-        self._file = cast(Any, TerminalFile(sys.__stdout__))  # declared as a TextIO, used as this much of one
+        self._file = cast(Any, TerminalFile(sys.__stdout__))  # Textual declares a TextIO and calls these methods
         self._taken = self._painted_app.taken
         self._started = False
         self._cell_sizes, self._cell_size_asked = CellSizeAnswers(), False
@@ -138,7 +138,7 @@ class TerminalDriver(PosixDriver):
             self.write(QUESTION)
 
     def _follow_resizes(self) -> None:
-        """Measure the cells anew at a resize, because another font may be the reason.
+        """Measure the cells again at a resize, because another font may be the reason.
 
         Repaint everything when the terminal had another size for a moment: what it shows then is unknown.
         """

@@ -1,7 +1,7 @@
 """Textual's driver for a terminal, hardened against signals, lost terminals, blocked terminals and invalid input.
 
 Textual's own driver leaves the terminal as it is on a signal, reads for ever from a lost one, waits for ever for a
-blocked one, ends at the first bytes that are not UTF-8, and starts its threads anew at every SIGCONT.
+blocked one, ends at the first bytes that are not UTF-8, and starts its threads again at every SIGCONT.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class PosixDriver(LinuxDriver):
         return self._file.fileno()
 
     def _discard_output(self) -> None:
-        """Drop the text on its way to the terminal, so that the writing thread goes on."""
+        """Drop the text on its way to the terminal, so that the writing thread continues."""
         self._discarded = True
         with contextlib.suppress(termios.error):
             termios.tcflush(self._output, termios.TCOFLUSH)
@@ -128,7 +128,7 @@ class PosixDriver(LinuxDriver):
         self._sigtstp_application()  # returns when the app is continued
 
     def _continue(self) -> None:
-        """Continue. After a SIGSTOP the state of the terminal is unknown: it is given back and taken anew."""
+        """Continue. After a SIGSTOP the state of the terminal is unknown: it is restored and set up again."""
         if not self._suspended:
             self.suspend_application_mode()
             self._must_signal_resume = True

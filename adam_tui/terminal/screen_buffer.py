@@ -21,7 +21,7 @@ Span = tuple[int, int, int]  # row, first column, column after the last
 
 
 class ScreenBuffer:
-    """A screen of width × height cells, of which nothing is known at first.
+    """A screen of width × height cells, whose content is unknown at first.
 
     A cell is its characters (one, or with combining marks, "" in the right half of a wide one) and its style (`sgr`).
     """
@@ -59,7 +59,7 @@ class ScreenBuffer:
         end = min(column + len(text), self.width)
         if not (0 <= row < self.height and 0 <= column < end):
             return
-        # Cells that are wanted already are shown, or wait for their turn, which does not come sooner by a repetition.
+        # Cells at either end that do not change are left out: they are shown already, or keep their place in the order.
         wanted, wanted_styles, first = self._text[row], self._styles[row], column
         while first < end and wanted[first] == text[first - column] and wanted_styles[first] == styles[first - column]:
             first += 1
@@ -101,7 +101,7 @@ class ScreenBuffer:
         return "".join(pieces)
 
     def _write_span(self, row: int, first: int, end: int) -> str:
-        """Return the text for the cells of a span that differ, and take them as shown."""
+        """Return the text for the cells of a span that differ, and record them as shown."""
         pieces = []
         for start, stop in self._differences(row, first, end):
             pieces.append(self._move_to(row, start))

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 
 class TerminalApp(App[None]):
-    """An app on a terminal of ours. `taken` is a terminal that shows a first picture already.
+    """An app on a terminal that this package drives. `taken` is a terminal that shows a first picture already.
 
-    `ascii` is for fonts without braille and blocks. Without a terminal of ours (on Windows, in a browser, in a test)
+    `ascii` is for fonts without braille and blocks. With another driver (on Windows, in a browser, in a test)
     Textual itself writes the screen.
 
     An error ends the app with `failure` set, the terminal restored and nothing printed: the caller reports it.

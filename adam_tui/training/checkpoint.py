@@ -18,7 +18,7 @@ from adam_tui.training.errors import describe
 from adam_tui.training.journal import Journal
 
 State = dict[str, Any]
-MAX_CHECKPOINT_BYTES = 1 << 30  # ours have one million
+MAX_CHECKPOINT_BYTES = 1 << 30  # a run's have one million
 
 
 class Checkpoints:

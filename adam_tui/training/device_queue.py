@@ -48,7 +48,7 @@ class DeviceQueue:
             os.close(self._lock_file)
 
     def wait(self) -> tuple[State, str] | None:
-        """Wait until this run holds the device. A command to stop ends the wait: its state and reason."""
+        """Wait until this run holds the device. Returns state and reason where a command to stop ended the wait."""
         journal = self._journal
         journal.set_device(self.key)
         shown = ""
@@ -85,7 +85,7 @@ class DeviceQueue:
         try:
             with os.scandir(self._runs) as entries:
                 others = [Run(entry.path) for entry in entries if entry.is_dir() and entry.name != own_place[1]]
-        except OSError:  # deleted meanwhile, and this run with it: the journal notices
+        except OSError:  # the runs directory was deleted: the journal ends this process
             return False
         for other in others:
             status = other.status()

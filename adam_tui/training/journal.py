@@ -64,7 +64,7 @@ class Journal:
         mine = before is not None and before.pid == os.getpid()
         self.arrival = before.came if before and mine else time.time()
         self._born = before.born if before and mine else processes.birth(os.getpid())
-        # The progress of an earlier process stands until this one knows its own.
+        # The progress of the earlier process is kept until this one has progress to report.
         self.step, self.epoch = (before.step, before.epoch) if before else (0, 0)
         self._metrics = files.open_private(run.path / "metrics.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT)
         with contextlib.suppress(OSError):  # a file system without locks (some NFS); `start_worker` has checked
@@ -157,7 +157,7 @@ class Journal:
             self._problems[subject] = cause, effect
 
     def clear_problem(self, subject: str) -> None:
-        """The subject of an earlier problem works again."""
+        """Remove the problem of a subject that works again."""
         self._problems.pop(subject, None)
 
     def _problems_in_words(self) -> str:
@@ -197,7 +197,7 @@ class Journal:
     # Commands.
 
     def add_command(self, command: str, **values: Any) -> None:
-        """Give a command from within the process, as a signal handler does, as if it stood in control.jsonl."""
+        """Give a command from within the process, as a signal handler does, as if it were a line of control.jsonl."""
         self._signalled.append({"command": command} | values)
 
     def new_commands(self) -> list[dict[str, Any]]:

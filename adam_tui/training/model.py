@@ -30,4 +30,4 @@ def build(device: torch.device) -> nn.Sequential:
         nn.Flatten(),
         nn.Linear(64 * 4 * 4, 10),
     )
-    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # not in torch's types

@@ -1,6 +1,6 @@
 """The actions of the program: each screen has one table, which its bindings, footer, help and palette all read.
 
-An action carries the event of its key. The actions that every mode shares are here; those of one mode in its own
+An action carries the event of its key. The actions that every mode shares are here; those of one mode are in its
 `actions.py`.
 """
 
@@ -195,6 +195,6 @@ SHARED_ACTIONS: tuple[Action[AppEvent, Any], ...] = (
     *(Action(f"mode_{name}", key, f"Go to {title}", "Everywhere", ShowMode(name)) for key, name, title in MODES),
     Action("help", "question_mark,f1", "Show the keys", "Everywhere", ShowHelp(), footer=2, short="keys"),
     Action("palette", "ctrl+p", "Search all actions", "Everywhere", ShowPalette()),
-    Action("repaint", "ctrl+l", "Paint the screen anew", "Everywhere", Repaint()),
-    Action("quit", "q", "Quit; runs in training go on", "Everywhere", Quit(), footer=9, short="quit"),
+    Action("repaint", "ctrl+l", "Repaint the screen", "Everywhere", Repaint()),
+    Action("quit", "q", "Quit; training runs continue", "Everywhere", Quit(), footer=9, short="quit"),
 )

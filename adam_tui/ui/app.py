@@ -65,7 +65,7 @@ class AdamApp(TerminalApp):
         *(action.binding() for action in SHARED_ACTIONS),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False),
     ]
-    ENABLE_COMMAND_PALETTE = False  # ours looks like the rest, and knows synonyms
+    ENABLE_COMMAND_PALETTE = False  # command_palette.py looks like the other windows, and knows synonyms
 
     def __init__(
         self,
@@ -231,7 +231,7 @@ class AdamApp(TerminalApp):
             case Repaint():
                 self.repaint()
             case Quit():
-                self.exit()  # a training run goes on without the app
+                self.exit()  # a training run continues without the app
 
     def _show_help(self) -> None:
         from adam_tui.ui.help import Help

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-# Words without a meaning for the search: ignored, unless nothing else was typed.
+# Words without a meaning for the search: ignored, unless only such words were typed.
 # fmt: off
 FILLERS = frozenset((
     "a", "an", "the", "to", "of", "on", "at", "by", "for", "with", "from", "i", "me", "my", "this", "that", "it", "its",

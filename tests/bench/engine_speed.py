@@ -69,7 +69,7 @@ def turned(state: PlaygroundState, all_lanes: bool = False) -> float:
     def turn() -> None:
         sgd, adam, *others = state.scenario.lanes
         if all_lanes:
-            trajectory._cached_trajectory.cache_clear()
+            trajectory._cached_computation.cache_clear()
         lanes = (sgd, adam.replaced("lr", float(next(rates))), *others)
         view.contour(replace(state, scenario=replace(state.scenario, lanes=lanes)), 72, 35, DARK)
 

@@ -81,10 +81,10 @@ def test_a_run_on_another_host_cannot_be_killed_and_the_error_names_the_host(run
 
 
 @pytest.mark.parametrize(("order", "verb"), [("pause", "pause"), ("resume", "resume")])
-def test_a_command_to_a_run_that_has_just_ended_fails(runs, run, monkeypatch, order, verb):
+def test_a_command_to_a_run_that_has_just_ended_fails(runs, run, hold, monkeypatch, order, verb):
     monkeypatch.setattr(cli_runs, "ANSWER_SECONDS", 20.0)
     status = Status("paused", os.getpid(), socket.gethostname(), time.time())
-    run.write_status(status)
+    hold(run).write_status(status)
 
     def end():
         while not (run.path / "control.jsonl").exists():

@@ -60,7 +60,15 @@ class TestRuns:
 
     def test_without_runs_it_prints_that_there_are_none(self, tmp_path):
         assert run("runs", "--runs", str(tmp_path)).output == "no runs yet\n"
-        assert run("runs", "--runs", str(tmp_path / "missing")).output == "no runs yet\n"
+        missing = tmp_path / "missing"
+        assert run("runs", ADAM_TUI_RUNS=str(missing)).output == "no runs yet\n"
+        for words in (("runs", "--runs", str(missing)), ("--runs", str(missing), "runs", "list")):
+            result = run(*words)
+            assert result.exit_code == 2
+            assert result.stderr == f"adam-tui: --runs: the directory {missing} does not exist\n"
+        for words in (("runs", "show", "x"), ("runs", "rm", "x"), ("runs", "attach", "x")):
+            assert run(*words, "--runs", str(missing)).stderr.endswith(f"the directory {missing} does not exist\n")
+        assert "the path is empty" in run("runs", "list", "--runs", "").stderr
 
     def test_runs_alone_lists_them_wherever_the_directory_is_named(self, made, tmp_path):
         where = ("--runs", str(tmp_path))
@@ -164,14 +172,14 @@ class TestRuns:
         [order] = (Run(made.path).path / "control.jsonl").read_text().splitlines()
         assert json.loads(order)["command"] == "stop"
 
-    def test_each_command_is_written_where_the_process_reads_it(self, tmp_path, monkeypatch):
+    def test_each_command_is_written_where_the_process_reads_it(self, tmp_path, hold, monkeypatch):
         monkeypatch.setattr(runs, "ANSWER_SECONDS", 0.1)
         made = create(make_spec("adam", {}), tmp_path)
         where = ("--runs", str(tmp_path))
         for words in (("pause",), ("set", "lr=1e-3,beta1=0.5"), ("stop", "--now"), ("stop",)):
             result = run("runs", words[0], made.id, *words[1:], *where)
             assert (result.exit_code, result.stderr) == (0, "")
-        made.write_status(Status("paused", os.getpid(), socket.gethostname(), time.time()))
+        hold(made).write_status(Status("paused", os.getpid(), socket.gethostname(), time.time()))
         assert run("runs", "resume", made.id, *where).output.startswith(f"{made.id} was asked to resume")
         orders = [json.loads(line) for line in (made.path / "control.jsonl").read_text().splitlines()]
         assert [order["command"] for order in orders] == ["pause", "set", "set", "kill", "stop", "resume"]

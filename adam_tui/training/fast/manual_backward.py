@@ -3,12 +3,12 @@
 A change of the network must be repeated here. The check at the start of a run and the tests compare with autograd.
 Three things make the difference:
 - The first convolution and its pooling are one product of matrices. A pooled cell is the largest of four sums over
-  5×5 pixels, which lie in one window of 6×6. So each window is a row, and the filters stand in a matrix four times,
+  5×5 pixels, which lie in one window of 6×6. So each window is a row, and the matrix holds the filters four times,
   once for each place in the window. No array of 24×24 and no index of a maximum is ever written.
 - bfloat16 numbers that are only compared, selected or copied are treated as integers: torch handles those at the speed
   of memory, and bfloat16 by way of float32.
-- One call casts all weights, and the gradients are written into fixed arrays: few calls, each over much. Between two
-  convolutions the caches hold no Python, so a call costs about 5 µs, more than in a loop of its own.
+- One call casts all weights, and the gradients are written into fixed arrays: few calls, each over many
+  numbers. After a convolution the CPU's caches hold no Python code, so a call costs about 5 µs, more than in a loop.
 """
 
 from __future__ import annotations

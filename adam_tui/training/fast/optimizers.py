@@ -17,7 +17,7 @@ from torch import Tensor, nn
 Kind = TypeVar("Kind", bound=torch.optim.Optimizer)
 
 # The code objects of torch's wrappers, by qualified name. They serve torch.compile, the profiler and automatic
-# differentiation through a step, none of which happens here, and change no number.
+# differentiation through a step. Training uses none of these, and no wrapper changes a number.
 KNOWN_WRAPPERS = {
     "_use_grad_for_differentiable.<locals>._use_grad",
     "Optimizer.profile_hook_step.<locals>.wrapper",
@@ -94,7 +94,7 @@ def fused_adam_step(group: dict[str, Any], weights: Sequence[Tensor], states: li
     kernel = torch._fused_adamw_ if group["decoupled_weight_decay"] else torch._fused_adam_
     kernel(
         list(weights),
-        [weight.grad for weight in weights],  # type: ignore[misc]  # the caller leaves out weights without one
+        [weight.grad for weight in weights],  # type: ignore[misc]  # torch types it as optional; the caller passes weights with one
         [state["exp_avg"] for state in states],
         [state["exp_avg_sq"] for state in states],
         [state["max_exp_avg_sq"] for state in states] if group["amsgrad"] else [],

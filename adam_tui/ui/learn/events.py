@@ -86,12 +86,12 @@ class TryStop:
 
 @dataclass(frozen=True)
 class ContinueTour:
-    """Go on with the guided tour after the last stop that was tried."""
+    """Continue the guided tour after the last stop that was tried."""
 
 
 @dataclass(frozen=True)
 class PresetsShown:
-    """The playground shows a stop of these presets: the user may have gone on there from stop to stop."""
+    """The playground shows a stop of these presets: the user may have moved from stop to stop there."""
 
     presets: tuple[Preset, ...]
     stop: int

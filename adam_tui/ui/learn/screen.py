@@ -25,7 +25,7 @@ from adam_tui.ui.learn.update import update
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.widgets.tabs_line import TabsLine
 
-WITH_CONTENTS = 110  # columns from which on the contents stand beside the page
+WITH_CONTENTS = 110  # columns from which on the contents are beside the page
 CONTEXT = 2  # lines of the last screen that stay in sight when the reader scrolls by a screenful
 ABOVE = 8  # rows of the contents that stay in sight above the open page
 

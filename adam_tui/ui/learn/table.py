@@ -1,4 +1,4 @@
-"""Markdown tables as one widget each: aligned columns, of which the last one wraps.
+"""Markdown tables as one widget each: aligned columns; the last one wraps.
 
 Textual's own table has a widget for every cell and a box around it. A page with a dozen rows then takes 0.2 s to lay
 out, and half of its height is lines.

@@ -1,4 +1,4 @@
-"""The x axis of the charts: steps, epochs or seconds of work, its limits, the zoom, and where the cursor stands.
+"""The x axis of the charts: steps, epochs or seconds of work, its limits, the zoom, and the cursor's position.
 
 The limits move in jumps, not with every step: a chart that is rescaled four times a second can neither be read nor sent
 over a slow line.

@@ -1,6 +1,6 @@
-"""The screen at the moment of a key: the data beside the state that the events of some keys are made from.
+"""The data beside the state that the events of some keys need: widths, the clock, the runs' histories.
 
-Read here and put into the event, widths, the clock and the runs' histories need not be known to `update`.
+They are read here, when the key is pressed, and put into the event, so that `update` reads none of them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The texts and colours that the panels of the training screen share: states, settings, losses, errors.
 
-They are the same wherever they stand. Pure functions of a run, its history or a number.
+Every panel takes them from here, so that all panels agree. Pure functions of a run, its history or a number.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The panels of the training screen: which there are, which part of the state each shows, and how many rows each gets.
+"""The panels of the training screen: their names, the parts of the state that they show, and their heights.
 
-Pure functions, so that no terminal size is a surprise and no more is drawn than may look different now.
+Pure functions: every terminal size can be tested, and only the panels that an event changes are drawn.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def layout(
 ) -> Layout:
     """Share a terminal of width × height among the panels.
 
-    `notes` lines of text stand below the figures; `corner` rows would fill the corner below them, 0 for nothing to
+    `notes` lines of text are below the figures; `corner` rows would fill the corner below them, 0 for nothing to
     show there. `model_rows(columns, most)` returns the rows that the view of the model fills in so many columns.
     """
     rows = height - FIXED_ROWS

@@ -32,16 +32,16 @@ OFF_SCALE = 1.001  # times the upper end of the axis, from which a curve is not 
 # The log axis begins here or below: a loss falls so far within the first hundred steps.
 FIRST_LOW = 0.1
 LOWEST_LOSS = 1e-6
-# Single steps scatter over decades: so far below the lowest average they are shown. A share of them would be nearer to
-# the data, but goes up and down, and with it the whole chart. Above the averages they scatter less, and matter more: of
-# those a share decides, and the others stand on the upper edge.
+# Single steps scatter over decades. Below the lowest average they are shown down to this factor of it: a limit from a
+# share of them would rise and fall, and the whole chart with it. Above the averages they scatter less and matter more:
+# the upper limit holds this share of them, and the others are drawn on the upper edge.
 DEEPEST_RAW, SEEN_RAW = 3.0, 0.9
-# Steps between two dots up to which the average is over as many steps as were chosen. Where a dot stands for more, the
-# average is over more, in proportion, so that the line stays calm; by a round factor, so that it can be named.
+# Up to this many steps between two dots, the average is over as many steps as the user chose. With more steps between
+# two dots it is over more, in proportion, so that the line stays calm. The factor is round, for the legend.
 CALM = 25.0
 LINEAR_TOPS = (1, 1.2, 1.6, 2, 2.5, 3, 4, 5, 6, 8)  # closer than 1, 2, 5, so that the curves fill the chart
 ROUNDING = 1e-9  # limits of a chart carry rounding errors up to this share
-# Steps between two dots from which they are drawn as dots; below, a line shows better how they follow each other.
+# From this many steps between two dots on, single steps are drawn as dots; below, a line shows their order better.
 SINGLE = 1.5
 RAW_SHARE = 0.45  # of the run's colour in the colour of its single steps
 TEST_MARKER = "◇"

@@ -101,7 +101,7 @@ def _ask_restart(run: RunView) -> Effect:
 def _ask_stop(run: RunView) -> Effect:
     text = labels.spec_text(run.spec)
     if run.silent:
-        text += f"\n{run.reason}: only kill reaches it"
+        text += f"\n{run.reason}: only kill can end it"
     return _ask(
         f"Stop {run.id}?",
         text,

@@ -58,9 +58,8 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 if TYPE_CHECKING:
     from adam_tui.engine.lane import Lane
 
-# Seconds between two polls of the files. While a run is running, the time that its curve needs to grow by a column:
-# more could not be seen, and every poll takes its time from a run on the same cores, whose threads all wait for the
-# slowest.
+# Seconds between two polls of the files. While a run is running, a poll follows when its curve has grown by a column:
+# more polls would show nothing new, and every poll takes time from a run on the same cores.
 POLL_RUNNING, POLL_RUNNING_LONGEST, POLL_IDLE, POLL_READING = 0.45, 0.95, 1.0, 0.001
 POLLED_OFTEN = ("queued", "starting", "running")
 # While a long run is read for the first time, the curve grows on the screen in steps that can be seen.
@@ -355,7 +354,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
     def _show_finale(self, width: int) -> int:
         """Show the caption of the tour's last stop, or hide it; returns the rows that it takes."""
         foot, shown = self.query_one("#train-caption", Static), self.state.finale
-        foot.display = shown is not None
+        foot.set_class(shown is not None, "-shown")
         if shown is None:
             return 0
         place, finale = shown
@@ -364,6 +363,6 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
         return len(words.wrap(width - CAPTION_MARGIN))
 
     def on_resize(self, event: Resize) -> None:
-        """Share the rows anew once the layout is known."""
+        """Share the rows again once the layout is known."""
         super().on_resize(event)
         self.call_after_refresh(self._lay_out)

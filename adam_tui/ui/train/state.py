@@ -1,7 +1,7 @@
 """The training screen as a value: the settings of the next run, the runs that there are, and how they are shown.
 
-`update` makes the next state from an event; `view` draws it. The losses of the runs are not in here: they grow by
-megabytes and live in the feed's histories.
+`update` makes the next state from an event; `view` draws it. The losses of the runs are not part of it: they grow by
+megabytes and are in the feed's histories.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SPANS = (1, 10, 30, 100, 300, 1000)
 DEFAULT_SPAN = SPANS.index(100)
 # Adagrad reads it before its first step only: a running run has no such knob.
 BEFORE_THE_FIRST_STEP = "initial_accumulator_value"
-MOST_DRAWN = len(MARKERS)  # curves at a time: more could not be told apart
+MOST_DRAWN = len(MARKERS)  # curves at a time: more could not be distinguished
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ async def test_a_process_that_hangs_is_named_and_killed_by_key(app, hanging, mon
         await pilot.pause()
         text = "\n".join(str(label.render()) for label in app.screen.query("Label"))
         assert "no sign of life" in text
-        assert "only kill reaches it" in text
+        assert "only kill can end it" in text
         await pilot.press("s")
         await until(pilot, lambda: '"stop"' in (run.path / "control.jsonl").read_text())
         assert process.poll() is None, "stop is a request"
@@ -89,6 +89,7 @@ async def test_a_process_that_cannot_be_killed_from_here_is_named(app, made_run,
 
 async def test_a_process_that_vanished_may_have_been_killed_for_want_of_memory(app, made_run):
     made = made_run().start()
+    made.release()
     made.run.write_status(Status("running", 0, judging.socket.gethostname(), time.time()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "lost: the process is gone" in panel(app, "figures"))

@@ -222,7 +222,7 @@ def test_a_stop_is_asked_for_and_either_answer_reaches_the_process():
 
 def test_the_question_about_a_silent_process_says_that_only_kill_reaches_it():
     [question] = effects_of(with_run("running", reason="no sign of life", silent=True), e.AskStop())
-    assert "only kill reaches it" in question.text
+    assert "only kill can end it" in question.text
 
 
 def test_a_run_is_deleted_after_a_question_and_never_while_it_runs():
