@@ -20,6 +20,7 @@ State = Literal["queued", "starting", "running", "paused", "finished", "stopped"
 QUEUED: State = "queued"
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "failed"})
 LOST = "lost"  # the state of a run whose process ended without an `Ended`; no process writes it
+INACTIVE = ENDED | {LOST}
 MAX_COUNT = 1 << 53  # integers beyond it are not exact as floats: only a damaged file has them
 
 

@@ -13,15 +13,6 @@ import pytest
 from adam_tui.runs import processes
 
 
-@pytest.fixture
-def sleeper():
-    """A process that does nothing."""
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
-    yield process
-    process.kill()
-    process.wait()
-
-
 def test_a_process_with_the_same_number_and_another_birth_is_another_process(sleeper):
     born = processes.birth(sleeper.pid)
     assert born
