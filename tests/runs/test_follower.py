@@ -26,15 +26,15 @@ def test_a_follower_returns_each_event_once_and_waits_for_the_end_of_a_torn_line
 @given(st.lists(st.integers(1, 40), min_size=1))
 def test_a_file_that_grows_in_any_pieces_yields_the_same_events(tmp_path_factory, sizes):
     run = Run(tmp_path_factory.mktemp("run"))
-    told = [Steps(float(i), i, (i / 3,) * i) for i in range(12)]
-    rest, follower, events = "".join(map(to_line, told)), run.follow(), []
+    written = [Steps(float(i), i, (i / 3,) * i) for i in range(12)]
+    rest, follower, events = "".join(map(to_line, written)), run.follow(), []
     for size in itertools.cycle(sizes):
         append(run, rest[:size])
         rest = rest[size:]
         events += follower.poll()
         if not rest:
             break
-    assert events == told
+    assert events == written
 
 
 def test_an_unchanged_file_is_not_opened(run, monkeypatch):
@@ -51,15 +51,15 @@ def test_an_unchanged_file_is_not_opened(run, monkeypatch):
 
 def test_a_long_file_is_returned_in_pieces(run, monkeypatch):
     monkeypatch.setattr(following, "POLL_BYTES", 200)
-    told = [Steps(1.0, i, (0.5,) * 4) for i in range(20)] + [
+    written = [Steps(1.0, i, (0.5,) * 4) for i in range(20)] + [
         Steps(1.0, 21, (0.5,) * 500)
     ]  # the last is longer than 200
-    append(run, "".join(map(to_line, told)) + "{")
+    append(run, "".join(map(to_line, written)) + "{")
     follower = run.follow()
     pieces = []
     while events := follower.poll():
         pieces.append(events)
-    assert [event for piece in pieces for event in piece] == told
+    assert [event for piece in pieces for event in piece] == written
     assert len(pieces) > 5
 
 

@@ -59,7 +59,7 @@ def test_without_proc_ps_gives_the_birth_of_a_process(sleeper, monkeypatch):
 
 
 class Kernel32:
-    """What kernel32 says of processes, for one of which the number is 7."""
+    """Stand-ins for the calls of kernel32, which know one process, number 7."""
 
     def __init__(self):
         self.code, self.began, self.open_handles = processes.STILL_ACTIVE, (5, 6), set()

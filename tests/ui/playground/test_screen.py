@@ -211,7 +211,7 @@ async def test_a_fork_keeps_the_old_path_as_a_ghost(app):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("k", *[">"] * 2, *["left"] * 6)
         assert app.screen.state.chosen_lane.value_at("lr", 20) == 0.001
-        assert app.screen.state.chosen_lane["lr"] == 0.1, "the path so far stands"
+        assert app.screen.state.chosen_lane["lr"] == 0.1, "the path so far stays"
         await pilot.press("end")
         ghosted = app.screen.query_one("#contour", CellView).cells
         app.screen.state = replace(app.screen.state, ghosts=())
