@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from adam_tui.runs import directory, recipes
-from adam_tui.runs.protocol import Diverged, Ended, Epoch, Sample, Started, Steps, to_line
+from adam_tui.runs import directory, file_lock, recipes
+from adam_tui.runs.protocol import ENDED, Diverged, Ended, Epoch, Sample, Started, Steps, to_line
 from adam_tui.runs.status import Status
 
 STEPS_PER_EPOCH = 10
@@ -24,6 +24,13 @@ def append(run, text):
         file.write(text)
 
 
+def lock(run):
+    """Lock the run as its process does; returns the descriptor that holds the lock."""
+    descriptor = os.open(run.metrics, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    assert file_lock.lock(descriptor, file_lock.RELEASE_SECONDS)
+    return descriptor
+
+
 class MadeRun:
     """A run whose process is this test: `emit` and `become` write the files as the process does."""
 
@@ -31,6 +38,7 @@ class MadeRun:
         self.run = directory.create(recipes.make_spec(optimizer, values, epochs=epochs), runs)
         self.id = self.run.id
         self.time, self.step = began, 0
+        self._lock = -1
 
     def emit(self, *events):
         append(self.run, "".join(map(to_line, events)))
@@ -73,7 +81,20 @@ class MadeRun:
         return self
 
     def become(self, state, reason="", epoch=0):
+        """Write the state; an active run's file is locked, as by its process."""
+        if state in ENDED:
+            self.release()
+        elif self._lock < 0:
+            self._lock = lock(self.run)
         self.run.write_status(status(state, step=self.step, epoch=epoch, reason=reason))
+
+    def release(self):
+        """Release the lock, as the death of the process does."""
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
+
+    __del__ = release
 
     def evaluate(self, mistakes=12):
         """Write an evaluation: twelve times a 4 is predicted as a 9."""

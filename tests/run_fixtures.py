@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from made_runs import MadeRun
+from made_runs import MadeRun, lock
 from torchvision_files import lay_out_digits
 
 from adam_tui.runs import control, directory, recipes
@@ -61,6 +61,30 @@ def run(tmp_path):
 
 
 @pytest.fixture
+def locked(run):
+    """The run's process, as far as files show it: this test holds the lock, and nothing was written yet."""
+    descriptor = lock(run)
+    os.utime(run.metrics, (0.0, 0.0))
+    yield
+    os.close(descriptor)
+
+
+@pytest.fixture
+def hold():
+    """Lock runs as their processes do: `hold(run)`, and `hold.release(run)` before the end of the test."""
+    held = {}
+
+    def hold(run):
+        held[run.path] = lock(run)
+        return run
+
+    hold.release = lambda run: os.close(held.pop(run.path))
+    yield hold
+    for descriptor in held.values():
+        os.close(descriptor)
+
+
+@pytest.fixture
 def new_run(tmp_path):
     """Create a run of a few steps on real digits: 8 batches of 32 an epoch."""
 
@@ -84,8 +108,16 @@ def fresh_modules():
 
 @pytest.fixture
 def made_run(tmp_path):
-    """Create a `MadeRun` in `tmp_path`."""
-    return lambda *names, **values: MadeRun(tmp_path, *names, **values)
+    """Create a `MadeRun` in `tmp_path`; an active one keeps its lock to the end of the test."""
+    made = []
+
+    def make(*names, **values):
+        made.append(MadeRun(tmp_path, *names, **values))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.release()
 
 
 @pytest.fixture

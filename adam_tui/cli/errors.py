@@ -78,6 +78,8 @@ def print_error(message: str) -> None:
 
 def log_crash(error: BaseException) -> str:
     """Append a bug's traceback to the log file (mode 0600); the line to show names the error and the file."""
+    from adam_tui.runs.files import open_private
+
     name = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     try:
         file = user_directory("log") / "adam-tui.log"
@@ -85,7 +87,7 @@ def log_crash(error: BaseException) -> str:
         return f"a bug ended the app: {name}; there is no log: {failure}"
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as log:
+        with open(open_private(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "a", encoding="utf-8") as log:
             log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{''.join(traceback.format_exception(error))}\n")
     except OSError as failure:
         return f"a bug ended the app: {name}; {file} cannot be written: {failure.strerror}"

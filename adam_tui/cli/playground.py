@@ -20,19 +20,26 @@ from adam_tui.cli.errors import usage_errors
 from adam_tui.cli.flags import Command, UserPath, number, whole_number
 
 if TYPE_CHECKING:
+    from adam_tui.draw.cells import Cells
     from adam_tui.engine.presets import Preset
     from adam_tui.engine.scenario import Scenario
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-# Columns and rows of `plot`: the size without a terminal, the smallest and the largest.
 SCENARIO_NAMES = {
     "--surface": names.SURFACES,
     "--lane": names.OPTIMIZERS,
     "schedule=": names.SCHEDULES,
     "--preset": names.PRESETS,
 }
+# Columns and rows of `plot`: the size without a terminal, the smallest and the largest.
 PLOT_SIZE, SMALLEST_PLOT, LARGEST_PLOT = (100, 32), (20, 8), (500, 200)
+
+
+size_option = click.option("--size", metavar="WxH", help="Columns and rows.  [default: the terminal's, or 100x32]")
+ascii_option = click.option(
+    "--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without block characters."
+)
 
 
 def _complete_surface(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -197,32 +204,42 @@ def _suggested_rates(scenario: Scenario, lanes: tuple[str, ...]) -> str:
 
 @click.command(cls=Command, names=SCENARIO_NAMES)
 @scenario_options
-@click.option("--size", metavar="WxH", help="Columns and rows.  [default: the terminal's, or 100x32]")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without block characters.")
+@size_option
+@ascii_option
 def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
     """Write one still picture to stdout, in colour if it is a terminal."""
     with usage_errors():
-        width, height = _terminal_size() if size is None else parse_size(size)
+        width, height = picture_size(size)
     scenario = build_scenario(**flags)
     from adam_tui.draw.palette import DARK
     from adam_tui.draw.viewport import CELL_ASPECT
-    from adam_tui.terminal.ansi import to_ansi
-    from adam_tui.terminal.environment import cell_aspect, color_depth, encodes_blocks
+    from adam_tui.terminal.environment import cell_aspect
     from adam_tui.ui.config import load
     from adam_tui.ui.playground.state import PlaygroundState
     from adam_tui.ui.playground.view import still
 
-    on_terminal = sys.stdout.isatty()
-    aspect = (load().cell_aspect or cell_aspect()) if on_terminal else None
+    aspect = (load().cell_aspect or cell_aspect()) if sys.stdout.isatty() else None
     state = PlaygroundState(scenario, clock=scenario.steps, cell_aspect=aspect or CELL_ASPECT)
-    picture = still(state, width, height, DARK)
-    depth = color_depth(os.environ, on_terminal)
+    write_picture(still(state, width, height, DARK), ascii_only)
+
+
+def write_picture(picture: Cells, ascii_only: bool) -> None:
+    """Write a picture to stdout: in the terminal's colours, and in ASCII where it has no block characters."""
+    from adam_tui.terminal.ansi import to_ansi
+    from adam_tui.terminal.environment import color_depth, encodes_blocks
+
+    depth = color_depth(os.environ, sys.stdout.isatty())
     _write([to_ansi(picture, depth, ascii=ascii_only or not encodes_blocks(sys.stdout.encoding)), "\n"])
 
 
 def _write(pieces: Iterable[str]) -> None:
     sys.stdout.writelines(pieces)
     sys.stdout.flush()
+
+
+def picture_size(text: str | None) -> tuple[int, int]:
+    """Columns and rows of a picture: those of --size, or the terminal's. Raises ValueError for a wrong size."""
+    return _terminal_size() if text is None else parse_size(text)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The commands that train without a screen and look after runs: `train` and `runs list|show|attach|stop|…`.
+"""The commands that train without a screen and look after runs: `train` and `runs list|show|plot|attach|stop|…`.
 
 Flags only, as everywhere in `cli`: `adam_tui.runs` does the work, `follow` prints a run's progress.
 """
@@ -6,6 +6,7 @@ Flags only, as everywhere in `cli`: `adam_tui.runs` does the work, `follow` prin
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import sys
 import time
@@ -14,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from adam_tui.cli import launch
-from adam_tui.cli.errors import usage_errors
+from adam_tui.cli.errors import print_error, usage_errors
 from adam_tui.cli.flags import Command, Group, UserPath, number, whole_number
-from adam_tui.cli.playground import build_scenario
+from adam_tui.cli.playground import ascii_option, build_scenario, picture_size, size_option, write_picture
 from adam_tui.terminal.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 # Only ids of these characters are completed: a shell puts a completion into the line unquoted, `;` and `$` too.
 COMPLETABLE_ID = re.compile(r"[\w.-]+")
+INCOMPLETE = 1  # the exit status of a list without some of the runs
 ANSWER_SECONDS = 2.0  # how long a process may take to answer; it reads its commands every 0.1 s while it trains
 
 
@@ -61,15 +64,11 @@ def _complete_run(context: click.Context, parameter: click.Parameter, incomplete
     from adam_tui.runs.directory import list_runs
     from adam_tui.runs.user_paths import runs_directory
 
-    try:
-        folder = runs_directory(context.params.get("runs"))
-    except ValueError:  # no home directory
-        return []
-    return [
-        CompletionItem(run.id)
-        for run in list_runs(folder)
-        if run.id.startswith(incomplete) and COMPLETABLE_ID.fullmatch(run.id)
-    ]
+    known = []
+    with contextlib.suppress(OSError, ValueError):  # an unreadable directory, or no home directory
+        known = list_runs(runs_directory(context.params.get("runs")))
+    ids = [run.id for run in known if run.id.startswith(incomplete) and COMPLETABLE_ID.fullmatch(run.id)]
+    return [CompletionItem(each) for each in ids]
 
 
 def _complete_data(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -149,25 +148,41 @@ def train(
 @click.group(cls=Group, invoke_without_command=True)
 @runs_option
 @click.pass_context
-def runs(context: click.Context, runs: Path | None) -> None:
-    """List the training runs; look at one, steer it, export it."""
+def runs(context: click.Context, runs: Path | None) -> int:
+    """List training runs; show, plot, steer and export them."""
     context.obj = runs or context.obj
     if context.invoked_subcommand is None:
-        context.invoke(list_runs)
+        status: int = context.invoke(list_runs, output_format="text")
+        return status
+    return 0
 
 
 run_id_argument = click.argument("run_id", metavar="ID", shell_complete=_complete_run)
 
 
 @runs.command("list")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="A table, or a JSON array with the whole specification of each run.",
+)
 @runs_option
 @click.pass_context
-def list_runs(context: click.Context, runs: Path | None) -> None:
-    """The runs, newest first; at the end those that cannot be read."""
+def list_runs(context: click.Context, output_format: str, runs: Path | None) -> int:
+    """List the runs, newest first; those that cannot be read come last."""
     from adam_tui.runs import directory, report
 
-    folder = resolve_runs(context, runs)
-    click.echo(sanitize(report.table(directory.list_runs(folder) + directory.broken_runs(folder))))
+    folder = _existing_runs(context, runs)
+    known, closed = directory.list_runs(folder) + directory.broken_runs(folder), directory.closed_runs(folder)
+    if output_format == "json":
+        click.echo(json.dumps(report.records(known)))
+    elif known or not closed:
+        click.echo(sanitize(report.table(known)))
+    for run, reason in closed:
+        print_error(f"left out: {run.id}: {reason}")
+    return INCOMPLETE if closed else 0
 
 
 @runs.command()
@@ -289,7 +304,13 @@ def resume(context: click.Context, run_id: str, follow: bool, output_format: Any
     default="steps",
     help="A row a step, or a row an epoch.  [default: steps]",
 )
-@click.option("--format", "output_format", type=click.Choice(["csv"]), default="csv", help="The format on stdout.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["csv", "json"]),
+    default="csv",
+    help="CSV, or a JSON object with the specification and an array for each column.  [default: csv]",
+)
 @runs_option
 @click.pass_context
 def export(context: click.Context, run_id: str, what: Any, output_format: str, runs: Path | None) -> None:
@@ -298,9 +319,35 @@ def export(context: click.Context, run_id: str, what: Any, output_format: str, r
     steps: step,loss. epochs: epoch,step,train_loss,test_loss,test_accuracy,seconds,samples_per_second. Steps that a
     resumed run repeated appear once.
     """
-    from adam_tui.runs.export import write_csv
+    from adam_tui.runs.export import write_csv, write_json
 
-    write_csv(find_run(context, run_id, runs), what, sys.stdout)
+    run = find_run(context, run_id, runs)
+    with usage_errors():
+        (write_csv if output_format == "csv" else write_json)(run, what, sys.stdout)
+
+
+@runs.command()
+@click.argument("run_ids", metavar="ID…", nargs=-1, required=True, shell_complete=_complete_run)
+@size_option
+@ascii_option
+@runs_option
+@click.pass_context
+def plot(
+    context: click.Context, run_ids: tuple[str, ...], size: str | None, ascii_only: bool, runs: Path | None
+) -> None:
+    """Draw the loss curves of runs to stdout.
+
+    Of a single run the single steps and the test losses are drawn too.
+    """
+    chosen = list({run.path: run for run in (find_run(context, each, runs) for each in run_ids)}.values())
+    with usage_errors():
+        width, height = picture_size(size)
+    from adam_tui.cli import run_plot
+    from adam_tui.draw.palette import DARK
+
+    with usage_errors():
+        picture = run_plot.still(chosen, width, height, DARK)
+    write_picture(picture, ascii_only)
 
 
 @runs.command()
@@ -338,12 +385,26 @@ def resolve_runs(context: click.Context, option: Path | None) -> Path:
         return runs_directory(option or context.obj)
 
 
+def _existing_runs(context: click.Context, option: Path | None) -> Path:
+    """`resolve_runs` for a command that only reads. Raises UsageError if --runs names a missing directory."""
+    folder = resolve_runs(context, option)
+    levels: list[click.Context] = []
+    level: click.Context | None = context
+    while level is not None:
+        levels.append(level)
+        level = level.parent
+    given = any(each.get_parameter_source("runs") is ParameterSource.COMMANDLINE for each in levels)
+    if given and not folder.exists():
+        raise click.UsageError(f"--runs: the directory {folder} does not exist")
+    return folder
+
+
 def find_run(context: click.Context, run_id: str, runs: Path | None) -> Run:
     """The run that an ID or the beginning of one names. Raises UsageError for none or several."""
     from adam_tui.runs import directory
 
     with usage_errors():
-        return directory.find(resolve_runs(context, runs), run_id)
+        return directory.find(_existing_runs(context, runs), run_id)
 
 
 def _find_active_run(context: click.Context, run_id: str, runs: Path | None) -> Run:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from adam_tui.draw import braille, contour, plot_axes
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
-from adam_tui.draw.path import LARGEST, PathRaster, limit_size, rasterize_path
+from adam_tui.draw.path import LARGEST, PathRaster, limit_size
 from adam_tui.draw.viewport import CELL_ASPECT, Viewport
 
 Fill = Literal["filled", "lines", "both"]
@@ -31,7 +31,8 @@ LINE_ON_BAND, LINE_ALONE = 0.16, 0.42
 LEVELS = (6, 10)  # fewer show no shape; more differ too little to be visible as rings
 PIXELS_PER_LEVEL = 4.5  # along the shorter side
 NOISY = 0.5  # if a larger share of neighbouring pixels differ, fewer levels show more
-RASTERS_KEPT = 24
+RASTERS_KEPT = 36  # 16 lanes with a ghost each, and some more
+STEPS_AHEAD = 4096  # paths are rasterized in multiples of so many steps, and not a few in every frame
 NEWEST_DOTS = 24  # of every path, drawn over what is older: about ten cells behind its head
 SELECTED_SHARE = 0.5  # of the cells in which several paths pass
 BARB, BARB_ANGLE = 4.0, 0.55  # the strokes of an arrow head: length in dots, angle to the shaft in radians
@@ -41,7 +42,8 @@ BARB, BARB_ANGLE = 4.0, 0.55  # the strokes of an arrow head: length in dots, an
 class PathView:
     """One lane's path, positions (T + 1, 2), drawn up to `step`. A ghost is drawn faint and without a head.
 
-    The array must not be changed in place, because its dots are cached from frame to frame.
+    The positions must not be changed in place, because their dots are cached from frame to frame. A path may grow: a
+    longer slice of the same memory continues it.
     """
 
     positions: NDArray[np.float64]
@@ -84,19 +86,33 @@ class Backdrop:
         inside = 0 <= r < self.viewport.height and 0 <= c < self.viewport.width
         return self.viewport.from_cell(r, c) if inside else None
 
-    def raster(self, positions: NDArray[np.float64]) -> PathRaster:
-        """The path's dots in this view, cached for the `RASTERS_KEPT` paths used last."""
+    def raster(self, path: PathView, limit: int | None = None) -> PathRaster:
+        """The path's dots in this view up to its step, cached for the `RASTERS_KEPT` paths used last.
+
+        `limit` is the largest number of positions to rasterize now; the raster may then end before the step.
+        """
         # The key is the array's memory, because a lane's slice of a trajectory is a new object in every frame.
         # The array is cached beside its dots, so that no other array can occupy its memory.
+        positions = path.positions
         interface = positions.__array_interface__
-        key = (interface["data"][0], positions.shape, positions.strides, interface["typestr"])
-        kept = self._rasters.pop(key, None)
-        if kept is None:
-            kept = positions, rasterize_path(positions, self.viewport)
-            if len(self._rasters) >= RASTERS_KEPT:
-                del self._rasters[next(iter(self._rasters))]
-        self._rasters[key] = kept  # last in the order of use
-        return kept[1]
+        key = (interface["data"][0], positions.strides, interface["typestr"])
+        _, raster = self._rasters.pop(key, None) or (None, PathRaster(self.viewport))
+        count = min(len(positions), (path.step // STEPS_AHEAD + 1) * STEPS_AHEAD)
+        raster.extend(positions, count if limit is None else min(count, raster.end + 1 + limit))
+        if len(self._rasters) >= RASTERS_KEPT:
+            del self._rasters[next(iter(self._rasters))]
+        self._rasters[key] = positions, raster  # last in the order of use
+        return raster
+
+    def rasterize(self, paths: Sequence[PathView], limit: int) -> bool:
+        """Rasterize at most `limit` further positions of the paths, and return whether all are up to their steps."""
+        for path in paths:
+            before = self.raster(path, 0).end
+            raster = self.raster(path, limit)
+            limit -= raster.end - before
+            if not raster.ended and raster.end < min(path.step, len(path.positions) - 1):
+                return False
+        return True
 
 
 def backdrop(
@@ -162,16 +178,23 @@ def compose(
     start: tuple[float, float] | None = None,
     crosshair: tuple[float, float] | None = None,
     arrows: Sequence[Arrow] = (),
+    limit: int | None = None,
 ) -> Cells:
     """Draw one frame: the backdrop, then ghosts, paths, arrows, minima, start, heads and crosshair on top.
 
     A cell shows the dots of one lane. Where several pass, they take turns along the way, the selected one most often;
     the newest part of each lane lies above the older parts of all.
+
+    `limit` is the largest number of positions to rasterize for this frame; the other ones are left out (see
+    `Backdrop.rasterize`).
     """
+    if limit is not None:
+        backdrop.rasterize(paths, limit)
+        limit = 0
     cells = backdrop.cells.copy()
     ordered = sorted(paths, key=lambda path: (not path.ghost, path.selected))
     for ghost in (True, False):
-        _draw_paths(cells, backdrop, [path for path in ordered if path.ghost == ghost], ghost)
+        _draw_paths(cells, backdrop, [path for path in ordered if path.ghost == ghost], ghost, limit)
     for arrow in arrows:
         _draw_arrow(cells, backdrop, arrow)
     _mark_minima(backdrop, cells)
@@ -179,7 +202,7 @@ def compose(
         _put_marker(cells, backdrop, place, START, backdrop.palette.foreground, bold=True)
     for path in ordered:
         if not path.ghost:
-            _draw_head(cells, backdrop, path)
+            _draw_head(cells, backdrop, path, limit)
     if crosshair is not None:
         _draw_crosshair(cells, backdrop, crosshair)
     return cells
@@ -246,18 +269,18 @@ def _mark_minima(backdrop: Backdrop, cells: Cells) -> None:
         _put_marker(cells, backdrop, place, MINIMUM, backdrop.palette.foreground, bold=True)
 
 
-def _draw_paths(cells: Cells, backdrop: Backdrop, paths: Sequence[PathView], ghost: bool) -> None:
+def _draw_paths(cells: Cells, backdrop: Backdrop, paths: Sequence[PathView], ghost: bool, limit: int | None) -> None:
     if not paths:
         return
     shape = backdrop.viewport.height, backdrop.viewport.width
     bits, color = np.zeros(shape, np.uint8), np.empty((*shape, 3), np.uint8)
     best, newest = np.zeros((2, *shape), np.int16)  # the highest claim to each cell, and what the newest cells add
     for place, path in enumerate(paths):
-        raster = backdrop.raster(path.positions)
-        rows, columns, dots = raster.upto(path.step)
+        raster, step = backdrop.raster(path, limit), min(path.step, len(path.positions) - 1)
+        rows, columns, dots = raster.upto(step)
         if len(paths) > 1:
             newest[:] = 0
-            newest.ravel()[raster.newest(path.step, NEWEST_DOTS)] = len(paths)
+            newest.ravel()[raster.newest(step, NEWEST_DOTS)] = len(paths)
             claim = (_claims(*shape, place, len(paths), path.selected) + newest)[rows, columns]
             wins = claim >= best[rows, columns]
             rows, columns, dots = rows[wins], columns[wins], dots[wins]
@@ -319,10 +342,10 @@ def _draw_arrow(cells: Cells, backdrop: Backdrop, arrow: Arrow) -> None:
     _overlay_dots(cells, backdrop, bits, color, 1.0)
 
 
-def _draw_head(cells: Cells, backdrop: Backdrop, path: PathView) -> None:
-    viewport, end = backdrop.viewport, backdrop.raster(path.positions).end
-    step = min(path.step, end)
-    if step < 0:
+def _draw_head(cells: Cells, backdrop: Backdrop, path: PathView, limit: int | None) -> None:
+    viewport, raster = backdrop.viewport, backdrop.raster(path, limit)
+    step = min(path.step, len(path.positions) - 1, raster.end if raster.ended else path.step)
+    if step < 0 or not np.isfinite(path.positions[step]).all():
         return
     place = viewport.to_cell(path.positions[step])
     if place is not None:

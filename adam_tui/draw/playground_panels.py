@@ -137,11 +137,11 @@ def knob_table(
 
 
 def step_arithmetic(
-    terms: Mapping[str, tuple[float, float]], rule: Sequence[str], width: int, height: int, palette: Palette
+    terms: Mapping[str, tuple[float, float] | None], rule: Sequence[str], width: int, height: int, palette: Palette
 ) -> Cells:
     """Draw the numbers of one step, a line for each term and a column for each coordinate, above the update rule.
 
-    If the rule does not fit, its last lines stay.
+    A term without numbers (None) has dashes. If the rule does not fit, its last lines stay.
     """
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     symbols = max((text_width(name) for name in terms), default=1)
@@ -151,8 +151,10 @@ def step_arithmetic(
     for line, (name, pair) in enumerate(terms.items(), start=1):
         last = line == len(terms)
         cells.put(line, 0, name, palette.accent if last else palette.faint, bold=last)
-        for i, value in enumerate(pair):
-            cells.put(line, symbols + 1 + i * column, format_decimal(value, column), palette.foreground, bold=last)
+        for i, text in enumerate(
+            [format_decimal(value, column) for value in pair] if pair else ["–".rjust(column)] * 2
+        ):
+            cells.put(line, symbols + 1 + i * column, text, palette.foreground if pair else palette.faint, bold=last)
     for text in rule[max(len(rule) - (height - line - 1), 0) :]:
         line += 1
         cells.put(line, 0, shorten(text, width), palette.faint)

@@ -1,13 +1,15 @@
 """The path of every lane of a scenario as arrays: positions, losses, gradients and the terms of its rule.
 
-`simulate` is the only loop over steps, for a point or a grid of points, a hyperparameter or a grid of them.
-`compute_trajectory` runs it for one lane and determines where the lane converged or diverged.
+`iterate` is the only loop over steps, for a point or a grid of points, a hyperparameter or a grid of them; `simulate`
+runs it to its end. `PathComputation` runs it in pieces for one lane, and determines where the lane converged or
+diverged. A screen can so show the part of a long path that is computed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -31,6 +33,11 @@ TOLERANCE = 1e-5
 OUT_OF_BOUNDS = 100.0
 # The loop checks for divergence every so many steps: a check costs as much as a step.
 CHECK_EVERY = 64
+# A path is computed in pieces of so many steps: smaller ones cost time, larger ones delay those who wait.
+PIECE = 64
+# Losses and gradients are evaluated for so many points at once, always the same ones, so that the size of the pieces
+# cannot change a bit of the result.
+BLOCK = 4096
 # The cache holds the paths of a scenario and of the one before it; the longest path takes 17 MB.
 CACHED_PATHS = 2 * MAX_LANES
 
@@ -94,11 +101,61 @@ def start_of(scenario: Scenario) -> tuple[float, float]:
 
 def trajectories(scenario: Scenario) -> tuple[Trajectory, ...]:
     """The path of every lane, from the cache where the lane was computed recently."""
+    return tuple(computation.finish() for computation in path_computations(scenario))
+
+
+def path_computations(scenario: Scenario) -> tuple[PathComputation, ...]:
+    """The computation of every lane's path, as far as it got when the lane was shown recently."""
     start = start_of(scenario)
     key = (scenario.surface if scenario.function is None else "", scenario.function)
     return tuple(
-        _cached_trajectory(*key, lane, start, scenario.steps, scenario.noise, scenario.seed) for lane in scenario.lanes
+        _cached_computation(*key, lane, start, scenario.steps, scenario.noise, scenario.seed) for lane in scenario.lanes
     )
+
+
+def iterate(
+    rule: Optimizer,
+    values: Mapping[str, float | Array] | Callable[[int], Mapping[str, float | Array]],
+    gradient: Callable[[Array], Array],
+    start: Array,
+    steps: int,
+    *,
+    piece: int,
+    gradient_at: Callable[[int, Array], Array] | None = None,
+    noise: Array | None = None,
+    observe: Callable[[int, Array, Array, dict[str, Array]], bool | None] | None = None,
+) -> Iterator[Array]:
+    """Take `steps` steps of `rule` from `start` (..., 2); yield the points (..., 2) after every `piece` steps.
+
+    `values` maps each knob to a number or to an array of shape (...) that broadcasts over the points; if they change,
+    it is a function from the step t to such a mapping. `gradient_at(t, x)` replaces `gradient(x)` for surfaces with a
+    gradient per step (Surface.gradient_at). `noise`, (steps, 2), is added to the gradients. `observe(t, x, g, terms)`
+    is called after every step t = 1 … steps with the gradient used; it stops the loop by returning True. Overflow
+    raises nothing.
+    """
+    hyper = expand(values(1) if callable(values) else values)
+    x = np.array(start, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        state = rule.init(x, hyper)
+    stopped = False
+    for first in range(1, steps + 1, piece):
+        with np.errstate(all="ignore"):  # not across the yield: it would hold for the caller too
+            for t in range(first, min(first + piece, steps + 1)):
+                g = gradient(x) if gradient_at is None else gradient_at(t, x)
+                if noise is not None:
+                    g = g + noise[t - 1]
+                if t > 1 and callable(values):
+                    hyper = expand(values(t))
+                delta, state, terms = rule.update(g, state, x, hyper)
+                x = x + delta
+                if observe is not None:
+                    terms["Δ"] = delta
+                    if observe(t, x, g, terms):
+                        stopped = True
+                        break
+        yield x
+        if stopped:
+            return
 
 
 def simulate(
@@ -112,74 +169,177 @@ def simulate(
     noise: Array | None = None,
     observe: Callable[[int, Array, Array, dict[str, Array]], bool | None] | None = None,
 ) -> Array:
-    """Take `steps` steps of `rule` from `start` (..., 2) and return the last points (..., 2).
-
-    `values` maps each knob to a number or to an array of shape (...) that broadcasts over the points; if they change,
-    it is a function from the step t to such a mapping. `gradient_at(t, x)` replaces `gradient(x)` for surfaces with a
-    gradient per step (Surface.gradient_at). `noise`, (steps, 2), is added to the gradients. `observe(t, x, g, terms)`
-    is called after every step t = 1 … steps with the gradient used; it stops the loop by returning True. Overflow
-    raises nothing.
-    """
-    hyper = expand(values(1) if callable(values) else values)
+    """Take `steps` steps as `iterate` does, and return the last points (..., 2)."""
     x = np.array(start, dtype=np.float64)
-    with np.errstate(all="ignore"):
-        state = rule.init(x, hyper)
-        for t in range(1, steps + 1):
-            g = gradient(x) if gradient_at is None else gradient_at(t, x)
-            if noise is not None:
-                g = g + noise[t - 1]
-            if t > 1 and callable(values):
-                hyper = expand(values(t))
-            delta, state, terms = rule.update(g, state, x, hyper)
-            x = x + delta
-            if observe is not None:
-                terms["Δ"] = delta
-                if observe(t, x, g, terms):
-                    break
+    piece = max(steps, 1)
+    for x in iterate(  # noqa: B007
+        rule, values, gradient, start, steps, piece=piece, gradient_at=gradient_at, noise=noise, observe=observe
+    ):
+        pass
     return x
 
 
-def gradient_noise(deviation: float, seed: int, steps: int) -> Array | None:
-    """The noise of every step, (steps, 2), the same for every lane; None without noise."""
-    with np.errstate(over="ignore"):
-        return deviation * np.random.default_rng(seed).standard_normal((steps, 2)) if deviation else None
+class PathComputation:
+    """The path of one lane on one surface, computed in pieces. Their sizes do not change the result.
+
+    Any thread may use it. `noise` is the standard deviation of the gradient's Gaussian noise.
+    """
+
+    def __init__(
+        self, surface: Surface, lane: Lane, start: tuple[float, float], steps: int, noise: float, seed: int
+    ) -> None:
+        self._surface = surface
+        self._centre, self._radius = _divergence_bounds(surface, start)
+        # Rows are valid up to `step`; those of losses and gradients, below `_evaluated`.
+        self._positions = np.empty((steps + 1, 2))
+        self._positions[0] = start
+        self._losses, self._gradients = np.empty(steps + 1), np.empty((steps + 1, 2))
+        self._terms: dict[str, Array] = {}
+        self._steps = steps
+        self.step = 0
+        self._stopped_at: int | None = None
+        self._evaluated = 0
+        self._result: Trajectory | None = None
+        self._lock = threading.Lock()
+        self._pieces = iterate(
+            lane.rule,
+            (lambda t: lane.values_for(t, steps)) if lane.varies else dict(lane.values),
+            surface.gradient,
+            np.array(start),
+            steps,
+            piece=PIECE,
+            gradient_at=surface.gradient_at,
+            noise=gradient_noise(noise, seed, steps),
+            observe=self._recorder(),
+        )
+        self._compute_piece()  # a path without a step has no terms to show
+
+    @property
+    def steps(self) -> int:
+        """The number of steps of the whole path, unless the lane diverges."""
+        return self._steps
+
+    @property
+    def complete(self) -> bool:
+        """True when the whole path is computed."""
+        return self._result is not None
+
+    def advance(self) -> None:
+        """Compute `PIECE` more steps, unless another thread is computing this path."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._compute_piece()
+            finally:
+                self._lock.release()
+
+    def finish(self) -> Trajectory:
+        """Compute the rest, and return the whole path."""
+        while self._result is None:
+            with self._lock:
+                self._compute_piece()
+        return self._result
+
+    def trajectory(self) -> Trajectory:
+        """The path as far as it is computed. An incomplete one has neither converged nor diverged."""
+        if self._result is not None:
+            return self._result
+        if self._lock.acquire(blocking=False):
+            try:
+                self._evaluate(self.step + 1)
+            finally:
+                self._lock.release()
+        rows = max(self._evaluated, 1)
+        terms = {name: values[:rows] for name, values in self._terms.items()}
+        return Trajectory(self._positions[:rows], self._losses[:rows], self._gradients[:rows], terms, None, None)
+
+    def _compute_piece(self) -> None:
+        if self._result is not None:
+            return
+        if next(self._pieces, None) is None:
+            self._evaluate(self.step + 1)
+            self._result = self._finished()
+            return
+        self.step = min(self.step + PIECE, self._steps) if self._stopped_at is None else self._stopped_at
+        if self.step // BLOCK > self._evaluated // BLOCK:
+            self._evaluate(self.step // BLOCK * BLOCK)
+
+    def _recorder(self) -> Callable[[int, Array, Array, dict[str, Array]], bool]:
+        """A function that records a step, and returns True when the lane has diverged."""
+        positions, terms, centre, radius = self._positions, self._terms, self._centre, self._radius
+
+        def record(t: int, x: Array, g: Array, new_terms: dict[str, Array]) -> bool:
+            positions[t] = x
+            if not terms:
+                terms.update({name: np.empty((self._steps + 1, 2)) for name in ("g", *new_terms)})
+                for values in terms.values():
+                    values[0] = np.nan
+            terms["g"][t] = g
+            for name, value in new_terms.items():
+                terms[name][t] = value
+            if t % CHECK_EVERY:
+                return False
+            if not np.abs(x - centre).max() < radius:
+                self._stopped_at = t
+                return True
+            return False
+
+        return record
+
+    def _evaluate(self, rows: int) -> None:
+        """Evaluate losses and gradients below `rows`, block by block; an incomplete last block again."""
+        with np.errstate(all="ignore"):
+            for first in range(self._evaluated // BLOCK * BLOCK, rows, BLOCK):
+                block = slice(first, min(first + BLOCK, rows))
+                self._losses[block] = self._surface.f(self._positions[block])
+                self._gradients[block] = self._surface.gradient(self._positions[block])
+        self._evaluated = rows
+
+    def _finished(self) -> Trajectory:
+        """Cut the path where it diverged, and find the step where it converged."""
+        rows = self.step + 1
+        positions, losses = self._positions[:rows], self._losses[:rows]
+        with np.errstate(all="ignore"):
+            outside = ~(np.abs(positions - self._centre).max(axis=1) < self._radius)
+            outside[0] = False  # any start is allowed
+            kept = int(outside.argmax()) + 1 if outside.any() else rows
+            # A path may cross points without a value. One that ends in such points diverged at the first of them.
+            finite = np.flatnonzero(np.isfinite(losses[:kept]))
+            first_without_value = int(finite[-1]) + 1 if len(finite) else 0
+            diverged_at = min(first_without_value, kept - 1) if first_without_value < kept or outside.any() else None
+            if diverged_at is not None:
+                kept = diverged_at + 1
+            gradients = self._gradients[:kept]
+            terms = {name: values[:kept] for name, values in self._terms.items()}
+            idle = np.hypot(gradients[:, 0], gradients[:, 1]) < TOLERANCE
+            idle &= np.hypot(terms["Δ"][:, 0], terms["Δ"][:, 1]) < TOLERANCE  # nan, so False, at the start
+        idle_steps = int(idle[::-1].argmin())  # at the end of the path
+        converged_at = kept - idle_steps if idle_steps else None
+        return Trajectory(positions[:kept], losses[:kept], gradients, terms, converged_at, diverged_at)
 
 
 def compute_trajectory(
     surface: Surface, lane: Lane, start: tuple[float, float], steps: int, noise: float, seed: int
 ) -> Trajectory:
     """The path of one lane on one surface. `noise` is the standard deviation of the gradient's Gaussian noise."""
-    positions = np.full((steps + 1, 2), np.nan)
-    positions[0] = start
-    recorded: dict[str, Array] = {}
-    centre, radius = _divergence_bounds(surface, start)
-
-    def observe(t: int, x: Array, g: Array, terms: dict[str, Array]) -> bool:
-        positions[t] = x
-        if not recorded:
-            recorded.update({name: np.full((steps + 1, 2), np.nan) for name in ("g", *terms)})
-        recorded["g"][t] = g
-        for name, value in terms.items():
-            recorded[name][t] = value
-        if t % CHECK_EVERY:
-            return False
-        distance = np.abs(x - centre).max()
-        return not distance < radius
-
-    values = (lambda t: lane.values_for(t, steps)) if lane.varies else dict(lane.values)
-    simulate(
-        lane.rule, values, surface.gradient, np.array(start), steps,
-        gradient_at=surface.gradient_at, noise=gradient_noise(noise, seed, steps), observe=observe,
-    )  # fmt: skip
-    with np.errstate(all="ignore"):
-        return _finish(surface, positions, recorded, centre, radius)
+    return PathComputation(surface, lane, start, steps, noise, seed).finish()
 
 
 @lru_cache(maxsize=CACHED_PATHS)
-def _cached_trajectory(
+def _cached_computation(
     name: str, function: str | None, lane: Lane, start: tuple[float, float], steps: int, noise: float, seed: int
-) -> Trajectory:
-    return compute_trajectory(surface_of(name, function), lane, start, steps, noise, seed)
+) -> PathComputation:
+    return PathComputation(surface_of(name, function), lane, start, steps, noise, seed)
+
+
+@lru_cache(maxsize=2)
+def gradient_noise(deviation: float, seed: int, steps: int) -> Array | None:
+    """The noise of every step, (steps, 2), read-only, the same for every lane; None without noise."""
+    if not deviation:
+        return None
+    with np.errstate(over="ignore"):
+        draws = deviation * np.random.default_rng(seed).standard_normal((steps, 2))
+    draws.flags.writeable = False
+    return draws
 
 
 def _divergence_bounds(surface: Surface, start: tuple[float, float]) -> tuple[Array, float]:
@@ -188,25 +348,3 @@ def _divergence_bounds(surface: Surface, start: tuple[float, float]) -> tuple[Ar
     centre = np.array([(x_min + x_max) / 2, (y_min + y_max) / 2])
     diagonal = math.hypot(x_max - x_min, y_max - y_min)
     return centre, OUT_OF_BOUNDS * max(diagonal, *(abs(start - centre).tolist()))
-
-
-def _finish(surface: Surface, positions: Array, recorded: dict[str, Array], centre: Array, radius: float) -> Trajectory:
-    """Cut the path where it diverged, and find the step where it converged."""
-    outside = ~(np.abs(positions - centre).max(axis=1) < radius)
-    outside[0] = False  # any start is allowed
-    kept = int(outside.argmax()) + 1 if outside.any() else len(positions)
-    losses = np.asarray(surface.f(positions[:kept]), dtype=np.float64)
-    # A path may cross points without a value. One that ends in such points diverged at the first of them.
-    finite = np.flatnonzero(np.isfinite(losses))
-    first_without_value = int(finite[-1]) + 1 if len(finite) else 0
-    diverged_at = min(first_without_value, kept - 1) if first_without_value < kept or outside.any() else None
-    if diverged_at is not None:
-        kept = diverged_at + 1
-    positions, losses = positions[:kept], losses[:kept]
-    recorded = {name: values[:kept] for name, values in recorded.items()}
-    gradients = np.asarray(surface.gradient(positions), dtype=np.float64)
-    idle = np.hypot(gradients[:, 0], gradients[:, 1]) < TOLERANCE
-    idle &= np.hypot(recorded["Δ"][:, 0], recorded["Δ"][:, 1]) < TOLERANCE  # nan, so False, at the start
-    idle_steps = int(idle[::-1].argmin())  # at the end of the path
-    converged_at = kept - idle_steps if idle_steps else None
-    return Trajectory(positions, losses, gradients, recorded, converged_at, diverged_at)

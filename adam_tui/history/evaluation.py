@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.runs import files
+from adam_tui.runs.protocol import CLASSES as CLASSES
 
-CLASSES = 10
 MAX_BYTES = 16 << 20  # of a file, packed or not: a run's file has 60 kB
 MAX_IMAGES = 1 << 40
 MAX_WEIGHT = 1e300  # of a diverged network: the other pictures are still shown

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from adam_tui.history.evaluation import Evaluation, read_evaluation
-from adam_tui.history.metrics_reader import MetricsReader
+from adam_tui.history.metrics_reader import MetricsReader, Record
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.runs import control, directory
@@ -77,7 +77,12 @@ class Feed:
             self._listed_change, self._settled_at = changed, now + SETTLING_SECONDS
         elif now > self._settled_at:
             return
-        self._runs = {run.id: self._runs.get(run.id, run) for run in directory.list_runs(self.runs)}
+        try:
+            listed = directory.list_runs(self.runs)
+        except OSError:  # closed for a moment, or for good: the runs may train on
+            self._listed_change = -1
+            return
+        self._runs = {run.id: self._runs.get(run.id, run) for run in listed}
         for id in self._views.keys() - self._runs.keys():
             for cache in (self._views, self._readers, self.histories, self._evaluations):
                 cache.pop(id, None)
@@ -112,12 +117,22 @@ class Feed:
             if id not in self._readers:
                 self._readers[id] = MetricsReader(self._runs[id], whole=id in followed)
                 self.histories[id] = RunHistory(whole=id in followed)
-            while (records := self._readers[id].poll()) is not None:
+            while (records := self._poll(id)) is not None:
                 self.histories[id].fold(records)
                 changed.add(id)
                 if self._clock() - began > POLL_SECONDS:
                     return changed, True
         return changed, False
+
+    def _poll(self, id: str) -> list[Record] | None:
+        """New records of one run; its history begins again if the file was replaced by other content."""
+        reader = self._readers[id]
+        restarts = reader.restarts
+        records = reader.poll()
+        if reader.restarts != restarts:
+            self.histories[id] = RunHistory(whole=reader.whole)
+            records = records or []
+        return records
 
     def _keep_whole(self, followed: Sequence[str]) -> None:
         """Read these runs with their losses from now on, and drop the losses of those followed longest ago."""
@@ -173,9 +188,13 @@ class Feed:
         self._runs[id].delete()
 
     def problems(self) -> list[str]:
-        """The reasons why some runs cannot be shown, a line each."""
-        lines = []
-        for run in directory.broken_runs(self.runs):
+        """A line for each run that cannot be shown, and for a directory that cannot be read, with the reason."""
+        try:
+            lines = [f"cannot read {run.path}: {reason}" for run, reason in directory.closed_runs(self.runs)]
+            broken = directory.broken_runs(self.runs)
+        except OSError as error:
+            return [f"cannot read {self.runs}: {error.strerror}"]
+        for run in broken:
             try:
                 run.spec()
             except ValueError as error:

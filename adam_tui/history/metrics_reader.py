@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.runs.follower import Follower
-from adam_tui.runs.protocol import Event, Sample, Started, Steps, event_name, from_line, split_steps
+from adam_tui.runs.follower import POLL_BYTES, Follower
+from adam_tui.runs.protocol import YEAR_3000, Event, Sample, Started, Steps, event_name, from_line, split_steps
 from adam_tui.runs.run import Run
 
 Floats = NDArray[np.float64]
@@ -82,13 +82,19 @@ class MetricsReader:
         self._index = OffsetIndex()
         self._reread: Reread | None = None
 
+    @property
+    def restarts(self) -> int:
+        """How often the file was replaced by other content: earlier records are of another run then."""
+        return self._follower.restarts
+
     def poll(self) -> list[Record] | None:
         """The new records, of at most 1 MiB; None when there are none."""
+        restarts = self.restarts
         offset, lines = self._follower.poll_bytes()
+        if self.restarts != restarts:
+            self._index, self._reread = OffsetIndex(), None
         if not lines:
             return None
-        if offset == 0:
-            self._index, self._reread = OffsetIndex(), None
         return list(parse_lines(lines, self._index, offset) if self.whole else parse_lines(_without_most_losses(lines)))
 
     def reread(self, first: int, last: int) -> NDArray[np.float32] | None:
@@ -112,7 +118,10 @@ class Reread:
         """Read one slice; the losses (N,) after the last one, None before."""
         lines = follower.read_again(self._offset, min(self._size, self._stop - self._offset))
         if not lines and self._size < self._stop - self._offset:  # a line is longer than the slice
-            self._size *= 2
+            if self._size < POLL_BYTES:
+                self._size *= 2
+            else:  # and no event
+                self._offset += self._size
             return None
         for record in parse_lines(lines):
             self._add(record)
@@ -181,6 +190,8 @@ def _join(lines: Sequence[tuple[bytes, bytes, bytes]]) -> Iterator[LossBlock]:
 def _loss_blocks(lines: Sequence[tuple[bytes, bytes, bytes]], steps: list[int]) -> Iterator[LossBlock]:
     try:
         times = [float(time) for time, _, _ in lines]
+        if max(times) >= YEAR_3000:
+            raise ValueError("a time is too large")
         losses = json.loads(b"[" + b",".join(losses for _, _, losses in lines) + b"]")
         yield LossBlock(np.array(times), np.array(steps, np.float64), np.array(losses, np.float64))
     except (ValueError, OverflowError):  # a line is damaged: parse each on its own

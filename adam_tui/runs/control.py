@@ -15,10 +15,10 @@ import sys
 import threading
 import time
 
-from adam_tui.runs import files, processes
+from adam_tui.runs import file_lock, files, processes
 from adam_tui.runs.device_names import SHARED_CORES, device_key
 from adam_tui.runs.protocol import Ended, to_line
-from adam_tui.runs.run import Run
+from adam_tui.runs.run import WORKER, Run
 from adam_tui.runs.status import Status
 
 KILLED = "killed as it did not answer"
@@ -31,7 +31,7 @@ def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
     and leaves no zombie. Raises ValueError when the run is active, OSError when its files cannot be written.
     """
     before = run.reported_status()
-    if before is not None and run.status().alive:
+    if (before is not None and _is_active(run)) or run.is_held():
         raise ValueError(f"{run.id} is running already")
     try:  # earlier orders are not for this process
         obeyed = (run.path / "control.jsonl").stat().st_size
@@ -46,7 +46,7 @@ def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
         status = dataclasses.replace(status, device=device_key(spec.device) if spec.queue else "")
     with open(files.open_private(run.path / "worker.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "adam_tui.training.worker", str(run.path.absolute()), "--wait-for-input"],
+            [sys.executable, "-m", WORKER, str(run.path.absolute()), "--wait-for-input"],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -83,25 +83,42 @@ def resume(run: Run) -> subprocess.Popen[bytes]:
 def check_resume(run: Run) -> None:
     """Raise ValueError with one line when `resume` cannot continue the run."""
     status = run.status()
-    if status.alive:
-        raise ValueError(f"{run.id} is {status.state} already")
+    if _is_active(run) or run.is_held():
+        raise ValueError(f"{run.id} is {status.state if status.alive else 'running'} already")
     if status.state == "finished":
         raise ValueError(f"{run.id} is finished: there is nothing left to train")
     if not run.has_checkpoint:
         raise ValueError(f"{run.id} has no checkpoint to continue from")
 
 
+def _is_active(run: Run) -> bool:
+    """Whether a process trains the run, but for one that was killed a moment ago and still has the lock."""
+    status = run.status()
+    return status.alive and not (status.pid and status.is_local and not processes.is_running(status.pid, status.born))
+
+
+def _is_certain(run: Run, pid: int) -> bool:
+    """Whether a process is the run's; where the system cannot show that, the run has at least to be locked."""
+    own = run.owns_process(pid)
+    hidden = own is None and processes.holds_lock(pid, run.metrics) is None
+    return bool(own or (hidden and file_lock.is_locked(run.metrics)))
+
+
 def kill(run: Run, target: Status) -> None:
     """Kill the run's process, which does not answer, and write the end of the run in its place.
 
     `target` is the status at the time of the request: a process that has ended since, or one that has resumed the run
-    since, is left alone. Raises ValueError with one line when the process cannot be killed from here.
+    since, is left alone. Raises ValueError with one line when the process cannot be killed from here, or when it is
+    not certain that it is the run's.
     """
     reported = run.reported_status()
     if reported is None or not run.status().alive or (reported.pid, reported.born) != (target.pid, target.born):
         return
     if not reported.is_local:
-        raise ValueError(f"{run.id} runs on {reported.host}: end process {reported.pid} there")
+        place = "in a container of this host" if reported.host == socket.gethostname() else f"on {reported.host}"
+        raise ValueError(f"{run.id} runs {place}: end process {reported.pid} there")
+    if not _is_certain(run, reported.pid):
+        raise ValueError(f"{run.id} cannot be killed: process {reported.pid} is not known to train it")
     try:
         processes.kill(reported.pid, reported.born)
     except ValueError as error:

@@ -37,7 +37,10 @@ def create(spec: RunSpec, runs: Path) -> Run:
 
 
 def list_runs(runs: Path) -> list[Run]:
-    """The runs whose specification is readable, newest first. A missing directory holds no runs."""
+    """The runs whose specification is readable, newest first. A missing directory holds no runs.
+
+    Raises OSError for a directory that cannot be read.
+    """
     dated = []
     for run in _folders(runs):
         with contextlib.suppress(ValueError):
@@ -46,25 +49,47 @@ def list_runs(runs: Path) -> list[Run]:
 
 
 def broken_runs(runs: Path) -> list[Run]:
-    """The directories that have a spec.json but no readable specification."""
+    """The directories that have a spec.json but no readable specification. Raises OSError as `list_runs` does."""
     readable = {run.id for run in list_runs(runs)}
     return [run for run in _folders(runs) if run.id not in readable and os.path.lexists(run.path / "spec.json")]
+
+
+def closed_runs(runs: Path) -> list[tuple[Run, str]]:
+    """The directories that cannot be looked into, with the reason: nobody can say whether they are runs.
+
+    Raises OSError as `list_runs` does.
+    """
+    closed = []
+    for run in _folders(runs):
+        try:
+            os.lstat(run.path / "spec.json")
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            closed.append((run, error.strerror or str(error)))
+    return sorted(closed, key=lambda each: each[0].id)
 
 
 def _folders(runs: Path) -> list[Run]:
     try:
         with os.scandir(runs) as entries:
             return [Run(entry.path) for entry in entries if entry.is_dir()]
-    except OSError:
+    except FileNotFoundError:
         return []
 
 
 def find(runs: Path, id: str) -> Run:
-    """The run with this id, or the only one whose id starts with it. Raises ValueError with one line otherwise."""
+    """The run with this id, or the only one whose id starts with it.
+
+    Raises ValueError with one line for none or several, OSError as `list_runs` does.
+    """
     known = list_runs(runs) + broken_runs(runs)
     matches = [run for run in known if run.id == id] or [run for run in known if id and run.id.startswith(id)]
     if len(matches) == 1:
         return matches[0]
     if matches:
         raise ValueError(f"{id!r} fits {len(matches)} runs: {', '.join(sorted(run.id for run in matches))}")
+    for run, reason in closed_runs(runs):
+        if run.id == id:
+            raise ValueError(f"cannot read {run.path}: {reason}")
     raise ValueError(f"no run {id!r} in {runs}")

@@ -1,7 +1,8 @@
 """Private and atomic file access: how the files of a run are opened, read, replaced and cleaned up.
 
-Every file that is created belongs to its owner alone, whatever the umask. Standard library only. Linux is tested for
-real; macOS and Windows from their documentation, with stand-ins for their calls.
+Every file is created with mode 0600, independent of the umask, and nothing is written through a link or into another
+user's file: other users may be able to write to the directory. Standard library only. Linux is tested for real; macOS
+and Windows from their documentation, with stand-ins for their calls.
 """
 
 from __future__ import annotations
@@ -37,8 +38,35 @@ def make_private_folder(folder: Path) -> None:
 
 
 def open_private(path: Path, flags: int) -> int:
-    """`os.open` that creates files with mode 0600 and never blocks on a FIFO."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0), 0o600)
+    """`os.open` that creates files with mode 0600 and never blocks on a FIFO.
+
+    For writing, it raises OSError for a symbolic link, for anything but a regular file, and for a file that belongs
+    neither to this user nor to the owner of its directory.
+    """
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if not flags & (os.O_WRONLY | os.O_RDWR):
+        return os.open(path, flags)
+    try:
+        descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "it is a symbolic link", str(path)) from None
+        raise
+    try:
+        _check_own_file(descriptor, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_own_file(descriptor: int, path: Path) -> None:
+    info = os.fstat(descriptor)
+    if not stat.S_ISREG(info.st_mode):
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    # On some network file systems every file seems to belong to the same strange user: that of the directory, too.
+    if hasattr(os, "geteuid") and info.st_uid not in (os.geteuid(), os.stat(path.parent).st_uid):
+        raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -88,8 +116,11 @@ def replace(source: Path, target: Path) -> None:
 
 
 def part_path(path: Path) -> Path:
-    """Where this process writes a file before it moves it into place; `remove_orphaned_parts` knows the pattern."""
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+    """A new name beside a file, for its content until it is moved into place; `remove_orphaned_parts` knows the form.
+
+    The name cannot be predicted, so nobody can put a link in its place.
+    """
+    return path.with_name(f".{path.name}.{os.urandom(4).hex()}.{os.getpid()}.part")
 
 
 def write_atomically(path: Path, content: str | bytes, *, durable: bool = False, older: Path | None = None) -> None:
@@ -100,7 +131,7 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = False,
     """
     part = part_path(path)
     try:
-        with open(open_private(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+        with open(open_private(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             if durable:
                 file.flush()

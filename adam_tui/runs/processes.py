@@ -1,12 +1,14 @@
-"""Processes of this host by number: whether one runs, when it started, how to end it, how to detach one.
+"""Processes of this host by number: whether one runs, when it started, what it holds, how to end it, how to detach one.
 
-A number is given to another process after the first one ends. A process is therefore identified by its number and the
-time of its start, its "birth". Standard library only; Linux is tested for real, macOS and Windows with stand-ins.
+A number is given to another process after the first one ends, and containers count from 1 again. A process is
+therefore identified by its number and its "birth": the time of its start, and on Linux the PID namespace. Standard
+library only; Linux is tested for real, macOS and Windows with stand-ins.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -21,12 +23,12 @@ PS_SECONDS = 5.0
 
 
 def is_running(pid: int, birth: str = "") -> bool:
-    """Whether a process with this number runs on this host; a zombie does not run.
+    """Whether a process with this number runs, in this PID namespace of this host; a zombie does not run.
 
     With `birth`, from the function of that name, a later process with the same number does not count, as far as that
     can be determined without starting a program.
     """
-    if not 0 < pid < 1 << 31:  # 0 and below are process groups
+    if not 0 < pid < 1 << 31 or not is_of_this_namespace(birth):  # 0 and below are process groups
         return False
     if sys.platform == "win32":
         known_birth = _windows_birth(pid)
@@ -38,16 +40,21 @@ def is_running(pid: int, birth: str = "") -> bool:
         except PermissionError:
             pass
         known_birth = _linux_birth(pid) if sys.platform == "linux" else ""
-    return known_birth is not None and known_birth in ("", birth or known_birth)
+    return known_birth is not None and (not birth or not known_birth or _same(birth, known_birth))
 
 
 def birth(pid: int) -> str:
-    """When a process started, as the system writes it; "" when that cannot be determined."""
+    """When a process of this namespace started, as the system writes it; "" when that cannot be determined."""
     if sys.platform == "win32":
         return _windows_birth(pid) or ""
     if sys.platform == "linux":
         return _linux_birth(pid) or ""
-    command = ["ps", "-o", "lstart=", "-p", str(pid)]  # POSIX has no call for it
+    return _ps(pid, "lstart")
+
+
+def _ps(pid: int, column: str) -> str:
+    """One column of ps, which POSIX has where it has no call; "" when there is no such process."""
+    command = ["ps", "-ww", "-o", f"{column}=", "-p", str(pid)]
     environment = os.environ | {"LC_ALL": "C", "TZ": "UTC"}  # the same text in every terminal
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         result = subprocess.run(
@@ -57,12 +64,66 @@ def birth(pid: int) -> str:
     return ""
 
 
+def _same(birth: str, other: str) -> bool:
+    """Whether two births are of one process; earlier versions wrote them without the namespace."""
+    (start, _, namespace), (other_start, _, other_namespace) = birth.partition("@"), other.partition("@")
+    return start == other_start and (not namespace or not other_namespace or namespace == other_namespace)
+
+
+def is_of_this_namespace(birth: str) -> bool:
+    """Whether a number with this birth belongs to the processes that this one sees, as far as the birth shows it."""
+    return birth.partition("@")[2] in ("", _namespace())
+
+
+@functools.cache
+def _namespace() -> str:
+    """Boot and PID namespace of this process on Linux; "" elsewhere, and where they are hidden."""
+    if sys.platform != "linux":
+        return ""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot}-{os.stat('/proc/self/ns/pid').st_ino}"
+    except (OSError, ValueError):
+        return ""
+
+
+def command_line(pid: int) -> list[str] | None:
+    """The arguments of a process; None where the system does not show them, or not yet, just after its start.
+
+    On macOS an argument with spaces is split at them.
+    """
+    if sys.platform == "win32":
+        return None
+    if sys.platform == "linux":
+        try:
+            return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")[:-1] or None
+        except OSError:
+            return None
+    return _ps(pid, "args").split() or None
+
+
+def holds_lock(pid: int, path: Path) -> bool | None:
+    """Whether a process holds a lock on a file; None where the system does not show it."""
+    if sys.platform != "linux":
+        return None
+    with contextlib.suppress(OSError):
+        file = os.stat(path)
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.stat(f"/proc/{pid}/fd/{number}"), file):
+                    information = Path(f"/proc/{pid}/fdinfo/{number}").read_text("ascii", "replace")
+                    if "\nlock:" in information:
+                        return True
+        return False
+    return None
+
+
 def kill(pid: int, expected_birth: str) -> None:
     """Kill a process and wait until it is gone.
 
     Raises ValueError with one line when its birth is not `expected_birth`, or when it does not disappear.
     """
-    if not (expected_birth and is_running(pid, expected_birth) and birth(pid) == expected_birth):
+    if not (expected_birth and is_running(pid, expected_birth) and _same(birth(pid), expected_birth)):
         raise ValueError(f"process {pid} may be another one by now")
     try:
         if sys.platform == "win32":
@@ -88,12 +149,12 @@ def detached_options() -> dict[str, Any]:
 
 
 def _linux_birth(pid: int) -> str | None:
-    """From /proc, in clock ticks since the system's start: None for a zombie, "" when /proc hides the process."""
+    """From /proc, in clock ticks since the boot, and the namespace: None for a zombie, "" for a hidden process."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
     except OSError:
         return ""
-    return None if fields[0] in "ZX" else fields[19]  # fields 3 and 22 of proc(5)
+    return None if fields[0] in "ZX" else f"{fields[19]}@{_namespace()}"  # fields 3 and 22 of proc(5)
 
 
 def _windows_birth(pid: int) -> str | None:

@@ -21,7 +21,11 @@ QUEUED: State = "queued"
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "failed"})
 LOST = "lost"  # the state of a run whose process ended without an `Ended`; no process writes it
 INACTIVE = ENDED | {LOST}
-MAX_COUNT = 1 << 53  # integers beyond it are not exact as floats: only a damaged file has them
+# Only a damaged file has values beyond these.
+MAX_COUNT = 1 << 53  # larger integers are not exact as floats
+YEAR_3000 = 32_503_680_000.0  # the last year of Windows' calendar
+NOT_FINITE = {"nan", "inf", "-inf"}
+CLASSES = 10  # of every data set
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,10 @@ class Event:
     time: float
     step: int
 
+    def is_valid(self) -> bool:
+        """Whether the values can belong together; `from_line` ignores the line of an event that is not valid."""
+        return 0.0 <= self.time < YEAR_3000  # False for nan
+
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
@@ -97,6 +105,10 @@ class Started(Event):
     steps_per_epoch: int
     torch: str
 
+    def is_valid(self) -> bool:
+        """An epoch has at least one step."""
+        return Event.is_valid(self) and self.steps_per_epoch >= 1
+
 
 @dataclass(frozen=True, slots=True)
 class Steps(Event):
@@ -107,6 +119,10 @@ class Steps(Event):
 
     name: ClassVar[str] = "steps"
     losses: tuple[float, ...]
+
+    def is_valid(self) -> bool:
+        """There is at least one loss, and none is of a step before the first."""
+        return Event.is_valid(self) and 1 <= len(self.losses) <= self.step
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +141,10 @@ class Epoch(Event):
     seconds: float
     samples_per_second: float
 
+    def is_valid(self) -> bool:
+        """Epochs are counted from 1, and times and speeds are not negative."""
+        return Event.is_valid(self) and self.epoch >= 1 and self.seconds >= 0 and self.samples_per_second >= 0
+
 
 @dataclass(frozen=True, slots=True)
 class Layers(Event):
@@ -139,6 +159,10 @@ class Layers(Event):
     gradient_norm: tuple[float, ...]
     update_ratio: tuple[float, ...]
 
+    def is_valid(self) -> bool:
+        """Each tensor has both numbers."""
+        return Event.is_valid(self) and len(self.names) == len(self.gradient_norm) == len(self.update_ratio)
+
 
 @dataclass(frozen=True, slots=True)
 class Sample(Event):
@@ -148,6 +172,11 @@ class Sample(Event):
     labels: tuple[int, ...]
     predictions: tuple[int, ...]
     confidences: tuple[float, ...]
+
+    def is_valid(self) -> bool:
+        """Each image has a prediction and a confidence, and every class exists."""
+        known = all(number < CLASSES for number in (*self.labels, *self.predictions))
+        return Event.is_valid(self) and known and len(self.labels) == len(self.predictions) == len(self.confidences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +225,10 @@ class Ended(Event):
     state: str
     reason: str
 
+    def is_valid(self) -> bool:
+        """The state is one of an ended run."""
+        return Event.is_valid(self) and self.state in ENDED
+
 
 EVENTS: dict[str, type[Event]] = {
     kind.name: kind
@@ -213,7 +246,7 @@ def to_line(event: Event) -> str:
 
 
 def from_line(line: str | bytes) -> Event | None:
-    """The event of one line of any JSON writer; None for a torn line or an event of a newer version."""
+    """The event of a line of any JSON writer; None for a torn line, damaged values or an event of a newer version."""
     try:
         data = parse_json(line.decode("utf-8", "replace") if isinstance(line, bytes) else line)
         kind = EVENTS[data["event"]]
@@ -221,10 +254,10 @@ def from_line(line: str | bytes) -> Event | None:
             data["parameter"] = data["name"]
         if kind is Started:
             data["spec"] = RunSpec.from_json(data["spec"])
-        values = {f.name: _decode(f.type, data[f.name]) for f in dataclasses.fields(kind)}
+        event = kind(**{f.name: _decode(f.type, data[f.name]) for f in dataclasses.fields(kind)})
     except (ValueError, KeyError, TypeError, OverflowError):
         return None
-    return kind(**values)
+    return event if event.is_valid() else None
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -246,34 +279,51 @@ def _encode(value: Any) -> Any:
     return value
 
 
+def _decode_number(value: Any) -> float:
+    """A number, or the text of one that is not finite. Raises TypeError or ValueError for anything else."""
+    if isinstance(value, str) and value in NOT_FINITE:
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"a number is needed, not {value!r:.50}")
+    return float(value)
+
+
 def _decode_count(value: Any) -> int:
-    """An integer that a float can represent. Raises ValueError for a larger one."""
-    number = int(value)
-    if abs(number) > MAX_COUNT:
-        raise ValueError("an integer is too large")
-    return number
+    """A whole number of things, from 0 on. Raises TypeError or ValueError for anything else."""
+    number = _decode_number(value)
+    if not 0 <= number <= MAX_COUNT or number != int(number):
+        raise ValueError(f"a whole number from 0 on is needed, not {value!r:.50}")
+    return int(number)
+
+
+def _sequence(value: Any) -> list[Any]:
+    """A JSON array. Raises TypeError for anything else."""
+    if not isinstance(value, list):
+        raise TypeError(f"a list is needed, not {value!r:.50}")
+    return value
 
 
 def _decode(annotation: Any, value: Any) -> Any:
     """The JSON value as the type of a field; annotations are strings here. Raises ValueError or TypeError."""
     if annotation == "float":
-        return float(value)
+        return _decode_number(value)
     if annotation == "int":
         return _decode_count(value)
     if annotation == "tuple[float, ...]":
-        return tuple(map(float, value))
+        plain = set(map(type, _sequence(value))) <= {float, int}  # quicker: exports read millions
+        return tuple(map(float if plain else _decode_number, value))
     if annotation == "tuple[int, ...]":
-        return tuple(map(_decode_count, value))
+        return tuple(map(_decode_count, _sequence(value)))
     if annotation == "tuple[str, ...]":
-        return tuple(_decode("str", each) for each in value)
+        return tuple(_decode("str", each) for each in _sequence(value))
     if annotation == "bool" and not isinstance(value, bool):
-        raise TypeError(f"true or false is needed, not {value!r}")
+        raise TypeError(f"true or false is needed, not {value!r:.50}")
     if annotation == "str | None":
         return None if value is None else _decode("str", value)
     if annotation == "Mapping[str, float]":
-        return {str(k): float(v) for k, v in dict(value).items()}
+        return {str(k): _decode_number(v) for k, v in dict(value).items()}
     if annotation == "str" and not isinstance(value, str):
-        raise TypeError(f"text is needed, not {value!r}")
+        raise TypeError(f"text is needed, not {value!r:.50}")
     return value
 
 

@@ -1,10 +1,15 @@
-"""Runs as text for the command line: a table of all runs, a page about one run, a line for an epoch."""
+"""Runs as text for the command line: a table of all runs, a page about one run, a line for an epoch.
+
+The JSON of `records` is a contract: keys are added, and none is renamed.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from typing import Any
 
+from adam_tui.runs.export import finite_or_null
 from adam_tui.runs.protocol import LOST, Epoch
 from adam_tui.runs.run import Run
 from adam_tui.runs.status import KILLED_FROM_OUTSIDE, PROCESS_GONE, Status
@@ -67,29 +72,57 @@ def _process(status: Status) -> str:
 
 
 def table(runs: Iterable[Run]) -> str:
-    """The runs in columns: id, state, optimizer, lr, finished/all epochs, best accuracy, start."""
-    rows = [("id", "state", "optimizer", "lr", "epochs", "best", "started")]
+    """The runs in columns: id, state, optimizer, lr, limit of the images, finished/all epochs, best accuracy, start."""
+    rows = [("id", "state", "optimizer", "lr", "limit", "epochs", "best", "started")]
     for run in runs:
         try:
             spec = run.spec()
         except ValueError:
-            rows.append((run.id, "broken", "–", "–", "–", "–", "–"))
+            rows.append((run.id, "broken", "–", "–", "–", "–", "–", "–"))
             continue
         epochs = run.epochs()
         best = f"{max(epoch.test_accuracy for epoch in epochs):.2%}" if epochs else "–"
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
         lr = f"{spec.hyperparameters['lr']:g}"
         done = epochs[-1].epoch if epochs else 0
-        rows.append((run.id, run.status().label, spec.optimizer, lr, f"{done}/{spec.epochs}", best, started))
+        limit = f"{spec.limit:,}" if spec.limit else "–"
+        rows.append((run.id, run.status().label, spec.optimizer, lr, limit, f"{done}/{spec.epochs}", best, started))
     if len(rows) == 1:
         return "no runs yet"
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    numbers = {3, 4, 5}  # right-aligned
+    numbers = {3, 4, 5, 6}  # right-aligned
     lines = []
     for row in rows:
         cells = [cell.rjust(widths[i]) if i in numbers else cell.ljust(widths[i]) for i, cell in enumerate(row)]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def records(runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """The runs as JSON objects. A broken run has `id`, `state`, `reason` and `path` only."""
+    objects: list[dict[str, Any]] = []
+    for run in runs:
+        try:
+            spec, created = run.spec_and_time()
+        except ValueError as error:
+            objects.append({"id": run.id, "state": "broken", "reason": str(error), "path": str(run.path)})
+            continue
+        epochs, status = run.epochs(), run.status()
+        best = max((epoch.test_accuracy for epoch in epochs), default=None)
+        objects.append(
+            {
+                "id": run.id,
+                "state": status.label,
+                "reason": status.reason,
+                "path": str(run.path),
+                "created": finite_or_null(created),
+                "step": status.step,
+                "epoch": epochs[-1].epoch if epochs else 0,
+                "best_test_accuracy": None if best is None else finite_or_null(best),
+                "spec": spec.to_json(),
+            }
+        )
+    return objects
 
 
 def epoch_line(event: Epoch, epochs: int) -> str:

@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from adam_tui.runs import file_lock, files
+from adam_tui.runs import file_lock, files, processes
 from adam_tui.runs.follower import Follower
 from adam_tui.runs.protocol import LOST, Epoch, Event, RunSpec, Started, event_name, from_line, parse_json
 from adam_tui.runs.status import (
     NEVER_STARTED,
     STALE_SECONDS,
+    Evidence,
     HeartbeatWatch,
     Status,
     judge,
@@ -35,6 +36,7 @@ from adam_tui.runs.status import (
 MAX_JSON = 1 << 20  # bytes of a spec.json or status.json; a larger one is damaged
 MAX_END = 4096  # bytes of metrics.jsonl's last line, if it is an `Ended`
 LOG_LINE = 400  # bytes of a long line of worker.log
+WORKER = "adam_tui.training.worker"  # the module that is the training process
 TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -122,7 +124,9 @@ class Run:
         if reported is not None and not reported.alive:
             return reported
         if reported is not None:
-            return judge(reported, self._heartbeats.silence(reported.heartbeat, self._metrics_time()))
+            silence = self._heartbeats.silence(reported.heartbeat, self._metrics_time())
+            locked = file_lock.is_locked(self.metrics)
+            return judge(reported, Evidence(silence, self._heartbeats.has_beaten, locked, self.owns_process))
         has_status = os.path.exists(self.path / "status.json")
         if has_status or os.path.exists(self.metrics):
             word = "damaged" if has_status else "missing"
@@ -136,6 +140,28 @@ class Run:
             return self.metrics.stat().st_mtime
         except OSError:
             return 0.0
+
+    def owns_process(self, pid: int) -> bool | None:
+        """Whether a process of this host trains this run: it holds the lock, or its arguments name this directory.
+
+        None where the system shows neither. A number from a status file alone proves nothing: the file may be a copy,
+        and in a shared directory it may be forged.
+        """
+        if processes.holds_lock(pid, self.metrics):
+            return True
+        arguments = processes.command_line(pid)
+        if arguments is None:
+            return None
+        return WORKER in arguments and (
+            f" {self.path.absolute()} " in f" {' '.join(arguments)} "  # where the system splits paths with spaces
+            or any(os.path.isabs(argument) and self._is(argument) for argument in arguments)
+        )
+
+    def _is(self, path: str) -> bool:
+        """Whether a path leads to this directory, perhaps by a link."""
+        with contextlib.suppress(OSError):
+            return os.path.samefile(path, self.path)
+        return False
 
     def reported_status(self) -> Status | None:
         """The latest report of the process, unchecked; None before the first one, or when it is damaged."""
@@ -239,9 +265,18 @@ class Run:
         finally:
             os.close(metrics)
 
+    def is_held(self) -> bool:
+        """Whether a process still holds the run after a second: one that ends, or was killed, needs a moment."""
+        end = time.monotonic() + file_lock.RELEASE_SECONDS
+        while file_lock.is_locked(self.metrics):
+            if time.monotonic() >= end:
+                return True
+            time.sleep(file_lock.RETRY_SECONDS)
+        return False
+
     def check_delete(self) -> None:
         """Raise ValueError while a process uses the run; a link to it may be removed."""
-        if not self.link_target and (self.status().alive or self._is_locked()):
+        if not self.link_target and (self.status().alive or self.is_held()):
             raise ValueError(f"{self.id} is still running: stop it first")
 
     def delete(self) -> None:
@@ -251,9 +286,3 @@ class Run:
             return
         self.check_delete()
         shutil.rmtree(self.path)  # follows no link within it
-
-    def _is_locked(self) -> bool:
-        """Whether a process holds the run, even one that looks lost."""
-        with contextlib.suppress(OSError), self.locked_metrics() as metrics:
-            return metrics is None
-        return False

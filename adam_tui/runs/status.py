@@ -1,8 +1,8 @@
-"""The state of a run: what status.json holds, and which state follows from it when the process falls silent.
+"""The state of a run: the content of status.json, and which state follows from it, from the lock and from the beats.
 
-status.json is the latest report of the training process. On the host of that process the table of processes decides:
-while the process exists the run is not lost, even without a heartbeat. On another host the heartbeat decides. Standard
-library only.
+status.json is the latest report of the training process, but it may be a copy, or older than the end of the process.
+The process holds the lock of metrics.jsonl. On the same host a process without a heartbeat hangs but is not lost. On
+another host the heartbeat decides. Standard library only.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import dataclasses
 import json
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adam_tui.runs import processes
-from adam_tui.runs.protocol import INACTIVE, LOST, MAX_COUNT, Ended, from_line, parse_json
+from adam_tui.runs.protocol import INACTIVE, LOST, MAX_COUNT, YEAR_3000, Ended, from_line, parse_json
 
 # A process sends a heartbeat every second; a shared file system may show it half a minute late (NFS caches attributes).
 STALE_SECONDS = 60.0
 # On the same host nothing is late, but there is no heartbeat while the interpreter loads torch, perhaps slowly.
 SILENT_SECONDS, LOADING_SECONDS = 10.0, 30.0
-YEAR_3000 = 32_503_680_000.0  # the last year of Windows' calendar
 NEVER_STARTED = "the process never started"
 PROCESS_GONE = "the process is gone"
+NOT_ITS_PROCESS = "no process trains these files: they may be a copy"
 KILLED_FROM_OUTSIDE = "it was killed from outside, or by the system because memory ran out"
 
 
@@ -72,8 +72,8 @@ class Status:
 
     @property
     def is_local(self) -> bool:
-        """Whether its process runs on this host."""
-        return self.host == socket.gethostname()
+        """Whether its process is one of those that this process sees: of this host, and not in a container."""
+        return self.host == socket.gethostname() and processes.is_of_this_namespace(self.born)
 
 
 # Name and type (as text) of the fields in status.json.
@@ -102,7 +102,9 @@ def _checked(kind: str, value: Any) -> Any:
         return None
     if kind.startswith("str") and isinstance(value, str):
         return value
-    if kind.startswith("int") and isinstance(value, int) and abs(value) < MAX_COUNT:
+    if isinstance(value, bool):
+        raise ValueError(f"{value!r} in a status")
+    if kind.startswith("int") and isinstance(value, int) and 0 <= value < MAX_COUNT:
         return value
     if kind.startswith("float") and isinstance(value, int | float) and abs(value) < MAX_COUNT:  # False for nan
         return float(value)
@@ -133,6 +135,7 @@ class HeartbeatWatch:
     """
 
     def __init__(self) -> None:
+        self.has_beaten = False  # whether a beat came since the first look
         self._last: tuple[float, ...] = ()
         self._changed_at = 0.0
 
@@ -140,23 +143,55 @@ class HeartbeatWatch:
         """Seconds since one of the signs of life changed; each sign is a time in seconds since 1970."""
         now = time.monotonic()
         if signs != self._last:
+            self.has_beaten = bool(self._last)
             before = 0.0 if self._last else max(time.time() - max(signs), 0.0)
             self._last, self._changed_at = signs, now - before
         return now - self._changed_at
 
 
-def judge(reported: Status, silence: float) -> Status:
-    """The true status behind a reported one, after `silence` seconds without a sign of life."""
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The signs of a run's process beside its report.
+
+    `silence`: seconds without a sign of life; `has_beaten`: whether a beat came while somebody watched; `locked`:
+    whether a process holds metrics.jsonl, None where that cannot be determined; `owns(pid)`: whether a local process
+    is the one of this run, None where that cannot be determined.
+    """
+
+    silence: float
+    has_beaten: bool
+    locked: bool | None
+    owns: Callable[[int], bool | None]
+
+
+def judge(reported: Status, evidence: Evidence) -> Status:
+    """The true status behind a reported one.
+
+    A run is active while a process holds its files, or while the process of the report exists and is this run's, or
+    while beats come in from a process that cannot be seen from here. A copied report proves nothing.
+    """
     if not reported.alive:
         return reported
-    if reported.is_local:
+    silence = evidence.silence
+    if not reported.is_local:
+        here = reported.host == socket.gethostname()  # in a container with the host's name
+        problem = f"no sign of life from {'its container' if here else reported.host}"
+        if silence <= (SILENT_SECONDS if here else STALE_SECONDS):
+            return reported
+        if evidence.locked:
+            return dataclasses.replace(reported, silent=True, reason=problem)
+        return dataclasses.replace(reported, state=LOST, reason=problem)
+    if not evidence.locked:
         if not processes.is_running(reported.pid, reported.born):
             return dataclasses.replace(reported, state=LOST, reason=PROCESS_GONE)
-        steady = time.monotonic() - reported.ticks
-        if reported.ticks and steady >= 0.0:  # all processes of a host share this clock, on every system we know
-            silence = min(silence, steady)
-        if silence > (LOADING_SECONDS if reported.state == "starting" else SILENT_SECONDS):
-            return dataclasses.replace(reported, silent=True, reason=f"no sign of life for {int(silence)} s")
-    elif silence > STALE_SECONDS:
-        return dataclasses.replace(reported, state=LOST, reason=f"no sign of life from {reported.host}")
+        own = evidence.owns(reported.pid)
+        doubtful = own is False or (own is None and silence > LOADING_SECONDS)
+        beats = evidence.locked is None and evidence.has_beaten and silence <= SILENT_SECONDS
+        if doubtful and not beats:
+            return dataclasses.replace(reported, state=LOST, reason=NOT_ITS_PROCESS)
+    steady = time.monotonic() - reported.ticks
+    if reported.ticks and steady >= 0.0:  # all processes of a host share this clock, on every system we know
+        silence = min(silence, steady)
+    if silence > (LOADING_SECONDS if reported.state == "starting" else SILENT_SECONDS):
+        return dataclasses.replace(reported, silent=True, reason=f"no sign of life for {int(silence)} s")
     return reported

@@ -12,7 +12,7 @@ import numpy as np
 from adam_tui.draw.cells import Cells
 from adam_tui.terminal.colors import BLACK, LUMA, MIDDLE_GREY, WHITE, to_ansi16, to_xterm256
 from adam_tui.terminal.environment import Depth
-from adam_tui.terminal.fallback import ASCII_SHADES, BLOCKS, SHADES, shade_blocks, to_ascii
+from adam_tui.terminal.fallback import ASCII_SHADES, BLOCKS, SHADES, shade_blocks, to_ascii, transcribe_rows
 from adam_tui.terminal.sgr import (
     ENTRY,
     RESET,
@@ -33,9 +33,9 @@ def to_ansi(cells: Cells, depth: Depth, *, ascii: bool = False) -> str:
     shades by their luminance. With `ascii` every character is ASCII, at any depth; a character without a likeness is a
     question mark.
     """
-    drawn = cells
+    drawn = transcribe_rows(cells, str.isascii) if ascii else cells
     if depth == "none" or ascii:
-        drawn = replace(cells, glyph=shade_blocks(cells, ASCII_SHADES if ascii else SHADES))
+        drawn = replace(drawn, glyph=shade_blocks(drawn, ASCII_SHADES if ascii else SHADES))
     lines = [drawn.characters(row) for row in range(drawn.height)]
     if ascii:
         lines = [list(map(to_ascii, line)) for line in lines]

@@ -97,6 +97,11 @@ def is_remote(environ: Mapping[str, str]) -> bool:
     return bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
 
 
+def drops_marks(environ: Mapping[str, str]) -> bool:
+    """Return whether this terminal is known to leave out combining marks: st and zutty."""
+    return environ.get("TERM", "").partition("-")[0] == "st" or "ZUTTY_VERSION" in environ
+
+
 def is_console(environ: Mapping[str, str]) -> bool:
     """Return whether this is the Linux console, whose font has 256 or 512 characters."""
     return environ.get("TERM", "").startswith("linux")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from adam_tui.draw.blocks import QUADRANTS
 from adam_tui.draw.cells import CODE_POINT, Cells
 from adam_tui.terminal.colors import LUMA, MIDDLE_GREY
-from adam_tui.terminal.environment import encodes_blocks, is_console, terminal_depth
+from adam_tui.terminal.environment import drops_marks, encodes_blocks, is_console, terminal_depth
+from adam_tui.terminal.formulas import TRANSCRIBED, needs_transcription, transcribe
 
 SPACE = ord(" ")
 BLOCKS = {ord(character): sum(filled) / 4 for character, filled in QUADRANTS.items() if character != " "}  # their ink
@@ -85,12 +87,14 @@ class Fallback:
     """A terminal's limits, and pictures and characters within them.
 
     `ascii`: every character is ASCII. `console`: each is one that the Linux console has. `few_colors`: the terminal has
-    sixteen colours or none, so the bands of a contour are shades and not colours.
+    sixteen colours or none, so the bands of a contour are shades and not colours. `unmarked`: combining marks are not
+    drawn, such as the hat of m̂.
     """
 
     ascii: bool = False
     few_colors: bool = False
     console: bool = False
+    unmarked: bool = False
 
     @classmethod
     def of_terminal(cls, *, ascii: bool) -> Fallback:
@@ -103,22 +107,36 @@ class Fallback:
             ascii=ascii or (stdout is not None and not encodes_blocks(stdout.encoding)),
             few_colors=terminal_depth(os.environ) == "16",
             console=is_console(os.environ),
+            unmarked=drops_marks(os.environ),
         )
 
     @property
     def limits_characters(self) -> bool:
         """Whether some characters need a likeness."""
-        return self.ascii or self.console
+        return self.ascii or self.console or self.unmarked
 
     def __bool__(self) -> bool:
         """Whether the terminal has any of the limits."""
-        return self.ascii or self.few_colors or self.console
+        return self.few_colors or self.limits_characters
 
     def character(self, character: str) -> str:
         """Return a cell's character as this terminal shows it."""
         if self.ascii:
             return to_ascii(character)
         return to_console(character) if self.console else character
+
+    def line(self, cells: Sequence[str]) -> list[tuple[str, int]]:
+        """Return a line, given as one string a cell, within the limits: each character with the cell of its style."""
+        if not self.limits_characters:
+            return [(character, index) for index, character in enumerate(cells)]
+        if needs_transcription("".join(cells)):
+            placed = transcribe(cells, self._has)
+        else:
+            placed = [(character, index) for index, character in enumerate(cells)]
+        return [(self.character(character), index) for character, index in placed]
+
+    def _has(self, character: str) -> bool:
+        return character.isascii() or not (self.ascii or (self.console and character not in CONSOLE))
 
     def picture(self, cells: Cells) -> Cells:
         """Return the picture within the limits.
@@ -134,11 +152,27 @@ class Fallback:
         glyph = shade_blocks(cells, ramp[::-1] if light else ramp) if shaded else cells.glyph
         if self.few_colors:
             cells = _in_greys(cells, glyph, ramp, light=light)
-        if self.limits_characters:
-            known, place = np.unique(glyph, return_inverse=True)
-            codes = [ord(self.character(chr(code & CODE_POINT))) for code in known.tolist()]
-            glyph = np.array(codes, np.uint32)[place].reshape(glyph.shape)
-        return replace(cells, glyph=glyph)
+        if not self.limits_characters:
+            return replace(cells, glyph=glyph)
+        cells = transcribe_rows(replace(cells, glyph=glyph), self._has)
+        known, place = np.unique(cells.glyph, return_inverse=True)
+        codes = [ord(self.character(chr(code & CODE_POINT))) for code in known.tolist()]
+        return replace(cells, glyph=np.array(codes, np.uint32)[place].reshape(glyph.shape))
+
+
+def transcribe_rows(cells: Cells, is_shown: Callable[[str], bool]) -> Cells:
+    """Return the picture with the formulas in its rows transcribed."""
+    marked = (cells.glyph > CODE_POINT) | np.isin(cells.glyph, [ord(character) for character in TRANSCRIBED])
+    rows = np.flatnonzero(marked.any(axis=1)).tolist()
+    if not rows:
+        return cells
+    cells = cells.copy()
+    for row in rows:
+        characters, sources = zip(*transcribe(cells.characters(row), is_shown), strict=True)
+        cells.glyph[row] = list(map(ord, characters))
+        for array in (cells.fg, cells.bg, cells.bold):
+            array[row] = array[row, list(sources)]
+    return cells
 
 
 def _in_greys(cells: Cells, glyph: NDArray[np.uint32], ramp: str, *, light: bool) -> Cells:

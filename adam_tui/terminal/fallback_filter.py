@@ -19,9 +19,21 @@ class FallbackFilter(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Return the segments in characters that the terminal has, each as wide as before."""
-        return [Segment(self._replaced(text), style, control) for text, style, control in segments]
-
-    def _replaced(self, text: str) -> str:
-        if text.isascii():
-            return text
-        return "".join(self._fallback.character(character) * cell_len(character) for character in text)
+        if all(segment.text.isascii() for segment in segments):
+            return segments
+        cells: list[str] = []
+        owners: list[int] = []  # the segment of each cell
+        for owner, (text, _, control) in enumerate(segments):
+            for character in text if not control else "":
+                width = cell_len(character)
+                if width == 0 and cells:
+                    cells[-1] += character
+                cells += [character] * width
+                owners += [owner] * width
+        texts = [""] * len(segments)
+        for character, index in self._fallback.line(cells):
+            texts[owners[index]] += character
+        return [
+            segment if segment.control else Segment(text, segment.style)
+            for segment, text in zip(segments, texts, strict=True)
+        ]

@@ -101,7 +101,7 @@ def _checksums(raw: Path) -> dict[str, str]:
 @contextlib.contextmanager
 def _download_lock(raw: Path, progress: Callable[[str], None]) -> Iterator[None]:
     """Hold the folder's lock: two runs that need the same data download it once."""
-    with open(raw / ".lock", "w") as lock:
+    with open(files.open_private(raw / ".lock", os.O_RDWR | os.O_CREAT), "wb") as lock:
         while True:
             try:
                 if file_lock.lock(lock.fileno()):

@@ -62,14 +62,14 @@ def race(step: int = 0) -> PlaygroundState:
 
 
 def turned(state: PlaygroundState, all_lanes: bool = False) -> float:
-    """The seconds from a turned knob to the contour's cells; with one lane computed again, or all, as on a new surface."""
+    """Seconds from a turned knob to the contour's cells; one lane is computed again, or all, as on a new surface."""
     view.contour(state, 72, 35, DARK)
     rates = iter(np.linspace(0.011, 0.012, 50))
 
     def turn() -> None:
         sgd, adam, *others = state.scenario.lanes
         if all_lanes:
-            trajectory._cached_trajectory.cache_clear()
+            trajectory._cached_computation.cache_clear()
         lanes = (sgd, adam.replaced("lr", float(next(rates))), *others)
         view.contour(replace(state, scenario=replace(state.scenario, lanes=lanes)), 72, 35, DARK)
 

@@ -12,8 +12,8 @@ import socket
 import time
 from pathlib import Path
 
-from adam_tui.runs import directory, recipes
-from adam_tui.runs.protocol import Checkpointed, Ended, Epoch, Event, Layers, Sample, Started, Steps, to_line
+from adam_tui.runs import directory, file_lock, recipes
+from adam_tui.runs.protocol import ENDED, Checkpointed, Ended, Epoch, Event, Layers, Sample, Started, Steps, to_line
 from adam_tui.runs.status import Status
 
 REPORT_SECONDS, SAMPLE_SECONDS = 0.25, 1.5  # as in the trainer
@@ -33,6 +33,7 @@ class FastRun:
     ) -> None:
         self.run = directory.create(recipes.make_spec(optimizer, {}, epochs=epochs), runs)
         self.step, self.epoch = 0, 0
+        self._lock = -1
         self._pace, self._epochs = pace, epochs
         self._time = time.time() - ago
         self._due = 0.0  # steps that are due, as a fraction too
@@ -53,6 +54,11 @@ class FastRun:
 
     def set_state(self, state: str, reason: str = "") -> None:
         """Write the state as the heartbeat of a process does."""
+        if state in ENDED:
+            os.close(self._lock)
+        elif self._lock < 0:
+            self._lock = os.open(self.run.metrics, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+            file_lock.lock(self._lock)
         usage = {
             "cpu_percent": self._random.uniform(85.0, 96.0),
             "memory_bytes": self._random.randint(690, 700) * 10**6,

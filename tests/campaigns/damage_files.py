@@ -81,7 +81,8 @@ def make_runs(folder):
     """The templates: a run that finished, and one that was stopped in the middle."""
     asked = {"limit": 200, "batch_size": 25, "epochs": 3, "device": "cpu", "precision": "float32"}
     finished = directory.create(recipes.make_spec("adam", {}, **asked), folder)
-    assert train(finished)[0] == "finished"
+    with Journal(finished) as journal:
+        assert trainer.train(journal)[0] == "finished"
     stopped = directory.create(recipes.make_spec("sgd", {}, **asked), folder)
     count = iter(range(10**6))
 

@@ -121,7 +121,7 @@ def program(arguments, redirections="", **environment):
     ("arguments", "redirections", "words"),
     [
         ("path --steps 3", ">&-", "Bad file descriptor"),
-        ("runs --runs /nowhere", ">&-", "Bad file descriptor"),
+        ("runs --runs .", ">&-", "Bad file descriptor"),
         ("--version", ">/dev/full", "No space left on device"),
         ("path --format json --steps 3", ">/dev/full", "No space left on device"),
         ("--steps 3", "<&-", "not a terminal"),

@@ -81,10 +81,10 @@ def test_a_run_on_another_host_cannot_be_killed_and_the_error_names_the_host(run
 
 
 @pytest.mark.parametrize(("order", "verb"), [("pause", "pause"), ("resume", "resume")])
-def test_a_command_to_a_run_that_has_just_ended_fails(runs, run, monkeypatch, order, verb):
+def test_a_command_to_a_run_that_has_just_ended_fails(runs, run, hold, monkeypatch, order, verb):
     monkeypatch.setattr(cli_runs, "ANSWER_SECONDS", 20.0)
     status = Status("paused", os.getpid(), socket.gethostname(), time.time())
-    run.write_status(status)
+    hold(run).write_status(status)
 
     def end():
         while not (run.path / "control.jsonl").exists():
@@ -122,7 +122,7 @@ def test_an_answered_command_is_confirmed(runs, run, monkeypatch):
 def test_a_run_that_cannot_be_read_is_listed_as_broken_named_and_deleted(runs, run):
     (run.path / "spec.json").write_bytes(b"\x00\x01[")
     run.write_status(Status("stopped"))
-    assert runs("list").stdout.splitlines()[1].split() == [run.id, "broken", *"–––––"]
+    assert runs("list").stdout.splitlines()[1].split() == [run.id, "broken", *"––––––"]
     for words in (("show", run.id), ("resume", run.id, "--follow")):
         result = runs(*words)
         assert result.exit_code == 2
@@ -144,7 +144,9 @@ def test_a_damaged_specification_is_read_from_the_start_event(runs, run):
         (run.path / "spec.json").write_bytes(text)
         assert run.spec() == spec
         assert run.created == 100.0
-        assert runs("list").stdout.splitlines()[1].split()[:6] == [run.id, "stopped", "adam", "0.0005", "1/3", "90.00%"]
+        assert runs("list").stdout.splitlines()[1].split()[:7] == [
+            *(run.id, "stopped", "adam", "0.0005", "–", "1/3", "90.00%")
+        ]
 
 
 def test_nothing_is_exported_twice_and_nothing_is_missing_behind_a_megabyte_of_damage(runs, run):

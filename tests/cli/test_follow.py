@@ -15,7 +15,7 @@ from made_runs import status
 
 from adam_tui.cli import follow as cli_follow
 from adam_tui.runs import control, directory, recipes, report
-from adam_tui.runs.protocol import Ended, Epoch, RunSpec, Started, Steps, from_line, to_line
+from adam_tui.runs.protocol import ENDED, Ended, Epoch, RunSpec, Started, Steps, from_line, to_line
 from adam_tui.runs.run import Run
 from adam_tui.runs.status import Status
 
@@ -153,8 +153,9 @@ def test_a_problem_is_shown_once_and_stays_above_the_bar(make_run, capsys):
 def test_the_bar_shows_the_same_pace_and_time_left_when_the_clock_is_set_by_a_day(follow_events):
     for jump in (86_400.0, -86_400.0):
         stream = Terminal()
-        steps = [Steps(1.0 + t + (jump if t > 5 else 0.0), 100 * t, (0.5,) * 100) for t in range(1, 11)]
-        follow_events([EVENTS[0], *steps, EVENTS[-1]], stream)
+        began = 1e9
+        steps = [Steps(began + t + (jump if t > 5 else 0.0), 100 * t, (0.5,) * 100) for t in range(1, 11)]
+        follow_events([dataclasses.replace(EVENTS[0], time=began), *steps, EVENTS[-1]], stream)
         bars = re.findall(r"epoch 2/3  loss 0.5000 +([\d,]+) img/s +([\d:]+) left", stream.getvalue())
         assert bars[-1] == ("6,400", "0:18")  # 1,814 steps at 100 a second
 
@@ -193,14 +194,14 @@ def test_a_second_ctrl_c_kills(follow_events, capsys):
 
 
 @pytest.fixture
-def make_run(tmp_path):
-    """A run with these events and this status."""
+def make_run(tmp_path, hold):
+    """A run with these events and this status; the test holds the lock of an active one."""
 
     def make(events, state="finished", **values):
         run = directory.create(SPEC, tmp_path / "runs")
         (run.path / "metrics.jsonl").write_text("".join(map(to_line, events)))
         run.write_status(Status(state, os.getpid(), socket.gethostname(), time.time(), **values))
-        return run
+        return run if state in ENDED else hold(run)
 
     return make
 
@@ -220,13 +221,14 @@ def test_a_run_of_another_process_is_printed_from_its_beginning_to_its_end(make_
     assert capsys.readouterr().err == ""
 
 
-def test_watching_goes_on_until_the_run_ends_or_is_lost(make_run, capsys):
+def test_watching_goes_on_until_the_run_ends_or_is_lost(make_run, hold, capsys):
     run = make_run(EVENTS[:2], "running")
 
     def go_on():
         with open(run.path / "metrics.jsonl", "a") as file:
             file.write(to_line(EPOCH))
         run.write_status(dataclasses.replace(run.status(), pid=0))  # no such process
+        hold.release(run)
 
     later = threading.Timer(0.5, go_on)
     later.start()
@@ -289,11 +291,11 @@ def test_the_page_of_a_failed_run_shows_the_error_and_how_to_resume(make_run):
     assert "resume" not in page
 
 
-def test_runs_are_listed_in_columns(tmp_path, monkeypatch):
+def test_runs_are_listed_in_columns(tmp_path, hold, monkeypatch):
     monkeypatch.setattr(directory.secrets, "token_hex", lambda size: "00ff")
     run = directory.create(recipes.make_spec("nesterov", {"lr": 0.05}, epochs=3), tmp_path)
     run.write_status(status("running"))
-    (run.path / "metrics.jsonl").write_text(to_line(EPOCH))
+    hold(run).metrics.write_text(to_line(EPOCH))
     heading, line = report.table([run]).splitlines()
     assert heading.split() == ["id", "state", "optimizer", "lr", "epochs", "best", "started"]
     assert line.split()[:6] == ["nesterov-00ff", "running", "nesterov", "0.05", "1/3", "98.38%"]

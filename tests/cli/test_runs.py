@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ import time
 import pytest
 import torch
 from command_line import PLAIN, program, run
+from made_runs import MadeRun
 from pty_terminal import COMMAND, Terminal
 
 from adam_tui.cli import runs
@@ -58,7 +60,15 @@ class TestRuns:
 
     def test_without_runs_it_prints_that_there_are_none(self, tmp_path):
         assert run("runs", "--runs", str(tmp_path)).output == "no runs yet\n"
-        assert run("runs", "--runs", str(tmp_path / "missing")).output == "no runs yet\n"
+        missing = tmp_path / "missing"
+        assert run("runs", ADAM_TUI_RUNS=str(missing)).output == "no runs yet\n"
+        for words in (("runs", "--runs", str(missing)), ("--runs", str(missing), "runs", "list")):
+            result = run(*words)
+            assert result.exit_code == 2
+            assert result.stderr == f"adam-tui: --runs: the directory {missing} does not exist\n"
+        for words in (("runs", "show", "x"), ("runs", "rm", "x"), ("runs", "attach", "x")):
+            assert run(*words, "--runs", str(missing)).stderr.endswith(f"the directory {missing} does not exist\n")
+        assert "the path is empty" in run("runs", "list", "--runs", "").stderr
 
     def test_runs_alone_lists_them_wherever_the_directory_is_named(self, made, tmp_path):
         where = ("--runs", str(tmp_path))
@@ -74,6 +84,33 @@ class TestRuns:
         header, row = lists[0].output.splitlines()
         assert header.split()[:3] == ["id", "state", "optimizer"]
         assert row.split()[:4] == [made.id, "finished", "adam", "0.001"]
+
+    def test_the_list_shows_the_limit_of_the_images(self, made, tmp_path):
+        create(make_spec("lion", {}, limit=1000), tmp_path)
+        header, *rows = run("runs", "--runs", str(tmp_path)).output.splitlines()
+        column = header.index("limit")
+        assert sorted(row[column : column + 5].strip() for row in rows) == ["1,000", "–"]
+
+    def test_the_list_as_json_holds_the_whole_specification_and_the_broken_runs(self, made, tmp_path):
+        (create(make_spec("lion", {}), tmp_path).path / "spec.json").write_text("{")
+        whole, broken = json.loads(run("runs", "list", "--format", "json", "--runs", str(tmp_path)).output)
+        assert (whole["id"], whole["state"], whole["reason"]) == (made.id, "finished", "3 epochs done")
+        assert (whole["step"], whole["epoch"], whole["best_test_accuracy"]) == (1407, 0, None)
+        assert whole["spec"] == made.spec().to_json()
+        assert whole["path"] == str(made.path)
+        assert (broken["state"], "is not JSON" in broken["reason"]) == ("broken", True)
+        assert run("runs", "list", "--format", "json", "--runs", str(tmp_path / "none")).output == "[]\n"
+
+    def test_an_export_as_json_has_an_array_for_each_column(self, tmp_path):
+        made = MadeRun(tmp_path).start().steps([2.5, math.nan]).epoch(1, 0.9).end("finished")
+        exported = ("runs", "export", made.id, "--format", "json", "--runs", str(tmp_path))
+        steps = json.loads(run(*exported).output, parse_constant=pytest.fail)
+        assert (steps["run"], steps["spec"]) == (made.id, made.run.spec().to_json())
+        assert (steps["step"], steps["loss"]) == ([1, 2], [2.5, None])
+        epochs = json.loads(run(*exported, "--what", "epochs").output)
+        assert (epochs["epoch"], epochs["step"], epochs["test_accuracy"]) == ([1], [2], [0.9])
+        empty = json.loads(run(*exported[:2], MadeRun(tmp_path, "sgd").id, *exported[3:]).output)
+        assert (empty["step"], empty["loss"]) == ([], [])
 
     def test_one_run_is_shown_by_the_beginning_of_its_id(self, made, tmp_path):
         output = run("runs", "show", made.id[:6], "--runs", str(tmp_path)).output
@@ -135,14 +172,14 @@ class TestRuns:
         [order] = (Run(made.path).path / "control.jsonl").read_text().splitlines()
         assert json.loads(order)["command"] == "stop"
 
-    def test_each_command_is_written_where_the_process_reads_it(self, tmp_path, monkeypatch):
+    def test_each_command_is_written_where_the_process_reads_it(self, tmp_path, hold, monkeypatch):
         monkeypatch.setattr(runs, "ANSWER_SECONDS", 0.1)
         made = create(make_spec("adam", {}), tmp_path)
         where = ("--runs", str(tmp_path))
         for words in (("pause",), ("set", "lr=1e-3,beta1=0.5"), ("stop", "--now"), ("stop",)):
             result = run("runs", words[0], made.id, *words[1:], *where)
             assert (result.exit_code, result.stderr) == (0, "")
-        made.write_status(Status("paused", os.getpid(), socket.gethostname(), time.time()))
+        hold(made).write_status(Status("paused", os.getpid(), socket.gethostname(), time.time()))
         assert run("runs", "resume", made.id, *where).output.startswith(f"{made.id} was asked to resume")
         orders = [json.loads(line) for line in (made.path / "control.jsonl").read_text().splitlines()]
         assert [order["command"] for order in orders] == ["pause", "set", "set", "kill", "stop", "resume"]

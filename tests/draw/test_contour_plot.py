@@ -12,6 +12,7 @@ from adam_tui.draw import contour_plot
 from adam_tui.draw.color import contrast
 from adam_tui.draw.contour_plot import Arrow, PathView, backdrop, compose
 from adam_tui.draw.palette import DARK, LIGHT
+from adam_tui.draw.path import PathRaster
 from adam_tui.draw.viewport import Viewport
 
 GOLD, CORAL, _, TEAL = DARK.lanes[:4]
@@ -253,20 +254,49 @@ def test_frames_leave_the_backdrop_as_it_was():
     assert not back.cells.changed(before).any()
 
 
-def test_another_step_does_not_draw_the_path_anew(monkeypatch):
-    drawn = []
-    monkeypatch.setattr(
-        contour_plot,
-        "rasterize_path",
-        lambda *given, made=contour_plot.rasterize_path: drawn.append(given) or made(*given),
-    )
+def test_another_step_does_not_rasterize_the_path_again(monkeypatch):
+    rasterized = []
+    extend = PathRaster.extend
+
+    def recording(raster, positions, count):
+        before = raster.end
+        extend(raster, positions, count)
+        rasterized.append(raster.end - before)
+
+    monkeypatch.setattr(PathRaster, "extend", recording)
     lanes = np.random.default_rng(0).uniform(0, 16, (50, 2, 2))
     back = plain()
     for step in range(20):
         compose(back, [PathView(lanes[:, i], GOLD, "●", step) for i in range(2)])
-    assert len(drawn) == 2
+    assert sum(rasterized) == 2 * 50
     compose(back, [PathView(lanes[:, 0].copy(), GOLD, "●", 3)])
-    assert len(drawn) == 3
+    assert sum(rasterized) == 3 * 50
+
+
+def test_a_path_that_grows_is_drawn_as_the_whole_path():
+    path = np.random.default_rng(0).normal(8, 3, (9000, 2)).cumsum(axis=0) / 300
+    back, growing = plain(), plain()
+    for length in (1, 2, 700, 701, 5000, 9000):
+        shown = PathView(path[:length], GOLD, "●", length - 1)
+        assert not compose(growing, [shown]).changed(compose(plain(), [shown])).any()
+    for step in (0, 30, 8999):
+        shown = PathView(path, GOLD, "●", step)
+        assert not compose(growing, [shown]).changed(compose(back, [shown])).any()
+
+
+def test_a_long_path_is_rasterized_in_pieces_and_drawn_as_far_as_it_is():
+    path = np.stack([np.linspace(0.5, 15.5, 6000), np.full(6000, 3.5)], axis=1)
+    shown, back = PathView(path, GOLD, "●", 5999), plain()
+    part = compose(back, [shown], limit=1000)
+    whole = compose(plain(), [shown])
+    assert part.changed(plain().cells).any()
+    assert part.changed(whole).any()
+    assert not part.changed(compose(plain(), [PathView(path[:1000], GOLD, "●", 999)]))[:, :1].any()
+    pieces = 1
+    while not back.rasterize([shown], 1000):
+        pieces += 1
+    assert pieces == 5
+    assert not compose(back, [shown], limit=0).changed(whole).any()
 
 
 def test_only_the_latest_paths_are_kept():

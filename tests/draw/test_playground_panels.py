@@ -149,6 +149,10 @@ class TestArithmetic:
         assert cells.bold[3, 0]
         assert not cells.bold[2, 0]
 
+    def test_a_term_without_numbers_has_dashes(self):
+        cells = step_arithmetic({"g": (5.8, -7.8), "Δ": None}, (), 26, 3, DARK)
+        assert cells.lines()[1:] == ["g     5.80000   -7.80000  ", "Δ           –          –  "]
+
     def test_the_end_of_the_rule_stays_when_there_is_little_room(self):
         lines = step_arithmetic(TERMS, RULE, 26, 5, DARK).lines()
         assert lines[4].strip() == "Δ = −α·m̂"

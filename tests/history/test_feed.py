@@ -208,3 +208,32 @@ def test_the_end_of_the_log_is_readable_by_id(tmp_path, made_run):
     feed.views()
     assert feed.log(made.id, 2) == "two\nthree"
     assert feed.log("nobody", 2) == ""
+
+
+def test_a_run_whose_files_are_replaced_by_copies_has_its_elapsed_time_once(tmp_path, made_run):
+    made = made_run().start().train(3)
+    feed = Feed(tmp_path)
+    feed.views()
+    poll_all(feed, [made.id])
+    history = feed.histories[made.id]
+    worked = history.work_seconds
+    for _ in range(9):
+        copy = made.run.path / "copy"
+        copy.write_bytes(made.run.metrics.read_bytes())
+        copy.replace(made.run.metrics)
+        poll_all(feed, [made.id])
+    assert feed.histories[made.id] is history
+    assert (history.work_seconds, len(history.curve)) == (worked, 30)
+
+
+def test_a_run_whose_file_gets_other_content_begins_a_new_history(tmp_path, made_run):
+    made, other = made_run().start().train(3), made_run(began=5000.0).start().train(1)
+    feed = Feed(tmp_path)
+    feed.views()
+    poll_all(feed, [made.id])
+    copy = made.run.path / "copy"
+    copy.write_bytes(other.run.metrics.read_bytes())
+    copy.replace(made.run.metrics)
+    poll_all(feed, [made.id, other.id])
+    histories = [feed.histories[run.id] for run in (made, other)]
+    assert len({(history.work_seconds, len(history.curve), len(history.epochs)) for history in histories}) == 1

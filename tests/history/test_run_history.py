@@ -1,13 +1,31 @@
-"""A run's records, folded: numbers, times, and a run that was resumed from its checkpoint."""
+"""The history of a run: its numbers and times, also after a resume and with damaged records."""
 
+import copy
+import functools
+import json
 import math
+import operator
 
 import numpy as np
 import pytest
+from damage import STRANGE
 
-from adam_tui.history.metrics_reader import LossBlock
+from adam_tui.history.metrics_reader import LossBlock, parse_lines
 from adam_tui.history.run_history import RunHistory
-from adam_tui.runs.protocol import Changed, Diverged, Ended, Epoch, Layers, Paused, Resumed, RunSpec, Started, Steps
+from adam_tui.runs.protocol import (
+    Changed,
+    Diverged,
+    Ended,
+    Epoch,
+    Layers,
+    Paused,
+    Resumed,
+    RunSpec,
+    Sample,
+    Started,
+    Steps,
+    to_line,
+)
 
 SPEC = RunSpec(epochs=4, batch_size=64)
 
@@ -196,3 +214,55 @@ def test_the_epoch_at_a_step_is_the_last_that_had_ended():
     assert history.epochs.at(9) is None
     assert history.epochs.at(10).epoch == history.epochs.at(19).epoch == 1
     assert history.epochs.at(500).epoch == 2
+
+
+def every_strange_value(line):
+    """The line with each of its values, at every depth, replaced by strange ones."""
+    data = json.loads(line)
+
+    def places(value, path=()):
+        for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+            yield (*path, key)
+            yield from places(value[key], (*path, key))
+
+    for *path, key in places(data):
+        for strange in STRANGE:
+            changed = copy.deepcopy(data)
+            parent = functools.reduce(operator.getitem, path, changed)
+            parent[key] = strange
+            yield json.dumps(changed, separators=(",", ":"))
+
+
+GOOD = [
+    started(100.0),
+    Steps(101.0, 10, (1.0,) * 10),
+    epoch(1, 102.0),
+    Layers(102.0, 10, ("conv1.weight",), (0.5,), (1e-3,)),
+    Sample(102.0, 10, (0, 1), (0, 2), (0.5, 0.75)),
+    Changed(103.0, 10, "lr", 0.1),
+    Paused(104.0, 10),
+    Resumed(105.0, 10),
+    Steps(106.0, 20, (0.5,) * 10),
+    Diverged(106.0, 20),
+    Ended(107.0, 20, "stopped", "asked to stop"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(GOOD)))
+@pytest.mark.parametrize("whole", [True, False])
+def test_valid_json_with_wrong_values_never_breaks_a_history(number, whole):
+    lines = [to_line(event).rstrip("\n") for event in GOOD]
+    for strange in every_strange_value(lines[number]):
+        changed = [*lines[:number], strange, *lines[number + 1 :]]
+        history = RunHistory(whole=whole)
+        history.fold(parse_lines([line.encode("utf-8", "surrogatepass") for line in changed]))
+        assert 0 <= history.step <= 1_000_020
+        assert 0 <= history.elapsed(107.0) < 1e4, strange
+        assert history.seconds_left(107.0) is None or history.seconds_left(107.0) >= 0
+        assert history.samples_per_second is None or history.samples_per_second >= 0
+        assert history.steps_per_epoch is None or history.steps_per_epoch >= 1
+        steps = np.arange(1.0, len(history.curve) + 1)
+        assert np.isfinite(history.clock.seconds(steps)).all()
+        history.curve.averaged(10, 1, len(history.curve), 0.5)
+        assert history.epochs.at(20) is None or history.epochs.at(20).epoch >= 1
+        assert history.total_steps is None or history.total_steps >= 1

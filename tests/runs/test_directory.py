@@ -8,7 +8,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from adam_tui.cli.app import main
+from adam_tui.history.feed import Feed
 from adam_tui.runs import directory, files
 from adam_tui.runs.protocol import RunSpec
 
@@ -37,7 +40,13 @@ def without_rights():
         os.seteuid(os.getuid())
 
 
-def test_an_unreadable_run_of_another_user_is_left_out():
+def adam_tui(runs, *words):
+    """Run the program in this process."""
+    environment = {"ADAM_TUI_RUNS": str(runs), "ADAM_TUI_CONFIG": os.devnull}
+    return CliRunner(env=environment).invoke(main, words, prog_name="adam-tui")
+
+
+def test_an_unreadable_run_is_left_out_and_named():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         theirs, mine = (directory.create(RunSpec(), Path(folder)) for _ in range(2))
@@ -45,9 +54,19 @@ def test_an_unreadable_run_of_another_user_is_left_out():
         mine.path.chmod(0o755)
         for path in mine.path.iterdir():
             path.chmod(0o644)
+        adam_tui(folder, "runs", "list")  # the interpreter's own files may be closed to others
         with without_rights():
             assert [run.id for run in directory.list_runs(Path(folder))] == [mine.id]
             assert directory.broken_runs(Path(folder)) == []
+            assert [(run.id, reason) for run, reason in directory.closed_runs(Path(folder))] == [
+                (theirs.id, "Permission denied")
+            ]
+            with pytest.raises(ValueError, match=f"cannot read .*{theirs.id}: Permission denied"):
+                directory.find(Path(folder), theirs.id)
+            result = adam_tui(folder, "runs", "list")
+            assert (result.exit_code, result.stderr) == (1, f"adam-tui: left out: {theirs.id}: Permission denied\n")
+            assert mine.id in result.stdout
+            assert Feed(Path(folder)).problems() == [f"cannot read {theirs.path}: Permission denied"]
             assert not theirs.can_resume()
             assert theirs.log_tail(3) == ""
             assert theirs.epochs() == []
@@ -96,3 +115,24 @@ def test_a_run_whose_spec_cannot_be_written_leaves_no_directory(tmp_path, monkey
 
 def full_disk(*arguments, **options):
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_directory_that_cannot_be_read_is_an_error_and_not_empty(tmp_path):
+    with tempfile.TemporaryDirectory() as above:
+        os.chmod(above, 0o755)
+        runs = Path(above) / "runs"
+        made = directory.create(RunSpec(), runs)
+        feed = Feed(runs)
+        assert [view.id for view in feed.views()] == [made.id]
+        adam_tui(runs, "runs", "show", made.id)
+        with without_rights():
+            for read in (directory.list_runs, directory.broken_runs, directory.closed_runs):
+                with pytest.raises(PermissionError):
+                    read(runs)
+            for words in (["runs"], ["runs", "list"], ["runs", "show", made.id], ["runs", "rm", made.id]):
+                result = adam_tui(runs, *words)
+                assert (result.exit_code, result.stderr) == (2, f"adam-tui: {runs}: Permission denied\n")
+                assert result.stdout == ""
+            assert feed.problems() == [f"cannot read {runs}: Permission denied"]
+            assert [view.id for view in feed.views()] == [made.id], "the last list stays"
+        assert [view.id for view in feed.views()] == [made.id]

@@ -172,3 +172,52 @@ def test_a_reader_never_sees_half_a_file(run):
         assert len(set(text)) == 1
         seen.add(text[0])
     assert len(seen) > 1
+
+
+def planted(path, kind, elsewhere):
+    """Something in the place of a file, as another user of a shared directory can put it there."""
+    {
+        "link": lambda: path.symlink_to(elsewhere),
+        "dangling": lambda: path.symlink_to(elsewhere.with_name("new")),
+        "folder": path.mkdir,
+        "fifo": lambda: os.mkfifo(path),
+    }[kind]()
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "folder", "fifo"])
+@pytest.mark.parametrize("flags", [os.O_RDWR | os.O_CREAT, os.O_WRONLY | os.O_APPEND | os.O_CREAT, os.O_WRONLY])
+def test_nothing_is_written_through_what_another_user_planted(tmp_path, kind, flags):
+    elsewhere, path = tmp_path / "elsewhere", tmp_path / "file"
+    elsewhere.write_text("precious")
+    planted(path, kind, elsewhere)
+    before = os.listdir("/dev/fd")
+    with pytest.raises(OSError, match=r"symbolic link|no file|Is a directory|No such device|No such file"):
+        files.open_private(path, flags)
+    assert len(os.listdir("/dev/fd")) == len(before), "every descriptor is closed again"
+    assert left(tmp_path) == ["elsewhere", "file"]
+    assert elsewhere.read_text() == "precious"
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "fifo"])
+def test_a_replaced_file_replaces_what_was_planted_and_follows_no_link(tmp_path, kind):
+    elsewhere, path = tmp_path / "elsewhere", tmp_path / "file"
+    elsewhere.write_text("precious")
+    planted(path, kind, elsewhere)
+    files.write_atomically(path, "new", older=tmp_path / "older" if kind == "link" else None)
+    assert (path.read_text(), elsewhere.read_text()) == ("new", "precious")
+    assert not path.is_symlink()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_not_written_unless_the_directory_is_theirs_too(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("theirs")
+    os.chown(path, 12345, 12345)
+    with pytest.raises(PermissionError, match="it belongs to another user"):
+        files.open_private(path, os.O_RDWR | os.O_CREAT)
+    os.chown(tmp_path, 12345, 12345)
+    os.close(files.open_private(path, os.O_RDWR))
+
+
+def test_names_of_parts_cannot_be_predicted(tmp_path):
+    assert files.part_path(tmp_path / "file") != files.part_path(tmp_path / "file")

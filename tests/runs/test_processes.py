@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from adam_tui.runs import processes
+from adam_tui.runs import file_lock, processes
 
 
 def test_a_process_with_the_same_number_and_another_birth_is_another_process(sleeper):
@@ -133,3 +133,41 @@ def test_the_modules_of_the_training_process_import_without_unix():
         assert gauges.ResourceUsage().read()["memory_bytes"] is None
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+def test_a_process_is_shown_to_hold_the_lock_of_a_file(tmp_path, sleeper):
+    path = tmp_path / "file"
+    with open(path, "w") as file, open(path) as reader:
+        assert processes.holds_lock(os.getpid(), path) is False
+        assert file_lock.is_locked(path) is False
+        assert file_lock.lock(file.fileno())
+        assert processes.holds_lock(os.getpid(), path) is True
+        assert processes.holds_lock(sleeper.pid, path) is False
+        assert file_lock.is_locked(path) is True
+        assert not reader.closed
+    assert file_lock.is_locked(path) is False
+    assert file_lock.is_locked(tmp_path / "missing") is False
+
+
+def test_the_arguments_of_a_process_are_known(sleeper, monkeypatch):
+    deadline = time.monotonic() + 20
+    while (words := processes.command_line(sleeper.pid)) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert words == [sys.executable, "-c", "import time; time.sleep(1000)"]
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert processes.command_line(sleeper.pid)[:2] == [sys.executable, "-c"]
+    assert processes.command_line(2**22 + 7) is None
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert processes.command_line(sleeper.pid) is None
+
+
+def test_a_number_of_another_pid_namespace_is_not_a_process_of_this_one(sleeper):
+    birth = processes.birth(sleeper.pid)
+    start, _, namespace = birth.partition("@")
+    assert namespace
+    assert processes.is_running(sleeper.pid, start), "as earlier versions wrote it"
+    elsewhere = f"{start}@another-boot-4026531836"
+    assert not processes.is_of_this_namespace(elsewhere)
+    assert not processes.is_running(sleeper.pid, elsewhere)
+    with pytest.raises(ValueError, match="may be another one"):
+        processes.kill(sleeper.pid, elsewhere)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adam_tui.runs.protocol import (
+    ENDED,
     EVENTS,
     Changed,
     Checkpointed,
@@ -44,7 +45,10 @@ specs = st.builds(
     queue=st.booleans(),
     tensorboard=st.booleans(),
 )
-stamp = {"time": floats, "step": counts}
+positive = st.integers(1, 10**9)
+times = st.floats(0, 3e10)
+losses = st.lists(floats, min_size=1, max_size=5).map(tuple)
+stamp = {"time": times, "step": counts}
 events = st.one_of(
     st.builds(
         Started,
@@ -54,40 +58,40 @@ events = st.one_of(
         device=words,
         precision=words,
         parameters=counts,
-        steps_per_epoch=counts,
+        steps_per_epoch=positive,
         torch=words,
     ),
-    st.builds(Steps, **stamp, losses=st.lists(floats, max_size=5).map(tuple)),
+    st.builds(Steps, time=times, step=st.integers(5, 10**9), losses=losses),
     st.builds(
         Epoch,
         **stamp,
-        epoch=counts,
+        epoch=positive,
         train_loss=floats,
         test_loss=floats,
         test_accuracy=floats,
-        seconds=floats,
-        samples_per_second=floats,
+        seconds=st.floats(0, 1e9),
+        samples_per_second=st.floats(0, 1e9),
     ),
     st.builds(
         Layers,
         **stamp,
-        names=st.lists(words).map(tuple),
-        gradient_norm=st.lists(floats).map(tuple),
-        update_ratio=st.lists(floats).map(tuple),
+        names=st.just(("conv1.weight", "")),
+        gradient_norm=st.tuples(floats, floats),
+        update_ratio=st.tuples(floats, floats),
     ),
     st.builds(
         Sample,
         **stamp,
-        labels=st.lists(digits).map(tuple),
-        predictions=st.lists(digits).map(tuple),
-        confidences=st.lists(floats).map(tuple),
+        labels=st.tuples(digits, digits),
+        predictions=st.tuples(digits, digits),
+        confidences=st.tuples(floats, floats),
     ),
     st.builds(Changed, **stamp, parameter=words, value=floats),
     st.builds(Paused, **stamp),
     st.builds(Resumed, **stamp),
     st.builds(Checkpointed, **stamp, path=words),
     st.builds(Diverged, **stamp),
-    st.builds(Ended, **stamp, state=words, reason=words),
+    st.builds(Ended, **stamp, state=st.sampled_from(sorted(ENDED)), reason=words),
 )
 
 
@@ -156,9 +160,7 @@ def test_the_line_of_another_json_writer_is_the_same_event_and_left_to_the_parse
         assert event_name(line.encode()) is split_steps(line.encode()) is None
 
 
-@given(
-    st.builds(Steps, time=st.floats(0, 1e10), step=counts, losses=st.lists(floats, min_size=1, max_size=5).map(tuple))
-)
+@given(st.builds(Steps, time=times, step=counts, losses=losses))
 def test_a_line_of_finite_losses_takes_the_fast_path(steps):
     parts = split_steps(to_line(steps).rstrip("\n").encode())
     assert (parts is not None) == (all(map(math.isfinite, steps.losses)) and "e" not in repr(steps.time))

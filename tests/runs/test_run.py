@@ -5,9 +5,9 @@ import os
 import time
 
 import pytest
-from made_runs import append, status
+from made_runs import append, lock, status
 
-from adam_tui.runs import directory, export, file_lock, report
+from adam_tui.runs import directory, export, report
 from adam_tui.runs.protocol import Epoch, RunSpec, Started, to_line
 from adam_tui.runs.run import Run
 from adam_tui.training.journal import Journal
@@ -60,23 +60,18 @@ def test_the_last_error_is_the_last_traceback_or_message(run):
     assert run.error_tail(2) == "line 97\nline 98"
 
 
-def test_a_queued_run_is_alive_and_cannot_be_deleted(run):
+def test_a_queued_run_is_alive_and_cannot_be_deleted(run, locked):
     run.write_status(status("queued"))
     assert run.status().alive
     with pytest.raises(ValueError, match="still running"):
         run.delete()
 
 
-def test_a_run_whose_process_holds_its_lock_cannot_be_deleted_though_it_looks_lost(run, monkeypatch):
-    monkeypatch.setattr(file_lock, "RELEASE_SECONDS", 0.0)
-    run.write_status(status(host="elsewhere", heartbeat=0.0))
-    with Journal(Run(run.path)):  # a file system that shows what happens elsewhere an hour late
-        run.write_status(status(host="elsewhere", heartbeat=0.0))
-        os.utime(run.path / "metrics.jsonl", (0.0, 0.0))
-        assert Run(run.path).status().state == "lost"
+def test_a_run_whose_file_is_locked_cannot_be_deleted_though_it_has_ended(run):
+    with Journal(Run(run.path)):
+        run.write_status(status("stopped"))
         with pytest.raises(ValueError, match="still running"):
             Run(run.path).delete()
-    run.write_status(status(host="elsewhere", heartbeat=0.0))
     Run(run.path).delete()
 
 
@@ -90,9 +85,11 @@ def test_deleting_a_link_removes_only_the_link(run, tmp_path):
 
 
 def test_an_active_run_cannot_be_deleted(run):
+    descriptor = lock(run)
     run.write_status(status())
     with pytest.raises(ValueError, match="still running"):
         run.delete()
+    os.close(descriptor)
     run.write_status(status("stopped"))
     run.delete()
     assert not run.path.exists()

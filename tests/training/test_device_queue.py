@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from adam_tui.runs import file_lock, processes
+from adam_tui.runs import file_lock
 from adam_tui.runs.device_names import device_key
 from adam_tui.runs.status import Status
 from adam_tui.training.device_queue import DeviceQueue
@@ -57,8 +57,9 @@ def is_next(run):
         return place._acquire()
 
 
-def test_the_run_that_was_started_first_is_next_and_others_do_not_matter(two, monkeypatch):
+def test_the_run_that_was_started_first_is_next_and_others_do_not_matter(two, hold):
     mine, other = two
+    hold(other)
     for state in ("queued", "starting"):
         arrive(other, 100.0, state)
         assert not is_next(mine), state
@@ -72,7 +73,7 @@ def test_the_run_that_was_started_first_is_next_and_others_do_not_matter(two, mo
         arrive(other, **ignored)
         assert is_next(mine), ignored
     arrive(other, 100.0)
-    monkeypatch.setattr(processes, "is_running", lambda pid, born: False)
+    hold.release(other)
     assert is_next(mine), "the other one's process is gone"
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from adam_tui.ui import effects as shared
 from adam_tui.ui.config import remember_hints
 from adam_tui.ui.mode_screen import ModeScreen
-from adam_tui.ui.playground.effects import Effect, RememberHints, ShowFinale, TrainLane, WriteExport
+from adam_tui.ui.playground.effects import CopyRace, Effect, RememberHints, ShowFinale, TrainLane, WriteExport
 from adam_tui.ui.playground.events import Event, EventContext
+from adam_tui.ui.playground.paths import paths_so_far, whole_paths
 from adam_tui.ui.playground.state import PlaygroundState
 
 Screen = ModeScreen[PlaygroundState, Event, Effect, EventContext]
@@ -23,6 +24,12 @@ def carry_out(effect: Effect, screen: Screen) -> None:
     match effect:
         case WriteExport():
             screen.run_worker(partial(_write_export, effect, screen), thread=True, exclusive=True, group="export")
+        case CopyRace(kind, state):
+            if paths_so_far(state).complete:
+                _copy_race(kind, state, screen)
+            else:  # PyTorch code holds the last point of each path
+                screen.app.notify("follows when the paths are computed", title="Copy")
+                screen.run_worker(partial(_copy_later, effect, screen), thread=True, exclusive=True, group="copy")
         case ShowFinale(place, finale):
             screen.host.show_finale(place, finale)
         case TrainLane(lane):
@@ -31,6 +38,25 @@ def carry_out(effect: Effect, screen: Screen) -> None:
             remember_hints(names)
         case _:
             shared.carry_out(effect, screen)
+
+
+def _copy_race(kind: str, state: PlaygroundState, screen: Screen) -> None:
+    from adam_tui.ui.playground.export import COPIES, copy_text
+
+    try:
+        text = copy_text(kind, state)
+    except ValueError as error:
+        screen.app.notify(str(error), severity="warning")
+        return
+    label = next(label for _, each, label in COPIES if each == kind)
+    for shown in (shared.CopyText(text), shared.ShowText(f"Copied: {label}", text)):
+        shared.carry_out(shown, screen)
+
+
+def _copy_later(effect: CopyRace, screen: Screen) -> None:
+    """Compute the paths of a long race in a thread, then copy."""
+    whole_paths(effect.state)
+    screen.app.call_from_thread(_copy_race, effect.kind, effect.state, screen)
 
 
 def _write_export(effect: WriteExport, screen: Screen) -> None:

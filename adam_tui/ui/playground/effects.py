@@ -23,6 +23,14 @@ class WriteExport:
 
 
 @dataclass(frozen=True)
+class CopyRace:
+    """Copy the race in one of `export.COPIES`, and show the text."""
+
+    kind: str
+    state: PlaygroundState
+
+
+@dataclass(frozen=True)
 class ShowFinale:
     """Show the tour's last stop in the training mode. `place` is its number, such as "10/10"."""
 
@@ -44,4 +52,4 @@ class RememberHints:
     names: frozenset[str]
 
 
-Effect = SharedEffect[Event] | WriteExport | ShowFinale | TrainLane | RememberHints
+Effect = SharedEffect[Event] | WriteExport | CopyRace | ShowFinale | TrainLane | RememberHints

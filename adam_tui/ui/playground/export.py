@@ -21,6 +21,7 @@ from adam_tui.draw.viewport import CELL_ASPECT
 from adam_tui.engine import export
 from adam_tui.engine.pytorch_code import to_pytorch
 from adam_tui.engine.scenario import Scenario
+from adam_tui.runs.files import part_path
 from adam_tui.terminal.asciicast import asciicast
 from adam_tui.ui.playground import view
 from adam_tui.ui.playground.state import SPEEDS, PlaygroundState
@@ -98,9 +99,9 @@ def write_new(directory: Path, stem: str, suffix: str, lines: Iterable[str]) -> 
     file then.
     """
     path = _reserve(directory, stem, suffix)
-    part = path.with_name(f".{path.name}.part")
+    part = part_path(path)
     try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
+        with part.open("x", encoding="utf-8", newline="\n") as file:
             file.writelines(lines)
         os.replace(part, path)
     except BaseException:

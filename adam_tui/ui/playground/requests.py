@@ -10,10 +10,10 @@ from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import MAX_STEPS, parse_start, surface_of
 from adam_tui.engine.trajectory import start_of
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
-from adam_tui.ui.effects import AskText, Choose, CopyText, Notify, Pick, ShowText
+from adam_tui.ui.effects import AskText, Choose, Notify, Pick
 from adam_tui.ui.playground import events as e
-from adam_tui.ui.playground.effects import Effect, TrainLane, WriteExport
-from adam_tui.ui.playground.export import COPIES, EXPORTS, SCREEN, copy_text
+from adam_tui.ui.playground.effects import CopyRace, Effect, TrainLane, WriteExport
+from adam_tui.ui.playground.export import COPIES, EXPORTS, SCREEN
 from adam_tui.ui.playground.state import PlaygroundState
 
 
@@ -35,7 +35,7 @@ def effects_of(state: PlaygroundState, event: e.Request) -> tuple[Effect, ...]:
         case e.ChooseCopy():
             return (Choose("Copy as", "", COPIES, e.Copy),)
         case e.Copy(kind):
-            return _copy(state, kind)
+            return (CopyRace(kind, state),)
         case e.ChooseExport():
             return (Choose("Export", "", (SCREEN, *EXPORTS), e.Export),)
         case e.Export(kind):
@@ -83,15 +83,6 @@ def _pick_preset(state: PlaygroundState) -> Pick[e.Event]:
     items = tuple((each.name, each.title, f"{each.sentence}\n{each.source}") for each in presets)
     selected = state.preset.name if state.preset else ""
     return Pick("Scenarios", items, selected, lambda name: e.Open(presets, list(PRESETS).index(name)))
-
-
-def _copy(state: PlaygroundState, kind: str) -> tuple[Effect, ...]:
-    try:
-        text = copy_text(kind, state)
-    except ValueError as error:
-        return (Notify(str(error), severity="warning"),)
-    label = next(label for _, each, label in COPIES if each == kind)
-    return CopyText(text), ShowText(f"Copied: {label}", text)
 
 
 def _train(state: PlaygroundState) -> TrainLane | Notify:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,7 @@ from adam_tui.ui.playground import view as pictures
 from adam_tui.ui.playground.actions import ACTIONS, current_keys, footer
 from adam_tui.ui.playground.events import ActionUsed, Event, EventContext, SetStart, Tick
 from adam_tui.ui.playground.hints import hint
+from adam_tui.ui.playground.paths import COMPUTE_AT_ONCE, POSITIONS_AT_ONCE, Paths, advance, paths_so_far
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
 
@@ -37,6 +40,11 @@ if TYPE_CHECKING:
 FRAMES_PER_SECOND = 20  # unless the settings have another rate
 # While the race plays, tables and the loss curve are redrawn at a rate that can be read; the path moves every frame.
 TABLES_PER_SECOND = 4
+# A long race is computed in slices between keys, while the panels show the part that is computed.
+SLICE = 0.002  # seconds
+POSITIONS_IN_SLICE = 8_192  # to rasterize
+REFRESH = 0.1  # seconds between two pictures
+KEY_PAUSE = 0.03  # seconds without a slice after a key, which may take several turns of the event loop
 SIDE_FRAME = 4  # columns of a panel's border and padding
 SIDE = ("lanes", "knobs", "inspector", "loss")  # the panels of the right side
 PANELS = ("contour", *SIDE, "timeline")
@@ -74,19 +82,19 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         self._frames_per_table = max(1, frames_per_second // TABLES_PER_SECOND)
         self._timer: Timer | None = None
         self._charts_loaded = False
+        self._views: dict[str, CellView] = {}
+        self._computing = False
+        self._last_key = 0.0
 
     def body(self) -> Iterable[Widget]:
         """The contour, the panels beside it, the caption and the timeline."""
-        contour = CellView(partial(self._cells, "contour"), id="contour", classes="panel plot")
-        titles = {"lanes": "Lanes", "knobs": "", "inspector": "Arithmetic", "loss": "Loss"}
-        side = []
-        for name in SIDE:
-            view = CellView(partial(self._cells, name), id=name, classes="panel")
-            view.border_title = titles[name]
-            side.append(view)
-        yield Horizontal(contour, Vertical(*side, id="side"), id="body")
+        classes = {"contour": "panel plot", "timeline": ""} | dict.fromkeys(SIDE, "panel")
+        self._views = {name: CellView(partial(self._cells, name), id=name, classes=classes[name]) for name in PANELS}
+        self._views["lanes"].border_title, self._views["inspector"].border_title = "Lanes", "Arithmetic"
+        side = Vertical(*(self._views[name] for name in SIDE), id="side")
+        yield Horizontal(self._views["contour"], side, id="body")
         yield Static(id="caption")
-        yield CellView(partial(self._cells, "timeline"), id="timeline")
+        yield self._views["timeline"]
 
     def current_keys(self) -> KeyGroup | None:
         """The keys for placing a start, or for a preset with its caption."""
@@ -114,12 +122,13 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
 
     def action_perform(self, name: str) -> None:
         """Perform an action, and complete the hint that proposed it."""
+        self._last_key = time.monotonic()
         super().action_perform(name)
         self.dispatch(ActionUsed(name))
 
     def on_click(self, event: Click) -> None:
         """Start from the point that was clicked."""
-        view = self.query_one("#contour", CellView)
+        view = self._views["contour"]
         if not view.content_region.contains_point(event.screen_offset):
             return
         size, offset = _content_size(view), event.screen_offset - view.content_region.offset
@@ -138,6 +147,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         if self.state.playing:
             self._last_tick = self._clock()
             self._timer.resume()
+        self._compute()
 
     def _load_charts(self) -> None:
         """Load plotext after the first picture: it takes half as long as all other imports together."""
@@ -156,6 +166,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         if self._timer is not None and self.state.playing:
             self._last_tick = self._clock()
             self._timer.resume()
+        self._compute()
 
     def _tick(self) -> None:
         if self._is_behind():
@@ -164,6 +175,47 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         elapsed, self._last_tick = now - self._last_tick, now
         self._frame += 1
         self.dispatch(Tick(elapsed))
+
+    # --- long races ------------------------------------------------------------------------------------------------
+
+    def _compute(self) -> None:
+        """Compute the paths: a short race at once, a long one between keys."""
+        if not self._is_drawn(advance(self.state, COMPUTE_AT_ONCE)):
+            self._continue()
+
+    def _continue(self) -> None:
+        if not self._computing and self.is_active:
+            self._computing = True
+            self.run_worker(self._compute_rest(), group="paths")
+
+    async def _compute_rest(self) -> None:
+        """Compute the paths in slices until they are drawn in full, or another screen is shown."""
+        last_picture = time.monotonic()
+        while self.is_active and self._views["contour"].is_attached:  # until the application closes
+            now = time.monotonic()
+            if now < self._last_key + KEY_PAUSE:
+                await asyncio.sleep(KEY_PAUSE)
+                continue
+            done = self._is_drawn(advance(self.state, SLICE))
+            if done or now > last_picture + REFRESH:
+                paths = paths_so_far(self.state)
+                self._arrange_panels(paths)
+                for panel in PANELS:
+                    await asyncio.sleep(0)
+                    self._draw((panel,), paths)
+                last_picture = time.monotonic()
+            if done:
+                break
+            await asyncio.sleep(0)
+        self._computing = False
+
+    def _is_drawn(self, complete: bool) -> bool:
+        """Rasterize more of complete paths, and return whether the contour shows them in full."""
+        size = _content_size(self._views["contour"])
+        if not complete or not size.area:
+            return complete
+        paths = paths_so_far(self.state)
+        return pictures.rasterize(self.state, *size, self.palette, paths, limit=POSITIONS_IN_SLICE)
 
     # --- drawing ---------------------------------------------------------------------------------------------------
 
@@ -182,39 +234,44 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             (self._timer.resume if after.playing and self.is_active else self._timer.pause)()
         if (before.playing, before.crosshair is None) != (after.playing, after.crosshair is None):
             self.refresh_footer()
-        only_time = before.playing and after.playing and before.scenario == after.scenario
+        if (before.scenario, before.ghosts) != (after.scenario, after.ghosts):
+            self._compute()
+        paths = paths_so_far(after)
+        only_time = replace(before, clock=after.clock) == after
         if not only_time:
-            self._arrange_panels()
+            self._arrange_panels(paths)
         if (before.preset, hint(before)) != (after.preset, hint(after)):
             self._show_caption()
-        self._draw(("contour", "timeline"))
+        self._draw(("contour", "timeline"), paths)
         if not (only_time and self._frame % self._frames_per_table):
-            self._draw(SIDE)
+            self._draw(SIDE, paths)
 
     def redraw(self) -> None:
         """Draw everything in the colours of another theme."""
-        self._arrange_panels()
-        self._draw(PANELS)
+        paths = paths_so_far(self.state)
+        self._arrange_panels(paths)
+        self._draw(PANELS, paths)
 
     def on_resize(self, event: Resize) -> None:
         """Arrange the panels for the new size, once the layout is known."""
         super().on_resize(event)
         self._show_caption()
 
-    def _arrange_panels(self) -> None:
+    def _arrange_panels(self, paths: Paths | None = None) -> None:
         """Set the titles and heights of the panels, which depend on the surface and the lanes but not on time."""
+        paths = paths or paths_so_far(self.state)
         surface, lane = self.state.surface, self.state.chosen_lane
         self._set_title("contour", pictures.surface_title(surface), self._legend())
         self._set_title("knobs", f"{self.palette.lane(self.state.lane)[1]} {lane.rule.title}")
-        self._set_title("loss", pictures.loss_title(self.state))
+        self._set_title("loss", pictures.loss_title(self.state, paths))
         # Before the first layout, use the size that it will give, so that the panels are arranged only once.
         size = self.query_one("#side", Vertical).size or Size(
             *side_size(*self.app.size, hinted=bool(hint(self.state)[0]))
         )
         if size.height > 0:
-            heights = pictures.side_heights(size.height, size.width - SIDE_FRAME, self.state)
+            heights = pictures.side_heights(size.height, size.width - SIDE_FRAME, self.state, paths)
             for panel, rows in zip(SIDE, heights, strict=True):
-                view = self.query_one(f"#{panel}", CellView)
+                view = self._views[panel]
                 view.display = rows > pictures.FRAME
                 if panel != "loss":
                     view.styles.height = rows
@@ -230,7 +287,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         return " · ".join(symbols)
 
     def _set_title(self, panel: str, title: str, subtitle: str = "") -> None:
-        view = self.query_one(f"#{panel}", CellView)
+        view = self._views[panel]
         if (view.border_title, view.border_subtitle or "") != (title, subtitle):
             view.border_title, view.border_subtitle = title, subtitle
 
@@ -238,7 +295,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         """Show the caption of the preset, else the next hint, else neither."""
         line, preset = self.query_one("#caption", Static), self.state.preset
         text, close = map(self.named, hint(self.state))
-        line.display = preset is not None or bool(text)
+        line.set_class(preset is not None or bool(text), "-shown")
         line.set_class(preset is None, "-hint")
         if preset is not None:
             stops = self.state.stops
@@ -252,20 +309,26 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             line.update(Content.assemble((key, "bold $accent"), f" {words}", (right, "$text-muted")))
         self.call_after_refresh(self._arrange_panels)
 
-    def _draw(self, panels: Iterable[str]) -> None:
+    def _draw(self, panels: Iterable[str], paths: Paths | None = None) -> None:
         for panel in panels:
-            view = self.query_one(f"#{panel}", CellView)
+            view = self._views[panel]
             size = _content_size(view)
             if view.display and size.width > 0 and size.height > 0:
-                view.show(self._cells(panel, size))
+                view.show(self._cells(panel, size, paths))
 
-    def _cells(self, panel: str, size: Size) -> Cells:
+    def _cells(self, panel: str, size: Size, paths: Paths | None = None) -> Cells:
+        paths = paths or paths_so_far(self.state)
         if panel == "timeline":
-            return pictures.timeline(self.state, size.width, self.palette)
+            return pictures.timeline(self.state, size.width, self.palette, paths)
+        if panel == "contour":
+            drawn = pictures.rasterize(self.state, *size, self.palette, paths, limit=POSITIONS_AT_ONCE)
+            if not (drawn and paths.complete):
+                self._continue()
+            return pictures.contour(self.state, *size, self.palette, paths, limit=0)
         if panel == "loss" and not self._charts_loaded:
             return Cells.blank(size.width, size.height, self.palette.foreground, self.palette.background)
-        return pictures.DRAW[panel](self.state, size.width, size.height, self.palette)
+        return pictures.DRAW[panel](self.state, *size, self.palette, paths)
 
 
 def _content_size(view: CellView) -> Size:
-    return view.content_region.size if view.is_mounted else Size(0, 0)
+    return view.content_region.size if view.is_mounted and view.is_attached else Size(0, 0)

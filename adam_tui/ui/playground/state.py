@@ -7,7 +7,7 @@ not part of the state: they follow from `state.scenario`, so scrubbing, replay, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from adam_tui.draw.viewport import CELL_ASPECT
 from adam_tui.engine.knobs import Knob
@@ -78,6 +78,15 @@ class Window:
         return self.x_min + across * w, self.y_min + up * h
 
 
+class Snapshot(NamedTuple):
+    """The part of the state that undo and redo restore: a scenario, and the stop of the tour whose caption it had."""
+
+    scenario: Scenario
+    tour: tuple[Preset, ...]
+    stop: int
+    finale: Finale | None
+
+
 @dataclass(frozen=True, slots=True)
 class PlaygroundState:
     """Everything the playground shows.
@@ -94,7 +103,7 @@ class PlaygroundState:
     tour, stop: presets that were opened together, and the index of the shown one. `finale` is the stop after them.
     pause_at: the step at which playing pauses once, for the shown preset.
     hints: the names of the hints that have not been tried; the first one is shown.
-    past, future: the scenarios for undo and redo.
+    past, future: the snapshots for undo and redo.
     """
 
     scenario: Scenario = field(default_factory=Scenario)
@@ -118,8 +127,8 @@ class PlaygroundState:
     finale: Finale | None = None
     pause_at: int | None = None
     hints: tuple[str, ...] = ()
-    past: tuple[Scenario, ...] = ()
-    future: tuple[Scenario, ...] = ()
+    past: tuple[Snapshot, ...] = ()
+    future: tuple[Snapshot, ...] = ()
 
     @property
     def step(self) -> int:
@@ -155,6 +164,11 @@ class PlaygroundState:
     def preset(self) -> Preset | None:
         """The preset whose caption is shown."""
         return self.tour[self.stop] if self.stop < len(self.tour) else None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The part of the state that undo restores."""
+        return Snapshot(self.scenario, self.tour, self.stop, self.finale)
 
     @property
     def stops(self) -> int:

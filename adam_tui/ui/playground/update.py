@@ -13,7 +13,7 @@ from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import plotted_surface, start_of
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.hints import remaining
-from adam_tui.ui.playground.state import FILLS, SPEEDS, PlaygroundState, Switch, Window
+from adam_tui.ui.playground.state import FILLS, SPEEDS, PlaygroundState, Snapshot, Switch, Window
 
 if TYPE_CHECKING:
     from adam_tui.engine.presets import Preset
@@ -48,7 +48,7 @@ def update(state: PlaygroundState, event: e.Event) -> tuple[PlaygroundState, tup
         return state, effects_of(state, event)
     after = _next_state(state, event)
     if after.scenario != state.scenario and not isinstance(event, e.Undo | e.Redo):
-        after = replace(after, past=(*state.past, state.scenario)[-UNDO_STEPS:], future=())
+        after = replace(after, past=(*state.past, state.snapshot)[-UNDO_STEPS:], future=())
     return after, _effects(state, after, event)
 
 
@@ -176,8 +176,14 @@ def _cancel(state: PlaygroundState) -> PlaygroundState:
     if state.crosshair is not None:
         return replace(state, crosshair=None)
     if state.preset is not None:
-        return replace(state, tour=(), stop=0, finale=None)
+        # Undo shows no closed caption again.
+        past, future = (tuple(map(_without_caption, each)) for each in (state.past, state.future))
+        return replace(state, tour=(), stop=0, finale=None, past=past, future=future)
     return replace(state, hints=())
+
+
+def _without_caption(snapshot: Snapshot) -> Snapshot:
+    return Snapshot(snapshot.scenario, (), 0, None)
 
 
 def _set_start(state: PlaygroundState, start: tuple[float, float]) -> PlaygroundState:
@@ -325,22 +331,26 @@ def _next_noise(noise: float) -> float:
 def _undo(state: PlaygroundState) -> PlaygroundState:
     if not state.past:
         return state
-    *past, scenario = state.past
-    return replace(_restore(state, scenario), past=tuple(past), future=(state.scenario, *state.future))
+    *past, snapshot = state.past
+    return replace(_restore(state, snapshot), past=tuple(past), future=(state.snapshot, *state.future))
 
 
 def _redo(state: PlaygroundState) -> PlaygroundState:
     if not state.future:
         return state
-    scenario, *future = state.future
-    return replace(_restore(state, scenario), past=(*state.past, state.scenario), future=tuple(future))
+    snapshot, *future = state.future
+    return replace(_restore(state, snapshot), past=(*state.past, state.snapshot), future=tuple(future))
 
 
-def _restore(state: PlaygroundState, scenario: Scenario) -> PlaygroundState:
-    """The state with another scenario. Everything else stays as far as the scenario allows."""
+def _restore(state: PlaygroundState, snapshot: Snapshot) -> PlaygroundState:
+    """The state with another scenario and its caption. Everything else stays as far as the scenario allows.
+
+    Into or out of a preset, the race plays from its start, as when the preset was opened.
+    """
+    scenario = snapshot.scenario
     other_surface = (scenario.surface, scenario.function) != (state.scenario.surface, state.scenario.function)
     lane = min(state.lane, len(scenario.lanes) - 1)
-    return replace(
+    after = replace(
         state,
         scenario=scenario,
         lane=lane,
@@ -349,7 +359,14 @@ def _restore(state: PlaygroundState, scenario: Scenario) -> PlaygroundState:
         window=None if other_surface else state.window,
         ghosts=(),
         crosshair=None,
+        tour=snapshot.tour,
+        stop=snapshot.stop,
+        finale=snapshot.finale,
     )
+    if after.preset == state.preset:
+        return after
+    pause_at = after.preset.pause_at if after.preset is not None else None
+    return replace(after, clock=0.0, playing=True, window=None, pause_at=pause_at)
 
 
 def _arrow(state: PlaygroundState, event: e.Arrow) -> PlaygroundState:

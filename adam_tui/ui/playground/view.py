@@ -1,12 +1,12 @@
 """The pictures of the playground: pure functions from the state, a size and a palette to cells.
 
-The module chooses which numbers are drawn; `draw` knows how.
+The module chooses which numbers are drawn; `draw` knows how. `paths` are the paths to draw, as far as they are
+computed; without them, a function computes the whole paths first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -23,7 +23,8 @@ from adam_tui.engine.scenario import surface_of
 from adam_tui.engine.schedules import CONSTANT
 from adam_tui.engine.stability import describe_stability, stability
 from adam_tui.engine.surfaces import Surface
-from adam_tui.engine.trajectory import Trajectory, start_of, trajectories
+from adam_tui.engine.trajectory import Trajectory, start_of
+from adam_tui.ui.playground.paths import Paths, whole_paths
 from adam_tui.ui.playground.state import SPEEDS, Fill, PlaygroundState
 
 Floats = NDArray[np.float64]
@@ -33,8 +34,10 @@ SMALLEST_TABLE = 3  # rows of the lanes or knobs that stay when there is no room
 MIN_PLOT_ROWS = 6
 DIRECTION_LENGTH = 0.15  # length of a vector that shows only a direction, as a share of the path's extent
 SCHEDULE_COLUMNS = 12  # of the schedule's curve
+SCHEDULE_SAMPLES = 2000  # steps of a long race that the curve is drawn from
 # The log axis ends at this share of the largest loss: smaller losses are rounding errors around zero.
 LOSS_FLOOR = 1e-16
+LOSS_SAMPLES = 2000  # of a long path that set the axis while it is computed
 
 
 class SideHeights(NamedTuple):
@@ -46,14 +49,15 @@ class SideHeights(NamedTuple):
     loss: int
 
 
-def side_heights(rows: int, width: int, state: PlaygroundState) -> SideHeights:
+def side_heights(rows: int, width: int, state: PlaygroundState, paths: Paths | None = None) -> SideHeights:
     """Share `rows` among the panels, whose frames hold `width` columns.
 
     The loss curve gets the rows that are left. Where rows are short, the inspector goes first; then the tables shrink.
     """
+    path = (paths or whole_paths(state)).lanes[state.lane]
     rule = state.chosen_lane.rule
     lanes = len(state.scenario.lanes) + 1 + FRAME
-    knobs = len(rule.knobs) + len(_notes(state, width)) + FRAME
+    knobs = len(rule.knobs) + len(_notes(state, path, width)) + FRAME
     least_loss = LOSS_ROWS + FRAME
     spare = rows - lanes - knobs - least_loss
     if spare < 0:
@@ -63,7 +67,7 @@ def side_heights(rows: int, width: int, state: PlaygroundState) -> SideHeights:
         cut = min(-spare, max(lanes - SMALLEST_TABLE - FRAME - 1, 0))
         lanes, spare = lanes - cut, spare + cut
     inspector = 0
-    terms = len(_terms(state, 1))
+    terms = len(_terms(path, 1))
     if state.inspector and spare >= 1 + terms + FRAME:
         inspector = min(1 + terms + len(rule.rule) + FRAME, spare)
     return SideHeights(lanes, knobs, inspector, max(rows - lanes - knobs - inspector, 0))
@@ -103,20 +107,41 @@ def _backdrop(
     )
 
 
-def contour(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
-    """Draw the contour with the lanes' paths up to the step, ghosts, heads, start, crosshair and vectors."""
-    paths = trajectories(state.scenario)
+def contour(
+    state: PlaygroundState,
+    width: int,
+    height: int,
+    palette: Palette,
+    paths: Paths | None = None,
+    limit: int | None = None,
+) -> Cells:
+    """Draw the contour with the lanes' paths up to the step, ghosts, heads, start, crosshair and vectors.
+
+    `limit` is the largest number of positions to rasterize for this picture; see `rasterize`.
+    """
+    paths = paths or whole_paths(state)
+    arrows = _vectors(paths.lanes[state.lane], state.step, palette) if state.vectors else ()
+    back = backdrop_of(state, width, height, palette)
+    return compose(
+        back, _path_views(state, paths, palette), start_of(state.scenario), state.crosshair, arrows, limit=limit
+    )
+
+
+def rasterize(state: PlaygroundState, width: int, height: int, palette: Palette, paths: Paths, limit: int) -> bool:
+    """Rasterize at most `limit` further positions for `contour`, and return whether it can draw the paths in full."""
+    return backdrop_of(state, width, height, palette).rasterize(_path_views(state, paths, palette), limit)
+
+
+def _path_views(state: PlaygroundState, paths: Paths, palette: Palette) -> list[PathView]:
     views = []
-    for i, path in enumerate(paths):
+    for i, (path, ghost) in enumerate(zip(paths.lanes, paths.ghosts, strict=True)):
         if state.solo and i != state.lane:
             continue
         color, marker = palette.lane(i)
-        if (ghost := state.ghost(i)) is not None:
-            [old] = trajectories(replace(state.scenario, lanes=(ghost,)))
-            views.append(PathView(old.positions, color, marker, min(state.step, old.last), ghost=True))
+        if ghost is not None:
+            views.append(PathView(ghost.positions, color, marker, min(state.step, ghost.last), ghost=True))
         views.append(PathView(path.positions, color, marker, min(state.step, path.last), selected=i == state.lane))
-    arrows = _vectors(paths[state.lane], state.step, palette) if state.vectors else ()
-    return compose(backdrop_of(state, width, height, palette), views, start_of(state.scenario), state.crosshair, arrows)
+    return views
 
 
 def _vectors(path: Trajectory, step: int, palette: Palette) -> Sequence[Arrow]:
@@ -146,13 +171,13 @@ def _direction(origin: Floats, vector: Floats, length: float, color: Color) -> l
     return [Arrow(origin, origin + vector / norm * length, color)] if np.isfinite(norm) and norm > 0 else []
 
 
-def lanes(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
+def lanes(state: PlaygroundState, width: int, height: int, palette: Palette, paths: Paths | None = None) -> Cells:
     """Draw the table of lanes at the step, with their ranks by loss."""
-    paths = trajectories(state.scenario)
-    losses = [float(path.losses[min(state.step, path.last)]) for path in paths]
-    order = sorted(range(len(paths)), key=lambda i: (not np.isfinite(losses[i]), losses[i]))
+    paths = paths or whole_paths(state)
+    losses = [float(path.losses[min(state.step, path.last)]) for path in paths.lanes]
+    order = sorted(range(len(losses)), key=lambda i: (not np.isfinite(losses[i]), losses[i]))
     rows = []
-    for i, (name, path) in enumerate(zip(state.scenario.labels(), paths, strict=True)):
+    for i, (name, path) in enumerate(zip(state.scenario.labels(), paths.lanes, strict=True)):
         color, marker = palette.lane(i)
         rows.append(
             panels.LaneRow(
@@ -170,11 +195,12 @@ def lanes(state: PlaygroundState, width: int, height: int, palette: Palette) -> 
     return panels.lane_table(rows, state.lane, width, height, palette)
 
 
-def knobs(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
+def knobs(state: PlaygroundState, width: int, height: int, palette: Palette, paths: Paths | None = None) -> Cells:
     """Draw the chosen lane's hyperparameters at the step, and below them the notes on its learning rate."""
+    path = (paths or whole_paths(state)).lanes[state.lane]
     table = [(knob, state.value(knob)) for knob in state.chosen_lane.rule.knobs]
     rows = min(len(table), height)
-    notes = _notes(state, width)[: height - rows]
+    notes = _notes(state, path, width)[: height - rows]
     color, _ = palette.lane(state.lane)
     drawn = panels.knob_table(table, state.knob, color, width, rows, palette)
     # While the race plays, the number of notes may fall below the panel's height: the empty rows are at the end.
@@ -182,10 +208,9 @@ def knobs(state: PlaygroundState, width: int, height: int, palette: Palette) -> 
     return stack((drawn, elements.notes(notes, width, palette), rest))
 
 
-def _notes(state: PlaygroundState, width: int) -> list[tuple[str, bool]]:
+def _notes(state: PlaygroundState, path: Trajectory, width: int) -> list[tuple[str, bool]]:
     """Notes on curvature, the bound on lr, the schedule and the noise, as (text, whether it is a warning)."""
     lane, scenario = state.chosen_lane, state.scenario
-    path = trajectories(scenario)[state.lane]
     point = path.positions[min(state.step, path.last)]
     values = lane.values_for(min(state.step + 1, scenario.steps), scenario.steps)
     at_point = stability(state.surface, lane, point, values)
@@ -195,55 +220,62 @@ def _notes(state: PlaygroundState, width: int) -> list[tuple[str, bool]]:
         if text_width(line) <= width  # a sentence is shown whole or not at all
     ]
     if lane.schedule != CONSTANT:
-        factors = [lane.schedule.factor(t, scenario.steps) for t in range(1, scenario.steps + 1)]
+        every = max(scenario.steps // SCHEDULE_SAMPLES, 1)
+        factors = [lane.schedule.factor(t, scenario.steps) for t in range(1, scenario.steps + 1, every)]
         notes.append((f"{elements.sparkline(factors, SCHEDULE_COLUMNS)} lr {lane.schedule.describe()}", False))
     if scenario.noise:
         notes.append((f"gradient noise σ {scenario.noise:g} · seed {scenario.seed}", False))
     return notes
 
 
-def inspector(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
+def inspector(state: PlaygroundState, width: int, height: int, palette: Palette, paths: Paths | None = None) -> Cells:
     """Draw the terms of the chosen lane's step, and its rule."""
-    path = trajectories(state.scenario)[state.lane]
-    return panels.step_arithmetic(
-        _terms(state, min(state.step, path.last)), state.chosen_lane.rule.rule, width, height, palette
-    )
+    path = (paths or whole_paths(state)).lanes[state.lane]
+    terms = _terms(path, min(state.step, path.last))
+    return panels.step_arithmetic(terms, state.chosen_lane.rule.rule, width, height, palette)
 
 
-def _terms(state: PlaygroundState, step: int) -> dict[str, tuple[float, float]]:
-    path = trajectories(state.scenario)[state.lane]
+def _terms(path: Trajectory, step: int) -> dict[str, tuple[float, float] | None]:
+    """The terms of a step of a path. At the start only the gradient is known; the others are None."""
+    if step == 0:
+        x, y = path.gradients[0].tolist()
+        return {name: (x, y) if name == "g" else None for name in path.terms}
     return {name: (float(v[step, 0]), float(v[step, 1])) for name, v in path.terms.items() if step < len(v)}
 
 
-def loss_title(state: PlaygroundState) -> str:
+def loss_title(state: PlaygroundState, paths: Paths | None = None) -> str:
     """The title of the loss panel. A log axis shows the loss less the surface's minimum, if that is known and not 0."""
-    if not _log_axis(state):
+    if not _log_axis(state, paths or whole_paths(state)):
         return "Loss"
     return "Loss − minimum (log)" if _minimum(state.surface) else "Loss (log)"
 
 
-def loss(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
+def loss(state: PlaygroundState, width: int, height: int, palette: Palette, paths: Paths | None = None) -> Cells:
     """Draw every lane's loss up to the step, on axes that stay the same while the race plays."""
-    paths = trajectories(state.scenario)
-    log = _log_axis(state)
+    paths = paths or whole_paths(state)
+    log = _log_axis(state, paths)
     minimum = (_minimum(state.surface) or 0.0) if log else 0.0
-    curves = [path.losses - minimum for path in paths]
-    drawn = np.concatenate(curves)
-    drawn = drawn[np.isfinite(drawn) & ((drawn > 0) | (not log))]
-    if log and len(drawn):
-        drawn = drawn[drawn > drawn.max() * LOSS_FLOOR]
-    limits = (float(drawn.min()), float(drawn.max())) if len(drawn) else None
-    others = [] if state.solo else [i for i in range(len(paths)) if i != state.lane]
-    series = [
-        Series(
-            x=np.arange(min(state.step, paths[i].last) + 1, dtype=np.float64),
-            y=curves[i][: state.step + 1],
-            color=palette.lane(i)[0],
-            bold=i == state.lane,
-        )
-        for i in (*others, state.lane)
-    ]
-    return chart(series, width, height, palette, log_y=log, y_limits=limits, x_limits=(0.0, state.scenario.steps))
+    others = [] if state.solo else [i for i in range(len(paths.lanes)) if i != state.lane]
+    series = []
+    for i in (*others, state.lane):
+        losses = paths.lanes[i].losses[: state.step + 1]
+        x = np.arange(len(losses), dtype=np.float64)
+        y = losses - minimum if minimum else losses
+        series.append(Series(x=x, y=y, color=palette.lane(i)[0], bold=i == state.lane))
+    steps = state.scenario.steps
+    every = 1 if paths.complete else max(steps // LOSS_SAMPLES, 1)
+    limits = _loss_limits(paths.lanes, minimum, log, every)
+    return chart(series, width, height, palette, log_y=log, y_limits=limits, x_limits=(0.0, steps))
+
+
+@lru_cache(maxsize=1)
+def _loss_limits(paths: tuple[Trajectory, ...], minimum: float, log: bool, every: int) -> tuple[float, float] | None:
+    """The smallest and the largest of every so many losses, less `minimum`. 10 ms for a million losses."""
+    losses = np.concatenate([path.losses[::every] for path in paths]) - minimum
+    losses = losses[np.isfinite(losses) & ((losses > 0) | (not log))]
+    if log and len(losses):
+        losses = losses[losses > losses.max() * LOSS_FLOOR]
+    return (float(losses.min()), float(losses.max())) if len(losses) else None
 
 
 def _minimum(plot: Surface) -> float | None:
@@ -254,25 +286,29 @@ def _minimum(plot: Surface) -> float | None:
     return 0.0 if abs(value) < 1e-12 else value
 
 
-def _log_axis(state: PlaygroundState) -> bool:
+def _log_axis(state: PlaygroundState, paths: Paths) -> bool:
     """True when the user wants a log axis and all losses are above 0 or above a known minimum."""
-    if not state.log_loss:
-        return False
-    if _minimum(state.surface) is not None:
-        return True
-    return not any((path.losses <= 0).any() for path in trajectories(state.scenario))
+    return state.log_loss and (_minimum(state.surface) is not None or _all_positive(paths.lanes))
 
 
-def timeline(state: PlaygroundState, width: int, palette: Palette) -> Cells:
+@lru_cache(maxsize=1)
+def _all_positive(paths: tuple[Trajectory, ...]) -> bool:
+    return not any((path.losses <= 0).any() for path in paths)
+
+
+def timeline(state: PlaygroundState, width: int, palette: Palette, paths: Paths | None = None) -> Cells:
     """Draw the bottom row: the step, with a mark where a lane changed, converged or diverged."""
+    paths = paths or whole_paths(state)
     color, _ = palette.lane(state.lane)
     marks: list[tuple[int, str, Color]] = [(change.step, "◆", color) for change in state.chosen_lane.changes]
-    for path in trajectories(state.scenario):
+    for path in paths.lanes:
         if path.converged_at is not None:
             marks.append((path.converged_at, "✓", palette.states["converged"]))
         if path.diverged_at is not None:
             marks.append((path.diverged_at, "✕", palette.states["diverged"]))
     note = f"{SPEEDS[state.speed]:>3}/s{' fork' if state.fork else ''}"
+    if not paths.complete:
+        note += f" · computing {int(100 * paths.share)}%"
     return panels.timeline(state.step, state.scenario.steps, state.playing, note, marks, width, palette)
 
 
@@ -290,9 +326,8 @@ def surface_title(surface: Surface) -> str:
     return surface.name if surface.name in surface.title else f"{surface.name}  {surface.title}"
 
 
-# The panels that fill a rectangle of any size.
-DRAW: Mapping[str, Callable[[PlaygroundState, int, int, Palette], Cells]] = {
-    "contour": contour,
+# The panels of the right side.
+DRAW: Mapping[str, Callable[[PlaygroundState, int, int, Palette, Paths | None], Cells]] = {
     "lanes": lanes,
     "knobs": knobs,
     "inspector": inspector,

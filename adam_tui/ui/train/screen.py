@@ -354,7 +354,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
     def _show_finale(self, width: int) -> int:
         """Show the caption of the tour's last stop, or hide it; returns the rows that it takes."""
         foot, shown = self.query_one("#train-caption", Static), self.state.finale
-        foot.display = shown is not None
+        foot.set_class(shown is not None, "-shown")
         if shown is None:
             return 0
         place, finale = shown

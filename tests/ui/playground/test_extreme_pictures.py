@@ -8,6 +8,7 @@ from adam_tui.draw.palette import DARK
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.surfaces import SURFACES
+from adam_tui.engine.trajectory import trajectories
 from adam_tui.ui.playground import view
 from adam_tui.ui.playground.state import PlaygroundState
 
@@ -51,7 +52,7 @@ def test_a_start_at_the_ends_of_the_numbers_is_drawn(start):
 def test_a_formula_with_holes_and_cliffs_is_drawn(formula):
     try:
         state = PlaygroundState(Scenario(function=formula, start=(1.0, 1.0), steps=40), clock=40, vectors=True)
-        view.trajectories(state.scenario)
+        trajectories(state.scenario)
     except ValueError as error:
         pytest.skip(f"refused: {error}")
     for draw in (view.contour, view.lanes, view.loss, view.still):

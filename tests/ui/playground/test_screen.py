@@ -13,6 +13,7 @@ from adam_tui.ui.app import AdamApp
 from adam_tui.ui.dialogs import AskText, Choose, ShowText
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import events as e
+from adam_tui.ui.playground.hints import HINTS
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.widgets.key_line import KeyLine
 
@@ -161,12 +162,15 @@ async def test_the_footer_fits(app):
             assert "?" in text
 
 
-async def test_a_tiny_terminal_shows_the_needed_size_until_it_is_large_enough(app):
+@pytest.mark.parametrize("hints", [(), tuple(HINTS)], ids=["plain", "with a hint"])
+async def test_a_tiny_terminal_shows_the_needed_size_alone_until_it_is_large_enough(hints):
+    app = AdamApp(PlaygroundState(hints=hints))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.resize_terminal(40, 10)
         await pilot.pause()
         text = "\n".join("".join(s.text for s in strip) for strip in app.screen._compositor.render_strips())
         assert "60×18" in text
+        assert len([line for line in text.splitlines() if line.strip()]) == 2
         await pilot.resize_terminal(100, 30)
         await pilot.pause()
         await pilot.press(".")
@@ -253,6 +257,24 @@ async def test_a_learning_rate_above_the_bound_is_a_warning():
         assert "above" in panel(app, "knobs")
         await pilot.press("left")
         assert "above" not in panel(app, "knobs")
+
+
+async def test_every_display_switch_works_while_the_race_plays():
+    app = AdamApp(PlaygroundState(playing=True))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.screen.state.step > 20)
+        now = app.screen._clock()
+        app.screen._clock = lambda: now  # time stands still, the race plays on
+        contour, inspector = app.screen.query_one("#contour"), app.screen.query_one("#inspector")
+        await pilot.press("i", "v", "l")
+        await pilot.pause()
+        assert app.screen.state.playing
+        assert not inspector.display
+        assert "m" in str(contour.border_subtitle).split("→ ")[2]
+        assert app.screen.query_one("#loss").border_title == "Loss"
+        await pilot.press("i")
+        await pilot.pause()
+        assert inspector.display
 
 
 async def test_vectors_are_drawn_at_the_point(app):

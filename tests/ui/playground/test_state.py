@@ -13,9 +13,8 @@ from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario
 from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import start_of, trajectories
 from adam_tui.ui.caption import Finale
-from adam_tui.ui.effects import CopyText, ShowText
 from adam_tui.ui.playground import events as e
-from adam_tui.ui.playground.effects import RememberHints, ShowFinale, TrainLane
+from adam_tui.ui.playground.effects import CopyRace, RememberHints, ShowFinale, TrainLane, WriteExport
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import LANES_BY_HAND, PAN, ZOOM, update
 
@@ -312,6 +311,36 @@ def test_a_named_scenario_pauses_where_it_is_seen_best():
     assert after(state, e.Cancel()).preset is None
 
 
+PRESET_LIST = tuple(PRESETS.values())
+
+
+def test_undo_leaves_a_preset_with_its_caption_and_plays_from_the_start():
+    state = after(PlaygroundState(), e.Open(PRESET_LIST, 1), e.Tick(1000), e.Undo())
+    assert (state.scenario, state.preset) == (Scenario(), None)
+    assert (state.step, state.playing, state.pause_at) == (0, True, None)
+    again = after(state, e.Redo())
+    assert (again.preset, again.scenario) == (PRESET_LIST[1], PRESET_LIST[1].scenario)
+    assert again.pause_at == PRESET_LIST[1].pause_at
+
+
+def test_undo_goes_back_to_the_preset_before():
+    state = after(PlaygroundState(), e.Open(PRESET_LIST, 1), e.NextPreset(), e.Undo())
+    assert (state.preset, state.scenario) == (PRESET_LIST[1], PRESET_LIST[1].scenario)
+    assert after(state, e.NextPreset()).preset == PRESET_LIST[2]
+
+
+def test_undo_of_a_change_in_a_preset_keeps_its_caption_and_the_step():
+    state = after(PlaygroundState(), e.Open(PRESET_LIST, 1), e.Seek(20), e.Arrow(1, 0), e.Undo())
+    assert (state.preset, state.step, state.playing) == (PRESET_LIST[1], 20, False)
+    assert state.scenario == PRESET_LIST[1].scenario
+
+
+def test_undo_shows_no_caption_that_was_closed():
+    state = after(PlaygroundState(), e.Open(PRESET_LIST, 1), e.Arrow(1, 0), e.Seek(20), e.Cancel(), e.Undo())
+    assert (state.preset, state.step) == (None, 20)
+    assert state.scenario == PRESET_LIST[1].scenario
+
+
 def effect(state, event):
     """The one effect of an event that leaves the state as it is."""
     after, [effect] = update(state, event)
@@ -373,10 +402,10 @@ def test_a_lane_is_trained_with_its_own_values():
     assert effect(PlaygroundState(), e.Train()) == TrainLane(Lane.of("adam", {"lr": 0.1}))
 
 
-def test_the_race_is_copied_and_shown():
-    _, effects = update(PlaygroundState(), e.Copy("command"))
-    command = "adam-tui --surface bowl --lane adam:lr=0.1"
-    assert effects == (CopyText(command), ShowText("Copied: command line", command))
+def test_copies_and_exports_are_of_the_state_at_the_time_of_the_key():
+    state = after(PlaygroundState(), e.Seek(30))
+    assert effect(state, e.Copy("command")) == CopyRace("command", state)
+    assert effect(state, e.Export("svg")) == WriteExport("svg", state)
 
 
 EVENTS = st.one_of(

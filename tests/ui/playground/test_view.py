@@ -29,3 +29,10 @@ def test_one_lane_alone_leaves_the_others_out_of_the_contour_and_the_losses():
     for draw, size in ((view.contour, (80, 30)), (view.loss, (60, 12))):
         assert colors_of(draw(state, *size, DARK)) == {0, 1, 2}
         assert colors_of(draw(replace(state, solo=True), *size, DARK)) == {1}
+
+
+def test_at_the_start_the_arithmetic_shows_the_gradient_and_no_nan():
+    lines = view.inspector(PlaygroundState(Scenario(start=(1.0, -2.0))), 40, 12, DARK).lines()
+    assert lines[1].split() == ["g", "2.00000", "-4.00000"]
+    assert lines[2].split() == ["m", "–", "–"]
+    assert not any("nan" in line for line in lines)

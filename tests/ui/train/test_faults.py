@@ -89,6 +89,7 @@ async def test_a_process_that_cannot_be_killed_from_here_is_named(app, made_run,
 
 async def test_a_process_that_vanished_may_have_been_killed_for_want_of_memory(app, made_run):
     made = made_run().start()
+    made.release()
     made.run.write_status(Status("running", 0, judging.socket.gethostname(), time.time()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "lost: the process is gone" in panel(app, "figures"))

@@ -1,0 +1,85 @@
+"""The paths that a state shows, computed and rasterized in pieces so that no key waits for them.
+
+The paths follow from the scenario, and the engine caches how far each is computed. So nothing here is state: a picture
+shows the part that is there, and `advance` computes more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from adam_tui.engine.trajectory import PathComputation, Trajectory, path_computations
+from adam_tui.ui.playground.state import PlaygroundState
+
+# The part of a race that is computed and rasterized with a key: some thousands of steps, so a short race is drawn in
+# full at once. In seconds of the thread's CPU time, which other programs do not use up.
+COMPUTE_AT_ONCE = 0.02
+POSITIONS_AT_ONCE = 16_384
+Clock = Callable[[], float]
+
+
+class Paths(NamedTuple):
+    """The path of each lane, and of each lane's ghost (None without one). `share` is the computed share of all steps.
+
+    An incomplete path ends at the last computed step.
+    """
+
+    lanes: tuple[Trajectory, ...]
+    ghosts: tuple[Trajectory | None, ...]
+    share: float
+
+    @property
+    def complete(self) -> bool:
+        """True when all paths are computed to their ends."""
+        return self.share == 1.0
+
+
+def paths_so_far(state: PlaygroundState) -> Paths:
+    """The part of the paths that is computed; at least the first steps."""
+    lanes, ghosts = _computations(state)
+    parts = [*lanes, *filter(None, ghosts)]
+    unfinished = [part for part in parts if not part.complete]
+    missing = max(sum(part.steps - part.step for part in unfinished), 1) if unfinished else 0
+    return Paths(
+        lanes=tuple(lane.trajectory() for lane in lanes),
+        ghosts=tuple(None if ghost is None else ghost.trajectory() for ghost in ghosts),
+        share=1.0 - missing / sum(part.steps for part in parts),
+    )
+
+
+def whole_paths(state: PlaygroundState) -> Paths:
+    """The paths to their ends, however long that takes."""
+    lanes, ghosts = _computations(state)
+    return Paths(
+        lanes=tuple(lane.finish() for lane in lanes),
+        ghosts=tuple(None if ghost is None else ghost.finish() for ghost in ghosts),
+        share=1.0,
+    )
+
+
+def advance(state: PlaygroundState, seconds: float, clock: Clock = time.thread_time) -> bool:
+    """Compute for about so many seconds, all lanes in step, and return whether the paths are complete."""
+    end = clock() + seconds
+    lanes, ghosts = _computations(state)
+    unfinished = [part for part in (*lanes, *filter(None, ghosts)) if not part.complete]
+    while unfinished and clock() < end:
+        part = min(unfinished, key=_step)
+        part.advance()
+        if part.complete:
+            unfinished.remove(part)
+    return not unfinished
+
+
+def _step(part: PathComputation) -> int:
+    return part.step
+
+
+def _computations(state: PlaygroundState) -> tuple[tuple[PathComputation, ...], tuple[PathComputation | None, ...]]:
+    scenario = state.scenario
+    ghosts = (state.ghost(i) for i in range(len(scenario.lanes)))
+    return path_computations(scenario), tuple(
+        None if ghost is None else path_computations(replace(scenario, lanes=(ghost,)))[0] for ghost in ghosts
+    )
