@@ -88,7 +88,7 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
 @click.option("--lr", type=number, metavar="α", help="The learning rate.  [default: the optimizer's, 5e-4 for adam]")
 @click.option("--batch-size", type=whole_number, metavar="N", help="Images a step.  [default: 64]")
 @click.option("--epochs", type=whole_number, metavar="N", help="Times through the training images.  [default: 50]")
-@click.option("--seed", type=whole_number, metavar="N", help="Of the weights and of the images' order.  [default: 0]")
+@click.option("--seed", type=whole_number, metavar="N", help="The seed of the weights and of the images' order.  [default: 0]")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
 @click.option("--precision", metavar="NAME", help="auto, float32 or bfloat16.  [default: auto]")
 @click.option("--limit", type=whole_number, metavar="N", help="Train on the first N images only, for a quick try.")
@@ -102,7 +102,7 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
     "--data-dir",
     type=UserPath(file_okay=False),
     metavar="DIR",
-    help="Where the data is already, in torchvision's layout (DIR/FashionMNIST/raw/…); nothing is downloaded.",
+    help="The folder that holds the data, in torchvision's layout (DIR/FashionMNIST/raw/…); nothing is downloaded.",
 )
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's event files too, into the run's directory.")
 @click.option("--no-queue", is_flag=True, help="Start at once, even while another run trains on the same device.")
