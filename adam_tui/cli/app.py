@@ -17,7 +17,7 @@ from adam_tui.cli import completion, launch, playground, runs, serve
 from adam_tui.cli.errors import OneLineErrorGroup
 
 fps_option = click.option(
-    "--fps", type=click.IntRange(1, 60), metavar="N", help="Frames a second at most.  [default: the settings', or 20]"
+    "--fps", type=click.IntRange(1, 60), metavar="N", help="Most frames a second.  [default: from the settings, or 20]"
 )
 
 
@@ -47,8 +47,8 @@ def main(
 ) -> int:
     """A playground for optimizers, in the terminal.
 
-    Without a command: the app, in the state that the flags describe. Adam and its relatives race over a contour plot;
-    every hyperparameter is one key away. Press 2 to train a network on MNIST, ? for the keys.
+    Without a command the app opens, in the state that the flags describe. Adam and its relatives race over a contour
+    plot; every hyperparameter is one key away. Press 2 to train a network on MNIST, ? for the keys.
     """
     command = context.invoked_subcommand
     if command is not None:
@@ -75,9 +75,7 @@ def _refuse_flags_before(context: click.Context, command: str) -> None:
     for parameter in context.command.params:
         name = parameter.name or ""
         if name != "runs" and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(
-                f"{parameter.opts[0]} before {command} has no effect: before a command it is a flag of the app"
-            )
+            raise click.UsageError(f"{parameter.opts[0]} is a flag of the app and has no effect before {command}")
 
 
 completion.register()

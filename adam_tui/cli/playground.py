@@ -178,9 +178,10 @@ def _read_scenario(file: Path) -> Scenario:
     "--format", "output_format", type=click.Choice(["csv", "json"]), default="csv", help="The format on stdout."
 )
 def path(output_format: str, **flags: Any) -> None:
-    """Write the trajectories to stdout: lane,step,x,y,loss; step 0 is the start.
+    """Write the paths of all lanes to stdout as numbers.
 
-    A lane without lr takes the learning rate suggested for the surface. JSON holds it; on a terminal stderr shows it.
+    The columns are lane,step,x,y,loss; step 0 is the start. JSON also holds the scenario with every hyperparameter.
+    On a terminal, stderr names the suggested learning rates of lanes without lr.
     """
     scenario = build_scenario(**flags)
     from adam_tui.engine.export import to_csv, to_json
@@ -207,7 +208,10 @@ def _suggested_rates(scenario: Scenario, lanes: tuple[str, ...]) -> str:
 @size_option
 @ascii_option
 def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
-    """Write one still picture to stdout, in colour if it is a terminal."""
+    """Draw the race at its last step to stdout.
+
+    The picture has colours if stdout is a terminal.
+    """
     with usage_errors():
         width, height = picture_size(size)
     scenario = build_scenario(**flags)

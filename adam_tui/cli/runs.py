@@ -87,8 +87,10 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
 )
 @click.option("--lr", type=number, metavar="α", help="The learning rate.  [default: the optimizer's, 5e-4 for adam]")
 @click.option("--batch-size", type=whole_number, metavar="N", help="Images a step.  [default: 64]")
-@click.option("--epochs", type=whole_number, metavar="N", help="Times through the training images.  [default: 50]")
-@click.option("--seed", type=whole_number, metavar="N", help="The seed of the weights and of the images' order.  [default: 0]")
+@click.option("--epochs", type=whole_number, metavar="N", help="Passes over the training images.  [default: 50]")
+@click.option(
+    "--seed", type=whole_number, metavar="N", help="Seed of the weights and of the order of the images.  [default: 0]"
+)
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
 @click.option("--precision", metavar="NAME", help="auto, float32 or bfloat16.  [default: auto]")
 @click.option("--limit", type=whole_number, metavar="N", help="Train on the first N images only, for a quick try.")
@@ -102,7 +104,7 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
     "--data-dir",
     type=UserPath(file_okay=False),
     metavar="DIR",
-    help="The folder that holds the data, in torchvision's layout (DIR/FashionMNIST/raw/…); nothing is downloaded.",
+    help="A directory that holds the data, in torchvision's layout (DIR/FashionMNIST/raw/…); nothing is downloaded.",
 )
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's event files too, into the run's directory.")
 @click.option("--no-queue", is_flag=True, help="Start at once, even while another run trains on the same device.")
@@ -121,9 +123,10 @@ def train(
     runs: Path | None,
     **rest: Any,
 ) -> int:
-    """Train the network on MNIST without the app; the app can watch the run, and finds it later.
+    """Train the network on MNIST without the app.
 
-    Ctrl-C and SIGTERM (Slurm's, too) finish the step, write a checkpoint and end; `adam-tui runs resume` continues.
+    The app can watch the run, and lists it later. Ctrl-C and SIGTERM (Slurm's, too) finish the step, write a checkpoint
+    and end; `adam-tui runs resume` continues.
     """
     from adam_tui.cli import follow
     from adam_tui.runs.recipes import check_data_directory, check_tensorboard, make_spec, parse_optimizer
@@ -190,7 +193,10 @@ def list_runs(context: click.Context, output_format: str, runs: Path | None) -> 
 @runs_option
 @click.pass_context
 def show(context: click.Context, run_id: str, runs: Path | None) -> None:
-    """One run's settings, state, epochs and last error. The beginning of an ID is enough."""
+    """Show a run's settings, state, epochs and last error.
+
+    The beginning of an ID is enough, if it fits one run only.
+    """
     from adam_tui.runs import report
 
     run = find_run(context, run_id, runs)
@@ -209,7 +215,10 @@ def show(context: click.Context, run_id: str, runs: Path | None) -> None:
 @runs_option
 @click.pass_context
 def attach(context: click.Context, run_id: str, output_format: Any, runs: Path | None) -> int:
-    """Watch a run: in the app on a terminal, else event by event until it ends. Ctrl-C leaves it alone."""
+    """Watch a run until it ends.
+
+    On a terminal the app opens; elsewhere the events are printed. Ctrl-C does not stop the run.
+    """
     run = find_run(context, run_id, runs)
     if output_format or not launch.is_interactive():
         from adam_tui.cli import follow
@@ -222,13 +231,14 @@ def attach(context: click.Context, run_id: str, output_format: Any, runs: Path |
 
 @runs.command()
 @run_id_argument
-@click.option("--now", is_flag=True, help="End at once, without a checkpoint of this moment.")
+@click.option("--now", is_flag=True, help="End at once, without a new checkpoint.")
 @runs_option
 @click.pass_context
 def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> None:
-    """Ask a run to finish its step, write a checkpoint and end.
+    """Stop a run, with a checkpoint to continue from.
 
-    With --now a process on this host that does not answer is killed.
+    The run finishes its step first. With --now it ends at once, and a process on this host that does not answer is
+    killed.
     """
     from adam_tui.runs import control
 
@@ -251,7 +261,10 @@ def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> N
 @runs_option
 @click.pass_context
 def pause(context: click.Context, run_id: str, runs: Path | None) -> None:
-    """Ask a run to take no step until it is resumed; it keeps its device."""
+    """Pause a run.
+
+    It takes no step until it is resumed, and keeps its device.
+    """
     run = _find_active_run(context, run_id, runs)
     _send_command(run, "pause", "pause")
 
@@ -262,7 +275,10 @@ def pause(context: click.Context, run_id: str, runs: Path | None) -> None:
 @runs_option
 @click.pass_context
 def change(context: click.Context, run_id: str, setting: str, runs: Path | None) -> None:
-    """Change a hyperparameter of a run at its next step, such as lr=1e-4."""
+    """Change a hyperparameter of a run, such as lr=1e-4.
+
+    The new value applies from the next step on.
+    """
     from adam_tui.runs.recipes import parse_optimizer
 
     run = _find_active_run(context, run_id, runs)
@@ -279,7 +295,10 @@ def change(context: click.Context, run_id: str, setting: str, runs: Path | None)
 @runs_option
 @click.pass_context
 def resume(context: click.Context, run_id: str, follow: bool, output_format: Any, runs: Path | None) -> int:
-    """Continue a paused run, or one that has ended or was lost, from its checkpoint."""
+    """Continue a run that is paused or has ended.
+
+    A run that has ended, or whose process is gone, continues from its checkpoint.
+    """
     from adam_tui.cli import follow as progress
     from adam_tui.runs import control
 
@@ -316,8 +335,8 @@ def resume(context: click.Context, run_id: str, follow: bool, output_format: Any
 def export(context: click.Context, run_id: str, what: Any, output_format: str, runs: Path | None) -> None:
     """Write a run's numbers to stdout.
 
-    steps: step,loss. epochs: epoch,step,train_loss,test_loss,test_accuracy,seconds,samples_per_second. Steps that a
-    resumed run repeated appear once.
+    steps: step,loss. epochs: epoch,step,train_loss,test_loss,test_accuracy,seconds,samples_per_second. Steps
+    repeated after a resume appear once.
     """
     from adam_tui.runs.export import write_csv, write_json
 

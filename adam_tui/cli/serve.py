@@ -22,15 +22,16 @@ from adam_tui.cli.runs import runs_option
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8000, metavar="N", show_default=True, help="The port there."
 )
-@click.option("--url", metavar="URL", help="The address that browsers use, where it is another one.")
+@click.option("--url", metavar="URL", help="The address that browsers use, where it differs.")
 @click.option("--no-token", is_flag=True, help="Let everyone in who can reach the address, without a token.")
 @scenario_options
 @mode_option
 @runs_option
 def serve(host: str, port: int, url: str | None, no_token: bool, mode: str, runs: Path | None, **flags: Any) -> None:
-    """Show the app in a browser, on this machine only unless --host names another address.
+    """Show the app in a browser.
 
-    The printed address holds a token, and the page does not open without it.
+    Only this machine can open it, unless --host names another address. The printed address holds a token, and the page
+    does not open without it.
     """
     scenario = build_scenario(**flags)
     try:

@@ -38,7 +38,7 @@ class LaneRow:
     """One lane at one step.
 
     `rank` is its place by loss, from 1; `distance` the distance to the nearest minimum, nan if no minimum is known;
-    `since` the step at which the state began, None for running.
+    `since` the step at which the state began, None for running. `ended`: the race is at its last step.
     """
 
     marker: str
@@ -50,6 +50,7 @@ class LaneRow:
     rank: int = 1
     distance: float = math.nan
     since: int | None = None
+    ended: bool = False
 
 
 def lane_table(rows: Sequence[LaneRow], selected: int, width: int, height: int, palette: Palette) -> Cells:
@@ -97,7 +98,8 @@ def _shorten_name(name: str) -> str:
 
 def _state_text(row: LaneRow, room: int, *, in_words: bool) -> str:
     """The state, followed by its first step if the whole number fits."""
-    state, gap = (row.state, " ") if in_words else (STATE_GLYPH[row.state], "")
+    word = "not converged" if row.ended and row.state == "running" else row.state
+    state, gap = (word, " ") if in_words else (STATE_GLYPH[row.state], "")
     full = state if row.since is None else f"{state}{gap}{row.since}"
     return full if len(full) <= room else state
 

@@ -74,12 +74,15 @@ class Schedule:
 
     def describe(self) -> str:
         """A short description: "cosine to 0, warm-up 20"."""
-        words = {
-            "constant": "constant",
-            "step": f"×{self.gamma:g} every {self.every}",
-            "exponential": f"down to {EXPONENTIAL_END:.0%}" if self.gamma is None else f"×{self.gamma:g} a step",
-            "cosine": "cosine to 0",
-        }[self.kind]
+        match self.kind:
+            case "step":
+                words = f"×{self.rate(1):g} every {self.every}"
+            case "exponential":
+                words = f"down to {EXPONENTIAL_END:.0%}" if self.gamma is None else f"×{self.gamma:g} a step"
+            case "cosine":
+                words = "cosine to 0"
+            case _:
+                words = "constant"
         return f"{words}, warm-up {self.warmup}" if self.warmup else words
 
 

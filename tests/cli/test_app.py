@@ -33,6 +33,14 @@ class TestTheApp:
         for command in ("path", "plot", "train", "runs"):
             assert f"\n  {command} " in run("--help").output
 
+    @pytest.mark.parametrize("group", [(), ("runs",)])
+    def test_the_summary_of_every_command_is_whole(self, group):
+        lines = run(*group, "--help").output.splitlines()
+        commands = lines[lines.index("Commands:") + 1 :]
+        summaries = commands[: commands.index("")] if "" in commands else commands
+        assert len(summaries) >= 5
+        assert [line for line in summaries if not line.endswith(".") or line.endswith("..")] == []
+
     def test_help_is_printed_where_the_locale_has_no_greek(self):
         done = subprocess.run(
             [sys.executable, "-m", "adam_tui", "--help"],
@@ -93,9 +101,9 @@ USAGE_ERRORS = [
     ("plot --size 9999x10", "from 20x8 to 500x200"),
     ("plot --format csv", "No such option"),
     ("--mode sweep", "'sweep' is not one of"),
-    ("--steps 3 path", "--steps before path"),
-    ("--lane sgd plot", "--lane before plot"),
-    ("--mode train train", "--mode before train"),
+    ("--steps 3 path", "--steps is a flag of the app and has no effect before path"),
+    ("--lane sgd plot", "--lane is a flag of the app and has no effect before plot"),
+    ("--mode train train", "--mode is a flag of the app and has no effect before train"),
     ("train --optimizer adm", "did you mean adam?"),
     ("train --optimizer adam:lr", "lr"),
     ("train --optimizer adam:lr=0.1 --lr 0.2", "give the learning rate once"),
@@ -124,7 +132,7 @@ USAGE_ERRORS = [
     ("runs pause adam-0000", "no run 'adam-0000'"),
     ("runs set adam-0000 lr=1", "no run 'adam-0000'"),
     ("runs set adam-0000", "Missing argument 'KNOB=VALUE'"),
-    ("runs export adam-0000 --format json", "'json' is not"),
+    ("runs export adam-0000 --format xml", "'xml' is not"),
     ("runs rm ../../etc", "no run"),
 ]
 

@@ -57,10 +57,12 @@ COMMANDS = [
     ["path", "--scenario", "x.json", "--steps", "3"], ["serve", "--port", "0"], ["serve", "--port", "65536"],
     ["serve", "--port", "http"], ["serve", "--surface", "nowhere"], ["runs", "frobnicate"], ["runs", "show"],
     ["runs", "rm"], ["runs", "rm", "a", "b"], ["runs", "set", "x"], ["runs", "list", "extra"], [""], ["--", "--"], [],
+    ["--preset", "nobody"], ["path", "--preset", "\x1b[31m"], ["plot", "--preset", "zigzag", "--seed", "1"],
+    ["runs", "plot"], ["runs", "plot", "x", "--size", "1x1"], ["runs", "list", "--format", "csv"],
     ["runs", "export", "x", "--what", "layers"], ["runs", "attach", "x", "--format", "xml"], ["--ascii"],
 ]  # fmt: skip
 IDS = ["x", "", " ", "..", ".", "/", "../..", "/etc", "*", "[red]x", "\x1b[31m", "🙂", HUGE, "adam-", "~", "\x00"]
-ORDERS = ["show", "stop", "pause", "resume", "export", "attach", "rm"]
+ORDERS = ["show", "stop", "pause", "resume", "export", "attach", "rm", "plot"]
 
 BAD = [
     *(["path", "--surface", each] for each in SURFACES),

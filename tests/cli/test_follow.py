@@ -297,8 +297,8 @@ def test_runs_are_listed_in_columns(tmp_path, hold, monkeypatch):
     run.write_status(status("running"))
     hold(run).metrics.write_text(to_line(EPOCH))
     heading, line = report.table([run]).splitlines()
-    assert heading.split() == ["id", "state", "optimizer", "lr", "epochs", "best", "started"]
-    assert line.split()[:6] == ["nesterov-00ff", "running", "nesterov", "0.05", "1/3", "98.38%"]
+    assert heading.split() == ["id", "state", "optimizer", "lr", "limit", "epochs", "best", "started"]
+    assert line.split()[:7] == ["nesterov-00ff", "running", "nesterov", "0.05", "–", "1/3", "98.38%"]
     assert heading.index("lr") + 2 == line.index("0.05") + 4
     assert report.table([]) == "no runs yet"
     assert "broken" in report.table([Run(tmp_path)])

@@ -25,6 +25,11 @@ class TestPlot:
         assert "adam" in lines[-1]
         assert "converged" in lines[-1]
 
+    def test_a_lane_that_is_still_moving_at_the_last_step_has_not_converged(self):
+        lines = run("plot", "--steps", "5", "--size", "60x20").output.splitlines()
+        assert "not converged" in lines[-1]
+        assert "running" not in lines[-1]
+
     def test_without_a_size_it_fits_a_hundred_columns(self):
         lines = program("plot").stdout.splitlines()
         assert (len(lines), {len(line) for line in lines}) == (32, {100})

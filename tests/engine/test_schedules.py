@@ -225,6 +225,7 @@ def test_whole_numbers_stay_whole_whatever_they_came_as():
         (Schedule("cosine", warmup=20), "cosine to 0, warm-up 20"),
         (Schedule("step", gamma=0.1, every=30), "×0.1 every 30"),
         (Schedule("exponential", warmup=5, gamma=0.99), "×0.99 a step, warm-up 5"),
+        (Schedule("exponential"), "down to 1%"),
     ],
 )
 def test_a_schedule_has_a_short_description(schedule, words):

@@ -34,7 +34,7 @@ ACTIONS: tuple[Action[e.Event, e.EventContext], ...] = (
     Action("remove_lane", "x", "Remove this lane", LANES, e.RemoveLane()),
     Action("previous_lane", "left_square_bracket", "Select the previous lane", LANES, e.SelectLane(-1)),
     Action("next_lane", "right_square_bracket", "Select the next lane", LANES, e.SelectLane(1)),
-    Action("solo", "h", "Show this lane alone, or all of them", LANES, e.Toggle("solo")),
+    Action("solo", "I", "Show this lane alone, or all of them", LANES, e.Toggle("solo")),
     Action("knob_up", "up", "Choose the hyperparameter above", KNOBS, e.Arrow(0, 1)),
     Action("knob_down", "down", "Choose the hyperparameter below", KNOBS, e.Arrow(0, -1)),
     Action("turn_down", "left", "Turn it down one notch", KNOBS, e.Arrow(-1, 0)),

@@ -190,6 +190,7 @@ def lanes(state: PlaygroundState, width: int, height: int, palette: Palette, pat
                 rank=order.index(i) + 1,
                 distance=path.distance(state.step, state.surface.minima),
                 since=path.since(state.step),
+                ended=state.at_end,
             )
         )
     return panels.lane_table(rows, state.lane, width, height, palette)

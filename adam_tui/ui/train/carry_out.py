@@ -15,9 +15,9 @@ from adam_tui.history.feed import Feed
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.ui import dialogs
 from adam_tui.ui import effects as shared
-from adam_tui.ui.effects import EventScreen, SharedEffect
+from adam_tui.ui.effects import EventScreen
 from adam_tui.ui.train import effects
-from adam_tui.ui.train.effects import RunEffect
+from adam_tui.ui.train.effects import Effect
 from adam_tui.ui.train.events import Event, ListRuns, SelectRun
 from adam_tui.ui.train.labels import error_text
 
@@ -37,8 +37,11 @@ class RunScreen(EventScreen[Event], Protocol):
     def poll(self) -> None:
         """Read the files of the runs now, and show what changed."""
 
+    def schedule_settings(self) -> None:
+        """Dispatch `SendSettings` once no setting was changed for a moment."""
 
-def carry_out(effect: RunEffect | SharedEffect[Event], screen: RunScreen) -> None:
+
+def carry_out(effect: Effect, screen: RunScreen) -> None:
     """Carry out an effect."""
     match effect:
         case effects.StartRun(spec):
@@ -60,6 +63,8 @@ def carry_out(effect: RunEffect | SharedEffect[Event], screen: RunScreen) -> Non
         case effects.ShowLog(run):
             text = screen.feed.log(run, LOG_LINES) or "The process has written nothing here."
             screen.app.push_screen(dialogs.ShowText(f"worker.log of {run}", text))
+        case effects.ScheduleSettings():
+            screen.schedule_settings()
         case _:
             shared.carry_out(effect, screen)
 

@@ -1,6 +1,7 @@
 """The effects of the training screen: what `update` asks for outside the state, one frozen value for each kind.
 
-`carry_out` carries them out. Questions, texts and notifications are the shared effects of every mode.
+Loaded with the first effect, not at start-up. `carry_out` carries them out. Questions, texts and notifications are the
+shared effects of every mode.
 """
 
 from __future__ import annotations
@@ -9,18 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adam_tui.runs.protocol import RunSpec
+from adam_tui.ui.actions import Signal
 from adam_tui.ui.effects import SharedEffect
 from adam_tui.ui.train.events import Event
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StartRun:
     """Start a run in a process of its own and select it."""
 
     spec: RunSpec
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SendCommand:
     """Send a command to a run's process: pause, resume, stop, or set with `name` and `value`."""
 
@@ -29,38 +31,36 @@ class SendCommand:
     values: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KillRun:
     """Send the command kill to a run's process, and end the process by a signal if it does not obey."""
 
     run: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ContinueRun:
     """Start a process that continues an ended run from its checkpoint."""
 
     run: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeleteRun:
     """Delete a run's directory."""
 
     run: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ShowLog:
     """Open a window with the end of a run's worker.log."""
 
     run: str
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleSettings:
+class ScheduleSettings(Signal):
     """Dispatch `SendSettings` once no setting was changed for a moment."""
 
 
-RunEffect = StartRun | SendCommand | KillRun | ContinueRun | DeleteRun | ShowLog
-Effect = SharedEffect[Event] | RunEffect | ScheduleSettings
+Effect = SharedEffect[Event] | StartRun | SendCommand | KillRun | ContinueRun | DeleteRun | ShowLog | ScheduleSettings

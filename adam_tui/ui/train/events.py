@@ -11,6 +11,7 @@ from typing import Literal
 
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import RunSpec
+from adam_tui.ui.actions import Signal
 from adam_tui.ui.caption import Finale
 
 Switch = Literal["overlay", "log", "recent", "live", "table", "ascending"]
@@ -18,7 +19,7 @@ Switch = Literal["overlay", "log", "recent", "live", "table", "ascending"]
 # The runs themselves.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ListRuns:
     """The runs directory was read: these runs are there now, newest first.
 
@@ -29,14 +30,14 @@ class ListRuns:
     matches: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SelectRun:
     """Select a run by its id; an unknown id changes nothing."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MoveSelection:
     """Select the run `by` places below the selected one in `order`, the ids from top to bottom as they are shown."""
 
@@ -44,26 +45,25 @@ class MoveSelection:
     order: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StartNextRun:
+class StartNextRun(Signal):
     """Start a run with the settings that are shown for the next one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StartRun:
     """Start a run with these settings."""
 
     spec: RunSpec
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AdoptSettings:
     """Show these settings for the next run."""
 
     spec: RunSpec
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OfferRun:
     """Ask whether to start a run with a playground lane's optimizer; `remarks` say where the two differ."""
 
@@ -72,46 +72,41 @@ class OfferRun:
     remarks: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PauseOrResume:
+class PauseOrResume(Signal):
     """Pause the selected run, or resume it when it is paused."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskStop:
+class AskStop(Signal):
     """Ask how to stop the selected run."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StopRun:
     """Stop a run after its step, with a checkpoint."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KillRun:
     """End a run at once, without a checkpoint."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ContinueRun:
+class ContinueRun(Signal):
     """Continue the selected run from its checkpoint."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskRestart:
+class AskRestart(Signal):
     """Ask whether to start a run with the selected run's settings, or to show them for the next one."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskCopy:
+class AskCopy(Signal):
     """Ask in which form to copy the selected run, or the next one while there are no runs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CopyRun:
     """Copy a run's settings in one of `export.COPIES`."""
 
@@ -119,19 +114,18 @@ class CopyRun:
     spec: RunSpec
 
 
-@dataclass(frozen=True, slots=True)
-class OpenLog:
+class OpenLog(Signal):
     """Show the end of the selected run's worker.log."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AskDelete:
     """Ask whether to delete the selected run; `link_target` is the path that its directory links to, or ""."""
 
     link_target: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeleteRun:
     """Delete a run's directory."""
 
@@ -141,26 +135,25 @@ class DeleteRun:
 # Hyperparameters, of the next run or, with `TrainState.live`, of the selected one.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CycleOptimizer:
     """Choose the next optimizer, or the previous one; each keeps the values that were set."""
 
     by: int
 
 
-@dataclass(frozen=True, slots=True)
-class CycleData:
+class CycleData(Signal):
     """Choose the next data set for the next run."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ChooseKnob:
     """Choose the knob below (1) or above (−1)."""
 
     by: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TurnKnob:
     """Turn the chosen knob."""
 
@@ -168,82 +161,76 @@ class TurnKnob:
     coarse: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetKnob:
     """Give the chosen knob an exact value, which the knob must accept."""
 
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class ResetKnob:
+class ResetKnob(Signal):
     """Give the chosen knob its default, or in a running run the value that it began with."""
 
 
-@dataclass(frozen=True, slots=True)
-class TypeValue:
+class TypeValue(Signal):
     """Ask for the chosen knob's value; in the wide table show the selected run's curves."""
 
 
-@dataclass(frozen=True, slots=True)
-class SendSettings:
+class SendSettings(Signal):
     """Send the settings that were changed to the running runs: the keys have rested for a moment."""
 
 
 # The display.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Toggle:
     """Turn one of the switches of the display."""
 
     switch: Switch
 
 
-@dataclass(frozen=True, slots=True)
-class PickRun:
+class PickRun(Signal):
     """Take the selected run into the overlay, or out of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class CycleSmoothing:
+class CycleSmoothing(Signal):
     """Average the losses over more steps; after the longest average, over none."""
 
 
-@dataclass(frozen=True, slots=True)
-class CycleAxis:
+class CycleAxis(Signal):
     """Draw the curves over steps, epochs or time; this ends the zoom."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetZoom:
     """Show this part of the x axis, in its units; None shows all of it."""
 
     limits: tuple[float, float] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetCursor:
     """Read the values at a step; None hides the cursor."""
 
     step: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CycleView:
     """Show the next view of the model, or the previous one."""
 
     by: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SortBy:
     """Sort the wide table by this column; if the table is sorted by it already, reverse the order."""
 
     column: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AskSearch:
     """Ask for the words that the runs in the wide table must have.
 
@@ -253,7 +240,7 @@ class AskSearch:
     texts: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Search:
     """Keep only the runs in the wide table that have all these words, and show it.
 
@@ -265,7 +252,7 @@ class Search:
     table: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ShowFinale:
     """Show the tour's last stop, with its place in the tour."""
 
@@ -273,8 +260,7 @@ class ShowFinale:
     finale: Finale
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Signal):
     """Close the uppermost of table, cursor, zoom, live settings, caption and view of the model."""
 
 

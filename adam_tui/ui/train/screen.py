@@ -38,7 +38,6 @@ from adam_tui.ui.train import loss_chart, model_views, run_panel, table
 from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS, current_keys, footer
 from adam_tui.ui.train.context import EventContext
-from adam_tui.ui.train.effects import Effect, ScheduleSettings
 from adam_tui.ui.train.layout import (
     FRAMED,
     OF_ALL_EVENTS,
@@ -58,6 +57,7 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 
 if TYPE_CHECKING:
     from adam_tui.engine.lane import Lane
+    from adam_tui.ui.train.effects import Effect
 
 # Seconds between two polls of the files. While a run is running, a poll follows when its curve has grown by a column:
 # more polls would show nothing new, and every poll takes time from a run on the same cores.
@@ -72,7 +72,7 @@ SEND_DELAY = 0.3
 WARN_DELAY = 0.3  # unreadable runs are reported after the first pictures
 
 
-class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
+class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
     """Curves on the left; runs, hyperparameters and figures on the right; digits and progress below.
 
     `runs` is the directory of the runs (None: the default one), `selected` the id of the run to open with, `clock`
@@ -218,14 +218,15 @@ class TrainScreen(ModeScreen[TrainState, e.Event, Effect, EventContext]):
 
     def carry_out(self, effect: Effect) -> None:
         """Carry out one effect."""
-        if isinstance(effect, ScheduleSettings):
-            if self._send_timer is not None:
-                self._send_timer.stop()
-            self._send_timer = self.set_timer(SEND_DELAY, lambda: self.dispatch(e.SendSettings()))
-            return
         from adam_tui.ui.train.carry_out import carry_out  # loads the dialogs, which the start does not need
 
         carry_out(effect, self)
+
+    def schedule_settings(self) -> None:
+        """Send the changed settings once no setting was changed for a moment."""
+        if self._send_timer is not None:
+            self._send_timer.stop()
+        self._send_timer = self.set_timer(SEND_DELAY, lambda: self.dispatch(e.SendSettings()))
 
     def watch_state(self, before: TrainState, after: TrainState) -> None:
         """Draw the panels that show the change, and read the curves that are drawn from now on."""

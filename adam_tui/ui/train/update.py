@@ -8,24 +8,25 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from adam_tui.draw.palette import MARKERS
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import QUEUED, RunSpec
 from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec
-from adam_tui.ui.effects import Notify
-from adam_tui.ui.train import effects
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train.effects import Effect
 from adam_tui.ui.train.pending_settings import Setting
 from adam_tui.ui.train.state import AXES, MOST_DRAWN, SPANS, VIEWS, TrainState, tuning_problem, with_knob
+
+if TYPE_CHECKING:
+    from adam_tui.ui.train.effects import Effect
+
+    Update = tuple[TrainState, tuple[Effect, ...]]
 
 # Columns of the wide table whose best value is the least one; all others begin with the greatest.
 BEST_LEAST = {"name", "state", "settings", "loss", "duration"}
 # The wide table hides the hyperparameters, so their keys do nothing there.
 HIDDEN_BY_THE_TABLE = (e.TurnKnob, e.ResetKnob, e.ChooseKnob, e.CycleOptimizer, e.CycleData)
-Update = tuple[TrainState, tuple[Effect, ...]]
 
 
 def update(state: TrainState, event: e.Event) -> Update:
@@ -35,7 +36,7 @@ def update(state: TrainState, event: e.Event) -> Update:
     if state.table and isinstance(event, e.TypeValue):
         return replace(state, table=False), ()
     if event == e.Toggle("live") and state.run is not None and (problem := tuning_problem(state.run)):
-        return replace(state, live=False), (Notify(f"{state.run.id} cannot be tuned: {problem}", severity="warning"),)
+        return _refuse_tuning(replace(state, live=False), f"{state.run.id} cannot be tuned: {problem}")
     if isinstance(event, e.Request):
         from adam_tui.ui.train.requests import effects_of  # not needed at start-up
 
@@ -58,32 +59,53 @@ def _after_setting(state: TrainState, event: e.SettingEvent) -> Update:
         case e.ResetKnob():
             return _with_value(state, state.initial_value(knob))
         case e.SendSettings():
-            settings = state.pending.due(state.runs)
-            commands = tuple(effects.SendCommand(id, "set", {"name": name, "value": v}) for id, name, v in settings)
-            return replace(state, pending=state.pending.all_sent(settings)), commands
+            return _with_settings_sent(state)
         case _:
             assert_never(event)
 
 
 def _with_value(state: TrainState, value: float) -> Update:
-    """The chosen knob with another value, of the next run or of the selected one, which gets a command for it."""
-    knob, run = state.chosen_knob, state.tuned_run
-    if run is None:
-        return _with_next_value(state, knob.name, value), ()
-    if not run.tunable:
-        word = "waits for its turn" if run.alive else "is over"
-        return state, (Notify(f"{run.id} {word}", keys=": {live} tunes the next run instead"),)
-    pending = state.pending.with_setting(Setting(run.id, knob.name, value))
-    return (state, ()) if pending is state.pending else (replace(state, pending=pending), (effects.ScheduleSettings(),))
+    """The chosen knob with another value, of the next run or of the selected one."""
+    run = state.tuned_run
+    return _with_live_value(state, run, value) if run is not None else (_with_next_value(state, value), ())
 
 
-def _with_next_value(state: TrainState, name: str, value: float) -> TrainState:
+def _with_next_value(state: TrainState, value: float) -> TrainState:
+    name = state.chosen_knob.name
     if name in RUN_KNOBS:
         return replace(state, run_values={**state.run_values, name: value})
     own = {other: v for other, v in state.tuned.get(state.optimizer, {}).items() if other != name}
     if value != state.recipe.knob(name).default:
         own[name] = value
     return replace(state, tuned={**state.tuned, state.optimizer: own})
+
+
+# The effects are not imported at start-up.
+
+
+def _with_live_value(state: TrainState, run: RunView, value: float) -> Update:
+    """The chosen knob of the selected run with another value, which is sent to its process a moment later."""
+    from adam_tui.ui.train.effects import ScheduleSettings
+
+    if not run.tunable:
+        word = "waits for its turn" if run.alive else "is over"
+        return _refuse_tuning(state, f"{run.id} {word}", keys=": {live} tunes the next run instead")
+    pending = state.pending.with_setting(Setting(run.id, state.chosen_knob.name, value))
+    return (state, ()) if pending is state.pending else (replace(state, pending=pending), (ScheduleSettings(),))
+
+
+def _with_settings_sent(state: TrainState) -> Update:
+    from adam_tui.ui.train.effects import SendCommand
+
+    settings = state.pending.due(state.runs)
+    commands = tuple(SendCommand(id, "set", {"name": name, "value": value}) for id, name, value in settings)
+    return replace(state, pending=state.pending.all_sent(settings)), commands
+
+
+def _refuse_tuning(state: TrainState, message: str, keys: str = "") -> Update:
+    from adam_tui.ui.effects import Notify
+
+    return state, (Notify(message, keys=keys),)
 
 
 # The runs, the display, and the settings of the next run as a whole.

@@ -311,7 +311,10 @@ def test_turns_add_up_before_the_run_reports_them():
 def test_a_run_that_takes_no_settings_says_why(word, why):
     state = after(TrainState(), listed("a", state=word), e.Toggle("live"))
     for event in (e.TurnKnob(1), e.SetKnob(0.5), e.ResetKnob()):
-        assert update(state, event) == (state, (Notify(f"a {why}", keys=": {live} tunes the next run instead"),))
+        assert update(state, event) == (
+            state,
+            (Notify(f"a {why}", keys=": {live} tunes the next run instead"),),
+        )
 
 
 def test_backspace_gives_a_run_the_value_that_it_began_with():
