@@ -13,7 +13,7 @@ PLAIN = {name: value for name, value in os.environ.items() if name not in ("COLU
 
 
 def run(*arguments, input=None, **environment):
-    """Run the program in this process; `input` stands on stdin, which is no terminal."""
+    """Run the program in this process; `input` is on stdin, which is not a terminal."""
     return CliRunner(env=environment).invoke(main, arguments, input=input, prog_name="adam-tui")
 
 

@@ -37,7 +37,8 @@ RUNS = ROOT / "adam_tui" / "runs" / "README.md"
 BENCH = ROOT / "tests" / "bench" / "README.md"
 CAMPAIGNS = ROOT / "tests" / "campaigns" / "README.md"
 PRECISION = ROOT / "tests" / "engine" / "README.md"
-PAGES = [README, KEYS, CONTRIBUTING, RUNS, BENCH, CAMPAIGNS, PRECISION]
+FAST = ROOT / "adam_tui" / "training" / "fast" / "README.md"
+PAGES = [README, KEYS, CONTRIBUTING, RUNS, BENCH, CAMPAIGNS, PRECISION, FAST]
 
 MOST_BYTES = 9_000  # of the README
 LONGEST_RECIPE = 30  # lines

@@ -1,4 +1,4 @@
-"""The screenshots are what the app shows: taken anew, each has the same words, and shapes that are all but the same."""
+"""The screenshots show the app of today: taken again, each has the same words and nearly the same shapes."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -10,7 +10,7 @@ from cells_png import HEIGHT, WIDTH
 from PIL import Image
 
 TEXT = "{http://www.w3.org/2000/svg}text"
-COMMAND = "no longer what the app shows: take it anew with `python tests/take_screenshots.py`"
+COMMAND = "no longer what the app shows: take it again with `python tests/take_screenshots.py`"
 # Where a rounding falls the other way on another machine, a cell's half takes the next band's colour.
 ALIKE = 0.98
 

@@ -88,7 +88,7 @@ def scenario_options(command: Decorated) -> Decorated:
             "file",
             type=UserPath(),
             metavar="FILE",
-            help="All of it from a JSON file, as the app copies and exports it.",
+            help="The whole race, from a JSON file that the app has copied or exported.",
         ),
         click.option(
             "--preset",

@@ -306,7 +306,7 @@ def rmsprop_update(gradient: Array, state: RmspropState, x: Array, hyper: Hyper)
 
     v starts at 0 without bias correction, so the first steps are up to 1/√(1−ρ) times longer. `centered` divides by the
     standard deviation √(v − ḡ²) instead. Under a constant gradient that difference vanishes, and rounding may make it
-    negative: then the step is nan, as in torch.optim. torch.optim calls ρ alpha; here α is the learning rate. ε stands
+    negative: then the step is nan, as in torch.optim. torch.optim calls ρ alpha; here α is the learning rate. ε is
     outside the root, as in torch.optim; optax has it inside by default.
     """
     rho = hyper["alpha"]

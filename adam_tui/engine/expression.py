@@ -28,13 +28,13 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from functools import cache, reduce
 from typing import NamedTuple
 
 import numpy as np
 
 from adam_tui.engine.calculus import GUARDED, SEED, Graph
+from adam_tui.engine.names import did_you_mean
 from adam_tui.engine.numbers import MINUS_SIGNS, parse_number, round_down
 from adam_tui.engine.surfaces import Array, Surface
 
@@ -393,10 +393,8 @@ class _Parser:
             raise self._error(
                 f"{name[:QUOTED]!r} is not a name; the product is written {'*'.join(name[:QUOTED])}", token
             )
-        near = get_close_matches(name.lower(), (*NAMES, *FUNCTIONS), n=1) if len(name) <= QUOTED else []
-        hint = (
-            f": did you mean {near[0]}?" if near else "; known are x, y, pi, e and functions such as sin(x), max(x, y)"
-        )
+        question = did_you_mean(name, (*NAMES, *FUNCTIONS)) if len(name) <= QUOTED else ""
+        hint = f": {question}" if question else f"; known are {KNOWN}"
         raise self._error(f"unknown name {name[:QUOTED]!r}{hint}", token)
 
     def _call(self, token: Token) -> int:

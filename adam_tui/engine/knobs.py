@@ -10,10 +10,12 @@ Standard library only: the command line, the playground and the training screen 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from adam_tui.engine.names import suggest
 from adam_tui.engine.numbers import MANTISSAS, format_number, parse_number
 
 Scale = Literal["log", "log_off", "beta", "flag", "integer", "power_of_two"]
@@ -157,6 +159,14 @@ class Knob:
         if self.scale == "log_off" and value == 0:
             return "off"
         return format_number(value)
+
+
+def find_knob(knobs: Sequence[Knob], name: str, owner: str) -> Knob:
+    """The knob of that name. Raises ValueError that lists the knobs of `owner`, an optimizer, for an unknown name."""
+    for knob in knobs:
+        if knob.name == name:
+            return knob
+    raise ValueError(f"{owner} has no {name!r}{suggest(name, [knob.name for knob in knobs])}")
 
 
 def _position(value: float) -> float:

@@ -1,4 +1,4 @@
-"""The message for a name that is not in a table: the likely spelling, and all choices.
+"""The message for an unknown name: the most similar known name, and all choices.
 
 Standard library only: the engine and the recipes of training runs use the same words.
 """
@@ -10,8 +10,14 @@ from collections.abc import Iterable
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """The end of an error message about an unknown name: ": did you mean adam? choose from sgd, adam"."""
+    choices = list(known)
+    question = did_you_mean(name, choices)
+    return f": {question}{' ' if question else ''}choose from {', '.join(choices)}"
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """The question "did you mean adam?" with the most similar choice; "" where none is similar."""
     from difflib import get_close_matches  # only when a name is wrong: the import takes 2 ms
 
-    choices = list(known)
-    near = get_close_matches(name.lower(), choices, n=1)
-    return f": {f'did you mean {near[0]}? ' if near else ''}choose from {', '.join(choices)}"
+    near = get_close_matches(name.lower(), list(choices), n=1)
+    return f"did you mean {near[0]}?" if near else ""

@@ -1,7 +1,7 @@
 """The named example scenarios, in the order of a lesson: descent, momentum, Adam, noise, shapes of surfaces.
 
 Each sentence is a claim about the numbers of its scenario: a new preset needs a test of it in
-tests/engine/test_presets.py.
+tests/engine/test_presets.py, and its name in cli/names.py.
 """
 
 from __future__ import annotations

@@ -17,8 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.engine.knobs import Knob
-from adam_tui.engine.names import suggest
+from adam_tui.engine.knobs import Knob, find_knob
 
 Array = NDArray[np.float64]
 Value = Array | float
@@ -65,10 +64,7 @@ class Optimizer:
 
     def knob(self, name: str) -> Knob:
         """The knob of that name. Raises ValueError that lists the knobs for an unknown name."""
-        for knob in self.knobs:
-            if knob.name == name:
-                return knob
-        raise ValueError(f"{self.name} has no {name!r}{suggest(name, self.defaults())}")
+        return find_knob(self.knobs, name, self.name)
 
 
 def expand(values: Mapping[str, Value]) -> Hyper:

@@ -16,7 +16,7 @@ from adam_tui.history.metrics_reader import MetricsReader, Record
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.runs import control, directory
-from adam_tui.runs.protocol import ENDED, LOST, RunSpec
+from adam_tui.runs.protocol import ENDED, RunSpec
 from adam_tui.runs.run import Run
 from adam_tui.runs.status import Status
 
@@ -224,7 +224,7 @@ class Feed:
 
 
 def _view(run: Run, spec: RunSpec, created: float, status: Status, history: RunHistory | None) -> RunView:
-    over = status.state in ENDED or status.state == LOST
+    over = not status.alive
     return RunView(
         run.id,
         spec,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adam_tui.engine.knobs import Knob
-from adam_tui.runs.protocol import ENDED, LOST, QUEUED, RunSpec
+from adam_tui.runs.protocol import INACTIVE, QUEUED, RunSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class RunView:
     @property
     def alive(self) -> bool:
         """Whether a process trains it or waits for its device."""
-        return self.state not in ENDED and self.state != LOST
+        return self.state not in INACTIVE
 
     @property
     def tunable(self) -> bool:

@@ -46,7 +46,7 @@ def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
         status = dataclasses.replace(status, device=device_key(spec.device) if spec.queue else "")
     with open(files.open_private(run.path / "worker.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", WORKER, str(run.path.absolute()), "--when-told"],
+            [sys.executable, "-m", WORKER, str(run.path.absolute()), "--wait-for-input"],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -20,6 +20,7 @@ State = Literal["queued", "starting", "running", "paused", "finished", "stopped"
 QUEUED: State = "queued"
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "failed"})
 LOST = "lost"  # the state of a run whose process ended without an `Ended`; no process writes it
+INACTIVE = ENDED | {LOST}
 # Only a damaged file has values beyond these.
 MAX_COUNT = 1 << 53  # larger integers are not exact as floats
 YEAR_3000 = 32_503_680_000.0  # the last year of Windows' calendar

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adam_tui.engine.knobs import Knob
+from adam_tui.engine.knobs import Knob, find_knob
 from adam_tui.engine.names import suggest
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.runs.protocol import RunSpec
@@ -67,10 +67,7 @@ class Recipe:
 
     def knob(self, name: str) -> Knob:
         """The knob with this name. Raises ValueError with one line that lists the knobs."""
-        for knob in self.knobs:
-            if knob.name == name:
-                return knob
-        raise ValueError(f"{self.name} has no {name!r}{suggest(name, self.defaults())}")
+        return find_knob(self.knobs, name, self.name)
 
 
 def _recipe(name: str, title: str, knobs: Iterable[Knob]) -> Recipe:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adam_tui.runs import processes
-from adam_tui.runs.protocol import ENDED, LOST, MAX_COUNT, YEAR_3000, Ended, from_line, parse_json
+from adam_tui.runs.protocol import INACTIVE, LOST, MAX_COUNT, YEAR_3000, Ended, from_line, parse_json
 
 # A process sends a heartbeat every second; a shared file system may show it half a minute late (NFS caches attributes).
 STALE_SECONDS = 60.0
@@ -67,7 +67,7 @@ class Status:
     @property
     def alive(self) -> bool:
         """Whether a process trains the run or waits for its device (queued, starting, running or paused)."""
-        return self.state not in ENDED and self.state != LOST
+        return self.state not in INACTIVE
 
     @property
     def label(self) -> str:

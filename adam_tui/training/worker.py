@@ -19,7 +19,7 @@ from adam_tui.training.device_queue import DeviceQueue
 from adam_tui.training.journal import Journal, log, log_traceback
 
 # The starting process closes this one's standard input when the run's files are ready.
-WAIT_FOR_INPUT = "--when-told"
+WAIT_FOR_INPUT = "--wait-for-input"
 # Each stops the run with a checkpoint. Slurm sends SIGUSR1 some time before it ends a job (--signal=USR1@60).
 STOP_SIGNALS = ("SIGTERM", "SIGINT", "SIGUSR1")
 

@@ -1,6 +1,6 @@
 """The article's training loop, written from its description: the reference that our worker is compared with.
 
-Images pass one by one through transforms in a DataLoader, everything is float32, ReLU stands before pooling, and the
+Images pass one by one through transforms in a DataLoader, everything is float32, ReLU comes before pooling, and the
 loss is fetched at every step.
 """
 

@@ -1,4 +1,4 @@
-"""The engine beside torch.optim: a grid of configurations at once, and a race that a turned knob computes anew."""
+"""The engine beside torch.optim: a grid of configurations at once, and a race that a turned knob computes again."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def race(step: int = 0) -> PlaygroundState:
 
 
 def turned(state: PlaygroundState, all_lanes: bool = False) -> float:
-    """The seconds from a turned knob to the contour's cells; all lanes anew (as on a new surface) or the one turned."""
+    """Seconds from a turned knob to the contour's cells; one lane is computed again, or all, as on a new surface."""
     view.contour(state, 72, 35, DARK)
     rates = iter(np.linspace(0.011, 0.012, 50))
 

@@ -68,7 +68,7 @@ class FastRun:
         )
 
     def advance(self, seconds: float) -> None:
-        """Train for so many simulated seconds; after the last epoch only the heartbeat goes on."""
+        """Train for so many simulated seconds; after the last epoch only the heartbeat continues."""
         events: list[Event] = []
         for _ in range(round(seconds / REPORT_SECONDS)):
             self._time += REPORT_SECONDS

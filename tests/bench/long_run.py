@@ -74,7 +74,7 @@ def opening(steps: int = MILLION) -> dict[str, float]:
 
 
 def day(seconds: float = DAY) -> Iterator[tuple[float, float]]:
-    """A run at work is watched for a day: simulated hours and bytes resident, at the start and after each quarter."""
+    """A running run is watched for a day: simulated hours and bytes resident, at the start and after each quarter."""
     with tempfile.TemporaryDirectory() as runs:
         run = FastRun(Path(runs))
         run.advance(WARM)
@@ -112,11 +112,11 @@ def main(asked: list[str]) -> int:
         return 2
     if not asked or "opening" in asked:
         for steps in (MILLION, int(200 * DAY)):
-            told = (
+            text = (
                 "{bytes:.0f} MB: shown after {shown:.2f} s, whole {whole:.2f} s later ({work:.2f} s of a core in all); "
             )
-            told += "keys p95 {key:.3f} s, longest {slowest:.3f} s; {memory:.0f} MB resident"
-            print(f"{steps:>12,} steps, {told.format(**opening(steps))}", flush=True)
+            text += "keys p95 {key:.3f} s, longest {slowest:.3f} s; {memory:.0f} MB resident"
+            print(f"{steps:>12,} steps, {text.format(**opening(steps))}", flush=True)
     if not asked or "day" in asked:
         for hours, memory in day():
             print(f"{hours:>12.0f} hours watched: {memory / 1e6:.1f} MB resident", flush=True)

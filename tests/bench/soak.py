@@ -27,7 +27,7 @@ HOURS, QUARTERS = 4.0, 4
 MOST_GROWTH = 20e6  # bytes, from the end of the first quarter on, when all that is made once is there
 KEYS_A_SECOND = 10.0
 WRITES_A_SECOND = 4.0
-OPTIMIZERS = ("adam", "momentum", "lion", "adagrad")  # of the runs at work at a time
+OPTIMIZERS = ("adam", "momentum", "lion", "adagrad")  # of the runs that run at the same time
 # In each mode: the key that goes there, and what is pressed in it. Nothing starts, stops or leaves anything.
 MODES = {
     "1": (" ", ".", ">", "a", "x", "o", "s", "right", "left", "z", "0", "l", "v", "i", "r", "]", "?", "escape"),
@@ -51,11 +51,11 @@ class Count:
 
     def __str__(self) -> str:
         """A line of the table."""
-        told = f"{self.hours:>6.1f}{self.switches:>10,}{self.keys:>8,}{self.steps:>13,}"
-        return f"{told}{self.memory / 1e6:>9.1f}{self.files:>7}{self.threads:>9}"
+        text = f"{self.hours:>6.1f}{self.switches:>10,}{self.keys:>8,}{self.steps:>13,}"
+        return f"{text}{self.memory / 1e6:>9.1f}{self.files:>7}{self.threads:>9}"
 
 
-HEADING = f"{'hours':>6}{'switches':>10}{'keys':>8}{'steps told':>13}{'MB':>9}{'files':>7}{'threads':>9}"
+HEADING = f"{'hours':>6}{'switches':>10}{'keys':>8}{'steps':>13}{'MB':>9}{'files':>7}{'threads':>9}"
 
 
 class Soak:
@@ -76,12 +76,12 @@ class Soak:
 
     def go_on(self, seconds: float) -> None:
         """Let everything happen for so many seconds."""
-        end, next_write, told = time.monotonic() + seconds, 0.0, time.monotonic()
+        end, next_write, trained = time.monotonic() + seconds, 0.0, time.monotonic()
         while (now := time.monotonic()) < end:
             if now >= next_write:
                 next_write = now + 1 / WRITES_A_SECOND
-                self._train((now - told) * self._pace)
-                told = now
+                self._train((now - trained) * self._pace)
+                trained = now
             self._press()
             self._terminal.drain(1 / KEYS_A_SECOND)
 

@@ -155,7 +155,7 @@ class SlowLine(Terminal):
             self.read_on()
 
     def seconds_until(self, text: str, limit: float = 20.0) -> float:
-        """Read until the text stands in the row of time; how long that took."""
+        """Read until the text is in the row of time; the seconds that this took."""
         began = time.perf_counter()
         while text not in self.screen.display[ROW_OF_TIME]:
             if time.perf_counter() - began > limit:
@@ -230,8 +230,8 @@ class _Images:
     def __init__(self, runs: str) -> None:
         self._runs = Path(runs)
 
-    def told(self) -> tuple[float, int]:
-        """When the last steps were told, and the images so far."""
+    def progress(self) -> tuple[float, int]:
+        """The time of the last record of steps, and the images so far."""
         files = list(self._runs.glob("*/metrics.jsonl"))
         lines = files[0].read_bytes().splitlines() if files else []
         steps = [json.loads(line) for line in lines[-9:-1] if line.startswith(b'{"event":"steps"')]
@@ -239,10 +239,10 @@ class _Images:
 
     def speed(self, seconds: float, spend: Callable[[float], object]) -> float:
         """Images a second over the next seconds, which are spent in slices."""
-        (began, first), end = self.told(), time.perf_counter() + seconds
+        (began, first), end = self.progress(), time.perf_counter() + seconds
         while time.perf_counter() < end:
             spend(0.1)
-        now, last = self.told()
+        now, last = self.progress()
         return (last - first) / (now - began)
 
 
@@ -253,7 +253,7 @@ def _training(runs: str) -> Iterator[_Images]:
     process = control.start_worker(run)
     try:
         images = _Images(runs)
-        while not images.told()[1]:
+        while not images.progress()[1]:
             time.sleep(0.5)
         yield images
     finally:

@@ -17,7 +17,7 @@ from adam_tui.engine.surfaces import SURFACES
 def test_the_names_are_those_of_the_engine():
     tables = (SURFACES, OPTIMIZERS, KINDS, PRESETS)
     listed = (names.SURFACES, names.OPTIMIZERS, names.SCHEDULES, names.PRESETS)
-    assert [tuple(table) for table in tables] == list(listed)
+    assert [tuple(table) for table in tables] == list(listed), "write them in adam_tui/cli/names.py"
 
 
 @pytest.mark.parametrize("command", [[], ["path"], ["plot"], ["serve"]])

@@ -99,7 +99,8 @@ class TestRuns:
         assert whole["spec"] == made.spec().to_json()
         assert whole["path"] == str(made.path)
         assert (broken["state"], "is not JSON" in broken["reason"]) == ("broken", True)
-        assert run("runs", "list", "--format", "json", "--runs", str(tmp_path / "none")).output == "[]\n"
+        (tmp_path / "empty").mkdir()
+        assert run("runs", "list", "--format", "json", "--runs", str(tmp_path / "empty")).output == "[]\n"
 
     def test_an_export_as_json_has_an_array_for_each_column(self, tmp_path):
         made = MadeRun(tmp_path).start().steps([2.5, math.nan]).epoch(1, 0.9).end("finished")

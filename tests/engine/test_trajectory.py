@@ -95,7 +95,7 @@ class TestConvergence:
         assert path.diverged_at is None
         assert path.state(61) == "running"
         assert path.state(62) == path.state(100) == "converged"
-        assert path.last == 100, "a converged lane goes on"
+        assert path.last == 100, "a converged lane continues"
 
     def test_a_start_at_the_minimum_has_converged_with_its_first_step(self):
         path = only_path(start=(0.0, 0.0), lanes=sgd(0.1), steps=3)

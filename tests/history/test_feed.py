@@ -81,7 +81,7 @@ def test_old_steps_are_read_again_when_zoomed_into(tmp_path, made_run, monkeypat
     losses = rng.random(6000).astype(np.float32)
     for first in range(0, 5000, 50):
         made.steps(losses[first : first + 50].tolist())
-    made.step = 4000  # killed: the process that goes on from its checkpoint tells the rest again
+    made.step = 4000  # killed: the process that continues from its checkpoint writes the rest again
     made.emit(Started(made.time, 4000, made.id, made.run.spec(), "cpu", "float32", 62346, 10, "2.9.0"))
     for first in range(4000, 6000, 50):
         losses[first : first + 50] += 1

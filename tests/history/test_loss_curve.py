@@ -167,7 +167,7 @@ def test_a_range_too_long_for_single_steps_is_not_read_again():
 
 @pytest.mark.parametrize("back", [3, 40, 300, 999])
 def test_a_long_curve_continues_after_a_cut_at_any_step(short_memory, back):
-    """What is told again after a cut counts, what was told before it is known as well as it can be."""
+    """Losses that are read again after a cut count; earlier ones are kept as exactly as their blocks allow."""
     losses = np.random.default_rng(0).gamma(2.0, size=1003).astype(np.float32)
     curve = curve_of(losses)
     curve.add_reread(481, losses[480:600])
@@ -188,26 +188,26 @@ def test_a_long_curve_continues_after_a_cut_at_any_step(short_memory, back):
     st.lists(st.tuples(st.integers(0, 300), st.integers(0, 400)), min_size=1, max_size=12), st.integers(0, 2**32 - 1)
 )
 def test_after_any_additions_and_cuts_the_curve_agrees_with_a_list(cases, seed):
-    rng, told, curve = np.random.default_rng(seed), np.empty(0, np.float32), LossCurve()
+    rng, written, curve = np.random.default_rng(seed), np.empty(0, np.float32), LossCurve()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("RECENT", 64), ("MAX_BLOCKS", 32), ("FIRST_WIDTH", 2)):
             patch.setattr(curves, name, value)
         curve._blocks.width = 2
         for back, more in cases:
-            kept = max(len(told) - back, 0)
+            kept = max(len(written) - back, 0)
             new = rng.gamma(2.0, size=more).astype(np.float32)
-            told = np.concatenate([told[:kept], new])
+            written = np.concatenate([written[:kept], new])
             curve.cut(kept)
             curve.add(kept + 1, new)
-            assert len(curve) == len(told)
-            single = [(step, curve.at(step)) for step in range(1, len(told) + 1)]
-            assert all(loss is None or loss == told[step - 1] for step, loss in single)
-            if len(told):
-                assert curve.last() == told[-1] or not more
-                for points in (curve.extremes(1, len(told), FAR), curve.averaged(10, 1, len(told), FAR)):
+            assert len(curve) == len(written)
+            single = [(step, curve.at(step)) for step in range(1, len(written) + 1)]
+            assert all(loss is None or loss == written[step - 1] for step, loss in single)
+            if len(written):
+                assert curve.last() == written[-1] or not more
+                for points in (curve.extremes(1, len(written), FAR), curve.averaged(10, 1, len(written), FAR)):
                     assert (np.diff(points[0]) >= 0).all()
-                    assert points[0][-1:] <= len(told)
-                    assert np.isin(points[1], told).all() or points[1].max(initial=0) <= told.max() * 1.000001
+                    assert points[0][-1:] <= len(written)
+                    assert np.isin(points[1], written).all() or points[1].max(initial=0) <= written.max() * 1.000001
 
 
 def test_a_curve_of_any_length_stays_small_and_quick():

@@ -114,7 +114,7 @@ def test_index_entries_are_few_and_near():
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), min_size=1, max_size=8), st.data())
 def test_any_range_of_steps_can_be_read_again(tmp_path_factory, processes, data):
-    """Each process goes on from somewhere before the last one's end and tells of more lines of three steps."""
+    """Each process continues from a step before the last one's end and writes more lines of three steps."""
     from adam_tui.runs import directory, recipes
 
     run = directory.create(recipes.make_spec("adam", {}), tmp_path_factory.mktemp("runs"))

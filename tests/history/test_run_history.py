@@ -82,7 +82,7 @@ def test_the_time_after_a_lost_process_is_not_work():
 def test_losses_that_were_left_out_do_not_change_the_speed():
     history = RunHistory(whole=False)
     history.fold([started(), Steps(5.0, 50, (1.0,) * 50), epoch(5, 99.9), Steps(100.0, 1000, (1.0,) * 10)])
-    assert history.steps_per_second is None, "950 steps were not told of, and nobody knows in which time"
+    assert history.steps_per_second is None, "950 steps have no record, and their time is unknown"
     history.fold([Steps(101.0, 1010, (1.0,) * 10)])
     assert history.steps_per_second == 10
 
@@ -149,8 +149,8 @@ def test_a_clock_that_is_set_by_a_day_changes_neither_elapsed_time_nor_speed_nor
     times = np.arange(1.0, 31.0)
     jumped = times + np.where(times > 10, jump, 0.0)
     if at_once:
-        for history, told in ((steady, times), (set_, jumped)):
-            history.fold([LossBlock(told, 4 * times, np.ones(120))])
+        for history, stamps in ((steady, times), (set_, jumped)):
+            history.fold([LossBlock(stamps, 4 * times, np.ones(120))])
     else:
         for t, moved in zip(times, jumped, strict=True):
             steady.fold([Steps(t, int(4 * t), (1.0,) * 4)])
@@ -196,7 +196,7 @@ def test_layers_of_a_few_hundred_epochs_are_kept_of_any_number():
     history = folded(started())
     history.fold(Layers(float(i), i, ("conv1.weight",), (0.5,), (1e-3,)) for i in range(1, 5001))
     assert 100 < len(history.layers) <= 256
-    steps = [told.step for told in history.layers]
+    steps = [record.step for record in history.layers]
     assert steps == sorted(steps)
     assert (steps[0], steps[-1]) == (1, 5000)
 
@@ -206,7 +206,7 @@ def test_a_resumed_run_forgets_the_layers_of_later_epochs():
         return Layers(0.0, step, ("conv1.weight",), (0.5,), (1e-3,))
 
     history = folded(started(), layers(10), layers(20), started(60.0, step=10))
-    assert [told.step for told in history.layers] == [10]
+    assert [record.step for record in history.layers] == [10]
 
 
 def test_the_epoch_at_a_step_is_the_last_that_had_ended():

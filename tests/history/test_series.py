@@ -47,24 +47,24 @@ def test_a_clock_adds_no_moment_twice():
     assert clock.seconds(np.array([15.0, 30.0])).tolist() == [1.5, 3.0]
 
 
-def told(number, accuracy=0.9, step=None):
+def epoch_of(number, accuracy=0.9, step=None):
     return Epoch(0.0, 10 * number if step is None else step, number, 0.2, 1 / number, accuracy, 7.0, 128.0)
 
 
 def test_epochs_are_found_by_number_and_by_step():
     epochs = Epochs()
     for number in (1, 2, 3):
-        epochs.add(told(number, 0.9 + number / 100))
+        epochs.add(epoch_of(number, 0.9 + number / 100))
     assert (epochs[-1].epoch, epochs[0].test_loss, epochs.best.epoch) == (3, 1.0, 3)
     assert [epochs.at(step).epoch for step in (10, 19, 20, 99)] == [1, 1, 2, 3]
     assert epochs.at(9) is None
 
 
-@pytest.mark.parametrize("again", [lambda epochs: epochs.cut(15), lambda epochs: epochs.add(told(2, 0.5))])
+@pytest.mark.parametrize("again", [lambda epochs: epochs.cut(15), lambda epochs: epochs.add(epoch_of(2, 0.5))])
 def test_a_repeated_epoch_replaces_the_first_and_later_ones(again):
     epochs = Epochs()
     for number, accuracy in ((1, 0.9), (2, 0.95), (3, 0.99)):
-        epochs.add(told(number, accuracy))
+        epochs.add(epoch_of(number, accuracy))
     again(epochs)
     assert epochs.best.epoch == 1
     assert len(epochs) == epochs[-1].epoch <= 2
@@ -72,10 +72,10 @@ def test_a_repeated_epoch_replaces_the_first_and_later_ones(again):
 
 def test_an_accuracy_that_is_nan_is_never_the_best():
     epochs = Epochs()
-    epochs.add(told(1, math.nan))
+    epochs.add(epoch_of(1, math.nan))
     assert epochs.best is None
-    epochs.add(told(2, 0.1))
-    epochs.add(told(3, math.nan))
+    epochs.add(epoch_of(2, 0.1))
+    epochs.add(epoch_of(3, math.nan))
     assert epochs.best.epoch == 2
     epochs.cut(10)
     assert epochs.best is None

@@ -98,7 +98,7 @@ with Journal(Run(sys.argv[1])) as journal:
 
 @pytest.fixture
 def deaf(run):
-    """A process at work on the run that beats and obeys nothing; its output is a pipe."""
+    """A process of the run that sends heartbeats and obeys no command; its output is a pipe."""
     process = subprocess.Popen([sys.executable, "-c", STAND_IN, str(run.path)])
     deadline = time.time() + 20
     while run.status().step != 5 and time.time() < deadline:

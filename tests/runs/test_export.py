@@ -18,9 +18,9 @@ def epoch(number, step, loss):
 @pytest.fixture
 def text(tmp_path):
     run = directory.create(RunSpec(), tmp_path)
-    told = [start(0), Steps(1.0, 2, (2.0, 1 / 3)), epoch(1, 2, 1.0), Steps(1.0, 4, (9.0, 9.0)), epoch(2, 4, 9.0)]
-    told += [start(2), Steps(1.0, 4, (0.5, math.inf)), epoch(2, 4, 0.5)]
-    (run.path / "metrics.jsonl").write_text("".join(map(to_line, told)) + '{"event":"st')
+    events = [start(0), Steps(1.0, 2, (2.0, 1 / 3)), epoch(1, 2, 1.0), Steps(1.0, 4, (9.0, 9.0)), epoch(2, 4, 9.0)]
+    events += [start(2), Steps(1.0, 4, (0.5, math.inf)), epoch(2, 4, 0.5)]
+    (run.path / "metrics.jsonl").write_text("".join(map(to_line, events)) + '{"event":"st')
 
     def write(what):
         stream = io.StringIO()

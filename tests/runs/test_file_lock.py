@@ -20,7 +20,7 @@ def test_one_descriptor_has_the_lock_and_others_wait_until_the_timeout(tmp_path)
 
 
 class Msvcrt:
-    """Windows' locks: a range of bytes from where the file stands, which nobody else may even read."""
+    """Windows' locks: a range of bytes from the file's position, which no other process may even read."""
 
     LK_NBLCK, LK_UNLCK = 2, 0
 

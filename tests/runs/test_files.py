@@ -11,15 +11,6 @@ import pytest
 from adam_tui.runs import files
 
 
-@pytest.fixture
-def sleeper():
-    """A process that does nothing."""
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
-    yield process
-    process.kill()
-    process.wait()
-
-
 def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 

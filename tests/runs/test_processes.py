@@ -13,15 +13,6 @@ import pytest
 from adam_tui.runs import file_lock, processes
 
 
-@pytest.fixture
-def sleeper():
-    """A process that does nothing."""
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
-    yield process
-    process.kill()
-    process.wait()
-
-
 def test_a_process_with_the_same_number_and_another_birth_is_another_process(sleeper):
     born = processes.birth(sleeper.pid)
     assert born
@@ -68,7 +59,7 @@ def test_without_proc_ps_gives_the_birth_of_a_process(sleeper, monkeypatch):
 
 
 class Kernel32:
-    """What kernel32 says of processes, for one of which the number is 7."""
+    """Stand-ins for the calls of kernel32, which know one process, number 7."""
 
     def __init__(self):
         self.code, self.began, self.open_handles = processes.STILL_ACTIVE, (5, 6), set()

@@ -38,9 +38,9 @@ def test_epochs_that_a_continued_run_repeats_count_once(run):
         return to_line(Started(1.0, step, "x", RunSpec(), "cpu", "float32", 1, 10, "2"))
 
     append(run, start(0) + epoch(1, 10, 0.91) + epoch(2, 20, 0.92) + '{"event":"epoch","ti\n' + start(10))
-    assert [told.test_accuracy for told in run.epochs()] == [0.91]
+    assert [epoch.test_accuracy for epoch in run.epochs()] == [0.91]
     append(run, epoch(2, 20, 0.95))
-    assert [told.test_accuracy for told in run.epochs()] == [0.91, 0.95]
+    assert [epoch.test_accuracy for epoch in run.epochs()] == [0.91, 0.95]
 
 
 def test_the_last_lines_of_the_log_are_readable(run):

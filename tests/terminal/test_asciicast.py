@@ -61,7 +61,7 @@ colors = st.sampled_from([INK, PAPER, RED, BLUE])
 
 @st.composite
 def films(draw):
-    """Pictures of which each differs from the one before in a few places, or in none, or in all."""
+    """Pictures that each differ from the one before in a few places, in no place, or in all."""
     width, height = draw(st.integers(1, 14)), draw(st.integers(1, 4))
     cells, frames = page(width, height), []
     for second in range(draw(st.integers(1, 5))):

@@ -99,4 +99,7 @@ def test_a_terminal_that_stops_answering_is_treated_as_a_slow_one():
 
 
 def test_an_answer_without_a_question_is_ignored():
-    FlowControl().answered()
+    flow = FlowControl()
+    room = flow.room()
+    flow.answered()
+    assert flow.room() == room

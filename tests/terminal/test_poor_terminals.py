@@ -218,7 +218,7 @@ def test_inside_tmux_all_is_there_and_it_paints_again_when_attached(tmp_path):
     try:
         until(lambda text: any(int(step) > 50 for step in re.findall(r"(\d+)/400", text)))
         ask("send-keys", "Space")
-        time.sleep(0.3)
+        until(lambda text: "‖" in text)
         inside = type("Inside", (), {"screen": shown(), "text": lambda self: ""})()
         bands_are_told_apart(inside, kind)
         the_path_and_its_head_are_seen(inside, kind)

@@ -91,7 +91,7 @@ def test_a_lost_terminal_ends_it(keys):
 
 
 def test_a_lost_terminal_ends_it_where_no_signal_tells_of_it():
-    ours, theirs = pty.openpty()  # not its controlling terminal: whoever is on it gets no SIGHUP
+    ours, theirs = pty.openpty()  # not its controlling terminal: no process on it gets SIGHUP
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     with subprocess.Popen(COMMAND, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
         os.close(theirs)
@@ -103,7 +103,7 @@ def test_a_lost_terminal_ends_it_where_no_signal_tells_of_it():
         assert process.wait(10) == HUNG_UP
 
 
-def test_a_terminal_that_takes_nothing_more_holds_nobody_up():
+def test_a_blocked_terminal_does_not_delay_the_exit():
     with opened() as t:
         busy, end = True, time.monotonic() + 30
         while busy:  # nobody reads, until it can only wait
@@ -129,7 +129,7 @@ def stop_and_continue(t, stop):
     os.kill(t.pid, signal.SIGCONT)
 
 
-def test_stopped_resized_and_sent_nonsense_it_goes_on():
+def test_it_continues_after_a_stop_resizes_and_nonsense():
     with opened(keys=("space",)) as t:
         t.until(lambda: t.read(0.5) == 0)
         threads, seen = t.threads(), t.text()
@@ -137,7 +137,7 @@ def test_stopped_resized_and_sent_nonsense_it_goes_on():
         t.until(lambda: t.text() == seen)
         assert {"mouse", "pastes", "focus", "other screen", "no cursor"} <= t.left_on()
 
-        stop_and_continue(t, lambda: os.kill(t.pid, signal.SIGSTOP))  # of which it is not told
+        stop_and_continue(t, lambda: os.kill(t.pid, signal.SIGSTOP))  # which it cannot catch
         t.until(lambda: t.text() == seen)
         os.kill(t.pid, signal.SIGCONT)  # without having been stopped
         t.until(lambda: t.threads() == threads)

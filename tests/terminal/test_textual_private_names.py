@@ -51,7 +51,7 @@ NAMES = [
         "_get_terminal_size",
         "ask the terminal for its size, not COLUMNS and LINES",
     ),
-    (LinuxDriver, "_must_signal_resume", "take the terminal anew after SIGSTOP"),
+    (LinuxDriver, "_must_signal_resume", "set the terminal up again after SIGSTOP"),
     (LinuxDriver, "_sigcont_application", "continue after a stop"),
     (LinuxDriver, "_sigtstp_application", "stop for the shell"),
     (LinuxDriver, "_writer_thread", "end although the terminal is blocked"),

@@ -138,7 +138,7 @@ async def test_a_double_enter_in_the_palette_does_it_once(app):
         assert app.screen_stack == [app.screen]
 
 
-async def test_a_key_whose_end_is_never_heard_of_holds_back_none_for_long(app, monkeypatch):
+async def test_a_key_that_never_completes_delays_the_next_one_only_briefly(app, monkeypatch):
     monkeypatch.setattr("adam_tui.terminal.type_ahead.PATIENCE", 0.05)
     async with app.run_test(size=(120, 40)) as pilot:
         app._type_ahead._follow = lambda *given: None  # lost

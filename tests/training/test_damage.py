@@ -40,7 +40,7 @@ def test_damaged_files_are_no_traceback_no_hang_and_nothing_good_is_changed(tmp_
     for name in damage_files.FILES * TIMES:
         damage_files.one_round(chance, templates, tmp_path / "runs", outcomes, name)
     assert {outcomes[name] for name in damage_files.FILES} == {TIMES}
-    assert outcomes["finished"] > 5, "many a run goes on all the same"
+    assert outcomes["finished"] > 5, "many runs continue all the same"
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)

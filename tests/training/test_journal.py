@@ -16,7 +16,7 @@ from adam_tui.runs import file_lock, files
 from adam_tui.runs.protocol import Ended, Paused, Resumed, Steps, from_line, to_line
 from adam_tui.runs.run import Run
 from adam_tui.training import journal as journal_module
-from adam_tui.training.journal import Journal, log
+from adam_tui.training.journal import COMMAND_SECONDS, Journal, log
 
 
 def lines(run):
@@ -53,7 +53,7 @@ def test_a_line_torn_by_a_killed_process_does_not_spoil_the_next_one(new_run):
     assert [from_line(line) for line in lines(run)] == [Paused(1.0, 1), None, Paused(2.0, 2)]
 
 
-def test_commands_are_read_once_in_order_and_invalid_lines_are_skipped(new_run, capsys):
+def test_commands_are_read_once_in_order_and_invalid_lines_are_skipped(new_run, capsys, monkeypatch):
     run = new_run()
     with Journal(run) as journal:
         assert journal.new_commands() == []
@@ -66,8 +66,10 @@ def test_commands_are_read_once_in_order_and_invalid_lines_are_skipped(new_run, 
         assert (commands[0]["reason"], commands[1]["name"], commands[1]["value"]) == ("SIGTERM", "lr", 1.0)
         with open(run.path / "control.jsonl", "a") as file:
             file.write('op"}\n')
-        time.sleep(0.06)
-        assert journal.new_commands() == [{"command": "stop"}]
+        later = time.monotonic() + COMMAND_SECONDS
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "monotonic", lambda: later)
+            assert journal.new_commands() == [{"command": "stop"}]
     assert capsys.readouterr().err.count("not a command") == 3
     with Journal(run) as journal:  # a process that continues the run does not obey them again
         assert journal.new_commands() == []
@@ -88,10 +90,12 @@ def test_reading_commands_costs_no_more_than_a_clock_between_two_reads(new_run, 
     reads = []
     with Journal(run) as journal:
         monkeypatch.setattr(journal, "_read_control", lambda: reads.append(1) or [])
-        until = time.monotonic() + 0.2
-        while time.monotonic() < until:
-            journal.new_commands()
-    assert 1 <= len(reads) <= 5
+        began = time.monotonic()
+        for read in (0, 0.3, 0.9, 1.0, 1.5, 1.9, 2.1):
+            with monkeypatch.context() as patch:
+                patch.setattr(time, "monotonic", lambda read=read: began + read * COMMAND_SECONDS)
+                journal.new_commands()
+    assert len(reads) == 3
 
 
 def test_a_process_whose_directory_is_deleted_ends(new_run, monkeypatch):

@@ -44,6 +44,14 @@ def wait_for(state, run):
     return run.status().state
 
 
+def wait_for_a_heartbeat(run):
+    """Wait until the process has worked for a second more, as its heartbeat shows."""
+    before, deadline = run.status().heartbeat, time.time() + PATIENCE
+    while run.status().heartbeat == before:
+        assert time.time() < deadline, "no heartbeat"
+        time.sleep(0.02)
+
+
 @pytest.fixture
 def start():
     """Start or continue runs; processes that are left at the end are killed."""
@@ -76,7 +84,7 @@ def test_a_run_in_its_own_process_carries_out_commands_and_continues_after_a_kil
     run.command("pause")
     paused = watch.until("pause")
     assert wait_for("paused", run) == "paused"
-    time.sleep(0.5)
+    wait_for_a_heartbeat(run)
     assert watch.pending + watch.follower.poll() == []
 
     run.command("set", name="lr", value=0.05)
@@ -173,7 +181,7 @@ def test_runs_wait_for_their_device_in_the_order_of_their_start(new_run, start, 
     assert not third.checkpoint.exists()
 
     second.command("set", name="lr", value=0.25)
-    time.sleep(1.2)  # a heartbeat
+    wait_for_a_heartbeat(second)
     status = second.status()
     assert status.state == "queued"
     assert status.memory_bytes is None or status.memory_bytes < 60e6  # no torch yet

@@ -1,4 +1,4 @@
-"""Windows over a mode: the mode goes on behind them as far as it is visible."""
+"""Windows over a mode: the mode behind them continues as far as it is visible."""
 
 import pytest
 from take_screenshots import screen_cells

@@ -225,7 +225,7 @@ class CycleView:
 
 @dataclass(frozen=True)
 class SortBy:
-    """Sort the wide table by this column; the column that it is sorted by already reverses the order."""
+    """Sort the wide table by this column; if the table is sorted by it already, reverse the order."""
 
     column: str
 

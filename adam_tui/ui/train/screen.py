@@ -31,6 +31,7 @@ from adam_tui.runs.user_paths import runs_directory
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import caption
+from adam_tui.ui.layout import NARROW, WIDE
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import loss_chart, model_views, run_panel, table
@@ -64,7 +65,6 @@ POLL_RUNNING, POLL_RUNNING_LONGEST, POLL_IDLE, POLL_READING = 0.45, 0.95, 1.0, 0
 POLLED_OFTEN = ("queued", "starting", "running")
 # While a long run is read for the first time, the curve grows on the screen in steps that can be seen.
 SECONDS_PER_DRAWING = 0.25
-NARROW, WIDE = 100, 150  # columns of the terminal at which the right side gets narrower or wider
 LOG_LINES_SHOWN = 2
 CAPTION_MARGIN = 2  # columns beside the words of a caption
 # A key that is held down turns a knob many times: the run gets the value at which it rests.

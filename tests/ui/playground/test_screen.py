@@ -222,13 +222,13 @@ async def test_undo_brings_the_picture_back(app):
 
 async def test_a_fork_keeps_the_old_path_as_a_ghost(app):
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press(*[">"] * 2, "b")
+        await pilot.press(*[">"] * 2, "B")
         assert "changes apply from step 20" in app.screen.query_one("#knobs").border_subtitle
         before = app.screen.query_one("#contour", CellView).cells
         await pilot.press(*["left"] * 6)
         assert app.screen.query_one("#contour", CellView).cells.changed(before).any(), "the rest of the forked path"
         assert app.screen.state.chosen_lane.value_at("lr", 20) == 0.001
-        assert app.screen.state.chosen_lane["lr"] == 0.1, "the path so far stands"
+        assert app.screen.state.chosen_lane["lr"] == 0.1, "the path so far stays"
         await pilot.press("end")
         ghosted = app.screen.query_one("#contour", CellView).cells
         app.screen.state = replace(app.screen.state, ghosts=())

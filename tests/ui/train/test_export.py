@@ -88,7 +88,7 @@ def test_the_script_reaches_the_same_accuracy_as_the_run(optimizer, tmp_path):
     run = directory.create(spec, tmp_path / "runs")
     with Journal(run) as journal:
         assert train(journal)[0] == "finished"
-    [told] = [event for event in run.follow().poll() if isinstance(event, Epoch)]
+    [epoch] = [event for event in run.follow().poll() if isinstance(event, Epoch)]
     [printed] = script_accuracies(spec)
-    assert printed == pytest.approx(100 * told.test_accuracy, abs=0.35)
+    assert printed == pytest.approx(100 * epoch.test_accuracy, abs=0.35)
     assert printed > 50, "it learns"

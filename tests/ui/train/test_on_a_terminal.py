@@ -24,7 +24,7 @@ def opened(runs, *more, width=120, height=40):
 
 @pytest.fixture
 def run(tmp_path, tmp_path_factory):
-    """A real run at work, in a process of its own, on few pictures, and for very long; ended with the test."""
+    """A real run in a process of its own, on few images, with very many epochs; the test ends it."""
     pictures = lay_out(tmp_path_factory.mktemp("data"), "fashion-mnist", train=1280, test=200)
     few = {"data": "fashion-mnist", "data_dir": str(pictures), "epochs": 100_000}
     run = directory.create(recipes.make_spec("adam", {}, device="cpu", queue=False, **few), tmp_path)
@@ -36,8 +36,8 @@ def run(tmp_path, tmp_path_factory):
         control.kill(run, run.reported_status())
 
 
-def told(run):
-    """Everything that the run has told so far, folded; and how many processes told it."""
+def history_of(run):
+    """The history of the run so far, and its events."""
     history, events, follower = RunHistory(), [], run.follow()
     while more := follower.poll():
         events += more
@@ -59,27 +59,27 @@ def test_a_lost_terminal_leaves_the_run_at_work_and_the_next_one_shows_it_whole(
             first.until(lambda: at_work(first), PATIENCE)
             [run] = directory.list_runs(tmp_path)
             pid = run.status().pid
-            at_hang_up = told(run)[0].step
+            at_hang_up = history_of(run)[0].step
             first.hang_up()
             first.wait()
         assert (run.status().state, run.status().pid) == ("running", pid)
         with opened(tmp_path) as second:
             second.until(lambda: at_work(second), PATIENCE)
             assert run.id in second.text()
-            second.until(lambda: told(run)[0].step > at_hang_up, PATIENCE)
+            second.until(lambda: history_of(run)[0].step > at_hang_up, PATIENCE)
             second.press("i", "home")
             second.until("step 1 ·")
-            known, events = told(run)
+            known, events = history_of(run)
             second.until(f"raw {known.curve.first:.4f}")
-            assert sum(isinstance(event, Started) for event in events) == 1, "it never began anew"
+            assert sum(isinstance(event, Started) for event in events) == 1, "it never began again"
             losses = sum(len(event.losses) for event in events if isinstance(event, Steps))
             assert losses == known.step == len(known.curve), "every step is there, once"
             second.press("i", "h", "left")
-            second.until(lambda: any(isinstance(event, Changed) for event in told(run)[1]), PATIENCE)
+            second.until(lambda: any(isinstance(event, Changed) for event in history_of(run)[1]), PATIENCE)
             second.until("lr 5e-4→2e-4")
             second.press("q")
             assert second.wait() == 0
-        assert (run.status().state, run.status().pid) == ("running", pid), "quitting leaves it at work too"
+        assert (run.status().state, run.status().pid) == ("running", pid), "quitting leaves it running too"
     finally:
         if run is not None:
             run.command("kill")
@@ -114,9 +114,9 @@ def test_a_process_that_is_killed_from_outside_is_lost_and_continued_by_key_agai
     with opened(tmp_path) as terminal:
         for kills in (1, 2):
             terminal.until(lambda: at_work(terminal), PATIENCE)
-            terminal.until(lambda kills=kills: len(told(run)[0].epochs) > kills, PATIENCE)
+            terminal.until(lambda kills=kills: len(history_of(run)[0].epochs) > kills, PATIENCE)
             os.kill(run.status().pid, signal.SIGKILL)
-            reached = told(run)[0].step
+            reached = history_of(run)[0].step
             terminal.until("lost: the process is gone", PATIENCE)
             if kills == 1:
                 terminal.press("x")
@@ -125,10 +125,12 @@ def test_a_process_that_is_killed_from_outside_is_lost_and_continued_by_key_agai
                 terminal.until(lambda: children(terminal.pid) == {}, PATIENCE)
             terminal.press("u")
             terminal.until(lambda kills=kills: starts(run) == kills + 1, PATIENCE)
-            assert reached - told(run)[0].step < 2 * told(run)[0].steps_per_epoch, "an epoch is lost at most"
+            assert reached - history_of(run)[0].step < 2 * history_of(run)[0].steps_per_epoch, (
+                "an epoch is lost at most"
+            )
         assert all(json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines())
 
 
 def starts(run):
     """How many processes have begun to train it."""
-    return sum(isinstance(event, Started) for event in told(run)[1])
+    return sum(isinstance(event, Started) for event in history_of(run)[1])
