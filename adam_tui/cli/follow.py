@@ -19,17 +19,18 @@ import click
 
 from adam_tui.cli.errors import INTERRUPTED
 from adam_tui.engine.numbers import format_duration
-from adam_tui.runs import control, directory
+from adam_tui.runs import control, directory, files
 from adam_tui.runs.follower import Follower
 from adam_tui.runs.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
 from adam_tui.runs.report import epoch_line
 from adam_tui.runs.run import Run
-from adam_tui.runs.status import KILLED_FROM_OUTSIDE, Status
+from adam_tui.runs.status import DELETED, GONE_SECONDS, KILLED_FROM_OUTSIDE, Status
 from adam_tui.terminal.sanitize import sanitize
 
 OutputFormat = Literal["text", "jsonl"]
 
 POLL_SECONDS = 0.1
+CHECKPOINT_SECONDS = 5.0  # a process whose directory was moved needs this long at most for its last checkpoint
 LONGEST_SILENCE = 120.0  # seconds between two reports; a larger difference means that the clock was changed
 LOG_LINES = 5  # of worker.log, printed when the worker ends without a final event
 BAR_WIDTH = 12  # cells; with it the whole line stays below 80 columns
@@ -51,6 +52,7 @@ def follow(run: Run, output_format: OutputFormat, stream: TextIO) -> int:
     reporter = make_reporter(run, output_format, stream)
     follower = run.follow()
     follower.skip()  # events of an earlier process
+    folder = files.open_folder(run.path)
     worker = control.start_worker(run, detached=False)
     try:
         with stop_on_interrupt(run, worker) as signals:
@@ -61,20 +63,37 @@ def follow(run: Run, output_format: OutputFormat, stream: TextIO) -> int:
         raise
     finally:
         reporter.close()
-    return _report_end(run, end, worker.poll())
+    return _report_end(run, end, folder, worker.poll())
 
 
 def watch(run: Run, output_format: OutputFormat, stream: TextIO) -> int:
     """Print a run from its first event to its end, as it grows; the exit status. Ctrl-C does not stop the run."""
     reporter = make_reporter(run, output_format, stream)
+    folder = files.open_folder(run.path)
     try:
-        end = _report_events(run.follow(), reporter, lambda: not run.status().alive, [])
+        end = _report_events(run.follow(), reporter, _end_detector(run), [])
     except KeyboardInterrupt:
         _print_message(f"{run.id} continues without being watched")
         return INTERRUPTED
     finally:
         reporter.close()
-    return _report_end(run, end)
+    return _report_end(run, end, folder)
+
+
+def _end_detector(run: Run) -> Callable[[], bool]:
+    """A function that tests whether the run has ended; a missing directory is no end before its process ends too."""
+    missing_since: float | None = None
+
+    def has_ended() -> bool:
+        nonlocal missing_since
+        if os.path.exists(run.path):
+            missing_since = None
+            return not run.status().alive
+        if missing_since is None:
+            missing_since = time.monotonic()
+        return time.monotonic() - missing_since > GONE_SECONDS + CHECKPOINT_SECONDS
+
+    return has_ended
 
 
 def _report_events(
@@ -97,16 +116,30 @@ def _report_events(
             time.sleep(POLL_SECONDS)
 
 
-def _report_end(run: Run, end: Ended | None, status: int | None = None) -> int:
-    """Print how a run ended, unless it finished; the exit status. `status` is the worker's own, where it is known."""
+def _report_end(run: Run, end: Ended | None, folder: int, status: int | None = None) -> int:
+    """Print how a run ended, unless it finished; the exit status.
+
+    `folder` is the run's open directory, which is closed; `status` is the worker's own, where it is known.
+    """
+    id, moved = run.id, None
+    if end is None and not os.path.exists(run.path):
+        moved = files.current_path(folder)
+        if moved is None:
+            end = Ended(time.time(), 0, "stopped", DELETED)
+        else:
+            run = Run(moved)
+            for event in run.events(Started, Ended):
+                end = event if isinstance(event, Ended) else None
+    if folder >= 0:
+        os.close(folder)
     if end is None:
         killed = f" (by signal {-status})" if status is not None and status < 0 else ""
         log = run.path / "worker.log"
-        _print_message(f"{run.id}: the training process ended without a report{killed}; see {log}")
+        _print_message(f"{id}: the training process ended without a report{killed}; see {log}")
         _print_message(run.log_tail(LOG_LINES) or KILLED_FROM_OUTSIDE)
         return 1
     if end.state != "finished":
-        _print_message(f"{run.id} {end.state}: {end.reason}")
+        _print_message(f"{id} {end.state}: {end.reason}")
     return 1 if end.state == "failed" else 0
 
 
@@ -127,18 +160,21 @@ def _stop(run: Run, worker: subprocess.Popen[bytes], reason: str) -> None:
 def stop_on_interrupt(run: Run, worker: subprocess.Popen[bytes]) -> Iterator[list[int]]:
     """Stop the worker with a checkpoint at the first SIGINT or SIGTERM, kill it at the second.
 
-    Yields the list of the signals received so far.
+    SIGUSR1, a warning that Slurm sends to all processes of a job, stops it and never kills. Yields the list of the
+    signals received so far.
     """
     received: list[int] = []
+    warning = getattr(signal, "SIGUSR1", None)
 
     def handle(number: int, frame: Any) -> None:
         received.append(number)
-        if len(received) == 1:
+        if number == warning or len([each for each in received if each != warning]) == 1:
             _stop(run, worker, signal.Signals(number).name)
         else:
             worker.kill()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM, *([warning] if warning else [])]
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield received
     finally:

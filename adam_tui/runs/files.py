@@ -69,6 +69,28 @@ def _check_own_file(descriptor: int, path: Path) -> None:
         raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
 
 
+def open_folder(path: Path) -> int:
+    """A descriptor of a directory for `current_path`; -1 where the system has none."""
+    try:
+        return os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    except OSError:
+        return -1
+
+
+def current_path(descriptor: int) -> Path | None:
+    """Where an open directory is now, also after a rename; None when it was deleted or the place is unknown."""
+    try:
+        if sys.platform == "darwin":
+            import fcntl
+
+            name = fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0").decode()
+        else:
+            name = os.readlink(f"/proc/self/fd/{descriptor}")
+        return Path(name) if os.path.samestat(os.stat(name), os.fstat(descriptor)) else None
+    except (OSError, ValueError):
+        return None
+
+
 def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading. Raises OSError, also for a directory, a FIFO or a device."""
     descriptor = open_private(path, os.O_RDONLY)

@@ -23,6 +23,10 @@ STALE_SECONDS = 60.0
 # On the same host nothing is late, but there is no heartbeat while the interpreter loads torch, perhaps slowly.
 SILENT_SECONDS, LOADING_SECONDS = 10.0, 30.0
 NEVER_STARTED = "the process never started"
+# A directory that is missing for this long was moved or deleted. A shorter absence is a mount that comes back, or a
+# user who renames a directory and renames it back.
+GONE_SECONDS = 5.0
+MOVED, DELETED = "its directory was moved to {path}", "its directory was deleted"
 PROCESS_GONE = "the process is gone"
 NOT_ITS_PROCESS = "no process trains these files: they may be a copy"
 KILLED_FROM_OUTSIDE = "it was killed from outside, or by the system because memory ran out"

@@ -29,9 +29,10 @@ class Checkpoints:
     """
 
     def __init__(self, journal: Journal) -> None:
-        self._journal, self._run = journal, journal.run
+        self._journal = journal
         self.step: int | None = None
         self.problem = ""
+        self.may_pass = False  # whether the problem may pass by itself; a full disk does not
         self.is_whole = False
 
     def save(self, state: State, step: int) -> bool:
@@ -42,12 +43,13 @@ class Checkpoints:
         packed = io.BytesIO()
         torch.save(state, packed)
         self._journal.sync()  # metrics.jsonl reaches the disk first: it has every step that a checkpoint holds
-        older = self._run.older_checkpoint if self.is_whole else None
+        run = self._journal.run
+        older = run.older_checkpoint if self.is_whole else None
         try:
-            files.write_atomically(self._run.checkpoint, packed.getvalue(), durable=True, older=older)
+            files.write_atomically(run.checkpoint, packed.getvalue(), durable=True, older=older)
         except OSError as error:
             last = "there is no checkpoint" if self.step is None else f"the last checkpoint is of step {self.step}"
-            self.problem = f"{last} ({error.strerror})"
+            self.problem, self.may_pass = f"{last} ({error.strerror})", error.errno not in files.NO_SPACE
             self._journal.report_problem("checkpoint", last, error)
             return False
         self.is_whole, self.step, self.problem = True, step, ""
@@ -59,8 +61,8 @@ class Checkpoints:
 
         Raises ValueError with one line when no checkpoint is whole. Does nothing without a checkpoint.
         """
-        problems = []
-        for path in (self._run.checkpoint, self._run.older_checkpoint):
+        problems, run = [], self._journal.run
+        for path in (run.checkpoint, run.older_checkpoint):
             try:
                 self.step = restore(unpack(files.read_regular(path, MAX_CHECKPOINT_BYTES)))
             except FileNotFoundError:
@@ -68,7 +70,7 @@ class Checkpoints:
             except Exception as error:  # torch.load raises nearly anything for a damaged file
                 problems.append(f"{path}: {describe(error)}")
                 continue
-            self.is_whole = path == self._run.checkpoint
+            self.is_whole = path == run.checkpoint
             if problems:
                 effect = f"continues from the checkpoint before, of step {self.step}"
                 self._journal.report_problem("checkpoint", f"{effect}: cannot continue from {problems[0]}")

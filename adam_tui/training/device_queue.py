@@ -8,6 +8,7 @@ device. Standard library only, so a waiting run takes 15 MB and checks four time
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import time
@@ -19,7 +20,7 @@ from adam_tui.runs import file_lock, files
 from adam_tui.runs.device_names import device_key
 from adam_tui.runs.protocol import State
 from adam_tui.runs.run import Run
-from adam_tui.training.journal import Journal
+from adam_tui.training.journal import Journal, log
 
 POLL_SECONDS = 0.25
 
@@ -27,7 +28,7 @@ POLL_SECONDS = 0.25
 class DeviceQueue:
     """A place in the queue for a device and, after `wait`, the device itself, until the context ends.
 
-    `device` is the RunSpec's. A file system without locks has no queue: every run starts at once.
+    `device` is the RunSpec's. Without a lock file that can be locked there is no queue: every run starts at once.
     """
 
     def __init__(self, journal: Journal, device: str) -> None:
@@ -37,8 +38,10 @@ class DeviceQueue:
         self._lock_file = -1
 
     def __enter__(self) -> Self:
-        with contextlib.suppress(OSError):  # a directory that cannot be written has no queue
-            self._lock_file = files.open_private(self.path, os.O_RDWR | os.O_CREAT)
+        try:
+            self._lock_file = _open_lock_file(self.path)
+        except OSError as error:
+            log(f"without a queue: {self.path}: {error.strerror}")
         return self
 
     def __exit__(
@@ -65,6 +68,10 @@ class DeviceQueue:
 
     def _acquire(self) -> bool:
         """Take the device if it is free and no earlier run waits for it."""
+        if self._lock_file < 0:
+            return True
+        if self._earlier_run_waits():  # without the lock: a process that is stopped while it holds it would block all
+            return False
         try:
             if not file_lock.lock(self._lock_file):
                 return False
@@ -85,20 +92,34 @@ class DeviceQueue:
         try:
             with os.scandir(self._runs) as entries:
                 others = [Run(entry.path) for entry in entries if entry.is_dir() and entry.name != own_place[1]]
-        except OSError:  # the runs directory was deleted: the journal ends this process
+        except PermissionError:
             return False
+        except OSError:  # the directory is away: the journal decides for how long
+            return True
         for other in others:
             status = other.status()
-            waits = status.state in ("starting", "queued") and status.device == self.key
+            # A process without a sign of life is stopped, or a copy of a run: it must not block the others.
+            waits = status.state in ("starting", "queued") and not status.silent and status.device == self.key
             if waits and status.is_local and (status.came, other.id) < own_place:
                 return True
         return False
 
     def _holder(self) -> str:
         """The run that wrote its name into the file last: the training run, unless it ended just now."""
-        os.lseek(self._lock_file, 0, os.SEEK_SET)
-        name = os.read(self._lock_file, 200).decode("utf-8", "replace")
+        name = ""
+        with contextlib.suppress(OSError):
+            os.lseek(self._lock_file, 0, os.SEEK_SET)
+            name = os.read(self._lock_file, 200).decode("utf-8", "replace")
         return name if name not in ("", self._journal.run.id) else "its turn"
+
+
+def _open_lock_file(path: Path) -> int:
+    """Open the lock file, or create it. Raises OSError for a planted one, which stands for another file."""
+    descriptor = files.open_private(path, os.O_RDWR | os.O_CREAT)
+    if os.fstat(descriptor).st_nlink > 1:
+        os.close(descriptor)
+        raise OSError(errno.EMLINK, "it is a second name of another file", str(path))
+    return descriptor
 
 
 def _as_file_name(host: str) -> str:

@@ -10,6 +10,7 @@ with every heartbeat. status.json reports it; even a full disk has room for that
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import sys
@@ -21,9 +22,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from adam_tui.runs import file_lock, files, processes
-from adam_tui.runs.protocol import ENDED, Ended, Event, State, parse_json, to_line
+from adam_tui.runs.protocol import ENDED, Ended, Event, Paused, Resumed, State, parse_json, to_line
 from adam_tui.runs.run import Run
-from adam_tui.runs.status import Status
+from adam_tui.runs.status import DELETED, GONE_SECONDS, MOVED, Status
 from adam_tui.training.resource_usage import ResourceUsage
 
 HEARTBEAT_SECONDS = 1.0
@@ -39,14 +40,15 @@ class Journal:
 
     The training loop sets `step` and `epoch` (finished epochs); they go into status.json with the next heartbeat, and
     so do the `resources`. `listeners` receive every event after it is written. `arrival` is when the process was
-    started, in seconds since 1970: its place in the queue for a device. Raises ValueError when another process trains
-    the run, OSError when its directory cannot be written.
+    started, in seconds since 1970: its place in the queue for a device. `run` changes when its directory was moved.
+    Raises ValueError when another process trains the run, OSError when its directory cannot be written.
     """
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.resources = ResourceUsage()
         self.listeners: list[Callable[[Event], None]] = []
+        self._last_time = 0.0  # of the latest event
         self._usage: dict[str, Any] = {}
         self._device = ""
         self._state: State = "starting"
@@ -55,6 +57,11 @@ class Journal:
         self._signalled: list[dict[str, Any]] = []  # commands of signal handlers
         self._deferred: list[dict[str, Any]] = []  # commands that wait for the training
         self._next_read = 0.0
+        self._missing_since: float | None = None  # when the directory was first missing
+        self._is_gone = False  # deleted, or moved to an unknown place
+        self._checked_at = time.monotonic()  # when commands were last asked for
+        # Seconds from SIGSTOP to SIGCONT: since `take_stopped_seconds`, and those that are no event yet.
+        self._stopped_seconds = self._unrecorded_stop = 0.0
         self._closed = threading.Event()
         self._status_lock = threading.Lock()
         self._unwritten = bytearray()
@@ -71,6 +78,7 @@ class Journal:
             if not file_lock.lock(self._metrics, file_lock.RELEASE_SECONDS):
                 os.close(self._metrics)
                 raise ValueError(f"another process is training {run.id}")
+        self._folder = files.open_folder(run.path)
         files.remove_orphaned_parts(run.path)
         try:
             files.end_torn_line(self._metrics)
@@ -89,12 +97,17 @@ class Journal:
         self._closed.set()
         self._thread.join()
         os.close(self._metrics)
+        if self._folder >= 0:
+            os.close(self._folder)
 
     # Events.
 
     def record(self, event: Event) -> None:
         """Append one event to metrics.jsonl, whole and at once, or as soon as there is room for it."""
+        if self._unrecorded_stop:
+            self._record_stop(event.time)
         self._write(to_line(event).encode())
+        self._last_time = event.time
         for listener in list(self.listeners):
             try:
                 listener(event)
@@ -102,13 +115,26 @@ class Journal:
                 self.listeners.remove(listener)
                 self.report_problem("listener", "TensorBoard gets no more", error)
 
+    def _record_stop(self, resumed_at: float) -> None:
+        """Record the time for which the process was stopped (SIGSTOP, Ctrl-Z) as a pause, unless it was paused."""
+        seconds, self._unrecorded_stop = self._unrecorded_stop, 0.0
+        if self._state == "running":
+            self.record(Paused(max(resumed_at - seconds, self._last_time), self.step))
+            self.record(Resumed(resumed_at, self.step))
+
     def end(self, state: State, reason: str) -> None:
         """Record the end of the run and set its state; what cannot be recorded goes to worker.log."""
         self.record(Ended(time.time(), self.step, state, reason))
         if self._unwritten:
             reason += "; the last events could not be written"
             log(f"{state}: {reason}")
-        self.set_state(state, reason)
+        written = self.set_state(state, reason)
+        give_up = time.monotonic() + GONE_SECONDS
+        while not written and not self._is_gone and time.monotonic() < give_up:
+            time.sleep(COMMAND_SECONDS)  # the directory may be back in a moment
+            written = self._write_status()
+        if not written and self.use_moved_directory():
+            self._write_status()
 
     def sync(self) -> None:
         """Bring all recorded events to the disk, as far as they can be written."""
@@ -132,17 +158,28 @@ class Journal:
                 del self._unwritten[: os.write(self._metrics, self._unwritten)]
         except OSError as error:
             self.report_problem("metrics", "metrics.jsonl waits to be written", error)
+            if error.errno == errno.ESTALE:  # a network file system forgot the open file
+                self._reopen_metrics()
         else:
             self.clear_problem("metrics")
 
+    def _reopen_metrics(self) -> None:
+        with contextlib.suppress(OSError):
+            metrics = files.open_private(self.run.metrics, os.O_RDWR | os.O_APPEND)
+            try:
+                if file_lock.lock(metrics):
+                    os.dup2(metrics, self._metrics, inheritable=False)
+            finally:
+                os.close(metrics)
+
     # Status.
 
-    def set_state(self, state: State, reason: str = "") -> None:
-        """Change the state and write it at once."""
+    def set_state(self, state: State, reason: str = "") -> bool:
+        """Change the state and write it at once; False when status.json cannot be written."""
         if state in ENDED:
             self.log_ignored(self._read_control())
         self._state, self._reason = state, reason
-        self._write_status()
+        return self._write_status()
 
     def set_device(self, device: str) -> None:
         """Show in status.json which device this run waits for or holds."""
@@ -174,8 +211,9 @@ class Journal:
                 self._write()
             self._write_status()
 
-    def _write_status(self) -> None:
-        with self._status_lock, contextlib.suppress(OSError):  # a deleted directory must not end the heartbeat
+    def _write_status(self) -> bool:
+        """Write status.json; False when that fails, which must not end the heartbeat."""
+        with self._status_lock, contextlib.suppress(OSError):
             problems = "" if self._state in ENDED else self._problems_in_words()
             status = Status(
                 self._state,
@@ -193,6 +231,8 @@ class Journal:
                 **self._usage,
             )
             self.run.write_status(status)
+            return True
+        return False
 
     # Commands.
 
@@ -205,7 +245,7 @@ class Journal:
 
         Reads the file at most 20 times a second; between that a call costs one reading of the clock.
         """
-        now = time.monotonic()
+        now = self._checked_at = time.monotonic()
         if now < self._next_read and not self._signalled and not self._deferred:
             return []
         self._next_read = now + COMMAND_SECONDS
@@ -225,6 +265,53 @@ class Journal:
         self._deferred += commands
         return None
 
+    def _check_directory(self) -> list[dict[str, Any]]:
+        """Without a control.jsonl: a command to end if the directory has been missing for long, else nothing."""
+        if self._is_gone:
+            return []
+        try:
+            os.stat(self.run.path)
+        except (FileNotFoundError, NotADirectoryError):
+            now = time.monotonic()
+            if self._missing_since is None:
+                self._missing_since = now
+            if now - self._missing_since < GONE_SECONDS:
+                return []
+        except OSError as error:
+            self.report_problem("commands", "commands cannot be read", error)
+            return []
+        else:  # nobody has sent a command yet
+            self._missing_since = None
+            self.clear_problem("commands")
+            return []
+        if self.use_moved_directory():
+            return [{"command": "stop", "reason": MOVED.format(path=self.run.path)}]
+        self._is_gone = True
+        return [{"command": "kill", "reason": DELETED}]
+
+    def use_moved_directory(self) -> bool:
+        """Write the rest of the run's files to the place that its directory was moved to, if it was moved."""
+        moved = files.current_path(self._folder)
+        if moved is None or os.path.exists(self.run.path):
+            return False
+        self.run, self._missing_since = Run(moved), None
+        log(MOVED.format(path=moved))
+        return True
+
+    # The process itself.
+
+    def continue_after_stop(self) -> None:
+        """Called by the handler of SIGCONT: nothing has run since SIGSTOP, or since commands were last asked for."""
+        now = time.monotonic()
+        self._stopped_seconds += now - self._checked_at
+        self._unrecorded_stop += now - self._checked_at
+        self._checked_at = now
+
+    def take_stopped_seconds(self) -> float:
+        """The seconds for which the process was stopped since the last call."""
+        seconds, self._stopped_seconds = self._stopped_seconds, 0.0
+        return seconds
+
     def log_ignored(self, commands: list[dict[str, Any]]) -> None:
         """Log commands that come too late to be carried out."""
         for command in commands:
@@ -234,16 +321,21 @@ class Journal:
         path = self.run.path / "control.jsonl"
         try:
             size = os.stat(path).st_size
+            self._missing_since = None
             if size < self._obeyed:  # the file was emptied: everything in it is new
                 self._obeyed = 0
             if size <= self._obeyed:
+                self.clear_problem("commands")
                 return []
             with files.open_regular(path) as file:
                 file.seek(self._obeyed)
                 content = file.read(min(size - self._obeyed, MAX_COMMAND_BYTES))
-        except OSError:
-            # There was no command yet; or the directory was deleted, and nobody can watch or stop the run any more.
-            return [] if os.path.isdir(self.run.path) else [{"command": "kill"}]
+        except (FileNotFoundError, NotADirectoryError):
+            return self._check_directory()
+        except OSError as error:  # no permission, a network file system that is away
+            self.report_problem("commands", "commands cannot be read", error)
+            return []
+        self.clear_problem("commands")
         lines, newline, _ = content.rpartition(b"\n")
         if not newline:
             if len(content) < MAX_COMMAND_BYTES:  # a line that is still being written

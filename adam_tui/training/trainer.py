@@ -51,6 +51,7 @@ REPORT_SECONDS = 0.25  # between two reports of the losses: the only sync points
 SAMPLE_SECONDS = 1.5  # between two predictions of the ten digits on the screen
 CHECKPOINT_SECONDS = 30.0  # a crash within a long epoch loses no more than this
 PAUSE_SECONDS = 0.05  # a paused process carries out a command after this time
+RETRY_SECONDS = 10.0  # for the last checkpoint, when the directory is away
 TEST_CHUNK = 250  # test images a forward pass: fits the caches; all 10,000 in 0.2 s (0.4 in float32), 1000 took 0.4
 
 
@@ -128,13 +129,14 @@ class Training:
             if not self.ending:
                 self.end_epoch()
         if self.ending:
-            if self.ending[0] == "stopped" and self.save_at_end and not self.save():
+            if self.ending[0] == "stopped" and self.save_at_end and not (self.save() or self.save_later()):
                 return "stopped", f"{self.ending[1]}, but {self.checkpoints.problem}"
             return self.ending
         done = f"epoch {spec.epochs} of {spec.epochs} done"
         # A finished run is never resumed: without its last checkpoint its final weights would be lost.
-        problem = self.checkpoints.problem
-        return ("failed", f"{done}, but {problem}") if problem else ("finished", done)
+        if self.checkpoints.problem and not self.save_later():
+            return "failed", f"{done}, but {self.checkpoints.problem}"
+        return "finished", done
 
     def _start(self) -> None:
         self.journal.step, self.journal.epoch = self.progress.step, self.progress.epoch
@@ -158,6 +160,7 @@ class Training:
         """Train the rest of the current epoch, batch by batch; a command may end it between two steps."""
         spec, progress, digits = self.spec, self.progress, self.digits
         order = torch.randperm(self.images, generator=self.sampler).to(self.device)
+        self.journal.take_stopped_seconds()  # those before this epoch
         began = reported = time.perf_counter()
         for index in data.split(order, spec.batch_size)[progress.batch :]:
             began += self.carry_out_commands()
@@ -170,6 +173,7 @@ class Training:
                 self.layers.after_step()
             progress.batch += 1
             progress.step += 1
+            began += self.journal.take_stopped_seconds()
             now = time.perf_counter()
             if now - reported >= REPORT_SECONDS:
                 reported = now
@@ -209,6 +213,7 @@ class Training:
         train_seconds = progress.seconds
         began = time.perf_counter()
         result = self.test()
+        began += self.journal.take_stopped_seconds()
         seconds = train_seconds + time.perf_counter() - began
         train_loss = progress.loss_sum / self.images
         progress.epoch += 1
@@ -299,7 +304,8 @@ class Training:
                     case "stop":
                         self.ending = ("stopped", str(command.get("reason", "asked to stop")))
                     case "kill":
-                        self.ending = ("stopped", "asked to end at once, without a checkpoint")
+                        reason = command.get("reason", "asked to end at once, without a checkpoint")
+                        self.ending = ("stopped", str(reason))
                         self.save_at_end = False
                     case "set":
                         self.set_hyperparameter(command.get("name"), command.get("value"))
@@ -317,6 +323,8 @@ class Training:
                     self.journal.log_ignored(commands[number:])
                     break
             if self.ending or not paused_at:
+                if paused_seconds or paused_at:
+                    self.journal.take_stopped_seconds()  # they are part of the pause
                 return paused_seconds + (time.perf_counter() - paused_at if paused_at else 0.0)
             time.sleep(PAUSE_SECONDS)
 
@@ -349,6 +357,15 @@ class Training:
             return False
         self.journal.record(Checkpointed(*self._now(), str(self.journal.run.checkpoint)))
         return True
+
+    def save_later(self) -> bool:
+        """Try to save again for some seconds, because a directory that is away may come back; not on a full disk."""
+        give_up = time.monotonic() + RETRY_SECONDS
+        while self.checkpoints.may_pass and time.monotonic() < give_up:
+            time.sleep(PAUSE_SECONDS)
+            if self.save():
+                return True
+        return self.journal.use_moved_directory() and self.save()
 
     def restore(self, state: dict[str, Any]) -> int:
         """Continue from a checkpoint's state; its step."""

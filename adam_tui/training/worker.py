@@ -20,6 +20,8 @@ from adam_tui.training.journal import Journal, log, log_traceback
 
 # The starting process closes this one's standard input when the run's files are ready.
 WAIT_FOR_INPUT = "--wait-for-input"
+# Each stops the run with a checkpoint. Slurm sends SIGUSR1 some time before it ends a job (--signal=USR1@60).
+STOP_SIGNALS = ("SIGTERM", "SIGINT", "SIGUSR1")
 
 
 def main(arguments: list[str]) -> int:
@@ -40,8 +42,12 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError) as error:
         log(f"cannot train in {paths[0]}: {error}")
         return 1
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda caught, frame: journal.add_command("stop", reason=signal.Signals(caught).name))
+    for name in STOP_SIGNALS:
+        if hasattr(signal, name):
+            number = getattr(signal, name)
+            signal.signal(number, lambda caught, frame: journal.add_command("stop", reason=signal.Signals(caught).name))
+    if hasattr(signal, "SIGCONT"):
+        signal.signal(signal.SIGCONT, lambda caught, frame: journal.continue_after_stop())
 
     with journal, ExitStack() as held_device:
         if ending := _wait_for_device(journal, held_device):

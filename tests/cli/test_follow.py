@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import re
+import shutil
 import signal
 import socket
 import threading
@@ -186,6 +187,57 @@ def test_json_lines_are_the_very_lines_of_a_real_run_and_ctrl_c_stops_it_with_a_
     assert run.log_tail(9) == ""
     assert "stopped: SIGINT" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted"])
+def test_a_run_that_loses_its_directory_ends_with_the_reason_of_its_own_files(tmp_path, few_digits, capsys, how):
+    spec = recipes.make_spec("sgd", {}, epochs=100_000, limit=250, batch_size=32, device="cpu", data_dir=few_digits)
+    lost = []
+
+    class Reader(io.StringIO):
+        def write(self, text):
+            if "accuracy" in text and not lost:
+                [run] = directory.list_runs(tmp_path / "runs")
+                lost.append(run)
+                run.path.rename(tmp_path / "elsewhere")
+                if how == "deleted":
+                    shutil.rmtree(tmp_path / "elsewhere")
+
+    assert cli_follow.train(spec, tmp_path / "runs", "text", Reader()) == 0
+    message = capsys.readouterr().err
+    if how == "deleted":
+        assert message == f"{lost[0].id} stopped: its directory was deleted\n"
+    else:
+        reason = f"its directory was moved to {tmp_path / 'elsewhere'}"
+        assert message == f"{lost[0].id} stopped: {reason}\n"
+        assert Run(tmp_path / "elsewhere").status().reason == reason
+
+
+def test_a_run_is_watched_further_after_its_directory_was_away_for_a_moment(make_run, capsys):
+    run, stream = make_run(EVENTS[:2], "running"), io.StringIO()
+    away = run.path.with_name("away")
+
+    def finish():
+        run.path.rename(away)
+        time.sleep(0.3)
+        away.rename(run.path)
+        with open(run.metrics, "a") as file:
+            file.write("".join(map(to_line, EVENTS[2:])))
+        run.write_status(status("finished"))
+
+    threading.Timer(0.5, finish).start()
+    assert cli_follow.watch(run, "text", stream) == 0
+    assert "finished" in stream.getvalue()
+
+
+def test_a_warning_of_slurm_stops_and_the_next_signal_does_not_kill(make_run):
+    run, calls = make_run(EVENTS[:2], "running"), []
+    run.command = lambda order, **values: calls.append((order, values["reason"]))
+    worker = type("Worker", (), {"kill": lambda self: calls.append("killed")})()
+    with cli_follow.stop_on_interrupt(run, worker):
+        for number in (signal.SIGUSR1, signal.SIGUSR1, signal.SIGTERM, signal.SIGTERM):
+            signal.raise_signal(number)
+    assert calls == [("stop", "SIGUSR1"), ("stop", "SIGUSR1"), ("stop", "SIGTERM"), "killed"]
 
 
 def test_a_second_ctrl_c_kills(follow_events, capsys):

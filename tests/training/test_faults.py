@@ -8,7 +8,7 @@ import torch
 
 from adam_tui.runs import files
 from adam_tui.runs.protocol import Steps
-from adam_tui.training import checkpoint, trainer
+from adam_tui.training import checkpoint, journal, trainer
 from adam_tui.training.journal import Journal
 
 pytestmark = pytest.mark.usefixtures("quick_digits")
@@ -25,7 +25,7 @@ class Steered(Journal):
     def new_commands(self):
         self.calls += 1
         action = self.before.get(self.calls - 1, [])
-        return action() or [] if callable(action) else action
+        return (action() if callable(action) else action) or super().new_commands()
 
 
 def train(run, before=None):
@@ -249,7 +249,8 @@ def test_a_run_that_is_stopped_without_room_for_its_checkpoint_names_the_last_on
 # A directory that is gone.
 
 
-def test_a_run_whose_directory_is_deleted_ends_by_itself(new_run):
+def test_a_run_whose_directory_is_deleted_ends_by_itself(new_run, monkeypatch):
+    monkeypatch.setattr(journal, "GONE_SECONDS", 0.2)
     run = new_run(epochs=100_000)
 
     def delete():
@@ -257,16 +258,7 @@ def test_a_run_whose_directory_is_deleted_ends_by_itself(new_run):
             path.unlink()
         run.path.rmdir()
 
-    with Journal(run) as journal:
-        new_commands, calls = journal.new_commands, iter(range(10**9))
-
-        def deleting():
-            if next(calls) == 10:
-                delete()
-            return new_commands()
-
-        journal.new_commands = deleting
-        assert trainer.train(journal)[0] == "stopped"
+    assert train(run, {10: delete}) == ("stopped", "its directory was deleted")
     assert not run.path.exists()
 
 

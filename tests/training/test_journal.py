@@ -1,5 +1,7 @@
 import contextlib
 import errno
+import fcntl
+import functools
 import io
 import json
 import os
@@ -11,7 +13,9 @@ import time
 import pytest
 
 from adam_tui.runs import file_lock, files
-from adam_tui.runs.protocol import Paused, from_line
+from adam_tui.runs.protocol import Ended, Paused, Resumed, Steps, from_line, to_line
+from adam_tui.runs.run import Run
+from adam_tui.training import journal as journal_module
 from adam_tui.training.journal import COMMAND_SECONDS, Journal, log
 
 
@@ -94,13 +98,14 @@ def test_reading_commands_costs_no_more_than_a_clock_between_two_reads(new_run, 
     assert len(reads) == 3
 
 
-def test_a_process_whose_directory_is_deleted_ends(new_run):
+def test_a_process_whose_directory_is_deleted_ends(new_run, monkeypatch):
+    monkeypatch.setattr(journal_module, "GONE_SECONDS", 0.0)
     run = new_run()
     with Journal(run) as journal:
         for path in run.path.iterdir():
             path.unlink()
         run.path.rmdir()
-        assert journal.new_commands() == [{"command": "kill"}]
+        assert journal.new_commands() == [{"command": "kill", "reason": "its directory was deleted"}]
 
 
 # A disk that takes no more.
@@ -343,3 +348,105 @@ def test_a_lock_that_a_dying_process_still_holds_is_waited_for(new_run):
     threading.Timer(0.2, holding.close).start()
     with Journal(run):
         pass
+
+
+# A directory that is away, and a process that was stopped.
+
+
+def test_commands_that_cannot_be_read_for_a_moment_are_read_later_and_the_problem_is_logged_once(
+    new_run, monkeypatch, capsys
+):
+    run = new_run()
+    run.command("pause")
+    opened = os.stat
+
+    def refuse(failure, path, *arguments, **options):
+        if str(path).startswith(str(run.path)):
+            raise OSError(failure, os.strerror(failure), str(path))
+        return opened(path, *arguments, **options)
+
+    with Journal(run) as journal:
+        for failure in (errno.EACCES, errno.EIO, errno.ESTALE):
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "stat", functools.partial(refuse, failure))
+                for _ in range(3):
+                    journal._next_read = 0.0
+                    assert journal.new_commands() == []
+        journal._next_read = 0.0
+        assert [command["command"] for command in journal.new_commands()] == ["pause"]
+        journal.set_state("running")
+        assert run.reported_status().reason == ""
+    log_lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[2] for line in log_lines] == ["commands cannot be read"] * 3
+
+
+def test_a_directory_that_is_away_for_a_moment_ends_nothing_and_one_that_was_moved_is_followed(new_run, monkeypatch):
+    run = new_run()
+    moved = run.path.with_name("moved")
+    with Journal(run) as journal:
+        run.path.rename(moved)
+        assert journal.new_commands() == []
+        moved.rename(run.path)
+        run.command("pause")
+        journal._next_read = 0.0
+        assert [command["command"] for command in journal.new_commands()] == ["pause"]
+        run.path.rename(moved)
+        monkeypatch.setattr(journal_module, "GONE_SECONDS", 0.0)
+        journal._next_read = 0.0
+        reason = f"its directory was moved to {moved}"
+        assert journal.new_commands() == [{"command": "stop", "reason": reason}]
+        journal.end("stopped", reason)
+    assert (Run(moved).status().state, Run(moved).status().reason) == ("stopped", reason)
+    assert lines(Run(moved))[-1] == to_line(Ended(journal._last_time, 0, "stopped", reason)).rstrip()
+    assert not run.path.exists()
+
+
+def test_the_end_is_written_when_the_directory_comes_back(new_run):
+    run = new_run()
+    away = run.path.with_name("away")
+    with Journal(run) as journal:
+        run.path.rename(away)
+        threading.Timer(0.3, away.rename, [run.path]).start()
+        journal.end("finished", "done")
+    assert (run.status().state, run.status().reason) == ("finished", "done")
+
+
+def test_an_open_file_that_a_network_forgot_is_opened_again(new_run, monkeypatch):
+    run = new_run()
+    write = os.write
+    with Journal(run) as journal:
+        forgotten = os.fstat(journal._metrics).st_ino
+        stale = [True]
+
+        def refuse(descriptor, data):
+            if stale and os.fstat(descriptor).st_ino == forgotten:
+                stale.clear()
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+            return write(descriptor, data)
+
+        fcntl.flock(journal._metrics, fcntl.LOCK_UN)  # as the server does
+        monkeypatch.setattr(os, "write", refuse)
+        journal.record(Paused(1.0, 1))
+        journal.record(Paused(2.0, 2))
+    assert [from_line(line) for line in lines(run)] == [Paused(1.0, 1), Paused(2.0, 2)]
+
+
+def test_a_stop_of_the_process_is_recorded_as_a_pause_unless_the_run_was_paused(new_run):
+    run = new_run()
+    with Journal(run) as journal:
+        journal.set_state("running")
+        journal.record(Paused(90.0, 1))
+        journal._checked_at -= 6.0
+        journal.continue_after_stop()
+        assert journal.take_stopped_seconds() == pytest.approx(6.0, abs=0.5)
+        assert journal.take_stopped_seconds() == 0.0
+        journal.record(Steps(100.0, 2, (0.5,)))
+        journal.set_state("paused")
+        journal._checked_at -= 6.0
+        journal.continue_after_stop()
+        journal.record(Resumed(110.0, 2))
+    events = [from_line(line) for line in lines(run)]
+    stop, go = events[1:3]
+    assert (stop, go) == (Paused(stop.time, 0), Resumed(100.0, 0))
+    assert stop.time == pytest.approx(94.0, abs=0.5)
+    assert events[3:] == [Steps(100.0, 2, (0.5,)), Resumed(110.0, 2)]

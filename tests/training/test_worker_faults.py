@@ -1,17 +1,23 @@
 """The real training process on a full disk, under any umask, and without an open port."""
 
 import contextlib
+import ctypes
 import os
 import resource
+import signal
+import socket
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from adam_tui.runs import control, export
-from adam_tui.runs.protocol import from_line
+from adam_tui.runs.protocol import Ended, from_line
+from adam_tui.runs.run import Run
 
 PATIENCE = 60.0
 
@@ -79,3 +85,155 @@ def test_on_a_full_disk_it_trains_on_reports_it_and_records_everything_once_ther
     assert [step for step, _ in export.losses(run)] == list(range(1, run.status().step + 1))
     assert len(run.epochs()) == run.status().epoch > reached + 1
     assert "File too large" in run.log_tail(9)
+
+
+# A directory that is away.
+
+
+def last_end(run):
+    return [event for event in run.follow().poll() if isinstance(event, Ended)][-1]
+
+
+def checkpoint_step(run):
+    return torch.load(run.checkpoint, weights_only=True)["progress"]["step"]
+
+
+def recorded_steps(run):
+    return [step for step, _ in export.losses(run)]
+
+
+def test_a_runs_directory_that_is_away_for_a_moment_does_not_end_the_training(worker):
+    run, process = worker
+    until(lambda: len(run.epochs()) >= 1, "it never trains")
+    away = run.path.parent.with_name("away")
+    for _ in range(4):
+        run.path.parent.rename(away)
+        time.sleep(0.3)
+        away.rename(run.path.parent)
+        time.sleep(0.1)
+    step = run.status().step
+    until(lambda: run.status().step > step, "it does not train on")
+    run.command("stop")
+    assert process.wait(PATIENCE) == 0
+    assert (run.status().state, run.status().reason, last_end(run).reason) == ("stopped", *["asked to stop"] * 2)
+    assert checkpoint_step(run) == run.status().step
+    assert recorded_steps(run) == list(range(1, run.status().step + 1))
+
+
+def test_a_run_whose_directory_is_renamed_ends_with_a_checkpoint_there_and_names_the_new_place(worker):
+    run, process = worker
+    until(lambda: len(run.epochs()) >= 1, "it never trains")
+    renamed = Run(run.path.with_name("renamed"))
+    run.path.rename(renamed.path)
+    assert process.wait(PATIENCE) == 0
+    reason = f"its directory was moved to {renamed.path}"
+    assert (renamed.status().state, renamed.status().reason, last_end(renamed).reason) == ("stopped", reason, reason)
+    assert checkpoint_step(renamed) == renamed.status().step == recorded_steps(renamed)[-1]
+    assert renamed.can_resume()
+    assert not run.path.exists()
+
+
+def respect_permissions():
+    """Give up root's right to ignore the permissions of files, in the process that is about to start."""
+    drop, rights = 24, (1, 2)  # PR_CAPBSET_DROP; CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    for right in rights if os.geteuid() == 0 else ():
+        ctypes.CDLL(None).prctl(drop, right)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="capabilities")
+def test_a_directory_without_permissions_for_a_moment_does_not_end_the_training(new_run, few_digits):
+    run = new_run("sgd", epochs=100_000, limit=0, data_dir=few_digits)
+    command = [sys.executable, "-m", "adam_tui.training.worker", str(run.path)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=respect_permissions)
+    try:
+        until(lambda: len(run.epochs()) >= 1, "it never trains")
+        for folder in (run.path, run.path.parent):
+            folder.chmod(0)
+            time.sleep(0.5)
+            folder.chmod(0o700)
+            step = len(recorded_steps(run))
+            until(lambda step=step: len(recorded_steps(run)) > step, "it does not train on")
+        assert process.poll() is None
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+        assert (run.status().state, run.status().reason, last_end(run).reason) == ("stopped", *["SIGTERM"] * 2)
+        assert checkpoint_step(run) == run.status().step
+    finally:
+        process.kill()
+        process.wait()
+
+
+# Signals.
+
+
+def test_the_seconds_for_which_the_process_was_stopped_are_a_pause_and_no_work(new_run, few_digits):
+    run = new_run("sgd", epochs=3, limit=0, data_dir=few_digits)
+    process = control.start_worker(run)
+    try:
+        until(lambda: len(run.epochs()) >= 1, "it never trains")
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(6)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait()
+    before, with_stop, _ = run.epochs()
+    assert with_stop.seconds < with_stop.time - before.time - 5.9
+    assert with_stop.samples_per_second > 2000 / with_stop.seconds
+    events = run.follow().poll()
+    [stop] = [event for event in events if event.name == "pause"]
+    [go] = [event for event in events if event.name == "resume"]
+    assert go.time - stop.time == pytest.approx(6, abs=0.7)
+    assert [event.time for event in events] == sorted(event.time for event in events)
+    assert recorded_steps(run) == list(range(1, run.status().step + 1))
+
+
+def test_usr1_which_slurm_sends_before_the_end_of_a_job_saves_a_checkpoint_and_stops(worker):
+    run, process = worker
+    until(lambda: len(run.epochs()) >= 1, "it never trains")
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(PATIENCE) == 0
+    assert (run.status().state, run.status().reason) == ("stopped", "SIGUSR1")
+    assert checkpoint_step(run) == run.status().step
+
+
+def test_a_stopped_process_in_the_queue_does_not_block_those_behind_it(new_run, few_digits):
+    holder, stopped, last = (new_run("sgd", epochs=100_000, limit=0, data_dir=few_digits) for _ in range(3))
+    processes = []
+    try:
+        for run, state in ((holder, "running"), (stopped, "queued"), (last, "queued")):
+            processes.append(control.start_worker(run))
+            until(lambda run=run, state=state: run.status().state == state, f"it is never {state}")
+        processes[1].send_signal(signal.SIGSTOP)
+        processes[0].kill()
+        until(lambda: last.status().state == "running", "it waits for a stopped process")
+        processes[1].send_signal(signal.SIGCONT)
+        until(lambda: f"waits for {last.id}" in stopped.status().reason, "it does not wait again")
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+# A directory that others can write to.
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "directory", "hard link"])
+def test_a_planted_lock_file_is_neither_written_nor_followed_and_the_run_trains(new_run, few_digits, kind, tmp_path):
+    run = new_run("sgd", epochs=1, data_dir=few_digits)
+    target = tmp_path / "target"
+    lock = run.path.parent / f".{socket.gethostname()}-cpu.lock"
+    if kind != "dangling link":
+        target.write_text("precious")
+    if kind == "directory":
+        lock.mkdir()
+    elif kind == "hard link":
+        os.link(target, lock)
+    else:
+        lock.symlink_to(target)
+    process = control.start_worker(run)
+    assert process.wait(PATIENCE) == 0
+    assert run.status().state == "finished"
+    assert f"without a queue: {lock}" in run.log_tail(9)
+    assert target.read_text() == "precious" if kind != "dangling link" else not target.exists()

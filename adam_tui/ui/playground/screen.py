@@ -245,6 +245,8 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         self._draw(("contour", "timeline"), paths)
         if not (only_time and self._frame % self._frames_per_table):
             self._draw(SIDE, paths)
+            if after.fork:
+                self._set_title("knobs", str(self._views["knobs"].border_title), self._fork_note())
 
     def redraw(self) -> None:
         """Draw everything in the colours of another theme."""
@@ -262,7 +264,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         paths = paths or paths_so_far(self.state)
         surface, lane = self.state.surface, self.state.chosen_lane
         self._set_title("contour", pictures.surface_title(surface), self._legend())
-        self._set_title("knobs", f"{self.palette.lane(self.state.lane)[1]} {lane.rule.title}")
+        self._set_title("knobs", f"{self.palette.lane(self.state.lane)[1]} {lane.rule.title}", self._fork_note())
         self._set_title("loss", pictures.loss_title(self.state, paths))
         # Before the first layout, use the size that it will give, so that the panels are arranged only once.
         size = self.query_one("#side", Vertical).size or Size(
@@ -285,6 +287,13 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             colors = pictures.vector_colors(self.palette).items()
             symbols += [f"[rgb({r},{g},{b})]→ {name}[/]" for name, (r, g, b) in colors]
         return " · ".join(symbols)
+
+    def _fork_note(self) -> str:
+        """The step from which changes apply, in fork mode, as markup."""
+        if not self.state.fork:
+            return ""
+        changes = "changes apply from" if self.size.width >= NARROW else "from"
+        return f"[bold $accent]FORK[/]: {changes} step {self.state.step}"
 
     def _set_title(self, panel: str, title: str, subtitle: str = "") -> None:
         view = self._views[panel]

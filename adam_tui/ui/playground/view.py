@@ -133,6 +133,7 @@ def rasterize(state: PlaygroundState, width: int, height: int, palette: Palette,
 
 
 def _path_views(state: PlaygroundState, paths: Paths, palette: Palette) -> list[PathView]:
+    """The paths up to the step, their ghosts, and while a fork is made, the rest of the forked path, drawn faintly."""
     views = []
     for i, (path, ghost) in enumerate(zip(paths.lanes, paths.ghosts, strict=True)):
         if state.solo and i != state.lane:
@@ -140,6 +141,8 @@ def _path_views(state: PlaygroundState, paths: Paths, palette: Palette) -> list[
         color, marker = palette.lane(i)
         if ghost is not None:
             views.append(PathView(ghost.positions, color, marker, min(state.step, ghost.last), ghost=True))
+            if state.fork and not state.playing:
+                views.append(PathView(path.positions, color, marker, path.last, ghost=True))
         views.append(PathView(path.positions, color, marker, min(state.step, path.last), selected=i == state.lane))
     return views
 

@@ -39,8 +39,8 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("previous_optimizer", "O", "Previous optimizer", KNOBS, e.CycleOptimizer(-1)),
     Action("data", "D", "Next data set", KNOBS, e.CycleData()),
     Action("live", "h", "Tune the next run, or the selected one", KNOBS, e.Toggle("live")),
-    Action("knob_up", "up", "Choose the hyperparameter above", KNOBS, lambda shown: shown.choose(-1)),
-    Action("knob_down", "down", "Choose the hyperparameter below", KNOBS, lambda shown: shown.choose(1)),
+    Action("knob_up", "up,k", "Choose the hyperparameter above", KNOBS, lambda shown: shown.choose(-1)),
+    Action("knob_down", "down,j", "Choose the hyperparameter below", KNOBS, lambda shown: shown.choose(1)),
     Action("turn_down", "left", "Turn it down one notch; move the cursor", KNOBS, lambda shown: shown.turn(-1)),
     Action("turn_up", "right", "Turn it up one notch; move the cursor", KNOBS, lambda shown: shown.turn(1)),
     Action(

@@ -70,6 +70,15 @@ async def test_a_turned_knob_redraws_the_whole_path_at_once(app):
         assert "0.2" in panel(app, "knobs")
 
 
+async def test_j_and_k_choose_a_hyperparameter_as_the_arrows_do(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("j", "j")
+        assert app.screen.state.knob == 2
+        await pilot.press("k")
+        assert app.screen.state.knob == 1
+        assert not app.screen.state.fork
+
+
 async def test_an_exact_value_is_typed_and_a_wrong_one_is_refused(app):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("enter", "-", "1", "enter")
@@ -213,7 +222,11 @@ async def test_undo_brings_the_picture_back(app):
 
 async def test_a_fork_keeps_the_old_path_as_a_ghost(app):
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("k", *[">"] * 2, *["left"] * 6)
+        await pilot.press(*[">"] * 2, "b")
+        assert "changes apply from step 20" in app.screen.query_one("#knobs").border_subtitle
+        before = app.screen.query_one("#contour", CellView).cells
+        await pilot.press(*["left"] * 6)
+        assert app.screen.query_one("#contour", CellView).cells.changed(before).any(), "the rest of the forked path"
         assert app.screen.state.chosen_lane.value_at("lr", 20) == 0.001
         assert app.screen.state.chosen_lane["lr"] == 0.1, "the path so far stays"
         await pilot.press("end")

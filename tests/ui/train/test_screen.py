@@ -88,7 +88,7 @@ async def test_help_lists_every_key_of_the_contract(app):
         await pilot.press("question_mark")
         assert isinstance(app.screen, Help)
     table = {action.shown_keys for action in train_screen.ACTIONS}
-    contract = ["o", "O", "↑", "↓", "←", "→", "⇧←", "⇧→", "enter", "backspace", "t", "space", "x", "[", "]"]
+    contract = ["o", "O", "↑ k", "↓ j", "←", "→", "⇧←", "⇧→", "enter", "backspace", "t", "space", "x", "[", "]"]
     assert set(contract) | set("alwmd") <= table
 
 
