@@ -315,7 +315,11 @@ class Journal:
     def log_ignored(self, commands: list[dict[str, Any]]) -> None:
         """Log commands that come too late to be carried out."""
         for command in commands:
-            log(f"too late, the run ends: {command['command']}")
+            reason = str(command.get("reason", ""))
+            if reason == DELETED:
+                log(DELETED)
+            elif not reason.startswith(MOVED.format(path="")):  # `use_moved_directory` has logged it
+                log(f"the run was already ending: the command {command['command']!r} came too late")
 
     def _read_control(self) -> list[dict[str, Any]]:
         path = self.run.path / "control.jsonl"
