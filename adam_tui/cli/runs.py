@@ -94,7 +94,7 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
 )
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
 @click.option("--precision", metavar="NAME", help="auto, float32 or bfloat16.  [default: auto]")
-@click.option("--limit", type=whole_number, metavar="N", help="Train on the first N images only (N from 1 on), for a quick try.")
+@click.option("--limit", type=whole_number, metavar="N", help="Train on the first N images only, 1 at least.")
 @click.option(
     "--data",
     metavar="NAME",
@@ -397,7 +397,8 @@ def rm(context: click.Context, run_id: str, yes: bool, runs: Path | None) -> Non
                 click.echo("nothing is deleted")
                 return
         run.delete()
-    click.echo(sanitize_line(f"{run.id} was a link to {target}: the link is removed" if target else f"{run.id} is deleted"))
+    done = f"was a link to {target}: the link is removed" if target else "is deleted"
+    click.echo(sanitize_line(f"{run.id} {done}"))
 
 
 def resolve_runs(context: click.Context, option: Path | None) -> Path:

@@ -383,7 +383,7 @@ class WebServer(Server):
 
 
 def serve(arguments: Sequence[str], host: str, port: int, url: str | None, *, token: bool) -> None:
-    """Serve the app that these arguments start until SIGINT or SIGTERM. Raises UsageError when the port cannot be opened."""
+    """Serve the app that these arguments start until SIGINT or SIGTERM. Raises UsageError without the port."""
     try:
         WebServer(arguments, host, port, url, secrets.token_urlsafe(32) if token else None).serve()
     except OSError as error:

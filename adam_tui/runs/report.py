@@ -100,12 +100,12 @@ def table(runs: Iterable[Run]) -> str:
         rows.append((run.id, run.status().label, spec.optimizer, lr, limit, f"{done}/{spec.epochs}", best, started))
     if len(rows) == 1:
         return "no runs yet"
-    rows = [tuple(map(_one_line, row)) for row in rows]
+    lined = [[_one_line(cell) for cell in row] for row in rows]
     # A longer cell moves the rest of its own row only.
-    widths = [max(len(row[i]) for row in rows if len(row[i]) <= MOST_WIDTH) for i in range(len(rows[0]))]
+    widths = [max(len(row[i]) for row in lined if len(row[i]) <= MOST_WIDTH) for i in range(len(rows[0]))]
     numbers = {3, 4, 5, 6}  # right-aligned
     lines = []
-    for row in rows:
+    for row in lined:
         cells = [cell.rjust(widths[i]) if i in numbers else cell.ljust(widths[i]) for i, cell in enumerate(row)]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)

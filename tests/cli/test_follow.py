@@ -15,7 +15,7 @@ import pytest
 from made_runs import status
 
 from adam_tui.cli import follow as cli_follow
-from adam_tui.runs import control, directory, recipes, report
+from adam_tui.runs import control, directory, files, recipes, report
 from adam_tui.runs.protocol import ENDED, Ended, Epoch, RunSpec, Started, Steps, from_line, to_line
 from adam_tui.runs.run import Run
 from adam_tui.runs.status import Status

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from adam_tui.engine.numbers import (
     MINUS_SIGNS,
+    TooSmallError,
     decimal,
     format_duration,
     format_number,
-    TooSmallError,
     parse_number,
     parse_whole,
     round_down,

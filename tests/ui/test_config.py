@@ -30,7 +30,8 @@ place = "space,P"
 def file(tmp_path, monkeypatch):
     path = tmp_path / "settings" / "config.toml"
     path.parent.mkdir()
-    monkeypatch.setenv(config.VARIABLE, str(path))
+    monkeypatch.delenv(config.VARIABLE)
+    monkeypatch.setattr(config, "user_directory", lambda kind: path.parent)
     return path
 
 
