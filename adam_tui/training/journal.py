@@ -124,6 +124,8 @@ class Journal:
 
     def end(self, state: State, reason: str) -> None:
         """Record the end of the run and set its state; what cannot be recorded goes to worker.log."""
+        if state == "failed" and self.use_moved_directory():  # a file that was not found is not the true reason
+            reason = f"{MOVED.format(path=self.run.path)}: {reason}"
         self.record(Ended(time.time(), self.step, state, reason))
         if self._unwritten:
             reason += "; the last events could not be written"
