@@ -112,7 +112,9 @@ class Session:
             path.mkdir(parents=True, exist_ok=True)
         self._undo.enter_context(contextlib.chdir(self.exports))
         before = os.environ.get("ADAM_TUI_CONFIG")
-        os.environ["ADAM_TUI_CONFIG"] = str(self.runs.parent / "config.toml")  # a theme that is chosen is remembered
+        settings = self.runs.parent / "config.toml"  # a theme that is chosen is remembered beside it
+        settings.touch()
+        os.environ["ADAM_TUI_CONFIG"] = str(settings)
         self._undo.callback(_set_environment, "ADAM_TUI_CONFIG", before)
         waits = {"POLL_RUNNING": 0.02, "POLL_RUNNING_LONGEST": 0.02, "POLL_IDLE": 0.05}
         waits |= {"SEND_DELAY": 0.05, "SECONDS_PER_DRAWING": 0.0}

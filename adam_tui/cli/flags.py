@@ -34,10 +34,12 @@ class UserPath(click.Path):
 
 def number(value: str | float) -> float:
     """The type of a flag with a float. Raises BadParameter."""
-    from adam_tui.engine.numbers import parse_number  # not needed for --help
+    from adam_tui.engine.numbers import TooSmallError, parse_number  # not needed for --help
 
     try:
         return parse_number(str(value))
+    except TooSmallError:
+        raise click.BadParameter(f"{value!r:.40} is too small a number.") from None
     except ValueError:
         raise click.BadParameter(f"{value!r} is not a valid float.") from None
 

@@ -132,6 +132,9 @@ def _report_end(run: Run, end: Ended | None, folder: int, status: int | None = N
                 end = event if isinstance(event, Ended) else None
     if folder >= 0:
         os.close(folder)
+    if end is None and moved is not None:
+        _print_message(f"{id} stopped: the run's directory is gone: it was moved to {moved}")
+        return 1
     if end is None:
         killed = f" (by signal {-status})" if status is not None and status < 0 else ""
         log = run.path / "worker.log"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from adam_tui.cli import launch
 from adam_tui.cli.errors import print_error, usage_errors
 from adam_tui.cli.flags import Command, Group, UserPath, number, whole_number
 from adam_tui.cli.playground import ascii_option, build_scenario, picture_size, size_option, write_picture
-from adam_tui.terminal.sanitize import sanitize
+from adam_tui.terminal.sanitize import sanitize, sanitize_line
 
 if TYPE_CHECKING:
     from adam_tui.runs.run import Run
@@ -93,7 +94,7 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
 )
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
 @click.option("--precision", metavar="NAME", help="auto, float32 or bfloat16.  [default: auto]")
-@click.option("--limit", type=whole_number, metavar="N", help="Train on the first N images only, for a quick try.")
+@click.option("--limit", type=whole_number, metavar="N", help="Train on the first N images only, 1 at least.")
 @click.option(
     "--data",
     metavar="NAME",
@@ -138,6 +139,8 @@ def train(
         folder = None if data_dir is None else check_data_directory(str(data_dir))
         if folder is None and (rest["data"] or "mnist") != "mnist":
             cache_directory()  # where the data is downloaded to
+        if rest["limit"] == 0:
+            raise ValueError("--limit must be at least 1; leave it out to train on all images")
         name, values = parse_optimizer(optimizer)
         if lr is not None:
             if "lr" in values:
@@ -201,7 +204,7 @@ def show(context: click.Context, run_id: str, runs: Path | None) -> None:
 
     run = find_run(context, run_id, runs)
     with usage_errors():
-        click.echo(sanitize(report.describe(run)))
+        click.echo(sanitize(report.describe(run, _runs_flag(context))))
 
 
 @runs.command()
@@ -253,7 +256,7 @@ def stop(context: click.Context, run_id: str, now: bool, runs: Path | None) -> N
         with usage_errors():
             control.kill(run, before)
     status = run.status()
-    click.echo(sanitize(f"{run.id} is {status.state}: {status.reason}"))
+    click.echo(sanitize_line(f"{run.id} is {status.state}: {status.reason}"))
 
 
 @runs.command()
@@ -311,7 +314,8 @@ def resume(context: click.Context, run_id: str, follow: bool, output_format: Any
     if follow:
         return progress.follow(run, output_format, sys.stdout)
     process = control.resume(run)
-    click.echo(sanitize(f"{run.id} continues in the background, process {process.pid}: adam-tui runs attach {run.id}"))
+    attach = f"adam-tui runs attach {shlex.quote(run.id)}{_runs_flag(context)}"
+    click.echo(sanitize_line(f"{run.id} continues in the background, process {process.pid}: {attach}"))
     return 0
 
 
@@ -389,11 +393,12 @@ def rm(context: click.Context, run_id: str, yes: bool, runs: Path | None) -> Non
             question = f"Remove the link {run.id} to {target}?" if target else f"Delete {report.summary(run)}?"
             if not launch.is_interactive():
                 raise ValueError(f"{question} There is no terminal to ask on: add --yes")
-            if not click.confirm(sanitize(question)):
+            if not click.confirm(sanitize_line(question)):
                 click.echo("nothing is deleted")
                 return
         run.delete()
-    click.echo(sanitize(f"{run.id} was a link to {target}: the link is removed" if target else f"{run.id} is deleted"))
+    done = f"was a link to {target}: the link is removed" if target else "is deleted"
+    click.echo(sanitize_line(f"{run.id} {done}"))
 
 
 def resolve_runs(context: click.Context, option: Path | None) -> Path:
@@ -407,15 +412,25 @@ def resolve_runs(context: click.Context, option: Path | None) -> Path:
 def _existing_runs(context: click.Context, option: Path | None) -> Path:
     """`resolve_runs` for a command that only reads. Raises UsageError if --runs names a missing directory."""
     folder = resolve_runs(context, option)
-    levels: list[click.Context] = []
-    level: click.Context | None = context
-    while level is not None:
-        levels.append(level)
-        level = level.parent
-    given = any(each.get_parameter_source("runs") is ParameterSource.COMMANDLINE for each in levels)
-    if given and not folder.exists():
+    if _named_runs(context) and not folder.exists():
         raise click.UsageError(f"--runs: the directory {folder} does not exist")
     return folder
+
+
+def _named_runs(context: click.Context) -> Path | None:
+    """The directory of the innermost --runs of the command line; None without one."""
+    level: click.Context | None = context
+    while level is not None:
+        if level.get_parameter_source("runs") is ParameterSource.COMMANDLINE:
+            return Path(level.params["runs"])
+        level = level.parent
+    return None
+
+
+def _runs_flag(context: click.Context) -> str:
+    """The end of a command that is shown to the user: " --runs DIR" if the command line has it, else ""."""
+    named = _named_runs(context)
+    return f" --runs {shlex.quote(str(named))}" if named else ""
 
 
 def find_run(context: click.Context, run_id: str, runs: Path | None) -> Run:
@@ -442,7 +457,7 @@ def _send_command(run: Run, command: str, verb: str, **values: Any) -> None:
     if answered and not status.alive and command != "stop":
         raise click.UsageError(f"{run.id} could not {verb}: it is {status.state}: {status.reason}")
     late = "" if answered else f"; it has not answered yet{f': {status.reason}' if status.reason else ''}"
-    click.echo(sanitize(f"{run.id} was asked to {verb}{late}"))
+    click.echo(sanitize_line(f"{run.id} was asked to {verb}{late}"))
 
 
 def _wait_until(condition: Callable[[], bool]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import hmac
 import ipaddress
@@ -16,6 +17,7 @@ import json
 import logging
 import re
 import secrets
+import signal
 import socket
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Sequence
@@ -243,8 +245,24 @@ class WebServer(Server):
         logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
     async def on_startup(self, app: web.Application) -> None:
-        """Print the address in place of textual-serve's banner."""
-        click.echo(f"adam-tui is at {self.address}  (ctrl+c ends it)")
+        """Print nothing: the server does not have the port yet."""
+
+    def serve(self, debug: bool = False) -> None:
+        """Serve until SIGINT or SIGTERM. Prints the address once the port is open. Raises OSError without a port."""
+        self.debug = debug
+        self.initialize_logging()
+        loop = asyncio.new_event_loop()
+        with contextlib.suppress(NotImplementedError):  # Windows
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self.request_exit)
+        web.run_app(
+            self._make_app(),
+            host=self.host,
+            port=self.port,
+            handle_signals=False,
+            loop=loop,
+            print=lambda *banner: click.echo(f"adam-tui is at {self.address}  (ctrl+c ends it)"),
+        )
 
     async def on_shutdown(self, app: web.Application) -> None:
         """Close every connection, whose handler then ends its app."""
@@ -365,5 +383,14 @@ class WebServer(Server):
 
 
 def serve(arguments: Sequence[str], host: str, port: int, url: str | None, *, token: bool) -> None:
-    """Serve the app that these arguments start until SIGINT or SIGTERM. Raises OSError when the port is taken."""
-    WebServer(arguments, host, port, url, secrets.token_urlsafe(32) if token else None).serve()
+    """Serve the app that these arguments start until SIGINT or SIGTERM. Raises UsageError without the port."""
+    try:
+        WebServer(arguments, host, port, url, secrets.token_urlsafe(32) if token else None).serve()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise click.UsageError(f"port {port} is in use") from None
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise click.UsageError(f"--host: {host} is not an address of this machine") from None
+        if error.errno == errno.EACCES:
+            raise click.UsageError(f"port {port} needs the rights of an administrator") from None
+        raise

@@ -35,7 +35,7 @@ import numpy as np
 
 from adam_tui.engine.calculus import GUARDED, SEED, Graph
 from adam_tui.engine.names import did_you_mean
-from adam_tui.engine.numbers import MINUS_SIGNS, parse_number, round_down
+from adam_tui.engine.numbers import MINUS_SIGNS, TooSmallError, parse_number, round_down
 from adam_tui.engine.surfaces import Array, Surface
 
 # Far above any formula on one line; they bound the time and the depth of recursion.
@@ -376,7 +376,10 @@ class _Parser:
         raise self._error(f"a number, a name or a parenthesis is missing before {token.text[:QUOTED]!r}", token)
 
     def _number(self, digits: str, token: Token) -> int:
-        value = parse_number(digits)
+        try:
+            value = parse_number(digits)
+        except TooSmallError:
+            raise self._error(f"{token.text[:QUOTED]} is too small a number", token) from None
         if math.isinf(value):
             raise self._error(f"{token.text[:QUOTED]} is too large a number", token)
         return self.graph.constant(value)

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Literal
 
 from adam_tui.engine.names import suggest
-from adam_tui.engine.numbers import MANTISSAS, format_number, parse_number
+from adam_tui.engine.numbers import MANTISSAS, TooSmallError, format_number, parse_number
 
 Scale = Literal["log", "log_off", "beta", "flag", "integer", "power_of_two"]
 
@@ -81,6 +81,8 @@ class Knob:
             return self.check(words[cleaned])
         try:
             value = parse_number(cleaned)
+        except TooSmallError:
+            raise ValueError(f"{self.name}: {text.strip():.40} is too small a number") from None
         except ValueError:
             raise ValueError(f"{self.name} must be a number, not {text.strip()!r}") from None
         return self.check(value)

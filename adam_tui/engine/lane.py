@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
 from adam_tui.engine import json_fields
-from adam_tui.engine.numbers import format_number, parse_number, parse_whole
+from adam_tui.engine.numbers import TooSmallError, format_number, parse_number, parse_whole
 from adam_tui.engine.optimizers import Optimizer, find_optimizer
 from adam_tui.engine.schedules import CONSTANT, Kind, Schedule
 
@@ -223,5 +223,7 @@ def _parse_whole(name: str, text: str) -> int:
 def _parse_number(name: str, text: str) -> float:
     try:
         return parse_number(text)
+    except TooSmallError:
+        raise ValueError(f"{name}: {json_fields.excerpt(text.strip())} is too small a number") from None
     except ValueError:
         raise ValueError(f"{name} must be a number, not {json_fields.excerpt(text.strip())}") from None

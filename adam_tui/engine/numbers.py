@@ -61,9 +61,20 @@ def _decade(number: Decimal, mantissas: Sequence[float]) -> list[Decimal]:
     return [decimal(mantissa).scaleb(number.adjusted()) for mantissa in (*mantissas, 10)]
 
 
+class TooSmallError(ValueError):
+    """A number that is not 0 but nearer to 0 than every float."""
+
+
 def parse_number(text: str) -> float:
-    """Read a typed or pasted number, with any minus sign of Unicode: 0.1, 1e-3, 1e−3, −2. Raises ValueError."""
-    return float(text.strip().translate(_TO_ASCII))
+    """Read a typed or pasted number, with any minus sign of Unicode: 0.1, 1e-3, 1e−3, −2.
+
+    Raises ValueError, and `TooSmallError` for a number such as 1e-400, which would become 0.
+    """
+    digits = text.strip().translate(_TO_ASCII)
+    value = float(digits)
+    if value == 0.0 and any(digit.isdigit() and int(digit) for digit in digits.lower().partition("e")[0]):
+        raise TooSmallError("the number is too small: the smallest above 0 is 5e-324")
+    return value
 
 
 def parse_whole(text: str) -> int:

@@ -73,9 +73,17 @@ def closed_runs(runs: Path) -> list[tuple[Run, str]]:
 def _folders(runs: Path) -> list[Run]:
     try:
         with os.scandir(runs) as entries:
-            return [Run(entry.path) for entry in entries if entry.is_dir()]
+            return [Run(entry.path) for entry in entries if may_be_run(entry)]
     except FileNotFoundError:
         return []
+
+
+def may_be_run(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of the runs directory is a directory, or cannot be examined, as a link to itself cannot."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return True
 
 
 def find(runs: Path, id: str) -> Run:

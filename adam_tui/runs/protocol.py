@@ -142,8 +142,9 @@ class Epoch(Event):
     samples_per_second: float
 
     def is_valid(self) -> bool:
-        """Epochs are counted from 1, and times and speeds are not negative."""
-        return Event.is_valid(self) and self.epoch >= 1 and self.seconds >= 0 and self.samples_per_second >= 0
+        """Epochs are counted from 1, times and speeds are not negative, and the accuracy is a share."""
+        counted = self.epoch >= 1 and self.seconds >= 0 and self.samples_per_second >= 0
+        return Event.is_valid(self) and counted and 0 <= self.test_accuracy <= 1
 
 
 @dataclass(frozen=True, slots=True)

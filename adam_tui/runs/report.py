@@ -5,6 +5,7 @@ The JSON of `records` is a contract: keys are added, and none is renamed.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -14,9 +15,14 @@ from adam_tui.runs.protocol import LOST, Epoch
 from adam_tui.runs.run import Run
 from adam_tui.runs.status import KILLED_FROM_OUTSIDE, PROCESS_GONE, Status
 
+MOST_WIDTH = 32  # cells of a column of the table
 
-def describe(run: Run) -> str:
-    """A page about a run: specification, state, epochs, last error. Raises ValueError for a broken run."""
+
+def describe(run: Run, runs_flag: str = "") -> str:
+    """A page about a run: specification, state, epochs, last error. Raises ValueError for a broken run.
+
+    `runs_flag` ends the commands that it shows.
+    """
     from adam_tui.engine.numbers import format_number
     from adam_tui.runs.recipes import DATA_SETS  # they import numpy, which the table does not need
 
@@ -39,8 +45,13 @@ def describe(run: Run) -> str:
     elif status.reason == PROCESS_GONE:
         lines.append(KILLED_FROM_OUTSIDE)
     if run.can_resume():
-        lines.append(f"continue it: adam-tui runs resume {run.id}")
-    return "\n".join(lines)
+        lines.append(f"continue it: adam-tui runs resume {shlex.quote(run.id)}{runs_flag}")
+    return "\n".join(map(_one_line, lines))
+
+
+def _one_line(text: str) -> str:
+    """The text with a question mark for each line break, which names of directories and forged files can hold."""
+    return text.replace("\n", "?")
 
 
 def summary(run: Run) -> str:
@@ -89,10 +100,12 @@ def table(runs: Iterable[Run]) -> str:
         rows.append((run.id, run.status().label, spec.optimizer, lr, limit, f"{done}/{spec.epochs}", best, started))
     if len(rows) == 1:
         return "no runs yet"
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lined = [[_one_line(cell) for cell in row] for row in rows]
+    # A longer cell moves the rest of its own row only.
+    widths = [max(len(row[i]) for row in lined if len(row[i]) <= MOST_WIDTH) for i in range(len(rows[0]))]
     numbers = {3, 4, 5, 6}  # right-aligned
     lines = []
-    for row in rows:
+    for row in lined:
         cells = [cell.rjust(widths[i]) if i in numbers else cell.ljust(widths[i]) for i, cell in enumerate(row)]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)

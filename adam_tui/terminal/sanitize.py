@@ -12,3 +12,8 @@ def sanitize(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+
+
+def sanitize_line(text: str) -> str:
+    """Return the text as `sanitize` does, with a question mark for each line break too: names can hold one."""
+    return sanitize(text).replace("\n", "?")

@@ -18,6 +18,7 @@ from typing import Self
 
 from adam_tui.runs import file_lock, files
 from adam_tui.runs.device_names import device_key
+from adam_tui.runs.directory import may_be_run
 from adam_tui.runs.protocol import State
 from adam_tui.runs.run import Run
 from adam_tui.training.journal import Journal, log
@@ -91,7 +92,7 @@ class DeviceQueue:
         own_place = (self._journal.arrival, self._journal.run.id)
         try:
             with os.scandir(self._runs) as entries:
-                others = [Run(entry.path) for entry in entries if entry.is_dir() and entry.name != own_place[1]]
+                others = [Run(entry.path) for entry in entries if entry.name != own_place[1] and may_be_run(entry)]
         except PermissionError:
             return False
         except OSError:  # the directory is away: the journal decides for how long

@@ -124,6 +124,8 @@ class Journal:
 
     def end(self, state: State, reason: str) -> None:
         """Record the end of the run and set its state; what cannot be recorded goes to worker.log."""
+        if state == "failed" and self.use_moved_directory():  # a file that was not found is not the true reason
+            reason = f"{MOVED.format(path=self.run.path)}: {reason}"
         self.record(Ended(time.time(), self.step, state, reason))
         if self._unwritten:
             reason += "; the last events could not be written"
@@ -315,7 +317,11 @@ class Journal:
     def log_ignored(self, commands: list[dict[str, Any]]) -> None:
         """Log commands that come too late to be carried out."""
         for command in commands:
-            log(f"too late, the run ends: {command['command']}")
+            reason = str(command.get("reason", ""))
+            if reason == DELETED:
+                log(DELETED)
+            elif not reason.startswith(MOVED.format(path="")):  # `use_moved_directory` has logged it
+                log(f"the run was already ending: the command {command['command']!r} came too late")
 
     def _read_control(self) -> list[dict[str, Any]]:
         path = self.run.path / "control.jsonl"

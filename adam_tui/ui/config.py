@@ -69,7 +69,8 @@ def load() -> Config:
     try:
         config = parse(_read_text(path))
     except FileNotFoundError:
-        config = Config()
+        named = os.environ.get(VARIABLE)
+        config = Config(problem=f"{VARIABLE}: {path} does not exist; the defaults are used" if named else "")
     except OSError as error:
         config = Config(problem=f"{path}: {error.strerror or error}; the defaults are used")
     except ValueError as error:

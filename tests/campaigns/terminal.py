@@ -163,6 +163,7 @@ def main():
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="adam-tui-terminal-") as folder:
         env = {"ADAM_TUI_CONFIG": f"{folder}/config.toml", "ADAM_TUI_RUNS": f"{folder}/runs", "HOME": folder}
+        Path(folder, "config.toml").touch()
         for kind in (blocked(env), in_windows(env), in_the_start(env, asked.every)):
             for name, result in kind:
                 print(result.row(name), flush=True)

@@ -45,7 +45,7 @@ TRAINING = [
     *(["--seed", each] for each in ("-1", "x", HUGE)),
     *(["--device", each] for each in ("", "gpu", "cuda:x", "cuda:-1", "cpu:0:0", "tpu", "[red]")),
     *(["--precision", each] for each in ("", "float16", "half", "x")),
-    *(["--limit", each] for each in ("-1", "x", "1.5")),
+    *(["--limit", each] for each in ("0", "-1", "x", "1.5")),
     *(["--data", each] for each in ("", "imagenet", "../mnist", "MNIST!")),
     ["--data-dir", "/nowhere"], ["--data-dir", "/dev/null"],
     ["--format", "xml"], ["extra"], ["--lr"], ["--lr", "1", "--optimizer", "adam:lr=1"],

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from adam_tui.cli import runs as cli_runs
 from adam_tui.cli.app import main
-from adam_tui.runs import directory, recipes
+from adam_tui.runs import control, directory, recipes
 from adam_tui.runs import status as judging
 from adam_tui.runs.protocol import Epoch, Started, Steps, to_line
 from adam_tui.runs.run import Run
@@ -192,3 +192,48 @@ def test_a_runs_directory_that_is_a_link_is_fine(run, tmp_path, tmp_path_factory
     assert (result.exit_code, result.output) == (0, f"{run.id} is deleted\n")
     assert link.is_symlink()
     assert not run.path.exists()
+
+
+def test_a_hint_repeats_the_directory_of_the_command_line(runs, run, tmp_path):
+    run.write_status(Status("stopped"))
+    run.checkpoint.touch()
+    assert runs("show", run.id).stdout.splitlines()[-1] == f"continue it: adam-tui runs resume {run.id}"
+    other = tmp_path / "a b"
+    other.mkdir()
+    run.path.rename(other / run.id)
+    for words in (("--runs", str(other), "show", run.id), ("show", run.id, "--runs", str(other))):
+        assert runs(*words).stdout.splitlines()[-1] == f"continue it: adam-tui runs resume {run.id} --runs '{other}'"
+
+
+def test_the_hint_of_a_resumed_run_repeats_the_directory(runs, run, tmp_path, monkeypatch):
+    run.write_status(Status("stopped"))
+    run.checkpoint.touch()
+    monkeypatch.setattr(control, "check_resume", lambda run: None)
+    monkeypatch.setattr(control, "resume", lambda run: type("Process", (), {"pid": 7}))
+    result = runs("--runs", str(tmp_path), "resume", run.id)
+    assert result.stdout.endswith(f"process 7: adam-tui runs attach {run.id} --runs {tmp_path}\n")
+
+
+def test_no_name_or_reason_breaks_a_line(runs, run):
+    run.write_status(Status("stopped", reason="a\nb\x1b[2J"))
+    run.path.rename(run.path.with_name("two\nlines"))
+    assert [line.split()[0] for line in runs("list").stdout.splitlines()] == ["id", "two?lines"]
+    assert runs("show", "two").stdout.splitlines()[0] == "two?lines stopped: a?b?[2J"
+
+
+def test_one_long_name_pads_no_other_row(runs, run):
+    other = directory.create(run.spec(), run.path.parent)
+    run.path.rename(run.path.with_name("x" * 200))
+    heading, *rows = sorted(runs("list").stdout.splitlines(), key=lambda row: (not row.startswith("id"), len(row)))
+    assert len(heading) < 100
+    assert rows[0].startswith(other.id)
+    assert len(rows[0]) < 100
+    assert rows[1].startswith("x" * 200 + "  ")
+
+
+def test_an_accuracy_outside_0_to_1_counts_for_nothing(runs, run):
+    events = [Started(1.0, 0, run.id, run.spec(), "cpu", "float32", 1, 10, "2")]
+    events += [Epoch(2.0, 10 * n, n, 0.1, 0.1, best, 1.0, 1.0) for n, best in enumerate((0.5, 1e300, -1.0), start=1)]
+    (run.path / "metrics.jsonl").write_text("".join(map(to_line, events)))
+    run.write_status(Status("stopped"))
+    assert "1/3  50.00%" in runs("list").stdout

@@ -15,7 +15,7 @@ import pytest
 from made_runs import status
 
 from adam_tui.cli import follow as cli_follow
-from adam_tui.runs import control, directory, recipes, report
+from adam_tui.runs import control, directory, files, recipes, report
 from adam_tui.runs.protocol import ENDED, Ended, Epoch, RunSpec, Started, Steps, from_line, to_line
 from adam_tui.runs.run import Run
 from adam_tui.runs.status import Status
@@ -354,3 +354,12 @@ def test_runs_are_listed_in_columns(tmp_path, hold, monkeypatch):
     assert heading.index("lr") + 2 == line.index("0.05") + 4
     assert report.table([]) == "no runs yet"
     assert "broken" in report.table([Run(tmp_path)])
+
+
+def test_a_run_whose_directory_was_moved_without_a_last_report_names_the_new_place(tmp_path, capsys):
+    run = directory.create(recipes.make_spec("adam", {}), tmp_path / "runs")
+    folder = files.open_folder(run.path)
+    (tmp_path / "runs").rename(tmp_path / "moved")
+    assert cli_follow._report_end(run, None, folder, 1) == 1
+    place = tmp_path / "moved" / run.id
+    assert capsys.readouterr().err == f"{run.id} stopped: the run's directory is gone: it was moved to {place}\n"

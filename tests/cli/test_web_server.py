@@ -333,3 +333,11 @@ def test_without_a_token_the_page_opens_for_everyone_but_under_own_names_only(tm
         asyncio.run(visit())
     finally:
         served.close()
+
+
+def test_a_port_in_use_is_one_line_and_no_address_is_printed():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "adam_tui", "serve", "--port", str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"adam-tui: port {port} is in use\n")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from adam_tui.engine.numbers import (
     MINUS_SIGNS,
+    TooSmallError,
     decimal,
     format_duration,
     format_number,
@@ -109,3 +110,11 @@ def test_a_number_keeps_all_its_digits(value):
 )
 def test_a_duration_is_written_as_on_a_clock(seconds, text):
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize("text", ["1e-400", "-2.5e-324000", "0.0001e−330"])
+def test_a_number_that_would_become_0_is_refused(text):
+    with pytest.raises(TooSmallError, match="too small"):
+        parse_number(text)
+    assert parse_number("0.000e-400") == parse_number("-0") == 0.0
+    assert parse_number("5e-324") > 0.0

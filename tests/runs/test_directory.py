@@ -136,3 +136,19 @@ def test_a_directory_that_cannot_be_read_is_an_error_and_not_empty(tmp_path):
             assert feed.problems() == [f"cannot read {runs}: Permission denied"]
             assert [view.id for view in feed.views()] == [made.id], "the last list stays"
         assert [view.id for view in feed.views()] == [made.id]
+
+
+def test_a_link_to_itself_is_named_and_left_out_and_hides_no_run(tmp_path):
+    run = directory.create(RunSpec(), tmp_path)
+    (tmp_path / "self").symlink_to("self")
+    words = os.strerror(errno.ELOOP)
+    assert [each.id for each in directory.list_runs(tmp_path)] == [run.id]
+    assert directory.find(tmp_path, run.id[:6]).id == run.id
+    result = adam_tui(tmp_path, "runs", "list")
+    assert (result.exit_code, result.stderr) == (1, f"adam-tui: left out: self: {words}\n")
+    assert run.id in result.stdout
+    assert adam_tui(tmp_path, "runs", "show", run.id).exit_code == 0
+    assert adam_tui(tmp_path, "runs", "show", "self").stderr == f"adam-tui: cannot read {tmp_path / 'self'}: {words}\n"
+    feed = Feed(tmp_path)
+    assert [view.id for view in feed.views()] == [run.id]
+    assert feed.problems() == [f"cannot read {tmp_path / 'self'}: {words}"]

@@ -68,7 +68,7 @@ events = st.one_of(
         epoch=positive,
         train_loss=floats,
         test_loss=floats,
-        test_accuracy=floats,
+        test_accuracy=st.floats(0, 1),
         seconds=st.floats(0, 1e9),
         samples_per_second=st.floats(0, 1e9),
     ),

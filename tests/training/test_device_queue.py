@@ -115,3 +115,10 @@ def test_without_file_locks_no_run_waits(two, monkeypatch):
     with Journal(two[0]) as journal, DeviceQueue(journal, "cpu") as place:
         monkeypatch.setattr(file_lock, "lock", refuse)
         assert place.wait() is None
+
+
+def test_a_link_to_itself_among_the_runs_keeps_no_run_waiting(new_run):
+    run = new_run()
+    (run.path.parent / "self").symlink_to("self")
+    with Journal(run) as journal, DeviceQueue(journal, "cpu") as queue:
+        assert queue._acquire()

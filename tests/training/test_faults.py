@@ -311,5 +311,7 @@ def test_commands_after_the_one_that_ends_a_run_are_logged_as_too_late(new_run, 
     run = new_run()
     late = [{"command": "set", "name": "lr", "value": 1.0}, *STOP, {"command": "pause"}, {"command": "resume"}]
     assert train(run, {3: late})[0] == "stopped"
-    assert capsys.readouterr().err == "too late, the run ends: pause\ntoo late, the run ends: resume\n"
+    assert capsys.readouterr().err.splitlines() == [
+        f"the run was already ending: the command {command!r} came too late" for command in ("pause", "resume")
+    ]
     assert len(recorded(run, "set")) == 1

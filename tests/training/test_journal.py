@@ -301,7 +301,9 @@ def test_commands_that_come_too_late_are_logged(new_run, capsys):
         run.command("pause")
         journal.end("finished", "done")
         journal.log_ignored([{"command": "resume"}])
-    assert capsys.readouterr().err == "too late, the run ends: pause\ntoo late, the run ends: resume\n"
+    assert capsys.readouterr().err.splitlines() == [
+        f"the run was already ending: the command {command!r} came too late" for command in ("pause", "resume")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -450,3 +452,21 @@ def test_a_stop_of_the_process_is_recorded_as_a_pause_unless_the_run_was_paused(
     assert (stop, go) == (Paused(stop.time, 0), Resumed(100.0, 0))
     assert stop.time == pytest.approx(94.0, abs=0.5)
     assert events[3:] == [Steps(100.0, 2, (0.5,)), Resumed(110.0, 2)]
+
+
+def test_a_failure_after_a_move_of_the_directory_names_the_move_first(new_run):
+    run = new_run()
+    moved = Run(run.path.with_name("moved"))
+    with Journal(run) as journal:
+        run.path.rename(moved.path)
+        journal.end("failed", "cannot read spec.json")
+    assert moved.status().state == "failed"
+    assert moved.status().reason == f"its directory was moved to {moved.path}: cannot read spec.json"
+
+
+def test_the_log_of_a_deleted_run_names_the_deletion_and_no_command(new_run, capsys):
+    run = new_run()
+    with Journal(run) as journal:
+        journal.log_ignored([{"command": "kill", "reason": "its directory was deleted"}])
+        journal.log_ignored([{"command": "stop", "reason": "its directory was moved to /elsewhere"}])
+    assert capsys.readouterr().err == "its directory was deleted\n"

@@ -30,7 +30,8 @@ place = "space,P"
 def file(tmp_path, monkeypatch):
     path = tmp_path / "settings" / "config.toml"
     path.parent.mkdir()
-    monkeypatch.setenv(config.VARIABLE, str(path))
+    monkeypatch.delenv(config.VARIABLE)
+    monkeypatch.setattr(config, "user_directory", lambda kind: path.parent)
     return path
 
 
@@ -183,3 +184,10 @@ def test_beside_a_device_such_as_dev_null_nothing_is_kept(tmp_path, monkeypatch)
     config.remember_theme("nord")
     config.remember_hints(["turn"])
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_missing_file_that_the_variable_names_is_reported(file, tmp_path, monkeypatch):
+    missing = tmp_path / "missing.toml"
+    monkeypatch.setenv("ADAM_TUI_CONFIG", str(missing))
+    problem = f"ADAM_TUI_CONFIG: {missing} does not exist; the defaults are used"
+    assert config.load() == Config(problem=problem)
