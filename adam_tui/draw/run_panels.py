@@ -170,7 +170,7 @@ def wide_table(
 
     draw_heading("name", "run", NAME_AT, NAME, right=False)
     draw_heading("state", "state", STATE_AT, WIDE_STATE, right=False)
-    draw_heading("settings", "settings that differ", SETTINGS_AT, 0, right=False)
+    draw_heading("settings", "settings", SETTINGS_AT, 0, right=False)
     cells.put(0, numbers_at, " " * (width - numbers_at), palette.faint)
     left = numbers_at
     for column in columns:

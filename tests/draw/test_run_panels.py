@@ -141,7 +141,7 @@ WIDE_ROWS = (
 
 def test_the_wide_table_has_all_columns_where_there_is_room():
     assert text(wide_table(WIDE_ROWS, 0, "best", False, 104, 3, DARK)) == [
-        "   run           state     settings that differ   epochs   best▾     loss images/s duration      started",
+        "   run           state     settings               epochs   best▾     loss images/s duration      started",
         "▸● adam-7f3a     running   adam lr=0.0005           3/50  98.94%   0.0312   12,400     3:51        07:42",
         " ○−sgd-0b13      queued 2  sgd lr=100 seed=3           –       –        –        –        –            –",
     ]
@@ -150,6 +150,13 @@ def test_the_wide_table_has_all_columns_where_there_is_room():
 def test_the_sorted_column_is_marked():
     assert "best▾" in text(wide_table(WIDE_ROWS, 0, "best", False, 104, 3, DARK))[0]
     assert "run▴" in text(wide_table(WIDE_ROWS, 0, "name", True, 104, 3, DARK))[0]
+
+
+@pytest.mark.parametrize("width", range(45, 120))
+def test_no_heading_of_the_wide_table_is_cut(width):
+    heading = text(wide_table(WIDE_ROWS, 0, "settings", True, width, 3, DARK))[0]
+    assert heading.split()[:3] == ["run", "state", "settings▴"]
+    assert heading.split()[3:] == [column.heading for column in visible_columns(width)]
 
 
 def test_a_narrower_wide_table_keeps_the_most_important_columns():

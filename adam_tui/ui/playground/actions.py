@@ -25,7 +25,7 @@ ACTIONS: tuple[Action[e.Event, e.EventContext], ...] = (
     Action("restart", "r", "Rewind and play", TIME, e.Restart()),
     Action("go_to", "g", "Go to a step by its number", TIME, e.AskStep()),
     Action("steps", "G", "Set the number of steps", TIME, e.AskSteps()),
-    Action("fork", "y", "Fork mode: changes apply from this step on", TIME, e.ToggleFork()),
+    Action("fork", "C", "Fork mode: changes apply from this step on", TIME, e.ToggleFork()),
     Action("next_optimizer", "o", "Next optimizer in this lane", LANES, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer in this lane", LANES, e.CycleOptimizer(-1)),
     Action("add_lane", "a", "Add a lane with another optimizer", LANES, e.AddLane()),

@@ -21,7 +21,7 @@ CURVES, MODEL = "Curves", "The model"
 ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("start", "t", "Start training with these hyperparameters", RUN, e.StartNextRun()),
     Action("pause", "space", "Pause or resume the selected run", RUN, e.PauseOrResume()),
-    Action("stop", "x", "Stop the selected run", RUN, e.AskStop()),
+    Action("stop", "x", "Stop the selected run", RUN, lambda shown: shown.ask_stop()),
     Action("continue_run", "u", "Continue an ended run from its checkpoint", RUN, e.ContinueRun()),
     Action("again", "T", "Start again with the selected run's settings", RUN, e.AskRestart()),
     Action("copy", "c", "Copy as command line, PyTorch code or JSON", RUN, e.AskCopy()),

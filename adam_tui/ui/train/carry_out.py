@@ -18,8 +18,9 @@ from adam_tui.ui import effects as shared
 from adam_tui.ui.effects import EventScreen
 from adam_tui.ui.train import effects
 from adam_tui.ui.train.effects import Effect
-from adam_tui.ui.train.events import Event, ListRuns, SelectRun
+from adam_tui.ui.train.events import Event, SelectRun
 from adam_tui.ui.train.labels import error_text
+from adam_tui.ui.train.state import TrainState
 
 LOG_LINES = 200
 # A process that polls its commands ends within 0.2 s; one that hangs, or loads torch, gets a signal after this time.
@@ -30,9 +31,13 @@ class RunScreen(EventScreen[Event], Protocol):
     """A screen that shows the runs of a feed."""
 
     feed: Feed
+    state: TrainState
 
     def set_timer(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call back after so many seconds."""
+
+    def list_runs(self) -> None:
+        """Dispatch `ListRuns` with the runs that there are now."""
 
     def poll(self) -> None:
         """Read the files of the runs now, and show what changed."""
@@ -86,8 +91,10 @@ def _start(spec: RunSpec, screen: RunScreen) -> None:
     except (OSError, ValueError) as error:
         screen.app.notify(f"cannot start: {error_text(error)}", severity="error")
         return
-    screen.dispatch(ListRuns(screen.feed.views()))
+    screen.list_runs()
     screen.dispatch(SelectRun(run))
+    if screen.state.selected != run:
+        screen.app.notify(f"{run} was started; the filter hides it")
 
 
 def _kill(run: str, screen: RunScreen) -> None:

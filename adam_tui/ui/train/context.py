@@ -91,6 +91,11 @@ class EventContext:
         """Ask for the words that the runs in the wide table must have."""
         return e.AskSearch(table.searchable(self.state, self.histories, self.now))
 
+    def ask_stop(self) -> e.Event:
+        """Ask how to stop the selected run; the question names the hyperparameters that were changed on the way."""
+        history = self.histories.get(self.state.selected or "")
+        return e.AskStop(tuple(history.changes) if history is not None else ())
+
     def ask_delete(self) -> e.Event:
         """Ask whether to delete the selected run; a link is named as one in the question."""
         return e.AskDelete(self.read_link(self.state.selected) if self.state.selected is not None else "")

@@ -72,7 +72,8 @@ def draw_accuracy(state: TrainState, histories: Histories, width: int, height: i
         empty_text=NOTHING_YET,
     )
     below = [run for (run, _), y in zip(reversed(drawn), values, strict=True) if len(y) and y[-1] < floor]
-    texts = [(f"off scale ▼ {run.id}", run_style(state, run, palette)[0]) for run in below]
+    styles = [(run, *run_style(state, run, palette)) for run in below]
+    texts = [(f"off scale ↓ {marker} {run.id}", color) for run, color, marker in styles]
     write_off_scale(cells, texts, range(height - AXIS_ROWS - 1, -1, -1))
     return cells
 

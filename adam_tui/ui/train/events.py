@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adam_tui.history.run_view import RunView
-from adam_tui.runs.protocol import RunSpec
+from adam_tui.runs.protocol import Changed, RunSpec
 from adam_tui.ui.actions import Signal
 from adam_tui.ui.caption import Finale
 
@@ -76,8 +76,11 @@ class PauseOrResume(Signal):
     """Pause the selected run, or resume it when it is paused."""
 
 
-class AskStop(Signal):
-    """Ask how to stop the selected run."""
+@dataclass(frozen=True)
+class AskStop:
+    """Ask how to stop the selected run; `changes` are those of its hyperparameters since its start, oldest first."""
+
+    changes: tuple[Changed, ...] = ()
 
 
 @dataclass(frozen=True)

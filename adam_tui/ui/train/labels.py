@@ -18,7 +18,8 @@ from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
 from adam_tui.ui.train.state import TrainState
 
 DEFAULTS = RunSpec()
-STOP_COMMAND = "asked to stop"  # the reason of a run that obeyed the command stop
+# The reasons of runs that obeyed the commands stop and kill.
+COMMANDS = {"asked to stop": "stopped by you", "asked to end at once, without a checkpoint": "killed by you"}
 CHANCE = 0.12  # accuracy up to which a network may guess: the most frequent of MNIST's ten digits is 11.35% of them
 # Settings without a knob on the screen: named only where they differ from their defaults.
 WITHOUT_KNOB = ("device", "precision", "limit", "data", "data_dir")
@@ -51,8 +52,8 @@ def state_reason(run: RunView, history: RunHistory | None) -> str:
     if word == "diverged":
         step = history.diverged_at if history else None
         return f"diverged at step {step:,}" if step is not None else run.reason
-    if run.state == "stopped" and run.reason == STOP_COMMAND:
-        return "stopped by you"
+    if run.state == "stopped" and run.reason in COMMANDS:
+        return COMMANDS[run.reason]
     if run.state in ("failed", LOST, "stopped"):
         return f"{run.state}: {run.reason or 'no reason given'}"
     return f"{word}: {run.reason}" if run.alive and run.reason else word
@@ -93,8 +94,24 @@ def settings_text(spec: RunSpec) -> str:
 
 def spec_text(spec: RunSpec) -> str:
     """All settings of a run in one line, the hyperparameters at their defaults left out."""
-    run = f"· batch {spec.batch_size} · {spec.epochs} epochs · seed {spec.seed}"
-    return " ".join([spec.optimizer, *tuned_settings(spec), run, *other_settings(spec)])
+    optimizer = " ".join([spec.optimizer, *tuned_settings(spec)])
+    run = (f"batch {spec.batch_size}", epochs_text(spec.epochs), f"seed {spec.seed}")
+    return " · ".join([optimizer, *run, *other_settings(spec)])
+
+
+def epochs_text(count: int) -> str:
+    """A number of epochs: "1 epoch", "50 epochs"."""
+    return f"{count} epoch{'s' * (count != 1)}"
+
+
+def elapsed_seconds(run: RunView, history: RunHistory, now: float) -> float:
+    """Seconds of work without pauses; before the process has begun, seconds since the run was created.
+
+    An ended run that took no step has only those, so that the time does not jump back at its end.
+    """
+    if history.started is None or not (run.alive or history.step):
+        return max((run.ended or now) - run.created, 0.0)
+    return history.elapsed(now if run.alive and run.state != "paused" else 0.0)
 
 
 def loss_text(value: float) -> str:

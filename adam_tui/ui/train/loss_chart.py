@@ -117,8 +117,10 @@ def draw(state: TrainState, histories: Histories, width: int, height: int, palet
         empty_text=empty,
     )
     if limits is not None:
-        above = [run for run in series if run.label and _ends_above(run, axis.limits, limits[1])]
-        write_off_scale(cells, [(f"off scale ▲ {run.label}", run.color) for run in above], range(height - AXIS_ROWS))
+        above = [curve for curve in series if curve.label and _ends_above(curve, axis.limits, limits[1])]
+        markers = {run.id: run_style(state, run, palette)[1] for run, _ in axis.drawn}
+        texts = [(f"off scale ↑ {markers[curve.label]} {curve.label}", curve.color) for curve in above]
+        write_off_scale(cells, texts, range(height - AXIS_ROWS))
     if len(axis.drawn) > 1 and height >= NAMES_FROM and series:
         _write_names(cells, state, axis, palette)
     return cells

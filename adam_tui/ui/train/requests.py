@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from adam_tui.engine.numbers import format_number
 from adam_tui.history.run_view import RunView
-from adam_tui.runs.protocol import RunSpec
+from adam_tui.runs.protocol import Changed, RunSpec
 from adam_tui.runs.recipes import check_spec
 from adam_tui.ui.effects import AskText, Choose, CopyText, Notify, ShowText
 from adam_tui.ui.train import effects, labels
@@ -59,8 +60,8 @@ def _of_selected_run(run: RunView, event: e.SelectedRunRequest) -> Effect:
         case e.PauseOrResume():
             command = "resume" if run.state == "paused" else "pause"
             return effects.SendCommand(run.id, command) if run.alive else _over(run)
-        case e.AskStop():
-            return _ask_stop(run) if run.alive else _over(run)
+        case e.AskStop(changes):
+            return _ask_stop(run, changes) if run.alive else _over(run)
         case e.ContinueRun():
             return _if_known(run.spec, f"{run.id} cannot continue", effects.ContinueRun(run.id))
         case e.AskRestart():
@@ -94,16 +95,23 @@ def _over(run: RunView) -> Notify:
 
 
 def _ask_restart(run: RunView) -> Effect:
+    first = run.spec.hyperparameters
+    changed = [f"{name} {format_number(v)}" for name, v in run.settings.items() if first.get(name) != v]
+    text = labels.spec_text(run.spec)
+    if changed:
+        text += f"\nIt starts with these first settings, without the later {', '.join(changed)}."
     return _ask(
         f"Start again as {run.id}?",
-        labels.spec_text(run.spec),
+        text,
         ("t", e.StartRun(run.spec), "start it now"),
         ("k", e.AdoptSettings(run.spec), "take them for the next run, to change one first"),
     )
 
 
-def _ask_stop(run: RunView) -> Effect:
-    text = labels.spec_text(run.spec)
+def _ask_stop(run: RunView, changes: tuple[Changed, ...]) -> Effect:
+    latest = {change.parameter: change for change in changes}
+    lines = (f"{name} {format_number(c.value)} (set at step {c.step:,})" for name, c in latest.items())
+    text = "\n".join([labels.spec_text(run.spec), *lines])
     if run.silent:
         text += f"\n{run.reason}: only kill can end it"
     return _ask(

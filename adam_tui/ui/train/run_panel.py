@@ -19,6 +19,7 @@ from adam_tui.runs.protocol import LOST, QUEUED
 from adam_tui.runs.status import KILLED_FROM_OUTSIDE, PROCESS_GONE
 from adam_tui.ui.train.axes import Histories, x_axis
 from adam_tui.ui.train.labels import (
+    elapsed_seconds,
     loss_text,
     resource_usage,
     run_style,
@@ -31,6 +32,7 @@ from adam_tui.ui.train.labels import (
 from adam_tui.ui.train.state import TrainState
 
 PACE_FROM = 72  # columns of the progress line from which it shows the images per second
+SHORT_REASON = 30  # columns of a reason that leave room for a key in two lines of the narrowest panel
 LOADING = "loading torch and the data…"
 # The network layer by layer: channels × rows × columns that come out of each.
 NETWORK = (
@@ -79,7 +81,6 @@ def _state_notes(
     """The reason of the run's state, and the key that changes it."""
     word = state_word(run, history)
     color = drawings.state_color(word, palette)
-    continues = f" · {keys['continue_run']} continues" if run.resumable else ""
     if word == "diverged":
         return [(state_reason(run, history), color)]
     if word == "at chance":
@@ -87,9 +88,9 @@ def _state_notes(
     if run.state in ("failed", LOST):
         log = log or (KILLED_FROM_OUTSIDE if run.reason == PROCESS_GONE else "")
         lines = (line for line in log.splitlines() if line.strip() and run.reason not in line)
-        return [(state_reason(run, history) + continues, color), *((line, palette.faint) for line in lines)]
+        return [(_end_text(run, history, keys), color), *((line, palette.faint) for line in lines)]
     if run.state == "stopped":
-        return [(state_reason(run, history) + continues, palette.faint)]
+        return [(_end_text(run, history, keys), palette.faint)]
     if run.silent:
         return [(f"{run.reason} · {keys['stop']}, then k, kills it", color)]
     if run.state == "starting":
@@ -99,6 +100,25 @@ def _state_notes(
     paused = [(f"paused · {keys['pause']} resumes", color)] if run.state == "paused" else []
     trouble = [(run.reason, drawings.state_color("failed", palette))] if run.alive and run.reason else []
     return [*paused, *trouble]
+
+
+def _end_text(run: RunView, history: RunHistory | None, keys: Mapping[str, str]) -> str:
+    """The reason of a run's end with the key that continues it, which comes first where a long reason may be cut."""
+    reason = state_reason(run, history)
+    if not run.resumable:
+        return reason
+    hint = f"{keys['continue_run']} continues"
+    return f"{reason} · {hint}" if len(reason) <= SHORT_REASON else f"{hint} · {reason}"
+
+
+def no_step_text(state: TrainState) -> str:
+    """The reason why the selected run has no step yet, or took none."""
+    run = state.run
+    if run is None or not run.alive:
+        return "no step was taken"
+    if run.state == QUEUED:
+        return _queue_text(state, run)
+    return "paused before the first step" if run.state == "paused" else LOADING
 
 
 def notes_height(lines: Sequence[Note], width: int) -> int:
@@ -131,9 +151,7 @@ def draw_figures(
 def _statistics(run: RunView, history: RunHistory, now: float) -> tuple[Statistic, ...]:
     paused = run.state == "paused"
     step, total = f"{max(history.step, run.step):,}", history.total_steps
-    elapsed = history.elapsed(now if run.alive else 0.0)
-    if history.started is None and run.alive:
-        elapsed = max(now - run.created, 0.0)
+    elapsed = elapsed_seconds(run, history, now)
     loss = loss_text(history.curve.last())
     test_loss = loss_text(history.epochs[-1].test_loss if history.epochs else math.nan)
     best = history.best
@@ -225,7 +243,7 @@ def draw_progress(
     if run.alive and run.state not in ("starting", QUEUED) and history.total_steps is not None:
         return _progress_bars(run, history, now, width, palette)
     color, marker = run_style(state, run, palette)
-    text = _queue_text(state, run) if run.state == QUEUED else LOADING if run.alive else outcome(run, history)
+    text = no_step_text(state) if run.alive else outcome(run, history, now)
     return text_row(f"{marker} {run.id}: {text}", color, width, palette)
 
 
@@ -246,9 +264,9 @@ def _progress_bars(run: RunView, history: RunHistory, now: float, width: int, pa
     return drawings.progress_row(bars, note, width, palette)
 
 
-def outcome(run: RunView, history: RunHistory) -> str:
+def outcome(run: RunView, history: RunHistory, now: float) -> str:
     """How a run ended, in one line."""
     best = history.best
     accuracy = f" · best {best.test_accuracy:.2%} at epoch {best.epoch}" if best else ""
     reason = state_reason(run, history) if run.state != "stopped" else run.state
-    return f"{reason} after {format_duration(history.elapsed(0.0))}{accuracy}"
+    return f"{reason} after {format_duration(elapsed_seconds(run, history, now))}{accuracy}"

@@ -173,7 +173,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         runs = self.feed.views()
         changed, more = self.feed.poll([run.id for run in self.state.drawn])
         self._changed |= changed
-        self.dispatch(e.ListRuns(runs, self._matches(runs)))
+        self._dispatch_runs(runs)
         now = time.monotonic()  # the clock of the day may be set back
         due = self._drawn_at + SECONDS_PER_DRAWING
         if self._changed and now >= due:
@@ -184,6 +184,13 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         running = any(run.state in POLLED_OFTEN for run in self.state.runs)
         pause = POLL_READING if more else self._seconds_per_column() if running else POLL_IDLE
         self._poll_after(min(pause, max(due - now, POLL_READING)) if self._changed else pause)
+
+    def list_runs(self) -> None:
+        """Dispatch `ListRuns` with the runs that there are now."""
+        self._dispatch_runs(self.feed.views())
+
+    def _dispatch_runs(self, runs: tuple[RunView, ...]) -> None:
+        self.dispatch(e.ListRuns(runs, self._matches(runs)))
 
     def _matches(self, runs: tuple[RunView, ...]) -> tuple[str, ...] | None:
         """The ids of the runs that match the search; None without one."""

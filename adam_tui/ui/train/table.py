@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from adam_tui.draw.cells import Cells, Color
-from adam_tui.draw.elements import wrap
+from adam_tui.draw.elements import shorten
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.run_panels import SORT_KEYS, WideRow, visible_columns, wide_table
 from adam_tui.engine.numbers import format_duration
@@ -15,6 +15,7 @@ from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.ui.train.axes import Histories
 from adam_tui.ui.train.labels import (
+    elapsed_seconds,
     loss_text,
     memory_text,
     run_style,
@@ -87,13 +88,6 @@ def _speed(run: RunView, history: RunHistory, now: float) -> float:
     return history.samples_per_second or math.nan
 
 
-def _duration(run: RunView, history: RunHistory, now: float) -> float:
-    """Seconds of work; before the process has begun, seconds since the run was created."""
-    if history.started is not None:
-        return history.elapsed(now if run.alive and run.state != "paused" else 0.0)
-    return max((run.ended or now) - run.created, 0.0)
-
-
 SORTS: dict[str, Callable[[RunView, RunHistory, float], Sortable]] = {
     "name": lambda run, history, now: run.id,
     "state": lambda run, history, now: state_word(run, history),
@@ -102,7 +96,7 @@ SORTS: dict[str, Callable[[RunView, RunHistory, float], Sortable]] = {
     "best": _best,
     "loss": _loss,
     "speed": _speed,
-    "duration": _duration,
+    "duration": elapsed_seconds,
     "started": lambda run, history, now: run.created,
 }
 assert tuple(sorted(SORTS)) == tuple(sorted(SORT_KEYS)), "every column can be sorted by"
@@ -146,7 +140,7 @@ def _row(state: TrainState, run: RunView, history: RunHistory, now: float, drawn
         "best": f"{history.best.test_accuracy:.2%}" if history.best else "–",
         "loss": loss_text(_loss(run, history, now)),
         "speed": speed_text(_speed(run, history, now) if run.state != "paused" else None),
-        "duration": format_duration(_duration(run, history, now)),
+        "duration": format_duration(elapsed_seconds(run, history, now)),
         "started": moment_text(run.created, now),
     }
     text, settings = state_text(state, run, history), settings_text(run.spec)
@@ -160,8 +154,14 @@ def _details(run: RunView, history: RunHistory | None, width: int, palette: Pale
         facts.append(f"{history.started.device} · {history.started.precision}")
     if run.alive and run.memory_bytes:
         facts.append(memory_text(run.memory_bytes))
-    settings = wrap(f"{run.id}: {spec_text(run.spec)}", width - 2)[0]
-    return [(settings, palette.foreground), (wrap(" · ".join(facts), width - 2)[0], palette.faint)]
+    settings = f"{run.id}: {spec_text(run.spec)}"
+    return [(_cut(settings, width - 2), palette.foreground), (_cut(" · ".join(facts), width - 2), palette.faint)]
+
+
+def _cut(text: str, width: int) -> str:
+    """The text in so many columns, with "…" after the last thing that it has room for."""
+    cut = shorten(text, max(width, 1))
+    return cut if cut == text else cut[:-1].rstrip(" ·") + "…"
 
 
 def moment_text(seconds: float, now: float) -> str:

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 # Columns of the wide table whose best value is the least one; all others begin with the greatest.
 BEST_LEAST = {"name", "state", "settings", "loss", "duration"}
-# The wide table hides the hyperparameters, so their keys do nothing there.
-HIDDEN_BY_THE_TABLE = (e.TurnKnob, e.ResetKnob, e.ChooseKnob, e.CycleOptimizer, e.CycleData)
+# The wide table hides the hyperparameters and the model, so their keys do nothing there.
+HIDDEN_BY_THE_TABLE = (e.TurnKnob, e.ResetKnob, e.ChooseKnob, e.CycleOptimizer, e.CycleData, e.CycleView)
 
 
 def update(state: TrainState, event: e.Event) -> Update:
     """Return the next state and the effects."""
-    if state.table and isinstance(event, HIDDEN_BY_THE_TABLE):
+    if state.table and (isinstance(event, HIDDEN_BY_THE_TABLE) or event == e.Toggle("live")):
         return state, ()
     if state.table and isinstance(event, e.TypeValue):
         return replace(state, table=False), ()
@@ -43,7 +43,10 @@ def update(state: TrainState, event: e.Event) -> Update:
         return state, effects_of(state, event)
     if isinstance(event, e.SettingEvent):
         return _after_setting(state, event)
-    return _with_visible_selection(_next_state(state, event)), ()
+    after = _next_state(state, event)
+    if isinstance(event, e.SelectRun) and after.visible_run is None:
+        return state, ()  # the filter of the wide table hides that run
+    return _with_visible_selection(after), ()
 
 
 # Hyperparameters, of the next run or of the selected one.

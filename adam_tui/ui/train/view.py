@@ -24,7 +24,7 @@ from adam_tui.history.samples import sample_images
 from adam_tui.ui.actions import with_keys_named
 from adam_tui.ui.train import epoch_charts, loss_chart, model_views, run_panel, table
 from adam_tui.ui.train.axes import Histories
-from adam_tui.ui.train.labels import loss_text, other_settings, run_style, state_text, state_word
+from adam_tui.ui.train.labels import epochs_text, loss_text, other_settings, run_style, state_text, state_word
 from adam_tui.ui.train.layout import Panel
 from adam_tui.ui.train.run_panel import Note
 from adam_tui.ui.train.state import TrainState
@@ -69,7 +69,7 @@ def draw(panel: Panel, shown: Snapshot, width: int, height: int) -> Cells:
         case "loss" if state.run is None:
             return draw_start(state, shown.keys["start"], width, height, palette)
         case "loss":
-            return loss_chart.draw(state, histories, width, height, palette, _no_curve_text(state))
+            return loss_chart.draw(state, histories, width, height, palette, run_panel.no_step_text(state))
         case "accuracy":
             return epoch_charts.draw_accuracy(state, histories, width, height, palette)
         case "runs":
@@ -121,11 +121,6 @@ def loss_titles(shown: Snapshot, width: int) -> tuple[str, str]:
     return loss_chart.title(state, histories), loss_chart.legend(state, histories, width)
 
 
-def _no_curve_text(state: TrainState) -> str:
-    """The text of a loss chart without a curve."""
-    return run_panel.LOADING if state.run is not None and state.run.alive else "no step was taken"
-
-
 # The list of runs.
 
 
@@ -161,8 +156,7 @@ def knobs_title(state: TrainState) -> str:
     """The run whose knobs are shown: the next one, or the selected one."""
     run = state.tuned_run
     if run is not None:
-        why_not = "" if run.tunable else " (it waits)" if run.alive else " (it is over)"
-        return f"This run{why_not} · {run.id}"
+        return f"This run · {run.id}" if run.tunable else f"{run.id} {'waits' if run.alive else 'is over'}"
     return " · ".join(["Next run", state.recipe.title, *other_settings(state.spec())])
 
 
@@ -171,7 +165,7 @@ def _knobs_hint(state: TrainState) -> str:
     run = state.tuned_run
     if run is None:
         return "{live}: tune the running run" if state.run is not None and state.run.alive else ""
-    return f"{'applies at once · ' if run.tunable else ''}{{live}}: settings for the next run"
+    return f"{'applies at once · ' if run.tunable else ''}{{live}}: next run"
 
 
 def draw_knobs(state: TrainState, width: int, height: int, palette: Palette) -> Cells:
@@ -187,7 +181,7 @@ def draw_knobs(state: TrainState, width: int, height: int, palette: Palette) -> 
 
 def corner_title(state: TrainState, histories: Histories) -> str:
     """The title of the corner."""
-    return "Last epoch's gradients and updates" if _layers_of_corner(state, histories) else "Test loss"
+    return "Gradients and updates" if _layers_of_corner(state, histories) else "Test loss"
 
 
 def corner_rows(state: TrainState, histories: Histories) -> int:
@@ -210,8 +204,8 @@ def _layers_of_corner(state: TrainState, histories: Histories) -> RunHistory | N
 def _invitation(state: TrainState) -> str:
     """The effect of the start key, in words that follow the key."""
     spec = state.spec()
-    epochs = f"{spec.epochs} epoch{'s' * (spec.epochs != 1)}"
-    return f"trains a network with {state.recipe.title}, lr {spec.hyperparameters['lr']:g}, {epochs}"
+    lr, epochs = spec.hyperparameters["lr"], epochs_text(spec.epochs)
+    return f"trains a network with {state.recipe.title}, lr {lr:g}, {epochs}"
 
 
 def draw_start(state: TrainState, key: str, width: int, height: int, palette: Palette) -> Cells:

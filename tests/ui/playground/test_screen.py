@@ -222,7 +222,7 @@ async def test_undo_brings_the_picture_back(app):
 
 async def test_a_fork_keeps_the_old_path_as_a_ghost(app):
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press(*[">"] * 2, "y")
+        await pilot.press(*[">"] * 2, "C")
         assert "changes apply from step 20" in app.screen.query_one("#knobs").border_subtitle
         before = app.screen.query_one("#contour", CellView).cells
         await pilot.press(*["left"] * 6)

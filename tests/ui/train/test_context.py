@@ -5,7 +5,7 @@ from training_pilot import after
 
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
-from adam_tui.runs.protocol import RunSpec, Started, Steps
+from adam_tui.runs.protocol import Changed, RunSpec, Started, Steps
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.context import EventContext
 from adam_tui.ui.train.state import TrainState
@@ -25,6 +25,15 @@ def shown(*events, steps=1000, columns=101, width=120, link=""):
     state = after(TrainState(), e.ListRuns(runs), *events)
     histories = {"b": history_of(steps)} if steps else {}
     return EventContext(state, histories, 3.0, width, columns, lambda id: link)
+
+
+def test_the_question_how_to_stop_gets_the_changes_of_the_selected_run():
+    context = shown()
+    assert context.ask_stop() == e.AskStop()
+    change = Changed(101.0, 900, "lr", 0.1)
+    context.histories["b"].fold([change])
+    assert context.ask_stop() == e.AskStop((change,))
+    assert shown(steps=0).ask_stop() == e.AskStop()
 
 
 def test_the_selection_moves_in_the_order_that_is_shown():

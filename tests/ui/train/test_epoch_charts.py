@@ -31,7 +31,7 @@ def test_a_run_that_learns_nothing_does_not_squeeze_the_others():
     state, histories = with_histories(a=trained(200, [0.97, 0.98]), b=trained(200, [0.098, 0.098]))
     text = joined(accuracy(state, histories))
     assert " 97%" in text
-    assert "off scale ▼ b" in text
+    assert "off scale ↓ ● b" in text
 
 
 def test_before_the_first_epoch_the_charts_say_when_the_curves_appear():

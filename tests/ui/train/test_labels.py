@@ -6,6 +6,7 @@ import math
 import pytest
 from training_pilot import trained
 
+from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.ui.train import labels
@@ -52,3 +53,30 @@ def test_an_error_of_the_system_has_no_number_and_no_long_path():
     assert labels.error_text(OSError(errno.EIO, "Input/output error")) == "Input/output error"
     assert labels.error_text(ValueError("it is so")) == "it is so"
     assert labels.error_text(KeyError("adam-1")) == "it is gone"
+
+
+def test_a_run_of_one_epoch_and_its_other_settings_are_written_as_a_person_writes_them():
+    spec = RunSpec("adam", {"lr": 0.01}, epochs=1, limit=2000, data="kmnist")
+    assert labels.spec_text(spec) == "adam lr=0.01 · batch 64 · 1 epoch · seed 0 · limit=2000 · data=kmnist"
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        ("asked to stop", "stopped by you"),
+        ("asked to end at once, without a checkpoint", "killed by you"),
+        ("SIGTERM", "stopped: SIGTERM"),
+    ],
+)
+def test_a_stopped_run_shows_who_stopped_it(reason, text):
+    assert labels.state_reason(RunView("a", RunSpec(), 0.0, "stopped", reason), None) == text
+
+
+@pytest.mark.parametrize(
+    ("steps", "state", "seconds"), [(0, "stopped", 7.0), (100, "stopped", 1.0), (0, "starting", 3.0)]
+)
+def test_the_time_of_a_run_that_took_no_step_is_the_time_since_it_was_created(steps, state, seconds):
+    ended = 12.0 if state == "stopped" else None
+    run = RunView("a", RunSpec(), 5.0, state, ended=ended)
+    history = trained(steps) if ended else RunHistory()
+    assert labels.elapsed_seconds(run, history, 8.0 if ended is None else 99.0) == seconds

@@ -119,7 +119,7 @@ def test_a_curve_above_the_chart_is_named():
     high = np.full(300, 300.0)
     high[0] = 2.3
     state, histories = with_histories("finished", a=trained(300), b=trained(300, losses=high))
-    assert "off scale ▲ b" in joined(drawn(state, histories))
+    assert "off scale ↑ ● b" in joined(drawn(state, histories))
     alone = joined(drawn(after(state, e.SelectRun("b"), e.Toggle("overlay")), histories))
     assert "off scale" not in alone, "alone it has the chart for itself"
 

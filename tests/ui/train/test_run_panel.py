@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,6 +63,52 @@ def test_a_diverged_run_shows_the_step():
 def test_a_paused_run_shows_the_key_that_resumes_it():
     state, histories = with_histories("paused", a=trained(100))
     assert notes(state, histories)[0] == "paused · space resumes"
+
+
+@pytest.mark.parametrize(
+    ("reason", "note"),
+    [
+        ("asked to end at once, without a checkpoint", "killed by you · u continues"),
+        ("SIGTERM", "stopped: SIGTERM · u continues"),
+        (
+            "its directory was moved to /somewhere/else",
+            "u continues · stopped: its directory was moved to /somewhere/else",
+        ),
+    ],
+)
+def test_a_stopped_run_keeps_the_key_that_continues_it_in_the_smallest_panel(reason, note):
+    state, histories = with_histories("stopped", reason, a=trained(100))
+    state = replace(state, runs=(replace(state.runs[0], resumable=True),))
+    lines = run_panel.notes(state, histories, "", DARK, KEYS)
+    assert lines[0][0] == note
+    assert "u continues" in joined(run_panel.draw_figures(state, histories, lines, 9.0, 30, 5, DARK))
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        ("starting", "loading torch and the data…"),
+        ("running", "loading torch and the data…"),
+        ("queued", "queued, number 1 in line"),
+        ("paused", "paused before the first step"),
+        ("stopped", "no step was taken"),
+    ],
+)
+def test_a_run_without_a_step_shows_why(state, text):
+    assert run_panel.no_step_text(with_histories(state, a=RunHistory())[0]) == text
+
+
+def test_the_progress_line_of_a_run_that_is_paused_while_it_loads_says_so():
+    assert "a: paused before the first step" in progress(*with_histories("paused", a=RunHistory()))
+
+
+def test_a_run_that_is_stopped_while_it_loads_keeps_its_time():
+    state, histories = with_histories("starting", a=RunHistory())
+    assert "elapsed        0:07" in joined(run_panel.draw_figures(state, histories, [], 7.0, 41, 5, DARK))
+    state, histories = with_histories("stopped", "asked to stop", a=trained(0))
+    state = replace(state, runs=(replace(state.runs[0], ended=7.0),))
+    assert "stopped after 0:07" in progress(state, histories, now=99.0)
+    assert "elapsed        0:07" in joined(run_panel.draw_figures(state, histories, [], 99.0, 41, 5, DARK))
 
 
 def test_the_network_is_described_as_it_is():

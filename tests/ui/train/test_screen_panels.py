@@ -41,6 +41,21 @@ async def test_the_wide_table_sorts_searches_and_opens(app, made_run, size):
         assert not app.screen.query_one("#train-table").display
 
 
+async def test_a_new_run_that_the_filter_hides_leaves_the_selection_in_the_table(app, made_run, no_process):
+    for optimizer in ("sgd", "momentum", "sgd"):
+        made_run(optimizer).start().train(1).end("stopped")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("slash", *"sgd", "enter", "down")
+        selected = app.screen.state.selected
+        await pilot.press("t")
+        await until(pilot, lambda: len(app.screen.state.runs) == 4)
+        app.screen.poll()
+        await pilot.pause()
+        assert app.screen.state.selected == selected
+        [message] = app._notifications
+        assert message.message.endswith("was started; the filter hides it")
+
+
 async def test_in_the_wide_table_no_hidden_knob_is_turned(app, made_run):
     made_run().start().train(1).end("stopped")
     async with app.run_test(size=(120, 40)) as pilot:

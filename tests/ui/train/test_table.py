@@ -84,7 +84,7 @@ def test_the_next_column_is_one_that_is_shown(state):
 
 def test_the_columns_of_the_table(state):
     lines = [line.rstrip() for line in table.draw(state, HISTORIES, NOW, 116, 12, DARK).lines()]
-    assert "settings that differ" in lines[0]
+    assert " settings " in lines[0]
     assert "started▾" in lines[0]
     lion, sgd, adam = lines[1:4]
     assert lion.startswith("▸")
@@ -102,6 +102,14 @@ def test_the_columns_of_the_table(state):
 def test_below_the_table_stands_the_reason_of_the_end(state):
     ended = replace(state, selected="sgd-1")
     assert "diverged at step 10" in "\n".join(table.draw(ended, HISTORIES, NOW, 116, 12, DARK).lines()[-2:])
+
+
+@pytest.mark.parametrize("width", range(20, 80))
+def test_a_line_below_the_table_is_cut_after_something_whole(state, width):
+    ended = replace(state, selected="sgd-1")
+    for line in table.draw(ended, HISTORIES, NOW, width, 12, DARK).lines()[-2:]:
+        assert not line.rstrip().removesuffix("…").endswith(("·", " "))
+    assert "cpu (2 threads) · float32" in table.draw(ended, HISTORIES, NOW, 80, 12, DARK).lines()[-1]
 
 
 @pytest.mark.parametrize(("width", "height"), [(56, 5), (76, 12), (116, 30), (196, 50), (20, 2)])

@@ -7,7 +7,7 @@ from training_pilot import after
 
 from adam_tui.draw.palette import MARKERS
 from adam_tui.history.run_view import RunView
-from adam_tui.runs.protocol import RunSpec
+from adam_tui.runs.protocol import Changed, RunSpec
 from adam_tui.runs.recipes import DATA_SETS, TRAINING_OPTIMIZERS
 from adam_tui.ui.caption import Finale
 from adam_tui.ui.effects import CopyText, Notify
@@ -220,6 +220,20 @@ def test_a_stop_is_asked_for_and_either_answer_reaches_the_process():
     ]
 
 
+def test_the_question_how_to_stop_names_the_settings_that_were_changed_on_the_way():
+    changes = (Changed(0.0, 5, "lr", 0.1), Changed(0.0, 7, "weight_decay", 1e-6), Changed(0.0, 1200, "lr", 0.01))
+    [question] = effects_of(with_run("running"), e.AskStop(changes))
+    assert question.text.splitlines()[1:] == ["lr 0.01 (set at step 1,200)", "weight_decay 1e-06 (set at step 7)"]
+
+
+def test_the_question_about_a_new_start_says_that_later_settings_are_left_out():
+    spec = RunSpec(hyperparameters={"lr": 0.1, "weight_decay": 0.0})
+    [question] = effects_of(with_run("running", spec, settings={"lr": 0.1, "weight_decay": 1e-6}), e.AskRestart())
+    assert question.text.endswith("It starts with these first settings, without the later weight_decay 1e-06.")
+    [question] = effects_of(with_run("running", spec, settings={"lr": 0.1, "weight_decay": 0.0}), e.AskRestart())
+    assert "first settings" not in question.text
+
+
 def test_the_question_about_a_silent_process_says_that_only_kill_reaches_it():
     [question] = effects_of(with_run("running", reason="no sign of life", silent=True), e.AskStop())
     assert "only kill can end it" in question.text
@@ -391,9 +405,15 @@ def test_a_column_is_sorted_best_first_and_then_the_other_way_round():
 
 def test_the_wide_table_hides_the_knobs_from_their_keys():
     state = after(TrainState(), listed("a"), e.Toggle("table"))
-    for event in (e.TurnKnob(1), e.ResetKnob(), e.ChooseKnob(1), e.CycleOptimizer(1), e.CycleData()):
+    for event in (e.TurnKnob(1), e.ResetKnob(), e.ChooseKnob(1), e.CycleOptimizer(1), e.CycleData(), e.Toggle("live")):
         assert update(state, event) == (state, ())
     assert update(state, e.TypeValue()) == (after(state, e.Toggle("table")), ())
+
+
+def test_the_wide_table_hides_the_model_from_its_keys():
+    state = after(TrainState(), listed("a"), e.Toggle("table"))
+    assert update(state, e.CycleView()) == update(state, e.CycleView(-1)) == (state, ())
+    assert after(state, e.Toggle("table"), e.CycleView()).view == "mistakes"
 
 
 TEXTS = (("c", "c adam lr=0.1"), ("b", "b sgd lr=0.1"), ("a", "a sgd lr=0.2"))
@@ -440,6 +460,16 @@ def test_a_selected_run_that_stops_matching_leaves_the_selection_to_the_first_ma
     later = after(state, e.ListRuns(state.runs, ("a",)))
     assert later.selected == "a"
     assert after(later, e.ListRuns(state.runs, ())).visible_run is None
+
+
+def test_a_new_run_that_the_filter_hides_leaves_the_selection_where_it_is():
+    state = filtered("sgd", selected="a")
+    more = listed("d", "c", "b", "a").runs
+    started = after(state, e.ListRuns(more, ("b", "a")), e.SelectRun("d"))
+    assert started.selected == "a"
+    assert after(started, e.ListRuns(more, ("b", "a"))).selected == "a", "at the next poll too"
+    matching = after(state, e.ListRuns(more, ("d", "b", "a")), e.SelectRun("d"))
+    assert matching.selected == "d"
 
 
 def test_escape_closes_one_thing_at_a_time():
