@@ -70,7 +70,7 @@ def lane_table(rows: Sequence[LaneRow], selected: int, width: int, height: int, 
     cells.put(0, loss_at, f"{'loss':>{loss_width}}", palette.faint)
     if normal:
         cells.put(0, norm_at, f"{'‖g‖':>{SHORT_NUMBER}}", palette.faint)
-        cells.put(0, distance_at, f"{'to min':>{SHORT_NUMBER}}", palette.faint)
+        cells.put(0, distance_at, f"{'dist':>{SHORT_NUMBER}}", palette.faint)
         cells.put(0, state_at, "state", palette.faint)
     for line, index in enumerate(visible_rows(selected, len(rows), height - 1), start=1):
         row, bold = rows[index], index == selected

@@ -27,16 +27,24 @@ from adam_tui.engine.surfaces import Surface
 # The rules with steps proportional to the gradient, whose learning rate the curvature limits.
 BOUNDED = ("sgd", "momentum", "nesterov")
 
-# The step size of the other rules, in at most 41 columns.
+COLUMNS = 41  # of a sentence, unless its panel is wider
+
+# The same note in three lengths, the longest first.
+ABOUT_LR = (
+    "each step is about lr long, unless the slope is near ε",
+    "each step is about lr, unless slope is near ε",
+    "a step is about lr, unless slope ≈ ε",
+)
+# The step size of the other rules, in at most COLUMNS columns.
 ADAPTIVE_NOTES: Mapping[str, str] = {
     "adagrad": "lr is divided by a root that only grows",
     "adadelta": "a step is as long as the steps before it",
     "rmsprop": "lr is divided by the slope's recent size",
-    "adam": "a step is about lr at any slope above ε",
+    "adam": ABOUT_LR[-1],
     "amsgrad": "lr is divided by the largest √v so far",
-    "adamw": "a step is about lr at any slope above ε",
+    "adamw": ABOUT_LR[-1],
     "adamax": "lr is divided by the largest recent |g|",
-    "nadam": "a step is about lr at any slope above ε",
+    "nadam": ABOUT_LR[-1],
     "radam": "a few steps as momentum, then as Adam",
     "lion": "a step is ±lr on each axis at any slope",
 }
@@ -94,26 +102,45 @@ def _bound(optimizer: str, values: Mapping[str, float], curvature: float) -> flo
     return bound if math.isfinite(bound) else None
 
 
-def describe_stability(at: Stability, lane: Lane) -> tuple[str, ...]:
-    """One to three lines of at most 41 columns: the bound, whether the lane keeps it, and notes on the rule."""
+def describe_stability(at: Stability, lane: Lane, columns: int = COLUMNS) -> tuple[str, ...]:
+    """One to three lines: the bound, whether the lane keeps it, and notes on the rule.
+
+    Each is the longest of its wordings that fits `columns`; the shortest takes at most COLUMNS columns.
+    """
+
+    def fitting(*wordings: str) -> str:
+        return next((words for words in wordings if len(words) <= columns), wordings[-1])
+
     if math.isnan(at.curvature):
         return ("the curvature has no value here",)
     note = ADAPTIVE_NOTES.get(lane.optimizer)
     if lane.optimizer == "rmsprop" and lane["centered"]:
         note = "lr is divided by the slope's spread"
+    if note == ABOUT_LR[-1]:
+        note = fitting(*ABOUT_LR)
     others: tuple[str, ...] = (note,) if note else ()
     if at.bound is None:
-        flat = at.curvature + at.decay <= 0
-        return ("no upward curvature here: no bound" if flat else "only the first gradient counts: no bound", *others)
+        if at.curvature + at.decay <= 0:
+            words = fitting("no upward curvature here, so no limit on lr", "no upward curvature, so no limit on lr")
+        else:
+            words = "only the first gradient counts: no bound"
+        return (words, *others)
     lr, bound = _short(at.lr), _short(at.bound)
     if at.least + at.decay < 0:
-        others += ("curves down in one direction: a saddle",)
+        others += (fitting("curves down in one direction: not a minimum", "curves down one way: not a minimum"),)
+    sharpest, limit = _short(at.curvature + at.decay), f"lr < {bound}"
     if not at.applies:
-        return (f"λmax {_short(at.curvature)} · for descent lr < {bound}", *others)
+        sharpest = _short(at.curvature)
+        first = fitting(
+            f"sharpest curvature {sharpest} · gradient descent needs {limit}",
+            f"λmax {sharpest} · gradient descent needs {limit}",
+            f"λmax {sharpest} · descent: {limit}",
+        )
+        return (first, *others)
     if at.decay:
-        first = f"λmax+λ {_short(at.curvature + at.decay)} · stable: lr < {bound}"
+        first = f"λmax+λ {sharpest} · stable: {limit}"
     else:
-        first = f"λmax {_short(at.curvature)} · stable for lr < {bound}"
+        first = fitting(f"sharpest curvature {sharpest} · stable for {limit}", f"λmax {sharpest} · stable for {limit}")
     if lr == bound:
         return (first, f"lr {lr} is at this limit", *others)
     return (first, f"lr {lr} is {'above it: swings grow' if at.exceeded else 'below it: stable'} here", *others)

@@ -18,7 +18,7 @@ from adam_tui.terminal.taken_terminal import TakenTerminal, take_terminal
 from adam_tui.ui.config import Config
 from adam_tui.ui.layout import MIN_HEIGHT, MIN_WIDTH, contour_region
 from adam_tui.ui.playground.hints import hint
-from adam_tui.ui.playground.paths import COMPUTE_AT_ONCE, POSITIONS_AT_ONCE, advance, paths_so_far
+from adam_tui.ui.playground.paths import POSITIONS_AT_ONCE, compute_at_once, paths_so_far
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.view import contour
 from adam_tui.ui.theme_names import builtin_palette, configured_theme, plot_palette_name, with_plot_colors
@@ -39,7 +39,7 @@ def first_picture(state: PlaygroundState, config: Config, mode: str, *, ascii: b
     buffer = ScreenBuffer(width, height, terminal_depth(os.environ))
     row, column, columns, rows = contour_region(width, height, hinted=bool(hint(state)[0]))
     try:
-        advance(state, COMPUTE_AT_ONCE)
+        compute_at_once(state)
         cells = contour(state, columns, rows, palette, paths_so_far(state), limit=POSITIONS_AT_ONCE)
     except Exception:  # the app will raise the same error, and writes it to a file
         yield None

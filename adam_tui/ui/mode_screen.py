@@ -39,6 +39,8 @@ Event = TypeVar("Event")
 Effect = TypeVar("Effect")
 Context = TypeVar("Context")
 
+WHILE_TOO_SMALL = ("quit", "repaint")  # the other actions would change a screen that is not shown
+
 
 class ModeScreen(Screen[None], Generic[State, Event, Effect, Context]):
     """A mode of the program.
@@ -126,6 +128,11 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, Context]):
         """Draw everything in the colours of a new theme. A mode with pictures overrides this."""
 
     def action_perform(self, name: str) -> None:
+        """Perform the action of a key or a click. In a terminal that is too small, only some actions work."""
+        if not self.has_class("-too-small") or name in WHILE_TOO_SMALL:
+            self.perform_by_name(name)
+
+    def perform_by_name(self, name: str) -> None:
         """Perform an action by its name; a name of another mode is ignored (a second quick click may carry one)."""
         shared = next((action for action in SHARED_ACTIONS if action.name == name), None)
         own = next((action for action in self.ACTIONS if action.name == name), None)

@@ -34,14 +34,14 @@ class TestLanes:
 
     def test_wider_it_has_rank_gradient_and_distance(self):
         assert lane_table(ROWS, 1, 46, 3, DARK).lines() == [
-            "                   loss     ‖g‖  to min state ",
+            "                   loss     ‖g‖    dist state ",
             " ● 1 adam       5.6e-02 1.2e-05 1.2e-02 ✓123  ",
             "▸◆ 2 adadelta-2 -4e+100       ∞     nan ✕40   ",
         ]
 
     def test_widest_it_has_the_state_in_words(self):
         assert lane_table(ROWS, 0, 56, 3, DARK).lines() == [
-            "                    loss     ‖g‖  to min state          ",
+            "                    loss     ‖g‖    dist state          ",
             "▸● 1 adam        5.6e-02 1.2e-05 1.2e-02 converged 123  ",
             " ◆ 2 adadelta-2  -4e+100       ∞     nan diverged 40    ",
         ]

@@ -161,16 +161,16 @@ class TestSentences:
     def test_no_curvature_upwards_is_no_bound(self):
         hill = parse_function("-x**2 - y**2")
         for lane in (lane_of("sgd"), lane_of("momentum"), lane_of("nesterov")):
-            assert self.lines("", hill, lane) == ("no upward curvature here: no bound",)
-        assert self.lines("", hill, Lane.of("adam"))[0] == "no upward curvature here: no bound"
+            assert self.lines("", hill, lane) == ("no upward curvature, so no limit on lr",)
+        assert self.lines("", hill, Lane.of("adam"))[0] == "no upward curvature, so no limit on lr"
         # Enough weight decay makes a valley of it.
         assert self.lines("", hill, lane_of("sgd", decay=4.0))[0] == "λmax+λ 2 · stable: lr < 1"
 
     def test_a_saddle_has_a_bound_and_is_called_one(self):
         assert self.lines("", "saddle", lane_of("sgd", lr=0.05)) == (
-            "λmax 2 · stable for lr < 1",
+            "sharpest curvature 2 · stable for lr < 1",
             "lr 0.05 is below it: stable here",
-            "curves down in one direction: a saddle",
+            "curves down one way: not a minimum",
         )
 
     def test_where_the_function_has_no_value_neither_has_the_curvature(self):
@@ -180,10 +180,29 @@ class TestSentences:
 
     def test_a_rule_without_a_bound_is_compared_with_descent(self):
         assert self.lines("", "ravine", Lane.of("adam", {"lr": 0.5})) == (
-            "λmax 50 · for descent lr < 0.04",
-            "a step is about lr at any slope above ε",
+            "λmax 50 · descent: lr < 0.04",
+            "a step is about lr, unless slope ≈ ε",
         )
         assert not stability(SURFACES["ravine"], Lane.of("adam", {"lr": 0.5}), HERE).exceeded
+
+    def test_a_wide_panel_has_the_whole_words(self):
+        def lines(plot, lane, columns):
+            plot = SURFACES[plot] if isinstance(plot, str) else plot
+            return describe_stability(stability(plot, lane, HERE), lane, columns)
+
+        adam = Lane.of("adam", {"lr": 0.5})
+        assert lines("ravine", adam, 58) == (
+            "sharpest curvature 50 · gradient descent needs lr < 0.04",
+            "each step is about lr long, unless the slope is near ε",
+        )
+        assert lines("ravine", adam, 46) == (
+            "λmax 50 · gradient descent needs lr < 0.04",
+            "each step is about lr, unless slope is near ε",
+        )
+        assert lines("ravine", lane_of("sgd", lr=0.02), 46)[0] == "sharpest curvature 50 · stable for lr < 0.04"
+        assert lines("saddle", lane_of("sgd", lr=0.05), 46)[-1] == "curves down in one direction: not a minimum"
+        hill = parse_function("-x**2 - y**2")
+        assert lines(hill, lane_of("sgd"), 46) == ("no upward curvature here, so no limit on lr",)
 
     def test_every_optimizer_has_a_bound_or_a_note(self):
         assert set(BOUNDED) | set(ADAPTIVE_NOTES) == set(OPTIMIZERS)

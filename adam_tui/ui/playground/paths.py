@@ -14,9 +14,11 @@ from typing import NamedTuple
 from adam_tui.engine.trajectory import PathComputation, Trajectory, path_computations
 from adam_tui.ui.playground.state import PlaygroundState
 
-# The part of a race that is computed and rasterized with a key: some thousands of steps, so a short race is drawn in
-# full at once. In seconds of the thread's CPU time, which other programs do not use up.
-COMPUTE_AT_ONCE = 0.02
+# The part of a race that is computed and rasterized with a key, in seconds of the thread's CPU time, which other
+# programs do not use up. A short race, in steps of all lanes, is drawn in full at once. A long one cannot be, so its
+# key is answered sooner.
+SHORT_RACE = 2_500
+COMPUTE_SHORT, COMPUTE_LONG = 0.03, 0.005
 POSITIONS_AT_ONCE = 16_384
 Clock = Callable[[], float]
 
@@ -58,6 +60,13 @@ def whole_paths(state: PlaygroundState) -> Paths:
         ghosts=tuple(None if ghost is None else ghost.finish() for ghost in ghosts),
         share=1.0,
     )
+
+
+def compute_at_once(state: PlaygroundState) -> bool:
+    """Compute what a key waits for, and return whether the paths are complete."""
+    lanes, ghosts = _computations(state)
+    missing = sum(part.steps - part.step for part in (*lanes, *filter(None, ghosts)) if not part.complete)
+    return advance(state, COMPUTE_SHORT if missing <= SHORT_RACE else COMPUTE_LONG)
 
 
 def advance(state: PlaygroundState, seconds: float, clock: Clock = time.thread_time) -> bool:

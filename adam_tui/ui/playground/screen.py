@@ -23,14 +23,14 @@ from adam_tui.draw.cells import Cells, text_width
 from adam_tui.draw.palette import Palette
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
-from adam_tui.ui.caption import caption
+from adam_tui.ui.caption import CAPTION_PADDING, caption
 from adam_tui.ui.layout import NARROW, WIDE, side_size
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import view as pictures
 from adam_tui.ui.playground.actions import ACTIONS, current_keys, footer
 from adam_tui.ui.playground.events import ActionUsed, Event, EventContext, SetStart, Tick
 from adam_tui.ui.playground.hints import hint
-from adam_tui.ui.playground.paths import COMPUTE_AT_ONCE, POSITIONS_AT_ONCE, Paths, advance, paths_so_far
+from adam_tui.ui.playground.paths import POSITIONS_AT_ONCE, Paths, advance, compute_at_once, paths_so_far
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
 
@@ -120,10 +120,10 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
 
         carry_out(effect, self)
 
-    def action_perform(self, name: str) -> None:
+    def perform_by_name(self, name: str) -> None:
         """Perform an action, and complete the hint that proposed it."""
         self._last_key = time.monotonic()
-        super().action_perform(name)
+        super().perform_by_name(name)
         self.dispatch(ActionUsed(name))
 
     def on_click(self, event: Click) -> None:
@@ -180,7 +180,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
 
     def _compute(self) -> None:
         """Compute the paths: a short race at once, a long one between keys."""
-        if not self._is_drawn(advance(self.state, COMPUTE_AT_ONCE)):
+        if not self._is_drawn(compute_at_once(self.state)):
             self._continue()
 
     def _continue(self) -> None:
@@ -244,7 +244,9 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             self._show_caption()
         self._draw(("contour", "timeline"), paths)
         if not (only_time and self._frame % self._frames_per_table):
-            self._draw(SIDE, paths)
+            # The loss curves take as long as the rest together: those of a long race follow with its computation.
+            later = before.scenario != after.scenario and not paths.complete
+            self._draw([panel for panel in SIDE if not (later and panel == "loss")], paths)
             if after.fork:
                 self._set_title("knobs", str(self._views["knobs"].border_title), self._fork_note())
 
@@ -310,10 +312,11 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             stops = self.state.stops
             others = "{next_exhibit} next · {gallery} all · " if stops > 1 else ""
             keys = self.named(others + "{mode_learn} Learn · {cancel} close")
-            line.update(caption(f"{self.state.stop + 1}/{stops}", preset.title, preset.sentence, keys))
+            place, columns = f"{self.state.stop + 1}/{stops}", self.size.width - CAPTION_PADDING
+            line.update(caption(place, preset.title, preset.sentence, keys, columns))
         elif text:
             key, _, words = text.partition(" ")
-            room = self.size.width - 2 - text_width(text)
+            room = self.size.width - CAPTION_PADDING - text_width(text)
             right = f"{close:>{room}}" if text_width(close) < room else ""
             line.update(Content.assemble((key, "bold $accent"), f" {words}", (right, "$text-muted")))
         self.call_after_refresh(self._arrange_panels)

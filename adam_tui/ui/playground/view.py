@@ -220,7 +220,7 @@ def _notes(state: PlaygroundState, path: Trajectory, width: int) -> list[tuple[s
     at_point = stability(state.surface, lane, point, values)
     notes = [
         (line, at_point.exceeded and i < 2)
-        for i, line in enumerate(describe_stability(at_point, lane))
+        for i, line in enumerate(describe_stability(at_point, lane, width))
         if text_width(line) <= width  # a sentence is shown whole or not at all
     ]
     if lane.schedule != CONSTANT:

@@ -74,6 +74,7 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("view", "v", "Digits, mistakes, confusions, filters, gradients", MODEL, e.CycleView()),
     Action("previous_view", "V", "The same in reverse order", MODEL, e.CycleView(-1)),
     Action("close", "escape", "Close cursor, table, view or caption", MODEL, e.Close()),
+    Action("next_exhibit", "M", "Next stop of the tour, or how to go on", MODEL, e.NextPreset()),
 )
 
 

@@ -267,6 +267,10 @@ class Close(Signal):
     """Close the uppermost of table, cursor, zoom, live settings, caption and view of the model."""
 
 
+class NextPreset(Signal):
+    """Say where scenarios are: the training mode has the last stop of the tour, and none follows."""
+
+
 SelectedRunRequest = PauseOrResume | AskStop | ContinueRun | AskRestart | OpenLog | AskDelete
 # Events that leave the state as it is, and ask for an effect. In the wide table, `TypeValue` closes the table instead.
 Request = (
@@ -280,6 +284,7 @@ Request = (
     | CopyRun
     | AskSearch
     | TypeValue
+    | NextPreset
     | SelectedRunRequest
 )
 # Events that change settings. Those of a running run are sent to its process, which is an effect.

@@ -20,6 +20,8 @@ from adam_tui.ui.train.state import TrainState
 from adam_tui.ui.train.table import matching
 
 SEARCH_HINT = "words of a run's name, state or settings, such as: adam lr=0.01 running; empty keeps all"
+TOUR_IS_OVER = Notify("the tour is over", keys=": {mode_learn} opens Learn")
+NO_SCENARIOS = Notify("the scenarios are in the playground", keys=": {mode_playground} opens it")
 NO_RUN = Notify("there is no run yet", keys=": {start} starts one")
 
 
@@ -46,6 +48,8 @@ def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
             return (_ask_search(state, event),)
         case e.TypeValue():
             return (_ask_value(state),)
+        case e.NextPreset():
+            return (TOUR_IS_OVER if state.finale is not None else NO_SCENARIOS,)
         case _:
             run = state.visible_run
             return (_of_selected_run(run, event) if run is not None else _no_run(state),)

@@ -30,7 +30,7 @@ from adam_tui.runs.protocol import LOST
 from adam_tui.runs.user_paths import runs_directory
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
-from adam_tui.ui.caption import caption
+from adam_tui.ui.caption import CAPTION_PADDING, caption
 from adam_tui.ui.layout import NARROW, WIDE
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.train import events as e
@@ -66,7 +66,6 @@ POLLED_OFTEN = ("queued", "starting", "running")
 # While a long run is read for the first time, the curve grows on the screen in steps that can be seen.
 SECONDS_PER_DRAWING = 0.25
 LOG_LINES_SHOWN = 2
-CAPTION_MARGIN = 2  # columns beside the words of a caption
 # A key that is held down turns a knob many times: the run gets the value at which it rests.
 SEND_DELAY = 0.3
 WARN_DELAY = 0.3  # unreadable runs are reported after the first pictures
@@ -366,9 +365,9 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         if shown is None:
             return 0
         place, finale = shown
-        words = caption(place, *finale, self.named("{mode_learn} Learn · {close} close"))
+        words = caption(place, *finale, self.named("{mode_learn} Learn · {close} close"), width - CAPTION_PADDING)
         foot.update(words)
-        return len(words.wrap(width - CAPTION_MARGIN))
+        return len(words.wrap(width - CAPTION_PADDING))
 
     def on_resize(self, event: Resize) -> None:
         """Share the rows again once the layout is known."""

@@ -151,9 +151,11 @@ def test_a_page_is_short_and_has_no_mark_left(page: Page) -> None:
 
 @every_page
 def test_links_lead_to_pages(page: Page) -> None:
-    names = {each.name for each in pages()}
-    for target in re.findall(r"\]\(([^)]*)\)", page.text):
-        assert target in names
+    titles = {each.name: each.title for each in pages()}
+    for text, target in re.findall(r"\[([^]]*)\]\(([^)]*)\)", page.text):
+        assert target in titles
+        if text.lower().startswith(titles[target].split()[0].lower()) and len(text.split()) > 2:
+            assert text.lower() == titles[target].lower(), "a page that is named by its title has that title"
 
 
 def test_every_optimizer_has_a_page_of_the_same_shape_with_the_engine_s_own_rule_and_knobs() -> None:

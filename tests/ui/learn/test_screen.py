@@ -194,6 +194,34 @@ async def test_the_training_screen_makes_room_for_the_caption_of_the_tour(tmp_pa
             assert progress.region.bottom == size[1] - 1, "and the keys are where they were"
 
 
+@pytest.mark.parametrize(("size", "rows"), [((120, 40), 2), ((80, 24), 2), ((60, 18), 3)])
+async def test_a_caption_of_the_tour_keeps_each_key_beside_its_word(size, rows, tmp_path):
+    tour = next(page for page in pages() if page.name == TOUR)
+    async with AdamApp(PlaygroundState(), runs=tmp_path).run_test(size=size) as pilot:
+        pilot.app.open_presets(tour.tries, 0, tour.finale)
+        await pilot.pause()
+        await pilot.pause()
+        foot = pilot.app.screen.query_one("#caption")
+        shown = [foot.render_line(row).text for row in range(foot.size.height)]
+        assert len(shown) >= rows
+        for pair in ("M next", "m all", "3 Learn", "esc close"):
+            assert any(pair in line for line in shown), shown
+
+
+async def test_the_last_stop_of_the_tour_says_where_to_go_on(tmp_path):
+    tour = next(page for page in pages() if page.name == TOUR)
+    async with AdamApp(PlaygroundState(), runs=tmp_path).run_test(size=(80, 24)) as pilot:
+        app = pilot.app
+        app.open_presets(tour.tries, len(tour.tries), tour.finale)
+        await pilot.pause()
+        await pilot.press("M")
+        assert [each.message for each in app._notifications] == ["the tour is over: 3 opens Learn"]
+        assert app.screen.MODE == "train"
+        await pilot.press("escape", "M")
+        messages = [each.message for each in app._notifications]
+        assert messages[-1] == "the scenarios are in the playground: 1 opens it"
+
+
 async def test_the_contents_lead_to_any_page(app):
     async with app.run_test(size=NARROW) as pilot:
         await opened(app, pilot)

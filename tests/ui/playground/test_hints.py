@@ -133,14 +133,14 @@ async def test_escape_closes_the_crosshair_then_the_caption_then_all_hints_for_g
 
 
 async def test_hints_name_the_keys_of_the_settings(settings):
-    app = AdamApp(NEW, config=Config(keys={"turn_up": "y", "cancel": "f9"}))
+    app = AdamApp(NEW, config=Config(keys={"turn_up": "Q", "cancel": "f9"}))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        assert line(app).startswith("y turns the learning rate up")
+        assert line(app).startswith("Q turns the learning rate up")
         assert line(app).rstrip().endswith("f9 no more hints")
         await pilot.press("right")
         assert app.screen.state.hints == NEW.hints
-        await pilot.press("y")
+        await pilot.press("Q")
         assert app.screen.state.hints == NEW.hints[1:]
 
 

@@ -15,8 +15,8 @@ from adam_tui.engine.trajectory import PIECE, PathComputation, compute_trajector
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground import events as e
-from adam_tui.ui.playground import view
-from adam_tui.ui.playground.paths import COMPUTE_AT_ONCE, advance, paths_so_far, whole_paths
+from adam_tui.ui.playground import paths, view
+from adam_tui.ui.playground.paths import advance, compute_at_once, paths_so_far, whole_paths
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
 
@@ -202,7 +202,24 @@ def panel(app, name):
 def test_the_first_picture_of_the_longest_race_does_not_wait_for_it():
     lanes = suggested_lanes(tuple(OPTIMIZERS), find_surface("rosenbrock"))
     state = PlaygroundState(Scenario("rosenbrock", lanes=lanes, steps=100_000, noise=1.0))
-    advance(state, COMPUTE_AT_ONCE)
+    compute_at_once(state)
     assert paths_so_far(state).share < 0.1
     assert view.contour(state, WIDTH, HEIGHT, DARK, paths_so_far(state)).width == WIDTH
     assert replace(state, clock=1e9).step == 100_000
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_five_lanes_of_400_steps_are_computed_with_the_key(noise):
+    lanes = suggested_lanes(("adam", "sgd", "momentum", "rmsprop", "nesterov"), find_surface("rosenbrock"))
+    state = PlaygroundState(Scenario("rosenbrock", lanes=lanes, steps=400, noise=noise))
+    assert compute_at_once(state)
+    assert paths_so_far(state).complete
+
+
+def test_a_key_waits_longer_for_a_race_that_can_be_drawn_whole(monkeypatch):
+    limits = []
+    monkeypatch.setattr(paths, "advance", lambda state, seconds: limits.append(seconds))
+    for lanes, steps in ((5, 400), (16, 100_000), (5, 1000)):
+        lanes = suggested_lanes((tuple(OPTIMIZERS) * 2)[:lanes], find_surface("rosenbrock"))
+        compute_at_once(PlaygroundState(Scenario("rosenbrock", lanes=lanes, steps=steps, noise=1.0)))
+    assert limits == [paths.COMPUTE_SHORT, paths.COMPUTE_LONG, paths.COMPUTE_LONG]

@@ -13,7 +13,7 @@ def test_the_notes_on_the_learning_rate_follow_the_knobs_without_a_gap():
     lines = [line.strip() for line in view.knobs(state, 46, 6, DARK).lines()]
     assert lines[0].startswith("▸ α lr")
     assert lines[1].startswith("λ weight_decay")
-    assert lines[2:] == ["λmax 2 · stable for lr < 1", "lr 0.1 is below it: stable here", "", ""]
+    assert lines[2:] == ["sharpest curvature 2 · stable for lr < 1", "lr 0.1 is below it: stable here", "", ""]
 
 
 def colors_of(cells):
