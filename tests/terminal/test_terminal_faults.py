@@ -131,6 +131,7 @@ def stop_and_continue(t, stop):
 
 def test_it_continues_after_a_stop_resizes_and_nonsense():
     with opened(keys=("space",)) as t:
+        t.until("┤")  # the loss chart, which is loaded last
         t.until(lambda: t.read(0.5) == 0)
         threads, seen = t.threads(), t.text()
         stop_and_continue(t, lambda: t.press("\x1a"))  # ctrl+z

@@ -209,7 +209,8 @@ def test_the_first_picture_of_the_longest_race_does_not_wait_for_it():
 
 
 @pytest.mark.parametrize("noise", [0.0, 1.0])
-def test_five_lanes_of_400_steps_are_computed_with_the_key(noise):
+def test_five_lanes_of_400_steps_are_computed_with_the_key(noise, monkeypatch):
+    monkeypatch.setattr(paths, "COMPUTE_SHORT", 10.0)  # 12 to 33 ms were measured; a slow machine is no failure
     lanes = suggested_lanes(("adam", "sgd", "momentum", "rmsprop", "nesterov"), find_surface("rosenbrock"))
     state = PlaygroundState(Scenario("rosenbrock", lanes=lanes, steps=400, noise=noise))
     assert compute_at_once(state)
