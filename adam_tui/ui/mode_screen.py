@@ -6,6 +6,7 @@ screen shows the state and carries the effects out.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -152,17 +153,17 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, Context]):
         for effect in effects:
             self.carry_out(effect)
 
+    @abstractmethod
     def update_state(self, event: Event) -> tuple[State, Sequence[Effect]]:
         """Return the next state and the effects: the mode's pure `update(state, event)`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def event_context(self) -> Context:
         """Return the data beside the state that events may depend on: widths, the time, file contents."""
-        raise NotImplementedError
 
+    @abstractmethod
     def carry_out(self, effect: Effect) -> None:
         """Carry out one effect: open a window, write a file, start a process."""
-        raise NotImplementedError
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Do nothing: a mode is never closed. The second half of a double click on a window's answer arrives here."""
