@@ -48,7 +48,7 @@ class Palette:
     states: Mapping[str, Color] = field(hash=False)  # a mapping has no hash; the other fields suffice
 
     def dimmed(self, color: Color) -> Color:
-        """The colour of a curve that is not the selected one: nearer to the background, and still readable as a line."""
+        """The colour of a curve that is not the selected one: nearer to the background, but still visible."""
         return mix_oklab(self.background, color, DIMMED_ON_DARK if self.dark else DIMMED_ON_LIGHT)
 
     def lane(self, index: int) -> tuple[Color, str]:

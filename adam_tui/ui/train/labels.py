@@ -129,9 +129,9 @@ def differences(runs: Sequence[RunView]) -> dict[str, str]:
     """
     texts = {run.id: list[str]() for run in runs}
     for optimizer in dict.fromkeys(run.spec.optimizer for run in runs):
-        alike = [run for run in runs if run.spec.optimizer == optimizer]
-        for name in dict.fromkeys(name for run in alike for name in run.spec.hyperparameters):
-            values = {run.id: run.spec.hyperparameters.get(name) for run in alike}
+        same_optimizer = [run for run in runs if run.spec.optimizer == optimizer]
+        for name in dict.fromkeys(name for run in same_optimizer for name in run.spec.hyperparameters):
+            values = {run.id: run.spec.hyperparameters.get(name) for run in same_optimizer}
             if len(set(values.values())) > 1:
                 for id, value in values.items():
                     texts[id].append(f"{name}={'–' if value is None else short_number(value)}")
