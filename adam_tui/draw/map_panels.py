@@ -15,6 +15,7 @@ from adam_tui.draw.playground_panels import STATE_GLYPH
 
 NAMED = 54  # columns from which a row has its name, and its state in words
 CURVES = 51  # columns from which a curve has its best value and the rate at which it breaks
+BASINS = 36  # columns from which a rest point has its loss
 NAME = 7
 NUMBER = 9
 NARROW_NUMBER = 7
@@ -46,7 +47,8 @@ def outcome_table(
     start = 2 + (NAME if wide else 0)
     for i, header in enumerate(headers):
         end = start + (i + 1) * (column + 1) - 1
-        cells.put(0, max(end - text_width(header), 0), header, palette.faint)
+        header = shorten(header, column)
+        cells.put(0, end - text_width(header), header, palette.faint)
     for line, row in enumerate(rows, start=1):
         cells.put(line, 0, row.mark, row.color or palette.accent, bold=True)
         if wide:
@@ -77,23 +79,28 @@ class BasinRow:
 
 
 def basin_table(rows: Sequence[BasinRow], width: int, palette: Palette, *, letters: bool = False) -> Cells:
-    """Draw a row for each rest point, those that most starts reach first."""
+    """Draw a row for each rest point: its colour or letter, place, loss if there is room, and share of the starts."""
     cells = Cells.blank(width, len(rows) + 1, palette.foreground, palette.background)
+    roomy = width >= BASINS
+    share_at = width - 6
+    loss_at = share_at - 8
     cells.put(0, 3, "rest point", palette.faint)
-    cells.put(0, width - 13, "   loss starts", palette.faint)
+    cells.put(0, share_at, "starts", palette.faint)
+    if roomy:
+        cells.put(0, loss_at, f"{'loss':>7}", palette.faint)
     for line, row in enumerate(rows, start=1):
         if letters:
             cells.put(line, 0, row.letter, palette.foreground, bold=True)
         else:
             cells.put(line, 0, "  ", palette.foreground, bg=row.color)
         x, y = (f"{value:.3g}".replace("-", "−") for value in row.point)
-        place = shorten(f"{x}, {y}", max(width - 18, 8))
+        place = shorten(f"{x}, {y}", (loss_at if roomy else share_at) - 3 - 3)
         cells.put(line, 3, place, palette.foreground)
-        cells.put(
-            line, width - 14, f"{format_scientific(row.loss, 7)} {percent_text(row.share):>5}", palette.foreground
-        )
         if row.listed:
             cells.put(line, 3 + text_width(place) + 1, "✛", palette.foreground, bold=True)
+        if roomy:
+            cells.put(line, loss_at, format_scientific(row.loss, 7), palette.foreground)
+        cells.put(line, share_at, f"{percent_text(row.share):>6}", palette.foreground)
     return cells
 
 
@@ -122,18 +129,15 @@ class CurveRow:
 def curve_table(rows: Sequence[CurveRow], selected: int, width: int, palette: Palette, *, whole: bool = False) -> Cells:
     """Draw a row for each curve; the chosen lane's is bold."""
     cells = Cells.blank(width, len(rows) + 1, palette.foreground, palette.background)
-    columns = [("here", 12, 9)]
+    columns = [("here", 10, 8), ("best at", 19, 8)]
     if width >= CURVES:
-        columns += [("best", 22, 9), ("at lr", 32, 9), ("breaks at", 42, 9)]
-    else:
-        columns += [("best at", 22, 9)]
-    columns = [each for each in columns if each[1] + each[2] <= width]
+        columns = [("here", 12, 9), ("best", 22, 9), ("at lr", 32, 9), ("breaks at", 42, 9)]
     for header, start, size in columns:
         cells.put(0, start, f"{header:>{size}}", palette.faint)
     for line, row in enumerate(rows, start=1):
         bold = line - 1 == selected
         cells.put(line, 0, row.mark, row.color, bold=True)
-        cells.put(line, 2, shorten(row.name, 9), row.color, bold=bold)
+        cells.put(line, 2, shorten(row.name, columns[0][1] - 2), row.color, bold=bold)
         texts = {
             "here": _number(row.here, whole) if row.here == row.here else STATE_GLYPH.get(row.state, "–"),
             "best": _number(row.best, whole),

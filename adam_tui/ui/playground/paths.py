@@ -110,7 +110,7 @@ def _computations(
 def _cursor_computation(state: PlaygroundState) -> PathComputation | None:
     if state.map is None:
         return None
-    from adam_tui.ui.playground.maps.state import cursor_scenario  # not needed at start-up
+    from adam_tui.ui.playground.maps.cells import cursor_scenario  # not needed at start-up
 
     scenario = cursor_scenario(state)
     return None if scenario is None else path_computations(scenario)[0]

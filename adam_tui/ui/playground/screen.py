@@ -282,26 +282,13 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
                 return
             from adam_tui.ui.playground.maps.panels import MapPanels  # not needed at start-up
 
-            self._maps = MapPanels(self, self._views)
+            self._maps = MapPanels(self, self._views, self._draw, lambda: self._last_key)
         self._maps.show()
 
     @on(CellView.Resized)
     def _fit_map(self) -> None:
         if self._maps is not None:
             self._maps.show()
-
-    def content_size_of(self, panel: str) -> Size:
-        """The cells inside the frame of a panel; none before its first layout."""
-        return _content_size(self._views[panel])
-
-    def draw_panels(self, *panels: str) -> None:
-        """Draw these panels again."""
-        self._draw(panels)
-
-    @property
-    def last_key(self) -> float:
-        """The time of the last key."""
-        return self._last_key
 
     def _arrange_panels(self, paths: Paths | None = None) -> None:
         """Set the titles and heights of the panels, which depend on the surface and the lanes but not on time."""

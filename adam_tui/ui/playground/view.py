@@ -118,7 +118,8 @@ def contour(
 ) -> Cells:
     """Draw the contour with the lanes' paths up to the step, ghosts, heads, start, crosshair and vectors.
 
-    `starts` is a map of starts in place of the bands. `limit` is the largest number of positions to rasterize for this picture; see `rasterize`.
+    `starts` is a map of starts in place of the bands. `limit` is the largest number of positions to rasterize for this
+    picture; see `rasterize`.
     """
     paths = paths or whole_paths(state)
     arrows = _vectors(paths.lanes[state.lane], state.step, palette) if state.vectors else ()

@@ -16,7 +16,8 @@ import numpy as np
 
 from adam_tui.engine.maps import Axis, BorderSample, Outcomes, SettingsMap, StartsMap, coarse, median_seeds
 from adam_tui.engine.scenario import Scenario
-from adam_tui.ui.playground.maps.state import Kind, MapGrid, MapState, axes, curves, rate_axis
+from adam_tui.ui.playground.maps.cells import axes, curves, rate_axis
+from adam_tui.ui.playground.maps.state import Kind, MapGrid, MapState
 from adam_tui.ui.playground.state import PlaygroundState
 
 Computation = SettingsMap | StartsMap
@@ -93,8 +94,8 @@ def chaotic_share(request: MapRequest) -> float | None:
     return sample.changed / sample.sampled if sample is not None and sample.complete and sample.sampled else None
 
 
-def _filled(found: Outcomes) -> Outcomes:
-    place = coarse(found.states)
+def _filled(result: Outcomes) -> Outcomes:
+    place = coarse(result.states)
     return Outcomes(
         *(
             np.where(
@@ -102,7 +103,7 @@ def _filled(found: Outcomes) -> Outcomes:
                 part,
                 part.reshape(-1, *part.shape[2:])[np.maximum(place, 0)],
             )
-            for part in found
+            for part in result
         )
     )
 

@@ -6,7 +6,7 @@ Loaded with the first map, not at start-up.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from textual.containers import Horizontal
@@ -17,26 +17,40 @@ from adam_tui.draw.cells import Cells
 from adam_tui.draw.heat_map import Ink
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.terminal.fallback import Fallback
+from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground import view as pictures
 from adam_tui.ui.playground.maps import view
+from adam_tui.ui.playground.maps.cells import axes
 from adam_tui.ui.playground.maps.computation import MapRequest, MapThread, request_of
-from adam_tui.ui.playground.maps.state import MapGrid, MapState, axes
+from adam_tui.ui.playground.maps.state import MapGrid, MapState
 from adam_tui.ui.playground.paths import Paths, paths_so_far
+from adam_tui.ui.playground.state import PlaygroundState
 
 if TYPE_CHECKING:
-    from adam_tui.ui.playground.screen import PlaygroundScreen
+    from adam_tui.ui.playground.effects import Effect
+
+    Screen = ModeScreen[PlaygroundState, e.Event, Effect, e.EventContext]
 
 BESIDE = (100, 30)  # columns and rows of the terminal from which a map and the contour are shown side by side
 FRAME = 2  # rows and columns of a panel's border
 
 
 class MapPanels:
-    """Shows the open map of a playground's screen."""
+    """Shows the open map of the playground's screen.
 
-    def __init__(self, screen: PlaygroundScreen, views: Mapping[str, CellView]) -> None:
-        self._screen, self._views = screen, views
-        self._thread = MapThread(self._report, lambda: screen.last_key)
+    `draw` draws panels again, by their names; `last_key` returns the time of the last key.
+    """
+
+    def __init__(
+        self,
+        screen: Screen,
+        views: Mapping[str, CellView],
+        draw: Callable[[Iterable[str]], None],
+        last_key: Callable[[], float],
+    ) -> None:
+        self._screen, self._views, self._draw_panels = screen, views, draw
+        self._thread = MapThread(self._report, last_key)
 
     def show(self) -> None:
         """Arrange the panels for the state, and compute its map; without a map, close the panels and stop."""
@@ -59,7 +73,7 @@ class MapPanels:
 
     def cells(self, panel: str, size: Size, paths: Paths | None = None) -> Cells:
         """The picture of one of the map's panels."""
-        state, palette = self._screen.state, self._screen.palette
+        state, palette = self._screen.state, self._screen.host.palette
         shown = state.map
         grid = None if shown is None else self._grid(shown, size if panel == "map" else None)
         if shown is None or grid is None:
@@ -79,7 +93,7 @@ class MapPanels:
         grid = self._grid(shown, size)
         assert grid is not None
         request = request_of(self._screen.state, shown, grid)
-        return view.starts_picture(shown, request, self._screen.palette, self._ink(shown))
+        return view.starts_picture(shown, request, self._screen.host.palette, self._ink(shown))
 
     def click(self, at: Offset) -> bool:
         """Move the cursor to the cell that was clicked; False where the click is for something else."""
@@ -98,12 +112,12 @@ class MapPanels:
         """The (column, row) of the map's grid at a cell of its panel."""
         if shown.kind == "settings":
             place = heat_map.frame(*size, view.scale_of(axes(self._screen.state, shown)[1]))
-            found = place.grid_cell(offset.y, offset.x, (grid.rows, grid.columns))
-            return None if found is None else (found[1], found[0])
+            result = place.grid_cell(offset.y, offset.x, (grid.rows, grid.columns))
+            return None if result is None else (result[1], result[0])
         if shown.kind == "rates":
             column = 2 * (offset.x - view.CHART_LABELS)
             return (column, 0) if 0 <= column < grid.columns else None
-        back = pictures.backdrop_of(self._screen.state, *size, self._screen.palette)
+        back = pictures.backdrop_of(self._screen.state, *size, self._screen.host.palette)
         row, column = offset.y - back.plot_offset[0], offset.x - back.plot_offset[1]
         if not (0 <= row < back.viewport.height and 0 <= column < back.viewport.width):
             return None
@@ -112,14 +126,18 @@ class MapPanels:
     def _grid(self, shown: MapState, size: Size | None = None) -> MapGrid | None:
         """The cells of the map in its panel; None before the first layout."""
         screen = self._screen
-        of_contour = screen.content_size_of("contour")
-        size = size or (of_contour if shown.kind == "starts" else screen.content_size_of("map"))
+        of_contour = self._content_size("contour")
+        size = size or (of_contour if shown.kind == "starts" else self._content_size("map"))
         if not size.area:
             return None
         back = None
         if shown.kind == "starts":
-            back = pictures.backdrop_of(screen.state, *size, screen.palette)
+            back = pictures.backdrop_of(screen.state, *size, screen.host.palette)
         return view.grid_of(screen.state, shown, size.width, size.height, self._ink(shown), back)
+
+    def _content_size(self, panel: str) -> Size:
+        view = self._views[panel]
+        return view.content_region.size if view.is_mounted and view.is_attached else Size(0, 0)
 
     def _ink(self, shown: MapState) -> Ink:
         """How this terminal shows the map. Without colours, a start is the letter of its rest point."""
@@ -134,13 +152,13 @@ class MapPanels:
         screen = self._screen
         beside = shown is not None and shown.kind != "starts"
         columns, rows = screen.app.size
-        corner = beside and (columns < BESIDE[0] or rows < BESIDE[1])
+        corner = shown is not None and (columns < BESIDE[0] or rows < BESIDE[1])
         if (beside, corner) != (screen.has_class("-beside"), screen.has_class("-corner")):
             screen.set_class(beside, "-beside")
             screen.set_class(corner, "-corner")
             body, contour = screen.query_one("#body", Horizontal), self._views["contour"]
             # A grid is filled in the order of the children: in a small terminal the map takes the contour's place.
-            if corner:
+            if corner and beside:
                 body.move_child(self._views["map"], before=contour)
             else:
                 body.move_child(self._views["map"], after=contour)
@@ -167,4 +185,4 @@ class MapPanels:
     def _draw(self) -> None:
         shown = self._screen.state.map
         if shown is not None:
-            self._screen.draw_panels("contour" if shown.kind == "starts" else "map", "map-info")
+            self._draw_panels(("contour" if shown.kind == "starts" else "map", "map-info"))

@@ -6,11 +6,7 @@ from dataclasses import replace
 
 from adam_tui.engine.maps import QUANTITIES, Axis, Quantity
 from adam_tui.ui.playground import events as e
-from adam_tui.ui.playground.maps.state import (
-    FIRST_QUANTITY,
-    Kind,
-    MapGrid,
-    MapState,
+from adam_tui.ui.playground.maps.cells import (
     axes,
     axis_knobs,
     cell_of,
@@ -19,6 +15,7 @@ from adam_tui.ui.playground.maps.state import (
     default_axis,
     rate_axis,
 )
+from adam_tui.ui.playground.maps.state import FIRST_QUANTITY, Kind, MapGrid, MapState
 from adam_tui.ui.playground.state import PlaygroundState
 
 FAR = 8  # cells of a coarse step of the cursor
@@ -65,9 +62,10 @@ def followed(before: PlaygroundState, after: PlaygroundState) -> PlaygroundState
     if shown is None or before.map is None or before.map.kind != shown.kind:
         return after
     surface = (before.scenario.surface, before.scenario.function) != (after.scenario.surface, after.scenario.function)
-    if surface or before.chosen_lane.optimizer != after.chosen_lane.optimizer:
+    of_lane = shown.kind != "rates"
+    if surface or (of_lane and before.chosen_lane.optimizer != after.chosen_lane.optimizer):
         shown = replace(shown, x=None, y=None, cursor=None)
-    elif before.lane != after.lane and shown.kind != "rates":
+    elif of_lane and before.lane != after.lane:
         shown = replace(shown, cursor=None)
     if shown.quantity == "distance" and not after.surface.minima:
         shown = replace(shown, quantity=FIRST_QUANTITY[shown.kind])

@@ -36,17 +36,9 @@ from adam_tui.engine.maps import (
 from adam_tui.engine.stability import BOUNDED
 from adam_tui.engine.trajectory import Trajectory, start_of
 from adam_tui.ui.playground.maps import computation
+from adam_tui.ui.playground.maps.cells import axes, cell_scenario, cursor_cell, curves, own_place, rate_axis
 from adam_tui.ui.playground.maps.computation import MapRequest
-from adam_tui.ui.playground.maps.state import (
-    MapGrid,
-    MapState,
-    axes,
-    cell_scenario,
-    cursor_cell,
-    curves,
-    own_place,
-    rate_axis,
-)
+from adam_tui.ui.playground.maps.state import MapGrid, MapState
 from adam_tui.ui.playground.paths import Paths
 from adam_tui.ui.playground.state import PlaygroundState
 
@@ -253,12 +245,12 @@ def _rates(
 
 def _loss_limits(state: PlaygroundState, series: Sequence[Series]) -> tuple[float, float] | None:
     """The losses that are worth the chart's rows: around that of the start, and not rounding errors around zero."""
-    found = np.concatenate([one.y[np.isfinite(one.y) & (one.y > 0)] for one in series]) if series else np.empty(0)
+    result = np.concatenate([one.y[np.isfinite(one.y) & (one.y > 0)] for one in series]) if series else np.empty(0)
     at_start = abs(float(state.surface.f(np.array(start_of(state.scenario)))))
-    if not len(found) or not (np.isfinite(at_start) and at_start > 0):
+    if not len(result) or not (np.isfinite(at_start) and at_start > 0):
         return None
-    low = max(float(found.min()), at_start * LOSS_FLOOR)
-    high = min(float(found.max()), at_start * LOSS_CEILING)
+    low = max(float(result.min()), at_start * LOSS_FLOOR)
+    high = min(float(result.max()), at_start * LOSS_CEILING)
     return (low, high) if low < high else None
 
 
@@ -343,7 +335,9 @@ def _table(
     if read.best is not None and shown.kind == "settings":
         row, column = read.best
         rows.append(_best_row(state, shown, read, (column, row), request.grid, palette))
-    names = ("x", "y") if shown.kind == "starts" else tuple(axis.knob.name for axis in axes(state, shown))
+    knobs = () if shown.kind == "starts" else tuple(axis.knob for axis in axes(state, shown))
+    wide = width >= map_panels.NAMED
+    names = tuple(knob.name if wide or knob.name == "lr" else knob.symbol for knob in knobs) or ("x", "y")
     whole = shown.quantity == "steps"
     table = map_panels.outcome_table(rows, (*names, HEADERS[shown.quantity]), width, palette, whole=whole)
     if len(rows) < 3 and shown.kind == "settings":
@@ -380,7 +374,8 @@ def _row(
     elif cell is state:
         texts = tuple(axis.knob.format(lane[axis.knob.name]) for axis in axes(state, shown))
     else:
-        assert grid is not None and isinstance(cell, tuple)
+        assert grid is not None
+        assert isinstance(cell, tuple)
         counts = (grid.columns, grid.rows)
         texts = tuple(
             _value_text(axis, index / max(n - 1, 1))
@@ -409,21 +404,21 @@ def _best_row(
 
 def _basin_table(request: MapRequest, width: int, palette: Palette, ink: Ink) -> Cells:
     """The rest points that starts end at, by their shares."""
-    found = basins(request)
+    result = basins(request)
     [computed] = computation.computations(request)
-    counts = np.bincount(found.numbers[found.numbers >= 0], minlength=len(found.points))
+    counts = np.bincount(result.numbers[result.numbers >= 0], minlength=len(result.points))
     total = max(int((computed.outcomes().states != NOT_COMPUTED).sum()), 1)
     order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]][:MOST_BASINS]
-    losses = computed.surface.f(found.points) if len(found.points) else np.empty(0)
+    losses = computed.surface.f(result.points) if len(result.points) else np.empty(0)
     hues = heat_map.basin_colors(palette)
     listed = len(computed.surface.minima)
     rows = [
         BasinRow(
             tuple(hues[i % len(hues), -1].tolist()),
             heat_map.basin_letter(i),
-            (float(found.points[i][0]), float(found.points[i][1])),
+            (float(result.points[i][0]), float(result.points[i][1])),
             float(losses[i]),
-            min(counts[i] / total, 1.0) if computed.complete else counts[i] / found.numbers.size,
+            min(counts[i] / total, 1.0) if computed.complete else counts[i] / result.numbers.size,
             i < listed,
         )
         for i in order
