@@ -18,7 +18,6 @@ from adam_tui.engine.maps import (
     StartsMap,
     best,
     quantity,
-    rest_points,
     stability_line,
 )
 
@@ -35,17 +34,13 @@ def caption(drawn: SettingsMap | StartsMap) -> str:
     return f"Loss after {lane}"
 
 
-def still(drawn: SettingsMap | StartsMap, palette: Palette, ink: Ink = "blocks") -> Cells:
+def still(drawn: SettingsMap, palette: Palette, ink: Ink = "blocks") -> Cells:
     """Draw the map, two of its rows in a row of the picture, or one where a cell is a character."""
     outcomes = drawn.finish()
-    if isinstance(drawn, SettingsMap):
-        values = quantity(outcomes, "loss", drawn.surface)
-        picture = _settings(drawn, outcomes, values, palette, ink)
-    else:
-        values = quantity(outcomes, "steps", drawn.surface)
-        picture = _starts(drawn, outcomes, palette, ink)
+    values = quantity(outcomes, "loss", drawn.surface)
+    picture = _settings(drawn, outcomes, values, palette, ink)
     parts = heat_map.legend_parts(outcomes.states, values)
-    legend = heat_map.legend(parts, picture.width, palette, ink=ink, whole=isinstance(drawn, StartsMap))
+    legend = heat_map.legend(parts, picture.width, palette, ink=ink)
     title = Cells.blank(picture.width, 1, palette.foreground, palette.background)
     title.put(0, 0, caption(drawn)[: picture.width], palette.foreground, bold=True)
     return stack((title, picture, legend))
@@ -84,9 +79,3 @@ def _settings(drawn: SettingsMap, outcomes: Outcomes, values: np.ndarray, palett
 
 def _scale(axis: Axis) -> heat_map.Scale:
     return heat_map.knob_scale(axis.knob, axis.low, axis.high, axis.fraction)
-
-
-def _starts(drawn: StartsMap, outcomes: Outcomes, palette: Palette, ink: Ink) -> Cells:
-    numbers, _ = rest_points(outcomes, drawn.surface)
-    ranks = _ranked(outcomes, quantity(outcomes, "steps", drawn.surface))
-    return heat_map.basins(Grid(outcomes.states, ranks), numbers, palette, letters=ink != "blocks")
