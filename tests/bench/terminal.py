@@ -124,6 +124,58 @@ def keys(count: int = 60) -> float:
         return quantiles(waited, n=20)[-1]
 
 
+def maps(moves: int = 20) -> dict[str, float]:
+    """Figures of a settings map of Adam in Rosenbrock's valley, 500 steps.
+
+    Seconds from its key to the first of its cells; the 95th percentile of the seconds from an arrow key to the first
+    byte of its answer, and the median of its bytes; the same while the map is computed; and the bytes of memory that
+    three maps take.
+    """
+    chance = random.Random(0)
+    flags = ("--surface", "rosenbrock", "--lane", "adam:lr=0.02")
+    with app(*flags, "--steps", "500") as terminal:
+        _paused(terminal)
+        memory = terminal.memory()
+        first = []
+        for press in range(6):
+            began = time.perf_counter()
+            os.write(terminal.fd, b"h")
+            got = b""
+            while press % 2 == 0 and MAP_CELLS not in got:
+                got += terminal.take(1.0)
+            first.append(time.perf_counter() - began)
+            terminal.settle()
+            os.write(terminal.fd, b"n\x7f" if press % 2 else b"")
+            terminal.settle()
+        os.write(terminal.fd, b"h")
+        terminal.settle()
+        answers = [terminal.key(chance.choice(["right", "left", "up", "down"])) for _ in range(moves)]
+        for key in ("b", "t", "h"):
+            os.write(terminal.fd, key.encode())
+            terminal.drain(2)
+        grown = terminal.memory() - memory
+    with app(*flags, "--steps", "20000") as terminal:
+        _paused(terminal)
+        os.write(terminal.fd, b"h")
+        terminal.drain(0.5)
+        busy = []
+        for _ in range(moves):
+            terminal.take(0.0)
+            began = time.perf_counter()
+            os.write(terminal.fd, b"\t")
+            while FRAME not in terminal.take(1.0):
+                pass
+            busy.append(time.perf_counter() - began)
+            terminal.drain(chance.uniform(0.05, 0.1))
+    return {
+        "first cells": median(first[::2]),
+        "move": quantiles([seconds for seconds, _ in answers], n=20)[-1],
+        "bytes": median(len(data) for _, data in answers),
+        "busy": quantiles(busy, n=20)[-1],
+        "memory": grown,
+    }
+
+
 class SlowLine(Terminal):
     """A terminal at the other end of SSH whose bytes are read at `SLOW`, from the first one on."""
 
