@@ -152,12 +152,12 @@ class MapThread:
             first = started is not request and any_computed(request)
             if first or (started is request and now > shown + REFRESH) or _is_sampled(request):
                 started = request
-                _report_outcomes(request)
+                report_outcomes(request)
                 self._report()
                 shown = time.monotonic()
 
 
-def _report_outcomes(request: MapRequest) -> None:
+def report_outcomes(request: MapRequest) -> None:
     """Keep the outcomes so far for the pictures, which then need not wait for a piece that is being computed."""
     if is_complete(request):
         _REPORTED.pop(request, None)

@@ -145,14 +145,32 @@ class MapPanels:
     def _grid(self, shown: MapState, size: Size | None = None) -> MapGrid | None:
         """The cells of the map in its panel; None before the first layout."""
         screen = self._screen
-        of_contour = self._content_size("contour")
-        size = size or (of_contour if shown.kind == "starts" else self._content_size("map"))
+        if size is None:
+            size = self._content_size("contour") if shown.kind == "starts" else self._map_size(shown)
         if not size.area:
             return None
         back = None
         if shown.kind == "starts":
             back = pictures.backdrop_of(screen.state, *size, screen.host.palette)
         return view.grid_of(screen.state, shown, size.width, size.height, self._ink(shown), back)
+
+    def _map_size(self, shown: MapState) -> Size:
+        """The size of the map's panel; before its first layout, the size that this will give.
+
+        The first cells are then computed while the panels are laid out.
+        """
+        if size := self._content_size("map"):
+            return size
+        body, places = self._screen.query_one("#body").size, self._places(shown)
+        if not body.area:
+            return Size(0, 0)
+        columns, rows = (
+            _first_fraction(text, whole) for text, whole in ((places.columns, body.width), (places.rows, body.height))
+        )
+        return Size(columns if places.corner else body.width - columns, body.height if places.corner else rows) - (
+            FRAME,
+            FRAME,
+        )
 
     def _content_size(self, panel: str) -> Size:
         view = self._views[panel]
@@ -229,3 +247,8 @@ class MapPanels:
         shown = self._screen.state.map
         if shown is not None:
             self._draw_panels(("contour" if shown.kind == "starts" else "map", "map-info"))
+
+
+def _first_fraction(sizes: str, whole: int) -> int:
+    """The cells of the first of two columns or rows, "1fr 1fr" or "1fr" and a number."""
+    return whole // 2 if sizes == "1fr 1fr" else max(whole - int(sizes.split()[1]), 0)
