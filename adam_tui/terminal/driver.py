@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Collection
 from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
 from textual.app import App
@@ -33,6 +34,10 @@ class PaintedApp(Protocol):
 
     painter: Painter | None
     taken: TakenTerminal | None
+
+    @property
+    def keys_with_alt(self) -> Collection[str]:
+        """The characters that are keys of their own with alt."""
 
     def send(self) -> None:
         """Send the cells that the terminal does not show yet."""
@@ -137,6 +142,10 @@ class TerminalDriver(PosixDriver):
             self._cell_size_asked = False
             self._loop.call_soon_threadsafe(self._painted_app.cell_aspect_measured, aspect)
         return text
+
+    def keys_with_alt(self) -> Collection[str]:
+        """Return the characters that the app uses with alt. The reading thread calls this."""
+        return self._painted_app.keys_with_alt
 
     def _ask(self) -> None:
         """Ask for the abilities that the environment does not name."""

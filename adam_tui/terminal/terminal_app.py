@@ -7,17 +7,18 @@ lists them.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import CompositorUpdate
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widgets import Input
 from textual.worker import WorkerFailed
 
 from adam_tui.terminal.environment import is_remote, terminal_depth
@@ -70,6 +71,17 @@ class TerminalApp(App[None]):
             await self._type_ahead.put(event)
         else:
             await super().on_event(event)
+
+    @property
+    def keys_with_alt(self) -> Collection[str]:
+        """The characters that are keys of their own with alt: in a text field those that move by a word.
+
+        With any other, an escape before the character is the escape key. An app with keys of its own adds them.
+        """
+        try:
+            return "bf" if isinstance(self.focused, Input) else ""
+        except ScreenStackError:  # no screen yet, or no longer
+            return ""
 
     # The screen.
 

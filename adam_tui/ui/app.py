@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +100,12 @@ class AdamApp(TerminalApp):
         """The palette of the drawings that goes with the theme."""
         theme = self.current_theme
         return palette_for(theme, plot_palette_name(self._config, theme.name, self.depth))
+
+    @property
+    def keys_with_alt(self) -> Collection[str]:
+        """The characters that are keys with alt, those from the settings included."""
+        keys = [key.removeprefix("alt+") for keys in self.keys.values() for key in keys.split(",") if "alt+" in key]
+        return {*super().keys_with_alt, *(key.removeprefix("shift+").upper() if "+" in key else key for key in keys)}
 
     def get_css_variables(self) -> dict[str, str]:
         """Return Textual's variables, with the drawings' colours for frames and faint text."""
