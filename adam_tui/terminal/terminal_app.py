@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import CompositorUpdate
@@ -33,6 +33,16 @@ from adam_tui.terminal.type_ahead import TypeAhead
 if TYPE_CHECKING:
     from adam_tui.terminal.taken_terminal import TakenTerminal
 
+TITLE_SECONDS = 1.0  # between two titles at least
+
+
+@runtime_checkable
+class TitledDriver(Protocol):
+    """A driver whose terminal may have a title."""
+
+    def show_title(self, title: str) -> None:
+        """Show a title of the window, until the terminal is given back."""
+
 
 class TerminalApp(App[None]):
     """An app on a terminal that this package drives. `taken` is a terminal that shows a first picture already.
@@ -48,6 +58,7 @@ class TerminalApp(App[None]):
         self.failure: BaseException | None = None
         self.painter: Painter | None = None
         self._resend: Timer | None = None
+        self._title_timer: Timer | None = None
         self.depth = terminal_depth(os.environ)
         self.fallback = Fallback.of_terminal(ascii=ascii)
         self._fallback_filter = FallbackFilter(self.fallback)
@@ -112,6 +123,8 @@ class TerminalApp(App[None]):
                 self._handle_exception(error)
             else:
                 self.send()
+                if self._title_timer is None:
+                    self._title_timer = self.set_timer(TITLE_SECONDS, self._show_title)
         self.post_display_hook()
 
     def send(self) -> None:
@@ -129,6 +142,17 @@ class TerminalApp(App[None]):
     def _send_again(self) -> None:
         self._resend = None
         self.send()
+
+    @property
+    def window_title(self) -> str:
+        """The title that the window should have. An app with more to show overrides this."""
+        return self.title
+
+    def _show_title(self) -> None:
+        """Show the title. The screen changes before this, so a still screen writes nothing."""
+        self._title_timer = None
+        if self._running and not self._closed and not self.is_behind and isinstance(self._driver, TitledDriver):
+            self._driver.show_title(self.window_title)
 
     def repaint(self) -> None:
         """Send the whole screen: another program may have written on it."""
