@@ -22,7 +22,7 @@ DEFAULTS = RunSpec()
 COMMANDS = {"asked to stop": "stopped by you", "asked to end at once, without a checkpoint": "killed by you"}
 CHANCE = 0.12  # accuracy up to which a network may guess: the most frequent of MNIST's ten digits is 11.35% of them
 # Settings without a knob on the screen: named only where they differ from their defaults.
-WITHOUT_KNOB = ("device", "precision", "limit", "data", "data_dir")
+WITHOUT_KNOB = ("device", "precision", "limit", "validation", "data", "data_dir")
 
 
 def run_style(state: TrainState, run: RunView, palette: Palette) -> tuple[Color, str]:
