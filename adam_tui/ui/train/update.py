@@ -216,7 +216,7 @@ def _adopted(state: TrainState, spec: RunSpec) -> TrainState:
         spec = check_spec(spec)
     except ValueError:  # of a newer version; a question about such a run offers no answer that leads here
         return state
-    if spec.sweep:  # the next run is none of its trials
+    if spec.sweep:  # the next run does not belong to it
         spec = replace(spec, sweep="", trial="", queue=True)
     usual = TRAINING_OPTIMIZERS[spec.optimizer].defaults()
     own = {name: v for name, v in spec.hyperparameters.items() if name in usual and v != usual[name]}
