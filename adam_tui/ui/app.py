@@ -29,7 +29,7 @@ from adam_tui.ui.actions import (
 from adam_tui.ui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.ui.keymap import check_keys
 from adam_tui.ui.mode_screen import AnyMode, ModeScreen
-from adam_tui.ui.playground.events import Open, SetCellAspect
+from adam_tui.ui.playground.events import Change, Open, SetBlocks, SetCellAspect
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
@@ -180,9 +180,16 @@ class AdamApp(TerminalApp):
 
     def cell_aspect_measured(self, aspect: float) -> None:
         """Draw round circles with the terminal's cells, unless the settings give their shape."""
-        if self._config.cell_aspect is not None:
-            return
-        event, playground = SetCellAspect(aspect), self._screens.get("playground")
+        if self._config.cell_aspect is None:
+            self._dispatch_to_playground(SetCellAspect(aspect))
+
+    def sextants_found(self) -> None:
+        """Draw finer edges: the terminal has named itself as one that draws sextants. The settings override it."""
+        if self._config.blocks == "auto":
+            self._dispatch_to_playground(SetBlocks("sextants"))
+
+    def _dispatch_to_playground(self, event: Change) -> None:
+        playground = self._screens.get("playground")
         if isinstance(playground, PlaygroundScreen):
             playground.dispatch(event)
         else:
