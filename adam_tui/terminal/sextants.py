@@ -1,10 +1,10 @@
 """Terminals that draw sextants (2 × 3 blocks) themselves, so that they fill their cells without gaps in every font.
 
-All other terminals take sextants from a font that seldom has them, and show boxes. The position of the cursor does not
-tell the two apart, so only terminals that are known by name get sextants. A terminal is added here with the version in
-which it was seen to draw them, or whose documentation names them.
+All other terminals take sextants from a font that seldom has them, and show boxes of the same width, which the position
+of the cursor does not show. So only terminals that are known by name get sextants. A terminal is added here with the
+version in which it was seen to draw them, or whose documentation names them.
 
-Standard library and `draw.blocks` only.
+Standard library, `draw.blocks` and `environment` only.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 from adam_tui.draw.blocks import Blocks
+from adam_tui.terminal.environment import can_be_asked, is_multiplexed, is_remote
 
 BlocksSetting = Blocks | Literal["auto"]
 BLOCK_SETTINGS: tuple[BlocksSetting, ...] = ("auto", *get_args(Blocks))
-# The values of TERM up to the first hyphen, or the whole value. foot: changelog 1.8 lists sextants as drawn before.
-# kitty: changelog 0.19. ghostty: src/font/sprite.
+# Values of TERM, whole or up to the first hyphen. foot 1.13 was seen, kitty's changelog has sextants in 0.19, ghostty's
+# file font/sprite/Face.zig in 1.0.
 _TERMS = ("foot", "xterm-kitty", "xterm-ghostty")
-_OLDEST_VTE, _OLDEST_KONSOLE = 7000, 221200  # as VTE_VERSION and KONSOLE_VERSION have them; older ones were not tried
+_OLDEST_VTE, _OLDEST_KONSOLE = 7000, 221200  # as in VTE_VERSION and KONSOLE_VERSION; older ones were not tried
 _OLDEST_WEZTERM = 20210814  # its page on custom_block_glyphs
 # A program that is started from one of the terminals inherits their variables: these say that it has its own window.
 _OTHER_TERMINALS = ("XTERM_VERSION", "ALACRITTY_WINDOW_ID", "ZUTTY_VERSION", "TERM_PROGRAM", "WT_SESSION")
@@ -40,7 +41,7 @@ def named_by_environment(environ: Mapping[str, str]) -> bool:
     Inside tmux and GNU screen, and in a browser, the terminal that draws is not known.
     """
     term = environ.get("TERM", "")
-    if is_inside_another(environ):
+    if is_multiplexed(environ) or "TEXTUAL_DRIVER" in environ:
         return False
     if term in _TERMS or term.partition("-")[0] in _TERMS:
         return True
@@ -54,10 +55,9 @@ def named_by_environment(environ: Mapping[str, str]) -> bool:
     )
 
 
-def is_inside_another(environ: Mapping[str, str]) -> bool:
-    """Return whether the program writes to tmux, GNU screen or a browser, and not to the terminal that draws."""
-    inside = environ.get("TERM", "").startswith(("tmux", "screen"))
-    return inside or any(name in environ for name in ("TMUX", "STY", "TEXTUAL_DRIVER"))
+def may_name_itself(environ: Mapping[str, str]) -> bool:
+    """Return whether the terminal is worth asking: the variables that would name it do not pass through SSH."""
+    return is_remote(environ) and can_be_asked(environ) and not named_by_environment(environ)
 
 
 def named_by_answers(version: str, device: Sequence[int]) -> bool:

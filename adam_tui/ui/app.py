@@ -11,7 +11,9 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from adam_tui.draw.palette import Palette
+from adam_tui.terminal.queries import Answers
 from adam_tui.terminal.sanitize import sanitize
+from adam_tui.terminal.sextants import named_by_answers
 from adam_tui.terminal.terminal_app import TerminalApp
 from adam_tui.ui.actions import (
     SHARED_ACTIONS,
@@ -181,9 +183,10 @@ class AdamApp(TerminalApp):
         if self._config.cell_aspect is None:
             self._dispatch_to_playground(SetCellAspect(aspect))
 
-    def sextants_found(self) -> None:
-        """Draw finer edges: the terminal has named itself as one that draws sextants. The settings override it."""
-        if self._config.blocks == "auto":
+    def terminal_answered(self, answers: Answers) -> None:
+        """Use the terminal's abilities, sextants included; the settings override those."""
+        super().terminal_answered(answers)
+        if self._config.blocks == "auto" and named_by_answers(answers.version, answers.device):
             self._dispatch_to_playground(SetBlocks("sextants"))
 
     def _dispatch_to_playground(self, event: Change) -> None:

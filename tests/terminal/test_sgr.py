@@ -32,7 +32,7 @@ from adam_tui.terminal.sgr import (
 A, B, C = 0x010203, 0x040506, 0xFFFFFF
 cells = st.lists(
     st.tuples(
-        st.sampled_from("▀▄▚▛▐ a●"),
+        st.sampled_from("▀▄▚▛▐🬀🬞🬻 a●"),
         st.builds(
             pack_style,
             st.sampled_from((A, B, C)),

@@ -144,9 +144,7 @@ def _json(scenario: Scenario) -> str:
 
 def _svg(state: PlaygroundState, palette: Palette) -> Iterable[str]:
     width, height = PICTURE_SIZE
-    still = _still(
-        state, width, height, palette, "sextants"
-    )  # in SVG they are rectangles, and need no font
+    still = _still(state, width, height, palette, "sextants")  # in SVG they are rectangles, and need no font
     return [to_svg(still, f"adam-tui: {still.text(0).strip()}")]
 
 
