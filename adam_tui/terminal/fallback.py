@@ -28,6 +28,7 @@ ASCII_GLYPHS = str.maketrans(
         **dict.fromkeys("".join(SEXTANTS).strip(), "#"),
         **dict.fromkeys("│┊┆┤├‖┃", "|"),
         **dict.fromkeys("─┬┴╌━−–—╶╴", "-"),
+        "╱": "/",
         **dict.fromkeys("└┘┌┐┼╰╯╭╮✛⊕", "+"),
         **dict.fromkeys("●◉•∘", "o"),
         **dict.fromkeys("○◯", "O"),
