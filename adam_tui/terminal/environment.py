@@ -81,15 +81,24 @@ def terminal_depth(environ: Mapping[str, str]) -> Depth:
 
 
 def may_have_more_colors(environ: Mapping[str, str]) -> bool:
-    """Return whether the terminal may have more colours than `terminal_depth` knows of, so that it is worth asking.
+    """Return whether the terminal may have more colours than `terminal_depth` knows of, so that it is worth asking."""
+    chosen = environ.get("TEXTUAL_COLOR_SYSTEM", "") in _TEXTUAL_NAMES or environ.get("NO_COLOR")
+    return not chosen and can_be_asked(environ) and terminal_depth(environ) != "truecolor"
 
-    GNU screen passes the question on to the terminal around it as text, and Terminal.app shows parts of it.
+
+def can_be_asked(environ: Mapping[str, str]) -> bool:
+    """Return whether the terminal hides questions that it does not know, and answers for itself.
+
+    GNU screen passes a question on to the terminal around it as text, and Terminal.app shows parts of it.
     """
-    if environ.get("TEXTUAL_COLOR_SYSTEM", "") in _TEXTUAL_NAMES or environ.get("NO_COLOR"):
-        return False
-    if is_console(environ) or is_multiplexed(environ) or environ.get("TERM_PROGRAM") == "Apple_Terminal":
-        return False
-    return environ.get("TERM", "") not in ("", "dumb") and terminal_depth(environ) != "truecolor"
+    shows_the_question = is_console(environ) or environ.get("TERM_PROGRAM") == "Apple_Terminal"
+    dumb = environ.get("TERM", "") in ("", "dumb")
+    return not (shows_the_question or is_multiplexed(environ) or dumb)
+
+
+def is_multiplexed(environ: Mapping[str, str]) -> bool:
+    """Return whether the program writes to tmux or GNU screen, and not to the terminal that draws."""
+    return "STY" in environ or "TMUX" in environ or environ.get("TERM", "").startswith(("screen", "tmux"))
 
 
 def _supported_depth(environ: Mapping[str, str]) -> Depth:
@@ -128,12 +137,6 @@ def _tmux_has_rgb(server: str, pane: str) -> bool:
         return False
     clients = answer.stdout.splitlines()
     return bool(clients) and all("RGB" in features.split(",") for features in clients)
-
-
-def is_multiplexed(environ: Mapping[str, str]) -> bool:
-    """Return whether the terminal is GNU screen or tmux, here or at the other end of a connection."""
-    names = environ.get("TERM", "").startswith(("screen", "tmux"))
-    return names or bool(environ.get("STY") or environ.get("TMUX"))
 
 
 def encodes_blocks(encoding: str | None) -> bool:
