@@ -54,18 +54,18 @@ def format_apart(values: Sequence[float], width: int) -> list[str]:
     the lowest keeps its digits; the others show how far they are above it, such as "+3e-12".
     """
     texts = [format_significant(value, width, USUAL_DIGITS) for value in values]
-    for alike in _alike(values, texts):
-        for i in alike:
+    for group in _ambiguous(values, texts):
+        for i in group:
             texts[i] = format_significant(values[i], width, MOST_DIGITS)
-    for alike in _alike(values, texts):
-        lowest = min(values[i] for i in alike)
-        for i in alike:
+    for group in _ambiguous(values, texts):
+        lowest = min(values[i] for i in group)
+        for i in group:
             if values[i] != lowest:
                 texts[i] = f"{'+' + format_scientific(values[i] - lowest, width - 1).strip():>{width}}"
     return texts
 
 
-def _alike(values: Sequence[float], texts: Sequence[str]) -> list[list[int]]:
+def _ambiguous(values: Sequence[float], texts: Sequence[str]) -> list[list[int]]:
     """The groups of indices whose texts are equal although their finite values differ."""
     groups: dict[str, list[int]] = {}
     for i, (value, text) in enumerate(zip(values, texts, strict=True)):

@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adam_tui.draw import playground_panels
+from adam_tui.draw.cells import text_width
 from adam_tui.draw.palette import DARK, PALETTES
 from adam_tui.draw.playground_panels import LaneRow, knob_table, lane_table, step_arithmetic, timeline
 from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.ui.layout import NARROW, SIDE_COLUMNS
 
 GOLD, CORAL = DARK.lanes[:2]
 ROWS = [
@@ -75,8 +77,8 @@ class TestLanes:
         twins = [LaneRow("●", GOLD, names, 1.0, 1.0, "running")] * 2
         assert lane_table(twins, 0, 27, 2, DARK).lines()[1] == "▸● sgd λ 0.1        1.000 ·"
         assert lane_table(twins, 0, 46, 3, DARK).lines()[:2] == [
-            "                           loss     ‖g‖ state ",
-            "▸● 1 sgd λ 0.1            1.000 1.0e+00 ·     ",
+            "                            loss     ‖g‖ state",
+            "▸● 1 sgd λ 0.1             1.000 1.0e+00 ·    ",
         ]
         assert lane_table(twins, 0, 80, 2, DARK).lines()[1].split()[:5] == ["▸●", "1", "sgd", "weight_decay", "0.1"]
 
@@ -215,6 +217,13 @@ class TestTimeline:
         lines = [timeline(step, 400, True, "40/s", [], 60, DARK).lines()[0] for step in (one, other)]
         assert lines[0].index("/400") == lines[1].index("/400")
         assert lines[0].index("▶") == lines[1].index("▶")
+
+
+def test_every_line_of_a_rule_fits_the_panel_of_120_columns():
+    panel = dict(SIDE_COLUMNS)[NARROW] - 4
+    long = ("nadam", "radam")  # their sums have no shorter form
+    lines = [line for name, optimizer in OPTIMIZERS.items() if name not in long for line in optimizer.rule]
+    assert [line for line in lines if text_width(line) > panel] == []
 
 
 def test_the_longest_texts_fit_their_columns():
