@@ -21,6 +21,7 @@ import signal
 import socket
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
@@ -31,7 +32,8 @@ from textual_serve.server import Server
 
 from adam_tui.terminal.sanitize import sanitize
 
-REMOTE_FONTS = re.compile(r"<link\s[^>]*href=.https://fonts\.[^>]*>")  # the page names local fonts as well
+HEAD = Path(__file__).with_name("page_head.html")  # what our page adds to textual-serve's
+REMOTE_FONTS = re.compile(r"<link\s[^>]*href=.https://fonts\.[^>]*>")  # the page has the font itself
 ALL_INTERFACES = ("0.0.0.0", "::", "")
 DRIVER = "adam_tui.terminal.web_driver:WebDriver"
 
@@ -40,6 +42,7 @@ MOST_MESSAGE_BYTES = 1 << 20  # of one message from a browser; a paste is the la
 MOST_WAITING_BYTES = 4 << 20  # of input that the app has not read yet
 QUIT_SECONDS = 3.0  # how long an app may take to quit, before it is killed
 MOST_COLUMNS, MOST_ROWS = 1000, 500
+MOST_PIXELS = 1000  # of a cell
 DEFAULT_COLUMNS, DEFAULT_ROWS = 80, 24
 LONGEST_LINE = 300  # characters of a log line
 HOST = re.compile(r"[\w.-]+(:\d+)?|\[[0-9a-fA-F:.]+\](:\d+)?")  # the Host header; it goes into the page
@@ -90,8 +93,9 @@ def origin_of(url: str) -> str:
 
 
 def parse_message(text: str) -> tuple[str, Any]:
-    """Read one message of the page's script: its type, and its text, its (columns, rows) or its data.
+    """Read one message of the page's scripts: its type, and its text, its (columns, rows) or its data.
 
+    Of a cell's size in pixels the data is its height divided by its width.
     Raises ValueError with one line for a message that the script does not send.
     """
     try:
@@ -106,6 +110,8 @@ def parse_message(text: str) -> tuple[str, Any]:
             return "stdin", data
         case "resize" if isinstance(data, dict):
             return "resize", (_cells(data.get("width"), MOST_COLUMNS), _cells(data.get("height"), MOST_ROWS))
+        case "cell" if isinstance(data, dict):
+            return "cell", _pixels(data.get("height")) / _pixels(data.get("width"))
         case "ping" | "blur" | "focus" as kind:
             return kind, data
     raise ValueError(f"a message of the kind {message[0]!r:.40} has unknown or wrong contents")
@@ -115,6 +121,12 @@ def _cells(value: Any, most: int) -> int:
     if type(value) is not int or value < 1:
         raise ValueError(f"a terminal is 1 cell wide and high at least, not {value!r:.40}")
     return min(value, most)
+
+
+def _pixels(value: Any) -> float:
+    if type(value) not in (int, float) or not 1 <= value <= MOST_PIXELS:
+        raise ValueError(f"a terminal has cells of 1 to {MOST_PIXELS} pixels, not {value!r:.40}")
+    return float(value)
 
 
 def _cells_of_query(text: str | None, default: int, most: int) -> int:
@@ -329,6 +341,8 @@ class WebServer(Server):
         page = await super().handle_index(request)
         assert isinstance(page, web.Response)
         text = REMOTE_FONTS.sub("", page.text or "")  # a machine without a network would wait for it
+        head = HEAD.read_text(encoding="utf-8").replace("STATIC/", f"{self.public_url}/static/")
+        text = text.replace("<head>", f"<head>\n{head}", 1)
         if self._url is None:
             own = f"{request.scheme}://{request.host}"
             text = text.replace(f"ws:{self.public_url.partition(':')[2]}/", f"ws:{own.partition(':')[2]}/")
@@ -376,6 +390,8 @@ class WebServer(Server):
                     app.feed(b"D", text.encode("utf-8", "replace"))  # half of a surrogate pair becomes "?"
                 case "resize", (width, height):
                     app.feed_meta(type="resize", width=width, height=height)
+                case "cell", float(aspect):
+                    app.feed_meta(type="cell_aspect", aspect=aspect)
                 case "ping", data:
                     await websocket.send_json(["pong", data])
                 case kind, _:

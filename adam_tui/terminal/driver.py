@@ -15,6 +15,7 @@ from textual.events import CursorPosition
 from adam_tui.terminal.cell_size import QUESTION, CellSizeAnswers
 from adam_tui.terminal.environment import cell_aspect, is_console
 from adam_tui.terminal.posix_driver import PosixDriver
+from adam_tui.terminal.queries import Answers, Queries, questions_for
 from adam_tui.terminal.restore import ALTERNATE_SCREEN
 from adam_tui.terminal.sgr import RESET
 
@@ -41,6 +42,9 @@ class PaintedApp(Protocol):
 
     def cell_aspect_measured(self, aspect: float) -> None:
         """Draw round circles with cells of this height divided by their width."""
+
+    def terminal_answered(self, answers: Answers) -> None:
+        """Use the abilities that the terminal has by its answers."""
 
 
 class TerminalFile:
@@ -81,6 +85,7 @@ class TerminalDriver(PosixDriver):
         self._taken = self._painted_app.taken
         self._started = False
         self._cell_sizes, self._cell_size_asked = CellSizeAnswers(), False
+        self._queries = Queries()
 
     def start_application_mode(self) -> None:
         """Take the terminal, for the first time or again."""
@@ -90,6 +95,8 @@ class TerminalDriver(PosixDriver):
             self._taken.holder = "app"
         if self._started:
             self._painter.buffer.forget()
+        else:
+            self._ask()
         self._started = True
         self._follow_resizes()
         self._cell_size_asked = False
@@ -121,12 +128,21 @@ class TerminalDriver(PosixDriver):
             super().process_message(message)
 
     def without_answers(self, text: str) -> str:
-        """Return the input without the answers for the size of a cell. The reading thread calls this."""
+        """Return the input without the terminal's answers to our questions. The reading thread calls this."""
+        text, answers = self._queries.take(text)
+        if answers is not None:
+            self._loop.call_soon_threadsafe(self._painted_app.terminal_answered, answers)
         text, aspect = self._cell_sizes.take(text, *self._get_terminal_size())
         if aspect is not None:
             self._cell_size_asked = False
             self._loop.call_soon_threadsafe(self._painted_app.cell_aspect_measured, aspect)
         return text
+
+    def _ask(self) -> None:
+        """Ask for the abilities that the environment does not name."""
+        if text := self._queries.ask(questions_for(os.environ)):
+            self.write(text)
+            self._painter.buffer.pen_was_reset()
 
     def _measure_cells(self) -> None:
         """Report the shape of the cells, or ask for it. A terminal that does not answer is not asked again."""
@@ -156,6 +172,11 @@ class TerminalDriver(PosixDriver):
         signal.signal(signal.SIGWINCH, handler)
 
     def _wait_for_answers(self) -> None:
-        flow, end = self._painter.flow, time.monotonic() + ANSWER_SECONDS
-        while flow is not None and flow.unanswered and time.monotonic() < end and not self.ends_at_once:
+        end = time.monotonic() + ANSWER_SECONDS
+        while self._has_unanswered and time.monotonic() < end and not self.ends_at_once:
             time.sleep(0.01)
+
+    @property
+    def _has_unanswered(self) -> bool:
+        flow = self._painter.flow
+        return self._queries.unanswered or (flow is not None and flow.unanswered)

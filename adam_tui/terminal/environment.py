@@ -75,6 +75,18 @@ def terminal_depth(environ: Mapping[str, str]) -> Depth:
     return _TEXTUAL_NAMES.get(environ.get("TEXTUAL_COLOR_SYSTEM", "")) or _supported_depth(environ)
 
 
+def may_have_more_colors(environ: Mapping[str, str]) -> bool:
+    """Return whether the terminal may have more colours than `terminal_depth` knows of, so that it is worth asking.
+
+    GNU screen passes the question on to the terminal around it as text, and Terminal.app shows parts of it.
+    """
+    chosen = environ.get("TEXTUAL_COLOR_SYSTEM", "") in _TEXTUAL_NAMES or environ.get("NO_COLOR")
+    shows_the_question = is_console(environ) or environ.get("TERM_PROGRAM") == "Apple_Terminal"
+    multiplexed = "STY" in environ or "TMUX" in environ or environ.get("TERM", "").startswith(("screen", "tmux"))
+    dumb = environ.get("TERM", "") in ("", "dumb")
+    return not (chosen or shows_the_question or multiplexed or dumb) and terminal_depth(environ) != "truecolor"
+
+
 def _supported_depth(environ: Mapping[str, str]) -> Depth:
     """Return the colours that the terminal supports."""
     term = environ.get("TERM", "").lower()

@@ -27,6 +27,7 @@ ASCII_GLYPHS = str.maketrans(
     {
         **dict.fromkeys("│┊┆┤├‖┃", "|"),
         **dict.fromkeys("─┬┴╌━−–—╶╴", "-"),
+        "╱": "/",
         **dict.fromkeys("└┘┌┐┼╰╯╭╮✛⊕", "+"),
         **dict.fromkeys("●◉•∘", "o"),
         **dict.fromkeys("○◯", "O"),

@@ -49,6 +49,10 @@ class ScreenBuffer:
         self._pen: Pen | None = None
         self._cursor: tuple[int, int] | None = None  # row, column
 
+    def pen_was_reset(self) -> None:
+        """Record that another text has reset the terminal's colours and attributes."""
+        self._pen = Pen()
+
     @property
     def behind(self) -> bool:
         """Whether something is still to be written."""

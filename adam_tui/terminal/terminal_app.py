@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from textual._ansi_sequences import SYNC_END, SYNC_START
@@ -24,6 +25,7 @@ from adam_tui.terminal.fallback import Fallback
 from adam_tui.terminal.fallback_filter import FallbackFilter
 from adam_tui.terminal.flow_control import RECHECK, FlowControl
 from adam_tui.terminal.painter import Painter
+from adam_tui.terminal.queries import Answers
 from adam_tui.terminal.screen_buffer import ScreenBuffer
 from adam_tui.terminal.type_ahead import TypeAhead
 
@@ -45,6 +47,7 @@ class TerminalApp(App[None]):
         self.failure: BaseException | None = None
         self.painter: Painter | None = None
         self._resend: Timer | None = None
+        self.depth = terminal_depth(os.environ)
         self.fallback = Fallback.of_terminal(ascii=ascii)
         self._fallback_filter = FallbackFilter(self.fallback)
         if os.name != "posix" or "TEXTUAL_DRIVER" in os.environ:
@@ -52,7 +55,7 @@ class TerminalApp(App[None]):
         else:
             from adam_tui.terminal.driver import TerminalDriver
 
-            buffer = taken.buffer if taken is not None else ScreenBuffer(0, 0, terminal_depth(os.environ))
+            buffer = taken.buffer if taken is not None else ScreenBuffer(0, 0, self.depth)
             self.painter = Painter(buffer, FlowControl() if is_remote(os.environ) else None)
             super().__init__(driver_class=TerminalDriver)
         self._type_ahead = TypeAhead(self, super().on_event)
@@ -123,6 +126,20 @@ class TerminalApp(App[None]):
 
     def cell_aspect_measured(self, aspect: float) -> None:
         """Draw round circles with cells of this height divided by their width. An app with pictures overrides this."""
+
+    def terminal_answered(self, answers: Answers) -> None:
+        """Use the abilities that the terminal has by its answers."""
+        if answers.truecolor and self.depth != "truecolor":
+            self.depth = "truecolor"
+            if self.painter is not None:
+                self.painter.buffer.depth = self.depth
+                self.painter.buffer.forget()
+            self.fallback = replace(self.fallback, few_colors=False)
+            self.redraw()
+            self.screen.refresh()  # one update, which sends every cell once
+
+    def redraw(self) -> None:
+        """Draw all pictures again, for a terminal with other abilities. An app with pictures overrides this."""
 
     # Errors.
 

@@ -8,9 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from textual.drivers.web_driver import WebDriver as TextualWebDriver
+
+from adam_tui.terminal.environment import CELL_ASPECTS
+
+if TYPE_CHECKING:
+    from adam_tui.terminal.terminal_app import TerminalApp
 
 
 class WebDriver(TextualWebDriver):
@@ -39,8 +44,16 @@ class WebDriver(TextualWebDriver):
         """Handle a message of the server that is not input."""
         if packet_type == "quit":
             self._quit()
+        elif packet_type == "cell_aspect":
+            self._measured(payload["aspect"])
         else:
             super().on_meta(packet_type, payload)
+
+    def _measured(self, aspect: object) -> None:
+        """Draw round circles with the page's cells. An aspect that no font has is ignored, as from a terminal."""
+        if isinstance(aspect, float) and CELL_ASPECTS[0] <= aspect <= CELL_ASPECTS[1]:
+            app = cast("TerminalApp", self._app)
+            self._loop.call_soon_threadsafe(app.cell_aspect_measured, aspect)
 
     def _quit(self) -> None:
         """Quit as `q` does. Textual's ExitApp would not mark the app as exiting, and an app that still starts fails."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,6 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from adam_tui.draw.palette import Palette
-from adam_tui.terminal.environment import terminal_depth
 from adam_tui.terminal.sanitize import sanitize
 from adam_tui.terminal.terminal_app import TerminalApp
 from adam_tui.ui.actions import (
@@ -101,7 +99,7 @@ class AdamApp(TerminalApp):
     def palette(self) -> Palette:
         """The palette of the drawings that goes with the theme."""
         theme = self.current_theme
-        return palette_for(theme, plot_palette_name(self._config, theme.name, terminal_depth(os.environ)))
+        return palette_for(theme, plot_palette_name(self._config, theme.name, self.depth))
 
     def get_css_variables(self) -> dict[str, str]:
         """Return Textual's variables, with the drawings' colours for frames and faint text."""
@@ -187,6 +185,12 @@ class AdamApp(TerminalApp):
             playground.dispatch(event)
         else:
             self._initial_state, _ = update(self._initial_state, event)
+
+    def redraw(self) -> None:
+        """Draw the pictures of every mode again."""
+        for screen in self._screens.values():
+            if screen.is_mounted:
+                screen.redraw()
 
     def train_lane(self, lane: Lane) -> None:
         """Offer to train the network with the optimizer of a lane of the playground."""

@@ -1,7 +1,6 @@
 """The server behind `adam-tui serve`: its token, malformed messages, and no process left behind."""
 
 import asyncio
-import contextlib
 import json
 import os
 import re
@@ -9,16 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from web_serving import PATIENCE, Served
 
 from adam_tui.cli import web_server
-
-PATIENCE = 30.0
 
 
 @pytest.mark.parametrize(
@@ -54,6 +51,7 @@ class TestMessages:
             ('["resize", {"width": 1e9, "height": 1}]', None),
             ('["resize", {"width": 1000000000, "height": 1}]', ("resize", (1000, 1))),
             ('["ping", 1]', ("ping", 1)),
+            ('["cell", {"width": 9, "height": 20.25}]', ("cell", 2.25)),
             ('["focus"]', ("focus", None)),
             ('["blur", null]', ("blur", None)),
         ],
@@ -71,6 +69,7 @@ class TestMessages:
             *("", "1", "null", "{}", '"stdin"', "[]", "[1]", "[null]", "[[]]", '["stdin"]', '["stdin", 1]', "\x00"),
             *('["resize"]', '["resize", 1]', '["resize", {}]', '["resize", {"width": -1, "height": 24}]'),
             *('["resize", {"width": true, "height": 24}]', '["resize", {"width": 0, "height": 0}]', '["quit"]'),
+            *('["cell", 1]', '["cell", {"width": 0, "height": 18}]', '["cell", {"width": 9, "height": Infinity}]'),
             *("[" * 100_000, "9" * 10_000, '["resize", {"width": null, "height": NaN}]', '[{"a": 1}, 2]'),
         ],
     )
@@ -78,60 +77,6 @@ class TestMessages:
         with pytest.raises(ValueError, match=r"message|terminal") as refused:
             web_server.parse_message(text)
         assert len(str(refused.value)) < 150
-
-
-class Served:
-    """A real server, its addresses and its log."""
-
-    def __init__(self, runs, *arguments):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "adam_tui", "serve", "--port", str(self.port), "--runs", str(runs), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
-            text=True,
-        )
-        self.log, lines = [], threading.Thread(target=self._read, daemon=True)
-        lines.start()
-        until(lambda: any("adam-tui is at" in line for line in self.log))
-        until(self._answers)
-        self.address = re.search(r"adam-tui is at (\S+)", "\n".join(self.log))[1]
-        self.base = f"http://127.0.0.1:{self.port}"
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.log.append(line.rstrip("\n"))
-
-    def _answers(self):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-            return True
-
-    @property
-    def apps(self):
-        """The process ids of the apps that it runs."""
-        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as children:
-            return [int(pid) for pid in children.read().split()]
-
-    def warnings(self):
-        return [line for line in self.log if "adam-tui is at" not in line]
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-        self.process.wait(PATIENCE)
-        self.process.stdout.close()
-
-
-def until(condition, patience=PATIENCE):
-    """Wait until a condition holds; its value."""
-    end = time.monotonic() + patience
-    while not (value := condition()):
-        assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.02)
-    return value
 
 
 async def until_async(condition, patience=PATIENCE):
@@ -172,6 +117,7 @@ async def test_the_printed_address_opens_the_page_and_its_cookie_replaces_the_to
             assert page.status == 200
             assert str(page.url) == f"{server.base}/", "without the token"
             text = await page.text()
+        assert text.count("<title>adam-tui</title>") == 1
         addresses = re.findall(r'(?:href|src)="(https?://[^"]*)"', text)
         assert addresses
         assert all(address.startswith(server.base) for address in addresses), "nothing from elsewhere"
