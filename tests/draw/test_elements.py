@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adam_tui.draw.elements import format_apart, format_decimal, format_scientific, notes, sparkline, text_row, visible_rows
+from adam_tui.draw.elements import (
+    format_apart,
+    format_decimal,
+    format_scientific,
+    notes,
+    sparkline,
+    text_row,
+    visible_rows,
+)
 from adam_tui.draw.palette import DARK
 
 
