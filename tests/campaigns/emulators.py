@@ -12,9 +12,11 @@ The pictures deserve a look: whether a marker is round, or a letter ugly, is not
 import argparse
 import asyncio
 import contextlib
+import io
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,7 @@ from statistics import mode
 import numpy as np
 import pyte
 from PIL import Image
+from pyte.graphics import FG_BG_256
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -34,22 +37,23 @@ from chromium import browse, installed
 from pty_terminal import UNKNOWN
 from web_serving import Served
 
-from adam_tui.draw.blocks import QUADRANTS
-PARTS = QUADRANTS
+from adam_tui.draw.blocks import PARTS, QUADRANTS
 
 COLUMNS, ROWS = 120, 40
 SCREEN = "1920x1200x24"
 STEP = "60"
 RACE = ("--lane", "adam:lr=0.1", "--lane", "momentum:lr=0.02,momentum=0.9", "--lane", "sgd:lr=0.05")
 KEYS = ("space", "g", *STEP, "Return")
-PATIENCE = 10.0
+READY, SHOWN = r"\? keys", rf"\b{STEP}/"  # on the screen before the keys, and after them
+PATIENCE = 40.0
 MARK = (255, 0, 255)  # colour 201 of 256: the first and the last cell are filled with it before the app starts
 PLOT = (slice(2, ROWS - 6), slice(8, 68))  # rows and columns that are the contour's
 BRAILLE = range(0x2801, 0x2900)
 DOTS = ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1), (3, 0), (3, 1))  # row and column of each bit of a braille cell
 MARKERS = "●◆▲■▼★○✛"
 ALIKE = 3  # of 255: how far a channel may be off in a colour that is right
-OFF_CENTER = 0.15  # of a cell: how far a font may set its dots from where they belong
+HAT = 200  # the ink of a hat at least: the sum over its pixels and channels
+OFF_CENTER = 0.25  # of a cell: how far a font may set its dots from where they belong; dots are so far apart
 DCS = re.compile(rb"\x1b[P_].*?\x1b\\", re.DOTALL)  # pyte does not know them
 
 # Ends with a program that is started in the terminal: `sh START`.
@@ -74,6 +78,7 @@ X = {
 WAYLAND = {"foot": ("foot", "-W", f"{COLUMNS}x{ROWS}")}
 PROGRAMS = {"gnome-terminal (VTE)": "gnome-terminal"}  # that have to be installed, where it is not the first word
 BROWSER = "Chromium"
+BROWSER_CELL = 9, 18  # pixels, of the font that the page brings along
 
 START = r"""
 printf '\033[?25l'
@@ -93,18 +98,22 @@ exec script -q -e -f -O log -c '{command}'
 
 @dataclass(frozen=True)
 class Sent:
-    """The cells of a log of the app's output, and the depth of its colours."""
+    """The cells of a log of the app's output."""
 
     screen: pyte.Screen
-    depth: str
 
     @classmethod
     def of(cls, log, columns=COLUMNS, rows=ROWS):
         """Read a log."""
         screen = pyte.Screen(columns, rows)
         pyte.ByteStream(screen).feed(UNKNOWN.sub(b"", DCS.sub(b"", log)))
-        kinds = set(re.findall(rb"\x1b\[(?:[0-9;:]*;)?[34]8[;:]([25])", log))
-        return cls(screen, "24-bit" if b"2" in kinds else "256" if b"5" in kinds else "16")
+        return cls(screen)
+
+    @property
+    def depth(self):
+        """The depth of the contour's colours."""
+        colors = {cell.bg for _, _, cell in self.plot()}
+        return "16" if not any(map(rgb, colors)) else "256" if colors <= set(FG_BG_256) else "24-bit"
 
     @property
     def text(self):
@@ -142,7 +151,9 @@ class Shown:
     def cell(self, row, column):
         """The pixels of a cell."""
         top, left = round(self.top + row * self.high), round(self.left + column * self.wide)
-        return self.pixels[top : round(self.top + (row + 1) * self.high), left : round(self.left + (column + 1) * self.wide)]
+        return self.pixels[
+            top : round(self.top + (row + 1) * self.high), left : round(self.left + (column + 1) * self.wide)
+        ]
 
 
 def marked_box(pixels):
@@ -227,7 +238,7 @@ class Comparison:
         middle = np.mean(dots, axis=0) / (4, 2)
         rows, columns = (np.arange(length) + 0.5 for length in ink.shape)
         seen = np.array((ink.sum(axis=1) @ rows, ink.sum(axis=0) @ columns)) / max(ink.sum(), 1e-9) / ink.shape
-        self._count("path", ink.mean() > 0.01 * len(dots) and np.abs(seen - middle).max() < OFF_CENTER)
+        self._count("path", ink.mean() > 0.005 * len(dots) and np.abs(seen - middle).max() < OFF_CENTER)
         self._count("ground", near(pixels[0, 0], bg))
 
     def _marker(self, pixels, fg, bg):
@@ -253,9 +264,9 @@ class Comparison:
         inks = {}
         for data, (row, column) in places.items():
             pixels = self.shown.cell(row, column).astype(int)
-            upper = pixels[: pixels.shape[0] * 2 // 5]
-            inks[data] = int(np.abs(upper - upper[0, 0]).max())
-        return "drawn" if inks["m\u0302"] > inks.get("m", 0) + 40 else "missing"
+            upper = pixels[: pixels.shape[0] // 3]
+            inks[data] = int(np.abs(upper - upper[0, 0]).sum())
+        return "drawn" if inks["m\u0302"] > inks.get("m", 0) + HAT else "missing"
 
     def row(self, name):
         """A row of the table."""
@@ -275,18 +286,16 @@ HEADER = (
 @contextlib.contextmanager
 def running(command, **settings):
     """A program that is ended afterwards."""
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **settings
-    )
+    silent = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent, start_new_session=True, **settings)
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(3)
 
 
 @contextlib.contextmanager
@@ -312,10 +321,9 @@ def until(condition, name):
 
 def photograph(environment):
     """The screen as pixels."""
-    done = subprocess.run(["import", "-silent", "-window", "root", "-depth", "8", "ppm:-"], env=environment, capture_output=True, check=True)
-    header = re.match(rb"P6\s+(\d+)\s+(\d+)\s+255\s", done.stdout)
-    wide, high = map(int, header.groups())
-    return np.frombuffer(done.stdout, np.uint8, offset=header.end()).reshape(high, wide, 3)
+    command = ["import", "-silent", "-window", "root", "-depth", "8", "ppm:-"]
+    done = subprocess.run(command, env=environment, capture_output=True, check=True)
+    return np.asarray(Image.open(io.BytesIO(done.stdout)))
 
 
 def still(environment):
@@ -370,10 +378,10 @@ def play(folder, environment):
     middle = (str((left + right) // 2), str((top + bottom) // 2))
     subprocess.run(["xdotool", "mousemove", *middle, "click", "1", "mousemove", "1", "1"], env=environment, check=True)
     (folder / "go").touch()
-    until(lambda: "? keys" in sent().text, "the first picture")
+    until(lambda: re.search(READY, sent().text), "the first picture")
     time.sleep(1)
     press(*KEYS)
-    until(lambda: re.search(rf"\b{STEP}/", sent().text), f"step {STEP}")
+    until(lambda: re.search(SHOWN, sent().text), f"step {STEP}")
     pixels = still(environment)
     result = Comparison(sent(), Shown(pixels, left, top, (right - left) / COLUMNS, (bottom - top) / ROWS))
     press("q")
@@ -383,6 +391,8 @@ def play(folder, environment):
 
 def visit(name, folder):
     """Start one terminal and play the session in it; the comparison and its picture."""
+    if name == BROWSER:
+        return asyncio.run(visit_browser(folder))
     command = f"{sys.executable} -m adam_tui {' '.join(RACE)}"
     (folder / "start.sh").write_text(START.replace("{command}", command))
     with x_screen() as display, contextlib.ExitStack() as stack:
@@ -394,34 +404,41 @@ def visit(name, folder):
             stack.enter_context(running([*weston, "--idle-time=0"], env=environment))
             until((folder / "run" / socket).exists, "weston")
             environment["WAYLAND_DISPLAY"] = socket
-        stack.enter_context(running(program, env=environment, cwd=folder))
-        return play(folder, environment)
+        terminal = stack.enter_context(running(program, env=environment, cwd=folder))
+        seen = play(folder, environment)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            terminal.wait(3)  # it ends with the app, and the services of its desktop with it
+        return seen
 
 
 async def visit_browser(folder):
     """Open the served page and play the session in it; the comparison and its picture."""
-    (folder / "config.toml").write_text("hints = false\n")
-    os.environ["ADAM_TUI_CONFIG"] = str(folder / "config.toml")
+    os.environ["ADAM_TUI_CONFIG"] = clean_environment(folder, "")["ADAM_TUI_CONFIG"]
     served = Served(folder / "runs", *RACE)
+    wide, high = BROWSER_CELL
+
+    async def until_shown(page, pattern):
+        end = time.monotonic() + PATIENCE
+        while not re.search(pattern, Sent.of(page.received).text):
+            if time.monotonic() > end:
+                raise TimeoutError(pattern)
+            await page.value("0")  # receives what has come
+            await asyncio.sleep(0.1)
+
     try:
-        async with browse(folder / "browser", (COLUMNS * 9 + 20, ROWS * 18 + 153)) as page:
-            await page.do("Network.enable")
+        async with browse(folder / "browser") as page:
+            size = {"width": COLUMNS * wide, "height": ROWS * high}
+            await page.do("Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=1, mobile=False)
             await page.open(served.address)
-
-            async def sent():
-                size = await page.size()
-                return Sent.of(b"".join(page.received), *size)
-
-            end = time.monotonic() + PATIENCE
-            while "? keys" not in (await sent()).text and time.monotonic() < end:
-                await asyncio.sleep(0.1)
+            await until_shown(page, READY)
             await asyncio.sleep(1)
             for key in KEYS:
                 await page.press({"space": " ", "Return": "\r"}.get(key, key))
                 await asyncio.sleep(0.1)
-            while not re.search(rf"\b{STEP}/", (await sent()).text) and time.monotonic() < end:
-                await asyncio.sleep(0.1)
+            await until_shown(page, SHOWN)
             await asyncio.sleep(1)
+            pixels = np.asarray(Image.open(io.BytesIO(await page.screenshot())).convert("RGB"))
+            return Comparison(Sent.of(page.received), Shown(pixels, 0, 0, wide, high)), pixels
     finally:
         served.close()
 
@@ -443,7 +460,7 @@ def table(rows):
 def main():
     """Visit the terminals, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = [*X, *WAYLAND]
+    names = [*X, *WAYLAND, BROWSER]
     parser.add_argument("names", nargs="*", help=f"of {', '.join(names)}; all of them by default")
     parser.add_argument("--pictures", type=Path, default=Path(tempfile.gettempdir()) / "emulators", metavar="FOLDER")
     given = parser.parse_args()
@@ -455,11 +472,13 @@ def main():
             continue
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             try:
-                comparison, picture = visit(name, Path(folder))
+                comparison, picture = (
+                    asyncio.run(visit_browser(Path(folder))) if name == BROWSER else visit(name, Path(folder))
+                )
             except (TimeoutError, subprocess.SubprocessError) as error:
                 print(f"{name}: never seen: {error}", file=sys.stderr)
                 continue
-        Image.fromarray(picture).save(given.pictures / f"{name.split()[0].strip(',')}.png")
+        Image.fromarray(picture).save(given.pictures / f"{re.sub(r'[^a-z]+', '-', name.lower()).strip('-')}.png")
         rows.append(comparison.row(name))
         print(rows[-1], file=sys.stderr)
     print(table(rows))
