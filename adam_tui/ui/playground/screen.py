@@ -245,7 +245,8 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         if (before.preset, hint(before)) != (after.preset, hint(after)):
             self._show_caption()
         self._draw(("contour", "timeline"), paths)
-        if not (only_time and self._frame % self._frames_per_table):
+        between_tables = self._frame % self._frames_per_table > 0
+        if not (only_time and after.playing and between_tables):
             # The loss curves take as long as the rest together: those of a long race follow with its computation.
             later = before.scenario != after.scenario and not paths.complete
             self._draw([panel for panel in SIDE if not (later and panel == "loss")], paths)
