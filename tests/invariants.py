@@ -11,7 +11,6 @@ from rich.cells import cell_len
 from textual._context import visible_screen_stack
 
 from adam_tui.cli.app import main
-from adam_tui.draw.palette import MARKERS
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.scenario import MAX_LANES, MAX_STEPS, Scenario
 from adam_tui.terminal.cell_view import CellView
@@ -21,7 +20,7 @@ from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import SPEEDS, PlaygroundState
 from adam_tui.ui.playground.update import UNDO_STEPS, ZOOM_LIMITS
 from adam_tui.ui.train.screen import TrainScreen
-from adam_tui.ui.train.state import SPANS, TrainState
+from adam_tui.ui.train.state import MOST_DRAWN, SPANS, TrainState
 from adam_tui.ui.widgets.key_line import KeyLine
 from adam_tui.ui.widgets.tabs_line import TabsLine
 
@@ -130,14 +129,14 @@ def check_clock(app, screen):
 
 
 def check_training(state: TrainState):
-    """The selected run exists, and curves that are drawn together differ in colour."""
+    """The selected run exists, and curves that are drawn together differ in colour or dashes."""
     ids = [run.id for run in state.runs]
     assert len(set(ids)) == len(ids)
     assert (state.selected in ids) if ids else state.selected is None
     assert set(state.slots) == set(ids)
-    assert all(0 <= slot < len(MARKERS) for slot in state.slots.values())
+    assert all(0 <= slot < MOST_DRAWN for slot in state.slots.values())
     drawn = [state.slots[run.id] for run in state.drawn]
-    assert len(set(drawn)) == len(drawn), "no two of them have one colour"
+    assert len(set(drawn)) == len(drawn), "no two of them look the same"
     assert not state.selected or state.drawn[0].id == state.selected
     assert set(state.picked) <= set(ids)
     assert set(state.pending.values) <= set(ids)

@@ -35,6 +35,7 @@ LABEL_COLUMNS = 5  # 1e-12, 99.5%; a longer label widens the column
 LINEAR_LABEL_COLUMNS = 6  # 1.5e-3
 LABELS_FROM_WIDTH, AXIS_FROM_WIDTH = 20, 8
 LABELS_FROM_HEIGHT, AXIS_FROM_HEIGHT = 8, 4
+DASH = 4  # columns of a dash with the gap after it, which has one of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,8 @@ class Series:
     A `faint` series is drawn below all others, in its own dim colour. With a `marker`, a glyph of one cell, the points
     are drawn as that glyph, without a line. A line shows the smallest and the largest value in each column of dots, so
     that noise becomes a band; an `averaged` one shows the last value only. `scatter` draws single points: the first
-    and the largest value in each column of dots. `label` is for the caller's legend.
+    and the largest value in each column of dots. A `dashed` line has gaps, in columns that do not move while it grows.
+    `label` is for the caller's legend.
     """
 
     x: NDArray[np.float64]
@@ -55,6 +57,7 @@ class Series:
     marker: str | None = None
     averaged: bool = False
     scatter: bool = False
+    dashed: bool = False
     label: str = ""
 
 
@@ -212,6 +215,8 @@ def _draw_series(
             glyphs = rasterize_points(points, frame.columns, frame.rows)
         else:
             glyphs = next(next_curve)
+            if one.dashed:
+                glyphs[:, DASH - 1 :: DASH] = ord(" ")
         drawn = glyphs != ord(" ")
         if not one.marker:
             # Where lines cross, the cell shows the dots of both in the colour of the later one. The dots of a faint

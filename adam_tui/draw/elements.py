@@ -55,6 +55,12 @@ def visible_rows(selected: int, count: int, height: int) -> range:
     return range(first, min(first + height, count))
 
 
+def hidden_rows(shown: range, count: int) -> str:
+    """How many rows of a list are above and below those that are shown: "+2▴ +1▾", or "" for none."""
+    above, below = shown.start, count - shown.stop
+    return " ".join([f"+{above}▴"] * (above > 0) + [f"+{below}▾"] * (below > 0))
+
+
 def sparkline(values: Sequence[float], width: int) -> str:
     """Draw values from 0 to 1 as `width` block characters, each the mean of its part."""
     parts = (

@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.draw.cells import Color
-from adam_tui.draw.color import from_oklab, to_oklab
+from adam_tui.draw.color import from_oklab, mix_oklab, to_oklab
 
 # One marker for each lane. They differ in outline, are one cell wide, and have no emoji form.
 MARKERS = "●◆▲■✚▼✦✘"
+# The share of the colour in a dimmed one, on a dark and on a light background: it keeps a contrast of 3:1.
+DIMMED_ON_DARK, DIMMED_ON_LIGHT = 0.6, 0.75
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,19 @@ class Palette:
     lanes: tuple[Color, ...]
     states: Mapping[str, Color] = field(hash=False)  # a mapping has no hash; the other fields suffice
 
+    def dimmed(self, color: Color) -> Color:
+        """The colour of a curve that is not the selected one: nearer to the background, but still visible."""
+        return mix_oklab(self.background, color, DIMMED_ON_DARK if self.dark else DIMMED_ON_LIGHT)
+
     def lane(self, index: int) -> tuple[Color, str]:
         """Colour and marker of a lane. After the last colour both start again, with the markers shifted by one."""
-        cycle, place = divmod(index, len(self.lanes))
-        return self.lanes[place], MARKERS[(place + cycle) % len(MARKERS)]
+        return self.lanes[index % len(self.lanes)], marker(index)
+
+
+def marker(index: int) -> str:
+    """The marker of a lane: after the last one they start again, shifted by one, so that colour and marker differ."""
+    cycle, place = divmod(index, len(MARKERS))
+    return MARKERS[(place + cycle) % len(MARKERS)]
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adam_tui.draw.cells import Cells, Color
-from adam_tui.draw.elements import POINTER, draw_progress, shorten, visible_rows, wrap
+from adam_tui.draw.elements import POINTER, draw_progress, hidden_rows, shorten, visible_rows, wrap
 from adam_tui.draw.palette import Palette
 
 NAME = 13  # columns of the longest id, "momentum-7f3a"
@@ -19,8 +19,10 @@ NAME_AT, STATE_AT = 3, 3 + NAME + 1
 STATE, WIDE_STATE = 9, 9  # columns of "at chance" and "queued 12"
 BEST = 7  # columns of "100.00%"
 NUMBER = 8  # columns of "0.0005", "5.12e+30"
+LEAST_DIFFERENCES, MOST_DIFFERENCES = 6, 24  # columns of the settings that differ in the table beside the charts
 SETTINGS = 18  # the wide table drops a column before the settings have fewer columns than this
 SETTINGS_AT = STATE_AT + WIDE_STATE + 1
+HIDDEN_AT = 5  # columns of the heading "run▴" and a gap
 NOT_DRAWN = "○"  # the marker of a run whose curve is not on the charts
 MISSING = "–"
 RISING, FALLING = "▴", "▾"
@@ -61,7 +63,8 @@ class RunRow:
     """One run in the table beside the charts.
 
     `epoch` is a text like "3/50", which a narrow table cuts to "3"; `best` one like "98.94%". `lr` and `loss` are for
-    wide tables only. `pin` is a sign if the user pinned the run to the charts or took it off them.
+    wide tables only. `pin` is a sign if the user pinned the run to the charts or took it off them. `differences` are
+    the settings that distinguish it from the other runs.
     """
 
     marker: str
@@ -74,40 +77,63 @@ class RunRow:
     loss: str
     drawn: bool
     pin: str = " "
+    differences: str = ""
 
 
 def runs_table(rows: Sequence[RunRow], selected: int, width: int, height: int, palette: Palette) -> Cells:
-    """Draw marker, name, state, epoch and best accuracy of each run; narrow tables show the state as a glyph."""
+    """Draw marker, name, state, epoch and best accuracy of each run; narrow tables show the state as a glyph.
+
+    The settings that differ are more important than the state's word, and the lr and the loss are less. The heading
+    counts the runs that are above and below.
+    """
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     epochs = [row.epoch for row in rows]
     if STATE_AT + 2 + max(map(len, epochs), default=0) + 1 + BEST > width:
         epochs = [text.partition("/")[0] for text in epochs]
     epoch_width = max([5, *map(len, epochs)])
     right = epoch_width + 1 + BEST
-    words = width >= STATE_AT + STATE + 1 + right
-    more = words and width >= STATE_AT + STATE + 1 + right + 2 * (NUMBER + 1)
+    wanted = min(max((len(row.differences) for row in rows), default=0), MOST_DIFFERENCES)
+    least = min(wanted, LEAST_DIFFERENCES) + 1 if wanted else 0
+    words = width >= STATE_AT + STATE + 1 + least + right
+    more = words and width >= STATE_AT + STATE + 1 + (wanted + 1 if wanted else 0) + right + 2 * (NUMBER + 1)
     best_at = width - BEST - (2 * (NUMBER + 1) if more else 0)
     epoch_at = best_at - epoch_width - 1
     lr_at, loss_at = best_at + BEST + 1, best_at + BEST + 1 + NUMBER + 1
+    differences_at = STATE_AT + (STATE + 1 if words else 2)
+    room = epoch_at - differences_at - 1
     headings = [(epoch_at, f"{'epoch':>{epoch_width}}"), (best_at, f"{'best':>{BEST}}")]
     if words:
         headings.append((STATE_AT, "state"))
     if more:
         headings += [(lr_at, f"{'lr':>{NUMBER}}"), (loss_at, f"{'loss':>{NUMBER}}")]
+    if wanted and room >= least - 1:
+        headings.append((differences_at, "settings"[:room]))
+    shown = visible_rows(selected, len(rows), height - 1)
     for column, text in headings:
         cells.put(0, column, text, palette.faint)
-    for line, index in enumerate(visible_rows(selected, len(rows), height - 1), start=1):
+    cells.put(0, NAME_AT, hidden_rows(shown, len(rows)), palette.accent)
+    for line, index in enumerate(shown, start=1):
         row, bold = rows[index], index == selected
         ink = palette.foreground if row.drawn else palette.faint
         _draw_name(cells, line, row, bold, palette)
         state = row.state[:STATE] if words else STATE_GLYPH.get(state_word(row.state), "?")
         cells.put(line, STATE_AT, state, state_color(row.state, palette), bold=bold)
+        if wanted and room >= least - 1:
+            cells.put(line, differences_at, _whole_words(row.differences, room), ink, bold=bold)
         cells.put(line, epoch_at, f"{epochs[index]:>{epoch_width}}", ink, bold=bold)
         cells.put(line, best_at, f"{row.best:>{BEST}}", ink, bold=bold)
         if more:
             cells.put(line, lr_at, f"{row.lr:>{NUMBER}}", ink, bold=bold)
             cells.put(line, loss_at, f"{row.loss:>{NUMBER}}", ink, bold=bold)
     return cells
+
+
+def _whole_words(text: str, width: int) -> str:
+    """As many words as have room, with "…" for the others; at least a part of the first."""
+    if len(text) <= width:
+        return text
+    words = text[:width].rpartition(" ")[0]
+    return f"{words}…" if words else shorten(text, width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +146,10 @@ class Column:
     rank: int
 
 
+IMPORTANT = 1  # the rank of the columns that stay even when settings are cut
 # These columns are at the right. The settings, after the state, take the remaining width.
 COLUMNS = (
-    Column("epochs", "epochs", 8, 1),
+    Column("epochs", "epochs", 8, IMPORTANT),
     Column("best", "best", 8, 0),
     Column("loss", "loss", 9, 2),
     Column("speed", "images/s", 9, 4),
@@ -146,10 +173,16 @@ class WideRow:
     pin: str = " "
 
 
-def visible_columns(width: int) -> tuple[Column, ...]:
-    """The columns that fit into a wide table of this width."""
+def visible_columns(width: int, settings: int = 0) -> tuple[Column, ...]:
+    """The columns that fit into a wide table of this width beside settings of so many columns.
+
+    The epochs and the best accuracy are more important than the end of long settings.
+    """
     kept = list(COLUMNS)
-    while kept and SETTINGS_AT + SETTINGS + sum(column.width for column in kept) > width:
+    while kept:
+        least = settings if max(column.rank for column in kept) > IMPORTANT else 0
+        if SETTINGS_AT + max(SETTINGS, least + 1) + sum(column.width for column in kept) <= width:
+            break
         kept.remove(max(kept, key=lambda column: column.rank))
     return tuple(kept)
 
@@ -157,9 +190,12 @@ def visible_columns(width: int) -> tuple[Column, ...]:
 def wide_table(
     rows: Sequence[WideRow], selected: int, sort: str, rising: bool, width: int, height: int, palette: Palette
 ) -> Cells:
-    """Draw the runs with all columns that fit; ▴ or ▾ marks the column `sort` by which the rows are sorted."""
+    """Draw the runs with all columns that fit; ▴ or ▾ marks the column `sort` by which the rows are sorted.
+
+    The heading counts the runs that are above and below.
+    """
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    columns = visible_columns(width)
+    columns = visible_columns(width, max((len(row.settings) for row in rows), default=0))
     numbers_at = width - sum(column.width for column in columns)
     arrow = RISING if rising else FALLING
 
@@ -176,7 +212,9 @@ def wide_table(
     for column in columns:
         draw_heading(column.key, column.heading, left, column.width, right=True)
         left += column.width
-    for line, index in enumerate(visible_rows(selected, len(rows), height - 1), start=1):
+    shown = visible_rows(selected, len(rows), height - 1)
+    cells.put(0, NAME_AT + HIDDEN_AT, hidden_rows(shown, len(rows)), palette.accent)
+    for line, index in enumerate(shown, start=1):
         row, bold = rows[index], index == selected
         ink = palette.foreground if row.drawn or bold else palette.faint
         _draw_name(cells, line, row, bold, palette)
@@ -196,7 +234,7 @@ def _draw_name(cells: Cells, line: int, row: RunRow | WideRow, selected: bool, p
         cells.put(line, 0, POINTER, palette.accent, bold=True)
     cells.put(line, 1, row.marker if row.drawn else NOT_DRAWN, color, bold=row.drawn)
     cells.put(line, 2, row.pin, palette.faint)
-    cells.put(line, NAME_AT, row.name[:NAME], color, bold=selected)
+    cells.put(line, NAME_AT, shorten(row.name, NAME), color, bold=selected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +251,11 @@ class CursorRow:
 
 
 def cursor_table(rows: Sequence[CursorRow], width: int, height: int, palette: Palette) -> Cells:
-    """Draw a row for each run: raw loss, mean, test loss and accuracy. Long names are cut in narrow tables."""
+    """Draw a row for each run: raw loss, mean, test loss and accuracy. Long names are cut in narrow tables.
+
+    The first run, the selected one, stays first; after it come those that have values. The heading counts the others.
+    """
+    rows = [*rows[:1], *sorted(rows[1:], key=lambda row: row.raw == MISSING)]
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     columns = [("raw", 7), ("mean", 7), ("test", 7), ("accuracy", 9)]
     numbers_at = width - sum(size for _, size in columns)
@@ -221,9 +263,10 @@ def cursor_table(rows: Sequence[CursorRow], width: int, height: int, palette: Pa
     for name, size in columns:
         cells.put(0, left, f"{name:>{size}}", palette.faint)
         left += size
+    cells.put(0, 2, hidden_rows(range(min(height - 1, len(rows))), len(rows)), palette.accent)
     for line, row in enumerate(rows[: height - 1], start=1):
         cells.put(line, 0, row.marker, row.color, bold=True)
-        cells.put(line, 2, row.name[: max(numbers_at - 2, 0)], row.color, bold=line == 1)
+        cells.put(line, 2, shorten(row.name, max(numbers_at - 2, 1)), row.color, bold=line == 1)
         left = numbers_at
         for (_, size), text in zip(columns, (row.raw, row.mean, row.test, row.accuracy), strict=True):
             cells.put(line, left, f"{text:>{size}}", palette.foreground, bold=line == 1)

@@ -16,7 +16,7 @@ class RunView:
     `settings` are the current hyperparameters: those of the specification with later changes. `ended` is in seconds
     since 1970, None while a process is active. `device` is the device that the run waits for or holds, `came` the
     time when its process was started. Memory is in bytes, a share of the machine in percent, None where unknown.
-    `silent`: the process exists but sends no heartbeat.
+    `silent`: the process exists but sends no heartbeat. `name` and `tags` are the user's, see `runs.run_labels`.
     """
 
     id: str
@@ -36,6 +36,13 @@ class RunView:
     gpu_percent: float | None = None
     gpu_memory_bytes: int | None = None
     silent: bool = False
+    name: str = ""
+    tags: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The user's name for the run, or its id."""
+        return self.name or self.id
 
     @property
     def alive(self) -> bool:

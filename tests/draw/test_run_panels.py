@@ -1,5 +1,7 @@
 """The panels about runs, cell by cell."""
 
+from dataclasses import replace
+
 import pytest
 
 from adam_tui.draw.palette import DARK
@@ -57,14 +59,25 @@ def test_a_narrow_table_has_a_glyph_for_the_state():
 
 def test_a_wide_table_has_more_columns():
     assert text(runs_table(ROWS, 0, 58, 2, DARK)) == [
-        "                 state     epoch    best       lr     loss",
+        "   +2▾           state     epoch    best       lr     loss",
         "▸● adam-7f3a     running    3/50  98.94%   0.0005   0.0312",
     ]
 
 
-def test_the_table_scrolls_to_the_chosen_run_and_its_columns_do_not_jump():
+def test_the_table_scrolls_to_the_chosen_run_counts_the_others_and_its_columns_do_not_jump():
     last = text(runs_table(ROWS, 2, 41, 2, DARK))
-    assert last == ["                 state      epoch    best", "▸○ sgd-0b13      diverged    0/50       –"]
+    assert last == ["   +2▴           state      epoch    best", "▸○ sgd-0b13      diverged    0/50       –"]
+
+
+def test_the_settings_that_differ_come_before_the_states_word_and_end_at_a_whole_one():
+    rows = [replace(ROWS[0], differences="lr=5e-4 seed=1"), replace(ROWS[1], differences="lr=0.02")]
+    assert text(runs_table(rows, 0, 41, 3, DARK)) == [
+        "                   settings epoch    best",
+        "▸● adam-7f3a     ▶ lr=5e-4…  3/50  98.94%",
+        " ◆ momentum-5c60 ■ lr=0.02   8/50  98.38%",
+    ]
+    assert text(runs_table(rows, 0, 58, 3, DARK))[1] == "▸● adam-7f3a     running   lr=5e-4 seed=1     3/50  98.94%"
+    assert text(runs_table(rows, 0, 32, 3, DARK))[1] == "▸● adam-7f3a     ▶  3/50  98.94%", "there is no room"
 
 
 @pytest.mark.parametrize("state", ["failed", "diverged", "lost"])
@@ -186,7 +199,17 @@ def test_the_values_under_the_cursor_stand_in_columns():
     assert text(cells) == [
         "               raw   mean   test accuracy",
         "● adam-7f3a 0.0312 0.0290 0.0341   98.94%",
-        "◆ momentum- 0.1229 0.1300      –        –",
+        "◆ momentum… 0.1229 0.1300      –        –",
         "",
     ]
     assert cells.bold[1, 20:].any()
+
+
+def test_the_values_that_are_missing_are_the_first_to_be_hidden_and_the_heading_counts_them():
+    rows = [
+        CursorRow(marker, GOLD, name, raw, raw, "–", "–")
+        for marker, name, raw in (("●", "a", "–"), ("◆", "b", "–"), ("▲", "c", "0.3"), ("■", "d", "0.4"))
+    ]
+    lines = text(cursor_table(rows, 41, 4, DARK))
+    assert lines[0].startswith("  +1▾ ")
+    assert [line.split()[1] for line in lines[1:]] == ["a", "c", "d"]

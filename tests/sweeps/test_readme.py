@@ -30,7 +30,7 @@ def test_the_code_reads_the_losses_of_all_finished_trials(new_sweep, work, monke
 
 def test_every_event_and_every_key_is_described():
     table = TEXT.partition("## The events")[2].partition("An attempt ends")[0]
-    rows = {name: keys for name, keys in re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.MULTILINE)}
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.MULTILINE))
     assert rows.keys() == EVENTS.keys()
     for name, kind in EVENTS.items():
         assert re.findall(r"`(\w+)`", rows[name]) == list(kind.__dataclass_fields__)[1:]

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.chart import Mark, Series, chart
+from adam_tui.draw.curves import DOTS_DOWN
 from adam_tui.draw.palette import Palette
 from adam_tui.history.run_history import RunHistory
 from adam_tui.ui.train import axes
 from adam_tui.ui.train.axes import Drawn, Histories, Limits, Scale
-from adam_tui.ui.train.labels import run_style
+from adam_tui.ui.train.labels import curve_style, run_style
 from adam_tui.ui.train.loss_chart import AXIS_ROWS, write_off_scale
 from adam_tui.ui.train.state import TrainState
 
@@ -50,7 +51,10 @@ def draw_accuracy(state: TrainState, histories: Histories, width: int, height: i
         color, marker = run_style(state, run, palette)
         x, y = scale.positions(history, history.epochs.steps), history.epochs.test_accuracies
         selected = run.id == state.selected
-        series += [Series(x, y, color, bold=selected), Series(x[-1:], y[-1:], color, bold=True, marker=marker)]
+        series += [
+            Series(x, y, **curve_style(state, run, palette)),
+            Series(x[-1:], y[-1:], color, bold=True, marker=marker),
+        ]
         values.append(y[(x >= low) & (x <= high) & np.isfinite(y)])
         best = history.best
         if selected and best is not None and best.step != history.epochs[-1].step:
@@ -65,7 +69,7 @@ def draw_accuracy(state: TrainState, histories: Histories, width: int, height: i
         width,
         height,
         palette,
-        y_limits=(floor, 1.0),
+        y_limits=(floor, _top(floor, height - AXIS_ROWS)),
         x_limits=(low, high),
         marks=marks,
         percent=True,
@@ -73,7 +77,7 @@ def draw_accuracy(state: TrainState, histories: Histories, width: int, height: i
     )
     below = [run for (run, _), y in zip(reversed(drawn), values, strict=True) if len(y) and y[-1] < floor]
     styles = [(run, *run_style(state, run, palette)) for run in below]
-    texts = [(f"off scale ↓ {marker} {run.id}", color) for run, color, marker in styles]
+    texts = [(f"off scale ↓ {marker} {run.title}", color) for run, color, marker in styles]
     write_off_scale(cells, texts, range(height - AXIS_ROWS - 1, -1, -1))
     return cells
 
@@ -86,7 +90,7 @@ def draw_test_loss(state: TrainState, histories: Histories, width: int, height: 
         color, marker = run_style(state, run, palette)
         x, y = history.epochs.numbers, history.epochs.test_losses
         series += [
-            Series(x, y, color, bold=run.id == state.selected),
+            Series(x, y, **curve_style(state, run, palette)),
             Series(x[-1:], y[-1:], color, bold=True, marker=marker),
         ]
     limits = _x_limits(state, drawn, Scale("epochs", "epochs")) if state.zoom is None else None
@@ -120,3 +124,13 @@ def _floor(runs: Sequence[NDArray[np.float64]]) -> float:
     hopeful = [y for y in runs if len(y) and y.max() >= HOPELESS] or [y for y in runs if len(y)]
     low = min((float(y[int(EARLY * len(y)) :].min()) for y in hopeful), default=0.0)
     return max(floor for floor in FLOORS if floor <= max(low, 0.0))
+
+
+def _top(floor: float, rows: int) -> float:
+    """The upper end of the accuracy axis, which puts 100% on the lowest dots of the first of so many rows.
+
+    An accuracy that differs from 100% by a dot is then in another row than its label.
+    """
+    dots = DOTS_DOWN * rows - 1
+    above = DOTS_DOWN - 1
+    return 1.0 + (1.0 - floor) * above / max(dots - above, 1)

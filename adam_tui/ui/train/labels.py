@@ -6,16 +6,18 @@ Every panel takes them from here, so that all panels agree. Pure functions of a 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+from typing import TypedDict
 
 from adam_tui.draw.cells import Color
-from adam_tui.draw.palette import MARKERS, Palette
+from adam_tui.draw.palette import Palette
 from adam_tui.engine.numbers import format_number
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import LOST, QUEUED, RunSpec
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
-from adam_tui.ui.train.state import TrainState
+from adam_tui.ui.train.state import COLORS, TrainState
 
 DEFAULTS = RunSpec()
 # The reasons of runs that obeyed the commands stop and kill.
@@ -23,12 +25,40 @@ COMMANDS = {"asked to stop": "stopped by you", "asked to end at once, without a 
 CHANCE = 0.12  # accuracy up to which a network may guess: the most frequent of MNIST's ten digits is 11.35% of them
 # Settings without a knob on the screen: named only where they differ from their defaults.
 WITHOUT_KNOB = ("device", "precision", "limit", "validation", "data", "data_dir")
+# Settings of a run by which runs are told apart, and their short names; the epochs last, because lists show them too.
+COMPARED = {
+    "batch_size": "batch",
+    "seed": "seed",
+    "limit": "limit",
+    "data": "data",
+    "device": "device",
+    "precision": "precision",
+    "epochs": "epochs",
+}
+
+
+class CurveStyle(TypedDict):
+    """The arguments of a `Series` that its run decides."""
+
+    color: Color
+    bold: bool
+    dashed: bool
 
 
 def run_style(state: TrainState, run: RunView, palette: Palette) -> tuple[Color, str]:
     """The colour and the marker of a run."""
-    slot = state.slots[run.id]
-    return palette.lanes[slot], MARKERS[slot]
+    return palette.lane(state.slots[run.id])
+
+
+def curve_style(state: TrainState, run: RunView, palette: Palette) -> CurveStyle:
+    """The look of a run's curve: dimmer unless it is the selected one, dashed in the second round of colours."""
+    color, selected = run_style(state, run, palette)[0], run.id == state.selected
+    return {"color": color if selected else palette.dimmed(color), "bold": selected, "dashed": is_dashed(state, run)}
+
+
+def is_dashed(state: TrainState, run: RunView) -> bool:
+    """Whether a run's curve is dashed: another one may have its colour."""
+    return state.slots[run.id] >= COLORS
 
 
 def state_word(run: RunView, history: RunHistory | None) -> str:
@@ -90,6 +120,41 @@ def settings_text(spec: RunSpec) -> str:
     if spec.seed != DEFAULTS.seed:
         parts.append(f"seed={spec.seed}")
     return " ".join([*parts, *other_settings(spec)])
+
+
+def differences(runs: Sequence[RunView]) -> dict[str, str]:
+    """By run, the settings in which it differs from the others: "lr=0.01 seed=3"; "" for a run without any.
+
+    Hyperparameters are compared with those of the same optimizer, because the optimizer is in a run's id.
+    """
+    texts = {run.id: list[str]() for run in runs}
+    for optimizer in dict.fromkeys(run.spec.optimizer for run in runs):
+        same_optimizer = [run for run in runs if run.spec.optimizer == optimizer]
+        for name in dict.fromkeys(name for run in same_optimizer for name in run.spec.hyperparameters):
+            values = {run.id: run.spec.hyperparameters.get(name) for run in same_optimizer}
+            if len(set(values.values())) > 1:
+                for id, value in values.items():
+                    texts[id].append(f"{name}={'–' if value is None else short_number(value)}")
+    for name, label in COMPARED.items():
+        settings = {run.id: getattr(run.spec, name) for run in runs}
+        if len(set(settings.values())) > 1:
+            for id, setting in settings.items():
+                if name != "limit" or setting:  # 0: all images
+                    texts[id].append(f"{label}={setting}")
+    return {id: " ".join(text) for id, text in texts.items()}
+
+
+def short_number(value: float) -> str:
+    """The shorter of 0.0005 and 5e-4."""
+    plain = format_number(value)
+    digits, _, exponent = f"{value:e}".partition("e")
+    scientific = f"{format_number(float(digits))}e{int(exponent)}" if math.isfinite(value) else plain
+    return scientific if len(scientific) < len(plain) else plain
+
+
+def titled(run: RunView, texts: Mapping[str, str]) -> str:
+    """The run's name with the settings of `differences`: "adam-7f3a lr=0.01"."""
+    return f"{run.title} {texts.get(run.id, '')}".rstrip()
 
 
 def spec_text(spec: RunSpec) -> str:

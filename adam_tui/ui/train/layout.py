@@ -132,6 +132,8 @@ def _side(state: TrainState, notes: int, corner: int, rows: int) -> tuple[int, i
     knobs_full = len(state.knobs) + FRAME
     runs_full = len(state.runs) + 1 + FRAME if state.runs else 0
     figures_full = (FIGURE_ROWS if state.runs else 0) + notes + FRAME
+    if state.cursor is not None:  # a row for each run that it reads
+        figures_full = max(figures_full, len(state.drawn) + 1 + FRAME)
     knobs, runs, figures = min(knobs_full, LEAST), min(runs_full, LEAST), min(figures_full, LEAST)
     if knobs + runs + figures > rows:
         figures = 0

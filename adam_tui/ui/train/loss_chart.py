@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.chart import Mark, Series, chart
 from adam_tui.draw.color import mix_oklab
+from adam_tui.draw.elements import shorten
 from adam_tui.draw.palette import Palette
-from adam_tui.engine.numbers import format_number, round_down, round_nearest, round_up
+from adam_tui.engine.numbers import round_down, round_nearest, round_up
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import Changed
 from adam_tui.ui.train import axes
 from adam_tui.ui.train.axes import Histories, Limits, Scale, XAxis
-from adam_tui.ui.train.labels import run_style
+from adam_tui.ui.train.labels import curve_style, differences, run_style, short_number, titled
 from adam_tui.ui.train.state import TrainState
 
 # Above so many times its first loss a curve is on its way to infinity, and need not be seen whole, unless most of every
@@ -45,11 +46,12 @@ ROUNDING = 1e-9  # limits of a chart carry rounding errors up to this share
 SINGLE = 1.5
 RAW_SHARE = 0.45  # of the run's colour in the colour of its single steps
 TEST_MARKER = "◇"
-COLUMNS_A_TEST = 4  # between two test losses, from which each gets its marker; else only the newest
+COLUMNS_A_TEST = 4  # between two markers of test losses, at least: the training line is to be seen between them
 # A knob that is turned in several notches, with no more than this share of the axis between them, gets one mark.
 ONE_CHANGE = 0.03
 AXIS_COLUMNS, AXIS_ROWS = 6, 2  # labels of a log axis with its line, and those below: the curves have the rest
 TITLE_MARGIN = 4  # columns of a chart that its frame's title cannot have
+LONGEST_NAME = 32  # columns of a name with its settings in the chart
 NAMES_FROM = 10  # rows of the chart from which there is room for the names of the runs
 
 
@@ -103,7 +105,7 @@ def draw(state: TrainState, histories: Histories, width: int, height: int, palet
     for run, history in reversed(axis.drawn):
         series += _run_series(state, run, history, axis, span, palette)
         if run.id == state.selected:
-            series += _test_series(history, axis, palette)
+            series.append(_test_series(history, axis, palette))
     limits = _loss_limits(series, [history for _, history in axis.drawn], axis.limits, log=state.log)
     cells = chart(
         series,
@@ -118,8 +120,9 @@ def draw(state: TrainState, histories: Histories, width: int, height: int, palet
     )
     if limits is not None:
         above = [curve for curve in series if curve.label and _ends_above(curve, axis.limits, limits[1])]
-        markers = {run.id: run_style(state, run, palette)[1] for run, _ in axis.drawn}
-        texts = [(f"off scale ↑ {markers[curve.label]} {curve.label}", curve.color) for curve in above]
+        runs = {run.id: run for run, _ in axis.drawn}
+        styles = [(runs[curve.label].title, *run_style(state, runs[curve.label], palette)) for curve in above]
+        texts = [(f"off scale ↑ {marker} {name}", color) for name, color, marker in styles]
         write_off_scale(cells, texts, range(height - AXIS_ROWS))
     if len(axis.drawn) > 1 and height >= NAMES_FROM and series:
         _write_names(cells, state, axis, palette)
@@ -158,23 +161,26 @@ def _run_series(
     if history.diverged_at is not None:
         x, y = np.append(x, history.diverged_at), np.append(y, math.nan)
     positions = axis.scale.positions(history, x)
-    series.append(Series(positions, y, color, bold=selected, averaged=span > 1, label=run.id))
+    series.append(Series(positions, y, averaged=span > 1, label=run.id, **curve_style(state, run, palette)))
     # The run's marker at the end of its curve distinguishes it from the others without colour.
     series.append(Series(axis.scale.positions(history, end[0]), end[1], color, bold=True, marker=marker))
     return series
 
 
-def _test_series(history: RunHistory, axis: XAxis, palette: Palette) -> list[Series]:
-    """The test losses: a line in no run's colour, and a marker at each where there is room for that."""
-    x, y = axis.scale.positions(history, history.epochs.steps), history.epochs.test_losses
+def _test_series(history: RunHistory, axis: XAxis, palette: Palette) -> Series:
+    """The test losses as markers in no run's colour: of every epoch that has room, and of the newest.
+
+    A line would cover the training losses. The marked epochs are multiples of a round number, so that they stay.
+    """
+    epochs = history.epochs
+    x, y = axis.scale.positions(history, epochs.steps), epochs.test_losses
     low, high = axis.limits
-    inside = np.flatnonzero((x >= low) & (x <= high) & np.isfinite(y))
-    apart = (high - low) / axis.columns * COLUMNS_A_TEST
-    marked = inside if len(inside) < 2 or np.diff(x[inside]).mean() >= apart else inside[-1:]
-    return [
-        Series(x, y, palette.faint),
-        Series(x[marked], y[marked], palette.foreground, bold=True, marker=TEST_MARKER),
-    ]
+    inside = (x >= low) & (x <= high) & np.isfinite(y)
+    columns = axis.columns * (x[inside][-1] - x[inside][0]) / (high - low) if inside.sum() > 1 else math.inf
+    every = int(round_up(max(COLUMNS_A_TEST * (inside.sum() - 1) / max(columns, 1.0), 1.0)))
+    shown = inside & (epochs.numbers % every == 0)
+    shown[np.flatnonzero(inside)[-1:]] = True
+    return Series(x[shown], y[shown], palette.foreground, bold=True, marker=TEST_MARKER)
 
 
 def faded(color: Color, palette: Palette) -> Color:
@@ -236,29 +242,24 @@ def setting_changes(run: RunView, history: RunHistory, scale: Scale, apart: floa
         if merged and merged[-1][1].parameter == change.parameter and x - merged[-1][0] <= apart:
             before = merged.pop()[2]
         merged.append((x, change, before))
-    return [(x, f"{c.parameter} {_short_number(before)}→{_short_number(c.value)}") for x, c, before in merged]
-
-
-def _short_number(value: float) -> str:
-    """The shorter of 0.0005 and 5e-4."""
-    plain = format_number(value)
-    digits, _, exponent = f"{value:e}".partition("e")
-    scientific = f"{format_number(float(digits))}e{int(exponent)}" if math.isfinite(value) else plain
-    return scientific if len(scientific) < len(plain) else plain
+    return [(x, f"{c.parameter} {short_number(before)}→{short_number(c.value)}") for x, c, before in merged]
 
 
 def _write_names(cells: Cells, state: TrainState, axis: XAxis, palette: Palette) -> None:
-    """Write the names of the runs into the first empty corner, if there is one: they never cover a curve."""
-    size, rows = max(len(run.id) for run, _ in axis.drawn) + 4, len(axis.drawn)
+    """Write the names of the runs with the settings that differ into an empty corner: they never cover a curve."""
+    runs = [run for run, _ in axis.drawn]
+    texts = differences(runs)
+    names = {run.id: shorten(titled(run, texts), LONGEST_NAME) for run in runs}
+    size, rows = max(map(len, names.values())) + 4, len(runs)
     left, top = AXIS_COLUMNS + 1, cells.height - AXIS_ROWS - rows
     right = cells.width - size
     if right <= cells.width // 2 or top <= cells.height // 2:
         return
     for row, column in ((0, right), (top, left), (top, right), (0, left)):
         if (cells.glyph[row : row + rows, column : column + size] == ord(" ")).all():
-            for i, (run, _) in enumerate(axis.drawn):
+            for i, run in enumerate(runs):
                 color, marker = run_style(state, run, palette)
-                cells.put(row + i, column + 1, f"{marker} {run.id}", color, bold=run.id == state.selected)
+                cells.put(row + i, column + 1, f"{marker} {names[run.id]}", color, bold=run.id == state.selected)
             return
 
 

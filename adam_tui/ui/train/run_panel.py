@@ -10,7 +10,7 @@ import numpy as np
 from adam_tui.draw import run_panels as drawings
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.elements import text_row, wrap
-from adam_tui.draw.palette import MARKERS, Palette
+from adam_tui.draw.palette import Palette, marker
 from adam_tui.draw.run_panels import Bar, CursorRow, Statistic, cursor_table
 from adam_tui.engine.numbers import format_duration
 from adam_tui.history.run_history import RunHistory
@@ -19,6 +19,7 @@ from adam_tui.runs.protocol import LOST, QUEUED
 from adam_tui.runs.status import KILLED_FROM_OUTSIDE, PROCESS_GONE
 from adam_tui.ui.train.axes import Histories, x_axis
 from adam_tui.ui.train.labels import (
+    differences,
     elapsed_seconds,
     loss_text,
     resource_usage,
@@ -28,6 +29,7 @@ from adam_tui.ui.train.labels import (
     state_reason,
     state_text,
     state_word,
+    titled,
 )
 from adam_tui.ui.train.state import TrainState
 
@@ -57,7 +59,7 @@ def title(state: TrainState, histories: Histories) -> str:
     history = histories.get(run.id)
     if state.cursor is not None and history is not None:
         return f"At {' · '.join(_cursor_place(state, history))}"
-    return f"{MARKERS[state.slots[run.id]]} {run.id} · {state_text(state, run, history)}"
+    return f"{marker(state.slots[run.id])} {run.title} · {state_text(state, run, history)}"
 
 
 def notes(state: TrainState, histories: Histories, log: str, palette: Palette, keys: Mapping[str, str]) -> list[Note]:
@@ -70,6 +72,8 @@ def notes(state: TrainState, histories: Histories, log: str, palette: Palette, k
         return [(line, palette.faint) for line in NETWORK]
     history = histories.get(run.id)
     lines = _state_notes(state, run, history, log, palette, keys)
+    if text := differences(state.runs)[run.id]:
+        lines.append((f"differs: {text}", palette.foreground))
     if history and history.started:
         lines.append((f"{history.started.device} · {history.started.precision}", palette.faint))
     return lines
@@ -185,6 +189,7 @@ def _cursor_place(state: TrainState, history: RunHistory) -> list[str]:
 def cursor_readings(state: TrainState, histories: Histories, averaged: int, palette: Palette) -> list[CursorRow]:
     """The values of every drawn run at the cursor's position; the mean is over `averaged` steps."""
     axis = x_axis(state, histories, 0)
+    texts = differences(state.drawn)
     rows = []
     for run, history in axis.drawn if state.cursor is not None else ():
         step = axis.cursor_step(state, run, history)
@@ -194,7 +199,7 @@ def cursor_readings(state: TrainState, histories: Histories, averaged: int, pale
         color, marker = run_style(state, run, palette)
         test = short_loss_text(epoch.test_loss) if epoch else "–"
         accuracy = f"{epoch.test_accuracy:.2%}" if epoch else "–"
-        rows.append(CursorRow(marker, color, run.id, raw, mean, test, accuracy))
+        rows.append(CursorRow(marker, color, titled(run, texts), raw, mean, test, accuracy))
     return rows
 
 
@@ -244,7 +249,7 @@ def draw_progress(
         return _progress_bars(run, history, now, width, palette)
     color, marker = run_style(state, run, palette)
     text = no_step_text(state) if run.alive else outcome(run, history, now)
-    return text_row(f"{marker} {run.id}: {text}", color, width, palette)
+    return text_row(f"{marker} {run.title}: {text}", color, width, palette)
 
 
 def _progress_bars(run: RunView, history: RunHistory, now: float, width: int, palette: Palette) -> Cells:

@@ -29,7 +29,9 @@ SPANS = (1, 10, 30, 100, 300, 1000)
 DEFAULT_SPAN = SPANS.index(100)
 # Adagrad reads it before its first step only: a running run has no such knob.
 BEFORE_THE_FIRST_STEP = "initial_accumulator_value"
-MOST_DRAWN = len(MARKERS)  # curves at a time: more could not be distinguished
+# Curves at a time: one of each colour, and when the user picks more of them, one more of each, dashed.
+COLORS = len(MARKERS)
+MOST_DRAWN = 2 * COLORS
 
 
 @dataclass(frozen=True, slots=True)

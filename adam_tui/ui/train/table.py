@@ -63,12 +63,14 @@ def _history(histories: Histories, run: RunView) -> RunHistory:
 
 
 def _searched_text(state: TrainState, run: RunView, histories: Histories) -> str:
-    return f"{run.id} {state_text(state, run, histories.get(run.id))} {settings_text(run.spec)}".lower()
+    words = (run.id, run.name, *run.tags, state_text(state, run, histories.get(run.id)), settings_text(run.spec))
+    return " ".join(words).lower()
 
 
 def next_column(state: TrainState, by: int, width: int) -> str:
     """The column to the right (1) or the left (−1) of the column that the table is sorted by."""
-    shown = ["name", "state", "settings", *(column.key for column in visible_columns(width))]
+    settings = max((len(_settings(run)) for run in state.runs), default=0)
+    shown = ["name", "state", "settings", *(column.key for column in visible_columns(width, settings))]
     at = shown.index(state.sort) if state.sort in shown else 0
     return shown[(at + by) % len(shown)]
 
@@ -89,7 +91,7 @@ def _speed(run: RunView, history: RunHistory, now: float) -> float:
 
 
 SORTS: dict[str, Callable[[RunView, RunHistory, float], Sortable]] = {
-    "name": lambda run, history, now: run.id,
+    "name": lambda run, history, now: run.title,
     "state": lambda run, history, now: state_word(run, history),
     "settings": lambda run, history, now: settings_text(run.spec),
     "epochs": lambda run, history, now: float(finished_epochs(run, history)),
@@ -143,8 +145,16 @@ def _row(state: TrainState, run: RunView, history: RunHistory, now: float, drawn
         "duration": format_duration(elapsed_seconds(run, history, now)),
         "started": moment_text(run.created, now),
     }
-    text, settings = state_text(state, run, history), settings_text(run.spec)
-    return WideRow(marker, color, run.id, text, settings, values, drawn, state.pick_sign(run))
+    text = state_text(state, run, history)
+    return WideRow(marker, color, run.title, text, _settings(run), values, drawn, state.pick_sign(run))
+
+
+def _settings(run: RunView) -> str:
+    """The settings that are not defaults, without an optimizer that the run's id shows already; the tags."""
+    settings = settings_text(run.spec)
+    if run.title.startswith(f"{run.spec.optimizer}-"):
+        settings = settings.removeprefix(f"{run.spec.optimizer} ")
+    return " ".join([settings, *(f"#{tag}" for tag in run.tags)])
 
 
 def _details(run: RunView, history: RunHistory | None, width: int, palette: Palette) -> list[tuple[str, Color]]:
@@ -154,7 +164,8 @@ def _details(run: RunView, history: RunHistory | None, width: int, palette: Pale
         facts.append(f"{history.started.device} · {history.started.precision}")
     if run.alive and run.memory_bytes:
         facts.append(memory_text(run.memory_bytes))
-    settings = f"{run.id}: {spec_text(run.spec)}"
+    name = f"{run.name} ({run.id})" if run.name else run.id
+    settings = f"{name}: {spec_text(run.spec)}"
     return [(_cut(settings, width - 2), palette.foreground), (_cut(" · ".join(facts), width - 2), palette.faint)]
 
 

@@ -10,13 +10,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from adam_tui.draw.palette import MARKERS
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import QUEUED, RunSpec
 from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.pending_settings import Setting
-from adam_tui.ui.train.state import AXES, MOST_DRAWN, SPANS, VIEWS, TrainState, tuning_problem, with_knob
+from adam_tui.ui.train.state import AXES, COLORS, MOST_DRAWN, SPANS, VIEWS, TrainState, tuning_problem, with_knob
 
 if TYPE_CHECKING:
     from adam_tui.ui.train.effects import Effect
@@ -286,7 +285,7 @@ def _newest_apart(state: TrainState) -> tuple[RunView, ...]:
 
 def _free_slot(taken: Iterable[int]) -> int:
     known = set(taken)
-    return next((slot for slot in range(len(MARKERS)) if slot not in known), 0)
+    return next((slot for slot in range(MOST_DRAWN) if slot not in known), 0)
 
 
 def _with_visible_selection(state: TrainState) -> TrainState:
@@ -306,8 +305,8 @@ def _with_runs(state: TrainState, runs: tuple[RunView, ...], matches: tuple[str,
     newest: list[int] = []  # slots of the runs so far, oldest first
     for run in reversed(runs):
         if run.id not in slots:
-            recent = newest[-len(MARKERS) + 1 :]
-            slots[run.id] = next(slot for slot in range(len(MARKERS)) if slot not in recent)
+            recent = newest[-COLORS + 1 :]
+            slots[run.id] = next(slot for slot in range(COLORS) if slot not in recent)
         newest.append(slots[run.id])
     selected = state.selected
     if selected not in slots:

@@ -22,7 +22,7 @@ from adam_tui.history.evaluation import Evaluation
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.samples import sample_images
 from adam_tui.ui.actions import with_keys_named
-from adam_tui.ui.train import epoch_charts, loss_chart, model_views, run_panel, table
+from adam_tui.ui.train import epoch_charts, labels, loss_chart, model_views, run_panel, table
 from adam_tui.ui.train.axes import Histories
 from adam_tui.ui.train.labels import epochs_text, loss_text, other_settings, run_style, state_text, state_word
 from adam_tui.ui.train.layout import Panel
@@ -127,6 +127,7 @@ def loss_titles(shown: Snapshot, width: int) -> tuple[str, str]:
 def draw_runs(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
     """The list of runs."""
     drawn = {run.id for run in state.drawn}
+    differences = labels.differences(state.runs)
     rows = []
     for run in state.runs:
         history = histories.get(run.id)
@@ -136,7 +137,7 @@ def draw_runs(state: TrainState, histories: Histories, width: int, height: int, 
             RunRow(
                 marker,
                 color,
-                run.id,
+                run.title,
                 state_text(state, run, history),
                 f"{table.finished_epochs(run, history)}/{run.spec.epochs}",
                 f"{best.test_accuracy:.2%}" if best else "–",
@@ -144,6 +145,7 @@ def draw_runs(state: TrainState, histories: Histories, width: int, height: int, 
                 loss_text(history.last_loss if history else math.nan),
                 run.id in drawn,
                 state.pick_sign(run),
+                differences[run.id],
             )
         )
     return drawings.runs_table(rows, state.selected_index, width, height, palette)
@@ -156,7 +158,7 @@ def knobs_title(state: TrainState) -> str:
     """The run whose knobs are shown: the next one, or the selected one."""
     run = state.tuned_run
     if run is not None:
-        return f"This run · {run.id}" if run.tunable else f"{run.id} {'waits' if run.alive else 'is over'}"
+        return f"This run · {run.title}" if run.tunable else f"{run.title} {'waits' if run.alive else 'is over'}"
     return " · ".join(["Next run", state.recipe.title, *other_settings(state.spec())])
 
 
@@ -246,6 +248,6 @@ def status_line(state: TrainState, histories: Histories, width: int, palette: Pa
     epochs = f"{table.finished_epochs(run, history)}/{run.spec.epochs}"
     accuracy = [f"{best.test_accuracy:.2%}"] if best else []
     if width >= WORDS_FROM:
-        return " · ".join([f"{marker} {run.id} {word}", epochs, *accuracy])
+        return " · ".join([f"{marker} {run.title} {word}", epochs, *accuracy])
     glyph = drawings.STATE_GLYPH.get(word, "?")
-    return " ".join([marker, run.id, glyph, epochs, *accuracy] if width >= NAME_FROM else [marker, glyph, epochs])
+    return " ".join([marker, run.title, glyph, epochs, *accuracy] if width >= NAME_FROM else [marker, glyph, epochs])

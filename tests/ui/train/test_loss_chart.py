@@ -12,6 +12,7 @@ from adam_tui.history.run_history import RunHistory
 from adam_tui.runs.protocol import Changed, Diverged, Epoch, Started, Steps
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import loss_chart
+from adam_tui.ui.train.state import COLORS
 
 
 def drawn(state, histories, palette=DARK):
@@ -82,12 +83,30 @@ def test_single_steps_are_dots_that_stay_while_the_curve_grows_and_peaks_are_amo
     assert not drawn(state, histories).changed(before)[:, :40].any()
 
 
-def test_the_test_losses_of_many_epochs_are_a_line_with_a_marker_at_the_newest():
+def test_the_test_losses_are_markers_which_leave_the_training_line_to_be_seen_between_them():
     few, many = (with_histories("finished", a=trained(100 * epochs, [0.9] * epochs)) for epochs in (5, 29))
     assert joined(drawn(*few)).count(loss_chart.TEST_MARKER) == 5
     cells = drawn(*many)
-    assert joined(cells).count(loss_chart.TEST_MARKER) == 1
-    assert len(columns_of(cells, DARK.faint)) > 50
+    columns = np.flatnonzero((cells.glyph == ord(loss_chart.TEST_MARKER)).any(axis=0))
+    assert len(columns) == 15, "those of the even epochs, and of the newest"
+    assert np.diff(columns)[:-1].min() >= loss_chart.COLUMNS_A_TEST
+    assert len(columns_of(cells, DARK.lanes[0])) > 40, "the training line"
+
+
+def test_unselected_curves_are_dimmer_and_the_ninth_is_dashed():
+    histories = {f"r{i}": trained(300, losses=np.full(300, 0.02 * 2**i)) for i in range(9)}
+    state, _ = with_histories("finished", **histories)
+    assert len(state.drawn) == COLORS, "one of each colour"
+    for id in histories:  # every run by key, but those that are in the overlay already
+        state = after(state, e.SelectRun(id), e.PickRun())
+        state = state if state.picked[id] else after(state, e.PickRun())
+    assert sorted(state.slots.values()) == list(range(9))
+    state = after(state, e.SelectRun(next(id for id, slot in state.slots.items() if slot == 0)))
+    cells = drawn(state, histories)
+    assert len(columns_of(cells, DARK.lanes[0])) > 60, "the selected one, whole"
+    assert len(columns_of(cells, DARK.dimmed(DARK.lanes[1]))) > 60
+    assert 45 < len(columns_of(cells, DARK.dimmed(DARK.lanes[0]))) < 50, "three of four columns"
+    assert DARK.lane(8) == (DARK.lanes[0], "◆")
 
 
 def test_the_names_of_the_runs_stand_together_in_an_empty_corner():

@@ -90,7 +90,7 @@ def test_the_columns_of_the_table(state):
     assert lion.startswith("▸")
     assert "queued 1" in lion
     assert "diverged" in sgd
-    assert "sgd lr=0.5 seed=3" in sgd
+    assert "diverged  lr=0.5 seed=3 " in sgd
     assert "∞" in sgd
     assert "0:03" in sgd
     assert "98.00%" in adam
