@@ -74,7 +74,7 @@ class TrialStarted(SweepEvent):
 class TrialEnded(SweepEvent):
     """An attempt has ended. `state` is waiting, finished, diverged, failed, stopped, or "planned" for one given back.
 
-    The numbers are those of the run's last finished epoch, NaN where there is none; `seconds` is the time of training
+    The numbers are those of the run's last finished epoch, NaN before the first; `seconds` is the time of training
     and measuring of all its epochs. The test numbers are those of a finished trial.
     """
 

@@ -85,7 +85,7 @@ class Worker:
             self._steered.add_command("stop", reason=SWEEP_STOPS)
 
     def work(self) -> str:
-        """Train trials until none is left or the sweep is stopped: "finished" or "stopped".
+        """Train trials until all have ended or the sweep is stopped: "finished" or "stopped".
 
         Raises OSError when the sweep's files cannot be written, ValueError when its plan cannot be read.
         """
@@ -106,7 +106,7 @@ class Worker:
                 time.sleep(IDLE_SECONDS)
 
     def _train_next(self, record: SweepRecord, claims: dict[int, Claim]) -> bool:
-        """Claim and train the first free trial; False when there is none."""
+        """Claim and train the first free trial; False when all are taken."""
         # Those that have got furthest first: a rung is decided sooner.
         for trial in sorted(record.trials.values(), key=lambda each: (-each.epoch, each.planned.trial)):
             number = trial.planned.trial

@@ -1,5 +1,6 @@
 """The page about sweeps is true: its files, its events, its commands and its code."""
 
+import dataclasses
 import re
 import shlex
 from pathlib import Path
@@ -33,7 +34,7 @@ def test_every_event_and_every_key_is_described():
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.MULTILINE))
     assert rows.keys() == EVENTS.keys()
     for name, kind in EVENTS.items():
-        assert re.findall(r"`(\w+)`", rows[name]) == list(kind.__dataclass_fields__)[1:]
+        assert re.findall(r"`(\w+)`", rows[name]) == [field.name for field in dataclasses.fields(kind)][1:]
 
 
 def test_every_file_is_described(new_sweep, work):
