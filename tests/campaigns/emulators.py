@@ -40,6 +40,8 @@ from web_serving import Served
 from adam_tui.draw.blocks import PARTS, QUADRANTS
 
 COLUMNS, ROWS = 120, 40
+TITLE = "Playground · adam-tui"
+TITLE_SECONDS = 1.5  # until the title follows the screen
 SCREEN = "1920x1200x24"
 STEP = "60"
 RACE = ("--lane", "adam:lr=0.1", "--lane", "momentum:lr=0.02,momentum=0.9", "--lane", "sgd:lr=0.05")
@@ -191,8 +193,8 @@ def inked(pixels, fg, bg):
 class Comparison:
     """How many cells of each kind are right."""
 
-    def __init__(self, sent, shown):
-        self.sent, self.shown = sent, shown
+    def __init__(self, sent, shown, title):
+        self.sent, self.shown, self.title = sent, shown, title
         self.right, self.all = Counter(), Counter()
         self.own = self._own_colors()
         self._shades = {}  # the mean of the first cell of each shade
@@ -290,11 +292,24 @@ class Comparison:
         """A row of the table."""
         cell = f"{self.shown.wide:.4g}×{self.shown.high:.4g}"
         kinds = ("bands", "edges", "seamless", "path", "markers", "ground")
-        return (name, cell, self.sent.depth, blocks_of(self.sent), *map(self.percent, kinds), self.hats())
+        return (name, cell, self.sent.depth, blocks_of(self.sent), *map(self.percent, kinds), self.hats(), self.title)
 
 
 HEADER = (
-    *("terminal", "cell", "colours", "blocks", "bands", "edges", "seamless", "paths", "markers", "ground", "hats"),
+    *(
+        "terminal",
+        "cell",
+        "colours",
+        "blocks",
+        "bands",
+        "edges",
+        "seamless",
+        "paths",
+        "markers",
+        "ground",
+        "hats",
+        "title",
+    ),
 )
 
 
@@ -401,7 +416,11 @@ def play(folder, environment):
     press(*KEYS)
     until(lambda: re.search(SHOWN, sent().text), f"step {STEP}")
     pixels = still(environment)
-    result = Comparison(sent(), Shown(pixels, left, top, (right - left) / COLUMNS, (bottom - top) / ROWS))
+    time.sleep(TITLE_SECONDS)
+    search = subprocess.run(["xdotool", "search", "--name", TITLE], env=environment, capture_output=True)
+    title = "–" if "WAYLAND_DISPLAY" in environment else "shown" if search.stdout else "missing"
+    shown = Shown(pixels, left, top, (right - left) / COLUMNS, (bottom - top) / ROWS)
+    result = Comparison(sent(), shown, title)
     press("q")
     margin = 40
     return result, pixels[max(top - margin, 0) : bottom + margin, max(left - margin, 0) : right + margin]
@@ -454,9 +473,10 @@ async def visit_browser(folder):
                 await page.press({"space": " ", "Return": "\r"}.get(key, key))
                 await asyncio.sleep(0.1)
             await until_shown(page, SHOWN)
-            await asyncio.sleep(1)
+            await asyncio.sleep(TITLE_SECONDS)
             pixels = np.asarray(Image.open(io.BytesIO(await page.screenshot())).convert("RGB"))
-            return Comparison(Sent.of(page.received), Shown(pixels, 0, 0, wide, high)), pixels
+            title = "shown" if re.search(TITLE, await page.value("document.title")) else "missing"
+            return Comparison(Sent.of(page.received), Shown(pixels, 0, 0, wide, high), title), pixels
     finally:
         served.close()
 
