@@ -83,7 +83,7 @@ class TestTheReadme:
         result = CliRunner().invoke(main, arguments, env={"ADAM_TUI_RUNS": str(tmp_path)})
         if arguments[:1] in (["train"], ["serve"]):
             assert calls, result.output
-        elif arguments[:1] in (["path"], ["plot"], ["runs"], ["--version"]):
+        elif arguments[:1] in (["path"], ["plot"], ["map"], ["basins"], ["runs"], ["--version"]):
             assert result.exit_code == 0, result.output
             assert result.stdout
         else:  # the app checks its flags first, and then finds no terminal here

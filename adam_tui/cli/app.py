@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from adam_tui.cli import completion, launch, playground, runs, serve
+from adam_tui.cli import completion, launch, maps, playground, runs, serve
 from adam_tui.cli.errors import OneLineErrorGroup
 
 if TYPE_CHECKING:
@@ -84,5 +84,5 @@ def _refuse_flags_before(context: click.Context, command: str) -> None:
 
 
 completion.register()
-for command in (playground.path, playground.plot, serve.serve, runs.train, runs.runs):
+for command in (playground.path, playground.plot, maps.settings_map, maps.basins, serve.serve, runs.train, runs.runs):
     main.add_command(command)

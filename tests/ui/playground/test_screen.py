@@ -55,7 +55,7 @@ async def test_a_step_draws_the_path_and_the_numbers_of_the_engine(app):
         assert any("⠀" < glyph <= "⣿" for glyph in contour), "braille"
         assert "●" in contour, "the head"
         [path] = trajectories(Scenario())
-        assert f"{path.losses[50]:.1e}" in panel(app, "lanes")
+        assert f"{path.losses[50]:.5f}" in panel(app, "lanes")
         assert "50/400" in panel(app, "timeline")
         assert f"{path.terms['Δ'][50][0]:.5f}" in panel(app, "inspector")
 
