@@ -96,11 +96,6 @@ def can_be_asked(environ: Mapping[str, str]) -> bool:
     return not (shows_the_question or is_multiplexed(environ) or dumb)
 
 
-def is_multiplexed(environ: Mapping[str, str]) -> bool:
-    """Return whether the program writes to tmux or GNU screen, and not to the terminal that draws."""
-    return "STY" in environ or "TMUX" in environ or environ.get("TERM", "").startswith(("screen", "tmux"))
-
-
 def _supported_depth(environ: Mapping[str, str]) -> Depth:
     """Return the colours that the terminal supports.
 
