@@ -96,6 +96,12 @@ def can_be_asked(environ: Mapping[str, str]) -> bool:
     return not (shows_the_question or is_multiplexed(environ) or dumb)
 
 
+def is_multiplexed(environ: Mapping[str, str]) -> bool:
+    """Return whether the program writes to tmux or GNU screen, and not to the terminal that draws."""
+    names = environ.get("TERM", "").startswith(("screen", "tmux"))
+    return names or bool(environ.get("STY") or environ.get("TMUX"))
+
+
 def _supported_depth(environ: Mapping[str, str]) -> Depth:
     """Return the colours that the terminal supports.
 
