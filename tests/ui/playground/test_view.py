@@ -61,15 +61,17 @@ def colors_of(cells):
     """The colours of the lanes whose dots are drawn."""
     dots = (cells.glyph > 0x2800) & (cells.glyph < 0x2900)
     drawn = set(map(tuple, cells.fg[dots].tolist()))
-    return {i for i in range(3) if DARK.lane(i)[0] in drawn}
+    colors = (DARK.lane(i)[0] for i in range(3))
+    return {i for i, color in enumerate(colors) if {color, DARK.dimmed(color)} & drawn}
 
 
 def test_one_lane_alone_leaves_the_others_out_of_the_contour_and_the_losses():
     lanes = suggested_lanes(("adam", "sgd", "momentum"), find_surface("bowl"))
     state = PlaygroundState(Scenario(lanes=lanes, steps=60), lane=1, clock=60.0)
-    for draw, size in ((view.contour, (80, 30)), (view.loss, (60, 12))):
-        assert colors_of(draw(state, *size, DARK)) == {0, 1, 2}
-        assert colors_of(draw(replace(state, solo=True), *size, DARK)) == {1}
+    assert colors_of(view.loss(state, 60, 12, DARK)) == {0, 1, 2}
+    assert colors_of(view.loss(replace(state, solo=True), 60, 12, DARK)) == {1}
+    assert [view.contour(state, 80, 30, DARK).lines().__str__().count(marker) for marker in "●◆▲"] == [1, 1, 1]
+    assert [view.contour(replace(state, solo=True), 80, 30, DARK).lines().__str__().count(m) for m in "●◆▲"] == [0, 1, 0]
 
 
 def test_at_the_start_the_arithmetic_shows_the_gradient_and_no_nan():
