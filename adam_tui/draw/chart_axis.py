@@ -186,7 +186,9 @@ def _log_values(low: float, high: float, rows: int) -> list[Decimal]:
     gaps = [_row_gaps([(math.log10(high) - math.log10(v)) / decades for v in values], rows) for values in ticks]
     even = (i for i, each in enumerate(gaps) if len(each) > 1 and min(each) == max(each))
     nearly = (i for i, each in enumerate(gaps) if each and max(each) <= NEARLY_EVEN * min(each))
-    return ticks[next(even, next(nearly, 0))]
+    if (best := next(even, next(nearly, None))) is not None:
+        return ticks[best]
+    return [*ticks[0][:1], *ticks[0][1:][-1:]]
 
 
 def _row_gaps(shares: Sequence[float], rows: int) -> list[int]:
