@@ -116,7 +116,7 @@ class TestTheReadme:
         [text] = blocks("toml", section("Settings"))
         settings = config.parse(text)
         names = {line.split(" ")[0] for line in text.split("[keys]")[0].splitlines() if line}
-        assert names == {"theme", "palette", "fps", "runs", "hints", "cell_aspect"}
+        assert names == {"theme", "palette", "fps", "runs", "hints", "cell_aspect", "blocks"}
         assert check_keys(settings.keys, SHARED_ACTIONS) == (dict(settings.keys), [])
         assert settings.theme in {theme.name for theme in themes()} | {"nord"}
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from adam_tui.draw import elements
 from adam_tui.draw import playground_panels as panels
+from adam_tui.draw.blocks import Blocks
 from adam_tui.draw.cells import Cells, Color, stack, text_width
 from adam_tui.draw.chart import Series, chart
 from adam_tui.draw.color import to_oklab
@@ -97,7 +98,15 @@ def backdrop_of(state: PlaygroundState, width: int, height: int, palette: Palett
     scenario = state.scenario
     name = "" if scenario.function is not None else scenario.surface
     return _backdrop(
-        name, scenario.function, state.visible.bounds, width, height, palette, state.fill, state.cell_aspect
+        name,
+        scenario.function,
+        state.visible.bounds,
+        width,
+        height,
+        palette,
+        state.fill,
+        state.cell_aspect,
+        state.blocks,
     )
 
 
@@ -111,6 +120,7 @@ def _backdrop(
     palette: Palette,
     fill: Fill,
     cell_aspect: float,
+    blocks: Blocks,
 ) -> Backdrop:
     plot = surface_of(name, function)
     return backdrop(
@@ -123,6 +133,7 @@ def _backdrop(
         minima=plot.minima,
         center_in_cell=True,
         cell_aspect=cell_aspect,
+        blocks=blocks,
     )
 
 
