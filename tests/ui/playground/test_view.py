@@ -71,7 +71,11 @@ def test_one_lane_alone_leaves_the_others_out_of_the_contour_and_the_losses():
     assert colors_of(view.loss(state, 60, 12, DARK)) == {0, 1, 2}
     assert colors_of(view.loss(replace(state, solo=True), 60, 12, DARK)) == {1}
     assert [view.contour(state, 80, 30, DARK).lines().__str__().count(marker) for marker in "●◆▲"] == [1, 1, 1]
-    assert [view.contour(replace(state, solo=True), 80, 30, DARK).lines().__str__().count(m) for m in "●◆▲"] == [0, 1, 0]
+    assert [view.contour(replace(state, solo=True), 80, 30, DARK).lines().__str__().count(m) for m in "●◆▲"] == [
+        0,
+        1,
+        0,
+    ]
 
 
 def test_at_the_start_the_arithmetic_shows_the_gradient_and_no_nan():
