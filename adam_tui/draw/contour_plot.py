@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from adam_tui.draw import braille, contour, plot_axes
 from adam_tui.draw.blocks import Blocks
 from adam_tui.draw.cells import Cells, Color
-from adam_tui.draw.palette import Palette
+from adam_tui.draw.palette import Palette, band_colors
 from adam_tui.draw.path import LARGEST, PathRaster, limit_size
 from adam_tui.draw.viewport import CELL_ASPECT, Viewport
 
@@ -137,6 +137,8 @@ def backdrop(
 ) -> Backdrop:
     """Draw the surface `f` (points (..., 2) to values (...)) on `width` × `height` cells, axes included.
 
+    A large plot with axes has a scale of colours in its last row.
+
     `view` is the region that must be visible, as (x_min, x_max, y_min, y_max) or as a viewport that was zoomed or
     panned; the plot widens it until circles are round. `minima` are points (M, 2) to mark. `center_in_cell`
     and `cell_aspect` as in `Viewport.fit`. `blocks` are the blocks that the edges of the bands are drawn with.
@@ -147,7 +149,8 @@ def backdrop(
         cell_aspect=cell_aspect,
         center_in_cell=center_in_cell,
     )
-    viewport, offset = _layout(fit, width, height, axes)
+    scale = axes and width >= plot_axes.SCALE_FROM[0] and height >= plot_axes.SCALE_FROM[1]
+    viewport, offset = _layout(fit, width, height - scale, axes)
     values = contour.sample(f, viewport)
     levels, bands = _bands(values, viewport)
     if blocks == "halves":
@@ -172,6 +175,8 @@ def backdrop(
         getattr(cells, name)[rows, columns] = getattr(plot, name)
     if offset != (0, 0):
         plot_axes.draw_axes(cells, viewport, offset, palette)
+    if scale:
+        plot_axes.draw_scale(cells, height - 1, offset[1], levels, band_colors(palette, len(levels) + 1), palette)
     places = (viewport.to_cell(point) for point in np.asarray(minima, np.float64).reshape(-1, 2))
     result = Backdrop(
         viewport=viewport,

@@ -39,6 +39,7 @@ LOSS_ROWS = 5  # the fewest rows that show a loss curve
 SHORT_TABLE, SMALLEST_LOSS, SMALLEST_TABLE = 6, 3, 3
 MIN_PLOT_ROWS = 6
 DIRECTION_LENGTH = 0.15  # length of a vector that shows only a direction, as a share of the visible part's size
+POINT_NUMBER = 9  # columns of a number at the crosshair: "-1.23e-10"
 UNLIKE = 0.14  # the distance in OKLab of two colours that are not mistaken for each other
 SCHEDULE_COLUMNS = 12  # of the schedule's curve
 SCHEDULE_SAMPLES = 2000  # steps of a long race that the curve is drawn from
@@ -391,6 +392,14 @@ def still(state: PlaygroundState, width: int, height: int, palette: Palette) -> 
 def surface_title(surface: Surface) -> str:
     """The surface's name and formula."""
     return surface.name if surface.name in surface.title else f"{surface.name}  {surface.title}"
+
+
+def values_at(surface: Surface, point: tuple[float, float]) -> str:
+    """The coordinates of a point and its loss, in columns that do not jump while it moves."""
+    with np.errstate(all="ignore"):
+        value = float(surface.f(np.array(point)))
+    numbers = (elements.format_significant(number, POINT_NUMBER, 4) for number in (*point, value))
+    return "  ".join(f"{name} {number}" for name, number in zip(("x", "y", "loss"), numbers, strict=True))
 
 
 # The panels of the right side.
