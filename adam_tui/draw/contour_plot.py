@@ -27,7 +27,7 @@ MINIMUM = "✛"
 # The marker of a path whose end is outside the plot, by the side on which it is.
 OUTSIDE = {"left": "◂", "right": "▸", "top": "▴", "bottom": "▾"}
 # How much of the lane's colour is in its ghost's, and in a dimmed path's; the rest is the band behind it.
-GHOST_SHARE, DIMMED_SHARE = 0.45, 0.7
+GHOST_SHARE, DIMMED_SHARE = 0.55, 0.7
 # How much of the palette's `iso` is in the colour of a level line; the rest is its band.
 LINE_ON_BAND, LINE_ALONE = 0.16, 0.42
 LEVELS = (6, 10)  # fewer show no shape; more differ too little to be visible as rings

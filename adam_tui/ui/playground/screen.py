@@ -296,6 +296,8 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             symbols = [f"[{color}]{text}[/]" for text, color in twins] + symbols
         if self.state.solo and (lanes := len(self.state.scenario.lanes)) > 1:
             symbols.append(f"1 of {lanes} lanes")
+        if any(self.state.ghosts):
+            symbols.insert(0, "⠒⠒ before the change")
         if self.state.vectors:
             colors = pictures.vector_colors(self.state, self.palette).items()
             symbols += [f"[rgb({r},{g},{b})]→ {name}[/]" for name, (r, g, b) in colors]

@@ -166,7 +166,7 @@ def rasterize(state: PlaygroundState, width: int, height: int, palette: Palette,
 
 
 def _path_views(state: PlaygroundState, paths: Paths, palette: Palette, *, dimmed: bool = True) -> list[PathView]:
-    """The paths up to the step, their ghosts, and while a fork is made, the rest of the forked path, drawn faintly.
+    """The paths up to the step; faintly their whole ghosts, and while a fork is made, the rest of the forked path.
 
     With `dimmed` the paths of the lanes that are not chosen are dimmer.
     """
@@ -177,11 +177,16 @@ def _path_views(state: PlaygroundState, paths: Paths, palette: Palette, *, dimme
         color, marker = palette.lane(i)
         view = PathView(path.positions, color, marker, min(state.step, path.last), dashed=_dashed(i, palette))
         if ghost is not None:
-            views.append(PathView(ghost.positions, color, marker, min(state.step, ghost.last), ghost=True))
-            if state.fork and not state.playing:
+            views.append(PathView(ghost.positions, palette.foreground, marker, ghost.last, ghost=True))
+            if _shows_rest(state):
                 views.append(PathView(path.positions, color, marker, path.last, ghost=True))
         views.append(replace(view, selected=i == state.lane, dimmed=dimmed and i != state.lane))
     return views
+
+
+def _shows_rest(state: PlaygroundState) -> bool:
+    """Whether forked paths are shown beyond the step: while a fork is made, so that a turned knob shows its effect."""
+    return state.fork and not state.playing
 
 
 def _vectors(state: PlaygroundState, path: Trajectory, colors: Mapping[str, Color]) -> Sequence[Arrow]:
@@ -307,7 +312,7 @@ def loss(state: PlaygroundState, width: int, height: int, palette: Palette, path
     """Draw every lane's loss up to the step, on axes that stay the same while the race plays.
 
     Of a loss that swings, the line is the upper edge: the swings of several lanes would fill the chart. The chosen
-    lane's swings are dots below it.
+    lane's swings are dots below it. The loss before a fork is a faint line.
     """
     paths = paths or whole_paths(state)
     log = _log_axis(state, paths)
@@ -315,9 +320,13 @@ def loss(state: PlaygroundState, width: int, height: int, palette: Palette, path
     others = [] if state.solo else [i for i in range(len(paths.lanes)) if i != state.lane]
     series = []
     for i in (*others, state.lane):
-        losses = paths.lanes[i].losses[: state.step + 1]
-        x = np.arange(len(losses), dtype=np.float64)
-        y = losses - minimum if minimum else losses
+        x, y = _curve(paths.lanes[i], minimum, state.step)
+        ghost = paths.ghosts[i]
+        if ghost is not None:
+            series.append(Series(*_curve(ghost, minimum), color=palette.faint, faint=True, envelope=True))
+            if _shows_rest(state):
+                rest = palette.dimmed(palette.lane(i)[0])
+                series.append(Series(*_curve(paths.lanes[i], minimum), color=rest, faint=True, envelope=True))
         color, dashed, chosen = palette.lane(i)[0], _dashed(i, palette), i == state.lane
         if chosen:  # its swings, below the lines
             series.append(Series(x=x, y=y, color=palette.dimmed(color), faint=True, scatter=True))
@@ -327,6 +336,12 @@ def loss(state: PlaygroundState, width: int, height: int, palette: Palette, path
     every = 1 if paths.complete else max(steps // LOSS_SAMPLES, 1)
     limits = _loss_limits(paths.lanes, minimum, log, every)
     return chart(series, width, height, palette, log_y=log, y_limits=limits, x_limits=(0.0, steps))
+
+
+def _curve(path: Trajectory, minimum: float, last: int | None = None) -> tuple[Floats, Floats]:
+    """The steps of a path up to the `last` one, and their losses less the minimum."""
+    losses = path.losses if last is None else path.losses[: last + 1]
+    return np.arange(len(losses), dtype=np.float64), losses - minimum if minimum else losses
 
 
 def _dashed(lane: int, palette: Palette) -> bool:
