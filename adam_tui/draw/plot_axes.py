@@ -38,7 +38,7 @@ END_SLACK = Decimal("1e-9")
 
 SCALE_FROM = 56, 26  # columns and rows from which a plot has a scale of colours
 SCALE_TITLE = "loss"
-SCALE_DIGITS = range(2, 7)  # significant digits of its numbers: as many as tell them apart
+SCALE_DIGITS = range(2, 7)  # significant digits of its numbers: as few as make them differ
 PLAIN_FROM, PLAIN_TO = Decimal("0.001"), Decimal(100_000)  # outside this range 1.2e6 is shorter
 
 
@@ -158,7 +158,7 @@ def draw_scale(
 
 
 def level_labels(levels: NDArray[np.float64]) -> list[str]:
-    """Short numbers for increasing levels, with as many digits as tell them apart: 0.41, 17, −2.5, 1.2e6."""
+    """Short numbers for increasing levels, with as few digits as make them differ: 0.41, 17, −2.5, 1.2e6."""
     labels = []
     for digits in SCALE_DIGITS:
         labels = [_short(float(level), digits) for level in levels]

@@ -106,6 +106,7 @@ class PlaygroundState:
     pause_at: the step at which playing pauses once, for the shown preset.
     hints: the names of the hints that have not been tried; the first one is shown.
     past, future: the snapshots for undo and redo.
+    before_preview: the state to return to while a formula is typed and its race is shown, else None.
     """
 
     scenario: Scenario = field(default_factory=Scenario)
@@ -132,6 +133,7 @@ class PlaygroundState:
     hints: tuple[str, ...] = ()
     past: tuple[Snapshot, ...] = ()
     future: tuple[Snapshot, ...] = ()
+    before_preview: PlaygroundState | None = None
 
     @property
     def step(self) -> int:

@@ -1,6 +1,8 @@
 from dataclasses import replace
 
-from adam_tui.draw.palette import DARK
+import numpy as np
+
+from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import Scenario, suggested_lanes
@@ -83,3 +85,33 @@ def test_at_the_start_the_arithmetic_shows_the_gradient_and_no_nan():
     assert lines[1].split() == ["g", "2.00000", "-4.00000"]
     assert lines[2].split() == ["m", "–", "–"]
     assert not any("nan" in line for line in lines)
+
+
+def test_a_fork_while_paused_shows_the_path_and_the_loss_before_and_after_the_change():
+    lane = Lane.of("sgd", {"lr": 0.01})
+    forked = lane.forked(20, "lr", 0.001)
+    state = PlaygroundState(Scenario(lanes=(lane,), steps=100), clock=20.0, fork=True)
+    turned = replace(state, scenario=replace(state.scenario, lanes=(forked,)), ghosts=(lane,))
+
+    def cells_of(draw, shown, color):
+        cells = draw(shown, 60, 24, DARK)
+        dots = (cells.glyph > 0x2800) & (cells.glyph < 0x2900)
+        return set(map(tuple, np.argwhere(dots & (np.abs(cells.fg.astype(int) - color).max(axis=2) < 12)).tolist()))
+
+    rest, ghost = DARK.dimmed(DARK.lane(0)[0]), DARK.faint
+    assert not cells_of(view.loss, state, rest)
+    assert max(column for _, column in cells_of(view.loss, turned, rest)) >= 58
+    assert max(column for _, column in cells_of(view.loss, turned, ghost)) > 40
+    assert not cells_of(view.loss, replace(turned, playing=True), rest)
+    before, after = (view.contour(each, 80, 30, DARK) for each in (state, turned))
+    assert after.changed(before).any()
+
+
+def test_no_vector_has_the_colour_of_the_path_that_it_covers():
+    for palette in (DARK, LIGHT):
+        for lanes in (1, 2, 8):
+            names = tuple(OPTIMIZERS)[:lanes]
+            for chosen in range(lanes):
+                race = Scenario(lanes=suggested_lanes(names, find_surface("bowl")))
+                colors = view.vector_colors(PlaygroundState(race, lane=chosen), palette)
+                assert len({*colors.values(), palette.lane(chosen)[0]}) == 4
