@@ -20,7 +20,7 @@ from adam_tui.draw.blocks import Blocks
 from adam_tui.draw.cells import Cells, Color, stack, text_width
 from adam_tui.draw.chart import Series, chart
 from adam_tui.draw.color import to_oklab
-from adam_tui.draw.contour_plot import Arrow, Backdrop, PathView, backdrop, compose
+from adam_tui.draw.contour_plot import Arrow, Backdrop, PathView, backdrop, compose, repaint
 from adam_tui.draw.palette import Palette
 from adam_tui.engine.scenario import surface_of
 from adam_tui.engine.schedules import CONSTANT
@@ -145,19 +145,23 @@ def contour(
     palette: Palette,
     paths: Paths | None = None,
     limit: int | None = None,
+    starts: Cells | None = None,
     *,
     dimmed: bool = True,
 ) -> Cells:
     """Draw the contour with the lanes' paths up to the step, ghosts, heads, start, crosshair and vectors.
 
-    With `dimmed` the lanes that are not chosen are dimmer. `limit` is the largest number of positions to rasterize for
-    this picture; see `rasterize`.
+    `starts` is a map of starts in place of the bands. With `dimmed` the lanes that are not chosen are dimmer. `limit`
+    is the largest number of positions to rasterize for this picture; see `rasterize`.
     """
     paths = paths or whole_paths(state)
     arrows = _vectors(state, paths.lanes[state.lane], vector_colors(state, palette)) if state.vectors else ()
     back = backdrop_of(state, width, height, palette)
+    if starts is not None:
+        back = repaint(back, starts)
+    x, y = start_of(state.scenario) if paths.cursor is None else paths.cursor.positions[0].tolist()
     views = _path_views(state, paths, palette, dimmed=dimmed)
-    return compose(back, views, start_of(state.scenario), state.crosshair, arrows, limit=limit)
+    return compose(back, views, (x, y), state.crosshair, arrows, limit=limit)
 
 
 def rasterize(state: PlaygroundState, width: int, height: int, palette: Palette, paths: Paths, limit: int) -> bool:
@@ -170,6 +174,8 @@ def _path_views(state: PlaygroundState, paths: Paths, palette: Palette, *, dimme
 
     With `dimmed` the paths of the lanes that are not chosen are dimmer.
     """
+    if state.map is not None:
+        return _map_paths(state, paths, palette)
     views = []
     for i, (path, ghost) in enumerate(zip(paths.lanes, paths.ghosts, strict=True)):
         if state.solo and i != state.lane:
@@ -182,6 +188,16 @@ def _path_views(state: PlaygroundState, paths: Paths, palette: Palette, *, dimme
                 views.append(PathView(path.positions, color, marker, path.last, ghost=True))
         views.append(replace(view, selected=i == state.lane, dimmed=dimmed and i != state.lane))
     return views
+
+
+def _map_paths(state: PlaygroundState, paths: Paths, palette: Palette) -> list[PathView]:
+    """The path of the cell at a map's cursor, beside the lane's own as a ghost; whole while the race is paused."""
+    own = paths.lanes[state.lane]
+    color, marker = palette.lane(state.lane)
+    shown = own if paths.cursor is None else paths.cursor
+    step = min(state.step, shown.last) if state.playing else shown.last
+    view = PathView(shown.positions, color, marker, step, selected=True)
+    return [view] if shown is own else [PathView(own.positions, color, marker, own.last, ghost=True), view]
 
 
 def _shows_rest(state: PlaygroundState) -> bool:
