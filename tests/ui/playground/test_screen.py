@@ -69,7 +69,7 @@ async def test_after_a_pause_between_two_tables_a_jump_still_draws_the_numbers(a
             app.screen._tick()
         await pilot.press("g", *"60", "enter")
         [path] = trajectories(Scenario())
-        assert f"{path.losses[60]:.1e}" in panel(app, "lanes")
+        assert f"{path.losses[60]:.5f}" in panel(app, "lanes")
 
 
 async def test_a_turned_knob_redraws_the_whole_path_at_once(app):
