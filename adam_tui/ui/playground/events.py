@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from adam_tui.draw.blocks import Blocks
 from adam_tui.ui.actions import Signal
 from adam_tui.ui.playground.state import Switch
 
@@ -185,6 +186,17 @@ class SetFunction:
     text: str
 
 
+@dataclass(frozen=True)
+class PreviewFunction:
+    """Show f(x, y), given as a valid formula, and whole paths on it, while the user types."""
+
+    text: str
+
+
+class EndPreview(Signal):
+    """Show the race again that was there before the formula was typed."""
+
+
 class AskFunction(Signal):
     """Ask for a formula."""
 
@@ -240,6 +252,13 @@ class SetCellAspect:
     """Draw for cells of this height divided by their width: the terminal has another font."""
 
     aspect: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetBlocks:
+    """Draw the edges of the bands with these blocks: the terminal has named itself."""
+
+    blocks: Blocks
 
 
 class CycleFill(Signal):
@@ -393,6 +412,8 @@ Change = (
     | Reseed
     | CycleSurface
     | SetFunction
+    | PreviewFunction
+    | EndPreview
     | Place
     | SetStart
     | RandomStart
@@ -400,6 +421,7 @@ Change = (
     | Pan
     | ResetView
     | SetCellAspect
+    | SetBlocks
     | CycleFill
     | Toggle
     | OpenMap
