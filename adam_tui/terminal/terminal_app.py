@@ -7,13 +7,13 @@ lists them.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import CompositorUpdate
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -32,6 +32,16 @@ from adam_tui.terminal.type_ahead import TypeAhead
 if TYPE_CHECKING:
     from adam_tui.terminal.taken_terminal import TakenTerminal
 
+TITLE_SECONDS = 1.0  # between two titles at least
+
+
+@runtime_checkable
+class TitledDriver(Protocol):
+    """A driver whose terminal may have a title."""
+
+    def show_title(self, title: str) -> None:
+        """Show a title of the window, until the terminal is given back."""
+
 
 class TerminalApp(App[None]):
     """An app on a terminal that this package drives. `taken` is a terminal that shows a first picture already.
@@ -47,6 +57,7 @@ class TerminalApp(App[None]):
         self.failure: BaseException | None = None
         self.painter: Painter | None = None
         self._resend: Timer | None = None
+        self._title_timer: Timer | None = None
         self.depth = terminal_depth(os.environ)
         self.fallback = Fallback.of_terminal(ascii=ascii)
         self._fallback_filter = FallbackFilter(self.fallback)
@@ -70,6 +81,17 @@ class TerminalApp(App[None]):
             await self._type_ahead.put(event)
         else:
             await super().on_event(event)
+
+    @property
+    def keys_with_alt(self) -> Collection[str]:
+        """The characters that are keys of their own with alt: in a text field those that move by a word.
+
+        With any other, an escape before the character is the escape key. An app with keys of its own adds them.
+        """
+        try:
+            return "bf" if self.focused is not None and self.focused.check_consume_key("b", "b") else ""
+        except ScreenStackError:  # no screen yet, or no longer
+            return ""
 
     # The screen.
 
@@ -100,6 +122,8 @@ class TerminalApp(App[None]):
                 self._handle_exception(error)
             else:
                 self.send()
+                if self._title_timer is None:
+                    self._title_timer = self.set_timer(TITLE_SECONDS, self._show_title)
         self.post_display_hook()
 
     def send(self) -> None:
@@ -117,6 +141,17 @@ class TerminalApp(App[None]):
     def _send_again(self) -> None:
         self._resend = None
         self.send()
+
+    @property
+    def window_title(self) -> str:
+        """The title that the window should have. An app with more to show overrides this."""
+        return self.title
+
+    def _show_title(self) -> None:
+        """Show the title. The screen changes before this, so a still screen writes nothing."""
+        self._title_timer = None
+        if self._running and not self._closed and not self.is_behind and isinstance(self._driver, TitledDriver):
+            self._driver.show_title(self.window_title)
 
     def repaint(self) -> None:
         """Send the whole screen: another program may have written on it."""

@@ -98,6 +98,11 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         yield Static(id="caption")
         yield self._views["timeline"]
 
+    def window_title(self) -> str:
+        """The surface and the step."""
+        scenario = self.state.scenario
+        return f"{self.state.surface.name} {self.state.step}/{scenario.steps}"
+
     def current_keys(self) -> KeyGroup | None:
         """The keys for placing a start, or for a preset with its caption."""
         return current_keys(self.state)
