@@ -7,7 +7,7 @@ draws paths, markers and arrows over a copy of it: well under a millisecond for 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Literal
 
@@ -177,6 +177,26 @@ def backdrop(
         minima=tuple(place for place in places if place is not None),
         _quadrants=quadrants,
     )
+    _mark_minima(result, cells)
+    return result
+
+
+def repaint(back: Backdrop, picture: Cells) -> Backdrop:
+    """The backdrop with a picture of the plot's size in place of the bands; its level lines stay.
+
+    The picture consists of blanks, half blocks and single characters.
+    """
+    cells, quadrants = back.cells.copy(), contour.quadrant_colors(picture)
+    rows, columns = _region(back.viewport, back.plot_offset)
+    old = cells.glyph[rows, columns]
+    lines = (old > braille.BLANK) & (old <= braille.BLANK + 0xFF)
+    behind = _mean(quadrants)
+    for name in ("glyph", "fg", "bg", "bold"):
+        part, new = getattr(cells, name)[rows, columns], getattr(picture, name)
+        part[~lines] = new[~lines]
+    cells.bg[rows, columns][lines] = behind[lines]
+    cells.fg[rows, columns][lines] = _blend(behind[lines], back.palette.iso, LINE_ALONE)
+    result = replace(back, cells=cells, _quadrants=quadrants)
     _mark_minima(result, cells)
     return result
 

@@ -20,7 +20,7 @@ CELL_ASPECTS = (1.5, 3.0)
 TMUX_PATIENCE = 0.2  # seconds that the start waits for tmux at most
 
 # Values of TERM, without "xterm-" before them and anything after them, of terminals that have 24-bit colours.
-_TRUECOLOR_NAMES = frozenset({"alacritty", "contour", "foot", "ghostty", "kitty", "rio", "wezterm"})
+_TRUECOLOR_NAMES = frozenset({"alacritty", "contour", "foot", "ghostty", "kitty", "rio", "st", "wezterm"})
 _TEXTUAL_NAMES: Mapping[str, Depth] = {"truecolor": "truecolor", "256": "256", "standard": "16"}
 
 
@@ -96,11 +96,6 @@ def can_be_asked(environ: Mapping[str, str]) -> bool:
     return not (shows_the_question or is_multiplexed(environ) or dumb)
 
 
-def is_multiplexed(environ: Mapping[str, str]) -> bool:
-    """Return whether the program writes to tmux or GNU screen, and not to the terminal that draws."""
-    return "STY" in environ or "TMUX" in environ or environ.get("TERM", "").startswith(("screen", "tmux"))
-
-
 def _supported_depth(environ: Mapping[str, str]) -> Depth:
     """Return the colours that the terminal supports.
 
@@ -137,6 +132,12 @@ def _tmux_has_rgb(server: str, pane: str) -> bool:
         return False
     clients = answer.stdout.splitlines()
     return bool(clients) and all("RGB" in features.split(",") for features in clients)
+
+
+def is_multiplexed(environ: Mapping[str, str]) -> bool:
+    """Return whether the terminal is GNU screen or tmux, here or at the other end of a connection."""
+    names = environ.get("TERM", "").startswith(("screen", "tmux"))
+    return names or bool(environ.get("STY") or environ.get("TMUX"))
 
 
 def encodes_blocks(encoding: str | None) -> bool:

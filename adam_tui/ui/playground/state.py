@@ -19,6 +19,7 @@ from adam_tui.engine.trajectory import plotted_surface
 if TYPE_CHECKING:
     from adam_tui.engine.presets import Preset
     from adam_tui.ui.caption import Finale
+    from adam_tui.ui.playground.maps.state import MapState
 
 
 Fill = Literal["filled", "lines", "both"]
@@ -105,6 +106,7 @@ class PlaygroundState:
     tour, stop: presets that were opened together, and the index of the shown one. `finale` is the stop after them.
     pause_at: the step at which playing pauses once, for the shown preset.
     hints: the names of the hints that have not been tried; the first one is shown.
+    map: the open map, or None.
     past, future: the snapshots for undo and redo.
     """
 
@@ -130,6 +132,7 @@ class PlaygroundState:
     finale: Finale | None = None
     pause_at: int | None = None
     hints: tuple[str, ...] = ()
+    map: MapState | None = None
     past: tuple[Snapshot, ...] = ()
     future: tuple[Snapshot, ...] = ()
 

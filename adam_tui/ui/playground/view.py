@@ -18,7 +18,7 @@ from adam_tui.draw import playground_panels as panels
 from adam_tui.draw.blocks import Blocks
 from adam_tui.draw.cells import Cells, Color, stack, text_width
 from adam_tui.draw.chart import Series, chart
-from adam_tui.draw.contour_plot import Arrow, Backdrop, PathView, backdrop, compose
+from adam_tui.draw.contour_plot import Arrow, Backdrop, PathView, backdrop, compose, repaint
 from adam_tui.draw.palette import Palette
 from adam_tui.engine.scenario import surface_of
 from adam_tui.engine.schedules import CONSTANT
@@ -141,17 +141,20 @@ def contour(
     palette: Palette,
     paths: Paths | None = None,
     limit: int | None = None,
+    starts: Cells | None = None,
 ) -> Cells:
     """Draw the contour with the lanes' paths up to the step, ghosts, heads, start, crosshair and vectors.
 
-    `limit` is the largest number of positions to rasterize for this picture; see `rasterize`.
+    `starts` is a map of starts in place of the bands. `limit` is the largest number of positions to rasterize for this
+    picture; see `rasterize`.
     """
     paths = paths or whole_paths(state)
     arrows = _vectors(paths.lanes[state.lane], state.step, palette) if state.vectors else ()
     back = backdrop_of(state, width, height, palette)
-    return compose(
-        back, _path_views(state, paths, palette), start_of(state.scenario), state.crosshair, arrows, limit=limit
-    )
+    if starts is not None:
+        back = repaint(back, starts)
+    x, y = start_of(state.scenario) if paths.cursor is None else paths.cursor.positions[0].tolist()
+    return compose(back, _path_views(state, paths, palette), (x, y), state.crosshair, arrows, limit=limit)
 
 
 def rasterize(state: PlaygroundState, width: int, height: int, palette: Palette, paths: Paths, limit: int) -> bool:
@@ -161,6 +164,8 @@ def rasterize(state: PlaygroundState, width: int, height: int, palette: Palette,
 
 def _path_views(state: PlaygroundState, paths: Paths, palette: Palette) -> list[PathView]:
     """The paths up to the step, their ghosts, and while a fork is made, the rest of the forked path, drawn faintly."""
+    if state.map is not None:
+        return _map_paths(state, paths, palette)
     views = []
     for i, (path, ghost) in enumerate(zip(paths.lanes, paths.ghosts, strict=True)):
         if state.solo and i != state.lane:
@@ -172,6 +177,16 @@ def _path_views(state: PlaygroundState, paths: Paths, palette: Palette) -> list[
                 views.append(PathView(path.positions, color, marker, path.last, ghost=True))
         views.append(PathView(path.positions, color, marker, min(state.step, path.last), selected=i == state.lane))
     return views
+
+
+def _map_paths(state: PlaygroundState, paths: Paths, palette: Palette) -> list[PathView]:
+    """The path of the cell at a map's cursor, beside the lane's own as a ghost; whole while the race is paused."""
+    own = paths.lanes[state.lane]
+    color, marker = palette.lane(state.lane)
+    shown = own if paths.cursor is None else paths.cursor
+    step = min(state.step, shown.last) if state.playing else shown.last
+    view = PathView(shown.positions, color, marker, step, selected=True)
+    return [view] if shown is own else [PathView(own.positions, color, marker, own.last, ghost=True), view]
 
 
 def _vectors(path: Trajectory, step: int, palette: Palette) -> Sequence[Arrow]:
