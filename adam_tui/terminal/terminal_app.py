@@ -20,13 +20,14 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import WorkerFailed
 
-from adam_tui.terminal.environment import is_remote, terminal_depth
+from adam_tui.terminal.environment import is_remote, may_have_more_colors, terminal_depth
 from adam_tui.terminal.fallback import Fallback
 from adam_tui.terminal.fallback_filter import FallbackFilter
 from adam_tui.terminal.flow_control import RECHECK, FlowControl
 from adam_tui.terminal.painter import Painter
 from adam_tui.terminal.queries import Answers
 from adam_tui.terminal.screen_buffer import ScreenBuffer
+from adam_tui.terminal.sextants import named_by_answers
 from adam_tui.terminal.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
@@ -164,7 +165,9 @@ class TerminalApp(App[None]):
 
     def terminal_answered(self, answers: Answers) -> None:
         """Use the abilities that the terminal has by its answers."""
-        if answers.truecolor and self.depth != "truecolor":
+        # Every terminal that is known to draw sextants has 24-bit colours. VTE and konsole do not answer for them.
+        named = named_by_answers(answers.version, answers.device) and may_have_more_colors(os.environ)
+        if (answers.truecolor or named) and self.depth != "truecolor":
             self.depth = "truecolor"
             if self.painter is not None:
                 self.painter.buffer.depth = self.depth
