@@ -27,13 +27,18 @@ def create(spec: RunSpec, runs: Path) -> Run:
             break
         except FileExistsError:
             continue
-    body = spec.to_json() | {"created": time.time()}
     try:
-        files.write_atomically(path / "spec.json", json.dumps(body, indent=2) + "\n", durable=True)
+        write_spec(spec, path)
     except BaseException:
         path.rmdir()
         raise
     return Run(path)
+
+
+def write_spec(spec: RunSpec, path: Path) -> None:
+    """Write spec.json into the directory of a new run. Raises OSError."""
+    body = spec.to_json() | {"created": time.time()}
+    files.write_atomically(path / "spec.json", json.dumps(body, indent=2) + "\n", durable=True)
 
 
 def list_runs(runs: Path) -> list[Run]:
@@ -87,10 +92,13 @@ def may_be_run(entry: os.DirEntry[str]) -> bool:
 
 
 def find(runs: Path, id: str) -> Run:
-    """The run with this id, or the only one whose id starts with it.
+    """The run with this id, or the only one whose id starts with it; that of a sweep's trial is SWEEP/ID.
 
     Raises ValueError with one line for none or several, OSError as `list_runs` does.
     """
+    sweep, slash, trial = id.partition("/")
+    if slash and sweep not in ("", "..") and "/" not in trial:
+        return find(runs / sweep, trial)
     known = list_runs(runs) + broken_runs(runs)
     matches = [run for run in known if run.id == id] or [run for run in known if id and run.id.startswith(id)]
     if len(matches) == 1:

@@ -77,7 +77,7 @@ def command(spec: RunSpec) -> str:
     words = ["adam-tui", "train", "--optimizer", spec.optimizer + (f":{knobs}" if knobs else "")]
     if spec.hyperparameters["lr"] != defaults.get("lr"):
         words += ["--lr", format_number(spec.hyperparameters["lr"])]
-    for name in (*RUN_KNOBS, "device", "precision", "limit", "data", "data_dir"):
+    for name in (*RUN_KNOBS, "device", "precision", "limit", "validation", "data", "data_dir"):
         value = getattr(spec, name)
         if value != getattr(usual, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
@@ -142,6 +142,12 @@ def _data(spec: RunSpec) -> str:
         lines.append(f"mean, deviation = {MNIST_MEAN}, {MNIST_DEVIATION}")
     else:
         lines.append("mean, deviation = images.mean(), images.std()")
+    if count := spec.validation:
+        lines += [
+            "kept = torch.ones(len(images), dtype=torch.bool)  # without the images that are held out",
+            f"kept[(2 * torch.arange({count}) + 1) * len(images) // {2 * count}] = False",
+            "images, labels = images[kept], labels[kept]",
+        ]
     lines += [
         f"images, labels = ((images - mean) / deviation){limit}, labels{limit}",
         "test_images = (test_images - mean) / deviation",

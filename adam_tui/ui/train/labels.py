@@ -24,7 +24,7 @@ DEFAULTS = RunSpec()
 COMMANDS = {"asked to stop": "stopped by you", "asked to end at once, without a checkpoint": "killed by you"}
 CHANCE = 0.12  # accuracy up to which a network may guess: the most frequent of MNIST's ten digits is 11.35% of them
 # Settings without a knob on the screen: named only where they differ from their defaults.
-WITHOUT_KNOB = ("device", "precision", "limit", "data", "data_dir")
+WITHOUT_KNOB = ("device", "precision", "limit", "validation", "data", "data_dir")
 # Settings of a run by which runs are told apart, and their short names; the epochs last, because lists show them too.
 COMPARED = {
     "batch_size": "batch",
