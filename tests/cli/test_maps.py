@@ -130,7 +130,7 @@ class TestBasins:
             "cccccccdddddd",
             "cccccccdddddd",
             "cccbbbbaaaaaa",
-            "converged 100%   1 ▓▓▓▓▓▓▓▓▓▓▓▓  30  ▒▒▒▒▒▒▒▒▒▒▒▒ 78",
+            "converged 100%  1 ▓▓▓▓▓▓▓▓▓▓▓▓ 34 ▒▒▒▒▒▒▒▒▒▒▒▒ 78",
         ]
         assert run(*scene, "svg").output.count("✛") == 4
 
