@@ -45,8 +45,8 @@ class Series:
     A `faint` series is drawn below all others, in its own dim colour. With a `marker`, a glyph of one cell, the points
     are drawn as that glyph, without a line. A line shows the smallest and the largest value in each column of dots, so
     that noise becomes a band; an `averaged` one shows the last value only. `scatter` draws single points: the first
-    and the largest value in each column of dots. A `dashed` line has gaps, in columns that do not move while it grows.
-    `label` is for the caller's legend.
+    and the largest value in each column of dots. An `envelope` is the upper edge of a curve that swings. A `dashed`
+    line has gaps, in columns that do not move while it grows. `label` is for the caller's legend.
     """
 
     x: NDArray[np.float64]
@@ -57,6 +57,7 @@ class Series:
     marker: str | None = None
     averaged: bool = False
     scatter: bool = False
+    envelope: bool = False
     dashed: bool = False
     label: str = ""
 
@@ -242,7 +243,7 @@ def _draw_series(
 def _points(series: Series, data: Samples, x_axis: Axis, y_axis: Axis, columns: int) -> Polyline:
     if series.scatter and not series.marker:
         return scatter_points(data, x_axis, y_axis, columns)
-    return polyline(data, x_axis, y_axis, columns, averaged=series.averaged)
+    return polyline(data, x_axis, y_axis, columns, averaged=series.averaged, envelope=series.envelope)
 
 
 def _write_mark_texts(cells: Cells, frame: _Frame, x_axis: Axis, marks: Sequence[Mark]) -> None:

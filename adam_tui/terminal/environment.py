@@ -96,6 +96,12 @@ def can_be_asked(environ: Mapping[str, str]) -> bool:
     return not (shows_the_question or is_multiplexed(environ) or dumb)
 
 
+def is_multiplexed(environ: Mapping[str, str]) -> bool:
+    """Return whether the program writes to tmux or GNU screen, and not to the terminal that draws."""
+    names = environ.get("TERM", "").startswith(("screen", "tmux"))
+    return names or bool(environ.get("STY") or environ.get("TMUX"))
+
+
 def _supported_depth(environ: Mapping[str, str]) -> Depth:
     """Return the colours that the terminal supports.
 
@@ -132,12 +138,6 @@ def _tmux_has_rgb(server: str, pane: str) -> bool:
         return False
     clients = answer.stdout.splitlines()
     return bool(clients) and all("RGB" in features.split(",") for features in clients)
-
-
-def is_multiplexed(environ: Mapping[str, str]) -> bool:
-    """Return whether the terminal is GNU screen or tmux, here or at the other end of a connection."""
-    names = environ.get("TERM", "").startswith(("screen", "tmux"))
-    return names or bool(environ.get("STY") or environ.get("TMUX"))
 
 
 def encodes_blocks(encoding: str | None) -> bool:

@@ -18,7 +18,6 @@ from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Input
 from textual.worker import WorkerFailed
 
 from adam_tui.terminal.environment import is_remote, may_have_more_colors, terminal_depth
@@ -91,7 +90,7 @@ class TerminalApp(App[None]):
         With any other, an escape before the character is the escape key. An app with keys of its own adds them.
         """
         try:
-            return "bf" if isinstance(self.focused, Input) else ""
+            return "bf" if self.focused is not None and self.focused.check_consume_key("b", "b") else ""
         except ScreenStackError:  # no screen yet, or no longer
             return ""
 

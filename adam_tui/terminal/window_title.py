@@ -1,7 +1,7 @@
 """The title of the terminal's window: set while the program runs, and the one from before restored at the end.
 
-Terminals keep titles on a stack (XTWINOPS 22 and 23). GNU screen forwards the title to the window around it and never
-restores that one, and terminals without windows show the sequences as text: those get no title.
+Many terminals keep titles on a stack (XTWINOPS 22 and 23). Others would keep ours: GNU screen forwards it to the window
+around it, urxvt and st have no stack. A terminal without windows may show the sequences as text. Those get no title.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from adam_tui.terminal.sanitize import sanitize_line
 
 PUSH, POP = "\x1b[22;2t", "\x1b[23;2t"
 LONGEST = 80  # characters; a longer title is cut off by the window anyway
-# The beginnings of TERM for terminals that are known to have titles.
+# The beginnings of TERM for terminals that keep titles on a stack; urxvt and st do not.
 _TITLED = (
-    *("xterm", "tmux", "rxvt", "alacritty", "foot", "kitty", "ghostty", "wezterm", "contour", "rio"),
-    *("konsole", "vte", "gnome", "st-", "mlterm", "putty"),
+    *("xterm", "tmux", "alacritty", "foot", "kitty", "ghostty", "wezterm", "contour", "rio"),
+    *("konsole", "vte", "gnome"),
 )
 
 

@@ -36,6 +36,8 @@ def test_a_terminal_without_title_gets_nothing():
         ({"TERM": "xterm", "STY": "1.pts"}, False),
         ({"TERM": "screen-256color"}, False),
         ({"TERM": "linux"}, False),
+        ({"TERM": "rxvt-unicode-256color"}, False),
+        ({"TERM": "st-256color"}, False),
         ({"TERM": "dumb"}, False),
         ({"TERM": "vt220"}, False),
         ({}, False),

@@ -186,6 +186,17 @@ class SetFunction:
     text: str
 
 
+@dataclass(frozen=True)
+class PreviewFunction:
+    """Show f(x, y), given as a valid formula, and whole paths on it, while the user types."""
+
+    text: str
+
+
+class EndPreview(Signal):
+    """Show the race again that was there before the formula was typed."""
+
+
 class AskFunction(Signal):
     """Ask for a formula."""
 
@@ -401,6 +412,8 @@ Change = (
     | Reseed
     | CycleSurface
     | SetFunction
+    | PreviewFunction
+    | EndPreview
     | Place
     | SetStart
     | RandomStart

@@ -321,7 +321,9 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         self._set_title("knobs", knobs_title, self._fork_note())
 
     def _legend(self) -> str:
-        """The meaning of the symbols on the contour, as markup, with the vectors' colours while they are shown."""
+        """The meaning of the symbols on the contour, as markup; the numbers at the crosshair while there is one."""
+        if self.state.crosshair is not None:
+            return pictures.values_at(self.state.surface, self.state.crosshair)
         symbols = ["○ start", "✛ minimum"] if self.state.surface.minima else ["○ start"]
         twins = [(f"{marker} {text}", f"rgb{color}") for color, marker, text in self._twins()]
         room = self._views["contour"].size.width - TITLE_MARGIN - len(" · ".join(symbols))
@@ -329,8 +331,10 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             symbols = [f"[{color}]{text}[/]" for text, color in twins] + symbols
         if self.state.solo and (lanes := len(self.state.scenario.lanes)) > 1:
             symbols.append(f"1 of {lanes} lanes")
+        if any(self.state.ghosts):
+            symbols.insert(0, "⠒⠒ before the change")
         if self.state.vectors:
-            colors = pictures.vector_colors(self.palette).items()
+            colors = pictures.vector_colors(self.state, self.palette).items()
             symbols += [f"[rgb({r},{g},{b})]→ {name}[/]" for name, (r, g, b) in colors]
         return " · ".join(symbols)
 

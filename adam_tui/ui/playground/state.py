@@ -108,6 +108,7 @@ class PlaygroundState:
     hints: the names of the hints that have not been tried; the first one is shown.
     map: the open map, or None.
     past, future: the snapshots for undo and redo.
+    before_preview: the state to return to while a formula is typed and its race is shown, else None.
     """
 
     scenario: Scenario = field(default_factory=Scenario)
@@ -135,6 +136,7 @@ class PlaygroundState:
     map: MapState | None = None
     past: tuple[Snapshot, ...] = ()
     future: tuple[Snapshot, ...] = ()
+    before_preview: PlaygroundState | None = None
 
     @property
     def step(self) -> int:

@@ -51,13 +51,15 @@ def update(state: PlaygroundState, event: e.Event) -> tuple[PlaygroundState, tup
         from adam_tui.ui.playground.requests import effects_of  # not needed at start-up
 
         return state, effects_of(state, event)
-    after = _next_state(state, event)
-    if after.map is not None and (after.scenario, after.lane) != (state.scenario, state.lane):
+    # A formula replaces the race before it, and not the previews while it was typed.
+    before = state.before_preview or state if isinstance(event, e.SetFunction) else state
+    after = _next_state(before, event)
+    if after.map is not None and (after.scenario, after.lane) != (before.scenario, before.lane):
         from adam_tui.ui.playground.maps.update import followed
 
-        after = followed(state, after)
-    if after.scenario != state.scenario and not isinstance(event, e.Undo | e.Redo):
-        after = replace(after, past=(*state.past, state.snapshot)[-UNDO_STEPS:], future=())
+        after = followed(before, after)
+    if after.scenario != before.scenario and not isinstance(event, e.Undo | e.Redo | e.PreviewFunction | e.EndPreview):
+        after = replace(after, past=(*before.past, before.snapshot)[-UNDO_STEPS:], future=())
     return after, _effects(state, after, event)
 
 
@@ -146,6 +148,10 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
             return _cycle_surface(state, by)
         case e.SetFunction(text):
             return _set_surface(state, replace(state.scenario, function=text, start=None))
+        case e.PreviewFunction(text):
+            return _preview(state.before_preview or state, text)
+        case e.EndPreview():
+            return state.before_preview or state
         case e.Place():
             return replace(state, crosshair=state.visible.clamped(start_of(state.scenario)), playing=False)
         case e.SetStart(x, y):
@@ -340,6 +346,12 @@ def _set_surface(state: PlaygroundState, scenario: Scenario) -> PlaygroundState:
         clock=0.0,
         playing=True,
     )
+
+
+def _preview(before: PlaygroundState, text: str) -> PlaygroundState:
+    """The whole paths on the function, and the state to return to."""
+    shown = _set_surface(before, replace(before.scenario, function=text, start=None))
+    return replace(shown, clock=float(shown.scenario.steps), playing=False, before_preview=before)
 
 
 def _next_schedule(state: PlaygroundState) -> Schedule:
