@@ -92,7 +92,7 @@ def test_at_the_pause_a_path_is_seen_beside_its_start(preset: Preset) -> None:
         step = min(preset.pause_at or preset.scenario.steps, path.last)
         cells = filter(None, map(plot.to_cell, path.positions[: step + 1]))
         farthest = max([farthest, *(abs(row - start[0]) + abs(column - start[1]) for row, column in cells)])
-    assert farthest >= 5
+    assert farthest >= 5 or preset.map == "starts", "a map of starts is about all starts"
 
 
 # --- Reading paths ------------------------------------------------------------------------------------------------
