@@ -152,6 +152,11 @@ def short_number(value: float) -> str:
     return scientific if len(scientific) < len(plain) else plain
 
 
+def full_name(run: RunView) -> str:
+    """The run's id, with the user's name before it: "long warm-up (adam-7f3a)"."""
+    return f"{run.label.name} ({run.id})" if run.label.name else run.id
+
+
 def titled(run: RunView, texts: Mapping[str, str]) -> str:
     """The run's name with the settings of `differences`: "adam-7f3a lr=0.01"."""
     return f"{run.title} {texts.get(run.id, '')}".rstrip()
