@@ -31,7 +31,6 @@ COMPARED = {
     "seed": "seed",
     "limit": "limit",
     "data": "data",
-    "device": "device",
     "precision": "precision",
     "epochs": "epochs",
 }

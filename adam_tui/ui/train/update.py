@@ -15,14 +15,23 @@ from adam_tui.runs.protocol import QUEUED, RunSpec
 from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.pending_settings import Setting
-from adam_tui.ui.train.state import AXES, COLORS, MOST_DRAWN, SPANS, VIEWS, TrainState, tuning_problem, with_knob
+from adam_tui.ui.train.state import (
+    AXES,
+    COLORS,
+    MOST_DRAWN,
+    QUICK_IMAGES,
+    SPANS,
+    VIEWS,
+    TrainState,
+    tuning_problem,
+    with_knob,
+)
 
 if TYPE_CHECKING:
     from adam_tui.ui.train.effects import Effect
 
     Update = tuple[TrainState, tuple[Effect, ...]]
 
-QUICK_IMAGES = 6000  # a tenth of MNIST: the first test comes ten times as soon
 # Columns of the wide table whose best value is the least one; all others begin with the greatest.
 BEST_LEAST = {"name", "state", "settings", "loss", "duration"}
 # The wide table hides the hyperparameters and the model, so their keys do nothing there.

@@ -17,8 +17,8 @@ from adam_tui.ui.train import events as e
 from adam_tui.ui.train import state as s
 from adam_tui.ui.train.actions import ACTIONS
 from adam_tui.ui.train.requests import NO_RUN
-from adam_tui.ui.train.state import TrainState
-from adam_tui.ui.train.update import QUICK_IMAGES, update
+from adam_tui.ui.train.state import QUICK_IMAGES, TrainState
+from adam_tui.ui.train.update import update
 
 
 def listed(*ids, state="finished"):
