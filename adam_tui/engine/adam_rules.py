@@ -26,6 +26,7 @@ from adam_tui.engine.rule import (
     finish,
     flag_knob,
     lr_knob,
+    power,
     weight_decay_knob,
     with_decay,
 )
@@ -65,8 +66,8 @@ def adam_update(gradient: Array, state: Moments, x: Array, hyper: Hyper) -> Upda
     g = with_decay(gradient, x, hyper["weight_decay"])
     m = average(state.m, g, beta1)
     v = average(state.v, g * g, beta2)
-    m_hat = m / (1 - on * beta1**step)
-    v_hat = v / (1 - on * beta2**step)
+    m_hat = m / (1 - on * power(beta1, step))
+    v_hat = v / (1 - on * power(beta2, step))
     alpha_eff = hyper["lr"] / (np.sqrt(v_hat) + hyper["eps"])
     terms = {"g": g, "m": m, "v": v, "m̂": m_hat, "v̂": v_hat, "α_eff": alpha_eff}
     return finish(-alpha_eff * m_hat, Moments(step, m, v), terms)
@@ -272,8 +273,8 @@ def nadam_update(gradient: Array, state: NadamState, x: Array, hyper: Hyper) -> 
     apart = hyper["decoupled_weight_decay"]
     step = state.step + 1
     g = with_decay(gradient, x, (1 - apart) * hyper["weight_decay"])
-    mu = beta1 * (1 - 0.5 * MU_BASE ** (step * psi))
-    mu_next = beta1 * (1 - 0.5 * MU_BASE ** ((step + 1) * psi))
+    mu = beta1 * (1 - 0.5 * power(MU_BASE, step * psi))
+    mu_next = beta1 * (1 - 0.5 * power(MU_BASE, (step + 1) * psi))
     mu_product = state.mu_product * mu
     m = average(state.m, g, beta1)
     v = average(state.v, g * g, hyper["beta2"])
@@ -341,7 +342,7 @@ def radam_update(gradient: Array, state: Moments, x: Array, hyper: Hyper) -> Upd
     m_hat = m / bias_correction(hyper["beta1"], step)
     weight2 = bias_correction(beta2, step)
     rho_inf = 2 / (1 - beta2) - 1
-    rho = rho_inf - 2 * step * beta2**step / weight2
+    rho = rho_inf - 2 * step * power(beta2, step) / weight2
     # At least the threshold, so that the branch not taken stays finite.
     p, q = np.maximum(rho, RHO_ENOUGH), np.maximum(rho_inf, RHO_ENOUGH)
     r = np.sqrt((p - 4) * (p - 2) * q / ((q - 4) * (q - 2) * p))

@@ -50,7 +50,7 @@ def hessian(at: Array) -> Array:
 
 
 def _slope(at: Array, between_the_walls: float) -> Array:
-    out = np.empty(at.shape)
+    out = np.empty_like(at, dtype=np.float64)
     out[..., 0] = between_the_walls + WALL * _beyond(at[..., 0])
     out[..., 1] = at[..., 1]
     return out

@@ -128,10 +128,22 @@ def average(past: Array, new: Array, beta: Value) -> Array:
     return beta * past + (1 - beta) * new
 
 
+def power(base: Value, exponent: Value) -> Value:
+    """Base to the power of exponent; an array gives the bits that each of its numbers gives alone.
+
+    np.power has vector loops on some processors, whose last digit differs from the C library's pow. Python's ** and
+    np.float_power call that function.
+    """
+    if isinstance(base, np.ndarray) or isinstance(exponent, np.ndarray):
+        result: Array = np.float_power(base, exponent)
+        return result
+    return float(base**exponent)
+
+
 def bias_correction(beta: Value, step: int) -> Value:
     """1 − βᵗ: the sum of the weights in a running average that started at 0, after `step` steps.
 
     The power is computed again in each step. A running product β·β·β… drifts, and for β near 1 the subtraction from 1
     magnifies the drift beyond the promised 1e-12 (to 4e-11 at β = 0.999999 within 1,000 steps).
     """
-    return 1 - beta**step
+    return 1 - power(beta, step)

@@ -189,7 +189,8 @@ class PathComputation:
         self, surface: Surface, lane: Lane, start: tuple[float, float], steps: int, noise: float, seed: int
     ) -> None:
         self._surface = surface
-        self._centre, self._radius = _divergence_bounds(surface, start)
+        self._centre, radius = divergence_bounds(surface, np.array(start))
+        self._radius = float(radius)
         # Rows are valid up to `step`; those of losses and gradients, below `_evaluated`.
         self._positions = np.empty((steps + 1, 2))
         self._positions[0] = start
@@ -342,9 +343,13 @@ def gradient_noise(deviation: float, seed: int, steps: int) -> Array | None:
     return draws
 
 
-def _divergence_bounds(surface: Surface, start: tuple[float, float]) -> tuple[Array, float]:
-    """The plot's centre (2,), and the distance from it, in x or y, beyond which a lane has diverged."""
+def divergence_bounds(surface: Surface, start: Array) -> tuple[Array, Array]:
+    """The plot's centre (2,), and the distance from it, in x or y, beyond which a lane from `start` has diverged.
+
+    start: (..., 2); the distance: (...).
+    """
     x_min, x_max, y_min, y_max = surface.bounds
     centre = np.array([(x_min + x_max) / 2, (y_min + y_max) / 2])
     diagonal = math.hypot(x_max - x_min, y_max - y_min)
-    return centre, OUT_OF_BOUNDS * max(diagonal, *(abs(start - centre).tolist()))
+    with np.errstate(over="ignore"):
+        return centre, OUT_OF_BOUNDS * np.maximum(diagonal, np.abs(start - centre).max(axis=-1))
