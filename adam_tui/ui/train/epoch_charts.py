@@ -12,7 +12,6 @@ from adam_tui.draw.cells import Cells
 from adam_tui.draw.chart import Mark, Series, chart
 from adam_tui.draw.curves import DOTS_DOWN
 from adam_tui.draw.palette import Palette
-from adam_tui.history.run_history import RunHistory
 from adam_tui.ui.train import axes
 from adam_tui.ui.train.axes import Drawn, Histories, Limits, Scale
 from adam_tui.ui.train.labels import curve_style, run_style
