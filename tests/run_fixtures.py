@@ -41,12 +41,12 @@ def quick_digits(monkeypatch, loaded):
 
     load = data.load
 
-    def quick(device, dtype, limit=0, name="mnist", folder=None, progress=None):
+    def quick(device, dtype, limit=0, name="mnist", folder=None, progress=None, validation=0):
         if name != "mnist" or folder:
-            return load(device, dtype, limit, name, folder, progress)
-        key = (device, dtype, limit)
+            return load(device, dtype, limit, name, folder, progress, validation)
+        key = (device, dtype, limit, validation)
         if key not in loaded:
-            digits = load(*key)
+            digits = load(device, dtype, limit, validation=validation)
             few = {name: getattr(digits, name)[:500] for name in ("test_images", "test_labels", "test_bytes")}
             loaded[key] = dataclasses.replace(digits, **few)
         return loaded[key]

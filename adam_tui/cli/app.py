@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from adam_tui.cli import completion, launch, playground, runs, serve
+from adam_tui.cli import completion, launch, maps, playground, runs, serve
 from adam_tui.cli.errors import OneLineErrorGroup
+
+if TYPE_CHECKING:
+    from adam_tui.terminal.sextants import BlocksSetting
 
 fps_option = click.option(
     "--fps", type=click.IntRange(1, 60), metavar="N", help="Most frames a second.  [default: from the settings, or 20]"
@@ -32,6 +35,7 @@ fps_option = click.option(
 @launch.mode_option
 @fps_option
 @click.option("--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without braille and blocks.")
+@playground.blocks_option
 @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal, to select text with.")
 @runs.runs_option
 @click.pass_context
@@ -41,6 +45,7 @@ def main(
     mode: str,
     fps: int | None,
     ascii_only: bool,
+    blocks: BlocksSetting | None,
     no_mouse: bool,
     runs: Path | None,
     **flags: Any,
@@ -67,7 +72,7 @@ def main(
         # Hints are for newcomers; a user who describes a race by flags is not one.
         hints = not any(flags.values())
         settings = {"mouse": not no_mouse, "ascii": ascii_only, "hints": hints, "preset": flags["preset"]}
-        return launch.open_app(scenario, mode, runs, fps, **settings)
+        return launch.open_app(scenario, mode, runs, fps, blocks, **settings)
 
 
 def _refuse_flags_before(context: click.Context, command: str) -> None:
@@ -79,5 +84,5 @@ def _refuse_flags_before(context: click.Context, command: str) -> None:
 
 
 completion.register()
-for command in (playground.path, playground.plot, serve.serve, runs.train, runs.runs):
+for command in (playground.path, playground.plot, maps.settings_map, maps.basins, serve.serve, runs.train, runs.runs):
     main.add_command(command)

@@ -96,6 +96,12 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
 @click.option("--precision", metavar="NAME", help="auto, float32 or bfloat16.  [default: auto]")
 @click.option("--limit", type=whole_number, metavar="N", help="Train on the first N images only, 1 at least.")
 @click.option(
+    "--validation",
+    type=whole_number,
+    metavar="N",
+    help="Hold out the last N training images to measure each epoch with, and test once, at the end.",
+)
+@click.option(
     "--data",
     metavar="NAME",
     shell_complete=_complete_data,
@@ -345,8 +351,8 @@ def resume(context: click.Context, run_id: str, follow: bool, output_format: Any
 def export(context: click.Context, run_id: str, what: Any, output_format: str, runs: Path | None) -> None:
     """Write a run's numbers to stdout.
 
-    steps: step,loss. epochs: epoch,step,train_loss,test_loss,test_accuracy,seconds,samples_per_second. Steps
-    repeated after a resume appear once.
+    steps: step,loss. epochs: epoch,step,train_loss,test_loss,test_accuracy,seconds,samples_per_second, and
+    validation_loss,validation_accuracy for a run with --validation. Steps repeated after a resume appear once.
     """
     from adam_tui.runs.export import write_csv, write_json
 

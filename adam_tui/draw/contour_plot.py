@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from adam_tui.draw import braille, contour, plot_axes
+from adam_tui.draw.blocks import Blocks
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.path import LARGEST, PathRaster, limit_size
@@ -29,6 +30,7 @@ GHOST_SHARE = 0.45  # how much of the lane's colour is in its ghost's; the rest 
 # How much of the palette's `iso` is in the colour of a level line; the rest is its band.
 LINE_ON_BAND, LINE_ALONE = 0.16, 0.42
 LEVELS = (6, 10)  # fewer show no shape; more differ too little to be visible as rings
+SEXTANT_ROWS = 3  # of a cell's parts
 PIXELS_PER_LEVEL = 4.5  # along the shorter side
 NOISY = 0.5  # if a larger share of neighbouring pixels differ, fewer levels show more
 RASTERS_KEPT = 36  # 16 lanes with a ghost each, and some more
@@ -126,12 +128,13 @@ def backdrop(
     axes: bool = True,
     center_in_cell: bool = False,
     cell_aspect: float = CELL_ASPECT,
+    blocks: Blocks = "quadrants",
 ) -> Backdrop:
     """Draw the surface `f` (points (..., 2) to values (...)) on `width` × `height` cells, axes included.
 
     `view` is the region that must be visible, as (x_min, x_max, y_min, y_max) or as a viewport that was zoomed or
     panned; the plot widens it until circles are round. `minima` are points (M, 2) to mark. `center_in_cell`
-    and `cell_aspect` as in `Viewport.fit`.
+    and `cell_aspect` as in `Viewport.fit`. `blocks` are the blocks that the edges of the bands are drawn with.
     """
     fit = partial(
         Viewport.fit,
@@ -142,13 +145,19 @@ def backdrop(
     viewport, offset = _layout(fit, width, height, axes)
     values = contour.sample(f, viewport)
     levels, bands = _bands(values, viewport)
+    if blocks == "halves":
+        squares = contour.bands(contour.square_pixels(values), levels)
+        bands = contour.smooth_edges(squares, widest=1).repeat(2, axis=1)
     plot = contour.fill(bands, palette, len(levels) + 1)
-    quadrants = contour.quadrant_colors(plot)
+    quadrants = contour.quadrant_colors(plot)  # under dots and markers, also of a plot in sextants
     band = _mean(quadrants)
     if fill == "lines":
         plot.glyph[plot.glyph != ord(contour.HOLE)] = ord(" ")
         plot.bg[:] = palette.background
         quadrants[:] = palette.background
+    elif blocks == "sextants":
+        bands = contour.bands(contour.sample(f, viewport, SEXTANT_ROWS), levels)
+        plot = contour.fill(contour.smooth_edges(bands, widest=1), palette, len(levels) + 1, SEXTANT_ROWS)
     if fill != "filled":
         color = _blend(band, palette.iso, LINE_ALONE if fill == "lines" else LINE_ON_BAND)
         _draw_lines(plot, contour.iso_lines(values, levels, viewport), color, _mean(quadrants))

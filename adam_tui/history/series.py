@@ -109,7 +109,10 @@ class WorkClock:
 
 
 class EpochResult(NamedTuple):
-    """The numbers of one epoch; see `protocol.Epoch`."""
+    """The numbers of one epoch; see `protocol.Epoch`.
+
+    In a run with held-out training images, loss and accuracy are theirs: the test images are not used before the end.
+    """
 
     epoch: int
     step: int
@@ -156,7 +159,8 @@ class Epochs:
     def add(self, event: Epoch) -> None:
         """Add the result of an epoch; it replaces an earlier result of the same epoch and of later ones."""
         self._cut(int(np.searchsorted(self.numbers, event.epoch)))
-        result = EpochResult(*(getattr(event, name) for name in EpochResult._fields))
+        loss, accuracy = event.held_out_loss, event.held_out_accuracy
+        result = EpochResult(event.epoch, event.step, loss, accuracy, event.seconds, event.samples_per_second)
         self._results.extend(np.array(result, np.float64)[:, None])
         if math.isfinite(result.test_accuracy) and (not self.best or result.test_accuracy > self.best.test_accuracy):
             self.best = result

@@ -18,14 +18,15 @@ from adam_tui.runs.run import Run
 Rows = Literal["steps", "epochs"]
 STEP_COLUMNS = ("step", "loss")
 EPOCH_COLUMNS = ("epoch", "step", "train_loss", "test_loss", "test_accuracy", "seconds", "samples_per_second")
-COLUMNS: dict[Rows, tuple[str, ...]] = {"steps": STEP_COLUMNS, "epochs": EPOCH_COLUMNS}
+VALIDATION_COLUMNS = ("validation_loss", "validation_accuracy")  # of a run that holds training images out
 
 
 def write_csv(run: Run, rows: Rows, stream: TextIO) -> None:
-    """Write the header and the rows: STEP_COLUMNS or EPOCH_COLUMNS."""
+    """Write the header and the rows: STEP_COLUMNS or EPOCH_COLUMNS, those with VALIDATION_COLUMNS where they apply."""
+    columns, numbers = _table(run, rows)
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS[rows])
-    writer.writerows(_rows(run, rows))
+    writer.writerow(columns)
+    writer.writerows(numbers)
 
 
 def write_json(run: Run, rows: Rows, stream: TextIO) -> None:
@@ -33,8 +34,9 @@ def write_json(run: Run, rows: Rows, stream: TextIO) -> None:
 
     Raises ValueError where the specification cannot be read.
     """
-    table: dict[str, list[float | None]] = {name: [] for name in COLUMNS[rows]}
-    for row in _rows(run, rows):
+    columns, numbers = _table(run, rows)
+    table: dict[str, list[float | None]] = {name: [] for name in columns}
+    for row in numbers:
         for name, value in zip(table, row, strict=True):
             table[name].append(finite_or_null(value))
     label = run.label()
@@ -43,10 +45,14 @@ def write_json(run: Run, rows: Rows, stream: TextIO) -> None:
     stream.write("\n")
 
 
-def _rows(run: Run, rows: Rows) -> Iterator[tuple[float, ...]]:
+def _table(run: Run, rows: Rows) -> tuple[tuple[str, ...], Iterator[tuple[float, ...]]]:
+    """The names of the columns, and the rows."""
     if rows == "steps":
-        return losses(run)
-    return (tuple(getattr(epoch, name) for name in EPOCH_COLUMNS) for epoch in run.epochs())
+        return STEP_COLUMNS, losses(run)
+    epochs = run.epochs()
+    validated = not all(math.isnan(epoch.validation_accuracy) for epoch in epochs)
+    columns = EPOCH_COLUMNS + (VALIDATION_COLUMNS if validated else ())
+    return columns, (tuple(getattr(epoch, name) for name in columns) for epoch in epochs)
 
 
 def finite_or_null(value: float) -> float | None:

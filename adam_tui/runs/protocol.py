@@ -39,6 +39,10 @@ class RunSpec:
     `data` is a name of `recipes.DATA_SETS`; `data_dir` is a folder that already holds it in torchvision's layout, so
     that nothing is downloaded. With `queue` the run waits while another one trains on the same device of this host.
     `tensorboard` adds TensorBoard's event files to the run's directory.
+
+    `validation` is the number of training images, the last ones of the file whatever the seed, that are held out to
+    choose settings with; the test images are then used once, after the last epoch. `sweep` and `trial` are the sweep
+    that started the run and the identity of its trial, "" for a run of its own.
     """
 
     optimizer: str = "adam"
@@ -53,6 +57,9 @@ class RunSpec:
     data_dir: str | None = None
     queue: bool = True
     tensorboard: bool = False
+    validation: int = 0
+    sweep: str = ""
+    trial: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` reads back."""
@@ -131,6 +138,9 @@ class Epoch(Event):
 
     `train_loss` is its mean over the images, `test_accuracy` the share (0 to 1) of all test images. `seconds`
     is the time of training and testing without pauses; `samples_per_second` is the speed of training alone.
+
+    In a run with held-out images the validation numbers are theirs, and the test numbers are NaN before the last epoch.
+    In any other run the validation numbers are NaN.
     """
 
     name: ClassVar[str] = "epoch"
@@ -140,11 +150,27 @@ class Epoch(Event):
     test_accuracy: float
     seconds: float
     samples_per_second: float
+    validation_loss: float = math.nan
+    validation_accuracy: float = math.nan
+
+    @property
+    def held_out_loss(self) -> float:
+        """The mean loss over images that were not trained on: the validation images, else the test images."""
+        return self.test_loss if math.isnan(self.validation_accuracy) else self.validation_loss
+
+    @property
+    def held_out_accuracy(self) -> float:
+        """The accuracy (0 to 1) for the same images."""
+        return self.test_accuracy if math.isnan(self.validation_accuracy) else self.validation_accuracy
 
     def is_valid(self) -> bool:
-        """Epochs are counted from 1, times and speeds are not negative, and the accuracy is a share."""
+        """Epochs are counted from 1, times and speeds are not negative, and one accuracy at least is measured.
+
+        A measured accuracy is a share.
+        """
         counted = self.epoch >= 1 and self.seconds >= 0 and self.samples_per_second >= 0
-        return Event.is_valid(self) and counted and 0 <= self.test_accuracy <= 1
+        accuracies = [each for each in (self.test_accuracy, self.validation_accuracy) if not math.isnan(each)]
+        return Event.is_valid(self) and counted and bool(accuracies) and all(0 <= each <= 1 for each in accuracies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +266,17 @@ EVENTS: dict[str, type[Event]] = {
 def to_line(event: Event) -> str:
     """The event as one line of JSON, with the newline."""
     keys = {"parameter": "name"} if isinstance(event, Changed) else {}
-    body = {keys.get(f.name, f.name): getattr(event, f.name) for f in dataclasses.fields(event)}
+    body = {
+        keys.get(f.name, f.name): getattr(event, f.name) for f in dataclasses.fields(event) if _is_written(event, f)
+    }
     if isinstance(event, Started):
         body["spec"] = event.spec.to_json()
     return json.dumps({"event": event.name} | _encode(body), separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def _is_written(event: Event, field: dataclasses.Field[Any]) -> bool:
+    """Whether a field is written: not one whose default, NaN, shows that nothing was measured."""
+    return not (isinstance(field.default, float) and math.isnan(getattr(event, field.name)))
 
 
 def from_line(line: str | bytes) -> Event | None:
@@ -255,10 +288,15 @@ def from_line(line: str | bytes) -> Event | None:
             data["parameter"] = data["name"]
         if kind is Started:
             data["spec"] = RunSpec.from_json(data["spec"])
-        event = kind(**{f.name: _decode(f.type, data[f.name]) for f in dataclasses.fields(kind)})
+        event = kind(**{f.name: _decode(f.type, data[f.name]) for f in dataclasses.fields(kind) if _is_given(f, data)})
     except (ValueError, KeyError, TypeError, OverflowError):
         return None
     return event if event.is_valid() else None
+
+
+def _is_given(field: dataclasses.Field[Any], data: Mapping[str, Any]) -> bool:
+    """Whether a field is to be read: earlier versions did not write those that have a default."""
+    return field.name in data or field.default is dataclasses.MISSING
 
 
 def parse_json(text: str | bytes) -> Any:

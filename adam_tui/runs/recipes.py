@@ -161,7 +161,7 @@ def make_spec(optimizer: str, values: Mapping[str, float], **rest: Any) -> RunSp
     hyperparameters = recipe.defaults()
     for name, value in values.items():
         hyperparameters[name] = recipe.knob(name).check(float(value))
-    for knob in (*RUN_KNOBS.values(), _limit(rest.get("data", RunSpec().data))):
+    for knob in (*RUN_KNOBS.values(), *_image_knobs(rest.get("data", RunSpec().data))):
         if knob.name in rest:
             rest[knob.name] = int(knob.check(rest[knob.name]))
     spec = RunSpec(optimizer=recipe.name, hyperparameters=hyperparameters, **rest)
@@ -172,12 +172,15 @@ def make_spec(optimizer: str, values: Mapping[str, float], **rest: Any) -> RunSp
     return spec
 
 
-def _limit(data: str) -> Knob:
-    """The knob `limit` for a data set. Raises ValueError for an unknown one."""
+def _image_knobs(data: str) -> tuple[Knob, Knob]:
+    """The knobs `limit` and `validation` for a data set. Raises ValueError for an unknown one."""
     if data not in DATA_SETS:
         raise ValueError(f"no data set {data!r}{suggest(data, DATA_SETS)}")
     most = float(DATA_SETS[data].train_images)
-    return Knob("limit", "", 0.0, "integer", "train on the first so many images only", low=0.0, high=most)
+    return (
+        Knob("limit", "", 0.0, "integer", "train on the first so many images only", low=0.0, high=most),
+        Knob("validation", "", 0.0, "integer", "hold out the last so many training images", low=0.0, high=most - 1),
+    )
 
 
 def check_spec(spec: RunSpec) -> RunSpec:

@@ -5,6 +5,7 @@ The JSON of `records` is a contract: keys are added, and none is renamed.
 
 from __future__ import annotations
 
+import math
 import shlex
 import time
 from collections.abc import Iterable
@@ -65,7 +66,7 @@ def summary(run: Run) -> str:
     except ValueError:
         return f"{run.id}, which cannot be read"
     epochs = run.epochs()
-    accuracy = f", {max(epoch.test_accuracy for epoch in epochs):.2%} at best" if epochs else ""
+    accuracy = f", {max(epoch.held_out_accuracy for epoch in epochs):.2%} at best" if epochs else ""
     settings = f"{spec.optimizer} at lr {format_number(spec.hyperparameters['lr'])}"
     name = f"“{run.label().name}”, " if run.label().name else ""
     progress = f"{len(epochs)} of {spec.epochs} epochs{accuracy}"
@@ -101,7 +102,7 @@ def table(runs: Iterable[Run]) -> str:
             rows.append((run.id, "broken", "–", "–", "–", "–", "–", "–", label))
             continue
         epochs = run.epochs()
-        best = f"{max(epoch.test_accuracy for epoch in epochs):.2%}" if epochs else "–"
+        best = f"{max(epoch.held_out_accuracy for epoch in epochs):.2%}" if epochs else "–"
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
         lr = f"{spec.hyperparameters['lr']:g}"
         done = epochs[-1].epoch if epochs else 0
@@ -131,7 +132,8 @@ def records(runs: Iterable[Run]) -> list[dict[str, Any]]:
             objects.append({"id": run.id, "state": "broken", "reason": str(error), "path": str(run.path)})
             continue
         epochs, status, label = run.epochs(), run.status(), run.label()
-        best = max((epoch.test_accuracy for epoch in epochs), default=None)
+        tested = [epoch.test_accuracy for epoch in epochs if not math.isnan(epoch.test_accuracy)]
+        validated = [epoch.validation_accuracy for epoch in epochs if not math.isnan(epoch.validation_accuracy)]
         objects.append(
             {
                 "id": run.id,
@@ -143,7 +145,8 @@ def records(runs: Iterable[Run]) -> list[dict[str, Any]]:
                 "created": finite_or_null(created),
                 "step": status.step,
                 "epoch": epochs[-1].epoch if epochs else 0,
-                "best_test_accuracy": None if best is None else finite_or_null(best),
+                "best_test_accuracy": max(tested, default=None),
+                "best_validation_accuracy": max(validated, default=None),
                 "spec": spec.to_json(),
             }
         )
@@ -151,8 +154,9 @@ def records(runs: Iterable[Run]) -> list[dict[str, Any]]:
 
 
 def epoch_line(event: Epoch, epochs: int) -> str:
-    """One epoch as a line: losses, accuracy, seconds, speed."""
+    """One epoch as a line: losses, accuracy, seconds, speed; of held-out training images where the run has some."""
     number = f"{event.epoch:>{len(str(epochs))}}/{epochs}"
-    losses = f"train {event.train_loss:.4f}  test {event.test_loss:.4f}"
+    part = "test" if math.isnan(event.validation_accuracy) else "validation"
+    losses = f"train {event.train_loss:.4f}  {part} {event.held_out_loss:.4f}"
     pace = f"{event.seconds:.1f} s  {event.samples_per_second:,.0f} img/s"
-    return f"epoch {number}  {losses}  accuracy {event.test_accuracy:.2%}  {pace}"
+    return f"epoch {number}  {losses}  accuracy {event.held_out_accuracy:.2%}  {pace}"

@@ -76,15 +76,24 @@ def terminal_depth(environ: Mapping[str, str]) -> Depth:
 
 
 def may_have_more_colors(environ: Mapping[str, str]) -> bool:
-    """Return whether the terminal may have more colours than `terminal_depth` knows of, so that it is worth asking.
-
-    GNU screen passes the question on to the terminal around it as text, and Terminal.app shows parts of it.
-    """
+    """Return whether the terminal may have more colours than `terminal_depth` knows of, so that it is worth asking."""
     chosen = environ.get("TEXTUAL_COLOR_SYSTEM", "") in _TEXTUAL_NAMES or environ.get("NO_COLOR")
+    return not chosen and can_be_asked(environ) and terminal_depth(environ) != "truecolor"
+
+
+def can_be_asked(environ: Mapping[str, str]) -> bool:
+    """Return whether the terminal hides questions that it does not know, and answers for itself.
+
+    GNU screen passes a question on to the terminal around it as text, and Terminal.app shows parts of it.
+    """
     shows_the_question = is_console(environ) or environ.get("TERM_PROGRAM") == "Apple_Terminal"
-    multiplexed = "STY" in environ or "TMUX" in environ or environ.get("TERM", "").startswith(("screen", "tmux"))
     dumb = environ.get("TERM", "") in ("", "dumb")
-    return not (chosen or shows_the_question or multiplexed or dumb) and terminal_depth(environ) != "truecolor"
+    return not (shows_the_question or is_multiplexed(environ) or dumb)
+
+
+def is_multiplexed(environ: Mapping[str, str]) -> bool:
+    """Return whether the program writes to tmux or GNU screen, and not to the terminal that draws."""
+    return "STY" in environ or "TMUX" in environ or environ.get("TERM", "").startswith(("screen", "tmux"))
 
 
 def _supported_depth(environ: Mapping[str, str]) -> Depth:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from adam_tui.terminal import sextants
 from adam_tui.terminal.environment import may_have_more_colors
 from adam_tui.terminal.sgr import RESET
 
@@ -56,7 +57,9 @@ _KEPT = re.compile(r"48[:;]2[:;](?:\d*:)?1[:;]2[:;]3(?!\d)")
 
 def questions_for(environ: Mapping[str, str]) -> tuple[Question, ...]:
     """Return the questions for the terminal that the environment describes."""
-    return (Question.COLOR,) if may_have_more_colors(environ) else ()
+    colors = (Question.COLOR,) if may_have_more_colors(environ) else ()
+    names = (Question.VERSION, Question.DEVICE) if sextants.may_name_itself(environ) else ()
+    return colors + names
 
 
 @dataclass

@@ -47,6 +47,8 @@ class Digits:
     sample_indices: tuple[int, ...]  # the first test image of each class; for MNIST those of `history.samples`
     sample_images: torch.Tensor
     sample_labels: tuple[int, ...]
+    validation_images: torch.Tensor  # held out of the training images; none in most runs
+    validation_labels: torch.Tensor
 
     def batch(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The training images and labels at `index` (n,), on the device."""
@@ -60,15 +62,20 @@ def load(
     name: str = "mnist",
     folder: str | None = None,
     progress: Callable[[str], None] = lambda text: None,
+    validation: int = 0,
 ) -> Digits:
     """The data set `name` as tensors on `device`, all of it or its first `limit` training images.
 
+    The last `validation` training images are held out first: they are never among those that are trained on.
     `folder` is the user's own, in torchvision's layout. A download passes its progress as text to `progress`, a few
     times a second; an exception of `progress` ends it. Raises ValueError with one line when the data is not available.
     """
     (train, train_labels), (test, test_labels) = read(name, folder, progress)
     mean, deviation = (MEAN, DEVIATION) if name == "mnist" else _mean_and_deviation(train)
-    keep = min(limit, len(train)) or len(train)
+    others = len(train) - validation
+    if others < 1:
+        raise ValueError(f"{validation:,} images cannot be held out: there are {len(train):,} to train on")
+    keep = min(limit, others) or others
 
     def normalised(images: torch.Tensor) -> torch.Tensor:
         return _normalised(images, mean, deviation, device, dtype)
@@ -84,6 +91,8 @@ def load(
         tuple(chosen),
         test_images[chosen],
         tuple(test_labels[chosen].tolist()),
+        normalised(train[others:]),
+        train_labels[others:].to(device),
     )
 
 

@@ -5,6 +5,7 @@ torch's SummaryWriter writes them. It needs the package tensorboard, an optional
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,10 @@ class TensorboardLog:
                     self._writer.add_scalar("loss/step", loss, step, event.time)
             case Epoch():
                 self._add("loss/train", event.train_loss, event)
-                self._add("loss/test", event.test_loss, event)
-                self._add("accuracy/test", event.test_accuracy, event)
+                for part in ("test", "validation"):
+                    if not math.isnan(getattr(event, f"{part}_accuracy")):
+                        self._add(f"loss/{part}", getattr(event, f"{part}_loss"), event)
+                        self._add(f"accuracy/{part}", getattr(event, f"{part}_accuracy"), event)
                 self._add("speed/images a second", event.samples_per_second, event)
                 self._writer.flush()
             case Layers():

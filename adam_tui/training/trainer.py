@@ -17,6 +17,7 @@ and with it, on 2 slower cores that others used too (torch 2.14):
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -84,7 +85,9 @@ class Training:
             journal.resources.watch_gpu(str(torch.cuda.get_device_properties(self.device).uuid))
 
         # Data: on the device once, in the type that the first convolution reads.
-        self.digits = data.load(self.device, self.precision, spec.limit, spec.data, spec.data_dir, self._show_loading)
+        self.digits = data.load(
+            self.device, self.precision, spec.limit, spec.data, spec.data_dir, self._show_loading, spec.validation
+        )
         self.images = len(self.digits.train_images)
         self.batches = -(-self.images // spec.batch_size)  # the last one may be smaller
 
@@ -210,11 +213,13 @@ class Training:
         return scores.float()
 
     def end_epoch(self) -> None:
-        """Test the network, record the epoch and save a checkpoint."""
+        """Measure the network with images that it was not trained on, record the epoch and save a checkpoint."""
         progress = self.progress
         train_seconds = progress.seconds
         began = time.perf_counter()
-        result = self.test()
+        validated = self.validate() if self.spec.validation else None
+        # Settings are chosen by the validation images, so that the test images can be used once, at the end.
+        tested = self.test() if validated is None or progress.epoch + 1 == self.spec.epochs else None
         began += self.journal.take_stopped_seconds()
         seconds = train_seconds + time.perf_counter() - began
         train_loss = progress.loss_sum / self.images
@@ -222,10 +227,12 @@ class Training:
         progress.batch, progress.loss_sum, progress.seconds = 0, 0.0, 0.0
         self.epoch_start = self.sampler.get_state()
         speed = self.images / max(train_seconds, 1e-9)
-        self._write_evaluation(result)
+        if tested:
+            self._write_evaluation(tested)
         self.journal.epoch = progress.epoch
+        (test_loss, test_accuracy), validation = _numbers(tested), _numbers(validated)
         self.journal.record(
-            Epoch(*self._now(), progress.epoch, train_loss, result.loss, result.accuracy, seconds, speed),
+            Epoch(*self._now(), progress.epoch, train_loss, test_loss, test_accuracy, seconds, speed, *validation)
         )
         if layers := self.layers.summary(progress.step):
             self.journal.record(layers)
@@ -235,8 +242,16 @@ class Training:
     @torch.no_grad()
     def test(self) -> evaluation.Evaluation:
         """The network's predictions for all test images."""
-        scores = torch.cat([self.scores(chunk) for chunk in data.split(self.digits.test_images, TEST_CHUNK)])
-        return evaluation.evaluate(scores, self.digits.test_labels)
+        return self._evaluate(self.digits.test_images, self.digits.test_labels)
+
+    @torch.no_grad()
+    def validate(self) -> evaluation.Evaluation:
+        """The network's predictions for the training images that are held out."""
+        return self._evaluate(self.digits.validation_images, self.digits.validation_labels)
+
+    def _evaluate(self, images: Tensor, labels: Tensor) -> evaluation.Evaluation:
+        scores = torch.cat([self.scores(chunk) for chunk in data.split(images, TEST_CHUNK)])
+        return evaluation.evaluate(scores, labels)
 
     def _write_evaluation(self, result: evaluation.Evaluation) -> None:
         """Write evaluation.npz for the screen. Without it the run still has its numbers."""
@@ -379,6 +394,11 @@ class Training:
         self.progress = Progress(**state["progress"])
         self.layers.measured = [measured.to(self.device) for measured in state["layers"]]
         return self.progress.step
+
+
+def _numbers(result: evaluation.Evaluation | None) -> tuple[float, float]:
+    """Loss and accuracy for an event; NaN where nothing was measured."""
+    return (result.loss, result.accuracy) if result else (math.nan, math.nan)
 
 
 def train(journal: Journal, tune: Callable[[torch.device], None] = lambda device: None) -> tuple[State, str]:

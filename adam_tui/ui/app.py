@@ -11,7 +11,9 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from adam_tui.draw.palette import Palette
+from adam_tui.terminal.queries import Answers
 from adam_tui.terminal.sanitize import sanitize
+from adam_tui.terminal.sextants import named_by_answers
 from adam_tui.terminal.terminal_app import TerminalApp
 from adam_tui.ui.actions import (
     SHARED_ACTIONS,
@@ -27,7 +29,7 @@ from adam_tui.ui.actions import (
 from adam_tui.ui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.ui.keymap import check_keys
 from adam_tui.ui.mode_screen import AnyMode, ModeScreen
-from adam_tui.ui.playground.events import Open, SetCellAspect
+from adam_tui.ui.playground.events import Change, Open, SetBlocks, SetCellAspect
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
@@ -178,9 +180,17 @@ class AdamApp(TerminalApp):
 
     def cell_aspect_measured(self, aspect: float) -> None:
         """Draw round circles with the terminal's cells, unless the settings give their shape."""
-        if self._config.cell_aspect is not None:
-            return
-        event, playground = SetCellAspect(aspect), self._screens.get("playground")
+        if self._config.cell_aspect is None:
+            self._dispatch_to_playground(SetCellAspect(aspect))
+
+    def terminal_answered(self, answers: Answers) -> None:
+        """Use the terminal's abilities, sextants included; the settings override those."""
+        super().terminal_answered(answers)
+        if self._config.blocks == "auto" and named_by_answers(answers.version, answers.device):
+            self._dispatch_to_playground(SetBlocks("sextants"))
+
+    def _dispatch_to_playground(self, event: Change) -> None:
+        playground = self._screens.get("playground")
         if isinstance(playground, PlaygroundScreen):
             playground.dispatch(event)
         else:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from adam_tui.draw import contour_plot
+from adam_tui.draw.blocks import QUADRANTS, SEXTANTS
 from adam_tui.draw.color import contrast
 from adam_tui.draw.contour_plot import Arrow, PathView, backdrop, compose
 from adam_tui.draw.palette import DARK, LIGHT
@@ -52,6 +53,40 @@ def test_a_path_ends_in_its_bold_marker_in_the_lanes_color():
 def test_a_path_is_drawn_up_to_its_step():
     path = lane([(x + 0.5, 14.5) for x in range(9)], step=4)
     assert shown(compose(plain(), [path]))[0] == "⠒⠒●"
+
+
+@pytest.mark.parametrize(
+    ("blocks", "upper_left"),
+    [
+        ("halves", ["  ▀▀ ▀▀▀", "  ▀ ▀▀  ", " ▀  ▀ ▀▀", "      ▀ "]),
+        ("quadrants", ["  ▛▀ ▀▀▀", "▛▘▛▘▛▀  ", " ▛ ▘▛▘▀▀", "  ▘▛ ▘▛ "]),
+        ("sextants", ["  🬝🬂🬝🬎🬆🬂", "🬝🬀🬝🬀🬎🬂🬂🬎", "🬀🬆🬝🬀🬝🬀🬎🬆", "  🬄🬕 🬀🬕🬀"]),
+    ],
+)
+def test_the_edges_of_a_bowls_bands_are_drawn_with_the_chosen_blocks(blocks, upper_left):
+    drawn = backdrop(bowl, (-3, 3, -3, 3), 16, 8, DARK, axes=False, blocks=blocks).cells
+    assert [line[:8] for line in drawn.lines()[:4]] == upper_left
+
+
+def test_only_the_edges_differ_between_blocks():
+    path = lane([(-2.0, 1.0), (0.5, 0.3)])
+    drawn = {}
+    for blocks in ("quadrants", "sextants"):
+        back = backdrop(bowl, (-3, 3, -3, 3), 16, 8, DARK, minima=[(0, 0)], blocks=blocks)
+        drawn[blocks] = compose(back, [path], start=(-2.0, 1.0))
+    quadrants, sextants = drawn.values()
+    above = ~np.isin(quadrants.glyph, list(map(ord, QUADRANTS))) | ~np.isin(sextants.glyph, list(map(ord, SEXTANTS)))
+    assert above.sum() == 9
+    for name in ("glyph", "fg", "bg", "bold"):
+        assert (getattr(quadrants, name)[above] == getattr(sextants, name)[above]).all(), name
+
+
+def test_lines_alone_are_the_same_with_all_blocks():
+    drawn = [
+        backdrop(bowl, (-3, 3, -3, 3), 16, 8, DARK, fill="lines", blocks=blocks).cells.lines()
+        for blocks in ("quadrants", "sextants")
+    ]
+    assert drawn[0] == drawn[1]
 
 
 def test_before_its_first_step_a_lane_stands_on_the_start():

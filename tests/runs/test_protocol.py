@@ -44,6 +44,9 @@ specs = st.builds(
     data_dir=st.none() | words,
     queue=st.booleans(),
     tensorboard=st.booleans(),
+    validation=counts,
+    sweep=words,
+    trial=words,
 )
 positive = st.integers(1, 10**9)
 times = st.floats(0, 3e10)
@@ -71,6 +74,20 @@ events = st.one_of(
         test_accuracy=st.floats(0, 1),
         seconds=st.floats(0, 1e9),
         samples_per_second=st.floats(0, 1e9),
+        validation_loss=floats,
+        validation_accuracy=st.floats(0, 1) | st.just(math.nan),
+    ),
+    st.builds(
+        Epoch,
+        **stamp,
+        epoch=positive,
+        train_loss=floats,
+        test_loss=st.just(math.nan),
+        test_accuracy=st.just(math.nan),
+        seconds=st.floats(0, 1e9),
+        samples_per_second=st.floats(0, 1e9),
+        validation_loss=floats,
+        validation_accuracy=st.floats(0, 1),
     ),
     st.builds(
         Layers,
@@ -117,6 +134,23 @@ def test_any_other_line_is_no_event_and_no_error(line):
 def test_events_and_keys_of_a_newer_version_are_ignored():
     assert from_line('{"event":"fireworks","time":1.0,"step":2}') is None
     assert from_line('{"event":"pause","time":1.0,"step":2,"mood":"calm"}') == Paused(1.0, 2)
+
+
+def test_an_epoch_without_held_out_images_is_written_and_read_as_by_earlier_versions():
+    line = '{"event":"epoch","time":2.5,"step":3,"epoch":1,"train_loss":0.5,"test_loss":0.25,"test_accuracy":0.75,'
+    line += '"seconds":1.0,"samples_per_second":9.0}\n'
+    epoch = from_line(line)
+    assert to_line(epoch) == line
+    assert (epoch.held_out_loss, epoch.held_out_accuracy) == (0.25, 0.75)
+    assert math.isnan(epoch.validation_accuracy)
+
+
+def test_an_epoch_before_the_last_has_only_the_numbers_of_the_held_out_images():
+    epoch = Epoch(2.5, 3, 1, 0.5, math.nan, math.nan, 1.0, 9.0, 0.25, 0.75)
+    assert (epoch.held_out_loss, epoch.held_out_accuracy) == (0.25, 0.75)
+    assert repr(from_line(to_line(epoch))) == repr(epoch)
+    nothing = Epoch(2.5, 3, 1, 0.5, math.nan, math.nan, 1.0, 9.0)
+    assert from_line(to_line(nothing)) is None
 
 
 def test_the_lines_are_those_of_the_design():

@@ -9,7 +9,7 @@ import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from seen_blocks import quadrant_colors
+from seen_blocks import part_colors
 
 import adam_tui
 from adam_tui.draw.cells import Cells
@@ -32,7 +32,7 @@ from adam_tui.terminal.sgr import (
 A, B, C = 0x010203, 0x040506, 0xFFFFFF
 cells = st.lists(
     st.tuples(
-        st.sampled_from("▀▄▚▛▐ a●"),
+        st.sampled_from("▀▄▚▛▐🬀🬞🬻 a●"),
         st.builds(
             pack_style,
             st.sampled_from((A, B, C)),
@@ -46,13 +46,13 @@ cells = st.lists(
 
 
 def shown(text, width):
-    """Each cell as a terminal shows it: the colours of its quadrants, or its character with its colours."""
+    """Each cell as a terminal shows it: the colours of its parts, or its character with its colours."""
     screen = pyte.Screen(width, 1)
     pyte.Stream(screen).feed(text)
     result = []
     for x in range(width):
         cell = screen.buffer[0][x]
-        shape = quadrant_colors(cell.data, cell.fg, cell.bg) or (cell.data, cell.fg, cell.bg, cell.bold, cell.italics)
+        shape = part_colors(cell.data, cell.fg, cell.bg) or (cell.data, cell.fg, cell.bg, cell.bold, cell.italics)
         result.append((*shape, cell.underscore))
     return result
 
@@ -62,7 +62,7 @@ def expected(row):
     for text, style in row:
         pen = unpack_style(style)
         fg, bg, attributes = f"{pen.fg:06x}", f"{pen.bg:06x}", pen.attributes
-        shape = quadrant_colors(text, fg, bg) or (text, fg, bg, bool(attributes & BOLD), bool(attributes & ITALIC))
+        shape = part_colors(text, fg, bg) or (text, fg, bg, bool(attributes & BOLD), bool(attributes & ITALIC))
         result.append((*shape, bool(attributes & UNDERLINE)))
     return result
 

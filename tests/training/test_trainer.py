@@ -70,6 +70,20 @@ def test_the_train_loss_of_an_epoch_is_its_mean_over_images_the_short_last_batch
     assert only(run, "epoch")[0].train_loss == pytest.approx(mean, rel=1e-12)
 
 
+def test_held_out_images_are_measured_every_epoch_and_the_test_images_once(new_run):
+    run = new_run(epochs=2, validation=500)
+    assert train(run)[0] == "finished"
+    first, last = only(run, "epoch")
+    assert 0 < first.validation_accuracy < last.validation_accuracy < 1
+    assert first.validation_loss > last.validation_loss > 0
+    assert math.isnan(first.test_accuracy)
+    assert 0 < last.test_accuracy < 1
+    assert last.test_loss != last.validation_loss
+    with np.load(run.evaluation, allow_pickle=False) as held:
+        assert held["epoch"] == 2
+        assert held["confusion"].sum() == 500
+
+
 def test_every_epoch_shows_every_image_once_in_a_new_order(new_run, monkeypatch):
     seen = []
     step = trainer.Training.train_step

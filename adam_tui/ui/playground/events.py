@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from adam_tui.draw.blocks import Blocks
 from adam_tui.ui.actions import Signal
 from adam_tui.ui.playground.state import Switch
 
@@ -235,6 +236,13 @@ class SetCellAspect:
     aspect: float
 
 
+@dataclass(frozen=True, slots=True)
+class SetBlocks:
+    """Draw the edges of the bands with these blocks: the terminal has named itself."""
+
+    blocks: Blocks
+
+
 class CycleFill(Signal):
     """Show filled bands, bands with lines, or lines only."""
 
@@ -357,6 +365,7 @@ Change = (
     | Pan
     | ResetView
     | SetCellAspect
+    | SetBlocks
     | CycleFill
     | Toggle
     | Open

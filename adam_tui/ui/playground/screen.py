@@ -19,7 +19,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
-from adam_tui.draw.cells import Cells, text_width
+from adam_tui.draw.cells import Cells, Color, text_width
 from adam_tui.draw.palette import Palette
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
@@ -30,6 +30,7 @@ from adam_tui.ui.playground import view as pictures
 from adam_tui.ui.playground.actions import ACTIONS, current_keys, footer
 from adam_tui.ui.playground.events import ActionUsed, Event, EventContext, SetStart, Tick
 from adam_tui.ui.playground.hints import hint
+from adam_tui.ui.playground.lane_names import lane_names
 from adam_tui.ui.playground.paths import POSITIONS_AT_ONCE, Paths, advance, compute_at_once, paths_so_far
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
@@ -46,6 +47,7 @@ POSITIONS_IN_SLICE = 8_192  # to rasterize
 REFRESH = 0.1  # seconds between two pictures
 KEY_PAUSE = 0.03  # seconds without a slice after a key, which may take several turns of the event loop
 SIDE_FRAME = 4  # columns of a panel's border and padding
+TITLE_MARGIN = 6  # columns of a border beside its title
 SIDE = ("lanes", "knobs", "inspector", "loss")  # the panels of the right side
 PANELS = ("contour", *SIDE, "timeline")
 
@@ -243,7 +245,8 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         if (before.preset, hint(before)) != (after.preset, hint(after)):
             self._show_caption()
         self._draw(("contour", "timeline"), paths)
-        if not (only_time and self._frame % self._frames_per_table):
+        between_tables = self._frame % self._frames_per_table > 0
+        if not (only_time and after.playing and between_tables):
             # The loss curves take as long as the rest together: those of a long race follow with its computation.
             later = before.scenario != after.scenario and not paths.complete
             self._draw([panel for panel in SIDE if not (later and panel == "loss")], paths)
@@ -266,29 +269,41 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         paths = paths or paths_so_far(self.state)
         surface, lane = self.state.surface, self.state.chosen_lane
         self._set_title("contour", pictures.surface_title(surface), self._legend())
-        self._set_title("knobs", f"{self.palette.lane(self.state.lane)[1]} {lane.rule.title}", self._fork_note())
         self._set_title("loss", pictures.loss_title(self.state, paths))
+        knobs_title = f"{self.palette.lane(self.state.lane)[1]} {lane.rule.title}"
         # Before the first layout, use the size that it will give, so that the panels are arranged only once.
         size = self.query_one("#side", Vertical).size or Size(
             *side_size(*self.app.size, hinted=bool(hint(self.state)[0]))
         )
         if size.height > 0:
             heights = pictures.side_heights(size.height, size.width - SIDE_FRAME, self.state, paths)
+            if hidden := pictures.hidden_knobs(self.state, heights):
+                knobs_title += f"  +{hidden}"
             for panel, rows in zip(SIDE, heights, strict=True):
                 view = self._views[panel]
                 view.display = rows > pictures.FRAME
                 if panel != "loss":
                     view.styles.height = rows
+        self._set_title("knobs", knobs_title, self._fork_note())
 
     def _legend(self) -> str:
         """The meaning of the symbols on the contour, as markup, with the vectors' colours while they are shown."""
         symbols = ["○ start", "✛ minimum"] if self.state.surface.minima else ["○ start"]
+        twins = [(f"{marker} {text}", f"rgb{color}") for color, marker, text in self._twins()]
+        room = self._views["contour"].size.width - TITLE_MARGIN - len(" · ".join(symbols))
+        if sum(len(text) + len(" · ") for text, _ in twins) <= room and not self.state.vectors:
+            symbols = [f"[{color}]{text}[/]" for text, color in twins] + symbols
         if self.state.solo and (lanes := len(self.state.scenario.lanes)) > 1:
             symbols.append(f"1 of {lanes} lanes")
         if self.state.vectors:
             colors = pictures.vector_colors(self.palette).items()
             symbols += [f"[rgb({r},{g},{b})]→ {name}[/]" for name, (r, g, b) in colors]
         return " · ".join(symbols)
+
+    def _twins(self) -> list[tuple[Color, str, str]]:
+        """Colour, marker and settings of each lane that differs from another one of its optimizer."""
+        lanes = enumerate(lane_names(self.state.scenario))
+        return [(*self.palette.lane(i), name.settings) for i, name in lanes if name.settings]
 
     def _fork_note(self) -> str:
         """The step from which changes apply, in fork mode, as markup."""
@@ -310,10 +325,12 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         line.set_class(preset is None, "-hint")
         if preset is not None:
             stops = self.state.stops
+            paused = "{forward} one step · " if preset.pause_at is not None else ""
             others = "{next_exhibit} next · {gallery} all · " if stops > 1 else ""
-            keys = self.named(others + "{mode_learn} Learn · {cancel} close")
+            keys = self.named("{play} play · " + paused + others + "{mode_learn} Learn · {cancel} close")
             place, columns = f"{self.state.stop + 1}/{stops}", self.size.width - CAPTION_PADDING
-            line.update(caption(place, preset.title, preset.sentence, keys, columns))
+            legend = [((marker, f"rgb{color}"), (f" {text}", "")) for color, marker, text in self._twins()]
+            line.update(caption(place, preset.title, preset.sentence, keys, columns, legend))
         elif text:
             key, _, words = text.partition(" ")
             room = self.size.width - CAPTION_PADDING - text_width(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from adam_tui.draw.blocks import Blocks
 from adam_tui.draw.viewport import CELL_ASPECT
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.scenario import Lane, Scenario
@@ -96,6 +97,7 @@ class PlaygroundState:
     speed: an index into SPEEDS.
     window: the visible part of the plane; None shows the surface's own bounds.
     cell_aspect: the height of a cell of the screen divided by its width, with which circles are round.
+    blocks: the blocks with which the screen shows the edges of the bands.
     crosshair: the point under the crosshair while a start is being placed, else None.
     solo: the contour and the loss curve show the chosen lane alone.
     fork: a changed knob changes the path from the shown step on. `ghosts` holds for each lane the lane before its
@@ -114,6 +116,7 @@ class PlaygroundState:
     speed: int = DEFAULT_SPEED
     window: Window | None = None
     cell_aspect: float = CELL_ASPECT
+    blocks: Blocks = "quadrants"
     fill: Fill = "filled"
     log_loss: bool = True
     inspector: bool = True

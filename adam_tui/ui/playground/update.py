@@ -138,6 +138,8 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
             # A smaller difference is invisible: pixels are whole, and some terminals count their border.
             other = abs(aspect / state.cell_aspect - 1) > SAME_ASPECT
             return replace(state, cell_aspect=aspect) if other else state
+        case e.SetBlocks(blocks):
+            return replace(state, blocks=blocks)
         case e.CycleFill():
             return replace(state, fill=_next(FILLS, state.fill, 1))
         case e.Toggle(switch):
@@ -206,6 +208,7 @@ def _open(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale: 
         preset.scenario,
         playing=True,
         cell_aspect=state.cell_aspect,
+        blocks=state.blocks,
         speed=state.speed,
         fill=state.fill,
         inspector=state.inspector,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from adam_tui.draw import elements
 from adam_tui.draw import playground_panels as panels
+from adam_tui.draw.blocks import Blocks
 from adam_tui.draw.cells import Cells, Color, stack, text_width
 from adam_tui.draw.chart import Series, chart
 from adam_tui.draw.contour_plot import Arrow, Backdrop, PathView, backdrop, compose
@@ -24,13 +25,16 @@ from adam_tui.engine.schedules import CONSTANT
 from adam_tui.engine.stability import describe_stability, stability
 from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import Trajectory, start_of
+from adam_tui.ui.playground.lane_names import lane_names
 from adam_tui.ui.playground.paths import Paths, whole_paths
 from adam_tui.ui.playground.state import SPEEDS, Fill, PlaygroundState
 
 Floats = NDArray[np.float64]
 FRAME = 2  # rows of a panel's border
 LOSS_ROWS = 5  # the fewest rows that show a loss curve
-SMALLEST_TABLE = 3  # rows of the lanes or knobs that stay when there is no room for all
+# Where rows are short: the rows of a table of lanes and of a loss curve that stay as long as all knobs are shown, and
+# those of every panel that stay in the end.
+SHORT_TABLE, SMALLEST_LOSS, SMALLEST_TABLE = 6, 3, 3
 MIN_PLOT_ROWS = 6
 DIRECTION_LENGTH = 0.15  # length of a vector that shows only a direction, as a share of the path's extent
 SCHEDULE_COLUMNS = 12  # of the schedule's curve
@@ -52,25 +56,38 @@ class SideHeights(NamedTuple):
 def side_heights(rows: int, width: int, state: PlaygroundState, paths: Paths | None = None) -> SideHeights:
     """Share `rows` among the panels, whose frames hold `width` columns.
 
-    The loss curve gets the rows that are left. Where rows are short, the inspector goes first; then the tables shrink.
+    The loss curve gets the rows that are left; the more lanes it shows, the more rows it gets before the rule below the
+    arithmetic. Where rows are short, the inspector goes first, then the notes; then the panels shrink in turns.
     """
     path = (paths or whole_paths(state)).lanes[state.lane]
     rule = state.chosen_lane.rule
-    lanes = len(state.scenario.lanes) + 1 + FRAME
-    knobs = len(rule.knobs) + len(_notes(state, path, width)) + FRAME
-    least_loss = LOSS_ROWS + FRAME
-    spare = rows - lanes - knobs - least_loss
-    if spare < 0:
-        cut = min(-spare, max(knobs - SMALLEST_TABLE - FRAME, 0))
-        knobs, spare = knobs - cut, spare + cut
-    if spare < 0:
-        cut = min(-spare, max(lanes - SMALLEST_TABLE - FRAME - 1, 0))
-        lanes, spare = lanes - cut, spare + cut
+    lanes, knobs, notes = len(state.scenario.lanes), len(rule.knobs), len(_notes(state, path, width))
+    loss = LOSS_ROWS
+    frames = 3 * FRAME + 1  # of these three panels, and the head of the table of lanes
+    missing = frames + lanes + knobs + notes + loss - rows
+    notes, missing = _shrink(notes, 0, missing)
+    for fewest_lanes, fewest_rows, fewest_knobs in ((SHORT_TABLE, SMALLEST_LOSS, knobs), (SMALLEST_TABLE,) * 3):
+        lanes, missing = _shrink(lanes, fewest_lanes, missing)
+        loss, missing = _shrink(loss, fewest_rows, missing)
+        knobs, missing = _shrink(knobs, fewest_knobs, missing)
+    spare = max(-missing, 0)
     inspector = 0
-    terms = len(_terms(path, 1))
-    if state.inspector and spare >= 1 + terms + FRAME:
-        inspector = min(1 + terms + len(rule.rule) + FRAME, spare)
+    terms = 1 + len(_terms(path, 1)) + FRAME
+    if state.inspector and spare >= terms:
+        inspector = min(terms + len(rule.rule), max(spare - len(state.scenario.lanes), terms))
+    lanes, knobs = lanes + 1 + FRAME, knobs + notes + FRAME
     return SideHeights(lanes, knobs, inspector, max(rows - lanes - knobs - inspector, 0))
+
+
+def _shrink(rows: int, fewest: int, missing: int) -> tuple[int, int]:
+    """Take up to `missing` rows from a panel of `rows`, not below `fewest`; return its rows, and the missing ones."""
+    cut = min(max(missing, 0), max(rows - fewest, 0))
+    return rows - cut, missing - cut
+
+
+def hidden_knobs(state: PlaygroundState, heights: SideHeights) -> int:
+    """The number of the chosen lane's knobs that have no row in their panel."""
+    return max(len(state.chosen_lane.rule.knobs) - (heights.knobs - FRAME), 0)
 
 
 def backdrop_of(state: PlaygroundState, width: int, height: int, palette: Palette) -> Backdrop:
@@ -78,7 +95,15 @@ def backdrop_of(state: PlaygroundState, width: int, height: int, palette: Palett
     scenario = state.scenario
     name = "" if scenario.function is not None else scenario.surface
     return _backdrop(
-        name, scenario.function, state.visible.bounds, width, height, palette, state.fill, state.cell_aspect
+        name,
+        scenario.function,
+        state.visible.bounds,
+        width,
+        height,
+        palette,
+        state.fill,
+        state.cell_aspect,
+        state.blocks,
     )
 
 
@@ -92,6 +117,7 @@ def _backdrop(
     palette: Palette,
     fill: Fill,
     cell_aspect: float,
+    blocks: Blocks,
 ) -> Backdrop:
     plot = surface_of(name, function)
     return backdrop(
@@ -104,6 +130,7 @@ def _backdrop(
         minima=plot.minima,
         center_in_cell=True,
         cell_aspect=cell_aspect,
+        blocks=blocks,
     )
 
 
@@ -178,25 +205,31 @@ def lanes(state: PlaygroundState, width: int, height: int, palette: Palette, pat
     """Draw the table of lanes at the step, with their ranks by loss."""
     paths = paths or whole_paths(state)
     losses = [float(path.losses[min(state.step, path.last)]) for path in paths.lanes]
-    order = sorted(range(len(losses)), key=lambda i: (not np.isfinite(losses[i]), losses[i]))
     rows = []
-    for i, (name, path) in enumerate(zip(state.scenario.labels(), paths.lanes, strict=True)):
+    for i, (name, path) in enumerate(zip(lane_names(state.scenario), paths.lanes, strict=True)):
         color, marker = palette.lane(i)
         rows.append(
             panels.LaneRow(
                 marker,
                 color,
-                name,
+                name.names,
                 losses[i],
                 path.gradient_norm(state.step),
                 path.state(state.step),
-                rank=order.index(i) + 1,
+                rank=_rank(losses, i),
                 distance=path.distance(state.step, state.surface.minima),
                 since=path.since(state.step),
                 ended=state.at_end,
             )
         )
     return panels.lane_table(rows, state.lane, width, height, palette)
+
+
+def _rank(losses: Sequence[float], lane: int) -> int:
+    """The place of a lane by its loss, from 1. Equal losses share a place; losses that are not finite come last."""
+    if not np.isfinite(losses[lane]):
+        return 1 + sum(map(bool, np.isfinite(losses)))
+    return 1 + sum(loss < losses[lane] for loss in losses)
 
 
 def knobs(state: PlaygroundState, width: int, height: int, palette: Palette, paths: Paths | None = None) -> Cells:
@@ -301,15 +334,17 @@ def _all_positive(paths: tuple[Trajectory, ...]) -> bool:
 
 
 def timeline(state: PlaygroundState, width: int, palette: Palette, paths: Paths | None = None) -> Cells:
-    """Draw the bottom row: the step, with a mark where a lane changed, converged or diverged."""
+    """Draw the bottom row: the step, with a mark in a lane's colour where it changed, converged or diverged."""
     paths = paths or whole_paths(state)
     color, _ = palette.lane(state.lane)
     marks: list[tuple[int, str, Color]] = [(change.step, "◆", color) for change in state.chosen_lane.changes]
-    for path in paths.lanes:
+    lanes = range(len(paths.lanes))
+    for i in (*(i for i in lanes if i != state.lane), state.lane):  # the chosen lane's marks lie above the others
+        path, (lane_color, _) = paths.lanes[i], palette.lane(i)
         if path.converged_at is not None:
-            marks.append((path.converged_at, "✓", palette.states["converged"]))
+            marks.append((path.converged_at, "✓", lane_color))
         if path.diverged_at is not None:
-            marks.append((path.diverged_at, "✕", palette.states["diverged"]))
+            marks.append((path.diverged_at, "✕", lane_color))
     note = f"{SPEEDS[state.speed]:>3}/s{' fork' if state.fork else ''}"
     if not paths.complete:
         note += f" · computing {int(100 * paths.share)}%"

@@ -77,7 +77,7 @@ def command(spec: RunSpec) -> str:
     words = ["adam-tui", "train", "--optimizer", spec.optimizer + (f":{knobs}" if knobs else "")]
     if spec.hyperparameters["lr"] != defaults.get("lr"):
         words += ["--lr", format_number(spec.hyperparameters["lr"])]
-    for name in (*RUN_KNOBS, "device", "precision", "limit", "data", "data_dir"):
+    for name in (*RUN_KNOBS, "device", "precision", "limit", "validation", "data", "data_dir"):
         value = getattr(spec, name)
         if value != getattr(usual, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
@@ -126,7 +126,7 @@ def _data(spec: RunSpec) -> str:
     """Both halves as tensors on the device: no sample is touched by Python again."""
     root = spec.data_dir or "data"
     split = ', split="digits"' if spec.data == "emnist-digits" else ""
-    limit = f"[:{spec.limit}]" if spec.limit else ""
+    limit = (f"[:-{spec.validation}]" if spec.validation else "") + (f"[:{spec.limit}]" if spec.limit else "")
     call = f"datasets.{TORCHVISION[spec.data]}({root!r}, train=train{split}, download={spec.data_dir is None})"
     pixels = "data.data.transpose(1, 2)" if spec.data == "emnist-digits" else "data.data"
     lines = [

@@ -24,12 +24,13 @@ DEFAULTS = RunSpec()
 COMMANDS = {"asked to stop": "stopped by you", "asked to end at once, without a checkpoint": "killed by you"}
 CHANCE = 0.12  # accuracy up to which a network may guess: the most frequent of MNIST's ten digits is 11.35% of them
 # Settings without a knob on the screen: named only where they differ from their defaults.
-WITHOUT_KNOB = ("device", "precision", "limit", "data", "data_dir")
+WITHOUT_KNOB = ("device", "precision", "limit", "validation", "data", "data_dir")
 # Settings of a run by which runs are told apart, and their short names; the epochs last, because lists show them too.
 COMPARED = {
     "batch_size": "batch",
     "seed": "seed",
     "limit": "limit",
+    "validation": "validation",
     "data": "data",
     "precision": "precision",
     "epochs": "epochs",
@@ -138,7 +139,7 @@ def differences(runs: Sequence[RunView]) -> dict[str, str]:
         settings = {run.id: getattr(run.spec, name) for run in runs}
         if len(set(settings.values())) > 1:
             for id, setting in settings.items():
-                if name != "limit" or setting:  # 0: all images
+                if name not in ("limit", "validation") or setting:  # 0: all images, none of them held out
                     texts[id].append(f"{label}={setting}")
     return {id: " ".join(text) for id, text in texts.items()}
 

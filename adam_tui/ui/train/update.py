@@ -234,6 +234,8 @@ def _adopted(state: TrainState, spec: RunSpec) -> TrainState:
         spec = check_spec(spec)
     except ValueError:  # of a newer version; a question about such a run offers no answer that leads here
         return state
+    if spec.sweep:  # the next run does not belong to it
+        spec = replace(spec, sweep="", trial="", queue=True)
     usual = TRAINING_OPTIMIZERS[spec.optimizer].defaults()
     own = {name: v for name, v in spec.hyperparameters.items() if name in usual and v != usual[name]}
     known = {"optimizer", "hyperparameters", *RUN_KNOBS}

@@ -55,9 +55,20 @@ async def test_a_step_draws_the_path_and_the_numbers_of_the_engine(app):
         assert any("⠀" < glyph <= "⣿" for glyph in contour), "braille"
         assert "●" in contour, "the head"
         [path] = trajectories(Scenario())
-        assert f"{path.losses[50]:.1e}" in panel(app, "lanes")
+        assert f"{path.losses[50]:.5f}" in panel(app, "lanes")
         assert "50/400" in panel(app, "timeline")
         assert f"{path.terms['Δ'][50][0]:.5f}" in panel(app, "inspector")
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+async def test_after_a_pause_between_two_tables_a_jump_still_draws_the_numbers(app, frames):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        for _ in range(frames):  # the tables are drawn with every fifth frame
+            app.screen._tick()
+        await pilot.press("g", *"60", "enter")
+        [path] = trajectories(Scenario())
+        assert f"{path.losses[60]:.1e}" in panel(app, "lanes")
 
 
 async def test_a_turned_knob_redraws_the_whole_path_at_once(app):

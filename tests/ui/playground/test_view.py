@@ -2,6 +2,7 @@ from dataclasses import replace
 
 from adam_tui.draw.palette import DARK
 from adam_tui.engine.lane import Lane
+from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import Scenario, suggested_lanes
 from adam_tui.engine.surfaces import find_surface
 from adam_tui.ui.playground import view
@@ -14,6 +15,46 @@ def test_the_notes_on_the_learning_rate_follow_the_knobs_without_a_gap():
     assert lines[0].startswith("▸ α lr")
     assert lines[1].startswith("λ weight_decay")
     assert lines[2:] == ["sharpest curvature 2 · stable for lr < 1", "lr 0.1 is below it: stable here", "", ""]
+
+
+def test_short_of_rows_every_knob_stays_before_all_lanes_and_the_title_counts_those_without_a_row():
+    def heights(lanes, rows):
+        adam_first = ("adam", *(name for name in OPTIMIZERS if name != "adam"))
+        state = PlaygroundState(Scenario(lanes=suggested_lanes(adam_first, find_surface("bowl"))[:lanes], steps=9))
+        shared = view.side_heights(rows, 27, state)
+        assert sum(shared) == rows
+        return (*shared, view.hidden_knobs(state, shared))
+
+    assert heights(1, 20) == (4, 9, 0, 7, 0)  # six knobs and a note
+    assert heights(5, 20) == (7, 8, 0, 5, 0)
+    assert heights(13, 20) == (7, 8, 0, 5, 0)
+    assert heights(13, 16) == (6, 5, 0, 5, 3)
+    assert heights(13, 15) == (6, 5, 0, 4, 3)
+
+
+def test_many_lanes_get_a_taller_loss_chart_and_leave_out_the_rule():
+    surface = find_surface("bowl")
+    one, all_of_them = (
+        view.side_heights(52, 58, PlaygroundState(Scenario(lanes=suggested_lanes(names, surface), steps=9)))
+        for names in (("adam",), ("adam", *(name for name in OPTIMIZERS if name != "adam")))
+    )
+    assert one.inspector == 1 + 7 + 5 + view.FRAME  # the head, the terms of Adam and its rule
+    assert all_of_them.inspector == 1 + 7 + view.FRAME
+    assert all_of_them.loss == 16
+
+
+def test_a_lane_marks_the_timeline_in_its_own_colour():
+    lanes = (Lane.of("sgd", {"lr": 0.1}), Lane.of("sgd", {"lr": 10.0}))
+    cells = view.timeline(PlaygroundState(Scenario(lanes=lanes, steps=200)), 100, DARK)
+    colors = {chr(glyph): tuple(cells.fg[0, i].tolist()) for i, glyph in enumerate(cells.glyph[0])}
+    assert colors["✓"] == DARK.lane(0)[0]
+    assert colors["✕"] == DARK.lane(1)[0]
+
+
+def test_equal_losses_share_a_rank_and_the_next_one_counts_on():
+    lanes = tuple(Lane.of("sgd", {"lr": lr}) for lr in (0.1, 0.1, 0.05))
+    rows = view.lanes(PlaygroundState(Scenario(lanes=lanes), clock=10.0), 60, 4, DARK).lines()[1:]
+    assert [row[2:5].strip() for row in rows] == ["1", "1", "3"]
 
 
 def colors_of(cells):
