@@ -154,9 +154,11 @@ def records(runs: Iterable[Run]) -> list[dict[str, Any]]:
 
 
 def epoch_line(event: Epoch, epochs: int) -> str:
-    """One epoch as a line: losses, accuracy, seconds, speed; of held-out training images where the run has some."""
+    """One epoch as a line: losses, accuracy, speed of training, seconds of training and testing.
+
+    The test numbers are of held-out training images where the run has some.
+    """
     number = f"{event.epoch:>{len(str(epochs))}}/{epochs}"
     part = "test" if math.isnan(event.validation_accuracy) else "validation"
-    losses = f"train {event.train_loss:.4f}  {part} {event.held_out_loss:.4f}"
-    pace = f"{event.seconds:.1f} s  {event.samples_per_second:,.0f} img/s"
-    return f"epoch {number}  {losses}  accuracy {event.held_out_accuracy:.2%}  {pace}"
+    losses = f"train {event.train_loss:.4f}  {part} {event.held_out_loss:.4f}, {event.held_out_accuracy:.2%}"
+    return f"epoch {number}  {losses}  {event.samples_per_second:,.0f} img/s, {event.seconds:.1f} s with {part}"

@@ -66,7 +66,7 @@ def facts(spec: RunSpec) -> list[tuple[str, str]]:
         ("disk", f"about {megabytes:.1f} MB: the loss of every step, two checkpoints"),
         ("at first", "torch and the images are loaded; then the loss curve grows, and the digits get predictions"),
         ("each epoch", "test accuracy and loss, a checkpoint; mistakes, confusions, filters, gradients ({view})"),
-        ("meanwhile", "{pause} pauses, {live} tunes the running run, {stop} stops it; {quit} leaves it running"),
+        ("meanwhile", "{pause} pauses, {live} tunes the running run, {stop} stops it; it continues when you quit"),
     ]
 
 

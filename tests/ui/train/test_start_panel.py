@@ -8,13 +8,13 @@ from training_pilot import after, joined
 from adam_tui.draw.palette import DARK
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.training import model
-from adam_tui.ui.actions import SHARED_ACTIONS, key_names
+from adam_tui.ui.actions import key_names
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import start_panel
 from adam_tui.ui.train.actions import ACTIONS
 from adam_tui.ui.train.state import TrainState
 
-KEYS = key_names((*ACTIONS, *SHARED_ACTIONS))
+KEYS = key_names(ACTIONS)
 
 
 def drawn(state, width, height):
@@ -31,14 +31,14 @@ def test_there_are_digits_and_one_line_on_how_to_start():
 
 def test_a_large_terminal_shows_the_size_of_the_run_and_what_will_come():
     text = joined(drawn(TrainState(), 134, 49))
-    for fact in ("60,000 of MNIST", "46,900: 938 an epoch, each on 64 images", "about 4:16", "2.3 MB", "q leaves it"):
+    for fact in ("60,000 of MNIST", "46,900: 938 an epoch, each on 64 images", "about 4:16", "2.3 MB", "when you quit"):
         assert fact in text
     quick = joined(drawn(after(TrainState(), e.QuickTry()), 134, 49))
     assert "6,000 of MNIST" in quick
     assert "4,700: 94 an epoch" in quick
-    small = joined(drawn(TrainState(), 72, 34))
+    small = joined(drawn(TrainState(), 72, 24))
     assert "about 4:16" in small
-    assert "q leaves it" not in small, "the last facts are the first to go"
+    assert "when you quit" not in small, "the last facts are the first to go"
 
 
 def test_the_disk_that_a_run_needs_is_that_of_its_files():
