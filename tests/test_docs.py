@@ -37,8 +37,9 @@ RUNS = ROOT / "adam_tui" / "runs" / "README.md"
 BENCH = ROOT / "tests" / "bench" / "README.md"
 CAMPAIGNS = ROOT / "tests" / "campaigns" / "README.md"
 PRECISION = ROOT / "tests" / "engine" / "README.md"
+SWEEPS = ROOT / "adam_tui" / "sweeps" / "README.md"
 FAST = ROOT / "adam_tui" / "training" / "fast" / "README.md"
-PAGES = [README, KEYS, CONTRIBUTING, RUNS, BENCH, CAMPAIGNS, PRECISION, FAST]
+PAGES = [README, KEYS, CONTRIBUTING, RUNS, BENCH, CAMPAIGNS, PRECISION, SWEEPS, FAST]
 
 MOST_BYTES = 9_000  # of the README
 LONGEST_RECIPE = 30  # lines
@@ -83,7 +84,7 @@ class TestTheReadme:
         result = CliRunner().invoke(main, arguments, env={"ADAM_TUI_RUNS": str(tmp_path)})
         if arguments[:1] in (["train"], ["serve"]):
             assert calls, result.output
-        elif arguments[:1] in (["path"], ["plot"], ["map"], ["basins"], ["runs"], ["--version"]):
+        elif arguments and arguments[0] in ("path", "plot", "map", "basins", "runs", "sweep", "sweeps", "--version"):
             assert result.exit_code == 0, result.output
             assert result.stdout
         else:  # the app checks its flags first, and then finds no terminal here

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from adam_tui.cli import completion, launch, maps, playground, runs, serve
+from adam_tui.cli import completion, launch, maps, playground, runs, serve, sweeps
 from adam_tui.cli.errors import OneLineErrorGroup
 
 if TYPE_CHECKING:
     from adam_tui.terminal.sextants import BlocksSetting
 
+WITH_RUNS = ("train", "runs", "sweep", "sweeps")  # commands that read or write the directory of the runs
 fps_option = click.option(
     "--fps", type=click.IntRange(1, 60), metavar="N", help="Most frames a second.  [default: from the settings, or 20]"
 )
@@ -58,7 +59,7 @@ def main(
     command = context.invoked_subcommand
     if command is not None:
         _refuse_flags_before(context, command)
-        context.obj = runs or (launch.configured_runs() if command in ("train", "runs") else None)
+        context.obj = runs or (launch.configured_runs() if command in WITH_RUNS else None)
         return 0
     with launch.without_garbage_collection():
         scenario = playground.build_scenario(**flags)
@@ -84,5 +85,10 @@ def _refuse_flags_before(context: click.Context, command: str) -> None:
 
 
 completion.register()
-for command in (playground.path, playground.plot, maps.settings_map, maps.basins, serve.serve, runs.train, runs.runs):
+COMMANDS = (
+    *(playground.path, playground.plot, maps.settings_map, maps.basins),
+    *(runs.train, runs.runs, sweeps.sweep, sweeps.sweeps),
+    serve.serve,
+)
+for command in COMMANDS:
     main.add_command(command)

@@ -99,7 +99,7 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
     "--validation",
     type=whole_number,
     metavar="N",
-    help="Hold out the last N training images to measure each epoch with, and test once, at the end.",
+    help="Hold out N training images to measure each epoch with, and test once, at the end.",
 )
 @click.option(
     "--data",
@@ -192,7 +192,7 @@ def list_runs(context: click.Context, output_format: str, runs: Path | None) -> 
     """List the runs, newest first; those that cannot be read come last."""
     from adam_tui.runs import directory, report
 
-    folder = _existing_runs(context, runs)
+    folder = existing_runs(context, runs)
     known, closed = directory.list_runs(folder) + directory.broken_runs(folder), directory.closed_runs(folder)
     if output_format == "json":
         click.echo(json.dumps(report.records(known)))
@@ -216,7 +216,7 @@ def show(context: click.Context, run_id: str, runs: Path | None) -> None:
 
     run = find_run(context, run_id, runs)
     with usage_errors():
-        click.echo(sanitize(report.describe(run, _runs_flag(context))))
+        click.echo(sanitize(report.describe(run, runs_flag(context))))
 
 
 @runs.command()
@@ -326,7 +326,7 @@ def resume(context: click.Context, run_id: str, follow: bool, output_format: Any
     if follow:
         return progress.follow(run, output_format, sys.stdout)
     process = control.resume(run)
-    attach = f"adam-tui runs attach {shlex.quote(run.id)}{_runs_flag(context)}"
+    attach = f"adam-tui runs attach {shlex.quote(run.id)}{runs_flag(context)}"
     click.echo(sanitize_line(f"{run.id} continues in the background, process {process.pid}: {attach}"))
     return 0
 
@@ -467,7 +467,7 @@ def resolve_runs(context: click.Context, option: Path | None) -> Path:
         return runs_directory(option or context.obj)
 
 
-def _existing_runs(context: click.Context, option: Path | None) -> Path:
+def existing_runs(context: click.Context, option: Path | None) -> Path:
     """`resolve_runs` for a command that only reads. Raises UsageError if --runs names a missing directory."""
     folder = resolve_runs(context, option)
     if _named_runs(context) and not folder.exists():
@@ -485,7 +485,7 @@ def _named_runs(context: click.Context) -> Path | None:
     return None
 
 
-def _runs_flag(context: click.Context) -> str:
+def runs_flag(context: click.Context) -> str:
     """The end of a command that is shown to the user: " --runs DIR" if the command line has it, else ""."""
     named = _named_runs(context)
     return f" --runs {shlex.quote(str(named))}" if named else ""
@@ -496,7 +496,7 @@ def find_run(context: click.Context, run_id: str, runs: Path | None) -> Run:
     from adam_tui.runs import directory
 
     with usage_errors():
-        return directory.find(_existing_runs(context, runs), run_id)
+        return directory.find(existing_runs(context, runs), run_id)
 
 
 def _find_active_run(context: click.Context, run_id: str, runs: Path | None) -> Run:

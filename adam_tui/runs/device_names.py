@@ -34,3 +34,10 @@ def device_key(device: str) -> str:
     index = int(device.partition(":")[2] or 0)
     name = visible[index] if index < len(visible) else str(index)
     return "cuda-" + "".join(letter if letter.isalnum() else "-" for letter in name)
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -28,9 +28,8 @@ def create(spec: RunSpec, runs: Path, label: Label | None = None) -> Run:
             break
         except FileExistsError:
             continue
-    body = spec.to_json() | {"created": time.time()}
     try:
-        files.write_atomically(path / "spec.json", json.dumps(body, indent=2) + "\n", durable=True)
+        write_spec(spec, path)
     except BaseException:
         path.rmdir()
         raise
@@ -38,6 +37,12 @@ def create(spec: RunSpec, runs: Path, label: Label | None = None) -> Run:
     if label is not None:
         run.write_label(label)
     return run
+
+
+def write_spec(spec: RunSpec, path: Path) -> None:
+    """Write spec.json into the directory of a new run. Raises OSError."""
+    body = spec.to_json() | {"created": time.time()}
+    files.write_atomically(path / "spec.json", json.dumps(body, indent=2) + "\n", durable=True)
 
 
 def list_runs(runs: Path) -> list[Run]:
@@ -93,8 +98,13 @@ def may_be_run(entry: os.DirEntry[str]) -> bool:
 def find(runs: Path, id: str) -> Run:
     """The run with this id, or the only one whose id starts with it, or the only one with this name.
 
+    The run of a sweep's trial is SWEEP/ID.
+
     Raises ValueError with one line for none or several, OSError as `list_runs` does.
     """
+    sweep, slash, trial = id.partition("/")
+    if slash and sweep not in ("", "..") and "/" not in trial:
+        return find(runs / sweep, trial)
     known = list_runs(runs) + broken_runs(runs)
     matches = (
         [run for run in known if run.id == id]

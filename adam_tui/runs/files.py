@@ -169,6 +169,12 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = False,
             part.unlink(missing_ok=True)
 
 
+def write_new(path: Path, content: str) -> None:
+    """Create a file with this content. Raises FileExistsError where there is one, other OSError where that fails."""
+    with open(open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+        file.write(content.encode())
+
+
 def _link_as(path: Path, older: Path) -> None:
     """Give a file the second name `older`, in place of the file that has it."""
     part = part_path(older)

@@ -40,8 +40,8 @@ class RunSpec:
     that nothing is downloaded. With `queue` the run waits while another one trains on the same device of this host.
     `tensorboard` adds TensorBoard's event files to the run's directory.
 
-    `validation` is the number of training images, the last ones of the file whatever the seed, that are held out to
-    choose settings with; the test images are then used once, after the last epoch. `sweep` and `trial` are the sweep
+    `validation` is the number of training images that are held out to choose settings with, spread evenly over the
+    file whatever the seed; the test images are then used once, after the last epoch. `sweep` and `trial` are the sweep
     that started the run and the identity of its trial, "" for a run of its own.
     """
 

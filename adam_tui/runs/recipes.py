@@ -179,7 +179,7 @@ def _image_knobs(data: str) -> tuple[Knob, Knob]:
     most = float(DATA_SETS[data].train_images)
     return (
         Knob("limit", "", 0.0, "integer", "train on the first so many images only", low=0.0, high=most),
-        Knob("validation", "", 0.0, "integer", "hold out the last so many training images", low=0.0, high=most - 1),
+        Knob("validation", "", 0.0, "integer", "hold out so many training images", low=0.0, high=most - 1),
     )
 
 

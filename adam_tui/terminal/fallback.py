@@ -182,6 +182,13 @@ def _in_greys(cells: Cells, glyph: NDArray[np.uint32], ramp: str, *, light: bool
     area = glyph != cells.glyph
     area |= np.isin(cells.glyph, list(BLOCKS))
     area |= np.isin(_packed(cells.bg), _packed(cells.bg[area]))
+    # Paths and markers between the bands are on a band's colour too, or on a mixture. Inverse text keeps its ground.
+    between = np.zeros_like(area)
+    rows, columns = (np.flatnonzero(area.any(axis=axis)) for axis in (1, 0))
+    if len(rows):
+        between[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+    inverse = (cells.fg @ LUMA > cells.bg @ LUMA) == light
+    area |= between & ~inverse
     fg, bg = cells.fg.copy(), cells.bg.copy()
     shade = area & (np.isin(glyph, list(map(ord, ramp))) & ((glyph != cells.glyph) | (glyph == SPACE)))
     fg[shade] = MIDDLE_GREY

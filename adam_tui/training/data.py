@@ -66,16 +66,22 @@ def load(
 ) -> Digits:
     """The data set `name` as tensors on `device`, all of it or its first `limit` training images.
 
-    The last `validation` training images are held out first: they are never among those that are trained on.
+    First `validation` training images are held out, which are never trained on. They are spread evenly over the file,
+    because its parts are not equally hard.
     `folder` is the user's own, in torchvision's layout. A download passes its progress as text to `progress`, a few
     times a second; an exception of `progress` ends it. Raises ValueError with one line when the data is not available.
     """
     (train, train_labels), (test, test_labels) = read(name, folder, progress)
     mean, deviation = (MEAN, DEVIATION) if name == "mnist" else _mean_and_deviation(train)
-    others = len(train) - validation
-    if others < 1:
+    if validation >= len(train):
         raise ValueError(f"{validation:,} images cannot be held out: there are {len(train):,} to train on")
-    keep = min(limit, others) or others
+    held = (2 * torch.arange(validation) + 1) * len(train) // max(2 * validation, 1)
+    others, other_labels = train, train_labels
+    if validation:
+        is_kept = torch.ones(len(train), dtype=torch.bool)
+        is_kept[held] = False
+        others, other_labels = train[is_kept], train_labels[is_kept]
+    keep = limit or len(others)
 
     def normalised(images: torch.Tensor) -> torch.Tensor:
         return _normalised(images, mean, deviation, device, dtype)
@@ -83,16 +89,16 @@ def load(
     test_images = normalised(test)
     chosen = _first_of_each_class(test_labels)
     return Digits(
-        normalised(train[:keep]),
-        train_labels[:keep].to(device),
+        normalised(others[:keep]),
+        other_labels[:keep].to(device),
         test_images,
         test_labels.to(device),
         test,
         tuple(chosen),
         test_images[chosen],
         tuple(test_labels[chosen].tolist()),
-        normalised(train[others:]),
-        train_labels[others:].to(device),
+        normalised(train[held]),
+        train_labels[held].to(device),
     )
 
 

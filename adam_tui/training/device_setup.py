@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
+from adam_tui.runs.device_names import cores
 from adam_tui.runs.protocol import RunSpec
-from adam_tui.training.resource_usage import cores
 
 MAX_THREADS = 16  # a batch of 64 small images splits no further; measured on 2 cores only, so cautious
 # A run on the CPU lets the terminal's own process go first. Beside a run on both of 2 cores, 12 ms of work, as a screen

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from adam_tui.runs.device_names import cores
+
 
 class ResourceUsage:
     """The usage of this process; the processor's share is that since the last reading."""
@@ -55,13 +57,6 @@ class ResourceUsage:
             except pynvml.NVMLError:
                 pass
         return usage
-
-
-def cores() -> int:
-    """The processor cores that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _resident_bytes() -> int | None:

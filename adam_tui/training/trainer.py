@@ -70,6 +70,22 @@ class Progress:
     diverged_at: int = 0  # the step whose loss was not finite
 
 
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A part of a run, for a process that trains many runs one after another.
+
+    It ends after `until` finished epochs, with a checkpoint if the run has more. There is no checkpoint of the first
+    step and none of the last: the seed gives the first again, and nothing continues the last. `load` has the signature
+    of `data.load`; it may keep the tensors for the next run.
+    """
+
+    until: int
+    load: Callable[..., data.Digits]
+
+
+LEG_DONE = "more epochs when the sweep has decided"  # the end of the reason of a run that stopped at the end of a leg
+
+
 class StoppedEarlyError(Exception):
     """A command stopped the run before its first step; the arguments are its state and reason."""
 
@@ -77,15 +93,16 @@ class StoppedEarlyError(Exception):
 class Training:
     """One run: its data, its model, its optimizer and its progress."""
 
-    def __init__(self, spec: RunSpec, journal: Journal) -> None:
-        self.spec, self.journal = spec, journal
+    def __init__(self, spec: RunSpec, journal: Journal, leg: Leg | None = None) -> None:
+        self.spec, self.journal, self.leg = spec, journal, leg
+        self.until = min(leg.until, spec.epochs) if leg else spec.epochs
         self.device = device_setup.device_of(spec)
         self.precision = device_setup.precision_of(spec, self.device)
         if self.device.type == "cuda":
             journal.resources.watch_gpu(str(torch.cuda.get_device_properties(self.device).uuid))
 
         # Data: on the device once, in the type that the first convolution reads.
-        self.digits = data.load(
+        self.digits = (leg.load if leg else data.load)(
             self.device, self.precision, spec.limit, spec.data, spec.data_dir, self._show_loading, spec.validation
         )
         self.images = len(self.digits.train_images)
@@ -129,7 +146,7 @@ class Training:
         """Train to the end, or until a command ends it; the final state and its reason."""
         spec, progress = self.spec, self.progress
         self._start()
-        while progress.epoch < spec.epochs and not self.ending:
+        while progress.epoch < self.until and not self.ending:
             self.train_epoch()
             if not self.ending:
                 self.end_epoch()
@@ -137,7 +154,9 @@ class Training:
             if self.ending[0] == "stopped" and self.save_at_end and not (self.save() or self.save_later()):
                 return "stopped", f"{self.ending[1]}, but {self.checkpoints.problem}"
             return self.ending
-        done = f"epoch {spec.epochs} of {spec.epochs} done"
+        done = f"epoch {progress.epoch} of {spec.epochs} done"
+        if progress.epoch < spec.epochs:
+            return "stopped", f"{done}, {LEG_DONE}"
         # A finished run is never resumed: without its last checkpoint its final weights would be lost.
         if self.checkpoints.problem and not self.save_later():
             return "failed", f"{done}, but {self.checkpoints.problem}"
@@ -158,7 +177,7 @@ class Training:
             )
         )
         self.journal.set_state("running")
-        if not self.checkpoints.is_whole:  # the run can be continued from its first step on
+        if not self.leg and not self.checkpoints.is_whole:  # the run can be continued from its first step on
             self.save()
 
     def train_epoch(self) -> None:
@@ -214,12 +233,12 @@ class Training:
 
     def end_epoch(self) -> None:
         """Measure the network with images that it was not trained on, record the epoch and save a checkpoint."""
-        progress = self.progress
+        spec, progress = self.spec, self.progress
         train_seconds = progress.seconds
         began = time.perf_counter()
-        validated = self.validate() if self.spec.validation else None
+        validated = self.validate() if spec.validation else None
         # Settings are chosen by the validation images, so that the test images can be used once, at the end.
-        tested = self.test() if validated is None or progress.epoch + 1 == self.spec.epochs else None
+        tested = self.test() if validated is None or progress.epoch + 1 == spec.epochs else None
         began += self.journal.take_stopped_seconds()
         seconds = train_seconds + time.perf_counter() - began
         train_loss = progress.loss_sum / self.images
@@ -237,7 +256,8 @@ class Training:
         if layers := self.layers.summary(progress.step):
             self.journal.record(layers)
         self.report_samples()
-        self.save()
+        if not self.leg or progress.epoch < spec.epochs:
+            self.save()
 
     @torch.no_grad()
     def test(self) -> evaluation.Evaluation:
@@ -401,14 +421,19 @@ def _numbers(result: evaluation.Evaluation | None) -> tuple[float, float]:
     return (result.loss, result.accuracy) if result else (math.nan, math.nan)
 
 
-def train(journal: Journal, tune: Callable[[torch.device], None] = lambda device: None) -> tuple[State, str]:
-    """Train the journal's run and record its end: state and reason. An error in training makes it a failed run."""
+def train(
+    journal: Journal, tune: Callable[[torch.device], None] = lambda device: None, leg: Leg | None = None
+) -> tuple[State, str]:
+    """Train the journal's run, or a leg of it, and record its end: state and reason.
+
+    An error in training makes it a failed run.
+    """
     training = None
     state: State
     try:
         spec = check_spec(journal.run.spec())
         tune(device_setup.device_of(spec))
-        training = Training(spec, journal)
+        training = Training(spec, journal, leg)
         state, reason = training.run()
     except StoppedEarlyError as stopped:
         state, reason = stopped.args

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,13 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from adam_tui.draw.palette import Palette
+from adam_tui.terminal.fallback import to_ascii
 from adam_tui.terminal.queries import Answers
 from adam_tui.terminal.sanitize import sanitize
 from adam_tui.terminal.sextants import named_by_answers
 from adam_tui.terminal.terminal_app import TerminalApp
 from adam_tui.ui.actions import (
+    MODES,
     SHARED_ACTIONS,
     AppEvent,
     Quit,
@@ -102,6 +104,23 @@ class AdamApp(TerminalApp):
         """The palette of the drawings that goes with the theme."""
         theme = self.current_theme
         return palette_for(theme, plot_palette_name(self._config, theme.name, self.depth))
+
+    @property
+    def keys_with_alt(self) -> Collection[str]:
+        """The characters that are keys with alt, those from the settings included."""
+        keys = [key.removeprefix("alt+") for keys in self.keys.values() for key in keys.split(",") if "alt+" in key]
+        return {*super().keys_with_alt, *(key.removeprefix("shift+").upper() if "+" in key else key for key in keys)}
+
+    @property
+    def window_title(self) -> str:
+        """The subject and progress of the current mode, the mode, and the program."""
+        modes = [screen for screen in self.screen_stack if isinstance(screen, ModeScreen)]
+        if not modes:
+            return self.TITLE
+        names = {name: title for _, name, title in MODES}
+        parts = [modes[-1].window_title(), names[modes[-1].MODE], self.TITLE]
+        title = " · ".join(part for part in parts if part)
+        return "".join(map(to_ascii, title)) if self.fallback.ascii else title
 
     def get_css_variables(self) -> dict[str, str]:
         """Return Textual's variables, with the drawings' colours for frames and faint text."""

@@ -40,6 +40,8 @@ from web_serving import Served
 from adam_tui.draw.blocks import PARTS, QUADRANTS
 
 COLUMNS, ROWS = 120, 40
+TITLE = "Playground · adam-tui"
+TITLE_SECONDS = 1.5  # until the title follows the screen
 SCREEN = "1920x1200x24"
 STEP = "60"
 RACE = ("--lane", "adam:lr=0.1", "--lane", "momentum:lr=0.02,momentum=0.9", "--lane", "sgd:lr=0.05")
@@ -50,15 +52,19 @@ MARK = (255, 0, 255)  # colour 201 of 256: the first and the last cell are fille
 PLOT = (slice(2, ROWS - 6), slice(8, 68))  # rows and columns that are the contour's
 BRAILLE = range(0x2801, 0x2900)
 DOTS = ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1), (3, 0), (3, 1))  # row and column of each bit of a braille cell
+SHADES = "░▒▓"
 MARKERS = "●◆▲■▼★○✛"
 ALIKE = 3  # of 255: how far a channel may be off in a colour that is right
 HAT = 200  # the ink of a hat at least: the sum over its pixels and channels
 OFF_CENTER = 0.25  # of a cell: how far a font may set its dots from where they belong; dots are so far apart
 DCS = re.compile(rb"\x1b[P_].*?\x1b\\", re.DOTALL)  # pyte does not know them
 
-# Ends with a program that is started in the terminal: `sh START`.
+XTERM = ("xterm", "-geometry", f"{COLUMNS}x{ROWS}", "-fa", "DejaVu Sans Mono", "-fs", "11", "-e")
+# Each is followed by the program that is started in the terminal.
 X = {
-    "xterm": ("xterm", "-geometry", f"{COLUMNS}x{ROWS}", "-fa", "DejaVu Sans Mono", "-fs", "11", "-e"),
+    "xterm": XTERM,
+    "xterm, 256 colours": XTERM,
+    "xterm, 16 colours": XTERM,
     "xterm, bitmap font": ("xterm", "-geometry", f"{COLUMNS}x{ROWS}", "-e"),
     "urxvt": ("urxvt", "-geometry", f"{COLUMNS}x{ROWS}", "-e"),
     "st": ("st", "-g", f"{COLUMNS}x{ROWS}", "-e"),
@@ -76,6 +82,10 @@ X = {
     "konsole": ("konsole", "-p", f"TerminalColumns={COLUMNS}", "-p", f"TerminalRows={ROWS}", "-e"),
 }
 WAYLAND = {"foot": ("foot", "-W", f"{COLUMNS}x{ROWS}")}
+SETTINGS = {  # of the app
+    "xterm, 256 colours": {"TEXTUAL_COLOR_SYSTEM": "256"},
+    "xterm, 16 colours": {"TEXTUAL_COLOR_SYSTEM": "standard"},
+}
 PROGRAMS = {"gnome-terminal (VTE)": "gnome-terminal"}  # that have to be installed, where it is not the first word
 BROWSER = "Chromium"
 BROWSER_CELL = 9, 18  # pixels, of the font that the page brings along
@@ -183,17 +193,21 @@ def inked(pixels, fg, bg):
 class Comparison:
     """How many cells of each kind are right."""
 
-    def __init__(self, sent, shown):
-        self.sent, self.shown = sent, shown
+    def __init__(self, sent, shown, title):
+        self.sent, self.shown, self.title = sent, shown, title
         self.right, self.all = Counter(), Counter()
         self.own = self._own_colors()
+        self._shades = {}  # the mean of the first cell of each shade
         for row, column, cell in sent.plot():
+            pixels = shown.cell(row, column)
+            if cell.data in SHADES:
+                self._shade(pixels, (cell.data, cell.fg, cell.bg))
+                continue
             fg, bg = self.color(cell.fg), self.color(cell.bg)
             if cell.reverse:
                 fg, bg = bg, fg
             if fg is None or bg is None:
                 continue
-            pixels = shown.cell(row, column)
             if cell.data in PARTS:
                 self._block(pixels, PARTS[cell.data], fg, bg)
             elif ord(cell.data[0]) in BRAILLE:
@@ -217,6 +231,12 @@ class Comparison:
     def _count(self, kind, right):
         self.all[kind] += 1
         self.right[kind] += bool(right)
+
+    def _shade(self, pixels, kind):
+        """Compare the mean with that of the first cell of its kind, and with those of all other kinds."""
+        mean = float(pixels.mean())
+        alike = {each for each, other in self._shades.items() if abs(other - mean) <= ALIKE}
+        self._count("bands", alike <= {kind} and abs(self._shades.setdefault(kind, mean) - mean) <= ALIKE)
 
     def _block(self, pixels, parts, fg, bg):
         """Compare the middle of each part, and its outermost pixels, where a seam shows first."""
@@ -272,11 +292,24 @@ class Comparison:
         """A row of the table."""
         cell = f"{self.shown.wide:.4g}×{self.shown.high:.4g}"
         kinds = ("bands", "edges", "seamless", "path", "markers", "ground")
-        return (name, cell, self.sent.depth, blocks_of(self.sent), *map(self.percent, kinds), self.hats())
+        return (name, cell, self.sent.depth, blocks_of(self.sent), *map(self.percent, kinds), self.hats(), self.title)
 
 
 HEADER = (
-    *("terminal", "cell", "colours", "blocks", "bands", "edges", "seamless", "paths", "markers", "ground", "hats"),
+    *(
+        "terminal",
+        "cell",
+        "colours",
+        "blocks",
+        "bands",
+        "edges",
+        "seamless",
+        "paths",
+        "markers",
+        "ground",
+        "hats",
+        "title",
+    ),
 )
 
 
@@ -383,7 +416,11 @@ def play(folder, environment):
     press(*KEYS)
     until(lambda: re.search(SHOWN, sent().text), f"step {STEP}")
     pixels = still(environment)
-    result = Comparison(sent(), Shown(pixels, left, top, (right - left) / COLUMNS, (bottom - top) / ROWS))
+    time.sleep(TITLE_SECONDS)
+    search = subprocess.run(["xdotool", "search", "--name", TITLE], env=environment, capture_output=True)
+    title = "–" if "WAYLAND_DISPLAY" in environment else "shown" if search.stdout else "missing"
+    shown = Shown(pixels, left, top, (right - left) / COLUMNS, (bottom - top) / ROWS)
+    result = Comparison(sent(), shown, title)
     press("q")
     margin = 40
     return result, pixels[max(top - margin, 0) : bottom + margin, max(left - margin, 0) : right + margin]
@@ -396,7 +433,7 @@ def visit(name, folder):
     command = f"{sys.executable} -m adam_tui {' '.join(RACE)}"
     (folder / "start.sh").write_text(START.replace("{command}", command))
     with x_screen() as display, contextlib.ExitStack() as stack:
-        environment = clean_environment(folder, display)
+        environment = clean_environment(folder, display) | SETTINGS.get(name, {})
         program = (*(X | WAYLAND)[name], "sh", str(folder / "start.sh"))
         if name in WAYLAND:
             socket = "wayland-campaign"
@@ -436,9 +473,10 @@ async def visit_browser(folder):
                 await page.press({"space": " ", "Return": "\r"}.get(key, key))
                 await asyncio.sleep(0.1)
             await until_shown(page, SHOWN)
-            await asyncio.sleep(1)
+            await asyncio.sleep(TITLE_SECONDS)
             pixels = np.asarray(Image.open(io.BytesIO(await page.screenshot())).convert("RGB"))
-            return Comparison(Sent.of(page.received), Shown(pixels, 0, 0, wide, high)), pixels
+            title = "shown" if re.search(TITLE, await page.value("document.title")) else "missing"
+            return Comparison(Sent.of(page.received), Shown(pixels, 0, 0, wide, high), title), pixels
     finally:
         served.close()
 
@@ -478,7 +516,7 @@ def main():
             except (TimeoutError, subprocess.SubprocessError) as error:
                 print(f"{name}: never seen: {error}", file=sys.stderr)
                 continue
-        Image.fromarray(picture).save(given.pictures / f"{re.sub(r'[^a-z]+', '-', name.lower()).strip('-')}.png")
+        Image.fromarray(picture).save(given.pictures / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.png")
         rows.append(comparison.row(name))
         print(rows[-1], file=sys.stderr)
     print(table(rows))

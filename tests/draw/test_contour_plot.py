@@ -191,10 +191,41 @@ def test_paths_stand_out_wherever_they_go(fill, palette):
         assert min(contrast(color, tuple(bg)) for bg in cells.bg[own].tolist()) >= 3
 
 
-def test_an_arrow_has_a_shaft_and_two_barbs():
+@pytest.mark.parametrize(
+    ("tip", "head"),
+    [
+        *(((14.5, 8.5), "→"), ((14.5, 15.5), "↗"), ((8.5, 15.5), "↑"), ((1.5, 15.5), "↖"), ((1.5, 8.5), "←")),
+        *(((1.5, 1.5), "↙"), ((8.5, 0.5), "↓"), ((14.5, 1.5), "↘")),
+    ],
+)
+def test_an_arrow_points_to_its_tip(tip, head):
+    cells = compose(plain(), [], arrows=[Arrow((8.5, 8.5), tip, CORAL)])
+    [place] = np.argwhere(np.isin(cells.glyph, [ord(glyph) for glyph in contour_plot.HEADS]))
+    assert chr(cells.glyph[tuple(place)]) == head
+    assert place[1] == int(tip[0]) // 2
+    assert tuple(cells.fg[tuple(place)].tolist()) == CORAL
+
+
+def test_an_arrow_has_a_shaft_and_a_head():
     cells = compose(plain(), [], arrows=[Arrow((0.5, 8.5), (14.5, 8.5), CORAL)])
-    assert shown(cells) == ["", "⣀⣀⣀⣀⣀⣐⣤⡀", "     ⠐⠉", ""]
-    assert (cells.fg[1, :7] == CORAL).all()
+    assert shown(cells) == ["", "⣀⣀⣀⣀⣀⣀⣀→", "", ""]
+    assert (cells.fg[1] == CORAL).all()
+
+
+def test_a_dimmed_lane_keeps_its_marker_and_an_own_share_of_its_color_in_its_dots():
+    cells = compose(plain(), [lane(FLAT_LINE, dimmed=True)])
+    background = np.array(DARK.stops[0])
+    assert np.abs(cells.fg[0, 2] - (0.7 * np.array(GOLD) + 0.3 * background)).max() <= 1
+    assert tuple(cells.fg[0, 6].tolist()) == GOLD
+
+
+def test_a_dashed_lane_has_gaps_that_stay_where_they_are():
+    early, late = (
+        shown(compose(plain(), [lane([(x + 0.5, 14.5) for x in range(15)], step=step, dashed=True)]))[0]
+        for step in (7, 14)
+    )
+    assert late == "⠒⠒  ⠒⠒ ●"
+    assert early == "⠒⠒ ●"
 
 
 @pytest.mark.parametrize("tip", [(4.5, 4.5), (math.nan, 1), (1e308, -1e308), (math.inf, 0)])

@@ -120,8 +120,8 @@ ONLY_SEXTANTS, ONLY_QUADRANTS = (set(a) - set(b) for a, b in ((SEXTANTS, QUADRAN
 class Answering(Terminal):
     """A remote terminal that answers the questions for its name."""
 
-    def __init__(self, answer, *flags):
-        super().__init__((*COMMAND, *RINGS, *flags), 80, 24, REMOTE)
+    def __init__(self, answer, *flags, **env):
+        super().__init__((*COMMAND, *RINGS, *flags), 80, 24, REMOTE | env)
         self.reply = f"{answer}\x1b[?62c".encode()
 
     def answer(self, data):
@@ -151,6 +151,16 @@ def test_another_remote_terminal_keeps_quadrants_and_a_flag_overrides_its_answer
             t.until("Play or pause")  # the answer came before the key
             t.press("escape")
             assert not drawn(t, ONLY_SEXTANTS)
+
+
+@pytest.mark.parametrize(("chosen", "has_rgb"), [({}, True), ({"TEXTUAL_COLOR_SYSTEM": "256"}, False)])
+def test_a_remote_terminal_that_names_itself_has_24_bit_colours_unless_others_are_chosen(chosen, has_rgb):
+    with Answering("\x1b[>65;7006;1c", COLORTERM=None, **chosen) as t:
+        t.until(lambda: drawn(t, ONLY_SEXTANTS) and not drawn(t, ONLY_QUADRANTS))
+        t.press("?")
+        t.until("Play or pause")
+        raw = t.raw.replace(Question.COLOR.value.encode(), b"")
+        assert (b"48;2;" in raw) == has_rgb
 
 
 def test_the_first_picture_is_drawn_with_the_blocks_of_the_environment():

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from textual import on
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Click, Resize
@@ -37,6 +38,7 @@ from adam_tui.ui.playground.update import update
 
 if TYPE_CHECKING:
     from adam_tui.ui.playground.effects import Effect
+    from adam_tui.ui.playground.maps.panels import MapPanels
 
 FRAMES_PER_SECOND = 20  # unless the settings have another rate
 # While the race plays, tables and the loss curve are redrawn at a rate that can be read; the path moves every frame.
@@ -49,7 +51,8 @@ KEY_PAUSE = 0.03  # seconds without a slice after a key, which may take several 
 SIDE_FRAME = 4  # columns of a panel's border and padding
 TITLE_MARGIN = 6  # columns of a border beside its title
 SIDE = ("lanes", "knobs", "inspector", "loss")  # the panels of the right side
-PANELS = ("contour", *SIDE, "timeline")
+MAP = ("map", "map-info")  # the panels of an open map
+PANELS = ("contour", *MAP, *SIDE, "timeline")
 
 
 class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext]):
@@ -87,16 +90,23 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         self._views: dict[str, CellView] = {}
         self._computing = False
         self._last_key = 0.0
+        self._maps: MapPanels | None = None
 
     def body(self) -> Iterable[Widget]:
         """The contour, the panels beside it, the caption and the timeline."""
-        classes = {"contour": "panel plot", "timeline": ""} | dict.fromkeys(SIDE, "panel")
+        classes = {"contour": "panel plot", "map": "panel plot", "map-info": "panel", "timeline": ""}
+        classes |= dict.fromkeys(SIDE, "panel")
         self._views = {name: CellView(partial(self._cells, name), id=name, classes=classes[name]) for name in PANELS}
         self._views["lanes"].border_title, self._views["inspector"].border_title = "Lanes", "Arithmetic"
         side = Vertical(*(self._views[name] for name in SIDE), id="side")
-        yield Horizontal(self._views["contour"], side, id="body")
+        yield Horizontal(self._views["contour"], *(self._views[name] for name in MAP), side, id="body")
         yield Static(id="caption")
         yield self._views["timeline"]
+
+    def window_title(self) -> str:
+        """The surface and the step."""
+        scenario = self.state.scenario
+        return f"{self.state.surface.name} {self.state.step}/{scenario.steps}"
 
     def current_keys(self) -> KeyGroup | None:
         """The keys for placing a start, or for a preset with its caption."""
@@ -129,7 +139,9 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         self.dispatch(ActionUsed(name))
 
     def on_click(self, event: Click) -> None:
-        """Start from the point that was clicked."""
+        """Start from the point that was clicked, or move the cursor of an open map there."""
+        if self._maps is not None and self._maps.click(event.screen_offset):
+            return
         view = self._views["contour"]
         if not view.content_region.contains_point(event.screen_offset):
             return
@@ -150,6 +162,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             self._last_tick = self._clock()
             self._timer.resume()
         self._compute()
+        self._show_map()
 
     def _load_charts(self) -> None:
         """Load plotext after the first picture: it takes half as long as all other imports together."""
@@ -162,6 +175,8 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         """Stop the clock while another screen is shown."""
         if self._timer is not None:
             self._timer.pause()
+        if self._maps is not None:
+            self._maps.stop()
 
     def on_screen_resume(self) -> None:
         """Continue where the clock stopped."""
@@ -169,6 +184,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             self._last_tick = self._clock()
             self._timer.resume()
         self._compute()
+        self._show_map()
 
     def _tick(self) -> None:
         if self._is_behind():
@@ -234,17 +250,20 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             self._last_tick = self._clock()
             # An event may arrive while another screen covers this one; the clock then stays stopped.
             (self._timer.resume if after.playing and self.is_active else self._timer.pause)()
-        if (before.playing, before.crosshair is None) != (after.playing, after.crosshair is None):
+        modes = [(each.playing, each.crosshair is None, each.map and each.map.kind) for each in (before, after)]
+        if modes[0] != modes[1]:
             self.refresh_footer()
-        if (before.scenario, before.ghosts) != (after.scenario, after.ghosts):
+        if (before.scenario, before.ghosts, before.map) != (after.scenario, after.ghosts, after.map):
             self._compute()
         paths = paths_so_far(after)
         only_time = replace(before, clock=after.clock) == after
         if not only_time:
             self._arrange_panels(paths)
+        if before.map is not None or after.map is not None:
+            self._show_map()
         if (before.preset, hint(before)) != (after.preset, hint(after)):
             self._show_caption()
-        self._draw(("contour", "timeline"), paths)
+        self._draw(("contour", "timeline") if only_time else ("contour", *MAP, "timeline"), paths)
         between_tables = self._frame % self._frames_per_table > 0
         if not (only_time and after.playing and between_tables):
             # The loss curves take as long as the rest together: those of a long race follow with its computation.
@@ -263,6 +282,21 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         """Arrange the panels for the new size, once the layout is known."""
         super().on_resize(event)
         self._show_caption()
+
+    def _show_map(self) -> None:
+        """Arrange the panels of an open map, or close them, and compute the map."""
+        if self._maps is None:
+            if self.state.map is None:
+                return
+            from adam_tui.ui.playground.maps.panels import MapPanels  # not needed at start-up
+
+            self._maps = MapPanels(self, self._views, self._draw, lambda: self._last_key)
+        self._maps.show()
+
+    @on(CellView.Resized)
+    def _fit_map(self) -> None:
+        if self._maps is not None:
+            self._maps.show()
 
     def _arrange_panels(self, paths: Paths | None = None) -> None:
         """Set the titles and heights of the panels, which depend on the surface and the lanes but not on time."""
@@ -287,7 +321,9 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         self._set_title("knobs", knobs_title, self._fork_note())
 
     def _legend(self) -> str:
-        """The meaning of the symbols on the contour, as markup, with the vectors' colours while they are shown."""
+        """The meaning of the symbols on the contour, as markup; the numbers at the crosshair while there is one."""
+        if self.state.crosshair is not None:
+            return pictures.values_at(self.state.surface, self.state.crosshair)
         symbols = ["○ start", "✛ minimum"] if self.state.surface.minima else ["○ start"]
         twins = [(f"{marker} {text}", f"rgb{color}") for color, marker, text in self._twins()]
         room = self._views["contour"].size.width - TITLE_MARGIN - len(" · ".join(symbols))
@@ -295,8 +331,10 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             symbols = [f"[{color}]{text}[/]" for text, color in twins] + symbols
         if self.state.solo and (lanes := len(self.state.scenario.lanes)) > 1:
             symbols.append(f"1 of {lanes} lanes")
+        if any(self.state.ghosts):
+            symbols.insert(0, "⠒⠒ before the change")
         if self.state.vectors:
-            colors = pictures.vector_colors(self.palette).items()
+            colors = pictures.vector_colors(self.state, self.palette).items()
             symbols += [f"[rgb({r},{g},{b})]→ {name}[/]" for name, (r, g, b) in colors]
         return " · ".join(symbols)
 
@@ -349,14 +387,20 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         paths = paths or paths_so_far(self.state)
         if panel == "timeline":
             return pictures.timeline(self.state, size.width, self.palette, paths)
+        if panel in MAP:
+            return self._maps.cells(panel, size, paths) if self._maps is not None else self._blank(size)
         if panel == "contour":
             drawn = pictures.rasterize(self.state, *size, self.palette, paths, limit=POSITIONS_AT_ONCE)
             if not (drawn and paths.complete):
                 self._continue()
-            return pictures.contour(self.state, *size, self.palette, paths, limit=0)
+            starts = self._maps.starts(size) if self._maps is not None else None
+            return pictures.contour(self.state, *size, self.palette, paths, limit=0, starts=starts)
         if panel == "loss" and not self._charts_loaded:
-            return Cells.blank(size.width, size.height, self.palette.foreground, self.palette.background)
+            return self._blank(size)
         return pictures.DRAW[panel](self.state, *size, self.palette, paths)
+
+    def _blank(self, size: Size) -> Cells:
+        return Cells.blank(size.width, size.height, self.palette.foreground, self.palette.background)
 
 
 def _content_size(view: CellView) -> Size:

@@ -19,6 +19,7 @@ from adam_tui.engine.trajectory import plotted_surface
 if TYPE_CHECKING:
     from adam_tui.engine.presets import Preset
     from adam_tui.ui.caption import Finale
+    from adam_tui.ui.playground.maps.state import MapState
 
 
 Fill = Literal["filled", "lines", "both"]
@@ -105,7 +106,9 @@ class PlaygroundState:
     tour, stop: presets that were opened together, and the index of the shown one. `finale` is the stop after them.
     pause_at: the step at which playing pauses once, for the shown preset.
     hints: the names of the hints that have not been tried; the first one is shown.
+    map: the open map, or None.
     past, future: the snapshots for undo and redo.
+    before_preview: the state to return to while a formula is typed and its race is shown, else None.
     """
 
     scenario: Scenario = field(default_factory=Scenario)
@@ -130,8 +133,10 @@ class PlaygroundState:
     finale: Finale | None = None
     pause_at: int | None = None
     hints: tuple[str, ...] = ()
+    map: MapState | None = None
     past: tuple[Snapshot, ...] = ()
     future: tuple[Snapshot, ...] = ()
+    before_preview: PlaygroundState | None = None
 
     @property
     def step(self) -> int:

@@ -126,7 +126,7 @@ def _data(spec: RunSpec) -> str:
     """Both halves as tensors on the device: no sample is touched by Python again."""
     root = spec.data_dir or "data"
     split = ', split="digits"' if spec.data == "emnist-digits" else ""
-    limit = (f"[:-{spec.validation}]" if spec.validation else "") + (f"[:{spec.limit}]" if spec.limit else "")
+    limit = f"[:{spec.limit}]" if spec.limit else ""
     call = f"datasets.{TORCHVISION[spec.data]}({root!r}, train=train{split}, download={spec.data_dir is None})"
     pixels = "data.data.transpose(1, 2)" if spec.data == "emnist-digits" else "data.data"
     lines = [
@@ -142,6 +142,12 @@ def _data(spec: RunSpec) -> str:
         lines.append(f"mean, deviation = {MNIST_MEAN}, {MNIST_DEVIATION}")
     else:
         lines.append("mean, deviation = images.mean(), images.std()")
+    if count := spec.validation:
+        lines += [
+            "kept = torch.ones(len(images), dtype=torch.bool)  # without the images that are held out",
+            f"kept[(2 * torch.arange({count}) + 1) * len(images) // {2 * count}] = False",
+            "images, labels = images[kept], labels[kept]",
+        ]
     lines += [
         f"images, labels = ((images - mean) / deviation){limit}, labels{limit}",
         "test_images = (test_images - mean) / deviation",

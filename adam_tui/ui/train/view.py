@@ -19,6 +19,7 @@ from adam_tui.draw.run_panels import RunRow
 from adam_tui.engine.numbers import format_duration
 from adam_tui.history.evaluation import Evaluation
 from adam_tui.history.run_history import RunHistory
+from adam_tui.history.run_view import RunView
 from adam_tui.ui.actions import with_keys_named
 from adam_tui.ui.train import epoch_charts, labels, loss_chart, model_views, run_panel, start_panel, table
 from adam_tui.ui.train.axes import Histories
@@ -222,20 +223,39 @@ def _layers_of_corner(state: TrainState, histories: Histories) -> RunHistory | N
 # The top line of the terminal.
 
 
+def _watched_run(state: TrainState) -> RunView | None:
+    """The selected run, or another one that is running while that one is not."""
+    run = state.run
+    if run is None or not run.alive:
+        run = next((other for other in state.runs if other.alive), run)
+    return run
+
+
+def _epochs(run: RunView, history: RunHistory | None) -> str:
+    return f"{table.finished_epochs(run, history)}/{run.spec.epochs}"
+
+
+def window_title(state: TrainState, histories: Histories) -> str:
+    """The state and the epochs of the run that the top line names, for the title of the window."""
+    run = _watched_run(state)
+    if run is None:
+        return ""
+    history = histories.get(run.id)
+    return f"{run.title} {state_word(run, history)} {_epochs(run, history)}"
+
+
 def status_line(state: TrainState, histories: Histories, now: float, width: int, palette: Palette) -> str:
     """The state of the selected run, or of another one that is running, in a terminal of this width.
 
     Of a run that is not selected also the time that is left, which the progress line does not show.
     """
-    run = state.run
-    if run is None or not run.alive:
-        run = next((other for other in state.runs if other.alive), run)
+    run = _watched_run(state)
     if run is None:
         return ""
     history = histories.get(run.id)
     best = history.best if history else None
     marker, word = run_style(state, run, palette)[1], state_word(run, history)
-    epochs = f"{table.finished_epochs(run, history)}/{run.spec.epochs}"
+    epochs = _epochs(run, history)
     accuracy = [f"{best.test_accuracy:.2%}"] if best else []
     other = run.alive and run.state != "paused" and run.id != state.selected
     left = history.seconds_left(now) if other and history else None

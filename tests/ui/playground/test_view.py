@@ -1,6 +1,8 @@
 from dataclasses import replace
 
-from adam_tui.draw.palette import DARK
+import numpy as np
+
+from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import Scenario, suggested_lanes
@@ -61,15 +63,21 @@ def colors_of(cells):
     """The colours of the lanes whose dots are drawn."""
     dots = (cells.glyph > 0x2800) & (cells.glyph < 0x2900)
     drawn = set(map(tuple, cells.fg[dots].tolist()))
-    return {i for i in range(3) if DARK.lane(i)[0] in drawn}
+    colors = (DARK.lane(i)[0] for i in range(3))
+    return {i for i, color in enumerate(colors) if {color, DARK.dimmed(color)} & drawn}
 
 
 def test_one_lane_alone_leaves_the_others_out_of_the_contour_and_the_losses():
     lanes = suggested_lanes(("adam", "sgd", "momentum"), find_surface("bowl"))
     state = PlaygroundState(Scenario(lanes=lanes, steps=60), lane=1, clock=60.0)
-    for draw, size in ((view.contour, (80, 30)), (view.loss, (60, 12))):
-        assert colors_of(draw(state, *size, DARK)) == {0, 1, 2}
-        assert colors_of(draw(replace(state, solo=True), *size, DARK)) == {1}
+    assert colors_of(view.loss(state, 60, 12, DARK)) == {0, 1, 2}
+    assert colors_of(view.loss(replace(state, solo=True), 60, 12, DARK)) == {1}
+    assert [view.contour(state, 80, 30, DARK).lines().__str__().count(marker) for marker in "●◆▲"] == [1, 1, 1]
+    assert [view.contour(replace(state, solo=True), 80, 30, DARK).lines().__str__().count(m) for m in "●◆▲"] == [
+        0,
+        1,
+        0,
+    ]
 
 
 def test_at_the_start_the_arithmetic_shows_the_gradient_and_no_nan():
@@ -77,3 +85,33 @@ def test_at_the_start_the_arithmetic_shows_the_gradient_and_no_nan():
     assert lines[1].split() == ["g", "2.00000", "-4.00000"]
     assert lines[2].split() == ["m", "–", "–"]
     assert not any("nan" in line for line in lines)
+
+
+def test_a_fork_while_paused_shows_the_path_and_the_loss_before_and_after_the_change():
+    lane = Lane.of("sgd", {"lr": 0.01})
+    forked = lane.forked(20, "lr", 0.001)
+    state = PlaygroundState(Scenario(lanes=(lane,), steps=100), clock=20.0, fork=True)
+    turned = replace(state, scenario=replace(state.scenario, lanes=(forked,)), ghosts=(lane,))
+
+    def cells_of(draw, shown, color):
+        cells = draw(shown, 60, 24, DARK)
+        dots = (cells.glyph > 0x2800) & (cells.glyph < 0x2900)
+        return set(map(tuple, np.argwhere(dots & (np.abs(cells.fg.astype(int) - color).max(axis=2) < 12)).tolist()))
+
+    rest, ghost = DARK.dimmed(DARK.lane(0)[0]), DARK.faint
+    assert not cells_of(view.loss, state, rest)
+    assert max(column for _, column in cells_of(view.loss, turned, rest)) >= 58
+    assert max(column for _, column in cells_of(view.loss, turned, ghost)) > 40
+    assert not cells_of(view.loss, replace(turned, playing=True), rest)
+    before, after = (view.contour(each, 80, 30, DARK) for each in (state, turned))
+    assert after.changed(before).any()
+
+
+def test_no_vector_has_the_colour_of_the_path_that_it_covers():
+    for palette in (DARK, LIGHT):
+        for lanes in (1, 2, 8):
+            names = tuple(OPTIMIZERS)[:lanes]
+            for chosen in range(lanes):
+                race = Scenario(lanes=suggested_lanes(names, find_surface("bowl")))
+                colors = view.vector_colors(PlaygroundState(race, lane=chosen), palette)
+                assert len({*colors.values(), palette.lane(chosen)[0]}) == 4

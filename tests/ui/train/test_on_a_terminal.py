@@ -96,9 +96,10 @@ def test_two_terminals_watch_and_command_one_run(run):
         one.until(lambda: at_work(one), PATIENCE)
         two.until(lambda: at_work(two), PATIENCE)
         one.press("space")
-        two.until("paused", PATIENCE)
+        for terminal in (one, two):  # both have to show it before the run goes on
+            terminal.until("paused · space resumes", PATIENCE)
         two.press("space")
-        one.until(lambda: at_work(one), PATIENCE)
+        one.until(lambda: at_work(one) and run.status().state == "running", PATIENCE)
 
 
 def children(pid):

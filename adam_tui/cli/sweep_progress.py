@@ -1,0 +1,187 @@
+"""Prints a sweep while it runs: a line in place on a terminal, a line a trial elsewhere, or the events as JSON lines.
+
+The first Ctrl-C stops the sweep with checkpoints, a second one kills its processes. No torch in this process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, TextIO
+
+import click
+
+from adam_tui.cli.follow import CLEAR_LINE, DEFAULT_COLUMNS, HIDE_CURSOR, SHOW_CURSOR, bar_line
+from adam_tui.engine.numbers import format_duration
+from adam_tui.sweeps import results
+from adam_tui.sweeps.executor import LocalExecutor
+from adam_tui.sweeps.journal import ENDED, Decided, JournalReader, SweepEvent, SweepRecord, TrialEnded, to_line
+from adam_tui.sweeps.supervisor import Supervisor
+from adam_tui.sweeps.sweep import Sweep
+from adam_tui.terminal.sanitize import sanitize, sanitize_line
+
+STOPPING = "stopping with checkpoints; Ctrl-C again kills"
+
+
+def follow(sweep: Sweep, slots: int, output_format: Literal["text", "jsonl"], stream: TextIO, runs_flag: str) -> int:
+    """Train a sweep on this host to its end, with its results on `stream`.
+
+    The exit status is 1 when a trial failed or the sweep could not be finished. `runs_flag` ends the commands that are
+    shown.
+    """
+    progress = Progress(sweep, sys.stderr, events=stream if output_format == "jsonl" else None)
+    supervisor = Supervisor(sweep, LocalExecutor(sweep.path, slots, sweep.plan().device), slots, progress.message)
+    progress.message(f"{sweep.id}: {len(sweep.record().trials)} trials on {slots} slots, {sweep.path}")
+    record = _run(supervisor, progress, lambda: sweep.command("stop"))
+    if output_format == "text":
+        click.echo(sanitize(results.text(sweep.plan(), record)), file=stream)
+    if not record.is_over:
+        _print_message(f"{sweep.id} is stopped; continue it: adam-tui sweeps resume {shlex.quote(sweep.id)}{runs_flag}")
+    return _exit_status(record, progress)
+
+
+def work(sweep: Sweep, slots: int) -> int:
+    """Train trials of a sweep that another process may have started; the exit status as for `follow`."""
+    progress = Progress(sweep, sys.stderr)
+    supervisor = Supervisor(sweep, LocalExecutor(sweep.path, slots, sweep.plan().device), slots, progress.message)
+    progress.message(f"{sweep.id}: {slots} more slots")
+    return _exit_status(_run(supervisor, progress, supervisor.stop), progress)
+
+
+def _exit_status(record: SweepRecord, progress: Progress) -> int:
+    failed = any(each.state == "failed" for each in record.trials.values())
+    return int(failed or not (record.is_over or progress.signals))
+
+
+def _run(supervisor: Supervisor, progress: Progress, stop: Callable[[], None]) -> SweepRecord:
+    """Run the slots to their end; the state of the sweep then."""
+    record = supervisor.sweep.record()
+    try:
+        with _stop_on_interrupt(stop, supervisor.kill, progress.signals):
+            for record in supervisor.run():
+                progress.report(record)
+    finally:
+        progress.close()
+    return record
+
+
+@contextlib.contextmanager
+def _stop_on_interrupt(stop: Callable[[], None], kill: Callable[[], None], received: list[int]) -> Iterator[None]:
+    """Stop at the first SIGINT or SIGTERM, kill at the second; SIGUSR1, Slurm's warning, stops and never kills."""
+    warning = getattr(signal, "SIGUSR1", None)
+
+    def handle(number: int, frame: Any) -> None:
+        received.append(number)
+        if number == warning or len([each for each in received if each != warning]) == 1:
+            stop()
+        else:
+            kill()
+
+    numbers = [signal.SIGINT, signal.SIGTERM, *([warning] if warning else [])]
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Progress:
+    """Prints the progress of a sweep to a stream for people, and its events to `events` if that is given.
+
+    `signals` are the signals that were received.
+    """
+
+    def __init__(self, sweep: Sweep, stream: TextIO, events: TextIO | None = None) -> None:
+        self.signals: list[int] = []
+        self._sweep, self._stream, self._events = sweep, stream, events
+        self._in_place = stream.isatty() and events is None
+        self._reader = JournalReader(sweep.path)
+        self._reported = 0
+        self._began = time.monotonic()
+        self._done_before = _epochs(sweep.record())
+        # Those of an earlier process are not news.
+        self._reported = 0 if events is not None else len(self._reader.read())
+        self._drawn = False
+
+    def message(self, text: str) -> None:
+        """Print a line that stays."""
+        self._clear()
+        _print_message(text)
+
+    def report(self, record: SweepRecord) -> None:
+        """Print the events since the last call, and the line in place."""
+        events = self._reader.read()
+        for event in events[self._reported :]:
+            if self._events is not None:
+                self._events.write(to_line(event))
+            elif text := self._text(event, record):
+                self.message(text)
+        if self._events is not None and len(events) > self._reported:
+            self._events.flush()
+        self._reported = len(events)
+        if self._in_place:
+            self._draw(record)
+
+    def _text(self, event: SweepEvent, record: SweepRecord) -> str:
+        """A line about an event; "" for those that need none."""
+        if isinstance(event, Decided):
+            return results.decision(event)
+        if isinstance(event, TrialEnded) and event.state not in ("planned", "waiting"):
+            if self._in_place and event.state not in ("failed", "stopped"):
+                return ""
+            ended = f"{sum(each.state in ENDED for each in record.trials.values())}/{len(record.trials)}"
+            reason = f": {event.reason}" if event.reason else f", validation loss {event.validation_loss:.4f}"
+            return f"{ended}  {event.run} {event.state}{reason}"
+        return ""
+
+    def _draw(self, record: SweepRecord) -> None:
+        states = [each.state for each in record.trials.values()]
+        ended = sum(each in ENDED for each in states)
+        winner = results.best(results.settings(record))
+        figures = [f"{ended}/{len(states)} trials"]
+        if winner is not None:
+            figures.append(f"best {winner.optimizer} {winner.loss:.4f}")
+        figures.append(f"{format_duration(self._seconds_left(record))} left")
+        if self.signals:
+            figures = [STOPPING]
+        text = bar_line(ended / max(len(states), 1), figures, self._columns() - 1)
+        self._stream.write(("" if self._drawn else HIDE_CURSOR) + CLEAR_LINE + sanitize_line(text))
+        self._stream.flush()
+        self._drawn = True
+
+    def _seconds_left(self, record: SweepRecord) -> float | None:
+        """By the epochs that were finished since this process began; None before the first."""
+        done = _epochs(record) - self._done_before
+        left = results.epochs_left(self._sweep.plan(), record)
+        return (time.monotonic() - self._began) / done * left if done > 0 else None
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or DEFAULT_COLUMNS
+        except OSError:
+            return DEFAULT_COLUMNS
+
+    def _clear(self) -> None:
+        if self._drawn:
+            self._stream.write(CLEAR_LINE)
+
+    def close(self) -> None:
+        """Clear the line in place and show the cursor again."""
+        if self._drawn:
+            self._stream.write(CLEAR_LINE + SHOW_CURSOR)
+            self._stream.flush()
+            self._drawn = False
+
+
+def _epochs(record: SweepRecord) -> int:
+    return sum(each.epoch for each in record.trials.values())
+
+
+def _print_message(text: str) -> None:
+    click.echo(sanitize(text), err=True)

@@ -1,0 +1,413 @@
+"""The commands that try many settings on the real network: `sweep` plans and trains, `sweeps` looks after sweeps.
+
+Flags only, as everywhere in `cli`: `adam_tui.sweeps` does the work, `sweep_progress` prints it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from adam_tui.cli import launch
+from adam_tui.cli.errors import print_error, usage_errors
+from adam_tui.cli.flags import Command, Group, UserPath, whole_number
+from adam_tui.cli.runs import COMPLETABLE_ID, existing_runs, resolve_runs, runs_flag, runs_option
+from adam_tui.terminal.sanitize import sanitize, sanitize_line
+
+if TYPE_CHECKING:
+    from adam_tui.sweeps.sweep import Sweep
+
+slots_option = click.option(
+    "--slots", type=whole_number, metavar="N", help="Trials at the same time.  [default: one a core, or one a GPU]"
+)
+format_option = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "jsonl"]),
+    default="text",
+    help="A table at the end, with the progress on stderr; or the sweep's events as JSON lines.",
+)
+
+
+def _complete_sweep(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from adam_tui.runs.user_paths import runs_directory
+    from adam_tui.sweeps.sweep import list_sweeps
+
+    with contextlib.suppress(OSError, ValueError):  # an unreadable directory, or no home directory
+        known = list_sweeps(runs_directory(context.params.get("runs")))
+        ids = [each.id for each in known if each.id.startswith(incomplete) and COMPLETABLE_ID.fullmatch(each.id)]
+        return [CompletionItem(each) for each in ids]
+    return []
+
+
+sweep_id_argument = click.argument("sweep_id", metavar="ID", shell_complete=_complete_sweep)
+
+
+@click.command(cls=Command)
+@click.option(
+    "--optimizer",
+    "optimizers",
+    metavar="NAME,…",
+    default="adam",
+    help="Optimizers to compare, such as adam,sgd.  [default: adam]",
+)
+@click.option(
+    "--lr",
+    metavar="LOW..HIGH",
+    help="Learning rates: a range, or a list as 1e-3,1e-2.  [default: around each optimizer's usual one]",
+)
+@click.option(
+    "--set",
+    "settings",
+    metavar="KNOB=LOW..HIGH",
+    multiple=True,
+    help="Another knob to vary, such as beta1=0.8..0.99 or batch_size=32,64; may be repeated.",
+)
+@click.option("--trials", type=whole_number, default=8, metavar="N", help="Settings of each optimizer.  [default: 8]")
+@click.option(
+    "--seeds", type=whole_number, default=1, metavar="N", help="Seeds that each setting is trained with.  [default: 1]"
+)
+@click.option("--epochs", type=whole_number, default=3, metavar="N", help="Epochs of a trial.  [default: 3]")
+@click.option("--batch-size", type=whole_number, default=64, metavar="N", help="Images a step.  [default: 64]")
+@click.option("--limit", type=whole_number, metavar="N", help="Train on the first N images only, 1 at least.")
+@click.option(
+    "--validation",
+    type=whole_number,
+    metavar="N",
+    help="Training images that are held out to choose settings by.  [default: 5000]",
+)
+@click.option(
+    "--halving", is_flag=True, help="Stop early: a third of each optimizer's settings goes on after 1, 3, 9, … epochs."
+)
+@click.option(
+    "--sampler",
+    type=click.Choice(["quasi", "grid"]),
+    help="Evenly spread points, or every combination.  [default: grid for lists alone, otherwise quasi]",
+)
+@click.option(
+    "--seed", type=whole_number, default=0, metavar="N", help="Seed of the points, and the first seed.  [default: 0]"
+)
+@click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
+@click.option("--precision", default="auto", metavar="NAME", help="auto, float32 or bfloat16.  [default: auto]")
+@click.option("--data", default="mnist", metavar="NAME", help="The data set, as for train.  [default: mnist]")
+@click.option(
+    "--data-dir", type=UserPath(file_okay=False), metavar="DIR", help="A directory that holds the data, as for train."
+)
+@slots_option
+@click.option("--name", default="", metavar="ID", help="Name of the sweep.  [default: a new one]")
+@click.option("--dry-run", is_flag=True, help="Print the number of trials and steps, the time and the disk space.")
+@format_option
+@runs_option
+@click.pass_context
+def sweep(
+    context: click.Context,
+    /,
+    slots: int | None,
+    name: str,
+    dry_run: bool,
+    output_format: Any,
+    runs: Path | None,
+    **flags: Any,
+) -> int:
+    """Train many settings and compare them.
+
+    Settings are chosen by validation loss on held-out training images; the test images are used once, at the end.
+    Ctrl-C stops the sweep with checkpoints; `adam-tui sweeps resume` continues it.
+    """
+    from adam_tui.cli import sweep_progress
+    from adam_tui.sweeps import plan as plans
+    from adam_tui.sweeps import results
+    from adam_tui.sweeps.sweep import create
+
+    folder = resolve_runs(context, runs)
+    with usage_errors():
+        plan = _plan(**flags)
+        count = _slots(slots, plan.device)
+        if dry_run:
+            click.echo(
+                _described(plan, plans.trials_of(plan, ""), results.estimate(plan, folder, count).text(plan, count))
+            )
+            return 0
+        new = create(plan, folder, name)
+    return sweep_progress.follow(new, count, output_format, sys.stdout, runs_flag(context))
+
+
+def _plan(
+    optimizers: str,
+    lr: str | None,
+    settings: tuple[str, ...],
+    seeds: int,
+    seed: int,
+    limit: int | None,
+    validation: int | None,
+    halving: bool,
+    sampler: str | None,
+    data_dir: Path | None,
+    **rest: Any,
+) -> Any:
+    """The plan that the flags describe. Raises ValueError with one line."""
+    from adam_tui.runs.recipes import check_data_directory
+    from adam_tui.sweeps import plan as plans
+
+    if limit == 0:
+        raise ValueError("--limit must be at least 1; leave it out to train on all images")
+    if seeds < 1:
+        raise ValueError("--seeds must be at least 1")
+    varied: dict[str, str] = {}
+    for text in settings:
+        knob, equals, values = text.partition("=")
+        if not equals:
+            raise ValueError(f"--set {text!r} is not a setting: write --set beta1=0.8..0.99")
+        if knob.strip() in varied:
+            raise ValueError(f"--set gives {knob.strip()} twice")
+        varied[knob.strip()] = values
+    names = [each.strip() for each in optimizers.split(",")]
+    if len(set(names)) < len(names):
+        raise ValueError(f"--optimizer names one twice: {optimizers}")
+    space = plans.make_space({each: {} for each in names}, lr, varied)
+    sampler = sampler or ("grid" if plans.is_grid(space) else "quasi")
+    plan = plans.Plan(
+        space,
+        sampler=sampler,
+        seeds=tuple(range(seed, seed + seeds)),
+        seed=seed,
+        rungs=(rest["epochs"],),
+        limit=limit or 0,
+        validation=plans.VALIDATION if validation is None else validation,
+        data_dir=None if data_dir is None else check_data_directory(str(data_dir)),
+        **rest,
+    )
+    settings_each = min(len(plans.settings_of(plan, each)) for each in names)
+    return plans.check_plan(replace(plan, rungs=plans.rungs_of(plan.epochs, settings_each, halving=halving)))
+
+
+def _slots(slots: int | None, device: str) -> int:
+    from adam_tui.sweeps.executor import default_slots
+
+    if slots is not None and slots < 1:
+        raise ValueError("--slots must be at least 1")
+    return default_slots(device) if slots is None else slots
+
+
+def _described(plan: Any, trials: Any, size: str) -> str:
+    """The dry run: the size of the sweep, then the settings."""
+    from adam_tui.sweeps import plan as plans
+    from adam_tui.sweeps.space import format_dimension
+
+    lines = [size]
+    for optimizer, dimensions in plan.space.items():
+        knobs = plans.knobs_of(optimizer)
+        values = ", ".join(f"{name} {format_dimension(knobs[name], each)}" for name, each in dimensions.items())
+        count = sum(trial.spec.optimizer == optimizer for trial in trials)
+        lines.append(f"{optimizer}: {count} trials, {values}")
+    return "\n".join(lines)
+
+
+@click.group(cls=Group, invoke_without_command=True)
+@runs_option
+@click.pass_context
+def sweeps(context: click.Context, runs: Path | None) -> int:
+    """List sweeps; show, continue, export and delete them."""
+    context.obj = runs or context.obj
+    if context.invoked_subcommand is None:
+        context.invoke(list_sweeps)
+    return 0
+
+
+@sweeps.command("list")
+@runs_option
+@click.pass_context
+def list_sweeps(context: click.Context, runs: Path | None) -> None:
+    """List the sweeps, newest first."""
+    from adam_tui.sweeps import results, sweep
+
+    rows = []
+    for each in sweep.list_sweeps(existing_runs(context, runs)):
+        try:
+            record = each.record()
+        except ValueError as error:
+            print_error(f"left out: {each.id}: {error}")
+            continue
+        rows.append((each.id, each.state(record, each.living()), each.plan(), record, each.created))
+    click.echo(sanitize(results.table(rows)) if rows else "no sweeps yet")
+
+
+@sweeps.command()
+@sweep_id_argument
+@runs_option
+@click.pass_context
+def show(context: click.Context, sweep_id: str, runs: Path | None) -> None:
+    """Show a sweep's results and its decisions.
+
+    The beginning of an ID is enough, if it fits one sweep only.
+    """
+    from adam_tui.sweeps import results
+
+    each = find_sweep(context, sweep_id, runs)
+    with usage_errors():
+        record, plan = each.record(), each.plan()
+        claims = each.living()
+        lines = [f"{each.id} is {each.state(record, claims)}", results.text(plan, record)]
+        lines += results.decisions(record)
+        lines += [f"{claim.runner} on {claim.host} trains trial {trial}" for trial, claim in sorted(claims.items())]
+        lines.append(str(each.path))
+    click.echo(sanitize("\n".join(lines)))
+
+
+@sweeps.command()
+@sweep_id_argument
+@slots_option
+@format_option
+@runs_option
+@click.pass_context
+def resume(context: click.Context, sweep_id: str, slots: int | None, output_format: Any, runs: Path | None) -> int:
+    """Continue a sweep that was stopped, or whose processes are gone.
+
+    Trials that have ended are not repeated; the others continue from their checkpoints.
+    """
+    return _continue(context, find_sweep(context, sweep_id, runs), slots, output_format)
+
+
+def _continue(context: click.Context, each: Sweep, slots: int | None, output_format: Any) -> int:
+    from adam_tui.cli import sweep_progress
+
+    with usage_errors():
+        count = _slots(slots, each.plan().device)
+        record = each.record()
+        if record.is_over:
+            raise ValueError(f"{each.id} is finished: there is nothing left to train")
+        if each.living():
+            if each.order() != "pause":
+                raise ValueError(f"{each.id} is running already: add slots with 'adam-tui sweeps work {each.path}'")
+            each.command("resume")
+            click.echo(sanitize_line(f"{each.id} goes on"))
+            return 0
+    each.command("resume")
+    return sweep_progress.follow(each, count, output_format, sys.stdout, runs_flag(context))
+
+
+@sweeps.command()
+@sweep_id_argument
+@slots_option
+@format_option
+@runs_option
+@click.pass_context
+def retry(context: click.Context, sweep_id: str, slots: int | None, output_format: Any, runs: Path | None) -> int:
+    """Train the trials that failed again, from their first step."""
+    each = find_sweep(context, sweep_id, runs)
+    with usage_errors():
+        count = each.retry()
+        if not count:
+            raise ValueError(f"{each.id} has no failed trials")
+    if each.living():
+        click.echo(sanitize_line(f"{each.id} trains {count} trials again"))
+        return 0
+    return _continue(context, each, slots, output_format)
+
+
+@sweeps.command()
+@sweep_id_argument
+@runs_option
+@click.pass_context
+def pause(context: click.Context, sweep_id: str, runs: Path | None) -> None:
+    """Pause a sweep; its processes keep their trials, and `resume` lets them go on."""
+    each = _find_running(context, sweep_id, runs)
+    each.command("pause")
+    click.echo(sanitize_line(f"{each.id} was asked to pause"))
+
+
+@sweeps.command()
+@sweep_id_argument
+@runs_option
+@click.pass_context
+def stop(context: click.Context, sweep_id: str, runs: Path | None) -> None:
+    """Stop a sweep on all hosts, with checkpoints to continue from."""
+    each = _find_running(context, sweep_id, runs)
+    each.command("stop")
+    click.echo(sanitize_line(f"{each.id} was asked to stop"))
+
+
+@sweeps.command()
+@sweep_id_argument
+@click.option("--format", "output_format", type=click.Choice(["csv"]), default="csv", help="csv, a row a trial.")
+@runs_option
+@click.pass_context
+def export(context: click.Context, sweep_id: str, output_format: str, runs: Path | None) -> None:
+    """Write a sweep's trials to stdout.
+
+    trial,run,optimizer,seed,state,epochs,validation_loss,validation_accuracy,test_accuracy,seconds, and a column for
+    each varied knob.
+    """
+    from adam_tui.sweeps import results
+
+    each = find_sweep(context, sweep_id, runs)
+    with usage_errors():
+        results.write_csv(each.plan(), each.record(), sys.stdout)
+
+
+@sweeps.command()
+@sweep_id_argument
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@runs_option
+@click.pass_context
+def rm(context: click.Context, sweep_id: str, yes: bool, runs: Path | None) -> None:
+    """Delete a sweep with all its runs. Asks first; without a terminal it needs --yes."""
+    from adam_tui.sweeps import results
+
+    each = find_sweep(context, sweep_id, runs)
+    with usage_errors():
+        if each.living():
+            raise ValueError(f"{each.id} is still running: stop it first")
+        if not yes:
+            question = f"Delete {each.id} ({results.counts(each.record())})?"
+            if not launch.is_interactive():
+                raise ValueError(f"{question} There is no terminal to ask on: add --yes")
+            if not click.confirm(sanitize_line(question)):
+                click.echo("nothing is deleted")
+                return
+        each.delete()
+    click.echo(sanitize_line(f"{each.id} is deleted"))
+
+
+@sweeps.command()
+@click.argument("directory", metavar="DIR", type=UserPath(file_okay=False))
+@slots_option
+@click.pass_context
+def work(context: click.Context, directory: Path, slots: int | None) -> int:
+    """Train trials of the sweep in DIR on this host too, until it is over.
+
+    For a second terminal, another host with the same file system, or `sbatch --array`. Ctrl-C and SIGTERM give the
+    trials of these slots back.
+    """
+    from adam_tui.cli import sweep_progress
+    from adam_tui.sweeps.sweep import Sweep
+
+    each = Sweep(directory.absolute())
+    with usage_errors():
+        count = _slots(slots, each.plan().device)
+        if each.record().is_over:
+            raise ValueError(f"{each.id} is finished: there is nothing left to train")
+        if each.order() == "stop":
+            raise ValueError(f"{each.id} was stopped: continue it with 'adam-tui sweeps resume {each.id}'")
+    return sweep_progress.work(each, count)
+
+
+def find_sweep(context: click.Context, sweep_id: str, runs: Path | None) -> Sweep:
+    """The sweep that an ID or the beginning of one names. Raises UsageError for none or several."""
+    from adam_tui.sweeps.sweep import find
+
+    with usage_errors():
+        return find(existing_runs(context, runs), sweep_id)
+
+
+def _find_running(context: click.Context, sweep_id: str, runs: Path | None) -> Sweep:
+    each = find_sweep(context, sweep_id, runs)
+    if not each.living():
+        raise click.UsageError(f"{each.id} is not running")
+    return each

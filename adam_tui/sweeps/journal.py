@@ -1,0 +1,351 @@
+"""The journal of a sweep: an event a line, only appended to, and the state of every trial that follows from them.
+
+Each process that writes has a file of its own, because two hosts cannot append to one file of a network file system:
+trials.jsonl holds the plan, trials-<writer>.jsonl the events of one process. A reader takes all of them, in the order
+of time. Standard library only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from adam_tui.runs import files
+from adam_tui.runs.protocol import YEAR_3000, parse_json
+
+PLAN_FILE = "trials.jsonl"
+MAX_JOURNAL = 1 << 28  # bytes
+# After so many attempts without one more finished epoch a trial has failed: it may be what ends the processes.
+MAX_LOST = 10
+
+# The state of a trial. "waiting" is a trial that has reached a rung, until all others have; "cut" is one that was not
+# among the best there. "lost" is one whose process has ended before the trial.
+TrialState = Literal["planned", "running", "lost", "waiting", "finished", "cut", "diverged", "failed", "stopped"]
+ENDED: frozenset[str] = frozenset({"finished", "cut", "diverged", "failed", "stopped"})
+
+
+@dataclass(frozen=True, slots=True)
+class SweepEvent:
+    """One line of a journal. `time` is in seconds since 1970."""
+
+    name: ClassVar[str] = ""
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Planned(SweepEvent):
+    """A trial is part of the sweep; `settings` are the values of its varied knobs, `run` is its directory."""
+
+    name: ClassVar[str] = "planned"
+    trial: int
+    identity: str
+    run: str
+    optimizer: str
+    setting: int
+    seed: int
+    settings: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStarted(SweepEvent):
+    """A process begins or continues a trial after `epoch` finished epochs.
+
+    Attempts are counted from 1. `lost` are the earlier ones that ended without an event: one that comes late does not
+    count. `run` is the directory that this attempt writes, `runner` the name of the process.
+    """
+
+    name: ClassVar[str] = "started"
+    trial: int
+    attempt: int
+    lost: tuple[int, ...]
+    run: str
+    runner: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialEnded(SweepEvent):
+    """An attempt has ended. `state` is waiting, finished, diverged, failed, stopped, or "planned" for one given back.
+
+    The numbers are those of the run's last finished epoch, NaN before the first; `seconds` is the time of training
+    and measuring of all its epochs. The test numbers are those of a finished trial.
+    """
+
+    name: ClassVar[str] = "ended"
+    trial: int
+    attempt: int
+    run: str
+    state: str
+    reason: str
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+    test_loss: float
+    test_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decided(SweepEvent):
+    """The settings of an optimizer were compared after `epoch` epochs, by the median validation loss of their seeds.
+
+    `settings` and `losses` are in the order of the losses; the first `promoted` of them go on, the others end.
+    """
+
+    name: ClassVar[str] = "decided"
+    optimizer: str
+    epoch: int
+    promoted: int
+    settings: tuple[int, ...]
+    losses: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retried(SweepEvent):
+    """Trials that had failed or were stopped begin again from their first step.
+
+    `attempts` are the failed ones, in the order of `trials`: a later attempt is not repeated.
+    """
+
+    name: ClassVar[str] = "retried"
+    trials: tuple[int, ...]
+    attempts: tuple[int, ...]
+
+
+EVENTS: dict[str, type[SweepEvent]] = {
+    kind.name: kind for kind in (Planned, TrialStarted, TrialEnded, Decided, Retried)
+}
+
+
+def to_line(event: SweepEvent) -> str:
+    """The event as one line of JSON, with the newline; a float that is not finite is its name as a string."""
+    body = {f.name: _plain(getattr(event, f.name)) for f in dataclasses.fields(event)}
+    return json.dumps({"event": event.name} | body, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return {name: _plain(each) for name, each in value.items()} if isinstance(value, Mapping) else value
+
+
+def from_line(line: bytes) -> SweepEvent | None:
+    """The event of a line; None for a torn or damaged line, and for an event of a newer version."""
+    try:
+        data = parse_json(line.decode("utf-8", "replace"))
+        kind = EVENTS[data["event"]]
+        event = kind(**{f.name: _READERS[str(f.type)](data[f.name]) for f in dataclasses.fields(kind)})
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        return None
+    return event if 0.0 <= event.time < YEAR_3000 else None
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError(f"a number is needed, not {value!r:.50}")
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise TypeError(f"a whole number is needed, not {value!r:.50}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text is needed, not {value!r:.50}")
+    return value
+
+
+_READERS: dict[str, Any] = {
+    "float": _number,
+    "int": _count,
+    "str": _text,
+    "tuple[int, ...]": lambda value: tuple(map(_count, value)),
+    "tuple[float, ...]": lambda value: tuple(map(_number, value)),
+    "Mapping[str, float]": lambda value: {_text(name): _number(each) for name, each in value.items()},
+}
+
+
+class SweepJournal:
+    """Appends events to the file of this process in a sweep's directory, one write a line. Raises OSError."""
+
+    def __init__(self, folder: Path, writer: str) -> None:
+        self._path = folder / (f"trials-{writer}.jsonl" if writer else PLAN_FILE)
+
+    def record(self, *events: SweepEvent) -> None:
+        """Append the events; they are on the disk when the call returns, and closed, so that other hosts see them."""
+        descriptor = files.open_private(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        try:
+            files.end_torn_line(descriptor)
+            content = memoryview("".join(map(to_line, events)).encode())
+            while content:
+                content = content[os.write(descriptor, content) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class JournalReader:
+    """Reads the new lines of all journals of a sweep at each call."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._offsets: dict[str, int] = {}
+        self._events: list[SweepEvent] = []
+
+    def read(self) -> list[SweepEvent]:
+        """All events in the order of their time; those of one process stay in their order."""
+        for name in self._names():
+            self._events += self._new(name)
+        self._events.sort(key=lambda event: event.time)  # stable, and nearly sorted
+        return self._events
+
+    def _names(self) -> list[str]:
+        try:
+            with os.scandir(self._folder) as entries:
+                names = [entry.name for entry in entries if entry.name.startswith("trials")]
+        except OSError:
+            return []
+        own = (name for name in names if name.endswith(".jsonl"))
+        return sorted(name for name in own if name == PLAN_FILE or name.startswith("trials-"))
+
+    def _new(self, name: str) -> Iterable[SweepEvent]:
+        offset = self._offsets.get(name, 0)
+        try:
+            if os.stat(self._folder / name).st_size <= offset:
+                return []
+            with files.open_regular(self._folder / name) as file:
+                file.seek(offset)
+                content = file.read(MAX_JOURNAL)
+        except OSError:
+            return []
+        complete = content[: content.rfind(b"\n") + 1]
+        self._offsets[name] = offset + len(complete)
+        return [event for line in complete.splitlines() if (event := from_line(line)) is not None]
+
+
+@dataclass(slots=True)
+class TrialRecord:
+    """The state of one trial. `last` is its newest counting end; `ends` those at each epoch at which it has ended."""
+
+    planned: Planned
+    state: TrialState = "planned"
+    attempt: int = 0  # the newest
+    run: str = ""
+    runner: str = ""
+    epoch: int = 0  # finished ones
+    began: float = 0.0  # when the newest attempt began, in seconds since 1970
+    reason: str = ""
+    last: TrialEnded | None = None
+    ends: dict[int, TrialEnded] = dataclasses.field(default_factory=dict)
+    lost: int = 0  # attempts in a row that were lost at the same epoch
+    fresh: bool = False  # whether it begins again: its checkpoints belong to an attempt that failed
+    closed: set[int] = dataclasses.field(default_factory=set)  # attempts whose end counts
+
+    @property
+    def loss(self) -> float:
+        """The validation loss that settings are compared by: infinite for a trial without a finite one."""
+        bad = self.state in ("diverged", "failed", "stopped") or self.last is None
+        loss = math.inf if bad or self.last is None else self.last.validation_loss
+        return loss if math.isfinite(loss) else math.inf
+
+
+@dataclass(slots=True)
+class SweepRecord:
+    """The state of a sweep: its trials by number, and its decisions in order."""
+
+    trials: dict[int, TrialRecord]
+    decisions: list[Decided]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every trial has ended for good."""
+        return all(record.state in ENDED for record in self.trials.values())
+
+
+def fold(events: Iterable[SweepEvent]) -> SweepRecord:
+    """The state of a sweep after its events, which are in the order of time.
+
+    The clocks of two hosts may differ: attempts are ordered by their numbers, not by the times of their events.
+    """
+    events = list(events)
+    trials = {event.trial: TrialRecord(event, run=event.run) for event in events if isinstance(event, Planned)}
+    attempts: dict[int, list[SweepEvent]] = {number: [] for number in trials}
+    decisions: dict[tuple[str, int], Decided] = {}
+    repeated: set[tuple[int, int]] = set()  # attempts that had failed and are repeated
+    void: set[tuple[int, int]] = set()  # attempts whose late events do not count
+    for event in events:
+        if isinstance(event, TrialStarted | TrialEnded) and event.trial in attempts:
+            attempts[event.trial].append(event)
+            if isinstance(event, TrialStarted):
+                void |= {(event.trial, attempt) for attempt in event.lost}
+        elif isinstance(event, Decided):
+            decisions.setdefault((event.optimizer, event.epoch), event)
+        elif isinstance(event, Retried):
+            repeated |= set(zip(event.trials, event.attempts, strict=False))
+    for number, record in trials.items():
+        own = sorted(attempts[number], key=lambda event: (_attempt(event), isinstance(event, TrialEnded)))
+        _fold_trial(record, own, void)
+        if record.state in ("failed", "stopped") and (number, record.attempt) in repeated:
+            record.state, record.fresh, record.reason, record.epoch = "planned", True, "", 0
+    decided = sorted(decisions.values(), key=lambda each: (each.epoch, each.time))
+    _apply(trials, decided)
+    return SweepRecord(trials, decided)
+
+
+def _attempt(event: SweepEvent) -> int:
+    return event.attempt if isinstance(event, TrialStarted | TrialEnded) else 0
+
+
+def _fold_trial(record: TrialRecord, events: Iterable[SweepEvent], void: set[tuple[int, int]]) -> None:
+    number = record.planned.trial
+    for event in events:
+        if isinstance(event, TrialStarted):
+            same = record.state == "running" and event.epoch <= record.epoch
+            record.lost = record.lost + 1 if same else 0
+            record.state, record.attempt, record.runner = "running", event.attempt, event.runner
+            record.run, record.epoch, record.began, record.fresh = event.run, event.epoch, event.time, False
+        elif isinstance(event, TrialEnded) and (number, event.attempt) not in void:
+            record.closed.add(event.attempt)
+            record.state, record.run, record.epoch = _state(event.state), event.run, event.epoch
+            record.attempt = max(record.attempt, event.attempt)
+            record.reason, record.last, record.lost = event.reason, event, 0
+            record.ends[event.epoch] = event
+
+
+def _state(text: str) -> TrialState:
+    known: dict[str, TrialState] = {
+        "planned": "planned",
+        "waiting": "waiting",
+        "finished": "finished",
+        "diverged": "diverged",
+        "stopped": "stopped",
+    }
+    return known.get(text, "failed")
+
+
+def _apply(trials: Mapping[int, TrialRecord], decisions: Iterable[Decided]) -> None:
+    """End the waiting trials that were not among the best at their rung; the others are free to go on."""
+    for decision in decisions:
+        promoted = set(decision.settings[: decision.promoted])
+        for record in trials.values():
+            mine = record.planned.optimizer == decision.optimizer and record.state == "waiting"
+            if mine and record.epoch == decision.epoch:
+                record.state = "planned" if record.planned.setting in promoted else "cut"
+
+
+def now() -> float:
+    """Seconds since 1970."""
+    return time.time()

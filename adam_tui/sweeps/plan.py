@@ -1,0 +1,274 @@
+"""The plan of a sweep: its space, its budget and its seeds, written once as sweep.json; and the trials that follow.
+
+The plan alone determines every trial: trial n has the same settings on every host and after every resume. A trial's
+identity is a hash of its settings and its seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from adam_tui.engine.knobs import Knob
+from adam_tui.runs.protocol import RunSpec
+from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS, make_spec
+from adam_tui.sweeps import space
+from adam_tui.sweeps.journal import Planned, now
+from adam_tui.sweeps.space import Dimension, Range, Values
+
+SAMPLERS = ("quasi", "grid")
+REDUCTION = 3  # of the settings of an optimizer, so many go on: one in three
+VALIDATION = 5000  # training images that are held out to choose settings by
+MAX_TRIALS = 100_000
+IDENTITY_DIGITS = 12  # hexadecimal: among 100,000 trials two equal ones are as likely as 1 to 56,000
+SWEPT_RUN_KNOBS = ("batch_size",)  # knobs of a run, not of its optimizer, that a sweep may vary
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A sweep as it was asked for.
+
+    `space` holds the values of the varied knobs for each optimizer. `trials` is the number of settings of an optimizer
+    unless the sampler is grid and the lists decide; `seeds` are the seeds that each setting is trained with. `rungs`
+    are the epochs after which successive halving decides, and the last is `epochs`; without halving there is that one.
+    `validation` is the number of training images that are held out. The rest is as in RunSpec.
+    """
+
+    space: Mapping[str, Mapping[str, Dimension]]
+    trials: int = 8
+    seeds: tuple[int, ...] = (0,)
+    sampler: str = "quasi"
+    seed: int = 0
+    epochs: int = 3
+    rungs: tuple[int, ...] = (3,)
+    batch_size: int = 64
+    limit: int = 0
+    validation: int = VALIDATION
+    device: str = "auto"
+    precision: str = "auto"
+    data: str = "mnist"
+    data_dir: str | None = None
+
+    @property
+    def optimizers(self) -> tuple[str, ...]:
+        """The names of the optimizers."""
+        return tuple(self.space)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `from_json` reads back."""
+        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        dimensions = {
+            optimizer: {name: each.to_json() for name, each in knobs.items()} for optimizer, knobs in self.space.items()
+        }
+        return plain | {"space": dimensions, "seeds": list(self.seeds), "rungs": list(self.rungs)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Plan:
+        """The inverse of `to_json`. Ignores unknown keys. Raises ValueError with one line for anything else."""
+        try:
+            known = {f.name: data[f.name] for f in dataclasses.fields(cls) if f.name in data}
+            known["space"] = {
+                str(optimizer): {str(name): space.dimension_from_json(each) for name, each in knobs.items()}
+                for optimizer, knobs in known["space"].items()
+            }
+            for name in ("seeds", "rungs"):
+                known[name] = tuple(map(int, known[name]))
+            return check_plan(cls(**known))
+        except KeyError as error:
+            raise ValueError(f"not a plan: {error.args[0]} is missing") from None
+        except (TypeError, AttributeError, ValueError, OverflowError) as error:
+            raise ValueError(f"not a plan: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One run of a sweep: a setting with one seed. `setting` numbers the settings of its optimizer from 0."""
+
+    number: int
+    setting: int
+    spec: RunSpec = field(repr=False)
+
+    @property
+    def identity(self) -> str:
+        """The hash of settings and seed."""
+        return self.spec.trial
+
+    @property
+    def run(self) -> str:
+        """The name of its run's directory: adam-0007."""
+        return f"{self.spec.optimizer}-{self.number:04}"
+
+
+def knobs_of(optimizer: str) -> dict[str, Knob]:
+    """The knobs of an optimizer that a sweep may vary, by name. Raises ValueError for an unknown optimizer."""
+    if optimizer not in TRAINING_OPTIMIZERS:
+        make_spec(optimizer, {})  # raises with the choices
+    own = {knob.name: knob for knob in TRAINING_OPTIMIZERS[optimizer].knobs}
+    return own | {name: RUN_KNOBS[name] for name in SWEPT_RUN_KNOBS}
+
+
+def make_space(
+    optimizers: Mapping[str, Mapping[str, float]], lr: str | None, settings: Mapping[str, str]
+) -> dict[str, dict[str, Dimension]]:
+    """The space of optimizers with fixed values, a learning rate as typed, and other knobs as typed.
+
+    A knob that some of the optimizers lack is varied for the others. Raises ValueError with one line for a knob that
+    no optimizer has, or that is given twice.
+    """
+    chosen: dict[str, dict[str, Dimension]] = {}
+    for optimizer, fixed in optimizers.items():
+        knobs = knobs_of(optimizer)
+        dimensions: dict[str, Dimension] = {}
+        if lr is not None:
+            dimensions["lr"] = space.parse_dimension(knobs["lr"], lr)
+        elif "lr" not in settings and "lr" not in fixed:
+            dimensions["lr"] = space.usual_lr_range(knobs["lr"])
+        for name, text in settings.items():
+            if name in knobs:
+                if name in dimensions:
+                    raise ValueError(f"{name} is given twice")
+                dimensions[name] = space.parse_dimension(knobs[name], text)
+        for name, value in fixed.items():
+            if name in dimensions:
+                raise ValueError(f"{name} of {optimizer} is given twice")
+            dimensions[name] = Values((value,))
+        chosen[optimizer] = dimensions
+    every: dict[str, Knob] = {}
+    for optimizer in optimizers:
+        every |= knobs_of(optimizer)
+    space.check_knobs(tuple(settings), every, " and ".join(optimizers))
+    return chosen
+
+
+def rungs_of(epochs: int, settings: int, *, halving: bool) -> tuple[int, ...]:
+    """The epochs after which settings are compared: 1, 3, 9 for 27 settings and 9 epochs; the last is `epochs`."""
+    rungs = [epochs]
+    while halving and rungs[0] // REDUCTION >= 1 and REDUCTION ** len(rungs) <= settings:
+        rungs.insert(0, rungs[0] // REDUCTION)
+    return tuple(rungs)
+
+
+def check_plan(plan: Plan) -> Plan:
+    """The plan, if its trials can be trained. Raises ValueError with one line."""
+    if not plan.space:
+        raise ValueError("a sweep needs an optimizer")
+    if plan.sampler not in SAMPLERS:
+        raise ValueError(f"no sampler {plan.sampler!r}: choose from {', '.join(SAMPLERS)}")
+    if plan.trials < 1:
+        raise ValueError("a sweep has at least one trial an optimizer")
+    if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds):
+        raise ValueError("a sweep has at least one seed, and each of them once")
+    if not plan.rungs or list(plan.rungs) != sorted(set(plan.rungs)) or plan.rungs[-1] != plan.epochs:
+        raise ValueError(f"the rungs {plan.rungs} do not rise to {plan.epochs} epochs")
+    if plan.validation < 1:
+        raise ValueError("a sweep holds out at least one training image to choose by")
+    images(plan)
+    first = settings_of(plan, plan.optimizers[0])
+    count = sum(len(settings_of(plan, each)) for each in plan.optimizers[1:]) + len(first)
+    if count * len(plan.seeds) > MAX_TRIALS:
+        raise ValueError(f"{count * len(plan.seeds):,} trials are too many: {MAX_TRIALS:,} at most")
+    return plan
+
+
+def images(plan: Plan) -> int:
+    """The number of images that a trial trains on. Raises ValueError where none is left."""
+    if plan.data not in DATA_SETS:
+        make_spec(plan.optimizers[0], {}, data=plan.data)  # raises with the choices
+    others = DATA_SETS[plan.data].train_images - plan.validation
+    if others < 1:
+        raise ValueError(f"{plan.validation:,} images held out leave none to train on")
+    return min(plan.limit or others, others)
+
+
+def settings_of(plan: Plan, optimizer: str) -> list[dict[str, float]]:
+    """The values of the varied knobs of each setting, in order."""
+    knobs, dimensions = knobs_of(optimizer), plan.space[optimizer]
+    for name in dimensions:
+        space.check_knobs((name,), knobs, optimizer)
+    if plan.sampler == "grid":
+        lists = [len(each.values) if isinstance(each, Values) else plan.trials for each in dimensions.values()]
+        total = 1
+        for size in lists:
+            total *= size
+        if total > MAX_TRIALS:
+            raise ValueError(f"a grid of {total:,} settings is too large: {MAX_TRIALS:,} at most")
+        return list(space.grid(knobs, dimensions, plan.trials))
+    if plan.trials > MAX_TRIALS:
+        raise ValueError(f"{plan.trials:,} trials are too many: {MAX_TRIALS:,} at most")
+    return [space.quasi(knobs, dimensions, plan.seed, number) for number in range(plan.trials)]
+
+
+def is_grid(dimensions: Mapping[str, Mapping[str, Dimension]]) -> bool:
+    """Whether nothing but lists is given."""
+    return not any(isinstance(each, Range) for knobs in dimensions.values() for each in knobs.values())
+
+
+def trials_of(plan: Plan, sweep: str) -> tuple[Trial, ...]:
+    """All trials in the order in which they start: the first setting of every optimizer with every seed, and so on.
+
+    Raises ValueError with one line for settings that training refuses.
+    """
+    lists = {optimizer: settings_of(plan, optimizer) for optimizer in plan.optimizers}
+    trials: list[Trial] = []
+    known: set[str] = set()  # whole numbers can coincide
+    for setting in range(max(map(len, lists.values()))):
+        for optimizer, seed in itertools.product(
+            [each for each, own in lists.items() if setting < len(own)], plan.seeds
+        ):
+            spec = _spec(plan, optimizer, lists[optimizer][setting], seed)
+            spec = dataclasses.replace(spec, sweep=sweep, trial=identity(spec))
+            if spec.trial in known:
+                continue
+            known.add(spec.trial)
+            trials.append(Trial(len(trials), setting, spec))
+    return tuple(trials)
+
+
+def _spec(plan: Plan, optimizer: str, values: Mapping[str, float], seed: int) -> RunSpec:
+    own = {name: value for name, value in values.items() if name not in SWEPT_RUN_KNOBS}
+    of_run = {name: value for name, value in values.items() if name in SWEPT_RUN_KNOBS}
+    rest: dict[str, Any] = {
+        name: getattr(plan, name)
+        for name in ("epochs", "batch_size", "limit", "validation", "device", "precision", "data", "data_dir")
+    }
+    return make_spec(optimizer, own, **(rest | of_run), seed=seed, queue=False)
+
+
+def identity(spec: RunSpec) -> str:
+    """The hash of settings and seed; the same in every sweep, on every device and from every folder of the data."""
+    settings = spec.to_json()
+    for name in ("sweep", "trial", "queue", "tensorboard", "device", "data_dir"):
+        del settings[name]
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:IDENTITY_DIGITS]
+
+
+def steps_of(plan: Plan, trial: Trial, epochs: int) -> int:
+    """The optimizer steps of a trial in so many epochs."""
+    return epochs * -(-images(plan) // trial.spec.batch_size)
+
+
+def trial_of(plan: Plan, sweep: str, planned: Planned) -> Trial:
+    """The trial that a line of the journal plans. Raises ValueError with one line for settings that are refused."""
+    spec = _spec(plan, planned.optimizer, planned.settings, planned.seed)
+    return Trial(planned.trial, planned.setting, dataclasses.replace(spec, sweep=sweep, trial=planned.identity))
+
+
+def planned(plan: Plan, sweep: str) -> list[Planned]:
+    """The lines of the journal that plan all trials."""
+    moment = now()
+    varied = {optimizer: tuple(dimensions) for optimizer, dimensions in plan.space.items()}
+    lines = []
+    for trial in trials_of(plan, sweep):
+        spec = trial.spec
+        values = dict(spec.hyperparameters) | {"batch_size": float(spec.batch_size)}
+        settings = {name: values[name] for name in varied[spec.optimizer]}
+        lines.append(
+            Planned(moment, trial.number, spec.trial, trial.run, spec.optimizer, trial.setting, spec.seed, settings)
+        )
+    return lines

@@ -1,0 +1,250 @@
+"""One sweep as its directory, RUNS/sweep-<id>: its plan, its journal, its orders; and the directory of all sweeps.
+
+The runs of its trials are ordinary run directories within it, so `--runs RUNS/sweep-<id>` shows them as runs. README.md
+beside this file describes every file. Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from adam_tui.runs import files
+from adam_tui.runs.protocol import parse_json
+from adam_tui.runs.run import Run
+from adam_tui.runs.status import valid_time
+from adam_tui.sweeps import plan as plans
+from adam_tui.sweeps.claims import Claim, Claims, living
+from adam_tui.sweeps.journal import JournalReader, Planned, Retried, SweepJournal, SweepRecord, fold, now
+from adam_tui.sweeps.plan import Plan, Trial
+
+PREFIX = "sweep-"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
+MAX_JSON = 1 << 22  # bytes of a sweep.json or control.jsonl; a larger one is damaged
+FORMAT = 1  # of sweep.json
+# Files that make a run resumable; an ended trial has none of them.
+CHECKPOINTS = ("checkpoint.pt", "checkpoint.old.pt")
+
+Order = Literal["run", "pause", "stop"]
+ORDERS: dict[str, Order] = {"resume": "run", "pause": "pause", "stop": "stop"}
+
+
+class Sweep:
+    """The directory of one sweep. `record` reads what is new; the rest of the methods read the plan once."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._reader = JournalReader(self.path)
+        self._file: dict[str, Any] | None = None
+        self._plan: Plan | None = None
+        self._planned: list[Planned] = []
+        self._claims = Claims(self.path)
+
+    def __repr__(self) -> str:
+        return f"Sweep({str(self.path)!r})"
+
+    @property
+    def id(self) -> str:
+        """The directory's name, such as sweep-7f3a."""
+        return self.path.name
+
+    @property
+    def control(self) -> Path:
+        """The path of the orders."""
+        return self.path / "control.jsonl"
+
+    # The plan.
+
+    def _read_file(self) -> dict[str, Any]:
+        if self._file is None:
+            path = self.path / "sweep.json"
+            try:
+                data = parse_json(files.read_regular(path, MAX_JSON))
+            except OSError as error:
+                raise ValueError(f"cannot read {path}: {error.strerror}") from None
+            except ValueError:
+                raise ValueError(f"{path} is not JSON") from None
+            if not isinstance(data, dict) or not isinstance(data.get("plan"), dict):
+                raise ValueError(f"{path} is not a sweep")
+            self._file = data
+        return self._file
+
+    def plan(self) -> Plan:
+        """The plan. Raises ValueError with one line when it cannot be read."""
+        if self._plan is None:
+            self._plan = Plan.from_json(self._read_file()["plan"])
+        return self._plan
+
+    @property
+    def created(self) -> float:
+        """When the sweep was planned, in seconds since 1970; 0 when that cannot be read."""
+        with contextlib.suppress(ValueError):
+            return valid_time(self._read_file().get("created"))
+        return 0.0
+
+    def trial(self, planned: Planned) -> Trial:
+        """The trial of a line of the journal. Raises ValueError with one line."""
+        return plans.trial_of(self.plan(), self.id, planned)
+
+    # The state.
+
+    def record(self) -> SweepRecord:
+        """The state of every trial, from all journals. Raises ValueError with one line for an unreadable plan."""
+        events = self._reader.read()
+        if not self._planned:
+            self._planned = [event for event in events if isinstance(event, Planned)]
+            count = self._read_file().get("trials")
+            if len(self._planned) != count:  # the process that planned was killed: the plan alone determines them
+                self._planned = plans.planned(self.plan(), self.id)
+        return fold([*self._planned, *(event for event in events if not isinstance(event, Planned))])
+
+    def living(self) -> dict[int, Claim]:
+        """The claims whose process is not dead, by trial."""
+        return living(self._claims, self._claims.newest())
+
+    def state(self, record: SweepRecord, claims: Mapping[int, Claim]) -> str:
+        """The state in a word: finished, running, paused, or stopped."""
+        if record.is_over:
+            return "finished"
+        if not claims:
+            return "stopped"
+        return "paused" if self.order() == "pause" else "running"
+
+    def run(self, name: str) -> Run:
+        """The run of a trial by the name of its directory."""
+        return Run(self.path / name)
+
+    # Orders.
+
+    def order(self) -> Order:
+        """The last order; "run" without one."""
+        try:
+            lines = files.read_regular(self.control, MAX_JSON).splitlines()
+        except OSError:
+            return "run"
+        for line in reversed(lines):
+            with contextlib.suppress(ValueError):
+                data = parse_json(line)
+                if isinstance(data, dict) and data.get("command") in ORDERS:
+                    return ORDERS[data["command"]]
+        return "run"
+
+    def command(self, order: str) -> None:
+        """Order all processes of the sweep to pause, resume or stop. Raises OSError."""
+        Run(self.path).command(order)
+
+    def retry(self) -> int:
+        """Plan the failed trials anew, and those stopped by hand; their number. Raises OSError."""
+        again = [each for each in self.record().trials.values() if each.state in ("failed", "stopped")]
+        if again:
+            numbers = tuple(each.planned.trial for each in again)
+            journal = SweepJournal(self.path, writer_name())
+            journal.record(Retried(now(), numbers, tuple(each.attempt for each in again)))
+        return len(again)
+
+    # The directory.
+
+    def tidy(self, record: SweepRecord) -> None:
+        """Remove the checkpoints of ended trials, and in a finished sweep the directories of replaced attempts."""
+        for each in record.trials.values():
+            if each.state in ("finished", "cut", "diverged", "failed"):
+                remove_checkpoints(self.path / each.run)
+        if not record.is_over:
+            return
+        known = {each.run for each in record.trials.values()}
+        with contextlib.suppress(OSError), os.scandir(self.path) as entries:
+            stray = [entry.path for entry in entries if entry.name not in known and _is_attempt(entry)]
+            for path in stray:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def delete(self) -> None:
+        """Remove the sweep with all its runs. Raises ValueError while a process works on it, OSError."""
+        if self.living():
+            raise ValueError(f"{self.id} is still running: stop it first")
+        shutil.rmtree(self.path)  # follows no link within it
+
+
+def remove_checkpoints(run: Path) -> None:
+    """Remove the files that a run could be resumed from."""
+    for name in CHECKPOINTS:
+        with contextlib.suppress(OSError):
+            (run / name).unlink(missing_ok=True)
+
+
+def _is_attempt(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of the sweep's directory is the directory of an attempt: adam-0007-2."""
+    return entry.is_dir(follow_symlinks=False) and re.fullmatch(r"[a-z]+-\d{4,}-\d+", entry.name) is not None
+
+
+def writer_name() -> str:
+    """A name for a process that appends to the journal, as no other process has it."""
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def create(plan: Plan, runs: Path, name: str = "") -> Sweep:
+    """Plan a sweep: its directory RUNS/sweep-<name> with sweep.json and trials.jsonl.
+
+    Raises ValueError with one line for a name that is in use or not allowed, OSError.
+    """
+    plans.check_plan(plan)
+    if name and not NAME.fullmatch(name):
+        raise ValueError(f"a name has letters, digits, '-', '_' and '.', unlike {name!r}")
+    lines = plans.planned(plan, "")  # before the directory: it may raise
+    files.make_private_folder(runs)
+    while True:
+        path = runs / (name if name.startswith(PREFIX) else PREFIX + (name or secrets.token_hex(2)))
+        try:
+            path.mkdir(mode=0o700)
+            break
+        except FileExistsError:
+            if name:
+                raise ValueError(f"there is a sweep {path.name!r} already") from None
+    body = {"format": FORMAT, "created": time.time(), "trials": len(lines), "plan": plan.to_json()}
+    try:
+        files.write_atomically(path / "sweep.json", json.dumps(body, indent=2) + "\n", durable=True)
+        SweepJournal(path, "").record(*lines)
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    return Sweep(path)
+
+
+def list_sweeps(runs: Path) -> list[Sweep]:
+    """The sweeps with a readable plan, newest first. A missing directory holds none. Raises OSError."""
+    dated = []
+    try:
+        with os.scandir(runs) as entries:
+            paths = [entry.path for entry in entries if entry.name.startswith(PREFIX) and entry.is_dir()]
+    except FileNotFoundError:
+        return []
+    for path in paths:
+        sweep = Sweep(path)
+        with contextlib.suppress(ValueError):
+            sweep.plan()
+            dated.append((-sweep.created, sweep.id, sweep))
+    return [sweep for _, _, sweep in sorted(dated, key=lambda each: each[:2])]
+
+
+def find(runs: Path, id: str) -> Sweep:
+    """The sweep with this id, with or without "sweep-", or the only one whose id starts with it.
+
+    Raises ValueError with one line for none or several, and for one that cannot be read; OSError.
+    """
+    known = list_sweeps(runs)
+    whole = id if id.startswith(PREFIX) else PREFIX + id
+    matches = [each for each in known if each.id == whole] or [each for each in known if each.id.startswith(whole)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise ValueError(f"{id!r} fits {len(matches)} sweeps: {', '.join(sorted(each.id for each in matches))}")
+    if id and "/" not in whole and (runs / whole).is_dir():
+        Sweep(runs / whole).plan()  # raises with the reason
+    raise ValueError(f"no sweep {id!r} in {runs}")

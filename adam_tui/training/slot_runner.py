@@ -1,0 +1,133 @@
+"""A slot of a sweep as a process: `python -m adam_tui.training.slot_runner [--name NAME] SWEEPDIR`.
+
+It loads torch and the data once, and trains trial after trial in ordinary run directories until the sweep is over or
+stopped. `sweeps.work` chooses the trials; `trainer` trains them as it trains any run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from adam_tui.runs import files
+from adam_tui.sweeps.sweep import Sweep
+from adam_tui.sweeps.work import Leg, Worker
+from adam_tui.training.journal import Journal, log, log_traceback
+from adam_tui.training.worker import STOP_SIGNALS
+
+if TYPE_CHECKING:
+    import torch
+
+    from adam_tui.training.data import Digits
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status: 0 when the sweep is over or was stopped, 1 after an error, 2 for a usage error."""
+    name, paths = "slot", list(arguments)
+    if paths[:1] == ["--name"] and len(paths) > 1:
+        name, paths = paths[1], paths[2:]
+    if len(paths) != 1 or not Path(paths[0]).is_dir():
+        print("usage: python -m adam_tui.training.slot_runner [--name NAME] SWEEPDIR", file=sys.stderr)
+        return 2
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the sweep outlives its terminal
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # no stderr
+        faulthandler.enable()
+    try:
+        # Before a trial is claimed: without torch none of them could be trained.
+        import adam_tui.training.trainer  # noqa: F401
+    except Exception as error:
+        log_traceback()
+        log(f"cannot load the training: {error}")
+        return 1
+    try:
+        trainer = TrialTrainer()
+        worker = Worker(Sweep(Path(paths[0]).absolute()), trainer.train, name)
+        _handle_signals(worker, trainer)
+        worker.work()
+    except (OSError, ValueError) as error:
+        log(f"cannot work on {paths[0]}: {error}")
+        return 1
+    return 0
+
+
+def _handle_signals(worker: Worker, trainer: TrialTrainer) -> None:
+    """Give the trial back when the process is asked to end; count the time for which it was stopped as a pause."""
+
+    def stop(caught: int, frame: FrameType | None) -> None:
+        worker.stop(signal.Signals(caught).name)
+
+    def go_on(caught: int, frame: FrameType | None) -> None:
+        if trainer.journal is not None:
+            trainer.journal.continue_after_stop()
+
+    for name in STOP_SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+    if hasattr(signal, "SIGCONT"):
+        signal.signal(signal.SIGCONT, go_on)
+
+
+class TrialTrainer:
+    """Trains legs one after another, with what they share: torch, the setup of the process, and the digits.
+
+    `journal` is that of the leg in progress.
+    """
+
+    def __init__(self) -> None:
+        self.journal: Journal | None = None
+        self._digits: tuple[tuple[object, ...], Digits] | None = None
+        self._is_tuned = False
+
+    def train(self, leg: Leg) -> tuple[str, str]:
+        """Train a leg; its state and reason, "waiting" at the end of a leg whose run has more epochs.
+
+        Raises OSError when the run's directory cannot be written, ValueError when another process trains it.
+        """
+        from adam_tui.training import trainer
+
+        with _log_of(leg.run.path), Journal(leg.run) as journal:
+            self.journal = journal
+            try:
+                with leg.attended(journal):
+                    state, reason = trainer.train(journal, self._tune, trainer.Leg(leg.until, self._load))
+            finally:
+                self.journal = None
+        return ("waiting", "") if state == "stopped" and reason.endswith(trainer.LEG_DONE) else (state, reason)
+
+    def _tune(self, device: torch.device) -> None:
+        """Set threads and priority, once for the process."""
+        from adam_tui.training import device_setup
+
+        if not self._is_tuned:
+            self._is_tuned = True
+            device_setup.tune_process(device)
+
+    def _load(self, *key: Any) -> Digits:
+        """The digits, from memory where the run before used the same; `key` is as for `data.load`."""
+        from adam_tui.training import data
+
+        same = (*key[:5], *key[6:])  # without the function that shows the progress
+        if self._digits is None or self._digits[0] != same:
+            self._digits = None  # frees the memory first
+            self._digits = same, data.load(*key)
+        return self._digits[1]
+
+
+@contextlib.contextmanager
+def _log_of(run: Path) -> Iterator[None]:
+    """Write stderr to the run's worker.log. Raises OSError."""
+    descriptor = files.open_private(run / "worker.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    with open(descriptor, "a", encoding="utf-8", errors="backslashreplace") as file, contextlib.redirect_stderr(file):
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
