@@ -185,14 +185,15 @@ class SweepJournal:
         self._path = folder / (f"trials-{writer}.jsonl" if writer else PLAN_FILE)
 
     def record(self, *events: SweepEvent) -> None:
-        """Append the events; they are on the disk when the call returns, and closed, so that other hosts see them."""
+        """Append the events. The file is closed then, so that other hosts see them, and ends are on the disk."""
         descriptor = files.open_private(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             files.end_torn_line(descriptor)
             content = memoryview("".join(map(to_line, events)).encode())
             while content:
                 content = content[os.write(descriptor, content) :]
-            os.fsync(descriptor)
+            if not all(isinstance(event, TrialStarted) for event in events):
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
