@@ -1,8 +1,8 @@
-"""Prints every figure beside its goal: `python tests/bench/report.py [terminal] [engine] [training] [long] [sweeps] [accuracy]`.
+"""Prints every figure beside its goal: `python tests/bench/report.py [PART…]`.
 
-Each figure is a count, or a ratio of two measurements in turns. All parts but `accuracy` take about seven minutes;
-`accuracy` takes three and runs only when it is named. Another program on the same cores makes seconds longer and
-ratios slightly wrong.
+The parts are terminal, engine, training, long, sweeps and accuracy. Each figure is a count, or a ratio of two
+measurements in turns. All parts but `accuracy` take about ten minutes; `accuracy` takes three and runs only when it is
+named. Another program on the same cores makes seconds longer and ratios slightly wrong.
 """
 
 from __future__ import annotations
