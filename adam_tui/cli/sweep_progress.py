@@ -65,6 +65,9 @@ def _run(supervisor: Supervisor, progress: Progress, stop: Callable[[], None]) -
         with _stop_on_interrupt(stop, supervisor.kill, progress.signals):
             for record in supervisor.run():
                 progress.report(record)
+    except BrokenPipeError:  # `| head`: without a reader these slots stop
+        supervisor.stop()
+        raise
     finally:
         progress.close()
     return record

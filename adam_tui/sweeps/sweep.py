@@ -47,6 +47,8 @@ class Sweep:
         self._plan: Plan | None = None
         self._planned: list[Planned] = []
         self._claims = Claims(self.path)
+        self._record: SweepRecord | None = None
+        self._folded = 0  # the number of events in it
 
     def __repr__(self) -> str:
         return f"Sweep({str(self.path)!r})"
@@ -97,14 +99,20 @@ class Sweep:
     # The state.
 
     def record(self) -> SweepRecord:
-        """The state of every trial, from all journals. Raises ValueError with one line for an unreadable plan."""
+        """The state of every trial, from all journals; the same object while they have not grown.
+
+        Raises ValueError with one line for an unreadable plan.
+        """
         events = self._reader.read()
         if not self._planned:
             self._planned = [event for event in events if isinstance(event, Planned)]
             count = self._read_file().get("trials")
             if len(self._planned) != count:  # the process that planned was killed: the plan alone determines them
                 self._planned = plans.planned(self.plan(), self.id)
-        return fold([*self._planned, *(event for event in events if not isinstance(event, Planned))])
+        if self._record is None or len(events) != self._folded:
+            others = (event for event in events if not isinstance(event, Planned))
+            self._record, self._folded = fold([*self._planned, *others]), len(events)
+        return self._record
 
     def living(self) -> dict[int, Claim]:
         """The claims whose process is not dead, by trial."""

@@ -32,7 +32,7 @@ from adam_tui.sweeps.plan import Plan, make_space, rungs_of
 from adam_tui.sweeps.sweep import Sweep, create
 
 SLOTS = 2
-MOST = 6.0  # seconds between two kills
+MOST = 12.0  # seconds between two kills
 PROGRAM = [sys.executable, "-m", "adam_tui", "sweeps"]
 
 
