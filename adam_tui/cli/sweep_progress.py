@@ -107,8 +107,8 @@ class Progress:
         self._reader = JournalReader(sweep.path)
         self._began = time.monotonic()
         self._done_before = _epochs(sweep.record())
-        # Those of an earlier process are not news.
-        self._reported = 0 if events is not None else len(self._reader.read())
+        if events is None:  # those of an earlier process are not news
+            self._reader.new_events()
         self._drawn = ""  # the line in place; " " after a line that stays has taken its place
 
     def message(self, text: str) -> None:
@@ -118,15 +118,14 @@ class Progress:
 
     def report(self, record: SweepRecord) -> None:
         """Print the events since the last call, and the line in place."""
-        events = self._reader.read()
-        for event in events[self._reported :]:
+        events = self._reader.new_events()
+        for event in events:
             if self._events is not None:
                 self._events.write(to_line(event))
             elif text := self._text(event, record):
                 self.message(text)
-        if self._events is not None and len(events) > self._reported:
+        if self._events is not None and events:
             self._events.flush()
-        self._reported = len(events)
         if self._in_place:
             self._draw(record)
 
