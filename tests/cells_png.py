@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from adam_tui.draw.blocks import QUADRANTS
+from adam_tui.draw.blocks import PARTS
 from adam_tui.draw.svg import ARMS, BLOCKS, BRAILLE, BRAILLE_LAST, DASHES, DOTS, HEAVY_ARMS, ROUND
 
 # Painted at twice the size and halved, which smooths dots and round corners.
@@ -56,10 +56,12 @@ def _palette(cells, image):
 
 def _glyph(draw, text, x, y, color, bold):
     code = ord(text[0])
-    if text in QUADRANTS:
-        for filled, (dx, dy) in zip(QUADRANTS[text], ((0, 0), (W // 2, 0), (0, H // 2), (W // 2, H // 2)), strict=True):
+    if text in PARTS:
+        rows = len(PARTS[text]) // 2
+        for part, filled in enumerate(PARTS[text]):
             if filled:
-                draw.rectangle((x + dx, y + dy, x + dx + W // 2 - 1, y + dy + H // 2 - 1), fill=color)
+                left, top = x + part % 2 * W // 2, y + part // 2 * H // rows
+                draw.rectangle((left, top, left + W // 2 - 1, top + H // rows - 1), fill=color)
     elif BRAILLE <= code <= BRAILLE_LAST:
         for bit, (dx, dy) in enumerate(DOTS):
             if code >> bit & 1:

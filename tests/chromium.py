@@ -10,6 +10,7 @@ import subprocess
 import aiohttp
 
 PATIENCE = 30.0
+BINARY = 2  # the opcode of a websocket's frame
 PAUSE = 0.05  # seconds between two looks
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -38,6 +39,7 @@ class Page:
 
     def __init__(self, websocket):
         self._websocket, self._numbers = websocket, itertools.count(1)
+        self.received = b""  # by the page, through its own websocket
 
     async def do(self, method, **parameters):
         """Carry out one command of the protocol; its result."""
@@ -48,9 +50,13 @@ class Page:
         return message["result"]
 
     async def _receive(self, condition):
-        while not condition(message := await self._websocket.receive_json(timeout=PATIENCE)):
-            pass
-        return message
+        while True:
+            message = await self._websocket.receive_json(timeout=PATIENCE)
+            if message.get("method") == "Network.webSocketFrameReceived":
+                frame = message["params"]["response"]
+                self.received += base64.b64decode(frame["payloadData"]) if frame["opcode"] == BINARY else b""
+            if condition(message):
+                return message
 
     async def value(self, expression):
         """The value of a JavaScript expression."""
@@ -61,6 +67,7 @@ class Page:
     async def open(self, address):
         """Load a page."""
         await self.do("Page.enable")
+        await self.do("Network.enable")
         await self.do("Page.navigate", url=address)
         await self._receive(lambda message: message.get("method") == "Page.loadEventFired")
 

@@ -50,8 +50,9 @@ class Terminal:
         pixels: tuple[int, int] = (0, 0),
     ) -> None:
         """`pixels` is the size of all cells in pixels; (0, 0) is a terminal that does not know it."""
-        # COLUMNS and LINES could contradict the size of the terminal.
+        # COLUMNS and LINES could contradict the size of the terminal, the others name the one that runs the tests.
         plain = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": None, "LINES": None}
+        plain |= dict.fromkeys(("VTE_VERSION", "KONSOLE_VERSION", "TERM_PROGRAM"))
         environment: dict[str, str | None] = {**os.environ, **plain, **env}
         kept = {k: v for k, v in environment.items() if v is not None}
         self.pid, self.fd = pty.fork()

@@ -84,7 +84,7 @@ class TestTheReadme:
         result = CliRunner().invoke(main, arguments, env={"ADAM_TUI_RUNS": str(tmp_path)})
         if arguments[:1] in (["train"], ["serve"]):
             assert calls, result.output
-        elif arguments[:1] in (["path"], ["plot"], ["runs"], ["sweep"], ["sweeps"], ["--version"]):
+        elif arguments and arguments[0] in ("path", "plot", "map", "basins", "runs", "sweep", "sweeps", "--version"):
             assert result.exit_code == 0, result.output
             assert result.stdout
         else:  # the app checks its flags first, and then finds no terminal here
@@ -117,7 +117,7 @@ class TestTheReadme:
         [text] = blocks("toml", section("Settings"))
         settings = config.parse(text)
         names = {line.split(" ")[0] for line in text.split("[keys]")[0].splitlines() if line}
-        assert names == {"theme", "palette", "fps", "runs", "hints", "cell_aspect"}
+        assert names == {"theme", "palette", "fps", "runs", "hints", "cell_aspect", "blocks"}
         assert check_keys(settings.keys, SHARED_ACTIONS) == (dict(settings.keys), [])
         assert settings.theme in {theme.name for theme in themes()} | {"nord"}
 

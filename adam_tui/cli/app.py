@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from adam_tui.cli import completion, launch, playground, runs, serve, sweeps
+from adam_tui.cli import completion, launch, maps, playground, runs, serve, sweeps
 from adam_tui.cli.errors import OneLineErrorGroup
+
+if TYPE_CHECKING:
+    from adam_tui.terminal.sextants import BlocksSetting
 
 WITH_RUNS = ("train", "runs", "sweep", "sweeps")  # commands that read or write the directory of the runs
 fps_option = click.option(
@@ -33,6 +36,7 @@ fps_option = click.option(
 @launch.mode_option
 @fps_option
 @click.option("--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without braille and blocks.")
+@playground.blocks_option
 @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal, to select text with.")
 @runs.runs_option
 @click.pass_context
@@ -42,6 +46,7 @@ def main(
     mode: str,
     fps: int | None,
     ascii_only: bool,
+    blocks: BlocksSetting | None,
     no_mouse: bool,
     runs: Path | None,
     **flags: Any,
@@ -68,7 +73,7 @@ def main(
         # Hints are for newcomers; a user who describes a race by flags is not one.
         hints = not any(flags.values())
         settings = {"mouse": not no_mouse, "ascii": ascii_only, "hints": hints, "preset": flags["preset"]}
-        return launch.open_app(scenario, mode, runs, fps, **settings)
+        return launch.open_app(scenario, mode, runs, fps, blocks, **settings)
 
 
 def _refuse_flags_before(context: click.Context, command: str) -> None:
@@ -80,5 +85,10 @@ def _refuse_flags_before(context: click.Context, command: str) -> None:
 
 
 completion.register()
-for command in (playground.path, playground.plot, serve.serve, runs.train, runs.runs, sweeps.sweep, sweeps.sweeps):
+COMMANDS = (
+    *(playground.path, playground.plot, maps.settings_map, maps.basins),
+    *(runs.train, runs.runs, sweeps.sweep, sweeps.sweeps),
+    serve.serve,
+)
+for command in COMMANDS:
     main.add_command(command)

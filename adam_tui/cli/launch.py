@@ -22,6 +22,7 @@ from adam_tui.runs.user_paths import RUNS_VARIABLE, runs_directory
 
 if TYPE_CHECKING:
     from adam_tui.engine.scenario import Scenario
+    from adam_tui.terminal.sextants import BlocksSetting
     from adam_tui.ui.config import Config
     from adam_tui.ui.playground.state import PlaygroundState
 
@@ -63,6 +64,7 @@ def open_app(
     mode: str,
     runs: Path | None,
     fps: int | None = None,
+    blocks: BlocksSetting | None = None,
     *,
     mouse: bool = True,
     ascii: bool = False,
@@ -78,6 +80,7 @@ def open_app(
     """
     from adam_tui.draw.viewport import CELL_ASPECT
     from adam_tui.terminal.environment import cell_aspect
+    from adam_tui.terminal.sextants import blocks_for
     from adam_tui.ui.first_picture import first_picture
     from adam_tui.ui.playground.hints import untried
     from adam_tui.ui.playground.state import PlaygroundState
@@ -85,12 +88,15 @@ def open_app(
     config = read_settings()
     if fps is not None:
         config = replace(config, fps=fps)
+    if blocks is not None:
+        config = replace(config, blocks=blocks)
     with usage_errors():  # now, and not when Train is opened
         runs = runs_directory(runs or unless_in_environment(config.runs))
     state = PlaygroundState(
         scenario,
         playing=True,
         cell_aspect=config.cell_aspect or cell_aspect() or CELL_ASPECT,
+        blocks=blocks_for(config.blocks, os.environ),
         hints=untried(config.tried) if hints and config.hints else (),
     )
     if preset is not None:

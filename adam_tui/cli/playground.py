@@ -18,11 +18,13 @@ from click.shell_completion import CompletionItem
 from adam_tui.cli import names
 from adam_tui.cli.errors import usage_errors
 from adam_tui.cli.flags import Command, UserPath, number, whole_number
+from adam_tui.terminal.sextants import BLOCK_SETTINGS
 
 if TYPE_CHECKING:
     from adam_tui.draw.cells import Cells
     from adam_tui.engine.presets import Preset
     from adam_tui.engine.scenario import Scenario
+    from adam_tui.terminal.sextants import BlocksSetting
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -39,6 +41,11 @@ PLOT_SIZE, SMALLEST_PLOT, LARGEST_PLOT = (100, 32), (20, 8), (500, 200)
 size_option = click.option("--size", metavar="WxH", help="Columns and rows.  [default: the terminal's, or 100x32]")
 ascii_option = click.option(
     "--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without block characters."
+)
+blocks_option = click.option(
+    "--blocks",
+    type=click.Choice(BLOCK_SETTINGS),
+    help="Blocks for the edges of the contour.  [default: from the settings, or the finest that the terminal draws]",
 )
 
 
@@ -207,7 +214,8 @@ def _suggested_rates(scenario: Scenario, lanes: tuple[str, ...]) -> str:
 @scenario_options
 @size_option
 @ascii_option
-def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
+@blocks_option
+def plot(size: str | None, ascii_only: bool, blocks: BlocksSetting | None, **flags: Any) -> None:
     """Draw the race at its last step to stdout.
 
     The picture has colours if stdout is a terminal.
@@ -218,12 +226,20 @@ def plot(size: str | None, ascii_only: bool, **flags: Any) -> None:
     from adam_tui.draw.palette import DARK
     from adam_tui.draw.viewport import CELL_ASPECT
     from adam_tui.terminal.environment import cell_aspect
-    from adam_tui.ui.config import load
+    from adam_tui.terminal.sextants import blocks_for
+    from adam_tui.ui.config import Config, load
     from adam_tui.ui.playground.state import PlaygroundState
     from adam_tui.ui.playground.view import still
 
-    aspect = (load().cell_aspect or cell_aspect()) if sys.stdout.isatty() else None
-    state = PlaygroundState(scenario, clock=scenario.steps, cell_aspect=aspect or CELL_ASPECT)
+    shown = sys.stdout.isatty()
+    config = load() if shown else Config()
+    aspect = (config.cell_aspect or cell_aspect()) if shown else None
+    state = PlaygroundState(
+        scenario,
+        clock=scenario.steps,
+        cell_aspect=aspect or CELL_ASPECT,
+        blocks=blocks_for(blocks or config.blocks, os.environ if shown else {}),
+    )
     write_picture(still(state, width, height, DARK), ascii_only)
 
 

@@ -45,8 +45,8 @@ class Series:
     A `faint` series is drawn below all others, in its own dim colour. With a `marker`, a glyph of one cell, the points
     are drawn as that glyph, without a line. A line shows the smallest and the largest value in each column of dots, so
     that noise becomes a band; an `averaged` one shows the last value only. `scatter` draws single points: the first
-    and the largest value in each column of dots. A `dashed` line has gaps, in columns that do not move while it grows.
-    `label` is for the caller's legend.
+    and the largest value in each column of dots. An `envelope` is the upper edge of a curve that swings. A `dashed`
+    line has gaps, in columns that do not move while it grows. `label` is for the caller's legend.
     """
 
     x: NDArray[np.float64]
@@ -57,6 +57,7 @@ class Series:
     marker: str | None = None
     averaged: bool = False
     scatter: bool = False
+    envelope: bool = False
     dashed: bool = False
     label: str = ""
 
@@ -100,6 +101,7 @@ def chart(
     log_y: bool = False,
     y_limits: Limits | None = None,
     x_limits: Limits | None = None,
+    x_axis: Axis | None = None,
     marks: Sequence[Mark] = (),
     percent: bool = False,
     empty_text: str = "",
@@ -108,12 +110,15 @@ def chart(
 
     Limits that are not given follow the data: x exactly, y rounded outwards; invalid limits count as not given. On a
     log axis, values that are not positive follow the lower edge; without any positive value the axis is linear.
-    `percent` labels y = 0.99 as 99%. `empty_text` replaces a chart without data. Draws only what fits; missing room,
+    `x_axis` replaces the axis of whole numbers, ticks included; it must be linear. `percent` labels y = 0.99 as 99%.
+    `empty_text` replaces a chart without data. Draws only what fits; missing room,
     data or finite numbers raise no error.
     """
     cells = Cells.blank(max(0, width), max(0, height), palette.foreground, palette.background)
     if not cells.glyph.size:
         return cells
+    if x_axis is not None:
+        x_limits = x_axis.low, x_axis.high
     window = x_limits if x_limits is not None and _usable(x_limits, log=False) else None
     # Faint series first: they must not cover the other lines.
     ordered = sorted(series, key=lambda s: not s.faint)
@@ -127,9 +132,10 @@ def chart(
         _write_centred(cells, empty_text, palette.foreground)
         return cells
     exact = y_limits is not None and _usable(y_limits, log=log_y)
-    frame, x_axis, y_axis = _layout(
+    frame, counts, y_axis = _layout(
         width, height, x_range, y_limits if exact else y_range, log=log_y, exact=exact, percent=percent
     )
+    x_axis = x_axis or counts
     _draw_axes(cells, frame, x_axis, y_axis, palette)
     for mark in marks:
         if (column := frame.column(x_axis, mark.x)) is not None:
@@ -237,7 +243,7 @@ def _draw_series(
 def _points(series: Series, data: Samples, x_axis: Axis, y_axis: Axis, columns: int) -> Polyline:
     if series.scatter and not series.marker:
         return scatter_points(data, x_axis, y_axis, columns)
-    return polyline(data, x_axis, y_axis, columns, averaged=series.averaged)
+    return polyline(data, x_axis, y_axis, columns, averaged=series.averaged, envelope=series.envelope)
 
 
 def _write_mark_texts(cells: Cells, frame: _Frame, x_axis: Axis, marks: Sequence[Mark]) -> None:

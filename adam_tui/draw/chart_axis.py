@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,9 @@ EVEN_TICKS_BELOW = 3.0  # high / low below which a log axis has evenly spaced ti
 SMALLEST = 1e-300  # values nearer to zero than this are drawn as zero; a log axis ends here
 QUARTERED_FROM = 1e300  # magnitude from which differences are taken of quarters, to stay finite
 ROUNDINGS_PER_STEP = 4  # limits are rounded to a quarter of a step: whole steps would leave much of the plot empty
-# From dense to sparse: the labelled mantissas of each decade, and the smallest gap between them in decades.
-LOG_LEVELS: tuple[tuple[tuple[int, ...], float], ...] = (((1, 2, 5), math.log10(2)), ((1, 3), math.log10(3)))
 DECADE_STRIDES = (1, 2, 3, 5, 10, 20, 50, 100, 200)
+LARGEST_OFFSET = 3  # ticks of every 2 or 3 decades may begin at any power of ten, those of more at round exponents
+NEARLY_EVEN = 1.35  # the largest ratio of two distances that look even: 4 rows and 3, but not 3 and 2
 PLAIN_LOW, PLAIN_HIGH = Decimal("0.01"), Decimal(10_000)  # outside this range 5e-3 and 2e4 are shorter
 COUNT_UNITS = ((Decimal(10**9), "G"), (Decimal(10**6), "M"), (Decimal(1000), "k"))
 
@@ -99,9 +100,8 @@ def value_axis(limits: Limits, rows: int, *, log: bool, exact: bool = False, per
     values = _log_values(low, high, rows)
     if len(values) < 2 and not exact:
         values = [decimal(low), decimal(high)]
-    return Axis(
-        low, high, log, _ticks(values, [_percent_labels([v], v)[0] if percent else _log_label(v) for v in values])
-    )
+    labels = [_percent_labels([v], v)[0] for v in values] if percent else _log_labels(values)
+    return Axis(low, high, log, _ticks(values, labels))
 
 
 def count_axis(limits: Limits, columns: int) -> Axis:
@@ -167,15 +167,41 @@ def _multiples(low: float, high: float, step: Decimal) -> list[Decimal]:
 
 
 def _log_values(low: float, high: float, rows: int) -> list[Decimal]:
-    """The tick values of a log axis: the densest of `LOG_LEVELS` whose labels are two rows apart."""
+    """The tick values of a log axis: the densest ones whose labels are two rows apart and equally far from each other.
+
+    Rounding to rows makes many spacings uneven; a sparser one that stays even is easier to read.
+    """
     decades = math.log10(high) - math.log10(low)
     needed = ROWS_BETWEEN_TICKS * decades / max(1, rows)  # decades from one label to the next
     bottom, top = decimal(low), decimal(high)
-    exponents = range(bottom.adjusted(), top.adjusted() + 1)
-    mantissas = next((level for level, gap in LOG_LEVELS if gap >= needed), (1,))
-    if mantissas == (1,):
-        stride = next((s for s in DECADE_STRIDES if s >= needed), DECADE_STRIDES[-1])
-        exponents = range(-(-exponents.start // stride) * stride, exponents.stop, stride)
+    if decades <= 1 and needed <= math.log10(2):
+        return _powers(bottom, top, 1, 0, (1, 2, 5))
+    choices: list[tuple[int, int, tuple[int, ...]]] = [(1, 0, (1, 3))] if needed <= math.log10(3) else []
+    for stride in DECADE_STRIDES:
+        if stride >= needed:
+            choices += [(stride, offset, (1,)) for offset in range(stride if stride <= LARGEST_OFFSET else 1)]
+    if not choices:
+        return []
+    ticks = [_powers(bottom, top, *choice) for choice in choices]
+    gaps = [_row_gaps([(math.log10(high) - math.log10(v)) / decades for v in values], rows) for values in ticks]
+    even = (i for i, each in enumerate(gaps) if len(each) > 1 and min(each) == max(each))
+    nearly = (i for i, each in enumerate(gaps) if each and max(each) <= NEARLY_EVEN * min(each))
+    if (best := next(even, next(nearly, None))) is not None:
+        return ticks[best]
+    return [*ticks[0][:1], *ticks[0][1:][-1:]]
+
+
+def _row_gaps(shares: Sequence[float], rows: int) -> list[int]:
+    """The rows from each tick to the next; `shares` are their distances from the top of the axis."""
+    dots = 4 * rows - 1  # four in a row; the outer ones are on the limits
+    tick_rows = [round(share * dots) // 4 for share in shares]
+    return [below - above for below, above in pairwise(tick_rows)]
+
+
+def _powers(bottom: Decimal, top: Decimal, stride: int, offset: int, mantissas: Sequence[int]) -> list[Decimal]:
+    """The values mantissa × 10ⁿ within the limits, for every `stride`-th n, from `offset` on."""
+    first = bottom.adjusted() + (offset - bottom.adjusted()) % stride
+    exponents = range(first, top.adjusted() + 1, stride)
     values = (Decimal(m).scaleb(e) for e in exponents for m in mantissas)
     return [v for v in values if bottom <= v <= top]
 
@@ -198,9 +224,10 @@ def _percent_labels(values: Sequence[Decimal], step: Decimal) -> list[str]:
     return [f"{v * 100:.{decimals}f}%" for v in values]
 
 
-def _log_label(value: Decimal) -> str:
-    """A label on a log axis: 100, 1, 0.02, 1e-3, 5e4."""
-    return _plain(value) if PLAIN_LOW <= value < PLAIN_HIGH else short_scientific(value)
+def _log_labels(values: Sequence[Decimal]) -> list[str]:
+    """Labels on a log axis, all in one notation: 100, 1, 0.01, or 1e2, 1e0, 1e-3."""
+    plain = all(PLAIN_LOW <= value <= PLAIN_HIGH for value in values)
+    return [_plain(value) if plain else short_scientific(value) for value in values]
 
 
 def _count_labels(values: Sequence[Decimal]) -> list[str]:

@@ -7,13 +7,13 @@ therefore compares the surface with the bowl that has the same area below every 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.draw import braille
-from adam_tui.draw.blocks import QUADRANTS
+from adam_tui.draw.blocks import QUADRANTS, SEXTANTS
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import Palette, band_colors
 from adam_tui.draw.viewport import Viewport
@@ -26,23 +26,33 @@ Floats = NDArray[np.float64]
 FIT_FROM, FIT_TO = 0.01, 0.985
 EXPONENT = (1.0, 12.0)  # from even levels to levels so steep that 1e300 still leaves a lowest band
 HOLE = "╱"
-# The blocks that `fill` uses: the quadrants that each one fills, (9, 4), and its code point. They are the blank, and
-# all blocks that fill the upper left quadrant, except the full block, which a blank replaces. All other blocks are
-# complements of these.
-_USED = {block: filled for block, filled in QUADRANTS.items() if block == " " or (filled[0] and block != "█")}
-FILLED = np.array(list(_USED.values()))
-BLOCKS = np.array(list(map(ord, _USED)), np.uint32)
-# The index of a block in these arrays, by the sum of its quadrants, which count 1, 2, 4 and 8.
-_PLACE = np.zeros(16, np.int64)
-_PLACE[FILLED @ [1, 2, 4, 8]] = np.arange(len(FILLED))
 
 
-def sample(f: Function, viewport: Viewport) -> Floats:
-    """Evaluate `f` at the centres of the quadrant pixels: values (2 H, 2 W), row 0 at the top.
+class _BlockSet:
+    """The blocks that `fill` uses, of those that divide a cell into 2 × `rows` parts.
+
+    They are the blank, and all blocks that fill the upper left part, except the full block, which a blank replaces. All
+    other blocks are complements of these. `filled` are the parts that each one fills, (N, 2 × rows), `codes` their code
+    points, (N,), and `place` the index of a block in both by the sum of its parts, which count 1, 2, 4 and so on.
+    """
+
+    def __init__(self, blocks: Mapping[str, tuple[bool, ...]]) -> None:
+        used = {block: filled for block, filled in blocks.items() if block == " " or (filled[0] and block != "█")}
+        self.filled, self.codes = np.array(list(used.values())), np.array(list(map(ord, used)), np.uint32)
+        self.counts = 1 << np.arange(self.filled.shape[1])
+        self.place = np.zeros(1 << len(self.counts), np.int64)
+        self.place[self.filled @ self.counts] = np.arange(len(self.filled))
+
+
+_BLOCK_SETS = {2: _BlockSet(QUADRANTS), 3: _BlockSet(SEXTANTS)}  # by the rows of parts in a cell
+
+
+def sample(f: Function, viewport: Viewport, rows: int = 2) -> Floats:
+    """Evaluate `f` at the centres of the pixels, 2 × `rows` in each cell: values (rows H, 2 W), row 0 at the top.
 
     `f` takes points (..., 2) and returns (...). Values that are not finite become nan.
     """
-    x, y = viewport.pixel_centers()
+    x, y = viewport.pixel_centers(rows)
     points = np.empty((len(y), len(x), 2))
     points[..., 0] = x
     points[..., 1] = y[:, None]
@@ -110,19 +120,19 @@ def bands(values: Floats, levels: Floats) -> NDArray[np.int64]:
     return np.where(np.isnan(values), -1, np.searchsorted(levels, values, side="right"))
 
 
-def smooth_edges(bands: NDArray[np.int64]) -> NDArray[np.int64]:
+def smooth_edges(bands: NDArray[np.int64], widest: int = 2) -> NDArray[np.int64]:
     """Remove bumps of a square pixel, which appear on an edge where a level barely reaches the centre of a pixel.
 
     A bump has pixels of its own band on one side, one more at either end, and one other band on the other three sides.
-    It is one pixel high, or two pixels wide, because quadrant pixels are half as wide as they are high. Thus basins of
-    a few pixels, thin lines and holes stay.
+    It is one pixel high, or up to `widest` pixels wide: two, because quadrant pixels are half as wide as they are high.
+    Thus basins of a few pixels, thin lines and holes stay.
     """
     if min(bands.shape) < 4:
         return bands
     smooth, padded = bands.copy(), np.pad(bands, 1, mode="edge")
     for turns in range(4):
         rotated, target = np.rot90(padded, turns), np.rot90(smooth, turns)  # views: the second is written to
-        for width in (1, 2) if turns % 2 == 0 else (1,):
+        for width in range(1, widest + 1) if turns % 2 == 0 else (1,):
             _flatten_bumps(rotated, target, width)
     return smooth
 
@@ -151,27 +161,28 @@ def noisiness(bands: NDArray[np.int64]) -> float:
     return float((bands[:, 1:] != bands[:, :-1]).mean()) if bands.shape[1] > 1 else 0.0
 
 
-def fill(bands: NDArray[np.int64], palette: Palette, count: int | None = None) -> Cells:
-    """Paint bands (2 H, 2 W), the four quadrants of each cell: a block such as "▛", or a space if all four are equal.
+def fill(bands: NDArray[np.int64], palette: Palette, count: int | None = None, rows: int = 2) -> Cells:
+    """Paint bands (rows H, 2 W), the 2 × `rows` parts of each cell: a block such as "▛", or a space if all are equal.
 
-    A cell has two colours. Where its quadrants lie in more than two bands, the lower bands share one colour, that of
-    their mean, and the higher bands the other one. The foreground is the colour of the upper left quadrant. `count` is
-    the number of bands that share the palette's range of colours, by default up to the highest in `bands`. Holes (−1)
-    show the background; a cell that is a hole entirely is hatched.
+    A cell has two colours. Where its parts lie in more than two bands, the lower bands share one colour, that of their
+    mean, and the higher bands the other one. The foreground is the colour of the upper left part. `count` is the number
+    of bands that share the palette's range of colours, by default up to the highest in `bands`. Holes (−1) show the
+    background; a cell that is a hole entirely is hatched.
     """
     if count is None:
         count = int(bands.max(initial=0)) + 1
-    height, width = bands.shape[0] // 2, bands.shape[1] // 2
-    quadrants = bands.reshape(height, 2, width, 2).swapaxes(1, 2).reshape(height, width, 4)
-    low, high = quadrants.min(axis=2), quadrants.max(axis=2)
+    blocks = _BLOCK_SETS[rows]
+    height, width = bands.shape[0] // rows, bands.shape[1] // 2
+    parts = bands.reshape(height, rows, width, 2).swapaxes(1, 2).reshape(height, width, 2 * rows)
+    low, high = parts.min(axis=2), parts.max(axis=2)
     with_hole = low < 0
     # Twice the middle between the lowest and the highest band; of a cell with a hole, between the hole and the rest.
     middle = np.where(with_hole, -1, low + high)
-    upper = 2 * quadrants > middle[..., None]
-    first = upper[..., :1] == upper  # the quadrants with the colour of the upper left one
+    upper = 2 * parts > middle[..., None]
+    first = upper[..., :1] == upper  # the parts with the colour of the upper left one
     color = np.concatenate([band_colors(palette, count), np.array([palette.background], np.uint8)])  # -1 is a hole
-    fg, bg = color[_mean_band(quadrants, first)], color[_mean_band(quadrants, ~first)]
-    glyph = BLOCKS[_PLACE[first @ [1, 2, 4, 8]]]
+    fg, bg = color[_mean_band(parts, first)], color[_mean_band(parts, ~first)]
+    glyph = blocks.codes[blocks.place[first @ blocks.counts]]
     same = first.all(axis=2)
     bg[same] = fg[same]
     empty = high < 0
@@ -181,13 +192,14 @@ def fill(bands: NDArray[np.int64], palette: Palette, count: int | None = None) -
 
 def quadrant_colors(cells: Cells) -> NDArray[np.uint8]:
     """The colours (H, W, 4, 3) of the quadrants of cells that `fill` painted; those of a hole are the background."""
-    inked = FILLED[(cells.glyph[..., None] == BLOCKS).argmax(axis=2)]  # a hole counts as a blank, which is the first
+    blocks = _BLOCK_SETS[2]
+    inked = blocks.filled[(cells.glyph[..., None] == blocks.codes).argmax(axis=2)]  # a hole is like a blank, the first
     return np.where(inked[..., None], cells.fg[..., None, :], cells.bg[..., None, :])
 
 
-def _mean_band(quadrants: NDArray[np.int64], chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The mean band (H, W) of the chosen quadrants, (H, W, 4) each, rounded; 0 where none is chosen."""
-    total, number = (quadrants * chosen).sum(axis=2), np.maximum(chosen.sum(axis=2), 1)
+def _mean_band(parts: NDArray[np.int64], chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The mean band (H, W) of the chosen parts, (H, W, N) each, rounded; 0 where none is chosen."""
+    total, number = (parts * chosen).sum(axis=2), np.maximum(chosen.sum(axis=2), 1)
     return np.asarray((2 * total + number) // (2 * number))
 
 

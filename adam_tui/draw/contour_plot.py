@@ -7,7 +7,7 @@ draws paths, markers and arrows over a copy of it: well under a millisecond for 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Literal
 
@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from adam_tui.draw import braille, contour, plot_axes
+from adam_tui.draw.blocks import Blocks
 from adam_tui.draw.cells import Cells, Color
-from adam_tui.draw.palette import Palette
+from adam_tui.draw.palette import Palette, band_colors
 from adam_tui.draw.path import LARGEST, PathRaster, limit_size
 from adam_tui.draw.viewport import CELL_ASPECT, Viewport
 
@@ -25,22 +26,26 @@ START = "○"
 MINIMUM = "✛"
 # The marker of a path whose end is outside the plot, by the side on which it is.
 OUTSIDE = {"left": "◂", "right": "▸", "top": "▴", "bottom": "▾"}
-GHOST_SHARE = 0.45  # how much of the lane's colour is in its ghost's; the rest is the band behind it
+# How much of the lane's colour is in its ghost's, and in a dimmed path's; the rest is the band behind it.
+GHOST_SHARE, DIMMED_SHARE = 0.55, 0.7
 # How much of the palette's `iso` is in the colour of a level line; the rest is its band.
 LINE_ON_BAND, LINE_ALONE = 0.16, 0.42
 LEVELS = (6, 10)  # fewer show no shape; more differ too little to be visible as rings
+SEXTANT_ROWS = 3  # of a cell's parts
 PIXELS_PER_LEVEL = 4.5  # along the shorter side
 NOISY = 0.5  # if a larger share of neighbouring pixels differ, fewer levels show more
 RASTERS_KEPT = 36  # 16 lanes with a ghost each, and some more
 STEPS_AHEAD = 4096  # paths are rasterized in multiples of so many steps, and not a few in every frame
 NEWEST_DOTS = 24  # of every path, drawn over what is older: about ten cells behind its head
 SELECTED_SHARE = 0.5  # of the cells in which several paths pass
-BARB, BARB_ANGLE = 4.0, 0.55  # the strokes of an arrow head: length in dots, angle to the shaft in radians
+HEADS = "→↗↑↖←↙↓↘"  # of arrows, by eighths of a turn from the right
 
 
 @dataclass(frozen=True, eq=False)
 class PathView:
     """One lane's path, positions (T + 1, 2), drawn up to `step`. A ghost is drawn faint and without a head.
+
+    A `dimmed` path is nearer to the surface's colours than a selected one; its head keeps the lane's colour.
 
     The positions must not be changed in place, because their dots are cached from frame to frame. A path may grow: a
     longer slice of the same memory continues it.
@@ -52,6 +57,8 @@ class PathView:
     step: int
     selected: bool = False
     ghost: bool = False
+    dimmed: bool = False
+    dashed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,12 +133,15 @@ def backdrop(
     axes: bool = True,
     center_in_cell: bool = False,
     cell_aspect: float = CELL_ASPECT,
+    blocks: Blocks = "quadrants",
 ) -> Backdrop:
     """Draw the surface `f` (points (..., 2) to values (...)) on `width` × `height` cells, axes included.
 
+    A large plot with axes has a scale of colours in its last row.
+
     `view` is the region that must be visible, as (x_min, x_max, y_min, y_max) or as a viewport that was zoomed or
     panned; the plot widens it until circles are round. `minima` are points (M, 2) to mark. `center_in_cell`
-    and `cell_aspect` as in `Viewport.fit`.
+    and `cell_aspect` as in `Viewport.fit`. `blocks` are the blocks that the edges of the bands are drawn with.
     """
     fit = partial(
         Viewport.fit,
@@ -139,16 +149,23 @@ def backdrop(
         cell_aspect=cell_aspect,
         center_in_cell=center_in_cell,
     )
-    viewport, offset = _layout(fit, width, height, axes)
+    scale = axes and width >= plot_axes.SCALE_FROM[0] and height >= plot_axes.SCALE_FROM[1]
+    viewport, offset = _layout(fit, width, height - scale, axes)
     values = contour.sample(f, viewport)
     levels, bands = _bands(values, viewport)
+    if blocks == "halves":
+        squares = contour.bands(contour.square_pixels(values), levels)
+        bands = contour.smooth_edges(squares, widest=1).repeat(2, axis=1)
     plot = contour.fill(bands, palette, len(levels) + 1)
-    quadrants = contour.quadrant_colors(plot)
+    quadrants = contour.quadrant_colors(plot)  # under dots and markers, also of a plot in sextants
     band = _mean(quadrants)
     if fill == "lines":
         plot.glyph[plot.glyph != ord(contour.HOLE)] = ord(" ")
         plot.bg[:] = palette.background
         quadrants[:] = palette.background
+    elif blocks == "sextants":
+        bands = contour.bands(contour.sample(f, viewport, SEXTANT_ROWS), levels)
+        plot = contour.fill(contour.smooth_edges(bands, widest=1), palette, len(levels) + 1, SEXTANT_ROWS)
     if fill != "filled":
         color = _blend(band, palette.iso, LINE_ALONE if fill == "lines" else LINE_ON_BAND)
         _draw_lines(plot, contour.iso_lines(values, levels, viewport), color, _mean(quadrants))
@@ -158,6 +175,8 @@ def backdrop(
         getattr(cells, name)[rows, columns] = getattr(plot, name)
     if offset != (0, 0):
         plot_axes.draw_axes(cells, viewport, offset, palette)
+    if scale:
+        plot_axes.draw_scale(cells, height - 1, offset[1], levels, band_colors(palette, len(levels) + 1), palette)
     places = (viewport.to_cell(point) for point in np.asarray(minima, np.float64).reshape(-1, 2))
     result = Backdrop(
         viewport=viewport,
@@ -168,6 +187,28 @@ def backdrop(
         minima=tuple(place for place in places if place is not None),
         _quadrants=quadrants,
     )
+    _mark_minima(result, cells)
+    return result
+
+
+def repaint(back: Backdrop, picture: Cells) -> Backdrop:
+    """The backdrop with a picture of the plot's size in place of the bands; its level lines stay, the scale does not.
+
+    The picture consists of blanks, half blocks and single characters.
+    """
+    cells, quadrants = back.cells.copy(), contour.quadrant_colors(picture)
+    rows, columns = _region(back.viewport, back.plot_offset)
+    old = cells.glyph[rows, columns]
+    lines = (old > braille.BLANK) & (old <= braille.BLANK + 0xFF)
+    behind = _mean(quadrants)
+    for name in ("glyph", "fg", "bg", "bold"):
+        part, new = getattr(cells, name)[rows, columns], getattr(picture, name)
+        part[~lines] = new[~lines]
+    cells.bg[rows, columns][lines] = behind[lines]
+    cells.fg[rows, columns][lines] = _blend(behind[lines], back.palette.iso, LINE_ALONE)
+    below = rows.stop + plot_axes.BOTTOM_MARGIN  # the scale shows the colours of the bands
+    cells.glyph[below:], cells.bg[below:] = ord(" "), back.palette.background
+    result = replace(back, cells=cells, _quadrants=quadrants)
     _mark_minima(result, cells)
     return result
 
@@ -274,10 +315,11 @@ def _draw_paths(cells: Cells, backdrop: Backdrop, paths: Sequence[PathView], gho
         return
     shape = backdrop.viewport.height, backdrop.viewport.width
     bits, color = np.zeros(shape, np.uint8), np.empty((*shape, 3), np.uint8)
+    share = np.ones(shape)
     best, newest = np.zeros((2, *shape), np.int16)  # the highest claim to each cell, and what the newest cells add
     for place, path in enumerate(paths):
         raster, step = backdrop.raster(path, limit), min(path.step, len(path.positions) - 1)
-        rows, columns, dots = raster.upto(step)
+        rows, columns, dots = raster.upto(step, dashed=path.dashed)
         if len(paths) > 1:
             newest[:] = 0
             newest.ravel()[raster.newest(step, NEWEST_DOTS)] = len(paths)
@@ -286,7 +328,8 @@ def _draw_paths(cells: Cells, backdrop: Backdrop, paths: Sequence[PathView], gho
             rows, columns, dots = rows[wins], columns[wins], dots[wins]
             best[rows, columns] = claim[wins]
         bits[rows, columns], color[rows, columns] = dots, path.color
-    _overlay_dots(cells, backdrop, bits, color, GHOST_SHARE if ghost else 1.0)
+        share[rows, columns] = GHOST_SHARE if path.ghost else DIMMED_SHARE if path.dimmed else 1.0
+    _overlay_dots(cells, backdrop, bits, color, share)
 
 
 @lru_cache(maxsize=64)
@@ -306,40 +349,46 @@ def _claims(height: int, width: int, place: int, count: int, selected: bool) -> 
 
 
 def _overlay_dots(
-    cells: Cells, backdrop: Backdrop, bits: NDArray[np.uint8], color: NDArray[np.uint8], share: float
+    cells: Cells,
+    backdrop: Backdrop,
+    bits: NDArray[np.uint8],
+    color: NDArray[np.uint8],
+    share: NDArray[np.float64] | None = None,
 ) -> None:
     """Draw dots over the plot. The background of a cell is the band of the quadrant that holds most of its dots.
 
-    `share` is the share of `color` in the dots; the rest is the background.
+    `share`, (H, W), is the share of `color` in the dots of each cell; the rest is the background. None: all of it.
     """
     rows, columns = np.nonzero(bits)
     dots = bits[rows, columns]
     weights, quadrants = braille.quadrant_weights(dots), backdrop._quadrants[rows, columns]
     behind = np.rint((weights[..., None] * quadrants).sum(axis=1)).astype(np.uint8)
     fg = color[rows, columns]
-    if share < 1:
-        fg = np.rint(share * fg + (1 - share) * behind).astype(np.uint8)
+    if share is not None:
+        ink = share[rows, columns][:, None]
+        fg = np.rint(ink * fg + (1 - ink) * behind).astype(np.uint8)
     at = rows + backdrop.plot_offset[0], columns + backdrop.plot_offset[1]
     cells.glyph[at] = braille.glyphs(dots)
     cells.fg[at], cells.bg[at], cells.bold[at] = fg, behind, False
 
 
 def _draw_arrow(cells: Cells, backdrop: Backdrop, arrow: Arrow) -> None:
+    """Draw a shaft of dots and a head, a glyph in the cell of the tip. An arrow within one cell shows nothing."""
     viewport, ends = backdrop.viewport, np.array([arrow.origin, arrow.tip], np.float64)
     if not np.isfinite(ends).all():
         return
     origin, tip = viewport.to_dots(limit_size(ends))
-    with np.errstate(all="ignore"):
-        back = BARB * (origin - tip) / np.hypot(*(origin - tip))  # nan for an arrow of length 0, which has no barbs
-    c, s = np.cos(BARB_ANGLE), np.sin(BARB_ANGLE)
-    barbs = [tip + back @ np.array([[c, sine], [-sine, c]]) for sine in (s, -s)]
-    strokes = np.stack([origin, tip, tip]), np.stack([tip, *barbs])
-    _, row, column = braille.lines(*strokes, 2 * viewport.width, 4 * viewport.height)
+    _, row, column = braille.lines(origin[None], tip[None], 2 * viewport.width, 4 * viewport.height)
     mask = np.zeros((4 * viewport.height, 2 * viewport.width), np.bool_)
     mask[row, column] = True
     bits = braille.pack(mask)  # replaces the dots of a path in the same cells, so that the arrow stays visible
     color = np.broadcast_to(np.array(arrow.color, np.uint8), (*bits.shape, 3))
-    _overlay_dots(cells, backdrop, bits, color, 1.0)
+    _overlay_dots(cells, backdrop, bits, color)
+    place = viewport.to_cell(arrow.tip)
+    if place is not None and place != viewport.to_cell(arrow.origin):
+        across, down = tip - origin
+        eighth = round(np.arctan2(-down, across) / (np.pi / 4)) % len(HEADS)
+        _put_marker(cells, backdrop, place, HEADS[eighth], arrow.color, bold=True)
 
 
 def _draw_head(cells: Cells, backdrop: Backdrop, path: PathView, limit: int | None) -> None:

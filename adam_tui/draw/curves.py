@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from adam_tui.draw import braille
@@ -22,6 +23,7 @@ from adam_tui.draw.chart_axis import SMALLEST, Axis, Floats, Limits
 DOTS_ACROSS, DOTS_DOWN = 2, 4
 # Coordinates farther outside are moved to this distance, in sizes of the picture, so that all of them are finite.
 FAR = 1e6
+BRIDGED = 8  # columns of dots: an envelope bridges dips up to this width, in which a swing could not be followed
 
 _plotext_lock = threading.Lock()  # plotext has one figure and one terminal size for the whole process
 
@@ -89,11 +91,14 @@ def value_range(samples: Samples, window: Limits, *, log: bool) -> Limits | None
     return (float(y.min()), float(y.max())) if len(y) else None
 
 
-def polyline(samples: Samples, x_axis: Axis, y_axis: Axis, columns: int, *, averaged: bool = False) -> Polyline:
+def polyline(
+    samples: Samples, x_axis: Axis, y_axis: Axis, columns: int, *, averaged: bool = False, envelope: bool = False
+) -> Polyline:
     """Thin a curve to at most two points in each column of dots: its smallest and its largest value.
 
-    An `averaged` curve keeps one point in each column, its last value, and also the first value of all. On a log axis,
-    values below the axis, including those that are not positive, follow its lower edge.
+    An `averaged` curve keeps one point in each column, its last value, and also the first value of all. An `envelope`
+    keeps the largest value of each column and bridges short dips; see `bridge_dips`. On a log axis, values below the
+    axis, including those that are not positive, follow its lower edge.
     """
     x, y = samples.x, samples.y
     if not len(x):
@@ -108,6 +113,11 @@ def polyline(samples: Samples, x_axis: Axis, y_axis: Axis, columns: int, *, aver
         column_y[0, 0] = y[0]
         distinct = np.zeros(column_y.shape, np.bool_)
         distinct[:, 0] = distinct[0, 1] = True
+    elif envelope:
+        reach = round(BRIDGED * len(starts) / (DOTS_ACROSS * columns) / 2)
+        column_y = np.repeat(bridge_dips(np.maximum.reduceat(y, starts), reach)[:, None], 2, axis=1)
+        distinct = np.zeros(column_y.shape, np.bool_)
+        distinct[:, 0] = True
     else:
         least, greatest = np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
         rising = y[ends] >= y[starts]
@@ -117,6 +127,20 @@ def polyline(samples: Samples, x_axis: Axis, y_axis: Axis, columns: int, *, aver
         column_y = np.maximum(column_y, max(y_axis.low, SMALLEST))
     column_x = np.repeat(x_axis.to_share(x[starts])[:, None], 2, axis=1)
     return _clip(Polyline(column_x[distinct], y_axis.to_share(column_y[distinct]), joined[distinct]))
+
+
+def bridge_dips(values: Floats, reach: int) -> Floats:
+    """The upper edge of a curve (N,): dips of at most 2 × `reach` values are raised to the lower of their two sides.
+
+    Anything wider stays as it is, and so does a curve that only falls or rises: this is the closing of mathematical
+    morphology, the smallest of the largest values around each one (Serra 1982).
+    """
+    if not reach or not len(values):
+        return values
+    beyond = np.full(2 * reach, -np.inf)
+    window = 2 * reach + 1
+    largest = sliding_window_view(np.concatenate([beyond, values, beyond]), window).max(axis=1)
+    return np.asarray(sliding_window_view(largest, window).min(axis=1))
 
 
 def scatter_points(samples: Samples, x_axis: Axis, y_axis: Axis, columns: int) -> Polyline:

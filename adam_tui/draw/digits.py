@@ -1,7 +1,9 @@
-"""Pictures of MNIST digits as cells: half blocks, two square pixels in each cell, and the network's guesses below.
+"""Pictures of MNIST digits as cells: two square pixels in each cell, and the network's guesses below.
 
 A digit must stay recognizable at 10 × 10 pixels. Therefore the empty border is cropped, pixels are averaged by area,
-and the contrast that averaging takes from thin strokes is restored. Sizes and captions may be changed here.
+and the contrast that averaging takes from thin strokes is restored. The pixels of a smaller picture are halved across:
+its cells are quadrants in the two colours that are nearest. Sextants would show hardly more, because six pixels in two
+colours lose the greys of a stroke's edge. Sizes and captions may be changed here.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_tui.draw.blocks import QUADRANTS
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.palette import Palette
 
@@ -19,6 +22,11 @@ Images = NDArray[np.uint8] | NDArray[np.float64]
 Floats = NDArray[np.float64]
 
 UPPER_HALF = ord("▀")
+# The code point of each block by the sum of its quadrants, which count 1, 2, 4 and 8.
+_BLOCKS = np.zeros(16, np.uint32)
+for _block, _filled in QUADRANTS.items():
+    _BLOCKS[sum(quadrant << place for place, quadrant in enumerate(_filled))] = ord(_block)
+_BLOCKS[15] = UPPER_HALF  # a cell of one colour, which is in its background too: it belongs to a picture
 # MNIST fits every digit into a box of 20 × 20 and pads it to 28 × 28 (README of the data set).
 FULL_SIDE, BOX_SIDE = 28, 20
 # Pixels across a digit. Sides between 20 and 28 would need enlarging; below 10 a 5 and an 8 look alike.
@@ -39,14 +47,33 @@ def digits(images: Images, side: int, palette: Palette, *, gap: int = 1) -> Cell
     pictures = [_resize(image, side) for image in _to_unit(images)]
     rows = (side + 1) // 2
     cells = Cells.blank(max(0, len(pictures) * (side + gap) - gap), rows, palette.foreground, palette.background)
-    for i, picture in enumerate(pictures):
-        colors = np.broadcast_to(np.array(palette.background, np.uint8), (2 * rows, side, 3)).copy()
-        colors[:side] = _colors(picture, palette)
-        columns = slice(i * (side + gap), i * (side + gap) + side)
-        cells.glyph[:, columns] = UPPER_HALF
-        cells.fg[:, columns] = colors[0::2]
-        cells.bg[:, columns] = colors[1::2]
+    if not pictures:
+        return cells
+    pixels = np.zeros((2 * rows, 2 * side * len(pictures)))
+    pixels[:side] = np.concatenate(pictures, axis=1)
+    glyph, front, behind = _two_values(pixels)
+    drawn = np.flatnonzero(np.arange(cells.width) % (side + gap) < side)
+    cells.glyph[:, drawn] = glyph
+    cells.fg[:, drawn], cells.bg[:, drawn] = _colors(front, palette), _colors(behind, palette)
     return cells
+
+
+def _two_values(pixels: Floats) -> tuple[NDArray[np.uint32], Floats, Floats]:
+    """The blocks (H, W) of quadrant pixels (2 H, 2 W), and the values in front and behind that come nearest to them.
+
+    The four pixels of a cell are divided into low and high ones with the least squared error. Those of the part with
+    the upper left pixel are in front.
+    """
+    height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+    quadrants = pixels.reshape(height, 2, width, 2).swapaxes(1, 2).reshape(height, width, 4)
+    ordered = np.sort(quadrants, axis=2)
+    sums, low = ordered.cumsum(axis=2), np.array([1, 2, 3])  # how many pixels are low
+    # The squared error is least where this is largest (Otsu 1979).
+    between = sums[..., :3] ** 2 / low + (sums[..., 3:] - sums[..., :3]) ** 2 / (4 - low)
+    high = quadrants >= np.take_along_axis(ordered, 1 + between.argmax(axis=2)[..., None], axis=2)
+    first = high == high[..., :1]
+    front, behind = ((quadrants * part).sum(axis=2) / np.maximum(part.sum(axis=2), 1) for part in (first, ~first))
+    return _BLOCKS[first @ [1, 2, 4, 8]], front, np.where(first.all(axis=2), front, behind)
 
 
 def _to_unit(images: Images) -> Floats:
@@ -57,12 +84,11 @@ def _to_unit(images: Images) -> Floats:
 
 
 def _resize(image: Floats, side: int) -> Floats:
-    """Average the cropped image over side × side equal areas and stretch its contrast."""
+    """Average the cropped image over side × 2 side equal areas and stretch its contrast."""
     if side == FULL_SIDE == image.shape[0]:
-        return image
+        return image.repeat(2, axis=1)
     image = _crop(image)
-    weights = _area_weights(image.shape[0], side)
-    picture = weights @ image @ weights.T
+    picture = _area_weights(len(image), side) @ image @ _area_weights(len(image), 2 * side).T
     strongest = float(picture.max())
     return (picture / strongest) ** GAMMA if strongest > FAINTEST_STROKE else picture
 
@@ -83,12 +109,12 @@ def _window_start(used: NDArray[np.int64], side: int, size: int) -> int:
     return min(max(0, round(middle - side / 2)), max(0, size - side))
 
 
-def _area_weights(size: int, side: int) -> Floats:
-    """Weights (side, size): row i averages the pixels that the i-th of `side` equal intervals covers."""
-    edges = np.linspace(0, size, side + 1)
+def _area_weights(size: int, parts: int) -> Floats:
+    """Weights (parts, size): row i averages the pixels that the i-th of `parts` equal intervals covers."""
+    edges = np.linspace(0, size, parts + 1)
     pixel = np.arange(size)
     overlap = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
-    return np.asarray(np.clip(overlap, 0, None) * (side / size))
+    return np.asarray(np.clip(overlap, 0, None) * (parts / size))
 
 
 def _colors(values: Floats, palette: Palette) -> NDArray[np.uint8]:

@@ -14,6 +14,9 @@ from adam_tui.draw.cells import Cells, Color, text_width
 from adam_tui.draw.palette import Palette
 
 NUMBER = 8  # columns of "-5.6e-02"
+# Numbers in a column that is compared: the usual number of significant digits, and those of a float.
+USUAL_DIGITS, MOST_DIGITS = 4, 17
+LEAST_DECIMAL, LONGEST_WHOLE = 1e-3, 5  # beyond these, numbers are written with an exponent
 POINTER = "▸"  # marks the selected row of a list
 HEAD = "●"  # the head of a slider or a progress bar
 SHORTEST_SLIDER = 8
@@ -27,6 +30,48 @@ def format_scientific(value: float, width: int = NUMBER, decimals: int = 1) -> s
     texts = (f"{value:.{digits}e}" for digits in range(decimals, -1, -1))
     text = next((text for text in texts if len(text) <= width), f"{value:.0e}")
     return f"{text:>{width}}"
+
+
+def format_significant(value: float, width: int, digits: int) -> str:
+    """Format a float right-aligned, with at most `digits` significant digits, in the notation that shows more of them.
+
+    Numbers from 0.001 on are written without an exponent, if their digits before the point fit.
+    """
+    if not math.isfinite(value) or not value:
+        return format_scientific(value, width) if value else f"{'0':>{width}}"
+    whole = len(f"{abs(value):.0f}") if abs(value) >= 1 else 1
+    places = digits - (math.floor(math.log10(abs(value))) + 1)  # after the point
+    room = width - whole - (value < 0)
+    if abs(value) < LEAST_DECIMAL or whole > max(digits, LONGEST_WHOLE) or room < 0:
+        return format_scientific(value, width, min(digits, MOST_DIGITS) - 1)
+    return f"{value:{width}.{max(min(places, room - 1), 0)}f}"
+
+
+def format_apart(values: Sequence[float], width: int) -> list[str]:
+    """Format a column of numbers so that different ones look different, each in `width` columns.
+
+    Numbers have four significant digits. Those that look alike get all digits that fit. If they still look alike, only
+    the lowest keeps its digits; the others show how far they are above it, such as "+3e-12".
+    """
+    texts = [format_significant(value, width, USUAL_DIGITS) for value in values]
+    for group in _ambiguous(values, texts):
+        for i in group:
+            texts[i] = format_significant(values[i], width, MOST_DIGITS)
+    for group in _ambiguous(values, texts):
+        lowest = min(values[i] for i in group)
+        for i in group:
+            if values[i] != lowest:
+                texts[i] = f"{'+' + format_scientific(values[i] - lowest, width - 1).strip():>{width}}"
+    return texts
+
+
+def _ambiguous(values: Sequence[float], texts: Sequence[str]) -> list[list[int]]:
+    """The groups of indices whose texts are equal although their finite values differ."""
+    groups: dict[str, list[int]] = {}
+    for i, (value, text) in enumerate(zip(values, texts, strict=True)):
+        if math.isfinite(value):
+            groups.setdefault(text, []).append(i)
+    return [group for group in groups.values() if len({values[i] for i in group}) > 1]
 
 
 def format_decimal(value: float, width: int) -> str:

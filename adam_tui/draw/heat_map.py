@@ -55,8 +55,10 @@ HATCH_INK = 0.25  # the share of a cell that its hatching covers
 _DARK_BASIN, _LIGHT_BASIN = ((0.235, 0.035), (0.43, 0.10)), ((0.965, 0.015), (0.86, 0.07))
 # The hues of the basins, in degrees, the nearest listed minimum first: each is far from those before it.
 BASIN_HUES = (195, 300, 130, 25, 250, 90, 340, 165)
+BASIN_LETTERS = 26
 UNSETTLED = 0.16  # how much of the palette's foreground is in the colour of a start that is still moving
 
+NARROW = 36  # columns below which a legend has two rows for each class
 SMALLEST = 20, 6  # columns and rows in all: a smaller picture has no axes
 TICK_GAP = 2  # free columns between two labels
 ROWS_BETWEEN = 2  # from one label of the y axis to the next
@@ -249,18 +251,59 @@ def heat_map(
     return cells
 
 
+def basins(grid: Grid, numbers: ArrayLike, palette: Palette, *, letters: bool = False) -> Cells:
+    """Draw starts, without axes: the hue is the rest point they end at, the lightness their rank in `grid`.
+
+    `numbers` (rows, columns) are those of the rest points, −1 for starts that did not converge: these are grey, or
+    hatched where they diverged. Two rows of the grid share a row of the picture, unless `letters`: for a terminal with
+    few colours each start is then the letter of its rest point.
+    """
+    kinds, numbers = grid.classes[::-1], np.asarray(numbers)[::-1]
+    hues = basin_colors(palette)
+    colors = hues[numbers % len(hues), levels_of(grid.ranks[::-1])]
+    colors[kinds == RUNNING] = unsettled_color(palette)
+    for kind in (DIVERGED, NOT_COMPUTED):
+        colors[kinds == kind] = class_colors(palette)[kind, 0]
+    if letters:
+        cells = Cells.blank(kinds.shape[1], kinds.shape[0], palette.foreground, palette.background)
+        settled, hatched = kinds == CONVERGED, kinds == DIVERGED
+        codes = np.array([ord(basin_letter(number)) for number in range(BASIN_LETTERS)], np.uint32)
+        cells.glyph[settled] = codes[numbers[settled] % BASIN_LETTERS]
+        cells.glyph[kinds == RUNNING] = ord(".")
+        cells.glyph[hatched] = ord(HATCH)
+    else:
+        cells = Cells.blank(kinds.shape[1], kinds.shape[0] // 2, palette.foreground, palette.background)
+        cells.fg[:], cells.bg[:] = colors[0::2], colors[1::2]
+        cells.glyph[(cells.fg != cells.bg).any(axis=2)] = ord(UPPER_HALF)
+        hatched = (kinds[0::2] == DIVERGED) & (kinds[1::2] == DIVERGED)
+        cells.glyph[hatched], cells.bg[hatched] = ord(HATCH), palette.background
+    cells.fg[hatched] = hatch_color(palette)
+    return cells
+
+
+def basin_letter(number: int) -> str:
+    """The letter of a rest point: a for the first listed minimum."""
+    return chr(ord("a") + number % BASIN_LETTERS)
+
+
 def legend(
     parts: Sequence[LegendPart], width: int, palette: Palette, *, ink: Ink = "blocks", whole: bool = False
 ) -> Cells:
     """Draw a row for each class: its name, its share, and its ramp between the values at its best and worst rank.
 
-    A middle value stands in the middle of the ramp, where there is room. `whole`: the values are whole numbers.
+    A middle value is in the middle of the ramp, where there is room. `whole`: the values are whole numbers. Below
+    NARROW columns the ramp is in a row of its own.
     """
-    cells = Cells.blank(width, len(parts), palette.foreground, palette.background)
+    narrow = width < NARROW
+    rows = [1 + (narrow and part.kind != DIVERGED) for part in parts]
+    cells = Cells.blank(width, sum(rows), palette.foreground, palette.background)
     names = max((len(NAMES[part.kind]) for part in parts), default=0)
-    for row, part in enumerate(parts):
-        cells.put(row, 0, f"{NAMES[part.kind]:<{names}} {_percent(part.share):>4}", palette.foreground)
-        _draw_ramp(cells, row, names + 7, part, palette, ink, whole)
+    row = 0
+    for part, height in zip(parts, rows, strict=True):
+        cells.put(row, 0, f"{NAMES[part.kind]:<{names}} {percent(part.share):>4}", palette.foreground)
+        below = height == 2
+        _draw_ramp(cells, row + below, 1 if below else names + 7, part, palette, ink, whole)
+        row += height
     return cells
 
 
@@ -584,6 +627,6 @@ def _short(value: float) -> str:
     return f"{mantissa}e{int(power)}" if exponent else mantissa
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """A share in at most four columns: 42%, <1%."""
     return "<1%" if 0 < share < 0.005 else f"{100 * share:.0f}%"

@@ -129,7 +129,8 @@ def filter_grid(count: int, side: int, width: int, height: int) -> FilterGrid | 
 def filter_pictures(weights: NDArray[np.float64], width: int, height: int, palette: Palette) -> Cells:
     """Draw filters (F, h, w) as pictures: dark is negative, bright positive, on one scale for all.
 
-    The pixels are half blocks, two in each cell. If not all filters fit, none is drawn.
+    The pixels are half blocks, two in each cell: every weight has its own colour, and finer blocks would show no more.
+    If not all filters fit, none is drawn.
     """
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     side = weights.shape[1] if weights.ndim == 3 and len(weights) else 0

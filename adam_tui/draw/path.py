@@ -15,6 +15,7 @@ from adam_tui.draw.viewport import Viewport
 
 # A step longer than this many dots gets a mark at its end; nearer marks would merge into a thick line.
 MARK_DISTANCE = 5.0
+DASH = 4  # dots, and as many in the gap after them
 # A position with a larger coordinate is moved to this size in its own direction, so that differences stay finite.
 LARGEST = 1e120
 NEVER = np.iinfo(np.int64).max
@@ -62,15 +63,21 @@ class PathRaster:
         self.bit = np.concatenate([self.bit, braille.DOT_BITS[row % 4, column % 2]])
         self.end = first + finite - 1
 
-    def upto(self, step: int, since: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
+    def upto(
+        self, step: int, since: int = 0, *, dashed: bool = False
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
         """Rows, columns and braille bytes of the cells that the steps `since` to `step` (both included) draw.
 
         `upto(t)` is the whole path until t; `upto(t, since=s + 1)` is the difference between the pictures of s and t.
+        A `dashed` path has only every other group of `DASH` dots.
         """
         low, high = np.searchsorted(self.step, (since, step + 1))
         size = self.width * self.height
         # No dot occurs twice, so the sum of a cell's bits is their union; 255 is exact in a float.
-        bits = np.bincount(self.cell[low:high], weights=self.bit[low:high], minlength=size)
+        weights = self.bit[low:high]
+        if dashed:
+            weights = np.where(np.arange(low, high) // DASH % 2, 0, weights)
+        bits = np.bincount(self.cell[low:high], weights=weights, minlength=size)
         cell = np.flatnonzero(bits)
         return cell // self.width, cell % self.width, bits[cell].astype(np.uint8)
 

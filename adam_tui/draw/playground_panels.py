@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from adam_tui.draw.cells import Cells, Color, text_width
 from adam_tui.draw.elements import (
@@ -17,6 +18,7 @@ from adam_tui.draw.elements import (
     SHORTEST_SLIDER,
     draw_progress,
     draw_slider,
+    format_apart,
     format_decimal,
     format_scientific,
     shorten,
@@ -25,8 +27,11 @@ from adam_tui.draw.elements import (
 from adam_tui.draw.palette import Palette
 from adam_tui.engine.knobs import Knob
 
-NAME = 10  # columns of the longest name of a lane, "adadelta-2"
+NAME = 10  # columns of the longest label of a lane, "adadelta-2"; a name with settings may take more
 SHORT_NUMBER = 7  # columns of "5.6e-02", a number that is not negative
+LONG_NUMBER = 9  # columns of "-1.23e+10"
+STATE, STATE_IN_WORDS = 5, 16  # columns of "✓1000" and "converged 100000"
+RANKS_OF_ONE_DIGIT = 9
 VALUE = 8  # columns of the values that the arrow keys reach: "0.999999", "1e-12"
 STATE_GLYPH = {"running": "·", "converged": "✓", "diverged": "✕"}
 # From NORMAL columns on the table of lanes shows rank, ‖g‖ and the distance; from WIDE on the state in words.
@@ -37,13 +42,14 @@ NORMAL, WIDE = 45, 56
 class LaneRow:
     """One lane at one step.
 
-    `rank` is its place by loss, from 1; `distance` the distance to the nearest minimum, nan if no minimum is known;
-    `since` the step at which the state began, None for running. `ended`: the race is at its last step.
+    `names` are its names, the longest first; the longest one that fits is shown. `rank` is its place by loss, from 1;
+    `distance` the distance to the nearest minimum, nan if no minimum is known; `since` the step at which the state
+    began, None for running. `ended`: the race is at its last step.
     """
 
     marker: str
     color: Color
-    name: str
+    names: tuple[str, ...]
     loss: float
     gradient_norm: float
     state: str
@@ -53,47 +59,100 @@ class LaneRow:
     ended: bool = False
 
 
+class _Columns(NamedTuple):
+    """The first columns of the table of lanes, None for one that is omitted, and the widths that vary."""
+
+    rank: int | None
+    name: int
+    name_width: int
+    loss: int
+    loss_width: int
+    norm: int | None
+    distance: int | None
+    state: int
+    in_words: bool
+
+
+def _lane_columns(rows: Sequence[LaneRow], width: int) -> _Columns:
+    """Share `width` among the columns. Long names take the free columns first, then the column of distances."""
+    normal, in_words = width >= NORMAL, width >= WIDE
+    ranked = normal and len(rows) > 1
+    rank = (2 + (len(rows) > RANKS_OF_ONE_DIGIT)) if ranked else None
+    name = 3 if rank is None else rank + 3
+    loss_width = LONG_NUMBER if in_words else SHORT_NUMBER if normal else NUMBER
+    # The usual name has its place in the table of a single lane too: adding a lane moves no column.
+    usual = NAME + 2 * (normal and not ranked)
+    wanted = max((len(row.names[0]) for row in rows), default=0)
+    state_width = STATE_IN_WORDS if in_words else STATE if normal else 1
+    others = [SHORT_NUMBER + 1] * 2 if normal else []
+    while True:
+        free = width - name - usual - 1 - loss_width - 1 - sum(others) - state_width
+        name_width = usual + min(max(wanted - usual, 0), max(free, 0))
+        if wanted <= name_width or len(others) < 2:
+            break
+        others.pop()
+    loss = name + name_width + 1
+    after = loss + loss_width + 1
+    places = [after + sum(others[:i]) for i in range(len(others))]
+    return _Columns(
+        rank=rank,
+        name=name,
+        name_width=name_width,
+        loss=loss,
+        loss_width=loss_width,
+        norm=places[0] if places else None,
+        distance=places[1] if len(places) > 1 else None,
+        state=after + sum(others),
+        in_words=in_words,
+    )
+
+
 def lane_table(rows: Sequence[LaneRow], selected: int, width: int, height: int, palette: Palette) -> Cells:
     """Draw the table of lanes: marker, rank, name, loss, ‖g‖, distance to a minimum, state and its first step.
 
-    Below NORMAL columns rank, ‖g‖ and distance are omitted. From WIDE columns on the state is a word.
+    Below NORMAL columns rank, ‖g‖ and distance are omitted. From WIDE columns on the state is a word. Names with
+    settings may take the place of the distance. Different losses look different. The first row says how many lanes
+    have no row.
     """
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    normal = width >= NORMAL
-    ranked = normal and len(rows) > 1
-    loss_width = NUMBER if width >= WIDE or not normal else SHORT_NUMBER
-    name_at = 5 if ranked else 3
-    loss_at = (5 if normal else 3) + NAME + 1
-    norm_at = loss_at + loss_width + 1
-    distance_at = norm_at + SHORT_NUMBER + 1
-    state_at = distance_at + SHORT_NUMBER + 1 if normal else norm_at
-    cells.put(0, loss_at, f"{'loss':>{loss_width}}", palette.faint)
-    if normal:
-        cells.put(0, norm_at, f"{'‖g‖':>{SHORT_NUMBER}}", palette.faint)
-        cells.put(0, distance_at, f"{'dist':>{SHORT_NUMBER}}", palette.faint)
-        cells.put(0, state_at, "state", palette.faint)
-    for line, index in enumerate(visible_rows(selected, len(rows), height - 1), start=1):
+    at = _lane_columns(rows, width)
+    cells.put(0, at.loss, f"{'loss':>{at.loss_width}}", palette.faint)
+    for place, title in ((at.norm, "‖g‖"), (at.distance, "dist")):
+        if place is not None:
+            cells.put(0, place, f"{title:>{SHORT_NUMBER}}", palette.faint)
+    if at.norm is not None:
+        cells.put(0, at.state, "state", palette.faint)
+    losses = format_apart([row.loss for row in rows], at.loss_width)
+    visible = visible_rows(selected, len(rows), height - 1)
+    if hidden := len(rows) - len(visible):
+        cells.put(0, at.name, f"+{hidden}", palette.accent)
+    for line, index in enumerate(visible, start=1):
         row, bold = rows[index], index == selected
         ink = palette.foreground
         if bold:
             cells.put(line, 0, POINTER, palette.accent, bold=True)
         cells.put(line, 1, row.marker, row.color, bold=True)
-        if ranked:
-            cells.put(line, 2, f"{row.rank:>2}", palette.foreground if row.rank == 1 else palette.faint, bold=bold)
-        cells.put(line, name_at, _shorten_name(row.name), row.color, bold=bold)
-        cells.put(line, loss_at, format_scientific(row.loss, loss_width), ink, bold=bold)
-        if normal:
-            cells.put(line, norm_at, format_scientific(row.gradient_norm, SHORT_NUMBER), ink, bold=bold)
-            cells.put(line, distance_at, format_scientific(row.distance, SHORT_NUMBER), ink, bold=bold)
-        state = _state_text(row, width - state_at, in_words=width >= WIDE)
-        cells.put(line, state_at, state, palette.states[row.state], bold=bold)
+        if at.rank is not None:
+            rank_ink = palette.foreground if row.rank == 1 else palette.faint
+            cells.put(line, at.rank, f"{row.rank:>2}", rank_ink, bold=bold)
+        cells.put(line, at.name, _fitting_name(row.names, at.name_width), row.color, bold=bold)
+        cells.put(line, at.loss, losses[index], ink, bold=bold)
+        if at.norm is not None:
+            cells.put(line, at.norm, format_scientific(row.gradient_norm, SHORT_NUMBER), ink, bold=bold)
+        if at.distance is not None:
+            distance = "–" if math.isnan(row.distance) else format_scientific(row.distance, SHORT_NUMBER)
+            cells.put(line, at.distance, f"{distance:>{SHORT_NUMBER}}", ink, bold=bold)
+        state = _state_text(row, width - at.state, in_words=at.in_words)
+        cells.put(line, at.state, state, palette.states[row.state], bold=bold)
     return cells
 
 
-def _shorten_name(name: str) -> str:
-    """Cut the name to its column but keep its number: adadelta-12 becomes adadelt-12."""
-    stem, dash, count = name.rpartition("-") if "-" in name else (name, "", "")
-    return stem[: NAME - len(dash + count)] + dash + count
+def _fitting_name(names: Sequence[str], columns: int) -> str:
+    """The longest of the names that fits. The last one is cut, but keeps its number: adadelta-12 becomes adadelt-12."""
+    if (name := next((name for name in names if len(name) <= columns), None)) is not None:
+        return name
+    stem, dash, count = names[-1].rpartition("-") if "-" in names[-1] else (names[-1], "", "")
+    return stem[: max(columns - len(dash + count), 0)] + dash + count
 
 
 def _state_text(row: LaneRow, room: int, *, in_words: bool) -> str:

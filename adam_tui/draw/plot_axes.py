@@ -1,13 +1,19 @@
 """The axes of a contour plot: round tick values, and labels beside their ticks that never touch each other.
 
+Below a large plot there is a scale too: one row with the colour of every band and the losses between the bands.
+
 The spacing of the ticks and the form of the labels may be changed here. Charts have axes of their own (chart_axis.py).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.chart_axis import short_scientific
@@ -28,6 +34,12 @@ MOST_TICKS = 100  # more than any axis has room for
 GAP = 2  # free columns between two labels
 # A tick this close to an end of the range, as a share of it, counts as inside: zooming and panning round the bounds.
 END_SLACK = Decimal("1e-9")
+
+
+SCALE_FROM = 56, 26  # columns and rows from which a plot has a scale of colours
+SCALE_TITLE = "loss"
+SCALE_DIGITS = range(2, 7)  # significant digits of its numbers: as few as make them differ
+PLAIN_FROM, PLAIN_TO = Decimal("0.001"), Decimal(100_000)  # outside this range 1.2e6 is shorter
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +129,49 @@ def draw_axes(cells: Cells, viewport: Viewport, offset: tuple[int, int], palette
         cells.put(top + tick.cell, left - 1, "╶", palette.axis)
     for tick in x_ticks(viewport, left):
         cells.put(top + viewport.height, left + label_start(tick), tick.label, palette.faint)
+
+
+def draw_scale(
+    cells: Cells, row: int, left: int, levels: NDArray[np.float64], colors: NDArray[np.uint8], palette: Palette
+) -> None:
+    """Draw the colours of the bands, (N + 1, 3), in one row from column `left` on, and the N levels between them.
+
+    A level's number begins where the band above it begins. Where the numbers have no room, every second one is drawn,
+    or every third.
+    """
+    if not len(levels):
+        return
+    edges = np.linspace(left, cells.width, len(colors) + 1).round().astype(int).tolist()
+    for start, end, color in zip(edges[:-1], edges[1:], colors.tolist(), strict=True):
+        cells.put(row, start, " " * (end - start), palette.foreground, bg=(color[0], color[1], color[2]))
+    if left > len(SCALE_TITLE) + 1:
+        cells.put(row, left - len(SCALE_TITLE) - 1, SCALE_TITLE, palette.faint)
+    labels = level_labels(levels)
+    room = min(end - start for start, end in itertools.pairwise(edges))
+    every = -(-(max(map(len, labels)) + 1) // max(room, 1))
+    for i in range(0, len(labels), every):
+        for place, glyph in enumerate(labels[i], start=edges[i + 1]):
+            if place < cells.width:
+                band = next(n for n, end in enumerate(edges[1:]) if place < end)
+                r, g, b = colors[band].tolist()
+                cells.put(row, place, glyph, palette.foreground, bg=(r, g, b))
+
+
+def level_labels(levels: NDArray[np.float64]) -> list[str]:
+    """Short numbers for increasing levels, with as few digits as make them differ: 0.41, 17, −2.5, 1.2e6."""
+    labels = []
+    for digits in SCALE_DIGITS:
+        labels = [_short(float(level), digits) for level in levels]
+        if len({*labels}) == len(labels):
+            break
+    return labels
+
+
+def _short(value: float, digits: int) -> str:
+    rounded = Decimal(f"{value:.{digits - 1}e}")
+    if rounded and not PLAIN_FROM <= abs(rounded) < PLAIN_TO:
+        text = short_scientific(abs(rounded))
+    else:
+        text = f"{abs(rounded):f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    return MINUS * (rounded < 0) + text

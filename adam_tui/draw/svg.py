@@ -7,6 +7,7 @@ one path, which keeps a screen of 120×40 well below 300 kB.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -15,7 +16,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.draw.blocks import QUADRANTS
+from adam_tui.draw.blocks import PARTS
 from adam_tui.draw.cells import CODE_POINT, Cells
 
 # Pixels. Most monospace fonts are 0.6 em wide: 9 of 15. A cell is two squares high, about as in a terminal.
@@ -118,16 +119,20 @@ def _text(text: str) -> str:
 
 
 def _backgrounds(glyph: NDArray[np.uint32], fg: NDArray[np.int64], bg: NDArray[np.int64]) -> tuple[int, _Layer]:
-    """The most frequent colour, and the quadrants of other colours, merged into rectangles."""
+    """The most frequent colour, and the parts of blocks with other colours, merged into rectangles."""
     rows, columns = glyph.shape
-    quadrants = np.repeat(bg[..., None], 4, axis=2)
-    for character, filled in QUADRANTS.items():
-        drawn = glyph == ord(character)
-        quadrants[drawn] = np.where(filled, fg[drawn][:, None], bg[drawn][:, None])
-    pixels = quadrants.reshape(rows, columns, 2, 2).swapaxes(1, 2).reshape(2 * rows, 2 * columns)
+    drawn = set(np.unique(glyph).tolist())
+    blocks = {block: filled for block, filled in PARTS.items() if ord(block) in drawn}
+    high = math.lcm(2, *(len(filled) // 2 for filled in blocks.values()))  # pixels down a cell: 2, with sextants 6
+    parts = np.repeat(bg[..., None], 2 * high, axis=2).reshape(rows, columns, high, 2)
+    for block, filled in blocks.items():
+        here = glyph == ord(block)
+        inked = np.repeat(np.reshape(filled, (-1, 2)), 2 * high // len(filled), axis=0)
+        parts[here] = np.where(inked, fg[here][:, None, None], bg[here][:, None, None])
+    pixels = parts.swapaxes(1, 2).reshape(high * rows, 2 * columns)
     colors, counts = np.unique(pixels, return_counts=True)
     ground = int(colors[counts.argmax()]) if len(colors) else 0
-    layer = _Layer(f'transform="scale({CELL_WIDTH / 2:g} {CELL_HEIGHT / 2:g})" shape-rendering="crispEdges"')
+    layer = _Layer(f'transform="scale({CELL_WIDTH / 2:g} {CELL_HEIGHT / high:g})" shape-rendering="crispEdges"')
     open_runs: dict[tuple[int, int, int], int] = {}  # (first column, column after the last, colour): first row
     for y, row in enumerate([*pixels, None]):
         runs = [] if row is None else _runs(row)
@@ -225,7 +230,7 @@ def _dashes(direction: str, count: int, x: float, y: float) -> str:
 
 def _texts(cells: Cells, fg: NDArray[np.int64]) -> Iterator[str]:
     """The words and signs as text, grouped by colour and weight; each sign is centred in its cell."""
-    drawn = _is_shape(cells.glyph) | np.isin(cells.glyph, (BRAILLE, *map(ord, QUADRANTS)))
+    drawn = _is_shape(cells.glyph) | np.isin(cells.glyph, (BRAILLE, *map(ord, PARTS)))
     styles: dict[tuple[int, bool], list[str]] = {}
     for row in np.flatnonzero(~drawn.all(axis=1)).tolist():
         y = row * CELL_HEIGHT + BASELINE

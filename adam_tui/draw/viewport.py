@@ -1,6 +1,6 @@
 """The part of the plane that a plot shows, and all conversions between its coordinates and the screen's.
 
-Three grids cover the same rectangle of `width` × `height` cells: quadrant pixels (2 × 2 in each cell) for the surface,
+Three grids cover the same rectangle of `width` × `height` cells: pixels (2 × 2 or 2 × 3 in each cell) for the surface,
 braille dots (2 × 4 in each cell) for lines, and the cells for markers. Rows count from the top; y points up.
 """
 
@@ -98,10 +98,10 @@ class Viewport:
         valid = coarsest < min(wide, high) and max(map(abs, (x_min, x_max, y_min, y_max))) < WIDEST
         return Viewport(x_min, x_max, y_min, y_max, self.width, self.height) if valid else self
 
-    def pixel_centers(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The centres of the quadrant pixels: x (2 × width,) from the left, y (2 × height,) from the top."""
+    def pixel_centers(self, rows: int = 2) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The centres of the pixels, 2 × `rows` in each cell: x (2 W,) from the left, y (rows H,) from the top."""
         across = (np.arange(2 * self.width) + 0.5) / (2 * self.width)
-        down = (np.arange(2 * self.height) + 0.5) / (2 * self.height)
+        down = (np.arange(rows * self.height) + 0.5) / (rows * self.height)
         return (
             self.x_min + across * (self.x_max - self.x_min),
             self.y_max - down * (self.y_max - self.y_min),

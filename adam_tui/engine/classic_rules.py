@@ -336,7 +336,7 @@ RMSPROP = Optimizer(
     rule=(
         GRADIENT,
         "v ← ρ·v + (1−ρ)·g²",
-        "ḡ ← ρ·ḡ + (1−ρ)·g   (centered; else ḡ = 0 below)",
+        "ḡ ← ρ·ḡ + (1−ρ)·g   (centered; else ḡ = 0)",
         "b ← μ·b + g / (√(v − ḡ²) + ε)",
         "Δ = −α·b",
     ),

@@ -711,25 +711,6 @@ def quantity(outcomes: Outcomes, name: Quantity, surface: Surface) -> Array:
     return np.where(computed, distances, np.nan)
 
 
-def ranks(outcomes: Outcomes, values: Array) -> Array:
-    """The rank of each cell within its class, 0 for the lowest value to 1 for the highest; nan where not computed.
-
-    Equal values have equal ranks. Diverged cells are ranked by their step, the latest first. A class without values is
-    ranked by its loss.
-    """
-    ranked = np.full(outcomes.states.shape, np.nan)
-    for state in (RUNNING, CONVERGED, DIVERGED):
-        cells = outcomes.states == state
-        if not cells.any():
-            continue
-        keys = -outcomes.steps[cells] if state == DIVERGED else values[cells]
-        if np.isnan(keys).all():
-            keys = outcomes.losses[cells]
-        distinct, place = np.unique(keys, return_inverse=True)
-        ranked[cells] = place / max(len(distinct) - 1, 1)
-    return ranked
-
-
 def best(outcomes: Outcomes, name: Quantity, surface: Surface) -> tuple[int, int] | None:
     """The row and the column of the cell with the lowest quantity; None where no cell has one.
 
@@ -754,6 +735,8 @@ POLISHED = 1e-2
 NEWTON_STEPS = 30
 # A Hessian whose eigenvalues differ by more than this belongs to a valley or a flat place, not to one point.
 LEVEL = 1e-5
+# Cells whose ends are compared at once.
+BAND = 1 << 16
 # Ends on ground without a single rest point are one place while they are less than this share of the plot apart.
 FLAT_GROUND = 0.05
 
@@ -767,41 +750,51 @@ def rest_points(outcomes: Outcomes, surface: Surface) -> tuple[Integers, Array]:
     """
     numbers = np.full(outcomes.states.shape, -1, dtype=np.int32)
     listed = np.array(surface.minima, dtype=np.float64).reshape(-1, 2)
-    converged = outcomes.states == CONVERGED
-    if not converged.any():
-        return numbers, listed
     x_min, x_max, y_min, y_max = surface.bounds
     size = max(x_max - x_min, y_max - y_min)
     with np.errstate(all="ignore"):
-        first, member = _binned(outcomes.ends[converged], size * AT_A_MINIMUM)
-        ends = outcomes.ends[converged][first]
-        at_minimum = _nearest(ends, listed, size * AT_A_MINIMUM)
-        polished, is_point = _polish(ends, surface, size)
-        at_minimum = np.where(at_minimum < 0, _nearest(polished, listed, size * AT_A_MINIMUM), at_minimum)
-        others: list[Array] = []
-        of_end = np.full(len(ends), -1)
-        for cells, distance in (
-            (np.flatnonzero((at_minimum < 0) & is_point), size * AT_A_MINIMUM),
-            (np.flatnonzero((at_minimum < 0) & ~is_point), size * FLAT_GROUND),
-        ):
-            points = polished[cells] if distance < size * FLAT_GROUND else ends[cells]
-            cluster = _linked(points, distance)
-            of_end[cells] = len(others) + cluster
-            others += [points[int((cluster == k).argmax())] for k in range(cluster.max(initial=-1) + 1)]
-        order = sorted(range(len(others)), key=lambda k: _order(others[k], listed, surface))
-    place = np.argsort(np.array(order, dtype=np.intp))
-    own = np.where(at_minimum >= 0, at_minimum, 0)
-    if others:
-        own = np.where(at_minimum >= 0, at_minimum, len(listed) + place[of_end])
-    numbers[converged] = own[member]
-    return numbers, np.concatenate([listed, np.array([others[k] for k in order]).reshape(-1, 2)])
+        # In bands of rows: a map of millions of cells needs little memory beside its outcomes.
+        height = max(BAND // outcomes.states.shape[1], 1)
+        bands = [np.s_[first : first + height] for first in range(0, len(numbers), height)]
+        squares, firsts = [], []
+        for band in bands:
+            ends = outcomes.ends[band][outcomes.states[band] == CONVERGED]
+            occupied, first = np.unique(_squares(ends, size * AT_A_MINIMUM), return_index=True)
+            squares.append(occupied)
+            firsts.append(ends[first])
+        occupied, first = np.unique(np.concatenate(squares), return_index=True)
+        own, points = _numbered(np.concatenate(firsts)[first], listed, surface, size)
+        for band in bands:
+            cells = outcomes.states[band] == CONVERGED
+            square = _squares(outcomes.ends[band][cells], size * AT_A_MINIMUM)
+            numbers[band][cells] = own[np.searchsorted(occupied, square)]
+    return numbers, points
 
 
-def _binned(points: Array, width: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The first point of each occupied square of this width, and the square of each point; indices."""
-    squares = np.round(points / width)
-    _, first, member = np.unique(squares[:, 0] + 1j * squares[:, 1], return_index=True, return_inverse=True)
-    return first, member.ravel()
+def _numbered(ends: Array, listed: Array, surface: Surface, size: float) -> tuple[NDArray[np.intp], Array]:
+    """The number of the rest point of each end (n, 2), and the rest points (k, 2), see `rest_points`."""
+    if not len(ends):
+        return np.empty(0, dtype=np.intp), listed
+    polished, isolated = _polish(ends, surface, size)
+    number = _nearest(ends, listed, size * AT_A_MINIMUM)
+    number = np.where(number < 0, _nearest(polished, listed, size * AT_A_MINIMUM), number)
+    others: list[Array] = []
+    for points, cells, distance in (
+        (polished, np.flatnonzero((number < 0) & isolated), size * AT_A_MINIMUM),
+        (ends, np.flatnonzero((number < 0) & ~isolated), size * FLAT_GROUND),
+    ):
+        cluster = _linked(points[cells], distance)
+        number[cells] = len(listed) + len(others) + cluster
+        others += [points[cells][int((cluster == k).argmax())] for k in range(cluster.max(initial=-1) + 1)]
+    order = sorted(range(len(others)), key=lambda k: _order(others[k], listed, surface))
+    renumbered = np.concatenate([np.arange(len(listed)), len(listed) + np.argsort(np.array(order, dtype=np.intp))])
+    return renumbered[number], np.concatenate([listed, np.array([others[k] for k in order]).reshape(-1, 2)])
+
+
+def _squares(points: Array, width: float) -> NDArray[np.complex128]:
+    """The square of this width in which each of the points (n, 2) lies, as one number (n,) that can be sorted."""
+    squares: NDArray[np.complex128] = np.round(points[:, 0] / width) + 1j * np.round(points[:, 1] / width)
+    return squares
 
 
 def _nearest(points: Array, listed: Array, within: float) -> NDArray[np.intp]:
@@ -836,9 +829,9 @@ def _polish(points: Array, surface: Surface, size: float) -> tuple[Array, NDArra
 
 def _linked(points: Array, distance: float) -> NDArray[np.intp]:
     """A number for each of the points (n, 2): equal for those in one square of this width, or in squares that touch."""
-    first, member = _binned(points, distance)
-    squares = {(round(x / distance), round(y / distance)): i for i, (x, y) in enumerate(points[first].tolist())}
-    cluster, count = np.full(len(first), -1), 0
+    occupied, member = np.unique(_squares(points, distance), return_inverse=True)
+    squares = {(square.real, square.imag): i for i, square in enumerate(occupied.tolist())}
+    cluster, count = np.full(len(occupied), -1), 0
     for square, index in squares.items():
         if cluster[index] >= 0:
             continue

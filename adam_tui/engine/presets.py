@@ -47,10 +47,10 @@ def _scenario(
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in (
     Preset("one-step", "One step of gradient descent",
         "A step goes straight against the slope; its length is lr times the steepness.",
-        _scenario("himmelblau", "sgd:lr=0.02", steps=30, start=(-0.5, -0.5)),
+        _scenario("himmelblau", "sgd:lr=0.01", steps=30, start=(-4.5, -1.0)),
         "Cauchy 1847, Méthode générale pour la résolution des systèmes d'équations simultanées", pause_at=1),
     Preset("lr-too-high", "A learning rate too high",
-        "The ravine tolerates lr up to 2/λmax = 0.04: at 0.039 the swings across it fade, at 0.041 they grow forever.",
+        "The ravine tolerates lr up to 2/curvature = 0.04: at 0.039 the swings across it fade, at 0.041 they grow.",
         _scenario("ravine", "sgd:lr=0.039", "sgd:lr=0.041", steps=200), GOH, pause_at=80),
     Preset("zigzag", "Why descent zigzags",
         "Every step lands on the other side of the ravine, while the way left along it shrinks by only 4% a step.",

@@ -105,6 +105,8 @@ def _bound(optimizer: str, values: Mapping[str, float], curvature: float) -> flo
 def describe_stability(at: Stability, lane: Lane, columns: int = COLUMNS) -> tuple[str, ...]:
     """One to three lines: the bound, whether the lane keeps it, and notes on the rule.
 
+    The largest curvature is called sharpness, as in the literature: λ is the weight decay's letter on the same panel.
+
     Each is the longest of its wordings that fits `columns`; the shortest takes at most COLUMNS columns.
     """
 
@@ -133,14 +135,21 @@ def describe_stability(at: Stability, lane: Lane, columns: int = COLUMNS) -> tup
         sharpest = _short(at.curvature)
         first = fitting(
             f"sharpest curvature {sharpest} · gradient descent needs {limit}",
-            f"λmax {sharpest} · gradient descent needs {limit}",
-            f"λmax {sharpest} · descent: {limit}",
+            f"sharpness {sharpest} · gradient descent needs {limit}",
+            f"sharpness {sharpest} · descent needs {limit}",
+            f"sharpness {sharpest} · descent: lr<{bound}",
         )
         return (first, *others)
     if at.decay:
-        first = f"λmax+λ {sharpest} · stable: {limit}"
+        first = fitting(
+            f"sharpest curvature + decay {sharpest} · stable for {limit}", f"sharpness+decay {sharpest} · {limit}"
+        )
     else:
-        first = fitting(f"sharpest curvature {sharpest} · stable for {limit}", f"λmax {sharpest} · stable for {limit}")
+        first = fitting(
+            f"sharpest curvature {sharpest} · stable for {limit}",
+            f"sharpness {sharpest} · stable for {limit}",
+            f"sharpness {sharpest} · stable {limit}",
+        )
     if lr == bound:
         return (first, f"lr {lr} is at this limit", *others)
     return (first, f"lr {lr} is {'above it: swings grow' if at.exceeded else 'below it: stable'} here", *others)

@@ -11,7 +11,7 @@ warnings (`np.errstate`) and treats inf or nan as *diverged*.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -439,3 +439,18 @@ SURFACES: dict[str, Surface] = {each.name: each for each in (
             gradient_at=reddi.gradient_at),
 )}
 # fmt: on
+
+
+# The formulas of surfaces whose title is a name, as `expression.parse_function` reads them.
+FORMULAS: Mapping[str, str] = {
+    "beale": "(1.5 − x + x y)² + (2.25 − x + x y²)² + (2.625 − x + x y³)²",
+    "ackley": "20 + e − 20 exp(−sqrt((x² + y²) / 50)) − exp((cos(2πx) + cos(2πy)) / 2)",
+    "goldstein-price": "(1 + (x + y + 1)² (19 − 14 x + 3 x² − 14 y + 6 x y + 3 y²)) * "
+    "(30 + (2 x − 3 y)² (18 − 32 x + 12 x² + 48 y − 36 x y + 27 y²))",
+    "reddi": "x / 3 + 5 max(|x| − 1, 0)² / 3 + y² / 2 + 0.35",
+}
+
+
+def formula(surface: Surface) -> str:
+    """The surface's formula, which may be typed. For Reddi's surface it is that of the mean loss."""
+    return FORMULAS.get(surface.name, surface.title)

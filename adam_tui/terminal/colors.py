@@ -27,7 +27,10 @@ ANSI_16 = np.array(
         *((255, 85, 255), (85, 255, 255), (255, 255, 255)),
     ]
 )
-BLACK, WHITE, BRIGHT = 0, 15, 8  # entries; an entry below 8 plus BRIGHT is its bright twin
+BLACK, LIGHT_GREY, DARK_GREY, WHITE, BRIGHT = 0, 7, 8, 15, 8  # entries; an entry below 8 plus BRIGHT is its bright twin
+FAINTEST = 8  # levels of luminance (of 255): text that differs less from its background would vanish
+LEAST_CONTRAST = 2.5  # of black or white; some terminals have a light grey that is nearly white
+FAINT_ON = {BLACK: DARK_GREY, WHITE: LIGHT_GREY}  # the grey that is faint on black or white
 MIDDLE_GREY = 127  # as near to black as to white
 LUMA = np.array([0.2126, 0.7152, 0.0722])  # Rec. 709, of the encoded values: how bright a colour is, quickly
 
@@ -56,10 +59,13 @@ def readable_ansi16(rgb: Bytes, background: Bytes) -> int:
     """
     behind = int(to_ansi16(background))
     first, *others = ((rgb.astype(float) - ANSI_16) ** 2).sum(axis=1).argsort().tolist()
-    if first == behind:  # text must never vanish
+    if first == behind:  # text must never vanish; a frame behind a window stays fainter than the window's
+        if abs(rgb @ LUMA - background @ LUMA) >= FAINTEST and behind in FAINT_ON:
+            return FAINT_ON[behind]
         return BLACK if background @ LUMA > MIDDLE_GREY else WHITE
     if np.ptp(ANSI_16[first]) == 0:  # a grey is meant to be faint
-        return int(first)
+        vanishes = first in (BLACK, WHITE) and _contrast_16(first, behind) < LEAST_CONTRAST
+        return BLACK + WHITE - first if vanishes else int(first)
     candidates = (first, first ^ BRIGHT, *others)
     return next((entry for entry in candidates if _contrast_16(entry, behind) >= GRAPHICS_CONTRAST), WHITE)
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Collection
 from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
 from textual.app import App
@@ -18,6 +19,7 @@ from adam_tui.terminal.posix_driver import PosixDriver
 from adam_tui.terminal.queries import Answers, Queries, questions_for
 from adam_tui.terminal.restore import ALTERNATE_SCREEN
 from adam_tui.terminal.sgr import RESET
+from adam_tui.terminal.window_title import WindowTitle, has_title
 
 if TYPE_CHECKING:
     from textual.message import Message
@@ -33,6 +35,10 @@ class PaintedApp(Protocol):
 
     painter: Painter | None
     taken: TakenTerminal | None
+
+    @property
+    def keys_with_alt(self) -> Collection[str]:
+        """The characters that are keys of their own with alt."""
 
     def send(self) -> None:
         """Send the cells that the terminal does not show yet."""
@@ -86,6 +92,7 @@ class TerminalDriver(PosixDriver):
         self._started = False
         self._cell_sizes, self._cell_size_asked = CellSizeAnswers(), False
         self._queries = Queries()
+        self._title = WindowTitle(has_title(os.environ))
 
     def start_application_mode(self) -> None:
         """Take the terminal, for the first time or again."""
@@ -107,10 +114,15 @@ class TerminalDriver(PosixDriver):
     def stop_application_mode(self) -> None:
         """Give the terminal back, once its answers have arrived."""
         self._wait_for_answers()
-        self.write(RESET)
+        self.write(self._title.restore() + RESET)
         super().stop_application_mode()
         if self._taken is not None:
             self._taken.holder = "nobody"
+
+    def show_title(self, title: str) -> None:
+        """Show a title of the window, until the terminal is given back."""
+        if text := self._title.change(title):
+            self.write(text)
 
     def write(self, data: str) -> None:
         """Write the text, except for the sequence that would clear a first picture."""
@@ -137,6 +149,10 @@ class TerminalDriver(PosixDriver):
             self._cell_size_asked = False
             self._loop.call_soon_threadsafe(self._painted_app.cell_aspect_measured, aspect)
         return text
+
+    def keys_with_alt(self) -> Collection[str]:
+        """Return the characters that the app uses with alt. The reading thread calls this."""
+        return self._painted_app.keys_with_alt
 
     def _ask(self) -> None:
         """Ask for the abilities that the environment does not name."""

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from functools import cache
 from typing import Literal
 
 Depth = Literal["truecolor", "256", "16", "none"]
@@ -16,6 +17,10 @@ Depth = Literal["truecolor", "256", "16", "none"]
 # The heights of a cell divided by its width that a font may have; anything else is a wrong report.
 CELL_ASPECTS = (1.5, 3.0)
 
+TMUX_PATIENCE = 0.2  # seconds that the start waits for tmux at most
+
+# Values of TERM, without "xterm-" before them and anything after them, of terminals that have 24-bit colours.
+_TRUECOLOR_NAMES = frozenset({"alacritty", "contour", "foot", "ghostty", "kitty", "rio", "wezterm"})
 _TEXTUAL_NAMES: Mapping[str, Depth] = {"truecolor": "truecolor", "256": "256", "standard": "16"}
 
 
@@ -76,23 +81,63 @@ def terminal_depth(environ: Mapping[str, str]) -> Depth:
 
 
 def may_have_more_colors(environ: Mapping[str, str]) -> bool:
-    """Return whether the terminal may have more colours than `terminal_depth` knows of, so that it is worth asking.
-
-    GNU screen passes the question on to the terminal around it as text, and Terminal.app shows parts of it.
-    """
+    """Return whether the terminal may have more colours than `terminal_depth` knows of, so that it is worth asking."""
     chosen = environ.get("TEXTUAL_COLOR_SYSTEM", "") in _TEXTUAL_NAMES or environ.get("NO_COLOR")
+    return not chosen and can_be_asked(environ) and terminal_depth(environ) != "truecolor"
+
+
+def can_be_asked(environ: Mapping[str, str]) -> bool:
+    """Return whether the terminal hides questions that it does not know, and answers for itself.
+
+    GNU screen passes a question on to the terminal around it as text, and Terminal.app shows parts of it.
+    """
     shows_the_question = is_console(environ) or environ.get("TERM_PROGRAM") == "Apple_Terminal"
-    multiplexed = "STY" in environ or "TMUX" in environ or environ.get("TERM", "").startswith(("screen", "tmux"))
     dumb = environ.get("TERM", "") in ("", "dumb")
-    return not (chosen or shows_the_question or multiplexed or dumb) and terminal_depth(environ) != "truecolor"
+    return not (shows_the_question or is_multiplexed(environ) or dumb)
+
+
+def is_multiplexed(environ: Mapping[str, str]) -> bool:
+    """Return whether the program writes to tmux or GNU screen, and not to the terminal that draws."""
+    names = environ.get("TERM", "").startswith(("screen", "tmux"))
+    return names or bool(environ.get("STY") or environ.get("TMUX"))
 
 
 def _supported_depth(environ: Mapping[str, str]) -> Depth:
-    """Return the colours that the terminal supports."""
+    """Return the colours that the terminal supports.
+
+    A multiplexer has COLORTERM from the terminal that it was started in, or sets it itself. GNU screen 4 shows garbage
+    in place of 24-bit colours; tmux shows the nearest of 256 unless its client has more.
+    """
     term = environ.get("TERM", "").lower()
-    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") or term.endswith("-direct"):
+    if term.endswith("-direct") or term.removeprefix("xterm-").partition("-")[0] in _TRUECOLOR_NAMES:
         return "truecolor"
-    return "256" if "256color" in term or term.endswith("-kitty") else "16"
+    if environ.get("STY"):
+        return "256"
+    if environ.get("TMUX"):
+        return "truecolor" if _tmux_has_rgb(environ["TMUX"], environ.get("TMUX_PANE", "")) else "256"
+    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") and not term.startswith("screen"):
+        return "truecolor"
+    return "256" if "256color" in term else "16"
+
+
+@cache
+def _tmux_has_rgb(server: str, pane: str) -> bool:
+    """Return whether every terminal that shows this pane of tmux has 24-bit colours; False where tmux does not answer.
+
+    `server` is the variable TMUX, which begins with the path of the server's socket. This takes 5 ms.
+    """
+    import subprocess
+
+    command = ["tmux", "-S", server.partition(",")[0], "list-clients", "-F", "#{client_termfeatures}"]
+    command += ["-t", pane] if pane else []
+    try:
+        answer = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TMUX_PATIENCE, check=True, text=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    clients = answer.stdout.splitlines()
+    return bool(clients) and all("RGB" in features.split(",") for features in clients)
 
 
 def encodes_blocks(encoding: str | None) -> bool:

@@ -13,18 +13,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.draw.blocks import QUADRANTS
+from adam_tui.draw.blocks import PARTS, SEXTANTS
 from adam_tui.draw.cells import CODE_POINT, Cells
 from adam_tui.terminal.colors import LUMA, MIDDLE_GREY
 from adam_tui.terminal.environment import drops_marks, encodes_blocks, is_console, terminal_depth
 from adam_tui.terminal.formulas import TRANSCRIBED, needs_transcription, transcribe
 
 SPACE = ord(" ")
-BLOCKS = {ord(character): sum(filled) / 4 for character, filled in QUADRANTS.items() if character != " "}  # their ink
+BLOCKS = {ord(character): sum(filled) / len(filled) for character, filled in PARTS.items() if character != " "}  # ink
 SHADES, ASCII_SHADES = " ░▒▓", " .:-=%&@"  # without the likenesses of markers and paths, * + # o x
 FLAT = 1.0  # levels of luminance (of 255): a picture whose extremes differ by less has no shades
 ASCII_GLYPHS = str.maketrans(
     {
+        **dict.fromkeys("".join(SEXTANTS).strip(), "#"),
         **dict.fromkeys("│┊┆┤├‖┃", "|"),
         **dict.fromkeys("─┬┴╌━−–—╶╴", "-"),
         "╱": "/",
@@ -181,6 +182,13 @@ def _in_greys(cells: Cells, glyph: NDArray[np.uint32], ramp: str, *, light: bool
     area = glyph != cells.glyph
     area |= np.isin(cells.glyph, list(BLOCKS))
     area |= np.isin(_packed(cells.bg), _packed(cells.bg[area]))
+    # Paths and markers between the bands are on a band's colour too, or on a mixture. Inverse text keeps its ground.
+    between = np.zeros_like(area)
+    rows, columns = (np.flatnonzero(area.any(axis=axis)) for axis in (1, 0))
+    if len(rows):
+        between[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+    inverse = (cells.fg @ LUMA > cells.bg @ LUMA) == light
+    area |= between & ~inverse
     fg, bg = cells.fg.copy(), cells.bg.copy()
     shade = area & (np.isin(glyph, list(map(ord, ramp))) & ((glyph != cells.glyph) | (glyph == SPACE)))
     fg[shade] = MIDDLE_GREY
@@ -199,8 +207,8 @@ def shade_blocks(cells: Cells, ramp: str) -> NDArray[np.uint32]:
     if not area.any():
         return glyph
     ink = np.zeros(glyph.shape)  # the share of the cell that has the foreground's colour
-    for code, share in BLOCKS.items():
-        ink[glyph == code] = share
+    for code in set(glyph[blocks].tolist()):
+        ink[glyph == code] = BLOCKS[code]
     brightness = ink * (cells.fg @ LUMA) + (1 - ink) * (cells.bg @ LUMA)
     darkest, brightest = brightness[area].min(), brightness[area].max()
     share = (brightness[area] - darkest) / max(FLAT, brightest - darkest)

@@ -1,7 +1,8 @@
 """Textual's driver for a terminal, hardened against signals, lost terminals, blocked terminals and invalid input.
 
 Textual's own driver leaves the terminal as it is on a signal, reads for ever from a lost one, waits for ever for a
-blocked one, ends at the first bytes that are not UTF-8, and starts its threads again at every SIGCONT.
+blocked one, ends at the first bytes that are not UTF-8, starts its threads again at every SIGCONT, and asks kitty's
+keyboard protocol for more than the shell after a lost connection could be used with.
 """
 
 from __future__ import annotations
@@ -9,24 +10,35 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import re
 import selectors
 import signal
 import termios
 import threading
 from codecs import getincrementaldecoder
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
+from textual import constants
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key
 
 from adam_tui.terminal.environment import terminal_size
-from adam_tui.terminal.restore import ENDING_SIGNALS, RESTORED
+from adam_tui.terminal.escape_key import ESCAPE, EscapeKeys
+from adam_tui.terminal.restore import CLEAR, ENDING_SIGNALS, NORMAL_SCREEN, RESTORED
 
 PATIENCE = 0.3  # seconds that the last pictures may take at the end
 CHECK = 0.05  # seconds between two checks whether the terminal accepts them
 READ_BYTES = 4096
 READ_SECONDS = 0.1  # between two checks whether to stop reading
+
+# Kitty's keyboard protocol, pushed by Textual with some flags: all keys as sequences, with their text. If they stay
+# after a lost connection, the shell receives sequences for letters. The program needs the first only, with which
+# letters stay letters: escape, and keys with ctrl or alt, become sequences.
+PUSH_KEYBOARD = re.compile(r"\x1b\[>\d+u")
+DISAMBIGUATE = "\x1b[>1u"
 
 
 class PosixDriver(LinuxDriver):
@@ -110,6 +122,12 @@ class PosixDriver(LinuxDriver):
             os.set_blocking(descriptor, True)
         super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's is not annotated
 
+    def write(self, data: str) -> None:
+        """Write the text, with what a lost connection or GNU screen needs in place of two of Textual's sequences."""
+        if data == NORMAL_SCREEN:
+            data = CLEAR + NORMAL_SCREEN
+        super().write(PUSH_KEYBOARD.sub(DISAMBIGUATE, data) if data.endswith("u") else data)
+
     def close(self) -> None:
         """Write the rest of the output, or after it was discarded the text that restores the terminal."""
         self._closes = True
@@ -141,20 +159,32 @@ class PosixDriver(LinuxDriver):
         """Return the input without answers that Textual would read as keys: a driver that asks overrides this."""
         return text
 
+    def keys_with_alt(self) -> Collection[str]:
+        """Return the characters that are keys of their own with alt. The reading thread calls this."""
+        return ()
+
     def run_input_thread(self) -> None:
         """Read the input until the terminal is lost. Input that is not UTF-8 or not parseable is skipped."""
         parser, decode = XTermParser(self._debug), getincrementaldecoder("utf-8")("replace").decode
+        escapes = EscapeKeys(constants.ESCAPE_DELAY)
+
+        def handle(parts: list[str]) -> None:
+            for part in parts:
+                for message in [Key("escape", ESCAPE)] if part == ESCAPE else parser.feed(part):
+                    self.process_message(message)
+
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
+                left = escapes.seconds_left
                 try:
-                    if selector.select(READ_SECONDS):
+                    if selector.select(READ_SECONDS if left is None else min(left, READ_SECONDS)):
                         data = os.read(self.fileno, READ_BYTES)
                         if not data:
                             break
-                        if text := self.without_answers(decode(data)):
-                            for message in parser.feed(text):
-                                self.process_message(message)
+                        text = self.without_answers(escapes.take_kept() + decode(data))
+                        handle(escapes.split(text, self.keys_with_alt()))
+                    handle(escapes.decided())
                     for message in parser.tick():
                         self.process_message(message)
                 except BlockingIOError:

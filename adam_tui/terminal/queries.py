@@ -17,8 +17,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from adam_tui.terminal import sextants
 from adam_tui.terminal.environment import may_have_more_colors
-from adam_tui.terminal.sgr import RESET
+from adam_tui.terminal.sgr import RESET, Pen, transition
 
 FENCE = "\x1b[c"  # DA1, primary device attributes
 PATIENCE = 1.0  # seconds after which the end of the program no longer waits for answers
@@ -27,7 +28,8 @@ PATIENCE = 1.0  # seconds after which the end of the program no longer waits for
 class Question(Enum):
     """A question, as it is sent."""
 
-    COLOR = f"\x1b[48;2;1;2;3m\x1bP$qm\x1b\\{RESET}"  # DECRQSS returns an RGB colour that the terminal has kept
+    # DECRQSS returns the background if the terminal has kept its RGB values.
+    COLOR = transition(Pen(), Pen(bg=0x010203), "truecolor") + f"\x1bP$qm\x1b\\{RESET}"
     VERSION = "\x1b[>q"  # XTVERSION: name and version
     DEVICE = "\x1b[>c"  # DA2, secondary device attributes
 
@@ -56,7 +58,9 @@ _KEPT = re.compile(r"48[:;]2[:;](?:\d*:)?1[:;]2[:;]3(?!\d)")
 
 def questions_for(environ: Mapping[str, str]) -> tuple[Question, ...]:
     """Return the questions for the terminal that the environment describes."""
-    return (Question.COLOR,) if may_have_more_colors(environ) else ()
+    colors = (Question.COLOR,) if may_have_more_colors(environ) else ()
+    names = (Question.VERSION, Question.DEVICE) if sextants.may_name_itself(environ) else ()
+    return colors + names
 
 
 @dataclass

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from adam_tui.draw.blocks import COMPLEMENT
 from adam_tui.draw.cells import Cells
-from adam_tui.terminal.colors import WHITE, readable_ansi16, to_ansi16, to_xterm256
+from adam_tui.terminal.colors import BLACK, LIGHT_GREY, WHITE, readable_ansi16, to_ansi16, to_xterm256
 from adam_tui.terminal.environment import Depth
 
 COLOR_BITS = 26
@@ -89,21 +89,35 @@ def encode(text: Sequence[str], styles: Sequence[int], depth: Depth, pen: Pen) -
     first, end = 0, len(text)
     while first < end:
         style, glyph = styles[first], text[first]
+        shown = _readable_bold(style) if depth == "16" else style
         stop = first + 1
         if glyph in COMPLEMENT:
             while stop < end and styles[stop] == style and text[stop] == glyph:
                 stop += 1
-            candidates = _append_blocks(candidates, glyph, stop - first, style, depth)
+            candidates = _append_blocks(candidates, glyph, stop - first, shown, depth)
         else:
             while stop < end and styles[stop] == style and text[stop] not in COMPLEMENT:
                 stop += 1
-            word, wanted = "".join(text[first:stop]), unpack_style(style)
+            word, wanted = "".join(text[first:stop]), unpack_style(shown)
             blank = not word.strip(SPACE) and not wanted.attributes & REVERSE
             candidates = [_append(each, word, wanted, depth, blank=blank) for each in candidates]
             if len(candidates) > 1 and candidates[0][1] == candidates[1][1]:
                 candidates = [min(candidates, key=_length)]
         first = stop
     return min(candidates, key=_length)
+
+
+@lru_cache(maxsize=16384)
+def _readable_bold(style: int) -> int:
+    """Return the style, not bold where that would turn black into a grey that is hard to read on the background.
+
+    Terminals with 16 colours show a bold dark colour as its bright twin; the twin of black is a dark grey.
+    """
+    fg, bg, attributes = unpack_style(style)
+    if not attributes & BOLD or (fg | bg) & (DEFAULT | ENTRY) or to_ansi16(_rgb(bg)) in (LIGHT_GREY, WHITE):
+        return style
+    black = readable_ansi16(_rgb(fg), _rgb(bg)) == BLACK
+    return pack_style(fg, bg, attributes & ~BOLD) if black else style
 
 
 def _length(encoding: Encoding) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from adam_tui.terminal.restore import ALTERNATE_SCREEN, ENDING_SIGNALS, HIDE_CURSOR, NORMAL_SCREEN, SHOW_CURSOR
+from adam_tui.terminal.restore import ALTERNATE_SCREEN, CLEAR, ENDING_SIGNALS, HIDE_CURSOR, NORMAL_SCREEN, SHOW_CURSOR
 from adam_tui.terminal.screen_buffer import ScreenBuffer
 from adam_tui.terminal.sgr import RESET
 
@@ -46,7 +46,9 @@ def take_terminal(buffer: ScreenBuffer) -> Iterator[TakenTerminal]:
 
     def restore() -> None:
         with contextlib.suppress(OSError, termios.error):  # the terminal may be lost
-            os.write(out.fileno(), f"{RESET}{NORMAL_SCREEN}{SHOW_CURSOR}".encode())  # `out` may be writing just now
+            os.write(
+                out.fileno(), f"{RESET}{CLEAR}{NORMAL_SCREEN}{SHOW_CURSOR}".encode()
+            )  # `out` may be writing just now
             termios.tcsetattr(keys, termios.TCSANOW, taken.attributes)
         taken.holder = "nobody"
 

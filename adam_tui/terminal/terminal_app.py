@@ -7,30 +7,41 @@ lists them.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import CompositorUpdate
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import WorkerFailed
 
-from adam_tui.terminal.environment import is_remote, terminal_depth
+from adam_tui.terminal.environment import is_remote, may_have_more_colors, terminal_depth
 from adam_tui.terminal.fallback import Fallback
 from adam_tui.terminal.fallback_filter import FallbackFilter
 from adam_tui.terminal.flow_control import RECHECK, FlowControl
 from adam_tui.terminal.painter import Painter
 from adam_tui.terminal.queries import Answers
 from adam_tui.terminal.screen_buffer import ScreenBuffer
+from adam_tui.terminal.sextants import named_by_answers
 from adam_tui.terminal.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
     from adam_tui.terminal.taken_terminal import TakenTerminal
+
+TITLE_SECONDS = 1.0  # between two titles at least
+
+
+@runtime_checkable
+class TitledDriver(Protocol):
+    """A driver whose terminal may have a title."""
+
+    def show_title(self, title: str) -> None:
+        """Show a title of the window, until the terminal is given back."""
 
 
 class TerminalApp(App[None]):
@@ -47,6 +58,7 @@ class TerminalApp(App[None]):
         self.failure: BaseException | None = None
         self.painter: Painter | None = None
         self._resend: Timer | None = None
+        self._title_timer: Timer | None = None
         self.depth = terminal_depth(os.environ)
         self.fallback = Fallback.of_terminal(ascii=ascii)
         self._fallback_filter = FallbackFilter(self.fallback)
@@ -70,6 +82,17 @@ class TerminalApp(App[None]):
             await self._type_ahead.put(event)
         else:
             await super().on_event(event)
+
+    @property
+    def keys_with_alt(self) -> Collection[str]:
+        """The characters that are keys of their own with alt: in a text field those that move by a word.
+
+        With any other, an escape before the character is the escape key. An app with keys of its own adds them.
+        """
+        try:
+            return "bf" if self.focused is not None and self.focused.check_consume_key("b", "b") else ""
+        except ScreenStackError:  # no screen yet, or no longer
+            return ""
 
     # The screen.
 
@@ -100,6 +123,8 @@ class TerminalApp(App[None]):
                 self._handle_exception(error)
             else:
                 self.send()
+                if self._title_timer is None:
+                    self._title_timer = self.set_timer(TITLE_SECONDS, self._show_title)
         self.post_display_hook()
 
     def send(self) -> None:
@@ -118,6 +143,17 @@ class TerminalApp(App[None]):
         self._resend = None
         self.send()
 
+    @property
+    def window_title(self) -> str:
+        """The title that the window should have. An app with more to show overrides this."""
+        return self.title
+
+    def _show_title(self) -> None:
+        """Show the title. The screen changes before this, so a still screen writes nothing."""
+        self._title_timer = None
+        if self._running and not self._closed and not self.is_behind and isinstance(self._driver, TitledDriver):
+            self._driver.show_title(self.window_title)
+
     def repaint(self) -> None:
         """Send the whole screen: another program may have written on it."""
         if self.painter is not None:
@@ -129,7 +165,9 @@ class TerminalApp(App[None]):
 
     def terminal_answered(self, answers: Answers) -> None:
         """Use the abilities that the terminal has by its answers."""
-        if answers.truecolor and self.depth != "truecolor":
+        # Every terminal that is known to draw sextants has 24-bit colours. VTE and konsole do not answer for them.
+        named = named_by_answers(answers.version, answers.device) and may_have_more_colors(os.environ)
+        if (answers.truecolor or named) and self.depth != "truecolor":
             self.depth = "truecolor"
             if self.painter is not None:
                 self.painter.buffer.depth = self.depth

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,13 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from adam_tui.draw.palette import Palette
+from adam_tui.terminal.fallback import to_ascii
+from adam_tui.terminal.queries import Answers
 from adam_tui.terminal.sanitize import sanitize
+from adam_tui.terminal.sextants import named_by_answers
 from adam_tui.terminal.terminal_app import TerminalApp
 from adam_tui.ui.actions import (
+    MODES,
     SHARED_ACTIONS,
     AppEvent,
     Quit,
@@ -27,7 +31,7 @@ from adam_tui.ui.actions import (
 from adam_tui.ui.config import DEFAULT_FPS, Config, remember_theme
 from adam_tui.ui.keymap import check_keys
 from adam_tui.ui.mode_screen import AnyMode, ModeScreen
-from adam_tui.ui.playground.events import Open, SetCellAspect
+from adam_tui.ui.playground.events import Change, Open, SetBlocks, SetCellAspect
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
@@ -100,6 +104,23 @@ class AdamApp(TerminalApp):
         """The palette of the drawings that goes with the theme."""
         theme = self.current_theme
         return palette_for(theme, plot_palette_name(self._config, theme.name, self.depth))
+
+    @property
+    def keys_with_alt(self) -> Collection[str]:
+        """The characters that are keys with alt, those from the settings included."""
+        keys = [key.removeprefix("alt+") for keys in self.keys.values() for key in keys.split(",") if "alt+" in key]
+        return {*super().keys_with_alt, *(key.removeprefix("shift+").upper() if "+" in key else key for key in keys)}
+
+    @property
+    def window_title(self) -> str:
+        """The subject and progress of the current mode, the mode, and the program."""
+        modes = [screen for screen in self.screen_stack if isinstance(screen, ModeScreen)]
+        if not modes:
+            return self.TITLE
+        names = {name: title for _, name, title in MODES}
+        parts = [modes[-1].window_title(), names[modes[-1].MODE], self.TITLE]
+        title = " · ".join(part for part in parts if part)
+        return "".join(map(to_ascii, title)) if self.fallback.ascii else title
 
     def get_css_variables(self) -> dict[str, str]:
         """Return Textual's variables, with the drawings' colours for frames and faint text."""
@@ -178,9 +199,17 @@ class AdamApp(TerminalApp):
 
     def cell_aspect_measured(self, aspect: float) -> None:
         """Draw round circles with the terminal's cells, unless the settings give their shape."""
-        if self._config.cell_aspect is not None:
-            return
-        event, playground = SetCellAspect(aspect), self._screens.get("playground")
+        if self._config.cell_aspect is None:
+            self._dispatch_to_playground(SetCellAspect(aspect))
+
+    def terminal_answered(self, answers: Answers) -> None:
+        """Use the terminal's abilities, sextants included; the settings override those."""
+        super().terminal_answered(answers)
+        if self._config.blocks == "auto" and named_by_answers(answers.version, answers.device):
+            self._dispatch_to_playground(SetBlocks("sextants"))
+
+    def _dispatch_to_playground(self, event: Change) -> None:
+        playground = self._screens.get("playground")
         if isinstance(playground, PlaygroundScreen):
             playground.dispatch(event)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from textual.content import Content
@@ -18,25 +19,40 @@ class Finale(NamedTuple):
     sentence: str
 
 
-def caption(place: str, title: str, sentence: str, keys: str, columns: int) -> Content:
+Unit = tuple[str, str]  # a text that stays on one line, and its style
+
+
+def caption(
+    place: str, title: str, sentence: str, keys: str, columns: int, legend: Sequence[Sequence[Unit]] = ()
+) -> Content:
     """Return a caption: the place in the tour, the title, the sentence, and the keys that lead on.
 
     `keys` are pairs of key and word with " · " between them. The lines are broken here, for a width of `columns`:
-    Textual would break a line between a key and its word too.
+    Textual would break a line between a key and its word too. `legend` are units of several texts each, for which
+    there must be room in the lines of the others; it is left out otherwise.
     """
-    pairs = keys.replace(" · ", " ·\n").split("\n")
-    parts: list[tuple[str, str]] = []
-    used = 0
-    for units, gap, style in (
-        ((place, *title.split(" ")), "", "bold $accent"),
-        (sentence.split(" "), "  ", ""),
-        (pairs, "  ", "$text-muted"),
-    ):
-        for unit in units:
-            width = text_width(unit)
+    head = [((word, "bold $accent"),) for word in (place, *title.split(" "))]
+    words = [((word, ""),) for word in sentence.split(" ")]
+    pairs = [((pair, "$text-muted"),) for pair in keys.replace(" · ", " ·\n").split("\n")]
+    plain, rows = _lines((head, words, pairs), columns)
+    if legend:
+        named, rows_with_legend = _lines((head, words, legend, pairs), columns)
+        if rows_with_legend == rows:
+            return named
+    return plain
+
+
+def _lines(groups: Sequence[Sequence[Sequence[Unit]]], columns: int) -> tuple[Content, int]:
+    """Lay out groups of units, two columns apart, in lines; return the text and the number of its lines."""
+    parts: list[Unit] = []
+    used, rows = 0, 1
+    for group in groups:
+        gap = "  " if parts else ""
+        for unit in group:
+            width = sum(text_width(text) for text, _ in unit)
             used += len(gap) + width
             if parts and used > columns:
-                gap, used = "\n", width
-            parts.append((gap + unit, style))
+                gap, used, rows = "\n", width, rows + 1
+            parts += [(gap, ""), *unit]
             gap = " "
-    return Content.assemble(*parts)
+    return Content.assemble(*parts), rows

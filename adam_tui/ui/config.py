@@ -4,7 +4,8 @@ A new setting is parsed here. `config.toml` is the user's own and never written.
 `theme.json` beside it, and holds until `config.toml` names another one; the hints that were tried go into `hints.json`.
 A file with a mistake gives one sentence, and the defaults.
 
-Standard library and `terminal.environment` only, except platformdirs for the directory, imported on demand.
+Standard library, `terminal.environment` and `terminal.sextants` only, except platformdirs for the directory, imported
+on demand.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 from adam_tui.runs.user_paths import expand_home, user_directory
 from adam_tui.terminal.environment import CELL_ASPECTS
+from adam_tui.terminal.sextants import BLOCK_SETTINGS, BlocksSetting
 
 VARIABLE = "ADAM_TUI_CONFIG"  # the path of another settings file
 THEME_FILE, HINTS_FILE = "theme.json", "hints.json"
@@ -31,7 +33,8 @@ PALETTE_NAMES = ("dark", "light", "magma", "grey")
 class Config:
     """The settings. An empty `theme` or `palette` is the default; `keys` are Textual's key names by action.
 
-    `cell_aspect` is the height of a cell divided by its width; None measures it. `tried` are the hints that were tried
+    `cell_aspect` is the height of a cell divided by its width; None measures it. `blocks` are those of
+    the contour's edges; "auto" are the finest that the terminal is known to draw. `tried` are the hints that were tried
     or closed. `problem` is one sentence when a file cannot be used.
     """
 
@@ -42,6 +45,7 @@ class Config:
     runs: Path | None = None
     hints: bool = True
     cell_aspect: float | None = None
+    blocks: BlocksSetting = "auto"
     tried: frozenset[str] = frozenset()
     problem: str = ""
 
@@ -93,7 +97,7 @@ def parse(text: str) -> Config:
         raise ValueError(" ".join(str(error).split())) from None
     except RecursionError:
         raise ValueError("brackets are nested too deeply") from None
-    known = ("theme", "palette", "keys", "fps", "runs", "hints", "cell_aspect")
+    known = ("theme", "palette", "keys", "fps", "runs", "hints", "cell_aspect", "blocks")
     if unknown := [name for name in data if name not in known]:
         raise ValueError(f"there is no setting {unknown[0]!r}; the settings are {', '.join(known)}")
     palette = _text(data, "palette")
@@ -115,6 +119,9 @@ def parse(text: str) -> Config:
     least, most = CELL_ASPECTS
     if aspect is not None and (type(aspect) not in (int, float) or not least <= aspect <= most):
         raise ValueError(f"cell_aspect is a number from {least} to {most}, not {aspect!r}")
+    blocks = data.get("blocks", "auto")
+    if blocks not in BLOCK_SETTINGS:
+        raise ValueError(f"blocks is one of {', '.join(BLOCK_SETTINGS)}, not {blocks!r}")
     return Config(
         theme=_text(data, "theme"),
         palette=palette,
@@ -123,6 +130,7 @@ def parse(text: str) -> Config:
         runs=expand_home(runs) if runs else None,
         hints=hints,
         cell_aspect=None if aspect is None else float(aspect),
+        blocks=blocks,
     )
 
 

@@ -16,6 +16,7 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from adam_tui.terminal.sanitize import sanitize
+from adam_tui.ui.layout import NARROW
 
 
 class Window(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
@@ -29,7 +30,8 @@ class Window(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
 class AskText(Window[str | None]):
     """Ask for one line of text; the result is None when cancelled. `check` raises ValueError for invalid text.
 
-    `preview` gets every valid text while the user types.
+    `preview` gets every valid text while the user types. `aside` puts the window beside the plot, or at the bottom of
+    a narrow terminal, and leaves the screen bright.
     """
 
     BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
@@ -41,8 +43,10 @@ class AskText(Window[str | None]):
         hint: str,
         check: Callable[[str], object],
         preview: Callable[[str], None] | None = None,
+        *,
+        aside: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(classes="-aside" if aside else None)
         self._title = title
         self._value = value
         self._hint = hint
@@ -51,6 +55,7 @@ class AskText(Window[str | None]):
 
     def compose(self) -> ComposeResult:
         """Yield a frame with the input and a line for the hint or the error."""
+        self.set_class(self.app.size.width < NARROW, "-below")
         with Vertical(classes="dialog") as frame:
             frame.border_title = Content(sanitize(self._title))
             frame.border_subtitle = "enter set · esc cancel"

@@ -23,7 +23,8 @@ class AskText(Generic[Event]):
 
     `parse` makes the event from the text. It raises ValueError with one line, which the dialog shows while the user
     types. With `cancel`, the event of every valid text follows at once while the user types, and Esc ends with the
-    event `cancel`.
+    event `cancel`. `preview` makes another event for the text that is not complete yet. `aside`: the window leaves
+    the left part of the screen free.
     """
 
     title: str
@@ -31,6 +32,8 @@ class AskText(Generic[Event]):
     hint: str
     parse: Callable[[str], Event] = field(compare=False)
     cancel: Event | None = None
+    preview: Callable[[str], Event] | None = field(default=None, compare=False)
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,9 @@ def carry_out(effect: SharedEffect[Event], screen: EventScreen[Event]) -> None:
         return lambda value: None if value is None else screen.dispatch(event(value))
 
     match effect:
-        case AskText(title, value, hint, parse, cancel):
-            window = dialogs.AskText(title, value, hint, parse, answer(parse) if cancel is not None else None)
+        case AskText(title, value, hint, parse, cancel, preview, aside):
+            follow = answer(preview or parse) if cancel is not None else None
+            window = dialogs.AskText(title, value, hint, parse, follow, aside=aside)
 
             def close(text: str | None) -> None:
                 event = parse(text) if text is not None else cancel

@@ -77,6 +77,10 @@ class ModeScreen(Screen[None], Generic[State, Event, Effect, Context]):
         """Return the widgets between the top line and the footer."""
         return ()
 
+    def window_title(self) -> str:
+        """Return the title of the terminal's window without the program's name: the subject, then its progress."""
+        return ""
+
     def current_keys(self) -> KeyGroup | None:
         """Return the keys of the current activity, such as placing a start, with marks; None outside of one."""
         return None

@@ -74,6 +74,15 @@ SYNONYMS: Mapping[str, str] = {
     "vectors": "arrows gradient momentum update direction field",
     "inspector": "arithmetic numbers panel moments hide show details",
     "log": "logarithmic scale y chart curve",
+    # Maps
+    "settings_map": "heatmap heat grid sweep sensitivity tune lr beta momentum stability border divergence which work",
+    "starts_map": "basins attraction heatmap heat fractal minimum where initial points converge",
+    "rates_map": "curves tune tuning sweep range finder compare robust break divergence all optimizers",
+    "map_quantity": "colour loss steps distance heatmap",
+    "map_x": "axis horizontal hyperparameter heatmap",
+    "map_y": "axis vertical hyperparameter heatmap everyone",
+    "far_up": "cursor crosshair jump",
+    "far_down": "cursor crosshair jump",
     # Scenario
     "gallery": "examples demos presets scenes lessons effects list",
     "next_exhibit": "examples demos presets scenes tour",

@@ -59,6 +59,8 @@ def of_the_terminal() -> Iterator[Line]:
         name = f"the whole start at {size[0]}x{size[1]}, bytes"
         goal = f"<= {most}" if most else ""
         yield "3", name, terminal.sent_at_the_start(size), goal, at_most(most) if most else None
+    finest = max(count for count, _ in terminal.surfaces(blocks="sextants").values())
+    yield "3", "a new surface in sextants, bytes, largest", finest, "<= 30000", at_most(30_000)
     large = [count for count, _ in terminal.surfaces((200, 55)).values()]
     yield "3", "a new surface at 200x55, bytes, median", median(large), "", None
     yield "3", "the same, largest", max(large), "", None

@@ -15,9 +15,10 @@ from pathlib import Path
 from statistics import mean, median, quantiles, stdev
 
 from bench.engine_speed import RACE
-from bench.wire import CELLS, FRAME, SIZE, Wire, app, bare
+from bench.wire import CELLS, FRAME, SEXTANT, SIZE, Wire, app, bare
 from pty_terminal import COMMAND, KEYS, Terminal
 
+from adam_tui.draw.blocks import Blocks
 from adam_tui.engine.surfaces import SURFACES
 from adam_tui.runs import control, directory
 from adam_tui.runs.recipes import make_spec
@@ -91,14 +92,14 @@ def answers() -> dict[str, float]:
     return found
 
 
-def surfaces(size: tuple[int, int] = SIZE) -> dict[str, tuple[int, int]]:
+def surfaces(size: tuple[int, int] = SIZE, blocks: Blocks = "quadrants") -> dict[str, tuple[int, int]]:
     """For each built-in surface the bytes with which it takes the place of the one before, and those of what follows.
 
     A new surface plays at once: what follows are the frames of 0.3 s, all updates after the largest one.
     """
     found = {}
-    with app(size=size) as terminal:
-        _paused(terminal)
+    with app("--blocks", blocks, size=size) as terminal:
+        _paused(terminal, SEXTANT if blocks == "sextants" else CELLS)
         for name in [*SURFACES][1:] + [*SURFACES][:1]:
             updates = terminal.key("s")[1].split(FRAME)
             answer = 1 + max(range(len(updates)), key=lambda i: len(updates[i]))
@@ -261,9 +262,9 @@ def _training(runs: str) -> Iterator[_Images]:
         process.wait(30)
 
 
-def _paused(terminal: Wire) -> None:
+def _paused(terminal: Wire, cells: bytes = CELLS) -> None:
     """Past the first second, and nothing moves."""
-    terminal.seconds_until(CELLS)
+    terminal.seconds_until(cells)
     terminal.drain(1.5)
     os.write(terminal.fd, b" ")
     terminal.settle()

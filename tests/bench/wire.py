@@ -22,6 +22,7 @@ ANSWERED = 0.3  # seconds in which a key is answered whole
 QUIET = 0.35  # seconds without a byte: the answer to a key is whole
 FRAME = b"\x1b[?2026h"  # Textual begins every update of the screen with it, for terminals that know the mode
 CELLS = "▀".encode()  # only the contour has it
+SEXTANT = "🬀".encode()[:3]  # the first bytes of every sextant
 BARE = """
 from textual.app import App
 from textual.widgets import Label

@@ -20,7 +20,7 @@ def test_the_names_are_those_of_the_engine():
     assert [tuple(table) for table in tables] == list(listed), "write them in adam_tui/cli/names.py"
 
 
-@pytest.mark.parametrize("command", [[], ["path"], ["plot"], ["serve"]])
+@pytest.mark.parametrize("command", [[], ["path"], ["plot"], ["map"], ["basins"], ["serve"]])
 def test_help_lists_every_name_in_one_piece(command):
     lines = run(*command, "--help").output.splitlines()
     listed = {word for line in lines[lines.index("Names:") :] for word in line.replace(",", " ").split()}

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adam_tui.draw.chart_axis import Axis, count_axis, value_axis
+from adam_tui.draw.curves import cell_of
 
 
 def labels(axis: Axis) -> list[str]:
@@ -36,16 +37,27 @@ def test_linear_ticks(limits, rows, expected):
     ("limits", "rows", "expected"),
     [
         ((0.011, 2.9), 17, ["0.01", "0.03", "0.1", "0.3", "1", "3"]),
-        ((0.11, 8), 17, ["0.1", "0.2", "0.5", "1", "2", "5", "10"]),
-        ((2e-4, 30), 12, ["1e-3", "0.01", "0.1", "1", "10"]),
-        ((1e-30, 1), 12, ["1e-30", "1e-25", "1e-20", "1e-15", "1e-10", "1e-5", "1"]),
-        ((100, 20_000), 17, ["100", "200", "500", "1000", "2000", "5000", "1e4", "2e4"]),
+        ((0.11, 8), 17, ["0.1", "0.3", "1", "3", "10"]),
+        ((1e-5, 30), 12, ["1e-5", "1e-2", "1e1"]),
+        ((1e-30, 1), 12, ["1e-30", "1e-20", "1e-10", "1e0"]),
+        ((1e-5, 1e7), 8, ["1e-3", "1e0", "1e3", "1e6"]),
+        ((100, 20_000), 17, ["100", "1000", "10000"]),
+        ((0.5, 4), 17, ["0.5", "1", "2", "5"]),
         ((1.9, 2.1), 10, ["1.90", "1.95", "2.00", "2.05", "2.10"]),
         ((0.3, 2.9), 4, ["0.2", "5"]),
     ],
 )
 def test_logarithmic_ticks(limits, rows, expected):
     assert labels(value_axis(limits, rows, log=True)) == expected
+
+
+@given(st.floats(-300, 250), st.floats(1.2, 50), st.integers(8, 40))
+def test_the_ticks_of_a_log_axis_look_even_and_have_one_notation(low, decades, rows):
+    axis = value_axis((10**low, 10 ** (low + decades)), rows, log=True, exact=True)
+    shares = axis.to_share(np.array([tick.value for tick in axis.ticks]))
+    gaps = np.diff(cell_of(np.zeros(len(shares)), shares, 1, rows)[1])
+    assert len(gaps) < 2 or abs(gaps).max() <= 1.35 * abs(gaps).min()
+    assert len({"e" in label for label in labels(axis)}) <= 1
 
 
 def test_limits_are_rounded_outwards_unless_they_are_asked_for():

@@ -203,6 +203,33 @@ def test_a_cell_with_two_bands_is_a_block_in_the_colour_of_its_upper_left_quadra
     assert not cells.bold.any()
 
 
+def test_a_cell_of_six_pixels_is_a_sextant_in_the_colour_of_its_upper_left_pixel():
+    cells = fill(picture_of("0001011011", "0001011011", "1101001011"), DARK, rows=3)
+    color = band_colors(DARK, 2).tolist()
+    assert cells.lines() == ["🬎▌🬲▌ "]
+    assert cells.fg[0, :4].tolist() == [color[0], color[0], color[0], color[1]]
+    assert cells.bg[0].tolist() == [color[1], color[1], color[1], color[0], color[1]]
+    assert fill(picture_of("0111110100", "1011010101", "1111010100"), DARK, rows=3).lines() == ["🬈 🬨▌🬴"]
+
+
+def test_of_the_bands_in_a_sextant_the_lower_and_the_higher_share_a_colour_each():
+    cells = fill(picture_of("00", "12", "23"), DARK, rows=3)
+    color = band_colors(DARK, 4).tolist()
+    assert cells.lines() == ["🬆"]
+    assert (cells.fg[0, 0].tolist(), cells.bg[0, 0].tolist()) == (color[0], color[2])
+
+
+def test_holes_in_sextants_show_the_background():
+    cells = fill(picture_of("...0", "..00", "...."), DARK, rows=3)
+    assert cells.lines() == ["╱🬮"]
+    assert tuple(cells.fg[0, 1]) == DARK.background
+
+
+def test_three_rows_of_pixels_are_sampled_at_their_centres():
+    view = Viewport(0, 4, 0, 6, 4, 2)
+    assert sample(lambda p: p[..., 1], view, 3)[:, 0].tolist() == [5.5, 4.5, 3.5, 2.5, 1.5, 0.5]
+
+
 def test_of_more_than_two_bands_the_lower_and_the_higher_share_a_colour_each():
     cells = fill(picture_of("02", "13"), DARK)
     color = band_colors(DARK, 4).tolist()

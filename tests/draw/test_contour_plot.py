@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from adam_tui.draw import contour_plot
+from adam_tui.draw.blocks import QUADRANTS, SEXTANTS
 from adam_tui.draw.color import contrast
 from adam_tui.draw.contour_plot import Arrow, PathView, backdrop, compose
 from adam_tui.draw.palette import DARK, LIGHT
@@ -52,6 +53,40 @@ def test_a_path_ends_in_its_bold_marker_in_the_lanes_color():
 def test_a_path_is_drawn_up_to_its_step():
     path = lane([(x + 0.5, 14.5) for x in range(9)], step=4)
     assert shown(compose(plain(), [path]))[0] == "⠒⠒●"
+
+
+@pytest.mark.parametrize(
+    ("blocks", "upper_left"),
+    [
+        ("halves", ["  ▀▀ ▀▀▀", "  ▀ ▀▀  ", " ▀  ▀ ▀▀", "      ▀ "]),
+        ("quadrants", ["  ▛▀ ▀▀▀", "▛▘▛▘▛▀  ", " ▛ ▘▛▘▀▀", "  ▘▛ ▘▛ "]),
+        ("sextants", ["  🬝🬂🬝🬎🬆🬂", "🬝🬀🬝🬀🬎🬂🬂🬎", "🬀🬆🬝🬀🬝🬀🬎🬆", "  🬄🬕 🬀🬕🬀"]),
+    ],
+)
+def test_the_edges_of_a_bowls_bands_are_drawn_with_the_chosen_blocks(blocks, upper_left):
+    drawn = backdrop(bowl, (-3, 3, -3, 3), 16, 8, DARK, axes=False, blocks=blocks).cells
+    assert [line[:8] for line in drawn.lines()[:4]] == upper_left
+
+
+def test_only_the_edges_differ_between_blocks():
+    path = lane([(-2.0, 1.0), (0.5, 0.3)])
+    drawn = {}
+    for blocks in ("quadrants", "sextants"):
+        back = backdrop(bowl, (-3, 3, -3, 3), 16, 8, DARK, minima=[(0, 0)], blocks=blocks)
+        drawn[blocks] = compose(back, [path], start=(-2.0, 1.0))
+    quadrants, sextants = drawn.values()
+    above = ~np.isin(quadrants.glyph, list(map(ord, QUADRANTS))) | ~np.isin(sextants.glyph, list(map(ord, SEXTANTS)))
+    assert above.sum() == 9
+    for name in ("glyph", "fg", "bg", "bold"):
+        assert (getattr(quadrants, name)[above] == getattr(sextants, name)[above]).all(), name
+
+
+def test_lines_alone_are_the_same_with_all_blocks():
+    drawn = [
+        backdrop(bowl, (-3, 3, -3, 3), 16, 8, DARK, fill="lines", blocks=blocks).cells.lines()
+        for blocks in ("quadrants", "sextants")
+    ]
+    assert drawn[0] == drawn[1]
 
 
 def test_before_its_first_step_a_lane_stands_on_the_start():
@@ -156,10 +191,41 @@ def test_paths_stand_out_wherever_they_go(fill, palette):
         assert min(contrast(color, tuple(bg)) for bg in cells.bg[own].tolist()) >= 3
 
 
-def test_an_arrow_has_a_shaft_and_two_barbs():
+@pytest.mark.parametrize(
+    ("tip", "head"),
+    [
+        *(((14.5, 8.5), "→"), ((14.5, 15.5), "↗"), ((8.5, 15.5), "↑"), ((1.5, 15.5), "↖"), ((1.5, 8.5), "←")),
+        *(((1.5, 1.5), "↙"), ((8.5, 0.5), "↓"), ((14.5, 1.5), "↘")),
+    ],
+)
+def test_an_arrow_points_to_its_tip(tip, head):
+    cells = compose(plain(), [], arrows=[Arrow((8.5, 8.5), tip, CORAL)])
+    [place] = np.argwhere(np.isin(cells.glyph, [ord(glyph) for glyph in contour_plot.HEADS]))
+    assert chr(cells.glyph[tuple(place)]) == head
+    assert place[1] == int(tip[0]) // 2
+    assert tuple(cells.fg[tuple(place)].tolist()) == CORAL
+
+
+def test_an_arrow_has_a_shaft_and_a_head():
     cells = compose(plain(), [], arrows=[Arrow((0.5, 8.5), (14.5, 8.5), CORAL)])
-    assert shown(cells) == ["", "⣀⣀⣀⣀⣀⣐⣤⡀", "     ⠐⠉", ""]
-    assert (cells.fg[1, :7] == CORAL).all()
+    assert shown(cells) == ["", "⣀⣀⣀⣀⣀⣀⣀→", "", ""]
+    assert (cells.fg[1] == CORAL).all()
+
+
+def test_a_dimmed_lane_keeps_its_marker_and_an_own_share_of_its_color_in_its_dots():
+    cells = compose(plain(), [lane(FLAT_LINE, dimmed=True)])
+    background = np.array(DARK.stops[0])
+    assert np.abs(cells.fg[0, 2] - (0.7 * np.array(GOLD) + 0.3 * background)).max() <= 1
+    assert tuple(cells.fg[0, 6].tolist()) == GOLD
+
+
+def test_a_dashed_lane_has_gaps_that_stay_where_they_are():
+    early, late = (
+        shown(compose(plain(), [lane([(x + 0.5, 14.5) for x in range(15)], step=step, dashed=True)]))[0]
+        for step in (7, 14)
+    )
+    assert late == "⠒⠒  ⠒⠒ ●"
+    assert early == "⠒⠒ ●"
 
 
 @pytest.mark.parametrize("tip", [(4.5, 4.5), (math.nan, 1), (1e308, -1e308), (math.inf, 0)])

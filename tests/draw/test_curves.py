@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from adam_tui.draw.chart_axis import Axis
 from adam_tui.draw.curves import (
     Polyline,
+    bridge_dips,
     cell_of,
     finite_samples,
     polyline,
@@ -68,6 +69,20 @@ def test_a_calm_curve_is_the_first_value_and_then_the_last_of_each_column_of_dot
     assert len(line.y) == 1 + 20
     assert line.y[[0, -1]].tolist() == pytest.approx(((y[[0, -1]] + 10) / 20).tolist())
     assert line.joined.tolist() == [False, *[True] * 20]
+
+
+def test_an_envelope_follows_a_monotone_curve_exactly_and_bridges_swings():
+    falling = np.linspace(9.0, 1.0, 30)
+    assert bridge_dips(falling, 3).tolist() == falling.tolist()
+    assert bridge_dips(falling[::-1], 3).tolist() == falling[::-1].tolist()
+    swinging = np.array([9.0, 0, 8, 0, 7, 0, 6, 0, 5])
+    assert bridge_dips(swinging, 1).tolist() == [9, 8, 8, 7, 7, 6, 6, 5, 5]
+
+
+def test_a_dip_wider_than_the_reach_stays():
+    dip = np.array([5.0, 5, 1, 1, 1, 1, 1, 5, 5])
+    assert bridge_dips(dip, 2).tolist() == dip.tolist()
+    assert bridge_dips(dip, 3).tolist() == [5.0] * 9
 
 
 def test_single_points_are_the_first_and_the_greatest_of_each_column_of_dots_and_stay_where_they_are():

@@ -6,12 +6,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adam_tui.draw.elements import format_decimal, format_scientific, notes, sparkline, text_row, visible_rows
+from adam_tui.draw.elements import (
+    format_apart,
+    format_decimal,
+    format_scientific,
+    notes,
+    sparkline,
+    text_row,
+    visible_rows,
+)
 from adam_tui.draw.palette import DARK
 
 
 def color(cells, row, column):
     return tuple(cells.fg[row, column].tolist())
+
+
+class TestNumbersApart:
+    def test_numbers_have_four_digits_and_an_exponent_only_where_it_is_needed(self):
+        assert format_apart([-58.05234, 9.41234, 0.0561, 1.1e-17, 0.0, math.inf, 123456.0], 7) == [
+            *(" -58.05", "  9.412", "0.05610", "1.1e-17", "      0", "      ∞", "1.2e+05")
+        ]
+
+    def test_those_that_look_alike_get_more_digits(self):
+        assert format_apart([9.41234, 9.41247], 7) == ["9.41234", "9.41247"]
+
+    def test_without_room_for_them_all_but_the_lowest_show_the_difference(self):
+        assert format_apart([-39.16617, -39.166169999, -39.16617], 7) == ["-39.166", " +1e-09", "-39.166"]
+        assert format_apart([1.1234e-17, 1.1239e-17], 8) == ["1.12e-17", "+5.0e-21"]
+
+    @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=2, unique=True), st.integers(7, 9))
+    def test_two_different_numbers_never_look_alike(self, values, width):
+        texts = format_apart(values, width)
+        assert texts[0] != texts[1]
+        assert all(len(text) == width for text in texts)
 
 
 class TestNumber:

@@ -6,14 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adam_tui.draw import playground_panels
+from adam_tui.draw.cells import text_width
 from adam_tui.draw.palette import DARK, PALETTES
 from adam_tui.draw.playground_panels import LaneRow, knob_table, lane_table, step_arithmetic, timeline
 from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.ui.layout import NARROW, SIDE_COLUMNS
 
 GOLD, CORAL = DARK.lanes[:2]
 ROWS = [
-    LaneRow("●", GOLD, "adam", 0.056, 1.2e-5, "converged", rank=1, distance=0.0123, since=123),
-    LaneRow("◆", CORAL, "adadelta-2", -4.0e100, math.inf, "diverged", rank=2, distance=math.nan, since=40),
+    LaneRow("●", GOLD, ("adam",), 0.056, 1.2e-5, "converged", rank=1, distance=0.0123, since=123),
+    LaneRow("◆", CORAL, ("adadelta-2",), -4.0e100, math.inf, "diverged", rank=2, distance=math.nan, since=40),
 ]
 ADAM = OPTIMIZERS["adam"].knobs
 DEFAULTS = [(knob, knob.default) for knob in ADAM]
@@ -28,26 +30,26 @@ class TestLanes:
         cells = lane_table(ROWS, 0, 32, 3, DARK)
         assert cells.lines() == [
             "                  loss          ",
-            "▸● adam        5.6e-02 ✓123     ",
+            "▸● adam        0.05600 ✓123     ",
             " ◆ adadelta-2  -4e+100 ✕40      ",
         ]
 
     def test_wider_it_has_rank_gradient_and_distance(self):
         assert lane_table(ROWS, 1, 46, 3, DARK).lines() == [
             "                   loss     ‖g‖    dist state ",
-            " ● 1 adam       5.6e-02 1.2e-05 1.2e-02 ✓123  ",
-            "▸◆ 2 adadelta-2 -4e+100       ∞     nan ✕40   ",
+            " ● 1 adam       0.05600 1.2e-05 1.2e-02 ✓123  ",
+            "▸◆ 2 adadelta-2 -4e+100       ∞       – ✕40   ",
         ]
 
     def test_widest_it_has_the_state_in_words(self):
         assert lane_table(ROWS, 0, 56, 3, DARK).lines() == [
-            "                    loss     ‖g‖    dist state          ",
-            "▸● 1 adam        5.6e-02 1.2e-05 1.2e-02 converged 123  ",
-            " ◆ 2 adadelta-2  -4e+100       ∞     nan diverged 40    ",
+            "                     loss     ‖g‖    dist state         ",
+            "▸● 1 adam         0.05600 1.2e-05 1.2e-02 converged 123 ",
+            " ◆ 2 adadelta-2 -4.0e+100       ∞       – diverged 40   ",
         ]
 
     def test_one_lane_has_no_rank(self):
-        assert lane_table(ROWS[:1], 0, 45, 2, DARK).lines()[1] == "▸● adam         5.6e-02 1.2e-05 1.2e-02 ✓123 "
+        assert lane_table(ROWS[:1], 0, 45, 2, DARK).lines()[1] == "▸● adam         0.05600 1.2e-05 1.2e-02 ✓123 "
 
     def test_the_chosen_lane_is_bold_with_a_pointer_and_each_has_its_colour(self):
         cells = lane_table(ROWS, 1, 46, 3, DARK)
@@ -62,18 +64,38 @@ class TestLanes:
         assert color(cells, 2, 40) == DARK.states["diverged"]
 
     def test_a_long_list_scrolls_to_the_chosen_lane(self):
-        many = [LaneRow("●", GOLD, f"lane{i}", 1.0, 1.0, "running") for i in range(9)]
+        many = [LaneRow("●", GOLD, (f"lane{i}",), 1.0, 1.0, "running") for i in range(9)]
         names = [line[3:8].strip() for line in lane_table(many, 7, 30, 4, DARK).lines()]
-        assert names == ["", "lane6", "lane7", "lane8"]
+        assert names == ["+6", "lane6", "lane7", "lane8"]
 
     def test_a_name_that_is_too_long_keeps_its_number(self):
-        [_, line] = lane_table([LaneRow("●", GOLD, "adadelta-12", 1.0, 1.0, "running")], 0, 30, 2, DARK).lines()
+        [_, line] = lane_table([LaneRow("●", GOLD, ("adadelta-12",), 1.0, 1.0, "running")], 0, 23, 2, DARK).lines()
         assert line.startswith("▸● adadelt-12 ")
 
+    def test_a_name_with_settings_takes_free_columns_then_those_of_the_distance(self):
+        names = ("sgd weight_decay 0.1", "sgd λ 0.1", "λ 0.1", "sgd-2")
+        twins = [LaneRow("●", GOLD, names, 1.0, 1.0, "running")] * 2
+        assert lane_table(twins, 0, 27, 2, DARK).lines()[1] == "▸● sgd λ 0.1        1.000 ·"
+        assert lane_table(twins, 0, 46, 3, DARK).lines()[:2] == [
+            "                            loss     ‖g‖ state",
+            "▸● 1 sgd λ 0.1             1.000 1.0e+00 ·    ",
+        ]
+        assert lane_table(twins, 0, 80, 2, DARK).lines()[1].split()[:5] == ["▸●", "1", "sgd", "weight_decay", "0.1"]
+
+    def test_ranks_of_two_digits_do_not_touch_the_marker(self):
+        many = [LaneRow("●", GOLD, ("adam",), 1.0, 1.0, "running", rank=13)] * 10
+        assert lane_table(many, 0, 46, 2, DARK).lines()[1].startswith("▸● 13 adam ")
+
+    def test_losses_that_differ_look_different(self):
+        losses = [-78.332331, -78.332309, -0.5, 9.4123456, 9.4123456]
+        rows = [LaneRow("●", GOLD, ("adam",), loss, 1.0, "running") for loss in losses]
+        texts = [line[15:23].strip() for line in lane_table(rows, 0, 46, 6, DARK).lines()[1:]]
+        assert texts == ["-78.332", "+2e-05", "-0.5000", "9.412", "9.412"]
+
     def test_a_step_that_does_not_fit_is_left_out_and_not_cut(self):
-        late = [LaneRow("●", GOLD, "adam", 1.0, 1.0, "converged", since=100_000)]
-        assert lane_table(late, 0, 57, 2, DARK).lines()[1].endswith("converged 100000")
-        assert lane_table(late, 0, 56, 2, DARK).lines()[1].endswith("converged      ")
+        late = [LaneRow("●", GOLD, ("adam",), 1.0, 1.0, "converged", since=100_000)]
+        assert lane_table(late, 0, 58, 2, DARK).lines()[1].endswith("converged 100000")
+        assert lane_table(late, 0, 57, 2, DARK).lines()[1].endswith("converged      ")
         assert lane_table(late, 0, 28, 2, DARK).lines()[1].endswith(" ✓    ")
 
     @given(st.integers(0, 80), st.integers(0, 8), st.integers(0, 1), st.sampled_from(sorted(PALETTES)))
@@ -195,6 +217,13 @@ class TestTimeline:
         lines = [timeline(step, 400, True, "40/s", [], 60, DARK).lines()[0] for step in (one, other)]
         assert lines[0].index("/400") == lines[1].index("/400")
         assert lines[0].index("▶") == lines[1].index("▶")
+
+
+def test_every_line_of_a_rule_fits_the_panel_of_120_columns():
+    panel = dict(SIDE_COLUMNS)[NARROW] - 4
+    long = ("nadam", "radam")  # their sums have no shorter form
+    lines = [line for name, optimizer in OPTIMIZERS.items() if name not in long for line in optimizer.rule]
+    assert [line for line in lines if text_width(line) > panel] == []
 
 
 def test_the_longest_texts_fit_their_columns():

@@ -2,16 +2,19 @@
 
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adam_tui.draw.cells import Cells
-from adam_tui.draw.palette import DARK
+from adam_tui.draw.contour_plot import backdrop
+from adam_tui.draw.palette import DARK, band_colors
 from adam_tui.draw.plot_axes import (
     GAP,
     draw_axes,
     label_start,
+    level_labels,
     margin,
     tick_labels,
     tick_values,
@@ -122,3 +125,26 @@ def test_a_label_without_room_is_left_out_whole():
     cells = Cells.blank(23, 9, DARK.faint, DARK.background)
     draw_axes(cells, view, (0, 3), DARK)
     assert all(line[:3] == "   " for line in cells.lines()[:8])
+
+
+def test_a_large_plot_has_a_scale_with_the_colour_of_every_band_and_the_losses_between_them():
+    back = backdrop(lambda p: (p**2).sum(axis=-1), (-3, 3, -3, 3), 70, 30, DARK)
+    scale = back.cells.lines()[-1]
+    left = back.plot_offset[1]
+    assert scale[:left].strip() == "loss"
+    assert scale[left:].split() == level_labels(back.levels)
+    bands = [tuple(color) for color in band_colors(DARK, len(back.levels) + 1).tolist()]
+    assert list(dict.fromkeys(map(tuple, back.cells.bg[-1, left:].tolist()))) == bands
+    number = scale.index(level_labels(back.levels)[3])
+    assert tuple(back.cells.bg[-1, number].tolist()) == bands[4]
+    assert tuple(back.cells.bg[-1, number - 1].tolist()) == bands[3]
+
+
+def test_a_small_plot_has_no_scale_and_a_flat_surface_no_number():
+    assert "loss" not in backdrop(lambda p: p[..., 0], (-3, 3, -3, 3), 70, 25, DARK).cells.lines()[-1]
+    assert not backdrop(lambda p: 0 * p[..., 0], (-3, 3, -3, 3), 70, 30, DARK).cells.lines()[-1].strip()
+
+
+def test_the_numbers_of_a_scale_have_the_digits_that_tell_them_apart():
+    assert level_labels(np.array([-2.5, 0.412, 17.31, 1234.0, 1.23e6])) == ["−2.5", "0.41", "17", "1200", "1.2e6"]
+    assert level_labels(np.array([5.001, 5.002])) == ["5.001", "5.002"]

@@ -37,12 +37,12 @@ def paths(cells, attribute):
     return {p.get(attribute): p.get("d") for p in parsed(cells).iter(f"{SVG}path") if p.get(attribute)}
 
 
-def squares(cells):
-    """The colours of the picture's quadrants, as its rectangles paint them; each at most once."""
+def squares(cells, pixels=2):
+    """The colours of the parts of the picture's cells, 2 × `pixels`, as rectangles paint them; each at most once."""
     root = parsed(cells)
-    painted = np.full((2 * cells.height, 2 * cells.width), root.find(f"{SVG}rect").get("fill"), object)
+    painted = np.full((pixels * cells.height, 2 * cells.width), root.find(f"{SVG}rect").get("fill"), object)
     times = np.zeros(painted.shape, int)
-    group = root.find(f"{SVG}g[@transform='scale(4.5 9)']")
+    group = root.find(f"{SVG}g[@transform='scale(4.5 {18 // pixels})']")
     for path in [] if group is None else group:
         rectangles = RECTANGLE.findall(path.get("d"))
         assert "".join(f"M{x} {y}h{w}v{h}h-{w}z" for x, y, w, h in rectangles) == path.get("d")
@@ -74,6 +74,15 @@ def test_quadrants_paint_quarters_of_a_cell():
     cells.put(0, 0, "▚▙▝", RED)
     red, paper = "#ff0000", "#0a0c14"
     assert squares(cells) == [[red, paper, red, paper, paper, red], [paper, red, red, red, paper, paper]]
+
+
+def test_sextants_paint_sixths_of_a_cell_beside_quadrants():
+    cells = page(3, 1)
+    cells.put(0, 0, "🬀▝🬋", RED)  # upper left, upper right, both in the middle
+    red = "#ff0000"
+    painted = squares(cells, pixels=6)
+    assert [[x for x in range(6) if row[x] == red] for row in painted] == [[0, 3], [0, 3], [3, 4, 5], [4, 5], [], []]
+    assert words(cells) == []
 
 
 colors = st.sampled_from([PAPER, RED, (0, 0, 1), (255, 255, 255)])

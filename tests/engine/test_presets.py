@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from adam_tui.draw.viewport import Viewport
 from adam_tui.engine.presets import PRESETS, Preset
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.surfaces import SURFACES
-from adam_tui.engine.trajectory import Trajectory, start_of, trajectories
+from adam_tui.engine.trajectory import Trajectory, plotted_surface, start_of, trajectories
 
 CLAIMS: dict[str, Callable[..., None]] = {}
 SENTENCES = 140
@@ -69,6 +70,20 @@ def test_each_lane_reaches_the_step_of_the_pause(preset: Preset) -> None:
         assert all(path.last >= preset.pause_at for path in trajectories(preset.scenario))
 
 
+@every_exhibit
+def test_at_the_pause_a_path_is_seen_beside_its_start(preset: Preset) -> None:
+    bounds = plotted_surface(preset.scenario).bounds
+    plot = Viewport.fit(bounds, 41, 17, center_in_cell=True)  # that of 80 × 24 with a caption
+    start = plot.to_cell(start_of(preset.scenario))
+    assert start is not None
+    farthest = 0
+    for path in trajectories(preset.scenario):
+        step = min(preset.pause_at or preset.scenario.steps, path.last)
+        cells = filter(None, map(plot.to_cell, path.positions[: step + 1]))
+        farthest = max([farthest, *(abs(row - start[0]) + abs(column - start[1]) for row, column in cells)])
+    assert farthest >= 5
+
+
 # --- Reading paths ------------------------------------------------------------------------------------------------
 
 
@@ -100,7 +115,7 @@ def _(path):
     taken = path.positions[1] - path.positions[0]
     cosine = taken @ slope / np.hypot(*taken) / np.hypot(*slope)
     assert cosine == pytest.approx(-1)
-    assert np.hypot(*taken) == pytest.approx(0.02 * np.hypot(*slope))
+    assert np.hypot(*taken) == pytest.approx(0.01 * np.hypot(*slope))
 
 
 @claim("lr-too-high")

@@ -146,15 +146,15 @@ class TestSentences:
         def lines(lr):
             return self.lines("sgd", "ravine", lane_of("sgd", lr=lr))
 
-        assert lines(0.05) == ("λmax 50 · stable for lr < 0.04", "lr 0.05 is above it: swings grow here")
-        assert lines(0.02) == ("λmax 50 · stable for lr < 0.04", "lr 0.02 is below it: stable here")
-        assert lines(0.04) == ("λmax 50 · stable for lr < 0.04", "lr 0.04 is at this limit")
+        assert lines(0.05) == ("sharpness 50 · stable for lr < 0.04", "lr 0.05 is above it: swings grow here")
+        assert lines(0.02) == ("sharpness 50 · stable for lr < 0.04", "lr 0.02 is below it: stable here")
+        assert lines(0.04) == ("sharpness 50 · stable for lr < 0.04", "lr 0.04 is at this limit")
         # Two numbers that look the same are not called smaller or larger.
         assert lines(0.040001)[1] == lines(0.039999)[1] == "lr 0.04 is at this limit"
 
     def test_weight_decay_adds_to_the_curvature(self):
         assert self.lines("sgd", "ravine", lane_of("sgd", decay=50.0, lr=0.03)) == (
-            "λmax+λ 100 · stable: lr < 0.02",
+            "sharpness+decay 100 · lr < 0.02",
             "lr 0.03 is above it: swings grow here",
         )
 
@@ -164,7 +164,7 @@ class TestSentences:
             assert self.lines("", hill, lane) == ("no upward curvature, so no limit on lr",)
         assert self.lines("", hill, Lane.of("adam"))[0] == "no upward curvature, so no limit on lr"
         # Enough weight decay makes a valley of it.
-        assert self.lines("", hill, lane_of("sgd", decay=4.0))[0] == "λmax+λ 2 · stable: lr < 1"
+        assert self.lines("", hill, lane_of("sgd", decay=4.0))[0] == "sharpness+decay 2 · lr < 1"
 
     def test_a_saddle_has_a_bound_and_is_called_one(self):
         assert self.lines("", "saddle", lane_of("sgd", lr=0.05)) == (
@@ -180,7 +180,7 @@ class TestSentences:
 
     def test_a_rule_without_a_bound_is_compared_with_descent(self):
         assert self.lines("", "ravine", Lane.of("adam", {"lr": 0.5})) == (
-            "λmax 50 · descent: lr < 0.04",
+            "sharpness 50 · descent needs lr < 0.04",
             "a step is about lr, unless slope ≈ ε",
         )
         assert not stability(SURFACES["ravine"], Lane.of("adam", {"lr": 0.5}), HERE).exceeded
@@ -196,7 +196,7 @@ class TestSentences:
             "each step is about lr long, unless the slope is near ε",
         )
         assert lines("ravine", adam, 46) == (
-            "λmax 50 · gradient descent needs lr < 0.04",
+            "sharpness 50 · descent needs lr < 0.04",
             "each step is about lr, unless slope is near ε",
         )
         assert lines("ravine", lane_of("sgd", lr=0.02), 46)[0] == "sharpest curvature 50 · stable for lr < 0.04"

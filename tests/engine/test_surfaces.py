@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import sympy
 
-from adam_tui.engine.surfaces import SURFACES, Surface, find_surface
+from adam_tui.engine.expression import parse_function
+from adam_tui.engine.surfaces import SURFACES, Surface, find_surface, formula
 
 x, y = sympy.symbols("x y", real=True)
 cos, exp, pi, sqrt, R = sympy.cos, sympy.exp, sympy.pi, sympy.sqrt, sympy.Rational
@@ -288,3 +289,10 @@ def test_a_step_costs_microseconds_for_a_few_lanes(s: Surface) -> None:
             s.gradient(points)
         best = min(best, time.perf_counter() - begin)
     assert best * 10 < 0.4
+
+
+@pytest.mark.parametrize("name", sorted(SURFACES))
+def test_the_formula_that_may_be_typed_is_the_surface(name):
+    points = np.random.default_rng(0).normal(scale=2, size=(50, 2))
+    typed = parse_function(formula(SURFACES[name]))
+    assert np.allclose(typed.f(points), SURFACES[name].f(points))

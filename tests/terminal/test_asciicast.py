@@ -8,7 +8,7 @@ import pyte
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seen_blocks import quadrant_colors
+from seen_blocks import part_colors
 
 from adam_tui.draw.cells import Cells
 from adam_tui.terminal.asciicast import asciicast
@@ -52,8 +52,8 @@ def assert_shows(screen, cells):
 
 
 def seen(text, fg, bg, bold):
-    """A cell as a user sees it: the colours of its quadrants, or its character, colours and weight."""
-    return quadrant_colors(text, fg, bg) or (text, fg, bg, bold)
+    """A cell as a user sees it: the colours of its parts, or its character, colours and weight."""
+    return part_colors(text, fg, bg) or (text, fg, bg, bold)
 
 
 colors = st.sampled_from([INK, PAPER, RED, BLUE])

@@ -39,6 +39,17 @@ def test_with_few_colours_bands_are_shades_of_grey_on_black_and_the_path_keeps_i
     assert drawn.bg[0, :5].max() == 0
 
 
+def test_with_few_colours_no_path_has_a_box_in_another_colour_and_inverse_text_keeps_its_ground():
+    cells = Cells.blank(5, 1, (200, 200, 200), (10, 10, 20))
+    cells.put(0, 0, "▀", (10, 10, 10), bg=(10, 10, 10))
+    cells.put(0, 1, "⠙", (255, 100, 100), bg=(60, 61, 62))  # a mixture of two bands
+    cells.put(0, 2, "a", (10, 10, 20), bg=(255, 216, 86))
+    cells.put(0, 3, "▀", (70, 70, 70), bg=(70, 70, 70))
+    drawn = Fallback(few_colors=True).picture(cells)
+    assert drawn.lines() == [" ⠙a▓ "]
+    assert drawn.bg[0, :, 0].tolist() == [0, 0, 255, 0, 10]
+
+
 def test_in_ascii_bands_head_and_path_are_told_apart_and_colours_stay(picture):
     drawn = Fallback(ascii=True).picture(picture)
     assert drawn.lines() == [" =@o* "]

@@ -1,5 +1,6 @@
 """The installed program on a real pseudo-terminal, its screen read through pyte."""
 
+import re
 import time
 
 from pty_terminal import COMMAND, Terminal
@@ -25,8 +26,19 @@ def test_a_still_screen_writes_nothing():
         t.until("/400")
         t.press("space")
         t.read(0.5)
-        t.until(lambda: t.read(0.5) == 0)
+        t.until(lambda: t.read(1.2) == 0)  # the title follows within a second
+        assert b"/400 \xc2\xb7 Playground \xc2\xb7 adam-tui\x1b\\" in t.raw
         assert t.read(2) == 0
+
+
+def test_a_lost_connection_leaves_a_keyboard_that_a_shell_can_use():
+    with Terminal() as t:
+        t.until("/400")
+        assert set(re.findall(rb"\x1b\[>\d+u", t.raw)) == {b"\x1b[>1u"}, "letters stay letters"
+        t.press("\x1b[112;5u")
+        t.until("esc cancel")  # ctrl+p, as kitty sends it
+        t.press("\x1b[27u")
+        t.until(lambda: "esc cancel" not in t.text())
 
 
 def test_keys_change_what_is_seen():

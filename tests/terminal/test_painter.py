@@ -7,7 +7,7 @@ import pyte
 import pytest
 from rich.color import Color
 from rich.style import Style
-from seen_blocks import quadrant_colors
+from seen_blocks import part_colors
 from textual._compositor import CompositorUpdate
 from textual.geometry import Size
 
@@ -76,9 +76,9 @@ class PaintedOnAnEmulator(AdamApp):
 
 
 def canonical(cells):
-    """A block and its complement with swapped colours look the same: both become the colours of their quadrants."""
+    """A block and its complement with swapped colours look the same: both become the colours of their parts."""
     for place, (text, fg, bg) in cells.items():
-        if text != " " and (colors := quadrant_colors(text, fg, bg)):
+        if text != " " and (colors := part_colors(text, fg, bg)):
             cells[place] = (" ", False, bg) if len(set(colors)) == 1 else colors
         elif len(text) > 1:
             cells[place] = (pyte.screens.unicodedata.normalize("NFC", text), fg, bg)

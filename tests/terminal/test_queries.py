@@ -113,7 +113,7 @@ def test_terminals_whose_colours_are_known_or_that_would_show_the_question_are_n
     "environ", [{"TERM": "xterm"}, {"TERM": "xterm-256color"}, {"TERM": "xterm", "SSH_TTY": "/dev/pts/1"}]
 )
 def test_other_terminals_are_asked(environ):
-    assert questions_for(environ) == (Question.COLOR,)
+    assert Question.COLOR in questions_for(environ)
 
 
 class Answering(Terminal):

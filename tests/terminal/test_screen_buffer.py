@@ -4,7 +4,7 @@ import pyte
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from seen_blocks import quadrant_colors
+from seen_blocks import part_colors
 
 from adam_tui.draw.cells import Cells
 from adam_tui.terminal.screen_buffer import ScreenBuffer
@@ -27,9 +27,9 @@ class Emulator:
         self._stream.feed(text)
 
     def cell(self, row, column):
-        """A cell as a user sees it: the colours of its quadrants, or its character, colours and weight."""
+        """A cell as a user sees it: the colours of its parts, or its character, colours and weight."""
         cell = self.screen.buffer[row][column]
-        return quadrant_colors(cell.data, cell.fg, cell.bg) or (cell.data, cell.bg, cell.fg, cell.bold)
+        return part_colors(cell.data, cell.fg, cell.bg) or (cell.data, cell.bg, cell.fg, cell.bold)
 
     def cells(self):
         return [[self.cell(row, column) for column in range(WIDTH)] for row in range(HEIGHT)]

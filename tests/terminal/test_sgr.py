@@ -9,7 +9,7 @@ import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from seen_blocks import quadrant_colors
+from seen_blocks import part_colors
 
 import adam_tui
 from adam_tui.draw.cells import Cells
@@ -32,7 +32,7 @@ from adam_tui.terminal.sgr import (
 A, B, C = 0x010203, 0x040506, 0xFFFFFF
 cells = st.lists(
     st.tuples(
-        st.sampled_from("▀▄▚▛▐ a●"),
+        st.sampled_from("▀▄▚▛▐🬀🬞🬻 a●"),
         st.builds(
             pack_style,
             st.sampled_from((A, B, C)),
@@ -46,13 +46,13 @@ cells = st.lists(
 
 
 def shown(text, width):
-    """Each cell as a terminal shows it: the colours of its quadrants, or its character with its colours."""
+    """Each cell as a terminal shows it: the colours of its parts, or its character with its colours."""
     screen = pyte.Screen(width, 1)
     pyte.Stream(screen).feed(text)
     result = []
     for x in range(width):
         cell = screen.buffer[0][x]
-        shape = quadrant_colors(cell.data, cell.fg, cell.bg) or (cell.data, cell.fg, cell.bg, cell.bold, cell.italics)
+        shape = part_colors(cell.data, cell.fg, cell.bg) or (cell.data, cell.fg, cell.bg, cell.bold, cell.italics)
         result.append((*shape, cell.underscore))
     return result
 
@@ -62,7 +62,7 @@ def expected(row):
     for text, style in row:
         pen = unpack_style(style)
         fg, bg, attributes = f"{pen.fg:06x}", f"{pen.bg:06x}", pen.attributes
-        shape = quadrant_colors(text, fg, bg) or (text, fg, bg, bool(attributes & BOLD), bool(attributes & ITALIC))
+        shape = part_colors(text, fg, bg) or (text, fg, bg, bool(attributes & BOLD), bool(attributes & ITALIC))
         result.append((*shape, bool(attributes & UNDERLINE)))
     return result
 
@@ -109,7 +109,10 @@ def test_a_terminal_with_fewer_colours_gets_the_nearest(depth, code):
 
 
 def test_text_in_16_colours_never_has_the_colour_of_its_background():
-    assert write([("x", pack_style(0x0A0A0A, 0))], "16")[0] == "\x1b[97;40mx"
+    assert write([("x", pack_style(0x060606, 0))], "16")[0] == "\x1b[97;40mx"
+    assert write([("x", pack_style(0x232323, 0x121212))], "16")[0] == "\x1b[90;40mx", "a frame behind a window"
+    assert write([("x", pack_style(0xEEEEEE, 0xFFFFFF))], "16")[0] == "\x1b[37;107mx"
+    assert write([("x", pack_style(0xFFFFFF, 0xB0B8C0))], "16")[0] == "\x1b[30;47mx", "a chosen tab behind a window"
     assert write([("x", pack_style(0xFAFAFA, 0xFFFFFF))], "16")[0] == "\x1b[30;107mx"
 
 
@@ -120,6 +123,15 @@ def test_a_foreground_in_16_colours_is_readable_on_its_background():
     assert write([("x", pack_style(teal, 0))], "16")[0] == "\x1b[36;40mx"
     assert write([("x", pack_style(teal, 0xFFFFFF))], "16")[0] == "\x1b[90;107mx"
     assert write([("x", pack_style(0x555555, 0))], "16")[0] == "\x1b[90;40mx", "a grey is meant to be faint"
+
+
+def test_with_16_colours_black_on_a_colour_is_not_bold_because_it_would_be_grey():
+    yellow = 0xFFD856
+    assert write([("x", pack_style(0x121212, yellow, BOLD))], "16")[0] == "\x1b[30;103mx"
+    assert write([("x", pack_style(0x121212, 0xFFFFFF, BOLD))], "16")[0] == "\x1b[1;30;107mx"
+    assert write([("x", pack_style(0x121212, 0x665629, BOLD))], "16")[0] == "\x1b[30;100mx", "behind a window"
+    assert write([("x", pack_style(0xFFFFFF, 0x0000AA, BOLD))], "16")[0] == "\x1b[1;97;44mx"
+    assert write([("x", pack_style(0x121212, yellow, BOLD))], "256")[0].startswith("\x1b[1;")
 
 
 def test_the_terminals_own_colours_keep_their_numbers():

@@ -39,3 +39,15 @@ def test_a_wide_caption_is_one_line_with_two_spaces_between_its_parts():
 
 def test_the_blanks_are_plain_spaces():
     assert set("".join(lines(40))) & {"\u00a0", "\u2800", "\t"} == set()
+
+
+def test_a_legend_is_shown_where_it_needs_no_further_line():
+    legend = [(("●", "red"), (" lr 1", "")), (("◆", "blue"), (" lr 2", ""))]
+    for columns in range(20, 200):
+        plain = lines(columns)
+        shown = str(caption("1/10", "One step of gradient descent", SENTENCE, KEYS, columns, legend)).split("\n")
+        assert len(shown) == len(plain)
+        assert all(len(line) <= columns for line in shown)
+        assert shown == plain or all(any(mark in line for line in shown) for mark in ("● lr 1", "◆ lr 2"))
+    text = str(caption("1/10", "One", "Two.", KEYS, 100, legend))
+    assert text == f"1/10 One  Two.  ● lr 1 ◆ lr 2  {KEYS}"

@@ -19,6 +19,7 @@ palette = "magma"
 fps = 30
 runs = "~/runs"
 cell_aspect = 2.2
+blocks = "sextants"
 
 [keys]
 play = "p"
@@ -45,6 +46,7 @@ def test_a_file_may_settle_everything(file):
     loaded = config.load()
     assert (loaded.theme, loaded.palette, loaded.fps, loaded.problem) == ("nord", "magma", 30, "")
     assert loaded.cell_aspect == 2.2
+    assert loaded.blocks == "sextants"
     assert loaded.runs == Path.home() / "runs"
     assert dict(loaded.keys) == {"play": "p", "place": "space,P"}
 
@@ -63,6 +65,8 @@ def test_a_file_may_settle_everything(file):
         ("cell_aspect = nan", "cell_aspect is a number from 1.5 to 3.0, not nan"),
         ("cell_aspect = '2'", "cell_aspect is a number from 1.5 to 3.0, not '2'"),
         ("cell_aspect = true", "cell_aspect is a number"),
+        ("blocks = 'octants'", "blocks is one of auto, halves, quadrants, sextants, not 'octants'"),
+        ("blocks = []", "blocks is one of auto, halves, quadrants, sextants, not []"),
         ("keys = 'p'", "keys is a table"),
         ("[keys]\nplay = 1", "keys is a table"),
         ("runs = []", "runs is a text in quotes, not []"),

@@ -173,4 +173,4 @@ async def test_it_is_laid_out_anew_in_another_terminal():
         await pilot.pause()
         await pilot.pause()
         assert app.screen.query_one(VerticalScroll).max_scroll_y == 0
-        assert "Close crosshair, caption or hints" in seen(app)
+        assert "Close crosshair, map, caption or hints" in seen(app)

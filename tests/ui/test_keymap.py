@@ -21,11 +21,11 @@ def footer(app):
 
 
 async def test_a_key_that_was_set_works_and_the_old_one_does_not():
-    app = app_with(forward="tab,x", remove_lane="X")
+    app = app_with(forward="f2,x", remove_lane="delete")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("full_stop")
         assert app.screen.state.step == 0
-        await pilot.press("tab", "x")
+        await pilot.press("f2", "x")
         assert app.screen.state.step == 2
 
 
@@ -68,7 +68,7 @@ async def test_a_shared_key_and_the_palette_can_be_set():
     [
         ({"paly": "p"}, "no action is called 'paly'"),
         ({"play": "p"}, "in Playground, p would be play and place"),
-        ({"help": "t"}, "in Train, t would be start and help"),
+        ({"help": "V"}, "in Train, V would be previous_view and help"),
         ({"play": "a++"}, "no key is called"),
         ({"play": ""}, "no key is called ''"),
     ],

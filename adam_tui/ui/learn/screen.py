@@ -53,6 +53,10 @@ class LearnScreen(ModeScreen[LearnState, Event, Effect, EventContext]):
         """The open page."""
         return self.state.page
 
+    def window_title(self) -> str:
+        """The page and its number."""
+        return f"{self.page.title} {self.state.at + 1}/{len(self.state.pages)}"
+
     def body(self) -> Iterable[Widget]:
         """The contents, the page, and the line with the next stop to try."""
         page = PageMarkdown(view.markdown(self.page), id="learn-page", open_links=False)

@@ -10,7 +10,7 @@ from adam_tui.ui.playground.state import PlaygroundState
 TEN_STEPS = 10
 
 TIME, LANES, KNOBS, SURFACE, VIEW = "Time", "Lanes", "Hyperparameters", "Surface and start", "View"
-SCENARIO = "Scenario"
+MAPS, SCENARIO = "Maps", "Scenario"
 
 ACTIONS: tuple[Action[e.Event, e.EventContext], ...] = (
     Action("play", "space", "Play or pause", TIME, e.TogglePlay()),
@@ -50,7 +50,7 @@ ACTIONS: tuple[Action[e.Event, e.EventContext], ...] = (
     Action("next_surface", "s", "Next surface", SURFACE, e.CycleSurface(1)),
     Action("previous_surface", "S", "Previous surface", SURFACE, e.CycleSurface(-1)),
     Action("place", "p", "Place the start with a crosshair", SURFACE, e.Place()),
-    Action("cancel", "escape", "Close crosshair, caption or hints", SURFACE, e.Cancel()),
+    Action("cancel", "escape", "Close crosshair, map, caption or hints", SURFACE, e.Cancel()),
     Action("type_start", "P", "Type the start", SURFACE, e.AskStart()),
     Action("random_start", "R", "Random start", SURFACE, lambda context: e.RandomStart(*context.random)),
     Action("function", "F", "Type your own function f(x, y)", SURFACE, e.AskFunction()),
@@ -65,6 +65,14 @@ ACTIONS: tuple[Action[e.Event, e.EventContext], ...] = (
     Action("vectors", "v", "Vectors on or off", VIEW, e.Toggle("vectors")),
     Action("inspector", "i", "Inspector on or off", VIEW, e.Toggle("inspector")),
     Action("log", "l", "Log or linear loss axis", VIEW, e.Toggle("log_loss")),
+    Action("settings_map", "h", "Map of settings", MAPS, e.OpenMap("settings")),
+    Action("starts_map", "b", "Map of starts", MAPS, e.OpenMap("starts")),
+    Action("rates_map", "t", "Map of rates", MAPS, e.OpenMap("rates")),
+    Action("map_quantity", "tab", "Next quantity on the map", MAPS, e.NextQuantity()),
+    Action("map_x", "X", "Next knob across the map", MAPS, e.NextAxisKnob("x")),
+    Action("map_y", "Y", "Next knob up the map", MAPS, e.NextAxisKnob("y")),
+    Action("far_down", "shift+down", "Move a cursor far down", MAPS, e.Arrow(0, -1, coarse=True)),
+    Action("far_up", "shift+up", "Move a cursor far up", MAPS, e.Arrow(0, 1, coarse=True)),
     Action("gallery", "m", "Open a scenario that shows a known effect", SCENARIO, e.ChoosePreset()),
     Action("next_exhibit", "M", "Open the next such scenario", SCENARIO, e.NextPreset()),
     Action("undo", "u", "Undo", SCENARIO, e.Undo()),
@@ -85,6 +93,18 @@ PLACING = KeyGroup(
         KeyRow("{cancel}", "Cancel"),
     ),
 )
+MAPPING = KeyGroup(
+    "Now: a map",
+    (
+        KeyRow("{turn_down}{knob_up}{knob_down}{turn_up}", "Move the cursor"),
+        KeyRow("{turn_down_coarse}{far_up}{far_down}{turn_up_coarse}", "Move it eight cells"),
+        KeyRow("{type_value}", "Take its cell into the lane"),
+        KeyRow("{map_y}", "Rates: all optimizers, or the lanes"),
+        KeyRow("{zoom_in} {zoom_out} {reset_view}", "Zoom around it, or reset"),
+        KeyRow("{settings_map} {starts_map} {rates_map}", "Again, with noise: median of 5 seeds"),
+        KeyRow("{cancel}", "Close the map"),
+    ),
+)
 TOURING = KeyGroup(
     "Now: a scenario with its caption",
     (
@@ -99,7 +119,15 @@ TOURING = KeyGroup(
 
 def current_keys(state: PlaygroundState) -> KeyGroup | None:
     """The keys that have another meaning now, or matter most."""
-    return PLACING if state.crosshair is not None else TOURING if state.preset else None
+    if state.crosshair is not None:
+        return PLACING
+    return MAPPING if state.map is not None else TOURING if state.preset else None
+
+
+def _axis_keys(kind: str) -> list[FooterKey]:
+    if kind == "settings":
+        return [FooterKey("{map_x} {map_y}", "axes", "map_x", 8)]
+    return [FooterKey("{map_y}", "all optimizers", "map_y", 8)] if kind == "rates" else []
 
 
 def footer(state: PlaygroundState) -> list[FooterKey]:
@@ -111,6 +139,18 @@ def footer(state: PlaygroundState) -> list[FooterKey]:
             FooterKey("{type_value}", "start here", "type_value", 2),
             FooterKey("{cancel}", "cancel", "cancel", 3),
         ]
+    if state.map is not None:
+        return [
+            FooterKey("{turn_down}{knob_up}{knob_down}{turn_up}", "cursor", "turn_up", 1),
+            FooterKey("{type_value}", "take", "type_value", 2),
+            FooterKey("{map_quantity}", "quantity", "map_quantity", 4),
+            FooterKey("{zoom_in} {zoom_out}", "zoom", "zoom_in", 6),
+            FooterKey("{reset_view}", "whole", "reset_view", 7),
+            *_axis_keys(state.map.kind),
+            FooterKey("{settings_map} {starts_map} {rates_map}", "maps", "settings_map", 9),
+            FooterKey("{help}", "keys", "help", 5),
+            FooterKey("{cancel}", "close", "cancel", 3),
+        ]
     return [
         FooterKey("{play}", "pause" if state.playing else "play", "play", 1),
         FooterKey("{back} {forward}", "step", "forward", 6),
@@ -118,10 +158,11 @@ def footer(state: PlaygroundState) -> list[FooterKey]:
         FooterKey("{knob_up}{knob_down} {turn_down}{turn_up}", "tune", "turn_up", 4),
         FooterKey("{next_surface}", "surface", "next_surface", 5),
         FooterKey("{add_lane} {remove_lane}", "lanes", "add_lane", 7),
-        FooterKey("{previous_lane} {next_lane}", "select", "next_lane", 10),
-        FooterKey("{place}", "start", "place", 8),
-        FooterKey("{restart}", "replay", "restart", 9),
-        FooterKey("{zoom_in}", "zoom", "zoom_in", 11),
+        FooterKey("{previous_lane} {next_lane}", "select", "next_lane", 11),
+        FooterKey("{place}", "start", "place", 9),
+        FooterKey("{settings_map} {starts_map} {rates_map}", "maps", "settings_map", 8),
+        FooterKey("{restart}", "replay", "restart", 10),
+        FooterKey("{zoom_in}", "zoom", "zoom_in", 12),
         FooterKey("{help}", "keys", "help", 2),
-        FooterKey("{quit}", "quit", "quit", 12),
+        FooterKey("{quit}", "quit", "quit", 13),
     ]

@@ -7,14 +7,16 @@ answers of dialogs come back as events too.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from adam_tui.draw.blocks import Blocks
 from adam_tui.ui.actions import Signal
 from adam_tui.ui.playground.state import Switch
 
 if TYPE_CHECKING:
     from adam_tui.engine.presets import Preset
     from adam_tui.ui.caption import Finale
+    from adam_tui.ui.playground.maps.state import Kind, MapGrid
 
 
 class EventContext(NamedTuple):
@@ -119,7 +121,10 @@ class LineUp(Signal):
 
 @dataclass(frozen=True)
 class Arrow:
-    """An arrow key. It moves the crosshair while a start is placed; else up and down choose, left and right change."""
+    """An arrow key. It moves the crosshair while a start is placed, or the cursor of an open map.
+
+    Else up and down choose a knob, left and right change it.
+    """
 
     dx: int
     dy: int
@@ -127,11 +132,14 @@ class Arrow:
 
 
 class Confirm(Signal):
-    """The enter key. It starts from the crosshair while a start is placed; else it asks for the knob's value."""
+    """The enter key. It starts from the crosshair while a start is placed, or takes the map's cell into the lane.
+
+    Else it asks for the knob's value.
+    """
 
 
 class Cancel(Signal):
-    """The escape key. It closes the crosshair, else the caption, else the hints."""
+    """The escape key. It closes the crosshair, else the map, else the caption, else the hints."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +184,17 @@ class SetFunction:
     """Race on f(x, y), given as a valid formula."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class PreviewFunction:
+    """Show f(x, y), given as a valid formula, and whole paths on it, while the user types."""
+
+    text: str
+
+
+class EndPreview(Signal):
+    """Show the race again that was there before the formula was typed."""
 
 
 class AskFunction(Signal):
@@ -235,6 +254,13 @@ class SetCellAspect:
     aspect: float
 
 
+@dataclass(frozen=True, slots=True)
+class SetBlocks:
+    """Draw the edges of the bands with these blocks: the terminal has named itself."""
+
+    blocks: Blocks
+
+
 class CycleFill(Signal):
     """Show filled bands, bands with lines, or lines only."""
 
@@ -244,6 +270,42 @@ class Toggle:
     """Turn log_loss, inspector, vectors or solo on or off."""
 
     switch: Switch
+
+
+# Maps
+
+
+@dataclass(frozen=True)
+class OpenMap:
+    """Open a map of the chosen lane; for the open one, show the median of five seeds, then close it."""
+
+    kind: Kind
+
+
+class NextQuantity(Signal):
+    """Show the next quantity on the open map."""
+
+
+@dataclass(frozen=True)
+class NextAxisKnob:
+    """Put the next knob on the x or the y axis of the open map."""
+
+    axis: Literal["x", "y"]
+
+
+@dataclass(frozen=True)
+class PointAt:
+    """Move the cursor of the open map to a cell."""
+
+    column: int
+    row: int
+
+
+@dataclass(frozen=True)
+class ResizeMap:
+    """The open map has these cells on the screen now."""
+
+    grid: MapGrid
 
 
 # Scenarios, undo, export
@@ -314,7 +376,7 @@ class ActionUsed:
 Request = (
     AskStep
     | AskSteps
-    | Confirm  # without a crosshair
+    | Confirm  # without a crosshair or a map's cursor
     | AskFunction
     | AskStart
     | ChoosePreset
@@ -350,6 +412,8 @@ Change = (
     | Reseed
     | CycleSurface
     | SetFunction
+    | PreviewFunction
+    | EndPreview
     | Place
     | SetStart
     | RandomStart
@@ -357,8 +421,14 @@ Change = (
     | Pan
     | ResetView
     | SetCellAspect
+    | SetBlocks
     | CycleFill
     | Toggle
+    | OpenMap
+    | NextQuantity
+    | NextAxisKnob
+    | PointAt
+    | ResizeMap
     | Open
     | NextPreset
     | Undo

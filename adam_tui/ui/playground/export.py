@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from adam_tui.draw.blocks import Blocks
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.svg import to_svg
@@ -78,9 +79,10 @@ def _frame(state: PlaygroundState, step: int, width: int, height: int, palette: 
     return _still(replace(state, clock=float(step)), width, height, palette)
 
 
-def _still(state: PlaygroundState, width: int, height: int, palette: Palette) -> Cells:
+def _still(state: PlaygroundState, width: int, height: int, palette: Palette, blocks: Blocks = "quadrants") -> Cells:
     """Draw a picture for cells of the usual shape, not those of the terminal in which the app runs."""
-    return view.still(replace(state, crosshair=None, cell_aspect=CELL_ASPECT), width, height, palette)
+    shown = replace(state, crosshair=None, cell_aspect=CELL_ASPECT, blocks=blocks)
+    return view.still(shown, width, height, palette)
 
 
 def save(kind: str, state: PlaygroundState, directory: Path, palette: Palette) -> Path:
@@ -142,7 +144,7 @@ def _json(scenario: Scenario) -> str:
 
 def _svg(state: PlaygroundState, palette: Palette) -> Iterable[str]:
     width, height = PICTURE_SIZE
-    still = _still(state, width, height, palette)
+    still = _still(state, width, height, palette, "sextants")  # in SVG they are rectangles, and need no font
     return [to_svg(still, f"adam-tui: {still.text(0).strip()}")]
 
 

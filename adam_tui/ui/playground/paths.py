@@ -26,12 +26,15 @@ Clock = Callable[[], float]
 class Paths(NamedTuple):
     """The path of each lane, and of each lane's ghost (None without one). `share` is the computed share of all steps.
 
+    `cursor` is the path of the cell at the cursor of an open map, None without one.
+
     An incomplete path ends at the last computed step.
     """
 
     lanes: tuple[Trajectory, ...]
     ghosts: tuple[Trajectory | None, ...]
     share: float
+    cursor: Trajectory | None = None
 
     @property
     def complete(self) -> bool:
@@ -41,39 +44,39 @@ class Paths(NamedTuple):
 
 def paths_so_far(state: PlaygroundState) -> Paths:
     """The part of the paths that is computed; at least the first steps."""
-    lanes, ghosts = _computations(state)
-    parts = [*lanes, *filter(None, ghosts)]
+    lanes, ghosts, cursor = _computations(state)
+    parts = _parts(state)
     unfinished = [part for part in parts if not part.complete]
     missing = max(sum(part.steps - part.step for part in unfinished), 1) if unfinished else 0
     return Paths(
         lanes=tuple(lane.trajectory() for lane in lanes),
         ghosts=tuple(None if ghost is None else ghost.trajectory() for ghost in ghosts),
         share=1.0 - missing / sum(part.steps for part in parts),
+        cursor=None if cursor is None else cursor.trajectory(),
     )
 
 
 def whole_paths(state: PlaygroundState) -> Paths:
     """The paths to their ends, however long that takes."""
-    lanes, ghosts = _computations(state)
+    lanes, ghosts, cursor = _computations(state)
     return Paths(
         lanes=tuple(lane.finish() for lane in lanes),
         ghosts=tuple(None if ghost is None else ghost.finish() for ghost in ghosts),
         share=1.0,
+        cursor=None if cursor is None else cursor.finish(),
     )
 
 
 def compute_at_once(state: PlaygroundState) -> bool:
     """Compute what a key waits for, and return whether the paths are complete."""
-    lanes, ghosts = _computations(state)
-    missing = sum(part.steps - part.step for part in (*lanes, *filter(None, ghosts)) if not part.complete)
+    missing = sum(part.steps - part.step for part in _parts(state) if not part.complete)
     return advance(state, COMPUTE_SHORT if missing <= SHORT_RACE else COMPUTE_LONG)
 
 
 def advance(state: PlaygroundState, seconds: float, clock: Clock = time.thread_time) -> bool:
     """Compute for about so many seconds, all lanes in step, and return whether the paths are complete."""
     end = clock() + seconds
-    lanes, ghosts = _computations(state)
-    unfinished = [part for part in (*lanes, *filter(None, ghosts)) if not part.complete]
+    unfinished = [part for part in _parts(state) if not part.complete]
     while unfinished and clock() < end:
         part = min(unfinished, key=_step)
         part.advance()
@@ -86,9 +89,28 @@ def _step(part: PathComputation) -> int:
     return part.step
 
 
-def _computations(state: PlaygroundState) -> tuple[tuple[PathComputation, ...], tuple[PathComputation | None, ...]]:
+def _parts(state: PlaygroundState) -> list[PathComputation]:
+    lanes, ghosts, cursor = _computations(state)
+    return [*filter(None, (cursor,)), *lanes, *filter(None, ghosts)]
+
+
+def _computations(
+    state: PlaygroundState,
+) -> tuple[tuple[PathComputation, ...], tuple[PathComputation | None, ...], PathComputation | None]:
+    """The computations of the lanes, of their ghosts, and of the cell at a map's cursor."""
     scenario = state.scenario
     ghosts = (state.ghost(i) for i in range(len(scenario.lanes)))
-    return path_computations(scenario), tuple(
-        None if ghost is None else path_computations(replace(scenario, lanes=(ghost,)))[0] for ghost in ghosts
+    return (
+        path_computations(scenario),
+        tuple(None if ghost is None else path_computations(replace(scenario, lanes=(ghost,)))[0] for ghost in ghosts),
+        _cursor_computation(state),
     )
+
+
+def _cursor_computation(state: PlaygroundState) -> PathComputation | None:
+    if state.map is None:
+        return None
+    from adam_tui.ui.playground.maps.cells import cursor_scenario  # not needed at start-up
+
+    scenario = cursor_scenario(state)
+    return None if scenario is None else path_computations(scenario)[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from adam_tui.engine.numbers import format_number, parse_whole
 from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import MAX_STEPS, parse_start, surface_of
+from adam_tui.engine.surfaces import formula
 from adam_tui.engine.trajectory import start_of
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
 from adam_tui.ui.effects import AskText, Choose, Notify, Pick
@@ -70,12 +71,17 @@ def _ask_start(state: PlaygroundState) -> AskText[e.Event]:
 
 
 def _ask_function(state: PlaygroundState) -> AskText[e.Event]:
+    value = state.scenario.function or formula(state.surface)
+
     def parse(text: str) -> e.Event:
         surface_of("", text)
-        return e.SetFunction(text)
+        return e.EndPreview() if text == value else e.SetFunction(text)
 
-    value = state.scenario.function or "x^2 + 3 y^2"
-    return AskText("f(x, y)", value, "x, y, pi, e, + − * / ^ |x|, sin exp log sqrt max sign …", parse)
+    def preview(text: str) -> e.Event:
+        return e.EndPreview() if text == value else e.PreviewFunction(text)
+
+    hint = "x, y, pi, e, + − * / ^ |x|, sin exp log sqrt max sign …"
+    return AskText("f(x, y)", value, hint, parse, e.EndPreview(), preview, aside=True)
 
 
 def _pick_preset(state: PlaygroundState) -> Pick[e.Event]:

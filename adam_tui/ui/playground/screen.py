@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from textual import on
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Click, Resize
@@ -19,7 +20,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
-from adam_tui.draw.cells import Cells, text_width
+from adam_tui.draw.cells import Cells, Color, text_width
 from adam_tui.draw.palette import Palette
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
@@ -30,12 +31,14 @@ from adam_tui.ui.playground import view as pictures
 from adam_tui.ui.playground.actions import ACTIONS, current_keys, footer
 from adam_tui.ui.playground.events import ActionUsed, Event, EventContext, SetStart, Tick
 from adam_tui.ui.playground.hints import hint
+from adam_tui.ui.playground.lane_names import lane_names
 from adam_tui.ui.playground.paths import POSITIONS_AT_ONCE, Paths, advance, compute_at_once, paths_so_far
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
 
 if TYPE_CHECKING:
     from adam_tui.ui.playground.effects import Effect
+    from adam_tui.ui.playground.maps.panels import MapPanels
 
 FRAMES_PER_SECOND = 20  # unless the settings have another rate
 # While the race plays, tables and the loss curve are redrawn at a rate that can be read; the path moves every frame.
@@ -46,8 +49,10 @@ POSITIONS_IN_SLICE = 8_192  # to rasterize
 REFRESH = 0.1  # seconds between two pictures
 KEY_PAUSE = 0.03  # seconds without a slice after a key, which may take several turns of the event loop
 SIDE_FRAME = 4  # columns of a panel's border and padding
+TITLE_MARGIN = 6  # columns of a border beside its title
 SIDE = ("lanes", "knobs", "inspector", "loss")  # the panels of the right side
-PANELS = ("contour", *SIDE, "timeline")
+MAP = ("map", "map-info")  # the panels of an open map
+PANELS = ("contour", *MAP, *SIDE, "timeline")
 
 
 class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext]):
@@ -85,16 +90,23 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         self._views: dict[str, CellView] = {}
         self._computing = False
         self._last_key = 0.0
+        self._maps: MapPanels | None = None
 
     def body(self) -> Iterable[Widget]:
         """The contour, the panels beside it, the caption and the timeline."""
-        classes = {"contour": "panel plot", "timeline": ""} | dict.fromkeys(SIDE, "panel")
+        classes = {"contour": "panel plot", "map": "panel plot", "map-info": "panel", "timeline": ""}
+        classes |= dict.fromkeys(SIDE, "panel")
         self._views = {name: CellView(partial(self._cells, name), id=name, classes=classes[name]) for name in PANELS}
         self._views["lanes"].border_title, self._views["inspector"].border_title = "Lanes", "Arithmetic"
         side = Vertical(*(self._views[name] for name in SIDE), id="side")
-        yield Horizontal(self._views["contour"], side, id="body")
+        yield Horizontal(self._views["contour"], *(self._views[name] for name in MAP), side, id="body")
         yield Static(id="caption")
         yield self._views["timeline"]
+
+    def window_title(self) -> str:
+        """The surface and the step."""
+        scenario = self.state.scenario
+        return f"{self.state.surface.name} {self.state.step}/{scenario.steps}"
 
     def current_keys(self) -> KeyGroup | None:
         """The keys for placing a start, or for a preset with its caption."""
@@ -127,7 +139,9 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         self.dispatch(ActionUsed(name))
 
     def on_click(self, event: Click) -> None:
-        """Start from the point that was clicked."""
+        """Start from the point that was clicked, or move the cursor of an open map there."""
+        if self._maps is not None and self._maps.click(event.screen_offset):
+            return
         view = self._views["contour"]
         if not view.content_region.contains_point(event.screen_offset):
             return
@@ -148,6 +162,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             self._last_tick = self._clock()
             self._timer.resume()
         self._compute()
+        self._show_map()
 
     def _load_charts(self) -> None:
         """Load plotext after the first picture: it takes half as long as all other imports together."""
@@ -160,6 +175,8 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         """Stop the clock while another screen is shown."""
         if self._timer is not None:
             self._timer.pause()
+        if self._maps is not None:
+            self._maps.stop()
 
     def on_screen_resume(self) -> None:
         """Continue where the clock stopped."""
@@ -167,6 +184,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             self._last_tick = self._clock()
             self._timer.resume()
         self._compute()
+        self._show_map()
 
     def _tick(self) -> None:
         if self._is_behind():
@@ -232,18 +250,22 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             self._last_tick = self._clock()
             # An event may arrive while another screen covers this one; the clock then stays stopped.
             (self._timer.resume if after.playing and self.is_active else self._timer.pause)()
-        if (before.playing, before.crosshair is None) != (after.playing, after.crosshair is None):
+        modes = [(each.playing, each.crosshair is None, each.map and each.map.kind) for each in (before, after)]
+        if modes[0] != modes[1]:
             self.refresh_footer()
-        if (before.scenario, before.ghosts) != (after.scenario, after.ghosts):
+        if (before.scenario, before.ghosts, before.map) != (after.scenario, after.ghosts, after.map):
             self._compute()
         paths = paths_so_far(after)
         only_time = replace(before, clock=after.clock) == after
         if not only_time:
             self._arrange_panels(paths)
+        if before.map is not None or after.map is not None:
+            self._show_map()
         if (before.preset, hint(before)) != (after.preset, hint(after)):
             self._show_caption()
-        self._draw(("contour", "timeline"), paths)
-        if not (only_time and self._frame % self._frames_per_table):
+        self._draw(("contour", "timeline") if only_time else ("contour", *MAP, "timeline"), paths)
+        between_tables = self._frame % self._frames_per_table > 0
+        if not (only_time and after.playing and between_tables):
             # The loss curves take as long as the rest together: those of a long race follow with its computation.
             later = before.scenario != after.scenario and not paths.complete
             self._draw([panel for panel in SIDE if not (later and panel == "loss")], paths)
@@ -261,34 +283,65 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         super().on_resize(event)
         self._show_caption()
 
+    def _show_map(self) -> None:
+        """Arrange the panels of an open map, or close them, and compute the map."""
+        if self._maps is None:
+            if self.state.map is None:
+                return
+            from adam_tui.ui.playground.maps.panels import MapPanels  # not needed at start-up
+
+            self._maps = MapPanels(self, self._views, self._draw, lambda: self._last_key)
+        self._maps.show()
+
+    @on(CellView.Resized)
+    def _fit_map(self) -> None:
+        if self._maps is not None:
+            self._maps.show()
+
     def _arrange_panels(self, paths: Paths | None = None) -> None:
         """Set the titles and heights of the panels, which depend on the surface and the lanes but not on time."""
         paths = paths or paths_so_far(self.state)
         surface, lane = self.state.surface, self.state.chosen_lane
         self._set_title("contour", pictures.surface_title(surface), self._legend())
-        self._set_title("knobs", f"{self.palette.lane(self.state.lane)[1]} {lane.rule.title}", self._fork_note())
         self._set_title("loss", pictures.loss_title(self.state, paths))
+        knobs_title = f"{self.palette.lane(self.state.lane)[1]} {lane.rule.title}"
         # Before the first layout, use the size that it will give, so that the panels are arranged only once.
         size = self.query_one("#side", Vertical).size or Size(
             *side_size(*self.app.size, hinted=bool(hint(self.state)[0]))
         )
         if size.height > 0:
             heights = pictures.side_heights(size.height, size.width - SIDE_FRAME, self.state, paths)
+            if hidden := pictures.hidden_knobs(self.state, heights):
+                knobs_title += f"  +{hidden}"
             for panel, rows in zip(SIDE, heights, strict=True):
                 view = self._views[panel]
                 view.display = rows > pictures.FRAME
                 if panel != "loss":
                     view.styles.height = rows
+        self._set_title("knobs", knobs_title, self._fork_note())
 
     def _legend(self) -> str:
-        """The meaning of the symbols on the contour, as markup, with the vectors' colours while they are shown."""
+        """The meaning of the symbols on the contour, as markup; the numbers at the crosshair while there is one."""
+        if self.state.crosshair is not None:
+            return pictures.values_at(self.state.surface, self.state.crosshair)
         symbols = ["○ start", "✛ minimum"] if self.state.surface.minima else ["○ start"]
+        twins = [(f"{marker} {text}", f"rgb{color}") for color, marker, text in self._twins()]
+        room = self._views["contour"].size.width - TITLE_MARGIN - len(" · ".join(symbols))
+        if sum(len(text) + len(" · ") for text, _ in twins) <= room and not self.state.vectors:
+            symbols = [f"[{color}]{text}[/]" for text, color in twins] + symbols
         if self.state.solo and (lanes := len(self.state.scenario.lanes)) > 1:
             symbols.append(f"1 of {lanes} lanes")
+        if any(self.state.ghosts):
+            symbols.insert(0, "⠒⠒ before the change")
         if self.state.vectors:
-            colors = pictures.vector_colors(self.palette).items()
+            colors = pictures.vector_colors(self.state, self.palette).items()
             symbols += [f"[rgb({r},{g},{b})]→ {name}[/]" for name, (r, g, b) in colors]
         return " · ".join(symbols)
+
+    def _twins(self) -> list[tuple[Color, str, str]]:
+        """Colour, marker and settings of each lane that differs from another one of its optimizer."""
+        lanes = enumerate(lane_names(self.state.scenario))
+        return [(*self.palette.lane(i), name.settings) for i, name in lanes if name.settings]
 
     def _fork_note(self) -> str:
         """The step from which changes apply, in fork mode, as markup."""
@@ -310,10 +363,12 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         line.set_class(preset is None, "-hint")
         if preset is not None:
             stops = self.state.stops
+            paused = "{forward} one step · " if preset.pause_at is not None else ""
             others = "{next_exhibit} next · {gallery} all · " if stops > 1 else ""
-            keys = self.named(others + "{mode_learn} Learn · {cancel} close")
+            keys = self.named("{play} play · " + paused + others + "{mode_learn} Learn · {cancel} close")
             place, columns = f"{self.state.stop + 1}/{stops}", self.size.width - CAPTION_PADDING
-            line.update(caption(place, preset.title, preset.sentence, keys, columns))
+            legend = [((marker, f"rgb{color}"), (f" {text}", "")) for color, marker, text in self._twins()]
+            line.update(caption(place, preset.title, preset.sentence, keys, columns, legend))
         elif text:
             key, _, words = text.partition(" ")
             room = self.size.width - CAPTION_PADDING - text_width(text)
@@ -332,14 +387,20 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         paths = paths or paths_so_far(self.state)
         if panel == "timeline":
             return pictures.timeline(self.state, size.width, self.palette, paths)
+        if panel in MAP:
+            return self._maps.cells(panel, size, paths) if self._maps is not None else self._blank(size)
         if panel == "contour":
             drawn = pictures.rasterize(self.state, *size, self.palette, paths, limit=POSITIONS_AT_ONCE)
             if not (drawn and paths.complete):
                 self._continue()
-            return pictures.contour(self.state, *size, self.palette, paths, limit=0)
+            starts = self._maps.starts(size) if self._maps is not None else None
+            return pictures.contour(self.state, *size, self.palette, paths, limit=0, starts=starts)
         if panel == "loss" and not self._charts_loaded:
-            return Cells.blank(size.width, size.height, self.palette.foreground, self.palette.background)
+            return self._blank(size)
         return pictures.DRAW[panel](self.state, *size, self.palette, paths)
+
+    def _blank(self, size: Size) -> Cells:
+        return Cells.blank(size.width, size.height, self.palette.foreground, self.palette.background)
 
 
 def _content_size(view: CellView) -> Size:

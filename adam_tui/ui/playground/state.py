@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from adam_tui.draw.blocks import Blocks
 from adam_tui.draw.viewport import CELL_ASPECT
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.scenario import Lane, Scenario
@@ -18,6 +19,7 @@ from adam_tui.engine.trajectory import plotted_surface
 if TYPE_CHECKING:
     from adam_tui.engine.presets import Preset
     from adam_tui.ui.caption import Finale
+    from adam_tui.ui.playground.maps.state import MapState
 
 
 Fill = Literal["filled", "lines", "both"]
@@ -96,6 +98,7 @@ class PlaygroundState:
     speed: an index into SPEEDS.
     window: the visible part of the plane; None shows the surface's own bounds.
     cell_aspect: the height of a cell of the screen divided by its width, with which circles are round.
+    blocks: the blocks with which the screen shows the edges of the bands.
     crosshair: the point under the crosshair while a start is being placed, else None.
     solo: the contour and the loss curve show the chosen lane alone.
     fork: a changed knob changes the path from the shown step on. `ghosts` holds for each lane the lane before its
@@ -103,7 +106,9 @@ class PlaygroundState:
     tour, stop: presets that were opened together, and the index of the shown one. `finale` is the stop after them.
     pause_at: the step at which playing pauses once, for the shown preset.
     hints: the names of the hints that have not been tried; the first one is shown.
+    map: the open map, or None.
     past, future: the snapshots for undo and redo.
+    before_preview: the state to return to while a formula is typed and its race is shown, else None.
     """
 
     scenario: Scenario = field(default_factory=Scenario)
@@ -114,6 +119,7 @@ class PlaygroundState:
     speed: int = DEFAULT_SPEED
     window: Window | None = None
     cell_aspect: float = CELL_ASPECT
+    blocks: Blocks = "quadrants"
     fill: Fill = "filled"
     log_loss: bool = True
     inspector: bool = True
@@ -127,8 +133,10 @@ class PlaygroundState:
     finale: Finale | None = None
     pause_at: int | None = None
     hints: tuple[str, ...] = ()
+    map: MapState | None = None
     past: tuple[Snapshot, ...] = ()
     future: tuple[Snapshot, ...] = ()
+    before_preview: PlaygroundState | None = None
 
     @property
     def step(self) -> int:

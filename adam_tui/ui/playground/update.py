@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from adam_tui.engine.presets import Preset
     from adam_tui.ui.caption import Finale
     from adam_tui.ui.playground.effects import Effect
+    from adam_tui.ui.playground.maps.state import MapState
 
 T = TypeVar("T")
 ZOOM = 0.7
@@ -35,6 +36,8 @@ SAME_ASPECT = 0.01
 NOISE_LEVELS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # standard deviations
 WARMUP_SHARES = (0.0, 0.05, 0.1, 0.2)  # of the race
 UNDO_STEPS = 200
+# The actions that move the cursor of an open map or take its cell, and turn a knob otherwise.
+CURSOR_KEYS = {f"{name}{coarse}" for name in ("turn_down", "turn_up") for coarse in ("", "_coarse")} | {"type_value"}
 LANES_BY_HAND = 8  # the most that `a` adds: more colours are hard to distinguish
 
 
@@ -42,13 +45,21 @@ def update(state: PlaygroundState, event: e.Event) -> tuple[PlaygroundState, tup
     """Return the next state and the effects. Each change of the scenario can be undone."""
     if isinstance(event, e.Confirm) and state.crosshair is not None:
         event = e.SetStart(*state.crosshair)
+    if isinstance(event, e.Confirm) and state.map is not None:
+        return _taken(state, state.map)
     if isinstance(event, e.Request):
         from adam_tui.ui.playground.requests import effects_of  # not needed at start-up
 
         return state, effects_of(state, event)
-    after = _next_state(state, event)
-    if after.scenario != state.scenario and not isinstance(event, e.Undo | e.Redo):
-        after = replace(after, past=(*state.past, state.snapshot)[-UNDO_STEPS:], future=())
+    # A formula replaces the race before it, and not the previews while it was typed.
+    before = state.before_preview or state if isinstance(event, e.SetFunction) else state
+    after = _next_state(before, event)
+    if after.map is not None and (after.scenario, after.lane) != (before.scenario, before.lane):
+        from adam_tui.ui.playground.maps.update import followed
+
+        after = followed(before, after)
+    if after.scenario != before.scenario and not isinstance(event, e.Undo | e.Redo | e.PreviewFunction | e.EndPreview):
+        after = replace(after, past=(*before.past, before.snapshot)[-UNDO_STEPS:], future=())
     return after, _effects(state, after, event)
 
 
@@ -65,7 +76,22 @@ def _effects(before: PlaygroundState, after: PlaygroundState, event: e.Change) -
     return ()
 
 
+def _taken(state: PlaygroundState, shown: MapState) -> tuple[PlaygroundState, tuple[Effect, ...]]:
+    """Take the cell at the map's cursor into the lane, which can be undone."""
+    from adam_tui.ui.playground.maps.update import taken
+
+    after = taken(state, shown)
+    if after.scenario != state.scenario:
+        after = replace(after, past=(*state.past, state.snapshot)[-UNDO_STEPS:], future=())
+    return after, ()
+
+
 def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
+    if state.map is not None and state.crosshair is None:
+        from adam_tui.ui.playground.maps.update import next_state  # not needed at start-up
+
+        if (after := next_state(state, state.map, event)) is not None:
+            return after
     match event:
         case e.Tick(seconds):
             return _advance(state, seconds)
@@ -122,6 +148,10 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
             return _cycle_surface(state, by)
         case e.SetFunction(text):
             return _set_surface(state, replace(state.scenario, function=text, start=None))
+        case e.PreviewFunction(text):
+            return _preview(state.before_preview or state, text)
+        case e.EndPreview():
+            return state.before_preview or state
         case e.Place():
             return replace(state, crosshair=state.visible.clamped(start_of(state.scenario)), playing=False)
         case e.SetStart(x, y):
@@ -129,7 +159,7 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
         case e.RandomStart(across, up):
             return _set_start(state, state.visible.at(across, up))
         case e.Zoom(notches):
-            return _set_window(state, state.visible.zoomed(ZOOM**notches, state.crosshair))
+            return _set_window(state, state.visible.zoomed(ZOOM**notches, state.crosshair or _cursor_point(state)))
         case e.Pan(right, up):
             return _set_window(state, state.visible.panned(right * PAN, up * PAN))
         case e.ResetView():
@@ -138,10 +168,18 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
             # A smaller difference is invisible: pixels are whole, and some terminals count their border.
             other = abs(aspect / state.cell_aspect - 1) > SAME_ASPECT
             return replace(state, cell_aspect=aspect) if other else state
+        case e.SetBlocks(blocks):
+            return replace(state, blocks=blocks)
         case e.CycleFill():
             return replace(state, fill=_next(FILLS, state.fill, 1))
         case e.Toggle(switch):
             return _toggle(state, switch)
+        case e.OpenMap(kind):
+            from adam_tui.ui.playground.maps.update import open_map
+
+            return open_map(state, kind)
+        case e.NextQuantity() | e.NextAxisKnob() | e.PointAt() | e.ResizeMap():
+            return state  # without an open map
         case e.Open(presets, at, finale):
             return _open(state, presets, at, finale)
         case e.NextPreset():
@@ -151,8 +189,9 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
         case e.Redo():
             return _redo(state)
         case e.ActionUsed(name):
-            # While a start is placed, the arrows and enter have another meaning.
-            return state if state.crosshair is not None else replace(state, hints=remaining(state.hints, name))
+            # While a start is placed or a map is open, the arrows and enter have another meaning.
+            moved = state.crosshair is not None or (state.map is not None and name in CURSOR_KEYS)
+            return state if moved else replace(state, hints=remaining(state.hints, name))
 
 
 def _toggle(state: PlaygroundState, switch: Switch) -> PlaygroundState:
@@ -206,6 +245,7 @@ def _open(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale: 
         preset.scenario,
         playing=True,
         cell_aspect=state.cell_aspect,
+        blocks=state.blocks,
         speed=state.speed,
         fill=state.fill,
         inspector=state.inspector,
@@ -308,6 +348,12 @@ def _set_surface(state: PlaygroundState, scenario: Scenario) -> PlaygroundState:
     )
 
 
+def _preview(before: PlaygroundState, text: str) -> PlaygroundState:
+    """The whole paths on the function, and the state to return to."""
+    shown = _set_surface(before, replace(before.scenario, function=text, start=None))
+    return replace(shown, clock=float(shown.scenario.steps), playing=False, before_preview=before)
+
+
 def _next_schedule(state: PlaygroundState) -> Schedule:
     """The next kind, with parameters that suit the race: half the rate four times, or down to a hundredth."""
     schedule, steps = state.chosen_lane.schedule, state.scenario.steps
@@ -381,6 +427,15 @@ def _arrow(state: PlaygroundState, event: e.Arrow) -> PlaygroundState:
         return replace(state, knob=(state.knob - event.dy) % knobs)
     knob = state.chosen_knob
     return _set_knob(state, knob.turn(state.value(knob), event.dx, coarse=event.coarse))
+
+
+def _cursor_point(state: PlaygroundState) -> tuple[float, float] | None:
+    """The start at the cursor of a map of starts, or None."""
+    if state.map is None:
+        return None
+    from adam_tui.ui.playground.maps.update import zoom_center
+
+    return zoom_center(state)
 
 
 def _set_window(state: PlaygroundState, window: Window) -> PlaygroundState:

@@ -7,6 +7,7 @@ computed; without them, a function computes the whole paths first.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,24 +16,31 @@ from numpy.typing import NDArray
 
 from adam_tui.draw import elements
 from adam_tui.draw import playground_panels as panels
+from adam_tui.draw.blocks import Blocks
 from adam_tui.draw.cells import Cells, Color, stack, text_width
 from adam_tui.draw.chart import Series, chart
-from adam_tui.draw.contour_plot import Arrow, Backdrop, PathView, backdrop, compose
+from adam_tui.draw.color import to_oklab
+from adam_tui.draw.contour_plot import Arrow, Backdrop, PathView, backdrop, compose, repaint
 from adam_tui.draw.palette import Palette
 from adam_tui.engine.scenario import surface_of
 from adam_tui.engine.schedules import CONSTANT
 from adam_tui.engine.stability import describe_stability, stability
 from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import Trajectory, start_of
+from adam_tui.ui.playground.lane_names import lane_names
 from adam_tui.ui.playground.paths import Paths, whole_paths
 from adam_tui.ui.playground.state import SPEEDS, Fill, PlaygroundState
 
 Floats = NDArray[np.float64]
 FRAME = 2  # rows of a panel's border
 LOSS_ROWS = 5  # the fewest rows that show a loss curve
-SMALLEST_TABLE = 3  # rows of the lanes or knobs that stay when there is no room for all
+# Where rows are short: the rows of a table of lanes and of a loss curve that stay as long as all knobs are shown, and
+# those of every panel that stay in the end.
+SHORT_TABLE, SMALLEST_LOSS, SMALLEST_TABLE = 6, 3, 3
 MIN_PLOT_ROWS = 6
-DIRECTION_LENGTH = 0.15  # length of a vector that shows only a direction, as a share of the path's extent
+DIRECTION_LENGTH = 0.15  # length of a vector that shows only a direction, as a share of the visible part's size
+POINT_NUMBER = 9  # columns of a number at the crosshair: "-1.23e-10"
+UNLIKE = 0.14  # the distance in OKLab of two colours that are not mistaken for each other
 SCHEDULE_COLUMNS = 12  # of the schedule's curve
 SCHEDULE_SAMPLES = 2000  # steps of a long race that the curve is drawn from
 # The log axis ends at this share of the largest loss: smaller losses are rounding errors around zero.
@@ -52,25 +60,38 @@ class SideHeights(NamedTuple):
 def side_heights(rows: int, width: int, state: PlaygroundState, paths: Paths | None = None) -> SideHeights:
     """Share `rows` among the panels, whose frames hold `width` columns.
 
-    The loss curve gets the rows that are left. Where rows are short, the inspector goes first; then the tables shrink.
+    The loss curve gets the rows that are left; the more lanes it shows, the more rows it gets before the rule below the
+    arithmetic. Where rows are short, the inspector goes first, then the notes; then the panels shrink in turns.
     """
     path = (paths or whole_paths(state)).lanes[state.lane]
     rule = state.chosen_lane.rule
-    lanes = len(state.scenario.lanes) + 1 + FRAME
-    knobs = len(rule.knobs) + len(_notes(state, path, width)) + FRAME
-    least_loss = LOSS_ROWS + FRAME
-    spare = rows - lanes - knobs - least_loss
-    if spare < 0:
-        cut = min(-spare, max(knobs - SMALLEST_TABLE - FRAME, 0))
-        knobs, spare = knobs - cut, spare + cut
-    if spare < 0:
-        cut = min(-spare, max(lanes - SMALLEST_TABLE - FRAME - 1, 0))
-        lanes, spare = lanes - cut, spare + cut
+    lanes, knobs, notes = len(state.scenario.lanes), len(rule.knobs), len(_notes(state, path, width))
+    loss = LOSS_ROWS
+    frames = 3 * FRAME + 1  # of these three panels, and the head of the table of lanes
+    missing = frames + lanes + knobs + notes + loss - rows
+    notes, missing = _shrink(notes, 0, missing)
+    for fewest_lanes, fewest_rows, fewest_knobs in ((SHORT_TABLE, SMALLEST_LOSS, knobs), (SMALLEST_TABLE,) * 3):
+        lanes, missing = _shrink(lanes, fewest_lanes, missing)
+        loss, missing = _shrink(loss, fewest_rows, missing)
+        knobs, missing = _shrink(knobs, fewest_knobs, missing)
+    spare = max(-missing, 0)
     inspector = 0
-    terms = len(_terms(path, 1))
-    if state.inspector and spare >= 1 + terms + FRAME:
-        inspector = min(1 + terms + len(rule.rule) + FRAME, spare)
+    terms = 1 + len(_terms(path, 1)) + FRAME
+    if state.inspector and spare >= terms:
+        inspector = min(terms + len(rule.rule), max(spare - len(state.scenario.lanes), terms))
+    lanes, knobs = lanes + 1 + FRAME, knobs + notes + FRAME
     return SideHeights(lanes, knobs, inspector, max(rows - lanes - knobs - inspector, 0))
+
+
+def _shrink(rows: int, fewest: int, missing: int) -> tuple[int, int]:
+    """Take up to `missing` rows from a panel of `rows`, not below `fewest`; return its rows, and the missing ones."""
+    cut = min(max(missing, 0), max(rows - fewest, 0))
+    return rows - cut, missing - cut
+
+
+def hidden_knobs(state: PlaygroundState, heights: SideHeights) -> int:
+    """The number of the chosen lane's knobs that have no row in their panel."""
+    return max(len(state.chosen_lane.rule.knobs) - (heights.knobs - FRAME), 0)
 
 
 def backdrop_of(state: PlaygroundState, width: int, height: int, palette: Palette) -> Backdrop:
@@ -78,7 +99,15 @@ def backdrop_of(state: PlaygroundState, width: int, height: int, palette: Palett
     scenario = state.scenario
     name = "" if scenario.function is not None else scenario.surface
     return _backdrop(
-        name, scenario.function, state.visible.bounds, width, height, palette, state.fill, state.cell_aspect
+        name,
+        scenario.function,
+        state.visible.bounds,
+        width,
+        height,
+        palette,
+        state.fill,
+        state.cell_aspect,
+        state.blocks,
     )
 
 
@@ -92,6 +121,7 @@ def _backdrop(
     palette: Palette,
     fill: Fill,
     cell_aspect: float,
+    blocks: Blocks,
 ) -> Backdrop:
     plot = surface_of(name, function)
     return backdrop(
@@ -104,6 +134,7 @@ def _backdrop(
         minima=plot.minima,
         center_in_cell=True,
         cell_aspect=cell_aspect,
+        blocks=blocks,
     )
 
 
@@ -114,17 +145,23 @@ def contour(
     palette: Palette,
     paths: Paths | None = None,
     limit: int | None = None,
+    starts: Cells | None = None,
+    *,
+    dimmed: bool = True,
 ) -> Cells:
     """Draw the contour with the lanes' paths up to the step, ghosts, heads, start, crosshair and vectors.
 
-    `limit` is the largest number of positions to rasterize for this picture; see `rasterize`.
+    `starts` is a map of starts in place of the bands. With `dimmed` the lanes that are not chosen are dimmer. `limit`
+    is the largest number of positions to rasterize for this picture; see `rasterize`.
     """
     paths = paths or whole_paths(state)
-    arrows = _vectors(paths.lanes[state.lane], state.step, palette) if state.vectors else ()
+    arrows = _vectors(state, paths.lanes[state.lane], vector_colors(state, palette)) if state.vectors else ()
     back = backdrop_of(state, width, height, palette)
-    return compose(
-        back, _path_views(state, paths, palette), start_of(state.scenario), state.crosshair, arrows, limit=limit
-    )
+    if starts is not None:
+        back = repaint(back, starts)
+    x, y = start_of(state.scenario) if paths.cursor is None else paths.cursor.positions[0].tolist()
+    views = _path_views(state, paths, palette, dimmed=dimmed)
+    return compose(back, views, (x, y), state.crosshair, arrows, limit=limit)
 
 
 def rasterize(state: PlaygroundState, width: int, height: int, palette: Palette, paths: Paths, limit: int) -> bool:
@@ -132,28 +169,47 @@ def rasterize(state: PlaygroundState, width: int, height: int, palette: Palette,
     return backdrop_of(state, width, height, palette).rasterize(_path_views(state, paths, palette), limit)
 
 
-def _path_views(state: PlaygroundState, paths: Paths, palette: Palette) -> list[PathView]:
-    """The paths up to the step, their ghosts, and while a fork is made, the rest of the forked path, drawn faintly."""
+def _path_views(state: PlaygroundState, paths: Paths, palette: Palette, *, dimmed: bool = True) -> list[PathView]:
+    """The paths up to the step; faintly their whole ghosts, and while a fork is made, the rest of the forked path.
+
+    With `dimmed` the paths of the lanes that are not chosen are dimmer.
+    """
+    if state.map is not None:
+        return _map_paths(state, paths, palette)
     views = []
     for i, (path, ghost) in enumerate(zip(paths.lanes, paths.ghosts, strict=True)):
         if state.solo and i != state.lane:
             continue
         color, marker = palette.lane(i)
+        view = PathView(path.positions, color, marker, min(state.step, path.last), dashed=_dashed(i, palette))
         if ghost is not None:
-            views.append(PathView(ghost.positions, color, marker, min(state.step, ghost.last), ghost=True))
-            if state.fork and not state.playing:
+            views.append(PathView(ghost.positions, palette.foreground, marker, ghost.last, ghost=True))
+            if _shows_rest(state):
                 views.append(PathView(path.positions, color, marker, path.last, ghost=True))
-        views.append(PathView(path.positions, color, marker, min(state.step, path.last), selected=i == state.lane))
+        views.append(replace(view, selected=i == state.lane, dimmed=dimmed and i != state.lane))
     return views
 
 
-def _vectors(path: Trajectory, step: int, palette: Palette) -> Sequence[Arrow]:
+def _map_paths(state: PlaygroundState, paths: Paths, palette: Palette) -> list[PathView]:
+    """The path of the cell at a map's cursor, beside the lane's own as a ghost; whole while the race is paused."""
+    own = paths.lanes[state.lane]
+    color, marker = palette.lane(state.lane)
+    shown = own if paths.cursor is None else paths.cursor
+    step = min(state.step, shown.last) if state.playing else shown.last
+    view = PathView(shown.positions, color, marker, step, selected=True)
+    return [view] if shown is own else [PathView(own.positions, color, marker, own.last, ghost=True), view]
+
+
+def _shows_rest(state: PlaygroundState) -> bool:
+    """Whether forked paths are shown beyond the step: while a fork is made, so that a turned knob shows its effect."""
+    return state.fork and not state.playing
+
+
+def _vectors(state: PlaygroundState, path: Trajectory, colors: Mapping[str, Color]) -> Sequence[Arrow]:
     """The vectors at the lane's point: −∇f and the momentum as directions, and the next step's update in full."""
-    step = min(step, path.last)
+    step = min(state.step, path.last)
     origin = path.positions[step]
-    finite = path.positions[np.isfinite(path.positions).all(axis=1)]
-    length = max(float(np.ptp(finite, axis=0).max()), 1e-9) * DIRECTION_LENGTH
-    colors = vector_colors(palette)
+    length = min(state.visible.size) * DIRECTION_LENGTH
     arrows = []
     for name in ("m", "b"):  # the two names of the averaged gradient in the rules
         if name in path.terms and step > 0:
@@ -164,9 +220,17 @@ def _vectors(path: Trajectory, step: int, palette: Palette) -> Sequence[Arrow]:
     return arrows
 
 
-def vector_colors(palette: Palette) -> dict[str, Color]:
-    """The colour of each vector, by its label."""
-    return {"−∇f": palette.foreground, "m": palette.states["running"], "Δ": palette.accent}
+def vector_colors(state: PlaygroundState, palette: Palette) -> dict[str, Color]:
+    """The colour of each vector, by its label: two lane colours that no lane of the race has, if there are such.
+
+    They are never the chosen lane's, whose path the vectors cover, nor like the foreground, which the slope has.
+    """
+    racing = {palette.lane(i)[0] for i in range(len(state.scenario.lanes))}
+    chosen, _ = palette.lane(state.lane)
+    distance = np.linalg.norm(to_oklab(palette.lanes) - to_oklab(palette.foreground), axis=1)
+    usable = [c for c, far in zip(palette.lanes, distance, strict=True) if c != chosen and far > UNLIKE]
+    m, update, *_ = sorted(usable, key=racing.__contains__)
+    return {"−∇f": palette.foreground, "m": m, "Δ": update}
 
 
 def _direction(origin: Floats, vector: Floats, length: float, color: Color) -> list[Arrow]:
@@ -178,25 +242,31 @@ def lanes(state: PlaygroundState, width: int, height: int, palette: Palette, pat
     """Draw the table of lanes at the step, with their ranks by loss."""
     paths = paths or whole_paths(state)
     losses = [float(path.losses[min(state.step, path.last)]) for path in paths.lanes]
-    order = sorted(range(len(losses)), key=lambda i: (not np.isfinite(losses[i]), losses[i]))
     rows = []
-    for i, (name, path) in enumerate(zip(state.scenario.labels(), paths.lanes, strict=True)):
+    for i, (name, path) in enumerate(zip(lane_names(state.scenario), paths.lanes, strict=True)):
         color, marker = palette.lane(i)
         rows.append(
             panels.LaneRow(
                 marker,
                 color,
-                name,
+                name.names,
                 losses[i],
                 path.gradient_norm(state.step),
                 path.state(state.step),
-                rank=order.index(i) + 1,
+                rank=_rank(losses, i),
                 distance=path.distance(state.step, state.surface.minima),
                 since=path.since(state.step),
                 ended=state.at_end,
             )
         )
     return panels.lane_table(rows, state.lane, width, height, palette)
+
+
+def _rank(losses: Sequence[float], lane: int) -> int:
+    """The place of a lane by its loss, from 1. Equal losses share a place; losses that are not finite come last."""
+    if not np.isfinite(losses[lane]):
+        return 1 + sum(map(bool, np.isfinite(losses)))
+    return 1 + sum(loss < losses[lane] for loss in losses)
 
 
 def knobs(state: PlaygroundState, width: int, height: int, palette: Palette, paths: Paths | None = None) -> Cells:
@@ -255,21 +325,44 @@ def loss_title(state: PlaygroundState, paths: Paths | None = None) -> str:
 
 
 def loss(state: PlaygroundState, width: int, height: int, palette: Palette, paths: Paths | None = None) -> Cells:
-    """Draw every lane's loss up to the step, on axes that stay the same while the race plays."""
+    """Draw every lane's loss up to the step, on axes that stay the same while the race plays.
+
+    Of a loss that swings, the line is the upper edge: the swings of several lanes would fill the chart. The chosen
+    lane's swings are dots below it. The loss before a fork is a faint line.
+    """
     paths = paths or whole_paths(state)
     log = _log_axis(state, paths)
     minimum = (_minimum(state.surface) or 0.0) if log else 0.0
     others = [] if state.solo else [i for i in range(len(paths.lanes)) if i != state.lane]
     series = []
     for i in (*others, state.lane):
-        losses = paths.lanes[i].losses[: state.step + 1]
-        x = np.arange(len(losses), dtype=np.float64)
-        y = losses - minimum if minimum else losses
-        series.append(Series(x=x, y=y, color=palette.lane(i)[0], bold=i == state.lane))
+        x, y = _curve(paths.lanes[i], minimum, state.step)
+        ghost = paths.ghosts[i]
+        if ghost is not None:
+            series.append(Series(*_curve(ghost, minimum), color=palette.faint, faint=True, envelope=True))
+            if _shows_rest(state):
+                rest = palette.dimmed(palette.lane(i)[0])
+                series.append(Series(*_curve(paths.lanes[i], minimum), color=rest, faint=True, envelope=True))
+        color, dashed, chosen = palette.lane(i)[0], _dashed(i, palette), i == state.lane
+        if chosen:  # its swings, below the lines
+            series.append(Series(x=x, y=y, color=palette.dimmed(color), faint=True, scatter=True))
+        line = color if chosen else palette.dimmed(color)
+        series.append(Series(x=x, y=y, color=line, bold=chosen, envelope=True, dashed=dashed))
     steps = state.scenario.steps
     every = 1 if paths.complete else max(steps // LOSS_SAMPLES, 1)
     limits = _loss_limits(paths.lanes, minimum, log, every)
     return chart(series, width, height, palette, log_y=log, y_limits=limits, x_limits=(0.0, steps))
+
+
+def _curve(path: Trajectory, minimum: float, last: int | None = None) -> tuple[Floats, Floats]:
+    """The steps of a path up to the `last` one, and their losses less the minimum."""
+    losses = path.losses if last is None else path.losses[: last + 1]
+    return np.arange(len(losses), dtype=np.float64), losses - minimum if minimum else losses
+
+
+def _dashed(lane: int, palette: Palette) -> bool:
+    """Whether a lane's lines are dashed: an earlier lane has the same colour."""
+    return lane >= len(palette.lanes)
 
 
 @lru_cache(maxsize=1)
@@ -301,15 +394,17 @@ def _all_positive(paths: tuple[Trajectory, ...]) -> bool:
 
 
 def timeline(state: PlaygroundState, width: int, palette: Palette, paths: Paths | None = None) -> Cells:
-    """Draw the bottom row: the step, with a mark where a lane changed, converged or diverged."""
+    """Draw the bottom row: the step, with a mark in a lane's colour where it changed, converged or diverged."""
     paths = paths or whole_paths(state)
     color, _ = palette.lane(state.lane)
     marks: list[tuple[int, str, Color]] = [(change.step, "◆", color) for change in state.chosen_lane.changes]
-    for path in paths.lanes:
+    lanes = range(len(paths.lanes))
+    for i in (*(i for i in lanes if i != state.lane), state.lane):  # the chosen lane's marks lie above the others
+        path, (lane_color, _) = paths.lanes[i], palette.lane(i)
         if path.converged_at is not None:
-            marks.append((path.converged_at, "✓", palette.states["converged"]))
+            marks.append((path.converged_at, "✓", lane_color))
         if path.diverged_at is not None:
-            marks.append((path.diverged_at, "✕", palette.states["diverged"]))
+            marks.append((path.diverged_at, "✕", lane_color))
     note = f"{SPEEDS[state.speed]:>3}/s{' fork' if state.fork else ''}"
     if not paths.complete:
         note += f" · computing {int(100 * paths.share)}%"
@@ -321,13 +416,21 @@ def still(state: PlaygroundState, width: int, height: int, palette: Palette) -> 
     rows = len(state.scenario.lanes) + 1
     title = Cells.blank(width, 1, palette.foreground, palette.background)
     title.put(0, 1, f"{surface_title(state.surface)} · step {state.step}", palette.foreground, bold=True)
-    plot = contour(state, width, max(height - rows - 1, MIN_PLOT_ROWS), palette)
+    plot = contour(state, width, max(height - rows - 1, MIN_PLOT_ROWS), palette, dimmed=False)
     return stack((title, plot, lanes(state, width, rows, palette)))
 
 
 def surface_title(surface: Surface) -> str:
     """The surface's name and formula."""
     return surface.name if surface.name in surface.title else f"{surface.name}  {surface.title}"
+
+
+def values_at(surface: Surface, point: tuple[float, float]) -> str:
+    """The coordinates of a point and its loss, in columns that do not jump while it moves."""
+    with np.errstate(all="ignore"):
+        value = float(surface.f(np.array(point)))
+    numbers = (elements.format_significant(number, POINT_NUMBER, 4) for number in (*point, value))
+    return "  ".join(f"{name} {number}" for name, number in zip(("x", "y", "loss"), numbers, strict=True))
 
 
 # The panels of the right side.

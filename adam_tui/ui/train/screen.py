@@ -129,6 +129,10 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         yield views["digits"]
         yield views["progress"]
 
+    def window_title(self) -> str:
+        """The run that the top line names, its state and its epochs."""
+        return train_view.window_title(self.state, self.feed.histories)
+
     def current_keys(self) -> KeyGroup | None:
         """The keys of the wide table, of the cursor, or of a running run's settings."""
         return current_keys(self.state)

@@ -20,6 +20,7 @@ from adam_tui.draw.playground_panels import knob_table
 from adam_tui.draw.run_panels import RunRow
 from adam_tui.history.evaluation import Evaluation
 from adam_tui.history.run_history import RunHistory
+from adam_tui.history.run_view import RunView
 from adam_tui.history.samples import sample_images
 from adam_tui.ui.actions import with_keys_named
 from adam_tui.ui.train import epoch_charts, labels, loss_chart, model_views, run_panel, table
@@ -235,17 +236,36 @@ def draw_start(state: TrainState, key: str, width: int, height: int, palette: Pa
 # The top line of the terminal.
 
 
-def status_line(state: TrainState, histories: Histories, width: int, palette: Palette) -> str:
-    """The state of the selected run, or of another one that is running, in a terminal of this width."""
+def _watched_run(state: TrainState) -> RunView | None:
+    """The selected run, or another one that is running while that one is not."""
     run = state.run
     if run is None or not run.alive:
         run = next((other for other in state.runs if other.alive), run)
+    return run
+
+
+def _epochs(run: RunView, history: RunHistory | None) -> str:
+    return f"{table.finished_epochs(run, history)}/{run.spec.epochs}"
+
+
+def window_title(state: TrainState, histories: Histories) -> str:
+    """The state and the epochs of the run that the top line names, for the title of the window."""
+    run = _watched_run(state)
+    if run is None:
+        return ""
+    history = histories.get(run.id)
+    return f"{run.id} {state_word(run, history)} {_epochs(run, history)}"
+
+
+def status_line(state: TrainState, histories: Histories, width: int, palette: Palette) -> str:
+    """The state of the selected run, or of another one that is running, in a terminal of this width."""
+    run = _watched_run(state)
     if run is None:
         return ""
     history = histories.get(run.id)
     best = history.best if history else None
     marker, word = run_style(state, run, palette)[1], state_word(run, history)
-    epochs = f"{table.finished_epochs(run, history)}/{run.spec.epochs}"
+    epochs = _epochs(run, history)
     accuracy = [f"{best.test_accuracy:.2%}"] if best else []
     if width >= WORDS_FROM:
         return " · ".join([f"{marker} {run.title} {word}", epochs, *accuracy])

@@ -172,6 +172,7 @@ def test_a_file_name_describes_the_race(tmp_path):
 
 def test_the_picture_is_of_the_moment(tmp_path):
     root = ET.parse(save("svg", RACE, tmp_path, LIGHT)).getroot()
+    assert root.find("{http://www.w3.org/2000/svg}g").get("transform") == "scale(4.5 3)", "sextants"
     assert (root.get("width"), root.get("height")) == ("1080", "720")
     title = root.find("{http://www.w3.org/2000/svg}title")
     assert title.text == "adam-tui: bowl  x² + y² · step 60"

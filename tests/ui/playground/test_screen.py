@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from textual.widgets import Input
 
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.presets import PRESETS
@@ -55,9 +56,20 @@ async def test_a_step_draws_the_path_and_the_numbers_of_the_engine(app):
         assert any("⠀" < glyph <= "⣿" for glyph in contour), "braille"
         assert "●" in contour, "the head"
         [path] = trajectories(Scenario())
-        assert f"{path.losses[50]:.1e}" in panel(app, "lanes")
+        assert f"{path.losses[50]:.5f}" in panel(app, "lanes")
         assert "50/400" in panel(app, "timeline")
         assert f"{path.terms['Δ'][50][0]:.5f}" in panel(app, "inspector")
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+async def test_after_a_pause_between_two_tables_a_jump_still_draws_the_numbers(app, frames):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        for _ in range(frames):  # the tables are drawn with every fifth frame
+            app.screen._tick()
+        await pilot.press("g", *"60", "enter")
+        [path] = trajectories(Scenario())
+        assert f"{path.losses[60]:.5f}" in panel(app, "lanes")
 
 
 async def test_a_turned_knob_redraws_the_whole_path_at_once(app):
@@ -194,6 +206,49 @@ async def test_a_typed_function_is_raced_on_and_a_mistake_in_it_is_marked(app):
         await pilot.press(*"cosh(y)", "enter")
         assert app.screen.state.surface.name == "function"
         assert "x^2 + cosh(y)" in app.screen.query_one("#contour").border_title
+
+
+async def test_a_formula_starts_from_the_surface_and_is_seen_while_it_is_typed(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        playground = app.screen
+        before = playground.state
+        await pilot.press("F")
+        assert app.screen.query_one(Input).value == "x² + y²"
+        window = app.screen.query_one(".dialog").region
+        assert not window.overlaps(playground.query_one("#contour").region)
+        await pilot.press("end", *" + 3")
+        await pilot.pause()
+        assert playground.state.scenario.function == "x² + y² + 3"
+        assert playground.state.at_end, "the whole path is shown"
+        assert "x² + y² + 3" in playground.query_one("#contour").border_title
+        await pilot.press("escape")
+        await pilot.pause()
+        assert playground.state == before
+        await pilot.press("F", *"x^2 + 2 y^2", "enter")
+        await pilot.pause()
+        assert playground.state.scenario.function == "x^2 + 2 y^2"
+        await pilot.press("u")
+        assert playground.state.scenario == before.scenario, "one step back, not one for each letter"
+
+
+async def test_in_a_narrow_terminal_the_formula_is_typed_below_the_plot():
+    app = AdamApp(PlaygroundState(Scenario()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("F")
+        window = app.screen.query_one(".dialog").region
+        assert (window.x, window.width, window.bottom) == (0, 80, 24)
+        assert window.height <= 5
+
+
+async def test_placing_a_start_shows_the_loss_there(app):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("p")
+        await pilot.pause()
+        numbers = app.screen.query_one("#contour").border_subtitle.split()
+        assert numbers == ["x", "-3.500", "y", "2.500", "loss", "18.50"]
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "start" in app.screen.query_one("#contour").border_subtitle
 
 
 async def test_going_to_a_step_by_its_number(app):

@@ -184,6 +184,12 @@ def test_another_font_changes_the_shape_of_cells_and_rounding_does_not():
     assert after(state, e.SetCellAspect(2.31)) is state
 
 
+def test_the_blocks_of_the_terminal_stay_when_a_preset_is_opened():
+    state = after(PlaygroundState(), e.SetBlocks("sextants"), e.NextPreset())
+    assert state.tour
+    assert state.blocks == "sextants"
+
+
 @pytest.mark.parametrize("events", [[e.Pan(1, 0)] * 10, [e.Pan(-1, -1)] * 40, [e.Pan(1, 1)] * 9 + [e.ResetView()]])
 def test_the_crosshair_stays_in_what_is_visible(events):
     placing = after(PlaygroundState(), e.Place())

@@ -129,7 +129,7 @@ def test_a_run_that_diverged_after_five_steps_shows_where_its_loss_went():
     history.fold([Diverged(1.0, 6)])
     lines = drawn(*with_histories("failed", "diverged at step 6", a=history)).lines()
     assert lines[0].startswith((" 1e25┤", " 1e24┤"))
-    assert any(line.startswith("    1┤") for line in lines)
+    assert any(line.startswith("  1e1┤") for line in lines)
     curve = [row for row, line in enumerate(lines[:-2]) if any("⠀" < glyph <= "⣿" for glyph in line)]
     assert set(range(1, 15)) <= set(curve), "from the lower edge to the upper one"
 

@@ -1,0 +1,181 @@
+"""The outcomes of the map that is shown, computed coarse to fine in a thread while keys stay quick.
+
+A `MapRequest` names everything that the outcomes depend on; the settings that the map itself varies are not part of it,
+so that taking a cell into the lane computes nothing again. Computations are cached by their request.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from adam_tui.engine.maps import Axis, BorderSample, Outcomes, SettingsMap, StartsMap, coarse, median_seeds
+from adam_tui.engine.scenario import Scenario
+from adam_tui.ui.playground.maps.cells import axes, curves, rate_axis
+from adam_tui.ui.playground.maps.state import Kind, MapGrid, MapState
+from adam_tui.ui.playground.state import PlaygroundState
+
+Computation = SettingsMap | StartsMap
+REFRESH = 0.1  # seconds between two pictures of a map that is computed
+KEY_PAUSE = 0.03  # seconds after a key in which nothing is computed
+CACHED_REQUESTS = 4  # of 20,000 cells at 29 bytes each: half a megabyte
+
+
+@dataclass(frozen=True, slots=True)
+class MapRequest:
+    """Everything that the outcomes of a map depend on."""
+
+    kind: Kind
+    scenario: Scenario
+    x: Axis | None
+    y: Axis | None
+    grid: MapGrid
+    seeds: tuple[int, ...]
+
+
+def request_of(state: PlaygroundState, shown: MapState, grid: MapGrid) -> MapRequest:
+    """The request for the map of a state on a grid."""
+    scenario = state.scenario
+    seeds = median_seeds(scenario) if shown.median else (scenario.seed,)
+    if shown.kind == "rates":
+        x = rate_axis(state, shown)
+        varied = tuple(lane.replaced("lr", x.low) for lane in curves(state, shown).lanes)
+        return MapRequest("rates", replace(scenario, lanes=varied), x, None, replace(grid, rows=1), seeds)
+    lane = state.chosen_lane
+    if shown.kind == "starts":
+        only = replace(scenario, lanes=(lane,), start=None)
+        return MapRequest("starts", only, None, None, grid, seeds)
+    x, y = axes(state, shown)
+    lane = lane.replaced(x.knob.name, x.low).replaced(y.knob.name, y.low)
+    return MapRequest("settings", replace(scenario, lanes=(lane,)), x, y, replace(grid, bounds=(0, 1, 0, 1)), seeds)
+
+
+@lru_cache(maxsize=CACHED_REQUESTS)
+def computations(request: MapRequest) -> tuple[Computation, ...]:
+    """The computations of a request, as far as they got: one, or one for each curve of the learning rates."""
+    scenario, grid = request.scenario, request.grid
+    if request.kind == "starts":
+        xs, ys = grid.starts()
+        return (StartsMap(scenario, 0, xs, ys, request.seeds),)
+    assert request.x is not None
+    return tuple(
+        SettingsMap(scenario, lane, request.x, request.y, grid.columns, grid.rows, request.seeds)
+        for lane in range(len(scenario.lanes))
+    )
+
+
+def is_complete(request: MapRequest) -> bool:
+    """True when the whole map is computed."""
+    return all(each.complete for each in computations(request))
+
+
+def share(request: MapRequest) -> float:
+    """The computed share of the map, 0 to 1."""
+    parts = computations(request)
+    return sum(each.share for each in parts) / len(parts)
+
+
+def outcomes(request: MapRequest, part: int) -> Outcomes:
+    """The outcomes of one computation. While it is computed, its coarse cells stand for those around them."""
+    computed = computations(request)[part]
+    return computed.outcomes() if computed.complete else _filled(computed.outcomes())
+
+
+def chaotic_share(request: MapRequest) -> float | None:
+    """The share of sampled cells at borders whose outcome the last digit of the start decides; None if not known."""
+    if request.kind == "rates":
+        return None
+    sample = _SAMPLES.get(request)
+    return sample.changed / sample.sampled if sample is not None and sample.complete and sample.sampled else None
+
+
+def _filled(result: Outcomes) -> Outcomes:
+    place = coarse(result.states)
+    return Outcomes(
+        *(
+            np.where(
+                (place < 0).reshape(place.shape + (1,) * (part.ndim - 2)),
+                part,
+                part.reshape(-1, *part.shape[2:])[np.maximum(place, 0)],
+            )
+            for part in result
+        )
+    )
+
+
+class MapThread:
+    """Computes the wanted map in a thread, and reports when there is more of it to show.
+
+    `report` is called in the thread, about ten times a second; `last_key` returns the time of the last key, after which
+    the thread pauses.
+    """
+
+    def __init__(self, report: Callable[[], object], last_key: Callable[[], float]) -> None:
+        self._report, self._last_key = report, last_key
+        self._wanted: MapRequest | None = None
+        self._running = False
+        self._lock = threading.Lock()
+
+    def want(self, request: MapRequest | None, start: Callable[[Callable[[], None]], object]) -> None:
+        """Compute this map and no other one; None stops. `start` runs a function in a thread."""
+        with self._lock:
+            self._wanted = request
+            if self._running or request is None or _is_sampled(request):
+                return
+            self._running = True
+        start(self._run)
+
+    def _run(self) -> None:
+        shown = time.monotonic()
+        started: MapRequest | None = None
+        while True:
+            with self._lock:
+                request = self._wanted
+                if request is None or _is_sampled(request):
+                    self._running = False
+                    return
+            pause = self._last_key() + KEY_PAUSE - time.monotonic()
+            if pause > 0 and started is request:  # the first cells are the answer to a key
+                time.sleep(pause)
+                continue
+            _advance(request)
+            now = time.monotonic()
+            first = started is not request and share(request) > 0 and any_computed(request)
+            if first or now > shown + REFRESH or _is_sampled(request):
+                started = request if first else started
+                shown = now
+                self._report()
+
+
+def any_computed(request: MapRequest) -> bool:
+    """True when there are cells to show."""
+    return any((each.outcomes().states >= 0).any() for each in computations(request))
+
+
+def _advance(request: MapRequest) -> None:
+    """Compute a piece of the map that is least far; of a finished map, of the sample of its borders."""
+    unfinished = [each for each in computations(request) if not each.complete]
+    if unfinished:
+        min(unfinished, key=lambda each: each.share).advance()
+        return
+    [computed] = computations(request)
+    sample = _SAMPLES.get(request)
+    if sample is None:
+        sample = _SAMPLES[request] = BorderSample(computed)
+        for old in list(_SAMPLES)[:-CACHED_REQUESTS]:
+            del _SAMPLES[old]
+    sample.advance()
+
+
+def _is_sampled(request: MapRequest) -> bool:
+    """True when the map and the sample of its borders are computed."""
+    sample = _SAMPLES.get(request)
+    return is_complete(request) and (request.kind == "rates" or (sample is not None and sample.complete))
+
+
+_SAMPLES: dict[MapRequest, BorderSample] = {}

@@ -1,0 +1,476 @@
+"""The pictures of the maps: the map itself or its curves, the readings beside it, and the starts over the contour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adam_tui.draw import elements, heat_map, map_panels
+from adam_tui.draw.cells import Cells, stack
+from adam_tui.draw.chart import Mark as ChartMark
+from adam_tui.draw.chart import Series, chart
+from adam_tui.draw.chart_axis import Axis as ChartAxis
+from adam_tui.draw.chart_axis import Tick as ChartTick
+from adam_tui.draw.contour_plot import Backdrop
+from adam_tui.draw.heat_map import Cursor, Grid, Ink, Mark, Scale
+from adam_tui.draw.map_panels import BasinRow, CurveRow, OutcomeRow
+from adam_tui.draw.palette import DARK, Palette
+from adam_tui.engine.maps import (
+    CONVERGED,
+    DIVERGED,
+    NOT_COMPUTED,
+    RUNNING,
+    Axis,
+    Outcomes,
+    Quantity,
+    best,
+    quantity,
+    rest_points,
+    stability_line,
+)
+from adam_tui.engine.stability import BOUNDED
+from adam_tui.engine.trajectory import Trajectory, start_of
+from adam_tui.ui.playground.maps import computation
+from adam_tui.ui.playground.maps.cells import axes, cell_scenario, cursor_cell, curves, own_place, rate_axis
+from adam_tui.ui.playground.maps.computation import MapRequest
+from adam_tui.ui.playground.maps.state import MapGrid, MapState
+from adam_tui.ui.playground.paths import Paths
+from adam_tui.ui.playground.state import PlaygroundState
+
+Floats = NDArray[np.float64]
+STATES = {RUNNING: "running", CONVERGED: "converged", DIVERGED: "diverged"}
+QUANTITY_TITLES: dict[Quantity, str] = {
+    "loss": "loss of the last step",
+    "steps": "steps until it converged",
+    "distance": "distance to the nearest minimum",
+}
+HEADERS: dict[Quantity, str] = {"loss": "loss", "steps": "steps", "distance": "dist"}
+BEST = "★"
+HERE = "┼"
+MOST_BASINS, FEWEST_BASINS = 12, 4
+MOST_CURVES = 13
+CHART_LABELS = 7  # columns that the chart's axis of values takes
+TICK_COLUMNS = 9  # of a label on the axis of learning rates
+# The axis of losses spans at most these multiples of the loss at the start.
+LOSS_FLOOR, LOSS_CEILING = 1e-16, 100.0
+CHAOTIC = 0.2  # the share of sampled border cells from which the caption calls the border chaotic
+
+
+class Reading(NamedTuple):
+    """Outcomes with the numbers that are shown: a quantity, its ranks within the classes, and the best cell."""
+
+    outcomes: Outcomes
+    values: Floats
+    ranks: Floats
+    best: tuple[int, int] | None
+
+
+def reading(request: MapRequest, name: Quantity, part: int = 0) -> Reading:
+    """The reading of a computation of a request; of a finished map from the cache."""
+    finished = computation.computations(request)[part].complete
+    return _finished(request, name, part) if finished else _reading(request, name, part)
+
+
+@lru_cache(maxsize=24)
+def _finished(request: MapRequest, name: Quantity, part: int) -> Reading:
+    return _reading(request, name, part)
+
+
+def _reading(request: MapRequest, name: Quantity, part: int) -> Reading:
+    outcomes = computation.outcomes(request, part)
+    surface = computation.computations(request)[part].surface
+    values = quantity(outcomes, name, surface)
+    # A class without values, such as the steps of cells that did not converge, is ranked by its loss.
+    moving = outcomes.states == RUNNING
+    ordered = values if np.isfinite(values[moving]).any() else np.where(moving, outcomes.losses, values)
+    return Reading(outcomes, values, heat_map.ranks_in_class(outcomes.states, ordered), best(outcomes, name, surface))
+
+
+class Basins(NamedTuple):
+    """The rest points (k, 2) of a map of starts, and the number of each start's, (rows, columns), −1 without one."""
+
+    numbers: NDArray[np.int32]
+    points: Floats
+
+
+def basins(request: MapRequest) -> Basins:
+    """The basins of a map of starts; of a finished one from the cache."""
+    return _finished_basins(request) if computation.is_complete(request) else _basins(request)
+
+
+@lru_cache(maxsize=4)
+def _finished_basins(request: MapRequest) -> Basins:
+    return _basins(request)
+
+
+def _basins(request: MapRequest) -> Basins:
+    [computed] = computation.computations(request)
+    return Basins(*rest_points(computation.outcomes(request, 0), computed.surface))
+
+
+# ---- the map ----
+
+
+def scale_of(axis: Axis) -> Scale:
+    """The axis of a knob as the drawing takes it."""
+    return heat_map.knob_scale(axis.knob, axis.low, axis.high, axis.fraction)
+
+
+def grid_of(
+    state: PlaygroundState, shown: MapState, width: int, height: int, ink: Ink, back: Backdrop | None
+) -> MapGrid:
+    """The cells of the map in a panel of this size; those of a map of starts are the pixels of the contour `back`."""
+    if shown.kind == "settings":
+        place = heat_map.frame(width, height, scale_of(axes(state, shown)[1]))
+        rows, columns = place.grid_size(ink)
+        return MapGrid(columns, rows)
+    if shown.kind == "rates":
+        return MapGrid(max(2 * (width - CHART_LABELS), 2), 1)
+    assert back is not None
+    view = back.viewport
+    rows, columns = view.height * (2 if ink == "blocks" else 1), view.width
+    wide, high = (view.x_max - view.x_min) / columns, (view.y_max - view.y_min) / rows
+    bounds = (view.x_min + wide / 2, view.x_max - wide / 2, view.y_min + high / 2, view.y_max - high / 2)
+    return MapGrid(columns, rows, bounds)
+
+
+def title(state: PlaygroundState, shown: MapState) -> str:
+    """The title of the map's panel."""
+    if shown.kind == "rates":
+        return f"Learning rates: {QUANTITY_TITLES[shown.quantity]}"
+    x, y = axes(state, shown)
+    return f"{y.knob.name} by {x.knob.name}: {QUANTITY_TITLES[shown.quantity]}"
+
+
+def subtitle(state: PlaygroundState, shown: MapState) -> str:
+    """The meaning of the marks on the map."""
+    if shown.kind == "rates":
+        return "all optimizers" if shown.all_optimizers else ""
+    marks = [f"{DARK.lane(state.lane)[1]} lane", f"{BEST} best"]
+    x, y = axes(state, shown)
+    if state.chosen_lane.optimizer in BOUNDED and "lr" in (x.knob.name, y.knob.name) and state.surface.minima:
+        marks.append("⣀⠤⠒ stable up to here")
+    return " · ".join(marks)
+
+
+def map_panel(
+    state: PlaygroundState, shown: MapState, request: MapRequest, size: tuple[int, int], palette: Palette, ink: Ink
+) -> Cells:
+    """Draw a map of settings, or the curves of the learning rates."""
+    if shown.kind == "rates":
+        return _rates(state, shown, request, size, palette)
+    x, y = axes(state, shown)
+    read = reading(request, shown.quantity)
+    rows, columns = read.outcomes.states.shape
+    marks = []
+    for i, lane in enumerate(state.scenario.lanes):
+        if i != state.lane and lane.optimizer == state.chosen_lane.optimizer:
+            marks.append(Mark(x.fraction(lane[x.knob.name]), y.fraction(lane[y.knob.name]), palette.lane(i)[1]))
+    if read.best is not None:
+        marks.append(Mark(read.best[1] / max(columns - 1, 1), read.best[0] / max(rows - 1, 1), BEST))
+    marks.append(Mark(*own_place(state, shown), palette.lane(state.lane)[1]))
+    line = [(x.fraction(a), y.fraction(b)) for a, b in _stability(request.scenario, x, y)]
+    cursor = None
+    if shown.cursor is not None:
+        column, row = cursor_cell(state, shown, request.grid)
+        texts = (_value_text(axis, index / max(n - 1, 1)) for axis, index, n in ((x, column, columns), (y, row, rows)))
+        cursor = Cursor(row, column, *texts)
+    return heat_map.heat_map(
+        Grid(read.outcomes.states, read.ranks),
+        *size,
+        palette,
+        scale_of(x),
+        scale_of(y),
+        marks=marks,
+        line=line,
+        cursor=cursor,
+        ink=ink,
+    )
+
+
+@lru_cache(maxsize=4)
+def _stability(scenario: object, x: Axis, y: Axis) -> list[tuple[float, float]]:
+    return [(float(a), float(b)) for a, b in stability_line(scenario, 0, x, y)]  # type: ignore[arg-type]
+
+
+def _value_text(axis: Axis, place: float) -> str:
+    """A value in the fewest digits that differ from those of its neighbours: three, for β of its distance from 1."""
+    value = axis.at(place)
+    if axis.knob.scale == "beta" and value > 0.5:
+        distance = 1 - value
+        digits = max(2 - math.floor(math.log10(distance)), 3) if distance > 0 else 6
+        return f"{value:.{min(digits - 1, 7)}f}"
+    text = f"{value:.3g}"
+    return axis.knob.format(float(text))
+
+
+def _rates(
+    state: PlaygroundState, shown: MapState, request: MapRequest, size: tuple[int, int], palette: Palette
+) -> Cells:
+    axis = rate_axis(state, shown)
+    lanes = curves(state, shown).lanes
+    log_y = shown.quantity != "steps"
+    xs = np.log10(axis.values(request.grid.columns))
+    series = []
+    chosen = -1 if shown.all_optimizers else state.lane
+    order = [i for i in range(len(lanes)) if i != chosen] + ([chosen] if chosen >= 0 else [])
+    for i in order:
+        read = reading(request, shown.quantity, i)
+        values = np.where(read.outcomes.states[0] == DIVERGED, np.inf, read.values[0])
+        if (read.outcomes.states[0] == NOT_COMPUTED).all():
+            continue
+        series.append(Series(x=xs, y=values, color=palette.lane(i)[0], bold=i == chosen))
+    ticks = next(
+        (ticks for ticks in reversed(scale_of(axis).choices) if len(ticks) * TICK_COLUMNS <= size[0] - CHART_LABELS),
+        (),
+    )
+    low, high = float(xs[0]), float(xs[-1])
+    x_axis = ChartAxis(low, high, ticks=tuple(ChartTick(low + t.place * (high - low), t.label) for t in ticks))
+    marks = (
+        [ChartMark(math.log10(state.chosen_lane["lr"]), palette.lane(state.lane)[1], palette.faint)]
+        if state.chosen_lane["lr"] > 0
+        else []
+    )
+    if shown.cursor is not None:
+        at = cursor_cell(state, shown, request.grid)[0]
+        marks.append(ChartMark(float(xs[at]), _value_text(axis, at / max(len(xs) - 1, 1)), palette.accent))
+    limits = _loss_limits(state, series) if shown.quantity == "loss" else None
+    return chart(series, *size, palette, log_y=log_y, y_limits=limits, x_axis=x_axis, marks=marks)
+
+
+def _loss_limits(state: PlaygroundState, series: Sequence[Series]) -> tuple[float, float] | None:
+    """The losses that are worth the chart's rows: around that of the start, and not rounding errors around zero."""
+    result = np.concatenate([one.y[np.isfinite(one.y) & (one.y > 0)] for one in series]) if series else np.empty(0)
+    at_start = abs(float(state.surface.f(np.array(start_of(state.scenario)))))
+    if not len(result) or not (np.isfinite(at_start) and at_start > 0):
+        return None
+    low = max(float(result.min()), at_start * LOSS_FLOOR)
+    high = min(float(result.max()), at_start * LOSS_CEILING)
+    return (low, high) if low < high else None
+
+
+# ---- the readings beside it ----
+
+
+def info_title(shown: MapState) -> str:
+    """The title of the panel with the readings."""
+    return {"settings": "Outcomes", "starts": "Basins", "rates": "Curves"}[shown.kind]
+
+
+def info(
+    state: PlaygroundState,
+    shown: MapState,
+    request: MapRequest,
+    size: tuple[int, int],
+    palette: Palette,
+    ink: Ink,
+    paths: Paths,
+) -> Cells:
+    """Draw the readings: the values at the cursor, the classes with their shares, and a caption."""
+    width, height = size
+    parts = [_table(state, shown, request, width, palette, ink, paths)]
+    if shown.kind != "rates":
+        read = reading(request, shown.quantity)
+        whole = shown.quantity == "steps"
+        ramps = heat_map.legend_parts(read.outcomes.states, read.values)
+        if shown.kind == "settings":
+            parts.append(heat_map.legend(ramps, width, palette, ink=ink, whole=whole))
+        else:
+            parts.append(_shares(ramps, width, palette))
+    caption = _caption(shown, request)
+    parts.append(
+        elements.notes([(line, False) for line in caption for line in elements.wrap(line, width)], width, palette)
+    )
+    drawn = stack(parts)
+    cells = Cells.blank(width, height, palette.foreground, palette.background)
+    rows = min(height, drawn.height)
+    for name in ("glyph", "fg", "bg", "bold"):
+        getattr(cells, name)[:rows] = getattr(drawn, name)[:rows]
+    return cells
+
+
+def info_rows(state: PlaygroundState, shown: MapState) -> int:
+    """The rows that the readings need in full width."""
+    match shown.kind:
+        case "rates":
+            return min(len(curves(state, shown).lanes), MOST_CURVES) + 2
+        case "starts":
+            return 3 + 1 + max(len(state.surface.minima), FEWEST_BASINS) + 2
+        case "settings":
+            return 4 + 3 + 1
+
+
+def _shares(ramps: list[heat_map.LegendPart], width: int, palette: Palette) -> Cells:
+    texts = [f"{heat_map.NAMES[part.kind]} {heat_map.percent(part.share)}" for part in ramps]
+    return elements.notes([(line, False) for line in elements.wrap(" · ".join(texts), width)], width, palette)
+
+
+def _caption(shown: MapState, request: MapRequest) -> list[str]:
+    lines = []
+    if shown.median:
+        lines.append("median of five seeds of the noise")
+    if not computation.is_complete(request):
+        lines.append(f"computing {100 * computation.share(request):.0f}%")
+    elif (chaotic := computation.chaotic_share(request)) is not None and chaotic >= CHAOTIC:
+        lines.append(f"chaotic: at {100 * chaotic:.0f}% of the borders the last digit of the start decides")
+    return lines
+
+
+def _table(
+    state: PlaygroundState, shown: MapState, request: MapRequest, width: int, palette: Palette, ink: Ink, paths: Paths
+) -> Cells:
+    if shown.kind == "rates":
+        return _curve_table(state, shown, request, width, palette)
+    read = reading(request, shown.quantity)
+    color, marker = palette.lane(state.lane)
+    rows = [_row(state, shown, marker, "lane", state, paths.lanes[state.lane], color)]
+    if paths.cursor is not None:
+        cell = cursor_cell(state, shown, request.grid)
+        rows.append(_row(state, shown, HERE, "cursor", cell, paths.cursor, palette.accent, request.grid))
+    if read.best is not None and shown.kind == "settings":
+        row, column = read.best
+        rows.append(_best_row(state, shown, read, (column, row), request.grid, palette))
+    knobs = () if shown.kind == "starts" else tuple(axis.knob for axis in axes(state, shown))
+    wide = width >= map_panels.NAMED
+    names = tuple(knob.name if wide or knob.name == "lr" else knob.symbol for knob in knobs) or ("x", "y")
+    whole = shown.quantity == "steps"
+    table = map_panels.outcome_table(rows, (*names, HEADERS[shown.quantity]), width, palette, whole=whole)
+    if len(rows) < 3 and shown.kind == "settings":
+        table = stack((table, Cells.blank(width, 3 - len(rows), palette.foreground, palette.background)))
+    return stack((table, _basin_table(request, width, palette, ink))) if shown.kind == "starts" else table
+
+
+def _row(
+    state: PlaygroundState,
+    shown: MapState,
+    mark: str,
+    name: str,
+    cell: tuple[int, int] | PlaygroundState,
+    path: Trajectory,
+    color: tuple[int, int, int],
+    grid: MapGrid | None = None,
+) -> OutcomeRow:
+    """The row of the lane itself or of the cursor's cell, from its own path."""
+    scenario = state.scenario
+    if isinstance(cell, tuple):
+        assert grid is not None
+        scenario = cell_scenario(state, shown, grid, cell)
+    last = path.last
+    number = {
+        "loss": float(path.losses[last]),
+        "steps": float(path.converged_at) if path.converged_at is not None else math.nan,
+        "distance": path.distance(last, state.surface.minima),
+    }[shown.quantity]
+    if path.diverged_at is not None:
+        number = math.nan
+    lane = scenario.lanes[state.lane if cell is state else 0]
+    if shown.kind == "starts":
+        texts = tuple(f"{value:.3g}".replace("-", "−") for value in map(float, path.positions[0]))
+    elif cell is state:
+        texts = tuple(axis.knob.format(lane[axis.knob.name]) for axis in axes(state, shown))
+    else:
+        assert grid is not None
+        assert isinstance(cell, tuple)
+        counts = (grid.columns, grid.rows)
+        texts = tuple(
+            _value_text(axis, index / max(n - 1, 1))
+            for axis, index, n in zip(axes(state, shown), cell, counts, strict=True)
+        )
+    return OutcomeRow(mark, name, texts, number, path.state(last), path.since(last), color)
+
+
+def _best_row(
+    state: PlaygroundState, shown: MapState, read: Reading, cell: tuple[int, int], grid: MapGrid, palette: Palette
+) -> OutcomeRow:
+    column, row = cell
+    x, y = axes(state, shown)
+    texts = _value_text(x, column / max(grid.columns - 1, 1)), _value_text(y, row / max(grid.rows - 1, 1))
+    kind, since = int(read.outcomes.states[row, column]), int(read.outcomes.steps[row, column])
+    return OutcomeRow(
+        BEST,
+        "best",
+        texts,
+        float(read.values[row, column]),
+        STATES.get(kind, ""),
+        since if since >= 0 else None,
+        palette.foreground,
+    )
+
+
+def _basin_table(request: MapRequest, width: int, palette: Palette, ink: Ink) -> Cells:
+    """The rest points that starts end at, by their shares."""
+    result = basins(request)
+    [computed] = computation.computations(request)
+    counts = np.bincount(result.numbers[result.numbers >= 0], minlength=len(result.points))
+    total = max(int((computed.outcomes().states != NOT_COMPUTED).sum()), 1)
+    order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]][:MOST_BASINS]
+    losses = computed.surface.f(result.points) if len(result.points) else np.empty(0)
+    hues = heat_map.basin_colors(palette)
+    listed = len(computed.surface.minima)
+    rows = [
+        BasinRow(
+            tuple(hues[i % len(hues), -1].tolist()),
+            heat_map.basin_letter(i),
+            (float(result.points[i][0]), float(result.points[i][1])),
+            float(losses[i]),
+            min(counts[i] / total, 1.0) if computed.complete else counts[i] / result.numbers.size,
+            i < listed,
+        )
+        for i in order
+    ]
+    return map_panels.basin_table(rows, width, palette, letters=ink != "blocks")
+
+
+def _curve_table(state: PlaygroundState, shown: MapState, request: MapRequest, width: int, palette: Palette) -> Cells:
+    scenario, axis = curves(state, shown), rate_axis(state, shown)
+    count = request.grid.columns
+    column = cursor_cell(state, shown, request.grid)[0]
+    rows = []
+    for i, name in enumerate(scenario.labels()):
+        read = reading(request, shown.quantity, i)
+        states, values = read.outcomes.states[0], read.values[0]
+        color, marker = palette.lane(i)
+        best_at = read.best[1] if read.best is not None else None
+        after = np.flatnonzero(states[best_at:] == DIVERGED) if best_at is not None else np.empty(0, np.int64)
+        rows.append(
+            CurveRow(
+                marker,
+                color,
+                name,
+                float(values[column]),
+                STATES.get(int(states[column]), ""),
+                float(values[best_at]) if best_at is not None else math.nan,
+                _value_text(axis, best_at / max(count - 1, 1)) if best_at is not None else "–",
+                _value_text(axis, (best_at + int(after[0])) / max(count - 1, 1))
+                if best_at is not None and len(after)
+                else "–",
+            )
+        )
+    selected = -1 if shown.all_optimizers else state.lane
+    return map_panels.curve_table(rows, selected, width, palette, whole=shown.quantity == "steps")
+
+
+# ---- the starts over the contour ----
+
+
+def starts_picture(shown: MapState, request: MapRequest, palette: Palette, ink: Ink) -> Cells:
+    """The starts in place of the contour's bands, of the size of its plot."""
+    if computation.is_complete(request):
+        return _finished_starts(request, shown.quantity, palette, ink)
+    return _starts(request, shown.quantity, palette, ink)
+
+
+@lru_cache(maxsize=4)
+def _finished_starts(request: MapRequest, name: Quantity, palette: Palette, ink: Ink) -> Cells:
+    return _starts(request, name, palette, ink)
+
+
+def _starts(request: MapRequest, name: Quantity, palette: Palette, ink: Ink) -> Cells:
+    read = reading(request, name)
+    grid = Grid(read.outcomes.states, read.ranks)
+    return heat_map.basins(grid, basins(request).numbers, palette, letters=ink != "blocks")

@@ -1,0 +1,201 @@
+"""Maps on the playground's screen: keys in, panels out (Textual's Pilot)."""
+
+import pytest
+
+from adam_tui.engine.scenario import Lane, Scenario
+from adam_tui.engine.trajectory import trajectories
+from adam_tui.terminal.cell_view import CellView
+from adam_tui.terminal.fallback import Fallback
+from adam_tui.ui.app import AdamApp
+from adam_tui.ui.playground.maps.computation import computations, is_complete, request_of
+from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.widgets.key_line import KeyLine
+
+RAVINE = Scenario("ravine", lanes=(Lane.parse("momentum:lr=0.01,momentum=0.9"),), steps=100)
+HIMMELBLAU = Scenario("himmelblau", lanes=(Lane.parse("momentum:lr=0.005"),), steps=300)
+
+
+def panel(app, name):
+    return "\n".join(app.screen.query_one(f"#{name}", CellView).cells.lines())
+
+
+def is_shown(app, name):
+    return app.screen.query_one(f"#{name}", CellView).region.area > 0
+
+
+def request(app):
+    state = app.screen.state
+    return request_of(state, state.map, state.map.grid)
+
+
+async def computed(pilot):
+    """Wait until the open map is computed and drawn."""
+    app = pilot.app
+    while app.screen.state.map is None or app.screen.state.map.grid is None or not is_complete(request(app)):
+        await pilot.pause(0.01)
+    while "computing" in panel(app, "map-info"):
+        await pilot.pause(0.01)
+    await pilot.pause()
+
+
+@pytest.mark.parametrize(
+    ("size", "beside"), [((120, 40), True), ((100, 30), True), ((80, 24), False), ((60, 18), False)]
+)
+async def test_a_map_of_settings_is_beside_the_contour_or_takes_its_place(size, beside):
+    app = AdamApp(PlaygroundState(RAVINE))
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("h")
+        await computed(pilot)
+        assert "╱╱╱" in panel(app, "map")
+        assert "★" in panel(app, "map")
+        assert all(is_shown(app, name) for name in ("map", "contour", "map-info"))
+        drawn, contour = (app.screen.query_one(f"#{name}").region for name in ("map", "contour"))
+        assert (contour.x < drawn.x) == beside
+        assert beside or drawn.area > 1.5 * contour.area
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not is_shown(app, "map")
+        assert app.screen.query_one("#contour").region.x == 0
+        assert is_shown(app, "lanes")
+
+
+async def test_the_finished_map_has_no_cell_that_was_not_computed():
+    app = AdamApp(PlaygroundState(RAVINE))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("h")
+        await computed(pilot)
+        [whole] = computations(request(app))
+        assert (whole.outcomes().states >= 0).all()
+        grid = app.screen.state.map.grid
+        assert whole.outcomes().states.shape == (grid.rows, grid.columns)
+
+
+async def test_the_contour_shows_the_path_at_the_cursor_beside_the_lanes_own():
+    app = AdamApp(PlaygroundState(RAVINE))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("h")
+        await computed(pilot)
+        contour = app.screen.query_one("#contour", CellView)
+        before = contour.cells
+        await pilot.press("shift+right")
+        assert contour.cells.changed(before).any()
+        state = app.screen.state
+        column, row = state.map.cursor
+        [path] = trajectories(computations(request(app))[0].scenario_at(row, column))
+        assert f"{path.losses[-1]:.1e}" in panel(app, "map-info")
+        await pilot.press("enter")
+        assert app.screen.state.chosen_lane != RAVINE.lanes[0]
+        await pilot.press("u")
+        assert app.screen.state.chosen_lane == RAVINE.lanes[0]
+
+
+async def test_the_legend_has_the_classes_shares():
+    app = AdamApp(PlaygroundState(RAVINE))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("h")
+        await computed(pilot)
+        states = computations(request(app))[0].outcomes().states
+        [line] = [line for line in panel(app, "map-info").splitlines() if line.startswith("diverged")]
+        assert line.split()[1] == f"{100 * (states == 2).mean():.0f}%"
+
+
+async def test_a_click_moves_the_cursor():
+    app = AdamApp(PlaygroundState(RAVINE))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("h")
+        await computed(pilot)
+        view = app.screen.query_one("#map", CellView)
+        await pilot.click(view, offset=(view.size.width // 2, 5))
+        column, row = app.screen.state.map.cursor
+        assert 10 < column < 40
+        assert row > app.screen.state.map.grid.rows / 2
+        assert app.screen.state.scenario == RAVINE, "no start was set"
+
+
+async def test_a_map_of_starts_lies_over_the_contour_and_names_the_minima():
+    app = AdamApp(PlaygroundState(HIMMELBLAU))
+    async with app.run_test(size=(120, 40)) as pilot:
+        before = app.screen.query_one("#contour", CellView).cells
+        await pilot.press("b")
+        await computed(pilot)
+        assert not is_shown(app, "map")
+        contour = app.screen.query_one("#contour", CellView)
+        assert contour.cells.changed(before).mean() > 0.5
+        assert (contour.cells.width, contour.cells.height) == (before.width, before.height), "the same view"
+        assert "3, 2 ✛" in panel(app, "map-info")
+        await pilot.press("shift+up")
+        await pilot.press("enter")
+        assert app.screen.state.scenario.start is not None
+
+
+async def test_a_zoomed_contour_computes_its_starts_again():
+    app = AdamApp(PlaygroundState(HIMMELBLAU))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("b")
+        await computed(pilot)
+        before = request(app)
+        await pilot.press("z")
+        await computed(pilot)
+        assert request(app) != before
+        assert request(app).grid.bounds[1] < before.grid.bounds[1]
+
+
+async def test_the_learning_rates_show_a_curve_and_a_row_for_each_lane():
+    lanes = (Lane.parse("adam:lr=0.1"), Lane.parse("sgd:lr=0.1"))
+    app = AdamApp(PlaygroundState(Scenario(lanes=lanes, steps=100)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("t")
+        await computed(pilot)
+        assert {"adam", "sgd"} <= set(panel(app, "map-info").split())
+        assert any("⠀" < glyph <= "⣿" for glyph in panel(app, "map"))
+        assert "✕" in panel(app, "map"), "where sgd breaks"
+        await pilot.press("Y")
+        await computed(pilot)
+        assert {"adam", "lion", "nadam"} <= set(panel(app, "map-info").split())
+
+
+async def test_a_knob_that_the_map_does_not_vary_computes_it_again():
+    app = AdamApp(PlaygroundState(RAVINE))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("h")
+        await computed(pilot)
+        before = request(app)
+        await pilot.press("o")
+        await computed(pilot)
+        assert request(app) != before
+        assert "nesterov" in str(request(app).scenario.lanes[0].optimizer)
+
+
+async def test_the_footer_and_the_titles_follow_the_map():
+    app = AdamApp(PlaygroundState(RAVINE))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("h")
+        await computed(pilot)
+        assert "enter take" in app.screen.query_one(KeyLine).render().plain
+        view = app.screen.query_one("#map", CellView)
+        assert "loss of the last step" in str(view.border_title)
+        await pilot.press("tab")
+        assert "steps until it converged" in str(view.border_title)
+
+
+@pytest.mark.parametrize(("limits", "characters"), [({"ascii": True}, "@=:./"), ({"few_colors": True}, "▓▒░·╱")])
+async def test_a_poor_terminal_has_a_character_for_each_cell(limits, characters, monkeypatch):
+    app = AdamApp(PlaygroundState(RAVINE))
+    app.fallback = Fallback(**limits)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("h")
+        await computed(pilot)
+        text = panel(app, "map")
+        assert "▀" not in text
+        assert all(character in text for character in characters)
+
+
+async def test_without_colour_a_start_is_the_letter_of_its_rest_point(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = AdamApp(PlaygroundState(HIMMELBLAU))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("b")
+        await computed(pilot)
+        assert {"aaa", "bbb", "ccc", "ddd"} <= {
+            text[i : i + 3] for text in panel(app, "contour").splitlines() for i in range(len(text))
+        }
