@@ -48,7 +48,7 @@ def _rounded(last: int, count: int) -> set[int]:
 
 
 def thinned(steps: list[int], most: int) -> list[int]:
-    """At most `most` of increasing steps, the first and the last among them: the closest on a log scale are left out."""
+    """At most `most` of increasing steps, the first and the last among them; the closest on a log scale go first."""
     kept = list(steps)
     while len(kept) > max(most, 2):
         gaps = [math.log((kept[i + 1] + 1) / (kept[i - 1] + 1)) for i in range(1, len(kept) - 1)]
