@@ -35,7 +35,7 @@ def at_least(limit: float) -> Callable[[float], bool]:
 
 
 def of_the_terminal() -> Iterator[Line]:
-    """Items 1 to 4 and 6, without training."""
+    """Items 1 to 4, 6 and 16, without training."""
     start = terminal.start()
     yield "1", "first contour, seconds", start["contour"], "<= 0.4", at_most(0.4)
     yield "1", "first contour / bare Textual app", start["contour"] / start["label"], "<= 1.3", at_most(1.3)
@@ -67,6 +67,12 @@ def of_the_terminal() -> Iterator[Line]:
     yield "4", "five lanes, frames a second", race["frames a second"], "= 20", at_least(19)
     yield "4", "five lanes, % of a core", 100 * race["core"], "<= 10", at_most(10)
     yield "4", "a key to its first byte, p95, ms", 1000 * terminal.keys(), "<= 50", at_most(50)
+    maps = terminal.maps()
+    yield "16", "a map's key to its first cells, ms", 1000 * maps["first cells"], "<= 50", at_most(50)
+    yield "16", "a map's cursor, p95, ms", 1000 * maps["move"], "<= 50", at_most(50)
+    yield "16", "the same, bytes", maps["bytes"], "<= 1500", at_most(1500)
+    yield "16", "a key while a map is computed, p95, ms", 1000 * maps["busy"], "<= 50", at_most(50)
+    yield "16", "memory after three maps, MB more", maps["memory"] / 1e6, "<= 20", at_most(20)
     for answers in (True, False):
         line = terminal.slow_line(answers=answers)
         name = f"20 kB/s{'' if answers else ', no answers'}: the screen can be read, seconds"

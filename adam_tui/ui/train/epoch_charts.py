@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.draw.cells import Cells
-from adam_tui.draw.chart import Mark, Series, chart
+from adam_tui.draw.chart import Mark, Series, chart, plot_rows
 from adam_tui.draw.curves import DOTS_DOWN
 from adam_tui.draw.palette import Palette
 from adam_tui.ui.train import axes
@@ -88,7 +88,7 @@ def draw_accuracy(state: TrainState, histories: Histories, width: int, height: i
         width,
         height,
         palette,
-        y_limits=(floor, _top(floor, height - AXIS_ROWS)),
+        y_limits=(floor, _top(floor, plot_rows(height))),
         x_limits=(low, high),
         marks=marks,
         percent=True,
@@ -115,7 +115,7 @@ def _draw_probability(state: TrainState, histories: Histories, width: int, heigh
             Series(x[-1:], y[-1:], color, bold=True, marker=marker),
         ]
     return chart(
-        series, width, height, palette, y_limits=(0.0, _top(0.0, height - AXIS_ROWS)), x_limits=(0.0, 1.0), percent=True
+        series, width, height, palette, y_limits=(0.0, _top(0.0, plot_rows(height))), x_limits=(0.0, 1.0), percent=True
     )
 
 

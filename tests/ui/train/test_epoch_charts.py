@@ -53,10 +53,10 @@ def test_in_the_first_epoch_the_probability_of_the_right_digit_is_drawn():
     assert epoch_charts.best_text(state, histories) == "a: first test after epoch 1"
 
 
-@pytest.mark.parametrize(("accuracy_now", "rows"), [(0.9776, 6), (0.95, 6), (0.99, 20)])
-def test_an_accuracy_below_100_is_below_the_row_of_100(accuracy_now, rows):
+@pytest.mark.parametrize(("accuracy_now", "height"), [(0.9776, 6), (0.9776, 8), (0.95, 8), (0.99, 22)])
+def test_an_accuracy_below_100_is_below_the_row_of_100(accuracy_now, height):
     state, histories = with_histories(a=trained(200, [0.6, accuracy_now]))
-    lines = epoch_charts.draw_accuracy(state, histories, 70, rows + 2, DARK).lines()
+    lines = epoch_charts.draw_accuracy(state, histories, 70, height, DARK).lines()
     assert lines[0].startswith(" 100%")
     assert "●" not in lines[0]
     assert "●" in lines[1] + lines[2]
