@@ -4,7 +4,8 @@ A cell's outcome is that of the path which its settings give alone: the same cla
 the cells of a block together, in pieces, and keeps of their paths only what the outcome needs. `SettingsMap` and
 `StartsMap` divide a map into blocks, coarse to fine; the rest of the module reads finished outcomes.
 
-Points are arrays (..., 2) whose memory holds all x, then all y: numpy walks a whole row of a map at once.
+A block of cells is an array (columns, rows) in Fortran's order, its points (columns, rows, 2): all x lie together, then
+all y, row by row. numpy has its shortest loops for such arrays.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ QUANTITIES: tuple[Quantity, ...] = ("loss", "steps", "distance")
 
 NOT_COMPUTED, RUNNING, CONVERGED, DIVERGED = -1, 0, 1, 2
 # Cells that are walked together: their arrays fit the processor's cache, and a step's fixed cost is small beside them.
-BLOCK = 2400
-# Steps between two examinations of a block. Its positions and steps in between are kept: 4 MB.
+BLOCK = 3600
+# Steps between two examinations of a block. Its positions, steps and gradients in between are kept: 6 MB.
 PIECE = 32
 # The first pass computes every so many-th cell in both directions; the next ones whole rows, every 8th, 4th, 2nd, all.
 COARSEST = 8
@@ -224,7 +225,8 @@ class Batch:
     """The outcomes of many configurations of one lane, computed in pieces.
 
     `grid` holds knobs as arrays that broadcast to the shape (...) of the cells; the lane has the others. `starts` is
-    (..., 2). `alone` returns the whole path of one cell, for a rare outcome that the kept piece does not decide.
+    (..., 2), and the outcomes are (...). `alone` returns the whole path of one cell, for a rare outcome that the kept
+    piece does not decide.
     """
 
     def __init__(
@@ -240,7 +242,7 @@ class Batch:
     ) -> None:
         self._surface, self._steps, self._alone = surface, steps, alone
         self._centre, self._radius = divergence_bounds(surface, starts)
-        start = _by_component(starts)
+        start = np.array(starts, order="F")
         shape = start.shape[:-1]
         self._outcomes = Outcomes.empty(*shape)
         self._alive = np.ones(shape, dtype=bool)
@@ -395,13 +397,6 @@ def _is_idle(gradient: Array, delta: Array) -> NDArray[np.bool_]:
     return near
 
 
-def _by_component(points: Array) -> Array:
-    """A copy of points (..., 2) whose memory holds all x, then all y."""
-    copy = np.empty((2, *points.shape[:-1]))
-    copy[0], copy[1] = points[..., 0], points[..., 1]
-    return np.moveaxis(copy, 0, -1)
-
-
 def _values(lane: Lane, grid: Mapping[str, Array], steps: int) -> Values | Callable[[int], Values]:
     """The lane's knobs with those of `grid` in their place, for `iterate`; a change replaces a grid's values too."""
     if not lane.varies:
@@ -485,7 +480,7 @@ class _Map(ABC):
 
     @abstractmethod
     def _grid(self, block: _Block) -> tuple[Mapping[str, Array], Array]:
-        """The knobs that differ between the cells of a block, and their starts (rows, columns, 2)."""
+        """The knobs that differ between the cells of a block, and their starts (columns, rows, 2)."""
 
     @abstractmethod
     def cells(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[Mapping[str, Array], Array]:
@@ -554,10 +549,10 @@ class _Map(ABC):
             return
         merged = self._of_seeds[0] if len(self._of_seeds) == 1 else median_outcomes(self._of_seeds)
         at = np.ix_(self._block.rows, self._block.columns)
-        self._outcomes.states[at] = merged.states
-        self._outcomes.steps[at] = merged.steps
-        self._outcomes.losses[at] = merged.losses
-        self._outcomes.ends[at] = merged.ends
+        self._outcomes.states[at] = merged.states.T
+        self._outcomes.steps[at] = merged.steps.T
+        self._outcomes.losses[at] = merged.losses.T
+        self._outcomes.ends[at] = merged.ends.swapaxes(0, 1)
         self._done += len(self._block.rows) * len(self._block.columns)
         self._block, self._of_seeds = None, []
         self._complete = self._done == self._work
@@ -566,7 +561,7 @@ class _Map(ABC):
         grid, starts = self._grid(block)
 
         def alone(cell: tuple[int, ...]) -> Trajectory:
-            row, column = int(block.rows[cell[0]]), int(block.columns[cell[1]])
+            row, column = int(block.rows[cell[1]]), int(block.columns[cell[0]])
             return compute_trajectory(
                 self.surface,
                 self.lane_at(row, column),
@@ -623,10 +618,10 @@ class SettingsMap(_Map):
         return self._start
 
     def _grid(self, block: _Block) -> tuple[Mapping[str, Array], Array]:
-        grid = {self.x.knob.name: self.xs[block.columns][np.newaxis, :]}
+        grid = {self.x.knob.name: self.xs[block.columns][:, np.newaxis]}
         if self.y is not None:
-            grid[self.y.knob.name] = self.ys[block.rows][:, np.newaxis]
-        return grid, np.broadcast_to(self._start, (len(block.rows), len(block.columns), 2))
+            grid[self.y.knob.name] = self.ys[block.rows][np.newaxis, :]
+        return grid, np.broadcast_to(self._start, (len(block.columns), len(block.rows), 2))
 
     def cells(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[Mapping[str, Array], Array]:
         """The knobs of single cells, each (n,), and their starts (n, 2)."""
@@ -661,9 +656,9 @@ class StartsMap(_Map):
         return float(self.xs[column]), float(self.ys[row])
 
     def _grid(self, block: _Block) -> tuple[Mapping[str, Array], Array]:
-        starts = np.empty((len(block.rows), len(block.columns), 2))
-        starts[..., 0] = self.xs[block.columns]
-        starts[..., 1] = self.ys[block.rows][:, np.newaxis]
+        starts = np.empty((len(block.columns), len(block.rows), 2))
+        starts[..., 0] = self.xs[block.columns][:, np.newaxis]
+        starts[..., 1] = self.ys[block.rows]
         return {}, starts
 
     def cells(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[Mapping[str, Array], Array]:

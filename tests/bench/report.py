@@ -76,7 +76,7 @@ def of_the_terminal() -> Iterator[Line]:
 
 
 def of_the_engine() -> Iterator[Line]:
-    """Items 7 and 8."""
+    """Items 7, 8 and 12."""
     grid, one = engine_speed.seconds(engine_speed.grid), engine_speed.seconds(engine_speed.torch_configuration, 3)
     count = engine_speed.GRID[0] * engine_speed.GRID[1]
     yield "7", "9,600 configurations x 500 steps, seconds", grid, "<= 0.25", at_most(0.25)
@@ -85,6 +85,21 @@ def of_the_engine() -> Iterator[Line]:
     anew = engine_speed.turned(engine_speed.race(60), all_lanes=True)
     yield "8", "a turned knob to its picture, ms", 1000 * turned, "<= 50", at_most(50)
     yield "8", "all five lanes x 2,000 steps computed again, ms", 1000 * anew, "<= 250", at_most(250)
+    first, whole = engine_speed.seconds(engine_speed.first_cells), engine_speed.seconds(engine_speed.whole_map)
+    one = engine_speed.seconds(engine_speed.torch_configuration, 3)
+    yield "12", "a map of 120x80 settings: its first cells, ms", 1000 * first, "<= 50", at_most(50)
+    yield "12", "the same whole, seconds", whole, "<= 0.15", at_most(0.15)
+    yield "12", "a loop over torch.optim / the map", one * count / whole, ">= 5000", at_least(5000)
+    yield (
+        "12",
+        "the same where many cells converge, seconds",
+        engine_speed.seconds(engine_speed.converging_map),
+        "",
+        None,
+    )
+    yield "12", "120x80 starts of descent, seconds", engine_speed.seconds(engine_speed.starts_map), "", None
+    yield "12", "the longest piece of a map, ms", 1000 * engine_speed.longest_piece(), "<= 20", at_most(20)
+    yield "12", "memory of a map, MB more", engine_speed.map_memory() / 1e6, "<= 20", at_most(20)
 
 
 def of_the_training() -> Iterator[Line]:
