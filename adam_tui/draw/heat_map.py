@@ -12,7 +12,7 @@ character: those of the classes differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -115,7 +115,7 @@ class Cursor:
     column: int
     x_label: str = ""
     y_label: str = ""
-    boxed: bool = False
+    boxed: bool = field(default=False, kw_only=True)
 
 
 class LegendPart(NamedTuple):
@@ -394,13 +394,13 @@ def _write_words(plot: Cells, grid: Grid) -> None:
     if not grid.words or plot.height < rows:
         return
     for r, words in enumerate(grid.words):
-        top, end = (rows - 1 - r) * plot.height // rows, (rows - r) * plot.height // rows
+        middle = _row_of(r / max(rows - 1, 1), plot.height, rows)  # beside its label
         for c, word in enumerate(words):
             left, right = -(-c * plot.width // columns), -(-(c + 1) * plot.width // columns)
             if word and text_width(word) <= right - left:
                 start = left + (right - left - text_width(word)) // 2
                 for i, character in enumerate(word):
-                    _put(plot, (top + end - 1) // 2, start + i, character)
+                    _put(plot, middle, start + i, character)
 
 
 def _put(plot: Cells, row: int, column: int, glyph: str) -> None:

@@ -73,11 +73,11 @@ class SweepFeed:
         elif now > self._settled_at:
             return self._listed
         try:
-            found = list_sweeps(self.runs)
+            listed = list_sweeps(self.runs)
         except OSError:  # closed for a moment, or for good
             self._listed_change = -1
             return self._listed
-        self._sweeps = {each.id: self._sweeps.get(each.id, each) for each in found}
+        self._sweeps = {each.id: self._sweeps.get(each.id, each) for each in listed}
         self._listed = tuple(self._sweeps)
         return self._listed
 
@@ -180,7 +180,10 @@ class SweepFeed:
             return False
         for name in runs:
             if name not in self._readers:
-                self._readers[name], self.histories[name] = MetricsReader(Run(view.path / name)), RunHistory()
+                self._readers[name], self.histories[name] = (
+                    MetricsReader(Run(view.path / name), whole=True),
+                    RunHistory(),
+                )
             reader = self._readers[name]
             while True:
                 restarts = reader.restarts

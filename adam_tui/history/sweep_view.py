@@ -86,8 +86,8 @@ class SweepView:
         That of the best optimizer comes first.
         """
         some = sorted((each for each in self.winners.values() if each is not None), key=lambda each: each.loss)
-        found = ((each, *edge) for each in some for edge in results.at_the_edge(each, self.settings))
-        return tuple(found)
+        edges = ((each, *edge) for each in some for edge in results.at_the_edge(each, self.settings))
+        return tuple(edges)
 
     @property
     def trials(self) -> Mapping[int, TrialRecord]:

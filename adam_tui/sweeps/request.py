@@ -43,7 +43,7 @@ class Request:
         seeds, epochs = _whole("seeds", self.seeds, 1), _whole("epochs", self.epochs, 1)
         plan = Plan(
             space,
-            trials=_whole("trials", self.trials, 1),
+            trials=_whole("settings", self.trials, 1),
             seeds=tuple(range(seeds)),
             sampler="grid" if plans.is_grid(space) or _count(space) == 1 else "quasi",
             epochs=epochs,

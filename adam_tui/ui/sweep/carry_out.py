@@ -40,7 +40,7 @@ def carry_out(effect: Effect, screen: SweepsScreen) -> None:
     match effect:
         case effects.Refresh():
             screen.poll()
-        case effects.AskPlan(request, reason):
+        case effects.AskPlan():
             _ask_plan(effect, screen)
         case effects.StartSweep(plan, slots, name):
             with _notified(screen, "cannot start"):

@@ -54,10 +54,14 @@ OF_STATES = (  # the mark of a setting is the first that one of its trials has
 
 @dataclass(frozen=True, slots=True)
 class GridAxis:
-    """An axis of the grid: a label a cell, from left to right or from the bottom up, and the cell of each value."""
+    """An axis of the grid: a label a cell, from left to right or from the bottom up, and the cell of each value.
+
+    `short` are the labels in few columns.
+    """
 
     name: str
     labels: tuple[str, ...]
+    short: tuple[str, ...]
     cells: Mapping[object, int]
 
     def cell(self, setting: Setting) -> int | None:
@@ -128,7 +132,8 @@ def _rank(setting: Setting) -> tuple[float, bool, float]:
 def _axis(view: SweepView, name: str, most: int) -> GridAxis:
     if name == OPTIMIZER:
         names = view.plan.optimizers[::-1]  # the first one at the top
-        return GridAxis(name, tuple(map(optimizer_title, names)), {each: i for i, each in enumerate(names)})
+        titles = tuple(map(optimizer_title, names))
+        return GridAxis(name, titles, titles, {each: i for i, each in enumerate(names)})
     knob = knob_named(view, name)
     values = sorted({each.values[name] for each in view.settings if name in each.values})
     groups: dict[float, list[float]] = {each: [each] for each in values}
@@ -143,7 +148,25 @@ def _axis(view: SweepView, name: str, most: int) -> GridAxis:
             first = values[i * most // len(values) * len(values) // most]
             groups.setdefault(first, []).append(value)
     labels = tuple(knob.format(each) for each in groups)
-    return GridAxis(name, labels, {value: i for i, some in enumerate(groups.values()) for value in some})
+    cells: dict[object, int] = {value: i for i, some in enumerate(groups.values()) for value in some}
+    return GridAxis(name, labels, _short(tuple(groups), labels), cells)
+
+
+def _short(values: Sequence[float], labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The labels with so few digits that they still differ, as 3e-4 for 0.000316."""
+    for digits in (1, 2, 3):
+        short = tuple(
+            min((label, f"{value:.{digits}g}", _scientific(value, digits)), key=len) if value else label
+            for value, label in zip(values, labels, strict=True)
+        )
+        if len(set(short)) == len(short):
+            return short
+    return labels
+
+
+def _scientific(value: float, digits: int) -> str:
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def _to_round(value: float) -> float:
@@ -169,7 +192,7 @@ def optimizer_title(name: str) -> str:
 
 
 class Face(NamedTuple):
-    """What a cell shows: its mark, its value (NaN without one) and whether it was trained to the last epoch."""
+    """The look of a cell: its mark, its value (NaN without one) and whether it was trained to the last epoch."""
 
     mark: str
     value: float

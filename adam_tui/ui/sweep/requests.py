@@ -65,7 +65,7 @@ def _of_sweep(state: SweepState, view: SweepView, event: e.Request) -> tuple[Eff
         case e.AskDelete():
             return (_ask_delete(view),)
         case e.Widen():
-            return (_widen(view),)
+            return (_widen(view, state.setting),)
         case e.OpenLog():
             return (effects.ShowLog(view.id),)
         case e.ShowRun(run):
@@ -114,11 +114,14 @@ def _ask_delete(view: SweepView) -> Effect:
     return _ask(f"Delete {view.title}?", text, "y", e.DeleteSweep(view.id), "yes, delete it with all its runs")
 
 
-def _widen(view: SweepView) -> Effect:
-    """The form for a sweep of the optimizer whose best value lies at an edge, with the range beyond that edge."""
+def _widen(view: SweepView, chosen: Setting | None) -> Effect:
+    """The form for a sweep of the optimizer whose best value lies at an edge, with the range beyond that edge.
+
+    Where several do, that of the chosen cell is taken, else that of the best optimizer.
+    """
     if not view.edges:
         return Notify("no best value lies at the edge of its range")
-    setting, name, word = view.edges[0]
+    setting, name, word = min(view.edges, key=lambda edge: edge[0] is not chosen)
     knob, value = knobs_of(setting.optimizer)[name], setting.values[name]
     far = value / WIDER if word == "lowest" else value * WIDER
     if knob.scale not in ("log", "log_off"):
@@ -126,6 +129,8 @@ def _widen(view: SweepView) -> Effect:
         far = 2 * value - (tried[-1] if word == "lowest" else tried[0])
     if knob.scale == "beta":
         far = 1 - (1 - value) / WIDER if word == "highest" else max(1 - (1 - value) * WIDER, 0.0)
+    elif knob.scale in ("log", "log_off"):
+        far = float(f"{far:.1g}")
     low, high = sorted((value, min(max(far, knob.low), knob.high)))
     try:
         text = f"{knob.format(knob.check(low))}..{knob.format(knob.check(high))}"

@@ -90,8 +90,8 @@ class SweepScreen(ModeScreen[SweepState, e.Event, "Effect", EventContext]):
     def on_mount(self) -> None:
         """Begin to poll."""
         super().on_mount()
-        self._lay_out()
         self.poll()
+        self._show_state()
 
     # Polling.
 
@@ -156,24 +156,20 @@ class SweepScreen(ModeScreen[SweepState, e.Event, "Effect", EventContext]):
         """Draw everything; the cells that did not change are not sent."""
         if self.is_mounted and before is not after:
             self._read_curves()
-            self.refresh_footer()
-            self._lay_out()
-            self._draw(PANELS)
+            self._show_state()
 
-    @on(Click)
-    def _choose_clicked(self, event: Click) -> None:
+    def _show_state(self) -> None:
+        self.refresh_footer()
+        self._lay_out()
+        self._draw(PANELS)
+
+    def on_click(self, event: Click) -> None:
         """Choose the cell of the grid that was clicked; a second click opens its run."""
-        view = self._view("grid")
-        if event.widget is None or (event.widget is not view and event.widget.parent is not view):
+        region = self._view("grid").content_region
+        if not region.contains_point(event.screen_offset):
             return
-        region = view.content_region
-        at = sweep_view.grid_cell(
-            self.state,
-            region.width,
-            region.height,
-            int(event.screen_y) - region.y,
-            int(event.screen_x) - region.x,
-        )
+        offset = event.screen_offset - region.offset
+        at = sweep_view.grid_cell(self.state, region.width, region.height, offset.y, offset.x)
         grid = self.state.grid
         if at is None or grid is None or at not in grid.cells:
             return
@@ -188,7 +184,9 @@ class SweepScreen(ModeScreen[SweepState, e.Event, "Effect", EventContext]):
         return self.query_one(f"#sweep-{panel}", CellView)
 
     def _snapshot(self) -> Snapshot:
-        return Snapshot(self.state, self.feed.histories, self.host.palette, self.key_names, self._ink())
+        return Snapshot(
+            self.state, self.feed.histories, self.host.palette, self.key_names, self._ink(), self.size.width < NARROW
+        )
 
     def _ink(self) -> Ink:
         """How this terminal shows the grid."""
@@ -200,8 +198,7 @@ class SweepScreen(ModeScreen[SweepState, e.Event, "Effect", EventContext]):
 
     def redraw(self) -> None:
         """Draw everything, in the colours of another theme."""
-        self._lay_out()
-        self._draw(PANELS)
+        self._show_state()
 
     def _draw(self, panels: Iterable[Panel]) -> None:
         shown = self._snapshot()

@@ -15,7 +15,7 @@ Result = tuple[SweepState, tuple[Effect, ...]]
 def update(state: SweepState, event: e.Event) -> Result:
     """Return the next state and the effects."""
     match event:
-        case e.ShowSweep(ids, view):
+        case e.ShowSweep():
             return _show(state, event), ()
         case e.SelectSweep(id):
             return _select(state, id)

@@ -19,7 +19,7 @@ from adam_tui.draw.elements import POINTER, draw_progress, shorten, wrap
 from adam_tui.draw.palette import Palette
 from adam_tui.engine.numbers import format_duration
 from adam_tui.history.run_history import RunHistory
-from adam_tui.history.sweep_view import SweepView, accuracy_with_error, figure
+from adam_tui.history.sweep_view import SlotView, SweepView, accuracy_with_error, figure
 from adam_tui.sweeps import results
 from adam_tui.sweeps.plan import knobs_of
 from adam_tui.sweeps.results import Setting
@@ -35,6 +35,7 @@ from adam_tui.ui.sweep.grid import (
     RUNNING,
     STOPPED_EARLY,
     GridAxis,
+    Quantity,
     SweepGrid,
     face,
     mark_of,
@@ -48,6 +49,7 @@ Panel = Literal["grid", "curves", "cell", "slots", "progress"]
 FRAMED: tuple[Panel, ...] = ("grid", "curves", "cell", "slots")
 PANELS: tuple[Panel, ...] = (*FRAMED, "progress")
 LEGEND_ROWS = 2
+LABEL_STRIDES = (6, 4, 3, 2, 1)  # from few labels of an axis to all
 POINTS = 240  # of a mean curve: more than the dots across any panel
 SPANS = 30  # of a run: its losses are averaged over a part of this size
 LEAST_SPAN = 5  # steps
@@ -64,7 +66,7 @@ class Snapshot:
     """The data that the panels show at one moment.
 
     `histories` are the curves of the chosen cell's runs, by their directories; `keys` are the names of the keys by
-    action; `ink` is the way in which this terminal shows a heat map.
+    action; `ink` is the way in which this terminal shows a heat map. With `narrow` titles are short.
     """
 
     state: SweepState
@@ -72,6 +74,7 @@ class Snapshot:
     palette: Palette
     keys: Mapping[str, str]
     ink: heat.Ink = "blocks"
+    narrow: bool = False
 
 
 def draw(panel: Panel, shown: Snapshot, width: int, height: int) -> Cells:
@@ -100,13 +103,14 @@ def titles(shown: Snapshot) -> dict[Panel, tuple[str, str]]:
     if view is None:
         return {"grid": ("Sweeps", ""), "curves": ("", ""), "cell": ("", ""), "slots": ("", "")}
     seeds = len(view.plan.seeds)
-    over = f", median of {seeds} seeds" if seeds > 1 else ""
+    over = f", median of {seeds}{'' if shown.narrow else ' seeds'}" if seeds > 1 else ""
     setting = state.setting
     grid = with_keys_named("{quantity} quantity · {sweep_x} {sweep_y} axes", shown.keys)
-    curves = f"{curve_title(shown)}"
+    curves = curve_title(shown)
+    marker = shown.palette.lane(view.plan.optimizers.index(setting.optimizer))[1] if setting is not None else ""
     return {
         "grid": (f"{view.title} · {QUANTITY_NAMES[state.quantity]}{over}", grid),
-        "curves": (f"Training loss · {curves}" if curves else "Training loss", ""),
+        "curves": (f"Training loss{curves}", f"{marker} validation loss" if curves else ""),
         "cell": (setting_title(setting) if setting is not None else "No setting here", ""),
         "slots": ("Slots" if not view.record.decisions else "Slots and decisions", ""),
     }
@@ -156,10 +160,15 @@ def _paste(cells: Cells, row: int, other: Cells) -> None:
 
 
 def _scales(grid: SweepGrid) -> tuple[heat.Scale, heat.Scale]:
-    def scale(axis: GridAxis) -> heat.Scale:
-        return heat.category_scale("" if axis.name == OPTIMIZER else axis.name, axis.labels)
+    return _scale(grid.x, grid.x.short), _scale(grid.y, grid.y.labels)
 
-    return scale(grid.x), scale(grid.y)
+
+def _scale(axis: GridAxis, labels: Sequence[str]) -> heat.Scale:
+    """The axis with all of its labels, or with some where there is little room."""
+    last = max(len(labels) - 1, 1)
+    ticks = tuple(heat.Tick(i / last, label) for i, label in enumerate(labels))
+    choices = (ticks[::stride] for stride in LABEL_STRIDES if stride == 1 or stride < len(ticks))
+    return heat.Scale("" if axis.name == OPTIMIZER else axis.name, tuple(choices))
 
 
 def _draw_map(shown: Snapshot, view: SweepView, grid: SweepGrid, width: int, height: int) -> Cells:
@@ -243,7 +252,8 @@ def curve_runs(state: SweepState) -> tuple[str, ...]:
 def curve_title(shown: Snapshot) -> str:
     """The number of runs that are averaged."""
     count = len(_curves(shown))
-    return f"mean and range of n = {count}" if count > 1 else "n = 1" if count else ""
+    mean = "" if shown.narrow else "mean and range of "
+    return f" · {mean}n = {count}" if count > 1 else " · n = 1" if count else ""
 
 
 def _curves(shown: Snapshot) -> list[RunHistory]:
@@ -301,6 +311,12 @@ def _validation(curves: Sequence[RunHistory]) -> np.ndarray[tuple[int, int], np.
 
 # The chosen cell in words, the slots, the decisions.
 
+FACTS: Mapping[Quantity, str] = {
+    "validation_loss": "validation loss {}",
+    "validation_accuracy": "accuracy {}",
+    "epochs": f"{QUANTITY_NAMES['epochs']}: {{}}",
+    "seconds": "{} s",
+}
 Line = tuple[str, str]  # a text and its role: "", "faint", "accent", "warning"
 
 
@@ -315,22 +331,15 @@ def cell_lines(shown: Snapshot, view: SweepView, width: int) -> list[Line]:
     elif setting is view.winners.get(setting.optimizer):
         lines.append((f"best of {optimizer_title(setting.optimizer)}", "accent"))
     facts = [
-        f"{name} {value_texts(value, quantity)[0]}"
-        for quantity, name in (
-            ("validation_loss", "validation loss"),
-            ("validation_accuracy", "accuracy"),
-            ("seconds", "seconds"),
-        )
-        for value in (figure(setting, quantity, view),)
-        if value_texts(value, quantity)  # type: ignore[arg-type]
+        text.format(texts[0])
+        for quantity, text in FACTS.items()
+        if (quantity != "epochs" or shown.state.quantity == "epochs")
+        and (texts := value_texts(figure(setting, quantity, view), quantity))
     ]
     lines += [(text, "") for text in _joined(facts, width)]
-    if shown.state.quantity == "epochs" and (texts := value_texts(figure(setting, "epochs", view), "epochs")):
-        lines.append((f"{QUANTITY_NAMES['epochs']}: {texts[0]}", ""))
     if tested := accuracy_with_error(setting, view):
         lines.append((f"test accuracy {tested[0]:.2%} ± {tested[1]:.2%}", ""))
-    states = _joined([_trial_text(shown, each, view) for each in _trials(setting)], width)
-    lines += [(text, "faint") for text in states]
+    lines += [(text, "faint") for text in _joined(_trial_texts(setting, view), width)]
     for reason in dict.fromkeys(each.reason for each in setting.trials if each.reason and each.state != "planned"):
         lines += [(text, "warning") for text in wrap(reason, width)[:2]]
     if len(some) > 1:
@@ -344,16 +353,22 @@ def cell_lines(shown: Snapshot, view: SweepView, width: int) -> list[Line]:
     return lines
 
 
-def _trials(setting: Setting) -> Sequence[results.TrialRecord]:
-    return sorted(setting.trials, key=lambda each: each.planned.seed)
+def _trial_texts(setting: Setting, view: SweepView) -> list[str]:
+    """The trials that train now with their epochs, and how many are in each other state."""
+    active = {slot.trial: slot for slot in view.slots}
+    texts, counts = [], dict[str, int]()
+    for each in sorted(setting.trials, key=lambda each: each.planned.seed):
+        slot = active.get(each.planned.trial)
+        if slot is not None:
+            texts.append(f"seed {each.planned.seed}: {_doing(slot, view)}")
+        else:
+            state = {"cut": "stopped early", "waiting": "waiting for the others"}.get(each.state, each.state)
+            counts[state] = counts.get(state, 0) + 1
+    return [*texts, *(f"{count} {state}" for state, count in counts.items())]
 
 
-def _trial_text(shown: Snapshot, trial: results.TrialRecord, view: SweepView) -> str:
-    state = {"cut": "stopped early", "waiting": "waits"}.get(trial.state, trial.state)
-    slot = next((each for each in view.slots if each.trial == trial.planned.trial), None)
-    if slot is not None:
-        state = f"{slot.state}, epoch {slot.epoch + 1}" if slot.state == "running" else slot.state
-    return f"seed {trial.planned.seed} {state}"
+def _doing(slot: SlotView, view: SweepView) -> str:
+    return f"epoch {min(slot.epoch + 1, view.plan.epochs)}" if slot.state == "running" else slot.state
 
 
 def _joined(parts: Sequence[str], width: int) -> list[str]:
@@ -373,8 +388,7 @@ def slot_lines(shown: Snapshot, view: SweepView, width: int, height: int) -> lis
     for slot in view.slots:
         trial = view.trials.get(slot.trial)
         run = trial.run if trial is not None else f"trial {slot.trial}"
-        doing = f"epoch {slot.epoch + 1}/{view.plan.epochs}" if slot.state == "running" else slot.state
-        lines.append((f"{POINTER} {slot.name}  {run}  {doing}  step {slot.step:,}", ""))
+        lines.append((f"{POINTER} {slot.name}  {run}  {_doing(slot, view)}  step {slot.step:,}", ""))
     if not view.slots:
         words_of = {
             "starting": "the process loads; the first trial begins in a moment",
@@ -383,7 +397,7 @@ def slot_lines(shown: Snapshot, view: SweepView, width: int, height: int) -> lis
             "running": "no slot has a trial now",
             "paused": "no slot has a trial now",
         }
-        lines.append((shorten(words_of.get(view.state, view.state), width), "faint"))
+        lines += [(text, "faint") for text in wrap(words_of.get(view.state, view.state), width)]
     for event in reversed(view.record.decisions):
         lines += [(text, "faint" if i else "") for i, text in enumerate(wrap(results.decision(event), width))]
     if not view.record.decisions and len(view.plan.rungs) > 1:
