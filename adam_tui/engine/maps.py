@@ -45,7 +45,7 @@ QUANTITIES: tuple[Quantity, ...] = ("loss", "steps", "distance")
 NOT_COMPUTED, RUNNING, CONVERGED, DIVERGED = -1, 0, 1, 2
 # Cells that are walked together: their arrays fit the processor's cache, and a step's fixed cost is small beside them.
 BLOCK = 3600
-# Steps between two examinations of a block. Its positions, steps and gradients in between are kept: 6 MB.
+# Steps between two examinations of a block. The steps in between are kept: 2 MB.
 PIECE = 32
 # The first pass computes every so many-th cell in both directions; the next ones whole rows, every 8th, 4th, 2nd, all.
 COARSEST = 8
@@ -247,12 +247,13 @@ class Batch:
         self._outcomes = Outcomes.empty(*shape)
         self._alive = np.ones(shape, dtype=bool)
         self._last_moving = np.zeros(shape, dtype=np.int32)  # the last step that was not idle
-        self._idle_before = np.zeros(shape, dtype=bool)  # at the end of the piece before
         draws = gradient_noise(noise, seed, steps)
         # With noise, or a gradient per step, the gradients used are not those at the positions.
         self._exact_gradients = draws is None and surface.gradient_at is None
         self._step = self._first = 0
-        self._points, self._gradients, self._deltas = [start], list[Array](), list[Array]()
+        self._begin = self._end = start  # the points before and after this piece
+        self._gradients, self._deltas = list[Array](), list[Array]()
+        self._any_idle = False  # at the end of the piece before
         self._lowest, self._highest = start.copy(order="K"), start.copy(order="K")
         self._pieces = iterate(
             lane.rule,
@@ -290,13 +291,18 @@ class Batch:
         return self._outcomes
 
     def _record(self, t: int, x: Array, g: Array, terms: dict[str, Array]) -> None:
-        self._points.append(x)
         self._deltas.append(terms["Δ"])
-        if self._exact_gradients:
+        if self._any_idle and self._exact_gradients:
             self._gradients.append(g)
         np.minimum(self._lowest, x, out=self._lowest)
         np.maximum(self._highest, x, out=self._highest)
-        self._step = t
+        self._end, self._step = x, t
+
+    def _path(self, at: tuple[NDArray[np.intp], ...]) -> Array:
+        """The points of some cells before this piece and after each of its steps, (steps + 1, cells, 2)."""
+        # The same sums as in the loop, in the same order: bit for bit the same points.
+        path: Array = np.add.accumulate(np.stack([self._begin[at], *(delta[at] for delta in self._deltas)]))
+        return path
 
     def _examine(self) -> None:
         """Find the cells that diverged in this piece, and the last step of each that was not idle."""
@@ -304,24 +310,23 @@ class Batch:
         outside = self._alive & ~(furthest < self._radius)
         if outside.any():
             self._settle_diverged(np.nonzero(outside), left=True)
-        gradient = self._surface.gradient(self._points[-1])
+        gradient = self._surface.gradient(self._end)
         idle = self._alive & _is_idle(gradient, self._deltas[-1])
         self._last_moving[~idle] = self._step
         if idle.any():
             self._last_moves(idle, gradient)
         if self._step == self._steps:
             self._settle_rest()
-        self._idle_before = idle
-        self._first = self._step
-        last = self._points[-1]
-        self._points, self._gradients, self._deltas = [last], [], []
-        np.copyto(self._lowest, last)
-        np.copyto(self._highest, last)
+        self._any_idle = bool(idle.any())
+        self._first, self._begin = self._step, self._end
+        self._gradients, self._deltas = [], []
+        np.copyto(self._lowest, self._end)
+        np.copyto(self._highest, self._end)
 
     def _last_moves(self, idle: NDArray[np.bool_], gradient: Array) -> None:
         """Find the last step of this piece in which each cell of `idle`, idle at its end, was not."""
         open_cells = idle
-        if self._exact_gradients:
+        if self._gradients:
             # Most cells that were idle before were so all the time, which the largest components prove.
             largest = np.abs(gradient)
             for slope in self._gradients[1:]:
@@ -332,7 +337,7 @@ class Batch:
             if not open_cells.any():
                 return
         at = np.nonzero(open_cells)
-        points = np.stack([x[at] for x in self._points[1:]])
+        points = self._path(at)[1:]
         deltas = np.stack([delta[at] for delta in self._deltas])
         moving = ~_is_idle(self._surface.gradient(points), deltas)
         last = len(moving) - moving[::-1].argmax(axis=0)  # steps of this piece, from 1
@@ -340,7 +345,7 @@ class Batch:
 
     def _settle_rest(self) -> None:
         """The outcomes of the cells that reached the last step."""
-        end = self._points[-1]
+        end = self._end
         losses = self._surface.f(end)
         holes = self._alive & ~np.isfinite(losses)
         if holes.any():
@@ -358,7 +363,7 @@ class Batch:
 
         Such a cell diverged at its first step outside, or at the first of the steps without a finite loss before it.
         """
-        points = np.stack([x[at] for x in self._points])  # (steps + 1, cells, 2); the first is the last of before
+        points = self._path(at)
         count = points.shape[1]
         rows = np.full(count, len(points) - 1)
         if left:

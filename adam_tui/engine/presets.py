@@ -146,7 +146,7 @@ PRESETS: dict[str, Preset] = {preset.name: preset for preset in (
         _scenario("himmelblau", "sgd:lr=0.01", "adam:lr=0.1", steps=400),
         "Himmelblau 1972, Applied Nonlinear Programming", map="starts"),
     Preset("rastrigin-basins", "A basin for every dent",
-        "Descent and a slow Adam agree: each of the 121 dents keeps the starts around it, on a chessboard.",
+        "Descent and a slow Adam agree: each dent keeps the starts around it, like the squares of a chessboard.",
         _scenario("rastrigin", "sgd:lr=0.002", "adam:lr=0.1", steps=1000),
         "Rastrigin 1974, Systems of Extremal Control", map="starts"),
 )}

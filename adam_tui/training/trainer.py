@@ -45,9 +45,10 @@ from adam_tui.runs.recipes import check_setting, check_spec
 from adam_tui.training import data, device_setup, evaluation, model, optim, tensorboard_log
 from adam_tui.training.checkpoint import Checkpoints
 from adam_tui.training.errors import describe
-from adam_tui.training.fast.gradients import GradientFunction, fastest_gradients
+from adam_tui.training.fast.gradients import GradientFunction, Proved, fastest_gradients
 from adam_tui.training.journal import Journal, log, log_traceback
 from adam_tui.training.layers import LayerWatch
+from adam_tui.training.weights_log import WeightsLog
 
 # Settings of the process. Those of a run are in its RunSpec.
 REPORT_SECONDS = 0.25  # between two reports of the losses: the only sync points within an epoch
@@ -76,11 +77,12 @@ class Leg:
 
     It ends after `until` finished epochs, with a checkpoint if the run has more. There is no checkpoint of the first
     step and none of the last: the seed gives the first again, and nothing continues the last. `load` has the signature
-    of `data.load`; it may keep the tensors for the next run.
+    of `data.load`; it may keep the tensors for the next run. `proved` is that of `fastest_gradients`.
     """
 
     until: int
     load: Callable[..., data.Digits]
+    proved: Proved
 
 
 LEG_DONE = "more epochs when the sweep has decided"  # the end of the reason of a run that stopped at the end of a leg
@@ -116,7 +118,8 @@ class Training:
         self.gradients: GradientFunction = self.autograd
         if fast:
             full_batch = self.digits.batch(torch.arange(min(spec.batch_size, self.images), device=self.device))
-            self.gradients = fastest_gradients(self.autograd, self.network, *full_batch)
+            proved = leg.proved if leg else None
+            self.gradients = fastest_gradients(self.autograd, self.network, *full_batch, proved)
         self.sampler = torch.Generator().manual_seed(spec.seed)
         self.epoch_start = self.sampler.get_state()  # draws the order of the current epoch again
         self.layers = LayerWatch(self.network)
@@ -130,6 +133,8 @@ class Training:
         if journal.run.has_checkpoint:
             self.checkpoints.load(self.restore)
         self.saved_at = time.perf_counter()  # the last attempt to save a checkpoint
+        steps = spec.epochs * self.batches
+        self.weights = WeightsLog(journal, self.network, steps, spec.weights, self.progress.step)
         if spec.tensorboard:
             writer = tensorboard_log.open_writer(journal.run.path / "tensorboard", self.progress.step)
             journal.listeners.append(tensorboard_log.TensorboardLog(writer).write)
@@ -150,6 +155,7 @@ class Training:
             self.train_epoch()
             if not self.ending:
                 self.end_epoch()
+        self.weights.end(progress.step)
         if self.ending:
             if self.ending[0] == "stopped" and self.save_at_end and not (self.save() or self.save_later()):
                 return "stopped", f"{self.ending[1]}, but {self.checkpoints.problem}"
@@ -179,6 +185,7 @@ class Training:
         self.journal.set_state("running")
         if not self.leg and not self.checkpoints.is_whole:  # the run can be continued from its first step on
             self.save()
+        self.weights.after(self.progress.step)
 
     def train_epoch(self) -> None:
         """Train the rest of the current epoch, batch by batch; a command may end it between two steps."""
@@ -197,6 +204,7 @@ class Training:
                 self.layers.after_step()
             progress.batch += 1
             progress.step += 1
+            self.weights.after(progress.step)
             began += self.journal.take_stopped_seconds()
             now = time.perf_counter()
             if now - reported >= REPORT_SECONDS:
