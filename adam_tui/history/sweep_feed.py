@@ -11,6 +11,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -112,7 +113,7 @@ class SweepFeed:
             self.histories.clear()
         signature = _sizes(sweep.path)
         try:
-            record = before.record if before and signature == self._signature else sweep.record()
+            record = before.record if before and signature == self._signature else _copied(sweep.record())
             plan = sweep.plan()
         except ValueError:
             self._view = None
@@ -124,7 +125,7 @@ class SweepFeed:
             state = "starting"
         slots = tuple(self._slot(sweep, record, number, claim) for number, claim in sorted(claims.items()))
         view = before or SweepView(id, sweep.path, plan, sweep.created, record)
-        if (record, state, slots) != (view.record, view.state, view.slots) or view.record is not record:
+        if view.record is not record or (state, slots) != (view.state, view.slots):
             view = replace(view, record=record, state=state, slots=slots)
         if reached and self._read_reached(sweep, record):
             view = replace(view, reached={trial: each.value for trial, each in self._reached.items()})
@@ -260,6 +261,11 @@ class SweepFeed:
                 return file.read(LOG_BYTES).decode("utf-8", "replace")
         except OSError:
             return ""
+
+
+def _copied(record: SweepRecord) -> SweepRecord:
+    """The state at this moment: the sweep's own record changes with later events."""
+    return replace(record, trials={n: copy(each) for n, each in record.trials.items()}, decisions=[*record.decisions])
 
 
 def _sizes(folder: Path) -> Iterable[tuple[str, int]]:

@@ -121,6 +121,7 @@ async def test_a_screen_at_rest_draws_nothing(tmp_path, monkeypatch):
     app = app_on(tmp_path)
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: "12/12 trials" in seen(app))
+        await pilot.pause(0.3)  # the last panels get their sizes
         polls, shown = [], []
         poll = SweepFeed.view
         monkeypatch.setattr(SweepFeed, "view", lambda *args, **kw: polls.append(1) or poll(*args, **kw))
