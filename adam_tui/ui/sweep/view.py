@@ -180,16 +180,18 @@ def _draw_map(shown: Snapshot, view: SweepView, grid: SweepGrid, width: int, hei
     values = np.full((rows, columns), np.nan)
     texts = [[""] * columns for _ in range(rows)]
     room = max(place.columns // columns, 1)
+    chosen = state.cell(grid)
     for (row, column), some in grid.cells.items():
         own = face(view, some, quantity)
         values[row, column] = -own.value if quantity == "validation_accuracy" else own.value
-        texts[row][column] = words(own, quantity, max(room - 2, 1) if room > 3 else room)
+        frame = 2 if (row, column) == chosen else 1  # columns; a free one keeps the numbers apart
+        texts[row][column] = words(own, quantity, room - frame if room > frame + 1 else room)
         if own.diverged:
             classes[row, column] = heat.DIVERGED
         elif not math.isnan(own.value):
             classes[row, column] = heat.CONVERGED if own.complete else heat.RUNNING
     ranks = heat.ranks_in_class(classes, values)
-    row, column = state.cell(grid)
+    row, column = chosen
     labels = grid.x.labels[column] if grid.x.labels else "", grid.y.labels[row] if grid.y.labels else ""
     cursor = heat.Cursor(row, column, *labels, boxed=True)
     return heat.heat_map(
@@ -211,9 +213,9 @@ def legend_lines(shown: Snapshot, view: SweepView, width: int) -> list[str]:
     """The marks of the grid in words, in at most LEGEND_ROWS lines; those that are there come first."""
     there = {mark_of(setting) for setting in view.settings}
     known = [BEST, *(mark for mark in MARK_WORDS if mark in there and mark != BEST)]
-    for mark in (PLANNED, RUNNING, STOPPED_EARLY, DIVERGED):
-        if mark not in known and not view.record.is_over:
-            known.append(mark)
+    expected = (PLANNED, RUNNING, *([STOPPED_EARLY] if len(view.plan.rungs) > 1 else []), DIVERGED)
+    if not view.record.is_over:
+        known += [mark for mark in expected if mark not in known]
     lines = [""]
     for mark in known:
         text = f"{mark} {MARK_WORDS[mark]}"
