@@ -140,7 +140,7 @@ async def test_a_click_chooses_a_cell(tmp_path):
         await until(pilot, lambda: "10/10 trials" in seen(app))
         await pilot.pause(0.1)
         region = app.screen.query_one("#sweep-grid", CellView).content_region
-        await pilot.click(offset=(region.right - 2, region.y + 2))
+        await pilot.click(offset=(region.right - 7, region.y + 2))
         assert app.screen.state.chosen == (1, 4)
         await pilot.click(offset=(region.x, region.bottom - 1))
         assert app.screen.state.chosen == (1, 4), "beside the grid"

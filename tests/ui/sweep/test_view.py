@@ -113,7 +113,7 @@ def test_results_and_decisions_are_listed(tmp_path):
     MadeSweep(tmp_path, "over", "adam,sgd", trials=3, seeds=1).finish()
     snapshot = shown(tmp_path)
     text = [line for line, _ in sweep_view.slot_lines(snapshot, snapshot.state.view, 200, 20)]
-    assert text == ["all trials have ended", "0.0604  SGD · lr 1", "0.1443  Adam · lr 0.01"]
+    assert text == ["all trials have ended", "0.0604  SGD · lr 1", "0.1443  Adam · lr 0.0001"]
 
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT])
