@@ -130,7 +130,7 @@ class Survey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
-    """The computed points so far: losses and accuracies, nan where there is none yet.
+    """The computed points so far: losses and accuracies, nan where a point is not computed yet.
 
     `losses` and `accuracies` (rows, columns) are the grid's, `path_losses` those of every path's steps (T,), `all_loss`
     is the loss of the last weights on all images. `done` counts the grid's points.
@@ -169,7 +169,7 @@ class Landscape:
         return self.path / "points.bin"
 
     def request(self) -> Request:
-        """What is to be computed. Raises OSError, and ValueError for a damaged file."""
+        """The request of this landscape. Raises OSError, and ValueError for a damaged file."""
         return Request.from_json(json.loads(files.read_regular(self._request, MAX_REQUEST)))
 
     def runs(self) -> list[Run]:

@@ -1,12 +1,10 @@
 """The landscape: dots with the colour of their own loss, hollow off the plane, in a cell of the path's colour."""
 
 import numpy as np
-import pytest
 
 from adam_tui.draw import contour, landscape_plot
 from adam_tui.draw.landscape_plot import DOT, HOLLOW, Track, landscape, still, wrapped
 from adam_tui.draw.palette import DARK, band_colors
-from adam_tui.draw.viewport import Viewport
 
 BOUNDS = (-2.0, 2.0, -1.0, 1.0)
 SIZE = 40, 10  # without axes' labels the plot is as wide as twice its height
@@ -76,10 +74,7 @@ def test_a_picture_has_a_title_a_legend_and_a_caption_in_whole_words():
     assert lines[-3:] == [f" {DARK.lane(0)[1]} adam-1", " one two three four", " five six seven"]
 
 
-@pytest.mark.parametrize(("text", "lines"), [("", [""]), ("a bc def", ["a bc", "def"]), ("abcdefgh i", ["abcdefgh", "i"])])
-def test_lines_are_broken_between_words(text, lines):
-    assert wrapped(text, 5) == lines
-
-
-def test_a_viewport_of_these_bounds_is_not_widened():
-    assert Viewport.fit(BOUNDS, 40, 10).bounds == BOUNDS
+def test_lines_are_broken_between_words():
+    assert wrapped("", 5) == [""]
+    assert wrapped("a bc def", 5) == ["a bc", "def"]
+    assert wrapped("abcdefgh i", 5) == ["abcdefgh", "i"]
