@@ -241,9 +241,7 @@ def wide_table(
     return cells
 
 
-def _draw_name(
-    cells: Cells, line: int, row: RunRow | WideRow, width: int, palette: Palette, *, selected: bool
-) -> None:
+def _draw_name(cells: Cells, line: int, row: RunRow | WideRow, width: int, palette: Palette, *, selected: bool) -> None:
     """Draw the first columns of a run's row: pointer, marker, pin, and the name in `width` columns."""
     color = row.color if row.drawn else palette.faint
     if selected:

@@ -179,7 +179,6 @@ class TestSweeps:
         assert call(tmp_path, "sweeps", "rm", "a", "--yes").stdout == "sweep-a is deleted\n"
         assert list_sweeps(tmp_path) == []
 
-
     def test_a_dry_run_refuses_the_name_that_the_sweep_would_refuse(self, tmp_path):
         result = call(tmp_path, "sweep", "--dry-run", "--name", "a b")
         assert (result.exit_code, result.stdout) == (2, "")

@@ -216,7 +216,10 @@ def test_the_values_that_are_missing_are_the_first_to_be_hidden_and_the_heading_
 
 
 def test_long_names_take_the_room_that_settings_leave_and_short_ones_give_theirs():
-    named = [replace(ROWS[0], name="long warm-up", differences="lr=5e-4"), replace(ROWS[2], name="long warm-up, lr 1e-4")]
+    named = [
+        replace(ROWS[0], name="long warm-up", differences="lr=5e-4"),
+        replace(ROWS[2], name="long warm-up, lr 1e-4"),
+    ]
     assert text(runs_table(named, 0, 60, 3, DARK)) == [
         "                         state     settings    epoch    best",
         "▸● long warm-up          running   lr=5e-4      3/50  98.94%",
