@@ -15,13 +15,19 @@ from textual.events import Key
 from textual.widgets import Static
 
 from adam_tui.ui.actions import MODES, Action, KeyGroup, KeyRow
-from adam_tui.ui.dialogs import Window
+from adam_tui.ui.dialogs import SCROLLS, Window
 from adam_tui.ui.mode_screen import AnyMode
 
 MOST_COLUMNS = 4
 GAP, BETWEEN = 3, 2  # columns between two columns of keys, and between a key and its words
 FEWEST_WORDS = 30  # columns that words need where there is more than one column of keys
 AROUND, ABOVE = 6, 2  # columns and rows that the window's frame, padding and scroll bar take
+
+# The keys of the windows that ask or list something. They are no actions: the settings do not change them.
+WINDOWS = KeyGroup(
+    "In windows and questions",
+    (KeyRow("↑↓ tab enter", "Choose an answer and take it"), KeyRow("y n esc", "Yes, no, cancel")),
+)
 
 
 def by_purpose(actions: Iterable[Action[Any, Any]]) -> list[KeyGroup]:
@@ -104,12 +110,15 @@ def _height(columns: Iterable[Column]) -> int:
 class Help(Window[None]):
     """The keys of a mode, in as many columns as the terminal has room for."""
 
-    BINDINGS = [Binding(key, "dismiss(None)", "Close", show=False) for key in ("escape", "enter", "q")]
+    BINDINGS = [
+        *(Binding(key, "dismiss(None)", "Close", show=False) for key in ("escape", "enter", "q")),
+        *SCROLLS,
+    ]
 
     def __init__(self, mode: AnyMode) -> None:
         super().__init__()
         self._title = f"Keys · {next(title for _, name, title in MODES if name == mode.MODE)}"
-        self._groups = [*_current_keys(mode), *by_purpose(mode.actions)]
+        self._groups = [*_current_keys(mode), *by_purpose(mode.actions), WINDOWS]
         self._more = mode.named("{palette} finds all by words")
         self._help_keys = next(action.keys for action in mode.actions if action.name == "help").split(",")
 

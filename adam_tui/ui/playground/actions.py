@@ -80,6 +80,7 @@ ACTIONS: tuple[Action[e.Event, e.EventContext], ...] = (
     Action("copy", "c", "Copy as command line, PyTorch code or JSON", SCENARIO, e.ChooseCopy()),
     Action("train", "T", "Train the network with this lane's optimizer", SCENARIO, e.Train()),
     Action("export", "e", "Export a picture, numbers or a recording", SCENARIO, e.ChooseExport()),
+    Action("hints", "E", "Explain the first keys: show the hints again", SCENARIO, e.ShowHints()),
 )
 
 
