@@ -64,6 +64,13 @@ class Page:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
+    async def until(self, expression):
+        """Wait until a JavaScript expression is true."""
+        end = asyncio.get_running_loop().time() + PATIENCE
+        while not await self.value(expression):
+            assert asyncio.get_running_loop().time() < end, f"never true: {expression}"
+            await asyncio.sleep(PAUSE)
+
     async def open(self, address):
         """Load a page."""
         await self.do("Page.enable")

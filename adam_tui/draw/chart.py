@@ -46,7 +46,8 @@ class Series:
     are drawn as that glyph, without a line. A line shows the smallest and the largest value in each column of dots, so
     that noise becomes a band; an `averaged` one shows the last value only. `scatter` draws single points: the first
     and the largest value in each column of dots. An `envelope` is the upper edge of a curve that swings. A `dashed`
-    line has gaps, in columns that do not move while it grows. `label` is for the caller's legend.
+    line has gaps, in columns that do not move while it grows. A line that `takes_turns` leaves every second column of
+    the cells that it shares to the lines below it. `label` is for the caller's legend.
     """
 
     x: NDArray[np.float64]
@@ -59,6 +60,7 @@ class Series:
     scatter: bool = False
     envelope: bool = False
     dashed: bool = False
+    takes_turns: bool = False
     label: str = ""
 
 
@@ -156,12 +158,17 @@ def _union(ranges: Sequence[Limits | None]) -> Limits | None:
     return (min(low for low, _ in given), max(high for _, high in given)) if given else None
 
 
+def plot_rows(height: int) -> int:
+    """The rows of the curves in a chart of so many rows: the x axis has the others."""
+    return height - (2 if height >= LABELS_FROM_HEIGHT else 1 if height >= AXIS_FROM_HEIGHT else 0)
+
+
 def _layout(
     width: int, height: int, x_range: Limits, y_range: Limits | None, *, log: bool, exact: bool, percent: bool
 ) -> tuple[_Frame, Axis, Axis]:
     """The frame and its axes. Without any finite y the y axis has no ticks."""
-    x_rows = 2 if height >= LABELS_FROM_HEIGHT else 1 if height >= AXIS_FROM_HEIGHT else 0
-    rows = height - x_rows
+    rows = plot_rows(height)
+    x_rows = height - rows
     if y_range is None:
         y_axis = Axis(0.0, 1.0)
     else:
@@ -224,7 +231,9 @@ def _draw_series(
             if one.dashed:
                 glyphs[:, DASH - 1 :: DASH] = ord(" ")
         drawn = glyphs != ord(" ")
-        if not one.marker:
+        if one.takes_turns:
+            drawn[:, 1::2] &= ~shared[:, 1::2]
+        if not one.marker and not one.takes_turns:
             # Where lines cross, the cell shows the dots of both in the colour of the later one. The dots of a faint
             # series would only blur the line above.
             glyphs[drawn & shared] |= cells.glyph[plot][drawn & shared]

@@ -265,7 +265,7 @@ def basins(grid: Grid, numbers: ArrayLike, palette: Palette, *, letters: bool = 
     for kind in (DIVERGED, NOT_COMPUTED):
         colors[kinds == kind] = class_colors(palette)[kind, 0]
     if letters:
-        cells = Cells.blank(kinds.shape[1], kinds.shape[0], palette.foreground, palette.background)
+        cells = Cells.blank(kinds.shape[1], kinds.shape[0], palette.faint, palette.background)
         settled, hatched = kinds == CONVERGED, kinds == DIVERGED
         codes = np.array([ord(basin_letter(number)) for number in range(BASIN_LETTERS)], np.uint32)
         cells.glyph[settled] = codes[numbers[settled] % BASIN_LETTERS]

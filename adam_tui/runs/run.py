@@ -20,6 +20,7 @@ from typing import Any
 from adam_tui.runs import file_lock, files, processes
 from adam_tui.runs.follower import Follower
 from adam_tui.runs.protocol import LOST, Epoch, Event, RunSpec, Started, event_name, from_line, parse_json
+from adam_tui.runs.run_label import Label, read_label, write_label
 from adam_tui.runs.status import (
     NEVER_STARTED,
     STALE_SECONDS,
@@ -115,6 +116,14 @@ class Run:
             if isinstance(event, Started):
                 return event.spec, valid_time(event.time)
         raise ValueError(problem)
+
+    def label(self) -> Label:
+        """The user's name and tags."""
+        return read_label(self.path)
+
+    def write_label(self, label: Label) -> None:
+        """Replace the user's name and tags. Raises OSError."""
+        write_label(self.path, label)
 
     # The state.
 

@@ -20,7 +20,7 @@ CELL_ASPECTS = (1.5, 3.0)
 TMUX_PATIENCE = 0.2  # seconds that the start waits for tmux at most
 
 # Values of TERM, without "xterm-" before them and anything after them, of terminals that have 24-bit colours.
-_TRUECOLOR_NAMES = frozenset({"alacritty", "contour", "foot", "ghostty", "kitty", "rio", "wezterm"})
+_TRUECOLOR_NAMES = frozenset({"alacritty", "contour", "foot", "ghostty", "kitty", "rio", "st", "wezterm"})
 _TEXTUAL_NAMES: Mapping[str, Depth] = {"truecolor": "truecolor", "256": "256", "standard": "16"}
 
 

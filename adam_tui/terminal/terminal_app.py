@@ -123,6 +123,8 @@ class TerminalApp(App[None]):
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         """Paint an update of the screen that Textual has composed."""
+        if isinstance(self._driver, TitledDriver) and self._title_timer is None and self._running:
+            self._title_timer = self.set_timer(TITLE_SECONDS, self._show_title)
         if self.painter is None or self.is_headless or not isinstance(renderable, CompositorUpdate):
             super()._display(screen, renderable)
             return
@@ -133,8 +135,6 @@ class TerminalApp(App[None]):
                 self._handle_exception(error)
             else:
                 self.send()
-                if self._title_timer is None:
-                    self._title_timer = self.set_timer(TITLE_SECONDS, self._show_title)
         self.post_display_hook()
 
     def send(self) -> None:

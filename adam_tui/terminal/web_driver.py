@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.drivers.web_driver import WebDriver as TextualWebDriver
 
 from adam_tui.terminal.environment import CELL_ASPECTS
+from adam_tui.terminal.window_title import WindowTitle
 
 if TYPE_CHECKING:
     from adam_tui.terminal.terminal_app import TerminalApp
@@ -24,7 +25,13 @@ class WebDriver(TextualWebDriver):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self._loop = asyncio.get_running_loop()
+        self._title = WindowTitle(has_title=True)
         self._write = self._write_all  # type: ignore[assignment]  # Textual writes once and ignores the count
+
+    def show_title(self, title: str) -> None:
+        """Show a title of the page."""
+        if text := self._title.change(title):
+            self.write(text)
 
     def _write_all(self, data: bytes) -> int:
         """Write all of it, or nothing where the server has gone."""

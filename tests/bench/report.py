@@ -1,8 +1,8 @@
-"""Prints every figure beside its goal: `python tests/bench/report.py [terminal] [engine] [training] [long] [accuracy]`.
+"""Prints every figure beside its goal: `python tests/bench/report.py [PART…]`.
 
-Each figure is a count, or a ratio of two measurements in turns. All parts but `accuracy` take about seven minutes;
-`accuracy` takes three and runs only when it is named. Another program on the same cores makes seconds longer and
-ratios slightly wrong.
+The parts are terminal, engine, training, long, sweeps and accuracy. Each figure is a count, or a ratio of two
+measurements in turns. All parts but `accuracy` take about ten minutes; `accuracy` takes three and runs only when it is
+named. Another program on the same cores makes seconds longer and ratios slightly wrong.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import engine_speed, long_run, terminal, time_to_accuracy
+from bench import engine_speed, long_run, sweep_speed, terminal, time_to_accuracy
 
 HERE = Path(__file__).parent
 # Item, name, figure, goal, and the test of the goal; a figure without a goal explains one with a goal.
@@ -35,7 +35,7 @@ def at_least(limit: float) -> Callable[[float], bool]:
 
 
 def of_the_terminal() -> Iterator[Line]:
-    """Items 1 to 4 and 6, without training."""
+    """Items 1 to 4, 6 and 16, without training."""
     start = terminal.start()
     yield "1", "first contour, seconds", start["contour"], "<= 0.4", at_most(0.4)
     yield "1", "first contour / bare Textual app", start["contour"] / start["label"], "<= 1.3", at_most(1.3)
@@ -67,6 +67,12 @@ def of_the_terminal() -> Iterator[Line]:
     yield "4", "five lanes, frames a second", race["frames a second"], "= 20", at_least(19)
     yield "4", "five lanes, % of a core", 100 * race["core"], "<= 10", at_most(10)
     yield "4", "a key to its first byte, p95, ms", 1000 * terminal.keys(), "<= 50", at_most(50)
+    maps = terminal.maps()
+    yield "16", "a map's key to its first cells, ms", 1000 * maps["first cells"], "<= 50", at_most(50)
+    yield "16", "a map's cursor, p95, ms", 1000 * maps["move"], "<= 50", at_most(50)
+    yield "16", "the same, bytes", maps["bytes"], "<= 1500", at_most(1500)
+    yield "16", "a key while a map is computed, p95, ms", 1000 * maps["busy"], "<= 50", at_most(50)
+    yield "16", "memory after three maps, MB more", maps["memory"] / 1e6, "<= 20", at_most(20)
     for answers in (True, False):
         line = terminal.slow_line(answers=answers)
         name = f"20 kB/s{'' if answers else ', no answers'}: the screen can be read, seconds"
@@ -76,7 +82,7 @@ def of_the_terminal() -> Iterator[Line]:
 
 
 def of_the_engine() -> Iterator[Line]:
-    """Items 7 and 8."""
+    """Items 7, 8 and 12."""
     grid, one = engine_speed.seconds(engine_speed.grid), engine_speed.seconds(engine_speed.torch_configuration, 3)
     count = engine_speed.GRID[0] * engine_speed.GRID[1]
     yield "7", "9,600 configurations x 500 steps, seconds", grid, "<= 0.25", at_most(0.25)
@@ -85,6 +91,21 @@ def of_the_engine() -> Iterator[Line]:
     anew = engine_speed.turned(engine_speed.race(60), all_lanes=True)
     yield "8", "a turned knob to its picture, ms", 1000 * turned, "<= 50", at_most(50)
     yield "8", "all five lanes x 2,000 steps computed again, ms", 1000 * anew, "<= 250", at_most(250)
+    first, whole = engine_speed.seconds(engine_speed.first_cells), engine_speed.seconds(engine_speed.whole_map)
+    one = engine_speed.seconds(engine_speed.torch_configuration, 3)
+    yield "12", "a map of 120x80 settings: its first cells, ms", 1000 * first, "<= 50", at_most(50)
+    yield "12", "the same whole, seconds", whole, "<= 0.15", at_most(0.15)
+    yield "12", "a loop over torch.optim / the map", one * count / whole, ">= 5000", at_least(5000)
+    yield (
+        "12",
+        "the same where many cells converge, seconds",
+        engine_speed.seconds(engine_speed.converging_map),
+        "",
+        None,
+    )
+    yield "12", "120x80 starts of descent, seconds", engine_speed.seconds(engine_speed.starts_map), "", None
+    yield "12", "the longest piece of a map, ms", 1000 * engine_speed.longest_piece(), "<= 20", at_most(20)
+    yield "12", "memory of a map, MB more", engine_speed.map_memory() / 1e6, "<= 20", at_most(20)
 
 
 def of_the_training() -> Iterator[Line]:
@@ -119,11 +140,22 @@ def of_the_accuracy() -> Iterator[Line]:
     yield "10", "from the command to 99.0% / the article's loop", ours["whole"] / article["whole"], "", None
 
 
+def of_sweeps() -> Iterator[Line]:
+    """Item 17: a slot's time between trials, and how the cores are shared best."""
+    figures = sweep_speed.measured()
+    yield "17", "from the end of a trial to the next step, ms", 1000 * figures["gap"], "<= 50", at_most(50)
+    yield "17", "the same, p90", 1000 * figures["gap_p90"], "", None
+    yield "17", "training / slot time over 50 trials", figures["share"], ">= 0.95", at_least(0.95)
+    yield "17", "an ended trial on the disk, kB", figures["trial_bytes"] / 1000, "<= 300", at_most(300)
+    yield "17", "one slot of 2 threads / two slots of 1, seconds", figures["two_slots"], "", None
+
+
 PARTS = {
     "terminal": of_the_terminal,
     "engine": of_the_engine,
     "training": of_the_training,
     "long": of_long_runs,
+    "sweeps": of_sweeps,
     "accuracy": of_the_accuracy,  # only when it is named
 }
 

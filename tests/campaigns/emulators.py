@@ -418,7 +418,7 @@ def play(folder, environment):
     pixels = still(environment)
     time.sleep(TITLE_SECONDS)
     search = subprocess.run(["xdotool", "search", "--name", TITLE], env=environment, capture_output=True)
-    title = "–" if "WAYLAND_DISPLAY" in environment else "shown" if search.stdout else "missing"
+    title = "–" if "WAYLAND_DISPLAY" in environment else "shown" if search.stdout else "none"
     shown = Shown(pixels, left, top, (right - left) / COLUMNS, (bottom - top) / ROWS)
     result = Comparison(sent(), shown, title)
     press("q")
@@ -475,7 +475,7 @@ async def visit_browser(folder):
             await until_shown(page, SHOWN)
             await asyncio.sleep(TITLE_SECONDS)
             pixels = np.asarray(Image.open(io.BytesIO(await page.screenshot())).convert("RGB"))
-            title = "shown" if re.search(TITLE, await page.value("document.title")) else "missing"
+            title = "shown" if re.search(TITLE, await page.value("document.title")) else "none"
             return Comparison(Sent.of(page.received), Shown(pixels, 0, 0, wide, high), title), pixels
     finally:
         served.close()

@@ -340,3 +340,15 @@ def test_no_data_ends_the_process():
 def test_plotext_is_not_imported_before_the_first_curve():
     code = "import sys, adam_tui.draw.chart as c; print('plotext' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_a_line_that_takes_turns_leaves_every_second_shared_cell_to_the_line_below():
+    x = np.arange(20.0)
+    below, above = Series(x, x * 0 + 1, CORAL), Series(x, x * 0 + 1, AMBER, takes_turns=True)
+    cells = chart([below, above], 10, 3, DARK, y_limits=(0, 2))
+    row = int(np.argwhere((cells.glyph > 0x2800) & (cells.glyph < 0x2900))[0, 0])
+    colors = [tuple(color) for color in cells.fg[row, 1:].tolist()]
+    assert set(colors[0::2]) == {AMBER}
+    assert set(colors[1::2]) == {CORAL}
+    alone = chart([above], 10, 3, DARK, y_limits=(0, 2))
+    assert {tuple(color) for color in alone.fg[row, 1:].tolist()} == {AMBER}

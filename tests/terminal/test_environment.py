@@ -35,6 +35,8 @@ def test_the_depth_of_printed_text(environ, isatty, depth):
         ({"TERM": "xterm-256color", "TEXTUAL_COLOR_SYSTEM": "auto"}, "256"),
         ({"TERM": "alacritty"}, "truecolor"),
         ({"TERM": "foot"}, "truecolor"),
+        ({"TERM": "st-256color"}, "truecolor"),
+        ({"TERM": "rxvt-unicode-256color", "COLORTERM": "rxvt-xpm"}, "256"),  # its 24-bit colours run into each other
         ({"TERM": "foot-extra"}, "truecolor"),
         ({"TERM": "xterm-kitty"}, "truecolor"),
         ({"TERM": "xterm-ghostty"}, "truecolor"),

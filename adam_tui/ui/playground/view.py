@@ -347,7 +347,7 @@ def loss(state: PlaygroundState, width: int, height: int, palette: Palette, path
         if chosen:  # its swings, below the lines
             series.append(Series(x=x, y=y, color=palette.dimmed(color), faint=True, scatter=True))
         line = color if chosen else palette.dimmed(color)
-        series.append(Series(x=x, y=y, color=line, bold=chosen, envelope=True, dashed=dashed))
+        series.append(Series(x=x, y=y, color=line, bold=chosen, envelope=True, dashed=dashed, takes_turns=chosen))
     steps = state.scenario.steps
     every = 1 if paths.complete else max(steps // LOSS_SAMPLES, 1)
     limits = _loss_limits(paths.lanes, minimum, log, every)
