@@ -118,7 +118,7 @@ class Help(Window[None]):
     def __init__(self, mode: AnyMode) -> None:
         super().__init__()
         self._title = f"Keys · {next(title for _, name, title in MODES if name == mode.MODE)}"
-        self._groups = [*_current_keys(mode), *by_purpose(mode.actions), WINDOWS]
+        self._groups = [*_current_keys(mode), *by_purpose(mode.actions)]
         self._more = mode.named("{palette} finds all by words")
         self._help_keys = next(action.keys for action in mode.actions if action.name == "help").split(",")
 
@@ -149,7 +149,11 @@ class Help(Window[None]):
 
     def _lay_out(self, frame: VerticalScroll, statics: Sequence[Static]) -> None:
         width, height = self._laid_out
-        columns = in_columns(self._groups, width - AROUND, height - ABOVE)
+        layouts = [
+            in_columns(each, width - AROUND, height - ABOVE) for each in ([*self._groups, WINDOWS], self._groups)
+        ]
+        # The windows name their keys themselves: here they have a place where they make nothing scroll.
+        columns = next((each for each in layouts if _height(each) <= height - ABOVE), layouts[0])
         for i, static in enumerate(statics):
             static.display = i < len(columns)
             static.styles.margin = (0, 0, 0, GAP if i else 0)

@@ -82,8 +82,9 @@ async def test_d_deletes_after_a_question_and_never_a_running_run(app, made_run,
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("d")
         assert isinstance(app.screen, ModeScreen), "refused"
+        await pilot.press("]")
         for careful in ("enter", "n", "escape"):
-            await pilot.press("]", "d", careful)
+            await pilot.press("d", careful)
             assert isinstance(app.screen, ModeScreen)
             assert len(directory.list_runs(tmp_path)) == 2
         await pilot.press("d", "y")
