@@ -113,6 +113,12 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
     metavar="DIR",
     help="A directory that holds the data, in torchvision's layout (DIR/FashionMNIST/raw/…); nothing is downloaded.",
 )
+@click.option(
+    "--weights",
+    type=whole_number,
+    metavar="N",
+    help="Keep the weights of N steps for `adam-tui landscape`; 0 keeps none.  [default: 64, 16 MB]",
+)
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's event files too, into the run's directory.")
 @click.option("--no-queue", is_flag=True, help="Start at once, even while another run trains on the same device.")
 @click.option("--name", default="", metavar="TEXT", help="A name for the run, which lists show beside its ID.")

@@ -379,7 +379,10 @@ def _paint(grid: Grid, place: Frame, palette: Palette, ink: Ink) -> Cells:
             cells.glyph[at] = codes[levels[at] * len(codes) // LEVELS]
         cells.fg[:] = colors
         hatched = kinds == DIVERGED
-    cells.fg[hatched] = hatch_color(palette)
+        if ink == "shades":  # on sixteen colours a ramp would fall onto unrelated ones
+            for kind, name in ((RUNNING, "running"), (CONVERGED, "converged")):
+                cells.fg[kinds == kind] = palette.states[name]
+    cells.fg[hatched] = palette.states["diverged"] if ink == "shades" else hatch_color(palette)
     return cells
 
 
@@ -618,6 +621,8 @@ def _draw_sample(cells: Cells, row: int, column: int, kind: int, rank: float, pa
         cells.put(row, column, " ", palette.foreground, bg=color)
         return
     characters = CHARACTERS[ink][kind]
+    if ink == "shades":
+        color = palette.states["converged" if kind == CONVERGED else "running"]
     cells.put(row, column, characters[level * len(characters) // LEVELS], color)
 
 

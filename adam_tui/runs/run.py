@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from adam_tui.runs import file_lock, files, processes
+from adam_tui.runs import file_lock, files, processes, weights_file
 from adam_tui.runs.follower import Follower
 from adam_tui.runs.protocol import LOST, Epoch, Event, RunSpec, Started, event_name, from_line, parse_json
 from adam_tui.runs.run_label import Label, read_label, write_label
@@ -75,6 +75,11 @@ class Run:
     def evaluation(self) -> Path:
         """The path of the last evaluation's pictures, see `training.evaluation`."""
         return self.path / "evaluation.npz"
+
+    @property
+    def weights(self) -> Path:
+        """The path of the weights at some steps, see `weights_file`; there may be no such file."""
+        return self.path / weights_file.NAME
 
     @property
     def link_target(self) -> str:
