@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 from typing import Generic
 
 from textual.app import ComposeResult
@@ -19,6 +20,8 @@ from adam_tui.terminal.sanitize import sanitize
 from adam_tui.ui.actions import shown
 from adam_tui.ui.layout import NARROW
 
+PICK_WIDTH = 72  # columns of a list, as in adam.tcss
+AROUND_TEXT, AROUND_LIST = 4, 5  # columns of frame and padding; rows of frame, gap and a margin
 CANCEL = "cancel"  # the value of the answer that cancels
 # Keys beside the arrows: of every list, of one without answers on letters, and of a text that scrolls.
 MOVES = (
@@ -236,6 +239,14 @@ class Pick(Window[str | None]):
         values = [value for value, _, _ in self._items]
         options.highlighted = values.index(self._chosen) if self._chosen in values else 0
         options.focus()
+
+    def on_resize(self) -> None:
+        """Give the details the rows of the longest one, so that the window keeps its height, and the list the rest."""
+        columns, rows = self.app.size
+        width = max(min(PICK_WIDTH, columns * 9 // 10) - AROUND_TEXT, 1)
+        lines = max(sum(len(wrap(line, width)) for line in detail.split("\n")) for _, _, detail in self._items)
+        self.query_one(".hint").styles.height = lines
+        self.query_one(OptionList).styles.max_height = max(rows - AROUND_LIST - lines, 1)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Show its detail, and its preview."""

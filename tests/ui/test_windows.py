@@ -81,6 +81,29 @@ async def test_every_list_names_its_keys(key, window):
         assert "esc cancel" in seen(app)
 
 
+@pytest.mark.parametrize(
+    ("size", "keys"), [((80, 24), "m"), ((60, 18), "m"), ((80, 24), "3 enter"), ((80, 24), "ctrl+t")]
+)
+async def test_a_list_has_the_rows_that_the_longest_detail_leaves_it(size, keys):
+    app = AdamApp(PlaygroundState(playing=False))
+    async with app.run_test(size=size) as pilot:
+        await pilot.press(*keys.split())
+        await pilot.pause()
+        frame = app.screen.query_one(".pick")
+        assert frame.region.height >= size[1] - 2, "there are more items than rows"
+        assert frame.region.bottom <= size[1]
+        for key in ("down", "down", "end"):
+            await pilot.press(key)
+            await pilot.pause()
+            detail, hint = (
+                app.screen._items[app.screen.query_one("OptionList").highlighted][2],
+                app.screen.query_one(".hint"),
+            )
+            assert "".join(detail.split()) == "".join(
+                "".join(strip.text for strip in hint.render_lines(hint.size.region)).split()
+            ), "the whole detail is seen"
+
+
 @pytest.mark.parametrize("key", ["question_mark", "c c"])
 async def test_every_long_text_scrolls_by_the_same_keys(key):
     app = AdamApp(PlaygroundState(playing=False))
