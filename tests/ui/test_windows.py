@@ -95,13 +95,10 @@ async def test_a_list_has_the_rows_that_the_longest_detail_leaves_it(size, keys)
         for key in ("down", "down", "end"):
             await pilot.press(key)
             await pilot.pause()
-            detail, hint = (
-                app.screen._items[app.screen.query_one("OptionList").highlighted][2],
-                app.screen.query_one(".hint"),
-            )
-            assert "".join(detail.split()) == "".join(
-                "".join(strip.text for strip in hint.render_lines(hint.size.region)).split()
-            ), "the whole detail is seen"
+            hint = app.screen.query_one(".hint")
+            seen_text = "".join(strip.text for strip in hint.render_lines(hint.size.region))
+            detail = app.screen._items[app.screen.query_one("OptionList").highlighted][2]
+            assert "".join(seen_text.split()) == "".join(detail.split()), "the whole detail is seen"
 
 
 @pytest.mark.parametrize("key", ["question_mark", "c c"])
