@@ -127,6 +127,7 @@ def _ask_stop(run: RunView, changes: tuple[Changed, ...]) -> Effect:
         text,
         ("y,s", e.StopRun(run.id), "stop: finish this step, write a checkpoint, end"),
         ("K", e.KillRun(run.id), "kill: end at once, without a checkpoint"),
+        cautious=run.silent,
     )
 
 
@@ -169,7 +170,7 @@ def _offer(event: e.OfferRun) -> Effect:
     with_usual = ("l", e.StartRun(usual), f"train with lr {lr}, the rest as it is")
     return _ask(
         "Train the network with this lane's optimizer?",
-        "\n".join([labels.spec_text(spec), "", *(f"· {remark}" for remark in event.remarks), ""]),
+        "\n".join([labels.spec_text(spec), "", *(f"· {remark}" for remark in event.remarks)]),
         ("y,t", e.StartRun(spec), "train with exactly these"),
         *([with_usual] if usual != spec else []),
         ("e", e.AdoptSettings(spec), "take them for the next run, to change one first"),
