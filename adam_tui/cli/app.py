@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from adam_tui.cli import completion, launch, maps, playground, runs, serve, sweeps
+from adam_tui.cli import completion, landscape, launch, maps, playground, runs, serve, sweeps
 from adam_tui.cli.errors import OneLineErrorGroup
 from adam_tui.cli.names import THEMES
 
 if TYPE_CHECKING:
     from adam_tui.terminal.sextants import BlocksSetting
 
-WITH_RUNS = ("train", "runs", "sweep", "sweeps")  # commands that read or write the directory of the runs
+WITH_RUNS = ("train", "runs", "landscape", "sweep", "sweeps")  # commands that read or write the directory of the runs
 fps_option = click.option(
     "--fps", type=click.IntRange(1, 60), metavar="N", help="Most frames a second.  [default: from the settings, or 20]"
 )
@@ -90,7 +90,7 @@ def _refuse_flags_before(context: click.Context, command: str) -> None:
 completion.register()
 COMMANDS = (
     *(playground.path, playground.plot, maps.settings_map, maps.basins),
-    *(runs.train, runs.runs, sweeps.sweep, sweeps.sweeps),
+    *(runs.train, runs.runs, landscape.landscape, sweeps.sweep, sweeps.sweeps),
     serve.serve,
 )
 for command in COMMANDS:

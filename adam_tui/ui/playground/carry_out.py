@@ -43,14 +43,14 @@ def carry_out(effect: Effect, screen: Screen) -> None:
 
 
 def _copy_race(kind: str, state: PlaygroundState, screen: Screen) -> None:
-    from adam_tui.ui.playground.export import COPIES, copy_text
+    from adam_tui.ui.playground.export import COPIES, MAP_COPY, copy_text
 
     try:
         text = copy_text(kind, state)
     except ValueError as error:
         screen.app.notify(str(error), severity="warning")
         return
-    label = next(label for _, each, label in COPIES if each == kind)
+    label = next(label for _, each, label in (MAP_COPY, *COPIES) if each == kind)
     for shown in (shared.CopyText(text), shared.ShowText(f"Copied: {label}", text)):
         shared.carry_out(shown, screen)
 

@@ -16,7 +16,7 @@ from adam_tui.ui.playground.state import PlaygroundState
 
 @dataclass(frozen=True)
 class WriteExport:
-    """Write one of `export.EXPORTS`, or the whole screen, into the working directory."""
+    """Write one of `export.EXPORTS` or `export.MAP_EXPORTS`, or the whole screen, into the working directory."""
 
     kind: str
     state: PlaygroundState
@@ -24,7 +24,7 @@ class WriteExport:
 
 @dataclass(frozen=True)
 class CopyRace:
-    """Copy the race in one of `export.COPIES`, and show the text."""
+    """Copy the race in one of `export.COPIES`, or its map as `export.MAP_COPY`, and show the text."""
 
     kind: str
     state: PlaygroundState

@@ -101,7 +101,9 @@ def _ask(title: str, text: str, keys: str, event: e.Event, label: str, *, cautio
 
 
 def _ask_stop(view: SweepView) -> Effect:
-    if view.state not in ("running", "paused", "starting"):
+    if view.state == "starting":  # its process would begin with the order to go on
+        return Notify(f"{view.title} is starting")
+    if view.state not in ("running", "paused"):
         return _over(view) if view.state == "finished" else Notify(f"{view.title} is stopped already")
     text = f"{counts(view.record)}\nIts processes write checkpoints and end, on all hosts; it can be continued."
     return _ask(f"Stop {view.title}?", text, "y,s", e.StopSweep(view.id), "yes, stop it")
