@@ -61,7 +61,7 @@ async def test_a_process_that_hangs_is_named_and_killed_by_key(app, hanging, mon
     run, process = hanging
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "no sign of life for" in panel(app, "figures"))
-        assert "x, then K, kills it" in panel(app, "figures")
+        assert "x, then K, kills it" in " ".join(panel(app, "figures").split())
         assert "silent" in app.screen.query_one(TabsLine).status
         await pilot.press("x")
         await pilot.pause()
