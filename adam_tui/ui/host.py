@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from adam_tui.draw.palette import Palette
+from adam_tui.terminal.fallback import Fallback
 from adam_tui.ui.actions import AppEvent
 
 if TYPE_CHECKING:
@@ -18,9 +20,13 @@ if TYPE_CHECKING:
 
 
 class Host(Protocol):
-    """The interface of the application for a mode. `keys` are the keys that the settings changed, by action."""
+    """The interface of the application for a mode.
+
+    `keys` are the keys that the settings changed, by action. `fallback` are the limits of the terminal's characters.
+    """
 
     keys: Mapping[str, str]
+    fallback: Fallback
 
     @property
     def palette(self) -> Palette:
@@ -38,6 +44,9 @@ class Host(Protocol):
 
     def show_finale(self, place: str, finale: Finale) -> None:
         """Show the tour's last stop in the training mode. `place` is its number, such as "10/10"."""
+
+    def open_run(self, path: Path) -> None:
+        """Show a run of a sweep in the training mode, beside the other runs."""
 
     def train_lane(self, lane: Lane) -> None:
         """Offer to train the network with the optimizer of a lane of the playground."""

@@ -22,8 +22,8 @@ NEW = {name: chr(0x1401 + i) for i, name in enumerate(sorted(ACTIONS))}
 OLD = {shown(key) for action in ACTIONS.values() for key in action.keys.split(",")}
 # What the letters and signs among the old keys mean where they are no keys: coordinates, symbols of the formulas,
 # an article, the step played or paused, the mark of a choice.
-MEANT_OTHERWISE = {*"axygmvbdtuknpswlzcDGOAT+-=<>,./?[]0123←→", "end"}
-WINDOWS = {"enter", "esc", "↑", "↓"}  # keys of windows, which are no actions
+MEANT_OTHERWISE = {*"axygmvbdtuknpswlzcDEGOATXY+-=<>,./?[]01234←→↑↓", "end"}
+WINDOWS = {"enter", "esc", "↑", "↓", "tab"}  # keys of windows, which are no actions
 VERBS = (
     "starts|stops|continues|resumes|tunes|opens|goes|lets|turns|plays|takes|brings|tries|shows|lists|ends|leads|trains|"
     "chooses|undoes|draws"

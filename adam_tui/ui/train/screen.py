@@ -96,7 +96,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         self._clock = clock
         self.feed = Feed(runs_directory(runs))
         # Before the first drawing, so that the screen opens with the runs that there are.
-        state, _ = update(TrainState(), e.ListRuns(self.feed.views()))
+        state, _ = update(TrainState(), e.ListRuns(self.feed.views(), sweeps=self.feed.sweeps))
         if selected:
             state, _ = update(state, e.SelectRun(selected))
         self.set_reactive(TrainScreen.state, state)
@@ -194,7 +194,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         self._dispatch_runs(self.feed.views())
 
     def _dispatch_runs(self, runs: tuple[RunView, ...]) -> None:
-        self.dispatch(e.ListRuns(runs, self._matches(runs)))
+        self.dispatch(e.ListRuns(runs, self._matches(runs), self.feed.sweeps))
 
     def _matches(self, runs: tuple[RunView, ...]) -> tuple[str, ...] | None:
         """The ids of the runs that match the search; None without one."""
@@ -255,6 +255,14 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
 
         spec, remarks = spec_for(lane)
         self.dispatch(e.OfferRun(spec, usual_lr(spec), tuple(map(self.named, remarks))))
+
+    def open_run(self, path: Path) -> None:
+        """Show a run from another directory, such as one of a sweep, beside the other runs."""
+        id = self.feed.attach(path)
+        self.list_runs()
+        self.dispatch(e.SelectRun(id))
+        if self.state.selected != id:
+            self.notify(f"cannot show {id}: its files are not there yet", severity="warning")
 
     # Drawing.
 
