@@ -194,7 +194,7 @@ def _draw_map(shown: Snapshot, view: SweepView, grid: SweepGrid, width: int, hei
         own = face(view, some, quantity)
         values[row, column] = -own.value if quantity == "validation_accuracy" else own.value
         frame = 2 if (row, column) == chosen else 1  # columns; a free one keeps the numbers apart
-        texts[row][column] = words(own, quantity, room - frame if room > frame + 1 else room)
+        texts[row][column] = words(own, quantity, room - frame if room > 3 else room)
         if own.diverged:
             classes[row, column] = heat.DIVERGED
         elif not math.isnan(own.value):
