@@ -123,12 +123,13 @@ def sweep(
     """
     from adam_tui.cli import sweep_progress
     from adam_tui.sweeps import results
-    from adam_tui.sweeps.sweep import create
+    from adam_tui.sweeps.sweep import create, directory_name
 
     folder = resolve_runs(context, runs)
     with usage_errors():
         plan = _plan(**flags)
         count = _slots(slots, plan.device)
+        directory_name(name)
         if dry_run:
             click.echo(_described(plan, results.estimate(plan, folder, count).text(plan, count)))
             return 0
