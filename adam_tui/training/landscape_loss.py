@@ -2,9 +2,11 @@
 
 Measured with 1,000 images on one thread of a busy Xeon, beside a plain loop that sets the weights and evaluates: 0.51
 to 0.57 of its processor time (`tests/bench/landscape_speed.py`). Two thirds of that is the second convolution, which
-runs near the speed of the core. One product for the first layer of four points saved a hundredth only. As in `fast.manual_backward`, the first convolution with its pooling is one product
-of matrices: the windows of 6×6 pixels are laid out once, and a pooled cell is the largest of four sums. A chunk of
-images goes through all layers while it is in the CPU's caches.
+runs near the speed of the core. One product for the first layer of four points saved a hundredth only.
+
+As in `fast.manual_backward`, the first convolution with its pooling is one product of matrices: the windows of 6×6
+pixels are laid out once, and a pooled cell is the largest of four sums. A chunk of images goes through all layers while
+it is in the CPU's caches.
 """
 
 from __future__ import annotations

@@ -154,7 +154,13 @@ def of_landscapes() -> Iterator[Line]:
     """Item 18: the points of a loss landscape, its first picture, its memory, and the weights that a run keeps."""
     done = subprocess.run([sys.executable, HERE / "landscape_speed.py"], capture_output=True, text=True, check=True)
     figures = json.loads(done.stdout)
-    yield "18", "a plain loop / a point, processor time", figures["plain_core"] / figures["ours_core"], ">= 2", at_least(2)
+    yield (
+        "18",
+        "a plain loop / a point, processor time",
+        figures["plain_core"] / figures["ours_core"],
+        ">= 2",
+        at_least(2),
+    )
     yield "18", "points a second, 1,000 images", 1 / figures["ours"], ">= 30", at_least(30)
     yield "18", "81 points, torch being loaded, seconds", figures["first"], "<= 3", at_most(3)
     yield "18", "memory above torch, MB", figures["memory"] / 1e6, "<= 100", at_most(100)
