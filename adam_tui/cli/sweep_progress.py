@@ -36,8 +36,18 @@ def follow(sweep: Sweep, slots: int, output_format: Literal["text", "jsonl"], st
     """
     progress = Progress(sweep, sys.stderr, events=stream if output_format == "jsonl" else None)
     supervisor = Supervisor(sweep, LocalExecutor(sweep.path, slots, sweep.plan().device), slots, progress.message)
-    progress.message(f"{sweep.id}: {len(sweep.record().trials)} trials on {slots} slots, {sweep.path}")
-    record = _run(supervisor, progress, lambda: sweep.command("stop"))
+    progress.message(f"{sweep.id}: {len(sweep.record().trials)} trials on {_count(slots, 'slot')}, {sweep.path}")
+
+    def stop() -> None:
+        try:
+            sweep.command("stop")
+        except OSError:  # on a full disk these slots can still be signalled
+            supervisor.stop()
+
+    record = _run(supervisor, progress, stop)
+    if sweep.is_gone:  # with its last results
+        _print_message(f"{sweep.id} has ended: its directory was moved or deleted")
+        return _exit_status(record, progress)
     if output_format == "text":
         click.echo(sanitize(results.text(sweep.plan(), record)), file=stream)
     if not record.is_over:
@@ -49,8 +59,12 @@ def work(sweep: Sweep, slots: int) -> int:
     """Train trials of a sweep that another process may have started; the exit status as for `follow`."""
     progress = Progress(sweep, sys.stderr)
     supervisor = Supervisor(sweep, LocalExecutor(sweep.path, slots, sweep.plan().device), slots, progress.message)
-    progress.message(f"{sweep.id}: {slots} more slots")
+    progress.message(f"{sweep.id}: {_count(slots, 'more slot')}")
     return _exit_status(_run(supervisor, progress, supervisor.stop), progress)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _exit_status(record: SweepRecord, progress: Progress) -> int:

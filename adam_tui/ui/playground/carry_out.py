@@ -22,7 +22,9 @@ Screen = ModeScreen[PlaygroundState, Event, Effect, EventContext]
 def carry_out(effect: Effect, screen: Screen) -> None:
     """Carry out an effect on the playground's screen, which receives the events of the answers."""
     match effect:
-        case WriteExport():
+        case WriteExport(kind):
+            if kind == "cast":
+                screen.app.notify("follows when the whole race is drawn", title="Recording")
             screen.run_worker(partial(_write_export, effect, screen), thread=True, exclusive=True, group="export")
         case CopyRace(kind, state):
             if paths_so_far(state).complete:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from adam_tui.engine.lane import Lane
 from adam_tui.ui.caption import Finale
-from adam_tui.ui.effects import SharedEffect
+from adam_tui.ui.effects import Notify, SharedEffect
 from adam_tui.ui.playground.events import Event
 from adam_tui.ui.playground.state import PlaygroundState
 
@@ -52,4 +52,5 @@ class RememberHints:
     names: frozenset[str]
 
 
+HINTS_CLOSED = Notify("no more hints", keys=": {hints} shows them again")
 Effect = SharedEffect[Event] | WriteExport | CopyRace | ShowFinale | TrainLane | RememberHints

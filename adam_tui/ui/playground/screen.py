@@ -279,6 +279,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
 
     def redraw(self) -> None:
         """Draw everything in the colours of another theme."""
+        self._show_caption()
         paths = paths_so_far(self.state)
         self._arrange_panels(paths)
         self._draw(PANELS, paths)
@@ -409,6 +410,8 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             size = _content_size(view)
             if view.display and size.width > 0 and size.height > 0:
                 view.show(self._cells(panel, size, paths))
+            else:
+                view.forget()
 
     def _cells(self, panel: str, size: Size, paths: Paths | None = None) -> Cells:
         paths = paths or paths_so_far(self.state)

@@ -303,3 +303,19 @@ async def test_without_colour_a_start_is_the_letter_of_its_rest_point(monkeypatc
         assert {"aaa", "bbb", "ccc", "ddd"} <= {
             text[i : i + 3] for text in panel(app, "contour").splitlines() for i in range(len(text))
         }
+
+
+async def test_panels_that_a_map_hid_show_the_present_when_it_is_closed():
+    app = AdamApp(PlaygroundState(RAVINE, playing=False))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("h")
+        await computed(pilot)
+        await pilot.press("shift+right", "enter")
+        app.theme = "adam-light"
+        await pilot.press("escape")
+        await pilot.pause()
+        lr = app.screen.state.chosen_lane["lr"]
+        assert lr != RAVINE.lanes[0]["lr"]
+        assert f"{lr:.4g}" in panel(app, "knobs")
+        grounds = {tuple(app.screen.query_one(f"#{name}", CellView).cells.bg[0, 0]) for name in ("lanes", "knobs")}
+        assert grounds == {app.palette.background}
