@@ -35,6 +35,14 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.fixture(autouse=True)
+def interrupts():
+    """Python's own answer to Ctrl-C: a shell that starts the tests in the background makes them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def follow_events(tmp_path, monkeypatch):
     """Follow a run whose worker is a stand-in that writes some events and exits."""
