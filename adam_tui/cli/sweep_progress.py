@@ -65,6 +65,9 @@ def _run(supervisor: Supervisor, progress: Progress, stop: Callable[[], None]) -
         with _stop_on_interrupt(stop, supervisor.kill, progress.signals):
             for record in supervisor.run():
                 progress.report(record)
+    except BrokenPipeError:  # `| head`: without a reader these slots stop
+        supervisor.stop()
+        raise
     finally:
         progress.close()
     return record
@@ -99,15 +102,14 @@ class Progress:
 
     def __init__(self, sweep: Sweep, stream: TextIO, events: TextIO | None = None) -> None:
         self.signals: list[int] = []
-        self._sweep, self._stream, self._events = sweep, stream, events
+        self._plan, self._stream, self._events = sweep.plan(), stream, events
         self._in_place = stream.isatty() and events is None
         self._reader = JournalReader(sweep.path)
-        self._reported = 0
         self._began = time.monotonic()
         self._done_before = _epochs(sweep.record())
-        # Those of an earlier process are not news.
-        self._reported = 0 if events is not None else len(self._reader.read())
-        self._drawn = False
+        if events is None:  # those of an earlier process are not news
+            self._reader.new_events()
+        self._drawn = ""  # the line in place; " " after a line that stays has taken its place
 
     def message(self, text: str) -> None:
         """Print a line that stays."""
@@ -116,15 +118,14 @@ class Progress:
 
     def report(self, record: SweepRecord) -> None:
         """Print the events since the last call, and the line in place."""
-        events = self._reader.read()
-        for event in events[self._reported :]:
+        events = self._reader.new_events()
+        for event in events:
             if self._events is not None:
                 self._events.write(to_line(event))
             elif text := self._text(event, record):
                 self.message(text)
-        if self._events is not None and len(events) > self._reported:
+        if self._events is not None and events:
             self._events.flush()
-        self._reported = len(events)
         if self._in_place:
             self._draw(record)
 
@@ -150,15 +151,17 @@ class Progress:
         figures.append(f"{format_duration(self._seconds_left(record))} left")
         if self.signals:
             figures = [STOPPING]
-        text = bar_line(ended / max(len(states), 1), figures, self._columns() - 1)
-        self._stream.write(("" if self._drawn else HIDE_CURSOR) + CLEAR_LINE + sanitize_line(text))
+        text = sanitize_line(bar_line(results.share_done(self._plan, record), figures, self._columns() - 1))
+        if text == self._drawn:
+            return
+        self._stream.write(("" if self._drawn else HIDE_CURSOR) + CLEAR_LINE + text)
         self._stream.flush()
-        self._drawn = True
+        self._drawn = text
 
     def _seconds_left(self, record: SweepRecord) -> float | None:
         """By the epochs that were finished since this process began; None before the first."""
         done = _epochs(record) - self._done_before
-        left = results.epochs_left(self._sweep.plan(), record)
+        left = results.epochs_left(self._plan, record)
         return (time.monotonic() - self._began) / done * left if done > 0 else None
 
     def _columns(self) -> int:
@@ -170,13 +173,14 @@ class Progress:
     def _clear(self) -> None:
         if self._drawn:
             self._stream.write(CLEAR_LINE)
+            self._drawn = " "
 
     def close(self) -> None:
         """Clear the line in place and show the cursor again."""
         if self._drawn:
             self._stream.write(CLEAR_LINE + SHOW_CURSOR)
             self._stream.flush()
-            self._drawn = False
+            self._drawn = ""
 
 
 def _epochs(record: SweepRecord) -> int:

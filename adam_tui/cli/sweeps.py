@@ -21,6 +21,7 @@ from adam_tui.cli.runs import COMPLETABLE_ID, existing_runs, resolve_runs, runs_
 from adam_tui.terminal.sanitize import sanitize, sanitize_line
 
 if TYPE_CHECKING:
+    from adam_tui.sweeps.plan import Plan
     from adam_tui.sweeps.sweep import Sweep
 
 slots_option = click.option(
@@ -121,7 +122,6 @@ def sweep(
     Ctrl-C stops the sweep with checkpoints; `adam-tui sweeps resume` continues it.
     """
     from adam_tui.cli import sweep_progress
-    from adam_tui.sweeps import plan as plans
     from adam_tui.sweeps import results
     from adam_tui.sweeps.sweep import create
 
@@ -130,9 +130,7 @@ def sweep(
         plan = _plan(**flags)
         count = _slots(slots, plan.device)
         if dry_run:
-            click.echo(
-                _described(plan, plans.trials_of(plan, ""), results.estimate(plan, folder, count).text(plan, count))
-            )
+            click.echo(_described(plan, results.estimate(plan, folder, count).text(plan, count)))
             return 0
         new = create(plan, folder, name)
     return sweep_progress.follow(new, count, output_format, sys.stdout, runs_flag(context))
@@ -150,7 +148,7 @@ def _plan(
     sampler: str | None,
     data_dir: Path | None,
     **rest: Any,
-) -> Any:
+) -> Plan:
     """The plan that the flags describe. Raises ValueError with one line."""
     from adam_tui.runs.recipes import check_data_directory
     from adam_tui.sweeps import plan as plans
@@ -195,12 +193,12 @@ def _slots(slots: int | None, device: str) -> int:
     return default_slots(device) if slots is None else slots
 
 
-def _described(plan: Any, trials: Any, size: str) -> str:
-    """The dry run: the size of the sweep, then the settings."""
+def _described(plan: Plan, size: str) -> str:
+    """The dry run: the size of the sweep, then the settings of each optimizer."""
     from adam_tui.sweeps import plan as plans
     from adam_tui.sweeps.space import format_dimension
 
-    lines = [size]
+    lines, trials = [size], plans.trials_of(plan, "")
     for optimizer, dimensions in plan.space.items():
         knobs = plans.knobs_of(optimizer)
         values = ", ".join(f"{name} {format_dimension(knobs[name], each)}" for name, each in dimensions.items())

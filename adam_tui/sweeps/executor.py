@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from adam_tui.runs import files, processes
 from adam_tui.runs.device_names import SHARED_CORES, cores, device_key
 
 RUNNER = "adam_tui.training.slot_runner"  # the module that is a slot's process
-THREADS = "OMP_NUM_THREADS"
+THREADS, VISIBLE = "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"
 
 
 class Executor(Protocol):
@@ -58,7 +59,7 @@ class LocalExecutor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=slot_environment(slot, self._slots, self._device) | os.environ,
+                env=slot_environment(slot, self._slots, self._device, os.environ),
                 **processes.detached_options(),
             )
         finally:
@@ -89,16 +90,16 @@ class LocalExecutor:
         return self._sweep / f"slot-{slot}.log"
 
 
-def slot_environment(slot: int, slots: int, device: str) -> dict[str, str]:
-    """The variables that give a slot its share of this host: threads on a CPU, one of the GPUs.
+def slot_environment(slot: int, slots: int, device: str, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The environment that gives a slot its share of this host: threads on a CPU, one of the GPUs.
 
-    Variables of the user's own take their place.
+    A number of threads that the user has set stays, and of GPUs only those that the user has left visible are used.
     """
-    own = dict(SHARED_CORES)
+    own = SHARED_CORES | dict(inherited)
     if device_key(device) == "cpu":
-        own[THREADS] = str(max(cores() // slots, 1))
-    elif device == "auto" and (gpus := gpu_names()):
-        own["CUDA_VISIBLE_DEVICES"] = gpus[slot % len(gpus)]
+        own.setdefault(THREADS, str(max(cores() // slots, 1)))
+    elif device == "auto" and (gpus := gpu_names(inherited)):
+        own[VISIBLE] = gpus[slot % len(gpus)]
     return own
 
 
@@ -106,9 +107,11 @@ def default_slots(device: str) -> int:
     """The number of slots of a host: one a core, or one a GPU."""
     if device_key(device) == "cpu":
         return cores()
-    return max(len(gpu_names()), 1) if device == "auto" else 1
+    return max(len(gpu_names(os.environ)), 1) if device == "auto" else 1
 
 
-def gpu_names() -> list[str]:
-    """The NVIDIA GPUs of this host, as CUDA_VISIBLE_DEVICES names them."""
+def gpu_names(environment: Mapping[str, str]) -> list[str]:
+    """The NVIDIA GPUs that a process with this environment sees, as CUDA_VISIBLE_DEVICES names them."""
+    if VISIBLE in environment:  # as Slurm sets it
+        return [name.strip() for name in environment[VISIBLE].split(",") if name.strip()]
     return sorted((path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")), key=int)

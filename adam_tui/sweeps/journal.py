@@ -185,32 +185,30 @@ class SweepJournal:
         self._path = folder / (f"trials-{writer}.jsonl" if writer else PLAN_FILE)
 
     def record(self, *events: SweepEvent) -> None:
-        """Append the events; they are on the disk when the call returns, and closed, so that other hosts see them."""
+        """Append the events. The file is closed then, so that other hosts see them, and ends are on the disk."""
         descriptor = files.open_private(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             files.end_torn_line(descriptor)
             content = memoryview("".join(map(to_line, events)).encode())
             while content:
                 content = content[os.write(descriptor, content) :]
-            os.fsync(descriptor)
+            if not all(isinstance(event, TrialStarted) for event in events):
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
 
 class JournalReader:
-    """Reads the new lines of all journals of a sweep at each call."""
+    """Reads all journals of a sweep as they grow."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._offsets: dict[str, int] = {}
-        self._events: list[SweepEvent] = []
 
-    def read(self) -> list[SweepEvent]:
-        """All events in the order of their time; those of one process stay in their order."""
-        for name in self._names():
-            self._events += self._new(name)
-        self._events.sort(key=lambda event: event.time)  # stable, and nearly sorted
-        return self._events
+    def new_events(self) -> list[SweepEvent]:
+        """The events since the last call, in the order of their time; those of one process stay in their order."""
+        events = [event for name in self._names() for event in self._new(name)]
+        return sorted(events, key=lambda event: event.time)
 
     def _names(self) -> list[str]:
         try:
@@ -275,54 +273,71 @@ class SweepRecord:
         return all(record.state in ENDED for record in self.trials.values())
 
 
-def fold(events: Iterable[SweepEvent]) -> SweepRecord:
-    """The state of a sweep after its events, which are in the order of time.
+class SweepFold:
+    """The state of a sweep, folded from its events as they arrive, in any order; `record` is the state so far.
 
     The clocks of two hosts may differ: attempts are ordered by their numbers, not by the times of their events.
     """
-    events = list(events)
-    trials = {event.trial: TrialRecord(event, run=event.run) for event in events if isinstance(event, Planned)}
-    attempts: dict[int, list[SweepEvent]] = {number: [] for number in trials}
-    decisions: dict[tuple[str, int], Decided] = {}
-    repeated: set[tuple[int, int]] = set()  # attempts that had failed and are repeated
-    void: set[tuple[int, int]] = set()  # attempts whose late events do not count
-    for event in events:
-        if isinstance(event, TrialStarted | TrialEnded) and event.trial in attempts:
-            attempts[event.trial].append(event)
+
+    def __init__(self) -> None:
+        self.record = SweepRecord({}, [])
+        self._planned: dict[int, Planned] = {}
+        self._events: dict[int, list[TrialStarted | TrialEnded]] = {}
+        self._void: set[tuple[int, int]] = set()  # attempts whose late events do not count
+        self._repeated: set[tuple[int, int]] = set()  # attempts that had failed and are repeated
+        self._decisions: dict[tuple[str, int], Decided] = {}
+
+    def add(self, events: Iterable[SweepEvent]) -> SweepRecord:
+        """Fold events; the state after them. Only the trials that they concern are folded again."""
+        changed: set[int] = set()
+        for event in events:
+            if isinstance(event, Planned):
+                self._planned.setdefault(event.trial, event)
+                changed.add(event.trial)
+            elif isinstance(event, TrialStarted | TrialEnded):
+                self._events.setdefault(event.trial, []).append(event)
+                changed.add(event.trial)
+                if isinstance(event, TrialStarted):
+                    self._void |= {(event.trial, attempt) for attempt in event.lost}
+            elif isinstance(event, Retried):
+                self._repeated |= set(zip(event.trials, event.attempts, strict=False))
+                changed |= set(event.trials)
+            elif isinstance(event, Decided):
+                known = self._decisions.setdefault((event.optimizer, event.epoch), event)
+                if event.time < known.time:
+                    self._decisions[event.optimizer, event.epoch] = event
+                changed |= {number for number, each in self._planned.items() if each.optimizer == event.optimizer}
+        self.record.decisions[:] = sorted(self._decisions.values(), key=lambda each: (each.epoch, each.time))
+        for number in changed & self._planned.keys():
+            self.record.trials[number] = self._fold_trial(number)
+        return self.record
+
+    def _fold_trial(self, number: int) -> TrialRecord:
+        planned = self._planned[number]
+        record = TrialRecord(planned, run=planned.run)
+        # An attempt's end comes after its start.
+        for event in sorted(
+            self._events.get(number, ()), key=lambda event: (event.attempt, isinstance(event, TrialEnded))
+        ):
             if isinstance(event, TrialStarted):
-                void |= {(event.trial, attempt) for attempt in event.lost}
-        elif isinstance(event, Decided):
-            decisions.setdefault((event.optimizer, event.epoch), event)
-        elif isinstance(event, Retried):
-            repeated |= set(zip(event.trials, event.attempts, strict=False))
-    for number, record in trials.items():
-        own = sorted(attempts[number], key=lambda event: (_attempt(event), isinstance(event, TrialEnded)))
-        _fold_trial(record, own, void)
-        if record.state in ("failed", "stopped") and (number, record.attempt) in repeated:
+                same = record.state == "running" and event.epoch <= record.epoch
+                record.lost = record.lost + 1 if same else 0
+                record.state, record.attempt, record.runner = "running", event.attempt, event.runner
+                record.run, record.epoch, record.began = event.run, event.epoch, event.time
+            elif (number, event.attempt) not in self._void:
+                record.closed.add(event.attempt)
+                record.state, record.run, record.epoch = _state(event.state), event.run, event.epoch
+                record.attempt = max(record.attempt, event.attempt)
+                record.reason, record.last, record.lost = event.reason, event, 0
+                record.ends[event.epoch] = event
+        if record.state in ("failed", "stopped") and (number, record.attempt) in self._repeated:
             record.state, record.fresh, record.reason, record.epoch = "planned", True, "", 0
-    decided = sorted(decisions.values(), key=lambda each: (each.epoch, each.time))
-    _apply(trials, decided)
-    return SweepRecord(trials, decided)
-
-
-def _attempt(event: SweepEvent) -> int:
-    return event.attempt if isinstance(event, TrialStarted | TrialEnded) else 0
-
-
-def _fold_trial(record: TrialRecord, events: Iterable[SweepEvent], void: set[tuple[int, int]]) -> None:
-    number = record.planned.trial
-    for event in events:
-        if isinstance(event, TrialStarted):
-            same = record.state == "running" and event.epoch <= record.epoch
-            record.lost = record.lost + 1 if same else 0
-            record.state, record.attempt, record.runner = "running", event.attempt, event.runner
-            record.run, record.epoch, record.began, record.fresh = event.run, event.epoch, event.time, False
-        elif isinstance(event, TrialEnded) and (number, event.attempt) not in void:
-            record.closed.add(event.attempt)
-            record.state, record.run, record.epoch = _state(event.state), event.run, event.epoch
-            record.attempt = max(record.attempt, event.attempt)
-            record.reason, record.last, record.lost = event.reason, event, 0
-            record.ends[event.epoch] = event
+        for decision in self.record.decisions:
+            mine = decision.optimizer == planned.optimizer and decision.epoch == record.epoch
+            if mine and record.state == "waiting":
+                promoted = planned.setting in decision.settings[: decision.promoted]
+                record.state = "planned" if promoted else "cut"
+        return record
 
 
 def _state(text: str) -> TrialState:
@@ -334,16 +349,6 @@ def _state(text: str) -> TrialState:
         "stopped": "stopped",
     }
     return known.get(text, "failed")
-
-
-def _apply(trials: Mapping[int, TrialRecord], decisions: Iterable[Decided]) -> None:
-    """End the waiting trials that were not among the best at their rung; the others are free to go on."""
-    for decision in decisions:
-        promoted = set(decision.settings[: decision.promoted])
-        for record in trials.values():
-            mine = record.planned.optimizer == decision.optimizer and record.state == "waiting"
-            if mine and record.epoch == decision.epoch:
-                record.state = "planned" if record.planned.setting in promoted else "cut"
 
 
 def now() -> float:

@@ -48,7 +48,7 @@ class Setting:
     @property
     def loss(self) -> float:
         """The median validation loss over the seeds that have ended an epoch; infinite for a diverged one."""
-        known = [each.loss for each in self.trials if each.last is not None]
+        known = [each.loss for each in self.trials if each.epoch or each.state in ENDED]
         return median(known) if known else math.nan
 
     @property
@@ -211,6 +211,12 @@ def decision(event: Decided) -> str:
         text += f", up to a validation loss of {event.losses[kept - 1]:.4f}"
     rest = [loss for loss in event.losses[kept:] if math.isfinite(loss)]
     return text + (f"; the best that ends here has {rest[0]:.4f}" if rest else "")
+
+
+def share_done(plan: Plan, record: SweepRecord) -> float:
+    """The share of the sweep's epochs that are finished, 0 to 1."""
+    done, left = sum(each.epoch for each in record.trials.values()), epochs_left(plan, record)
+    return done / (done + left) if left else 1.0
 
 
 def epochs_left(plan: Plan, record: SweepRecord) -> int:

@@ -23,7 +23,7 @@ from adam_tui.runs.run import Run
 from adam_tui.runs.status import valid_time
 from adam_tui.sweeps import plan as plans
 from adam_tui.sweeps.claims import Claim, Claims, living
-from adam_tui.sweeps.journal import JournalReader, Planned, Retried, SweepJournal, SweepRecord, fold, now
+from adam_tui.sweeps.journal import JournalReader, Planned, Retried, SweepFold, SweepJournal, SweepRecord, now
 from adam_tui.sweeps.plan import Plan, Trial
 
 PREFIX = "sweep-"
@@ -45,8 +45,8 @@ class Sweep:
         self._reader = JournalReader(self.path)
         self._file: dict[str, Any] | None = None
         self._plan: Plan | None = None
-        self._planned: list[Planned] = []
         self._claims = Claims(self.path)
+        self._fold = SweepFold()
 
     def __repr__(self) -> str:
         return f"Sweep({str(self.path)!r})"
@@ -97,14 +97,16 @@ class Sweep:
     # The state.
 
     def record(self) -> SweepRecord:
-        """The state of every trial, from all journals. Raises ValueError with one line for an unreadable plan."""
-        events = self._reader.read()
-        if not self._planned:
-            self._planned = [event for event in events if isinstance(event, Planned)]
-            count = self._read_file().get("trials")
-            if len(self._planned) != count:  # the process that planned was killed: the plan alone determines them
-                self._planned = plans.planned(self.plan(), self.id)
-        return fold([*self._planned, *(event for event in events if not isinstance(event, Planned))])
+        """The state of every trial, from all journals. It is the same object every time.
+
+        Raises ValueError with one line for an unreadable plan.
+        """
+        events = self._reader.new_events()
+        record = self._fold.add(events)
+        if len(record.trials) < self._read_file().get("trials", 0):
+            # The process that planned was killed, or its file is damaged: the plan alone determines the trials.
+            record = self._fold.add(plans.planned(self.plan(), self.id))
+        return record
 
     def living(self) -> dict[int, Claim]:
         """The claims whose process is not dead, by trial."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import torch
 
     from adam_tui.training.data import Digits
+    from adam_tui.training.fast.gradients import Proved
 
 
 def main(arguments: list[str]) -> int:
@@ -84,6 +85,7 @@ class TrialTrainer:
     def __init__(self) -> None:
         self.journal: Journal | None = None
         self._digits: tuple[tuple[object, ...], Digits] | None = None
+        self._proved: Proved = set()
         self._is_tuned = False
 
     def train(self, leg: Leg) -> tuple[str, str]:
@@ -97,7 +99,7 @@ class TrialTrainer:
             self.journal = journal
             try:
                 with leg.attended(journal):
-                    state, reason = trainer.train(journal, self._tune, trainer.Leg(leg.until, self._load))
+                    state, reason = trainer.train(journal, self._tune, trainer.Leg(leg.until, self._load, self._proved))
             finally:
                 self.journal = None
         return ("waiting", "") if state == "stopped" and reason.endswith(trainer.LEG_DONE) else (state, reason)

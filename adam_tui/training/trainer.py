@@ -45,7 +45,7 @@ from adam_tui.runs.recipes import check_setting, check_spec
 from adam_tui.training import data, device_setup, evaluation, model, optim, tensorboard_log
 from adam_tui.training.checkpoint import Checkpoints
 from adam_tui.training.errors import describe
-from adam_tui.training.fast.gradients import GradientFunction, fastest_gradients
+from adam_tui.training.fast.gradients import GradientFunction, Proved, fastest_gradients
 from adam_tui.training.journal import Journal, log, log_traceback
 from adam_tui.training.layers import LayerWatch
 
@@ -76,11 +76,12 @@ class Leg:
 
     It ends after `until` finished epochs, with a checkpoint if the run has more. There is no checkpoint of the first
     step and none of the last: the seed gives the first again, and nothing continues the last. `load` has the signature
-    of `data.load`; it may keep the tensors for the next run.
+    of `data.load`; it may keep the tensors for the next run. `proved` is that of `fastest_gradients`.
     """
 
     until: int
     load: Callable[..., data.Digits]
+    proved: Proved
 
 
 LEG_DONE = "more epochs when the sweep has decided"  # the end of the reason of a run that stopped at the end of a leg
@@ -116,7 +117,8 @@ class Training:
         self.gradients: GradientFunction = self.autograd
         if fast:
             full_batch = self.digits.batch(torch.arange(min(spec.batch_size, self.images), device=self.device))
-            self.gradients = fastest_gradients(self.autograd, self.network, *full_batch)
+            proved = leg.proved if leg else None
+            self.gradients = fastest_gradients(self.autograd, self.network, *full_batch, proved)
         self.sampler = torch.Generator().manual_seed(spec.seed)
         self.epoch_start = self.sampler.get_state()  # draws the order of the current epoch again
         self.layers = LayerWatch(self.network)

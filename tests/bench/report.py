@@ -1,8 +1,8 @@
-"""Prints every figure beside its goal: `python tests/bench/report.py [terminal] [engine] [training] [long] [accuracy]`.
+"""Prints every figure beside its goal: `python tests/bench/report.py [PART…]`.
 
-Each figure is a count, or a ratio of two measurements in turns. All parts but `accuracy` take about seven minutes;
-`accuracy` takes three and runs only when it is named. Another program on the same cores makes seconds longer and
-ratios slightly wrong.
+The parts are terminal, engine, training, long, sweeps and accuracy. Each figure is a count, or a ratio of two
+measurements in turns. All parts but `accuracy` take about ten minutes; `accuracy` takes three and runs only when it is
+named. Another program on the same cores makes seconds longer and ratios slightly wrong.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import engine_speed, long_run, terminal, time_to_accuracy
+from bench import engine_speed, long_run, sweep_speed, terminal, time_to_accuracy
 
 HERE = Path(__file__).parent
 # Item, name, figure, goal, and the test of the goal; a figure without a goal explains one with a goal.
@@ -119,11 +119,22 @@ def of_the_accuracy() -> Iterator[Line]:
     yield "10", "from the command to 99.0% / the article's loop", ours["whole"] / article["whole"], "", None
 
 
+def of_sweeps() -> Iterator[Line]:
+    """Item 17: a slot's time between trials, and how the cores are shared best."""
+    figures = sweep_speed.measured()
+    yield "17", "from the end of a trial to the next step, ms", 1000 * figures["gap"], "<= 50", at_most(50)
+    yield "17", "the same, p90", 1000 * figures["gap_p90"], "", None
+    yield "17", "training / slot time over 50 trials", figures["share"], ">= 0.95", at_least(0.95)
+    yield "17", "an ended trial on the disk, kB", figures["trial_bytes"] / 1000, "<= 300", at_most(300)
+    yield "17", "one slot of 2 threads / two slots of 1, seconds", figures["two_slots"], "", None
+
+
 PARTS = {
     "terminal": of_the_terminal,
     "engine": of_the_engine,
     "training": of_the_training,
     "long": of_long_runs,
+    "sweeps": of_sweeps,
     "accuracy": of_the_accuracy,  # only when it is named
 }
 

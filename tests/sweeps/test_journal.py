@@ -12,10 +12,10 @@ from adam_tui.sweeps.journal import (
     JournalReader,
     Planned,
     Retried,
+    SweepFold,
     SweepJournal,
     TrialEnded,
     TrialStarted,
-    fold,
     from_line,
     to_line,
 )
@@ -44,6 +44,10 @@ def started(trial, attempt, lost=(), time=2.0, run=None, epoch=0):
 def ended(trial, attempt, state="finished", loss=0.5, time=3.0, epoch=1, run=None):
     numbers = (0.4, loss, 0.9, math.nan, math.nan, 7.0)
     return TrialEnded(time, trial, attempt, run or f"adam-{trial:04}", state, "", epoch, *numbers)
+
+
+def fold(events):
+    return SweepFold().add(events)
 
 
 def state_of(*events):
@@ -75,18 +79,33 @@ def test_the_names_of_the_events_are_a_contract():
 
 def test_the_journals_of_all_processes_are_read_in_the_order_of_time(tmp_path):
     reader = JournalReader(tmp_path)
-    assert reader.read() == []
+    assert reader.new_events() == []
     SweepJournal(tmp_path, "").record(planned(0), planned(1))
     SweepJournal(tmp_path, "b").record(started(0, 1, time=5.0))
-    assert reader.read() == [planned(0), planned(1), started(0, 1, time=5.0)]
+    assert reader.new_events() == [planned(0), planned(1), started(0, 1, time=5.0)]
     SweepJournal(tmp_path, "a").record(started(1, 1, time=4.0))
     with open(tmp_path / "trials-b.jsonl", "a") as file:
         file.write('{"event":"ended","ti')  # killed in the middle of a line
-    assert reader.read()[2:] == [started(1, 1, time=4.0), started(0, 1, time=5.0)]
-    SweepJournal(tmp_path, "b").record(ended(0, 1, time=6.0))
+    assert reader.new_events() == [started(1, 1, time=4.0)]
+    SweepJournal(tmp_path, "b").record(started(0, 2, time=6.0))
     (tmp_path / "trials-x.txt").write_text(to_line(planned(9)))
-    assert repr(reader.read()[-1]) == repr(ended(0, 1, time=6.0))
-    assert repr(reader.read()) == repr(JournalReader(tmp_path).read())
+    assert reader.new_events() == [started(0, 2, time=6.0)]
+    assert reader.new_events() == []
+    times = [event.time for event in JournalReader(tmp_path).new_events()]
+    assert times == [1.0, 1.0, 4.0, 5.0, 6.0]
+
+
+def test_events_that_arrive_one_by_one_in_any_order_give_the_same_state():
+    history = [*map(planned, range(3)), *(started(n, 1) for n in range(3)), *(ended(n, 1, "waiting") for n in range(3))]
+    history += [Decided(9.0, "adam", 1, 1, (2, 0, 1), (0.1, 0.2, 0.3)), started(2, 2, epoch=1), ended(2, 2, epoch=3)]
+    expected = fold(history)
+    for _ in range(20):
+        random.shuffle(history)
+        one_by_one = SweepFold()
+        for event in history:
+            one_by_one.add([event])
+        assert repr(sorted(one_by_one.record.trials.items())) == repr(sorted(expected.trials.items()))
+        assert one_by_one.record.decisions == expected.decisions
 
 
 def test_a_trial_goes_from_planned_to_its_end():

@@ -122,8 +122,10 @@ def test_the_epochs_that_are_left_fall_to_none(new_sweep, work):
     for halving, before in ((False, 9 * 9), (True, 9 + 3 * 2 + 1 * 6)):
         sweep = new_sweep(trials=9, epochs=9, halving=halving, lr="1e-3..1e-1")
         assert results.epochs_left(sweep.plan(), sweep.record()) == before
+        assert results.share_done(sweep.plan(), sweep.record()) == 0.0
         work(sweep)
         assert results.epochs_left(sweep.plan(), sweep.record()) == 0
+        assert results.share_done(sweep.plan(), sweep.record()) == 1.0
 
 
 def test_sweeps_are_listed_newest_first(new_sweep, work, tmp_path):

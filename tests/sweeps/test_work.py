@@ -13,6 +13,7 @@ import pytest
 from sweep_training import Training, loss_of, states
 
 from adam_tui.runs.run import Run
+from adam_tui.sweeps import results
 from adam_tui.sweeps import work as work_module
 from adam_tui.sweeps.claims import Claim, Claims
 from adam_tui.sweeps.journal import MAX_LOST, SweepJournal, TrialEnded, TrialStarted, now
@@ -245,6 +246,8 @@ def test_an_order_to_stop_gives_the_trial_back_and_a_later_sweep_goes_on(new_swe
     assert Worker(sweep, training).work() == "stopped"
     assert steered.commands == [("stop", SWEEP_STOPS)]
     assert states(sweep) == ["finished", "planned", "planned", "planned"]
+    given_back = results.settings(sweep.record())[1]
+    assert math.isnan(given_back.loss), "not trained yet, and no failure"
     assert work(sweep).legs == [], "the order still holds"
     sweep.command("resume")
     assert [leg[0] for leg in work(sweep).legs] == [1, 2, 3]

@@ -1,0 +1,80 @@
+"""The time of a slot of a sweep that is not training: between two trials, and of 50 short trials together.
+
+`python tests/bench/sweep_speed.py` prints the figures as JSON. Each slot is a real slot runner on the real digits. Two
+slots of one thread are compared with one slot of two threads, in turns, so that a busy machine slows both alike.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from adam_tui.runs.protocol import Ended, Epoch, Started
+from adam_tui.sweeps.executor import RUNNER, THREADS
+from adam_tui.sweeps.plan import Plan, make_space
+from adam_tui.sweeps.sweep import Sweep, create
+
+TRIALS, ROUNDS, TRIALS_A_ROUND = 50, 3, 4
+IMAGES = 3200  # 50 steps an epoch
+
+
+def planned(runs: Path, trials: int, **values: int) -> Sweep:
+    """A sweep of so many short trials of adam on the CPU."""
+    plan = Plan(make_space({"adam": {}}, "1e-4..1e-2", {}), trials=trials, **{"epochs": 1, "rungs": (1,)} | values)
+    return create(plan, runs)
+
+
+def train(sweep: Sweep, slots: int, threads: int) -> float:
+    """Train a sweep on so many slots; the seconds from the first step to the end of the last trial."""
+    own = os.environ | {THREADS: str(threads)}
+    runners = [subprocess.Popen([sys.executable, "-m", RUNNER, str(sweep.path)], env=own) for _ in range(slots)]
+    assert [runner.wait() for runner in runners] == [0] * slots
+    moments = [event.time for run in runs_of(sweep) for event in run.events(Started, Ended)]
+    return max(moments) - min(moments)
+
+
+def runs_of(sweep: Sweep) -> list:
+    """The runs of a sweep, in the order in which they began."""
+    runs = [sweep.run(each.run) for each in sweep.record().trials.values()]
+    return sorted(runs, key=lambda run: next(iter(run.events(Started))).time)
+
+
+def gaps(sweep: Sweep) -> list[float]:
+    """The seconds from the end of each trial's last epoch to the start of the next one of the only slot."""
+    runs = runs_of(sweep)
+    begins = [next(iter(run.events(Started))).time for run in runs]
+    ends = [[event.time for event in run.events(Epoch)][-1] for run in runs]
+    return [begin - end for end, begin in zip(ends, begins[1:], strict=False)]
+
+
+def measured() -> dict[str, float]:
+    """The figures by name; seconds, ratios and bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        runs = Path(folder)
+        sweep = planned(runs, TRIALS, limit=IMAGES)
+        whole = train(sweep, 1, 1)
+        busy = sum(epoch.seconds for run in runs_of(sweep) for epoch in run.epochs())
+        between = sorted(gaps(sweep))
+        sizes = [sum(path.stat().st_size for path in run.path.iterdir()) for run in runs_of(sweep)]
+        ratios = []
+        for _ in range(ROUNDS):
+            two = train(planned(runs, TRIALS_A_ROUND, limit=IMAGES), 2, 1)
+            ratios.append(train(planned(runs, TRIALS_A_ROUND, limit=IMAGES), 1, 2) / two)
+    return {
+        "gap": median(between),
+        "gap_p90": between[len(between) * 9 // 10],
+        "share": busy / whole,
+        "two_slots": median(ratios),
+        "trial_bytes": max(sizes),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measured()))
