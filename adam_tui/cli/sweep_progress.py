@@ -21,8 +21,9 @@ from adam_tui.engine.numbers import format_duration
 from adam_tui.sweeps import results
 from adam_tui.sweeps.executor import LocalExecutor
 from adam_tui.sweeps.journal import ENDED, Decided, JournalReader, SweepEvent, SweepRecord, TrialEnded, to_line
+from adam_tui.sweeps.ray_executor import RayExecutor
 from adam_tui.sweeps.supervisor import Supervisor
-from adam_tui.sweeps.sweep import Sweep
+from adam_tui.sweeps.sweep import On, Sweep
 from adam_tui.terminal.sanitize import sanitize, sanitize_line
 
 STOPPING = "stopping with checkpoints; Ctrl-C again kills"
