@@ -84,6 +84,20 @@ SHOTS = (
             steps=300,
         ),
     ),
+    Shot(
+        "settings-map",
+        "Momentum's settings in the ravine, with the stability bound",
+        race(0, "momentum:lr=0.01,momentum=0.9", surface="ravine"),
+        keys=("h", "right", "shift+right", "up", "up"),
+        words="diverged",
+    ),
+    Shot(
+        "starts-map",
+        "Each start ends at one of Himmelblau's four minima",
+        race(0, "momentum:lr=0.005,momentum=0.9", surface="himmelblau"),
+        keys=("b", "right", "shift+up"),
+        words="100%",
+    ),
     Shot("scenario", "A named scenario with its caption", preset("beta2-too-small", 60)),
     Shot(
         "light",

@@ -24,6 +24,7 @@ from adam_tui.runs.follower import Follower
 from adam_tui.runs.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
 from adam_tui.runs.report import epoch_line
 from adam_tui.runs.run import Run
+from adam_tui.runs.run_label import Label
 from adam_tui.runs.status import DELETED, GONE_SECONDS, KILLED_FROM_OUTSIDE, Status
 from adam_tui.terminal.sanitize import sanitize
 
@@ -39,12 +40,12 @@ CLEAR_LINE, HIDE_CURSOR, SHOW_CURSOR = "\r\x1b[2K", "\x1b[?25l", "\x1b[?25h"
 STOPPING = "stopping after this step; Ctrl-C again kills"
 
 
-def train(spec: RunSpec, runs: Path, output_format: OutputFormat, stream: TextIO) -> int:
+def train(spec: RunSpec, runs: Path, output_format: OutputFormat, stream: TextIO, label: Label | None = None) -> int:
     """Create a run in `runs` and train it to its end, with its progress on `stream`; the exit status: 1 if it failed.
 
     Messages for the user, such as why the run failed, go to stderr.
     """
-    return follow(directory.create(spec, runs), output_format, stream)
+    return follow(directory.create(spec, runs, label), output_format, stream)
 
 
 def follow(run: Run, output_format: OutputFormat, stream: TextIO) -> int:

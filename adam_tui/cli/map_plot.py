@@ -8,6 +8,7 @@ import numpy as np
 
 from adam_tui.draw import heat_map
 from adam_tui.draw.cells import Cells, stack
+from adam_tui.draw.contour_plot import MINIMUM
 from adam_tui.draw.heat_map import Grid, Ink, Mark
 from adam_tui.draw.palette import Palette
 from adam_tui.engine.maps import (
@@ -18,40 +19,54 @@ from adam_tui.engine.maps import (
     StartsMap,
     best,
     quantity,
+    rest_points,
     stability_line,
 )
+from adam_tui.engine.trajectory import Array
 
 WIDEST_LABELS = 12
-MARGIN = 1
+SMALLEST_WIDTH = 64  # columns of the title and the legend
 
 
 def caption(drawn: SettingsMap | StartsMap) -> str:
     """One line: what the map shows, of which lane, on which surface."""
     scenario, surface = drawn.scenario, drawn.surface
     lane = f"{scenario.lanes[drawn.lane].optimizer} on {surface.title}, {scenario.steps:,} steps"
-    if isinstance(drawn, StartsMap):
-        return f"Where {lane} end"
-    return f"Loss after {lane}"
+    return f"{'Loss' if isinstance(drawn, SettingsMap) else 'Basins'} after {lane}"
 
 
-def still(drawn: SettingsMap, palette: Palette, ink: Ink = "blocks") -> Cells:
+def still(drawn: SettingsMap | StartsMap, palette: Palette, ink: Ink = "blocks") -> Cells:
     """Draw the map, two of its rows in a row of the picture, or one where a cell is a character."""
     outcomes = drawn.finish()
-    values = quantity(outcomes, "loss", drawn.surface)
-    picture = _settings(drawn, outcomes, values, palette, ink)
+    values = quantity(outcomes, "loss" if isinstance(drawn, SettingsMap) else "steps", drawn.surface)
+    if isinstance(drawn, SettingsMap):
+        picture = _settings(drawn, outcomes, values, palette, ink)
+    else:
+        picture = _starts(drawn, outcomes, values, palette, ink)
     parts = heat_map.legend_parts(outcomes.states, values)
-    legend = heat_map.legend(parts, picture.width, palette, ink=ink)
-    title = Cells.blank(picture.width, 1, palette.foreground, palette.background)
-    title.put(0, 0, caption(drawn)[: picture.width], palette.foreground, bold=True)
-    return stack((title, picture, legend))
+    width = max(picture.width, SMALLEST_WIDTH)
+    legend = heat_map.legend(parts, width, palette, ink=ink, whole=isinstance(drawn, StartsMap))
+    title = Cells.blank(width, 1, palette.foreground, palette.background)
+    words = caption(drawn)
+    words = words if len(words) <= width else f"{words[: width - 1]}…"
+    title.put(0, 0, words, palette.foreground, bold=True)
+    return stack((title, _widened(picture, width, palette), legend))
 
 
-def _ranked(outcomes: Outcomes, values: np.ndarray) -> np.ndarray:
+def _widened(picture: Cells, width: int, palette: Palette) -> Cells:
+    """The picture with blank cells at its right, so that the title and the legend of a small map have room."""
+    wide = Cells.blank(width, picture.height, palette.foreground, palette.background)
+    for name in ("glyph", "fg", "bg", "bold"):
+        getattr(wide, name)[:, : picture.width] = getattr(picture, name)
+    return wide
+
+
+def _ranked(outcomes: Outcomes, values: Array) -> Array:
     """The rank of each cell in its class; of the diverged cells the latest is the best."""
     return heat_map.ranks_in_class(outcomes.states, np.where(outcomes.states == DIVERGED, -outcomes.steps, values))
 
 
-def _settings(drawn: SettingsMap, outcomes: Outcomes, values: np.ndarray, palette: Palette, ink: Ink) -> Cells:
+def _settings(drawn: SettingsMap, outcomes: Outcomes, values: Array, palette: Palette, ink: Ink) -> Cells:
     assert drawn.y is not None
     x, y = drawn.x, drawn.y
     lane = drawn.scenario.lanes[drawn.lane]
@@ -79,3 +94,23 @@ def _settings(drawn: SettingsMap, outcomes: Outcomes, values: np.ndarray, palett
 
 def _scale(axis: Axis) -> heat_map.Scale:
     return heat_map.knob_scale(axis.knob, axis.low, axis.high, axis.fraction)
+
+
+def _starts(drawn: StartsMap, outcomes: Outcomes, values: Array, palette: Palette, ink: Ink) -> Cells:
+    """The basins without axes, the rest points that are listed minima marked."""
+    numbers, _ = rest_points(outcomes, drawn.surface)
+    grid = Grid(outcomes.states, _ranked(outcomes, values))
+    if ink == "blocks" and len(numbers) % 2:  # two rows share a row of the picture
+        above = Outcomes.empty(1, numbers.shape[1])
+        ranks = np.concatenate([grid.ranks, np.zeros(above.states.shape)])
+        grid = Grid(np.concatenate([grid.classes, above.states]), ranks)
+        numbers = np.concatenate([numbers, above.steps])
+    picture = heat_map.basins(grid, numbers, palette, letters=ink != "blocks")
+    x_min, x_max = drawn.xs[[0, -1]].tolist()
+    y_min, y_max = drawn.ys[[0, -1]].tolist()
+    for x, y in drawn.surface.minima:
+        column = round((x - x_min) / (x_max - x_min) * (picture.width - 1))
+        row = round((y_max - y) / (y_max - y_min) * (picture.height - 1))
+        if 0 <= column < picture.width and 0 <= row < picture.height:
+            picture.put(row, column, MINIMUM, palette.foreground, bold=True)
+    return picture

@@ -94,9 +94,7 @@ def settings_map(
 @click.command(cls=Command, names=SCENARIO_NAMES)
 @scenario_options
 @size_option
-@click.option(
-    "--format", "output_format", type=click.Choice(FORMATS[:3]), default="csv", help="The format of the result."
-)
+@format_option
 @output_option
 def basins(size: str | None, output_format: str, output: Path | None, **flags: Any) -> int:
     """Compute where the lane ends from every start.
@@ -227,11 +225,9 @@ def _picture(drawn: SettingsMap | StartsMap, output_format: str, file: BinaryIO)
     from adam_tui.cli.map_plot import caption, still
     from adam_tui.draw.palette import DARK
     from adam_tui.draw.svg import to_svg
-    from adam_tui.engine import maps
     from adam_tui.terminal.ansi import to_ansi
     from adam_tui.terminal.environment import color_depth, encodes_blocks
 
-    assert isinstance(drawn, maps.SettingsMap)
     if output_format == "svg":
         return to_svg(still(drawn, DARK), caption(drawn))
     on_stdout = file is sys.stdout.buffer

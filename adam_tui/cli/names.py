@@ -19,4 +19,5 @@ PRESETS = (
     *("one-step", "lr-too-high", "zigzag", "ravine-momentum", "nesterov-brakes", "flat-far-out", "adagrad-slows"),
     *("bias-correction", "epsilon", "beta2-too-small", "reddi", "adamw", "lion-signs", "constant-step", "noise-floor"),
     *("averaging", "warm-up", "saddle-escape", "rosenbrock-race", "rastrigin-dents", "four-minima"),
+    *("adam-valley", "momentum-cliff", "easy-to-tune", "four-basins", "rastrigin-basins"),
 )

@@ -120,7 +120,17 @@ def _table(runs: Sequence[Run], histories: Sequence[RunHistory], top: float, wid
         accuracy = f"{best.test_accuracy:.2%}" if best else "–"
         state = "diverged" if history.diverged_at is not None else run.status().label
         state += " ▲ off scale" if history.last_loss > top else ""
-        rows.append((run.id, state, spec.optimizer, lr, f"{len(history.epochs)}/{spec.epochs}", loss, accuracy))
+        rows.append(
+            (
+                run.label().name or run.id,
+                state,
+                spec.optimizer,
+                lr,
+                f"{len(history.epochs)}/{spec.epochs}",
+                loss,
+                accuracy,
+            )
+        )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     while len(widths) > 1 and sum(widths) + GAP * (len(widths) - 1) + INDENT > width:
         widths.pop()  # a column that does not fit as a whole

@@ -113,8 +113,16 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
     metavar="DIR",
     help="A directory that holds the data, in torchvision's layout (DIR/FashionMNIST/raw/…); nothing is downloaded.",
 )
+@click.option(
+    "--weights",
+    type=whole_number,
+    metavar="N",
+    help="Keep the weights of N steps for `adam-tui landscape`; 0 keeps none.  [default: 64, 16 MB]",
+)
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's event files too, into the run's directory.")
 @click.option("--no-queue", is_flag=True, help="Start at once, even while another run trains on the same device.")
+@click.option("--name", default="", metavar="TEXT", help="A name for the run, which lists show beside its ID.")
+@click.option("--tag", "tags", multiple=True, metavar="WORD", help="A tag for the run; may be given again.")
 @format_option
 @runs_option
 @click.pass_context
@@ -126,6 +134,8 @@ def train(
     data_dir: Path | None,
     tensorboard: bool,
     no_queue: bool,
+    name: str,
+    tags: tuple[str, ...],
     output_format: Any,
     runs: Path | None,
     **rest: Any,
@@ -137,6 +147,7 @@ def train(
     """
     from adam_tui.cli import follow
     from adam_tui.runs.recipes import check_data_directory, check_tensorboard, make_spec, parse_optimizer
+    from adam_tui.runs.run_label import make_label
     from adam_tui.runs.user_paths import cache_directory
 
     with usage_errors():
@@ -147,14 +158,15 @@ def train(
             cache_directory()  # where the data is downloaded to
         if rest["limit"] == 0:
             raise ValueError("--limit must be at least 1; leave it out to train on all images")
-        name, values = parse_optimizer(optimizer)
+        label = make_label(name, tags)
+        optimizer_name, values = parse_optimizer(optimizer)
         if lr is not None:
             if "lr" in values:
                 raise ValueError(f"give the learning rate once: --lr, or lr in {optimizer!r}")
             values["lr"] = lr
         given = {key: value for key, value in rest.items() if value is not None}
-        spec = make_spec(name, values, **given, data_dir=folder, queue=not no_queue, tensorboard=tensorboard)
-    return follow.train(spec, resolve_runs(context, runs), output_format, sys.stdout)
+        spec = make_spec(optimizer_name, values, **given, data_dir=folder, queue=not no_queue, tensorboard=tensorboard)
+    return follow.train(spec, resolve_runs(context, runs), output_format, sys.stdout, label)
 
 
 @click.group(cls=Group, invoke_without_command=True)
@@ -377,6 +389,52 @@ def plot(
     with usage_errors():
         picture = run_plot.still(chosen, width, height, DARK)
     write_picture(picture, ascii_only)
+
+
+@runs.command()
+@run_id_argument
+@click.argument("name", metavar="NAME")
+@runs_option
+@click.pass_context
+def rename(context: click.Context, run_id: str, name: str, runs: Path | None) -> None:
+    """Give a run a name.
+
+    Lists show the name, and it can be used in the place of the ID, which stays. An empty NAME, "", removes it.
+    """
+    from adam_tui.runs.run_label import make_label
+
+    run = find_run(context, run_id, runs)
+    with usage_errors():
+        label = make_label(name, run.label().tags)
+    run.write_label(label)
+    click.echo(sanitize_line(f"{run.id} is named “{label.name}”" if label.name else f"{run.id} has no name"))
+
+
+@runs.command()
+@run_id_argument
+@click.argument("tags", metavar="[TAG…]", nargs=-1)
+@click.option("--remove", is_flag=True, help="Remove these tags, or all tags if none is given.")
+@runs_option
+@click.pass_context
+def tag(context: click.Context, run_id: str, tags: tuple[str, ...], remove: bool, runs: Path | None) -> None:
+    """Add tags to a run, or remove some.
+
+    A tag is one word. Without a tag the tags are printed.
+    """
+    from adam_tui.runs.run_label import make_label
+
+    run = find_run(context, run_id, runs)
+    before = run.label()
+    given = [each.removeprefix("#") for each in tags]
+    with usage_errors():
+        if remove and (unknown := [each for each in given if each not in before.tags]):
+            raise ValueError(f"{run.id} has no tag {unknown[0]!r}")
+        kept = [each for each in before.tags if not remove or (given and each not in given)]
+        label = make_label(before.name, kept if remove else [*kept, *given])
+    if label != before:
+        run.write_label(label)
+    listed = " ".join(f"#{each}" for each in label.tags) or "no tags"
+    click.echo(sanitize_line(f"{run.id}: {listed}"))
 
 
 @runs.command()

@@ -158,12 +158,17 @@ def _union(ranges: Sequence[Limits | None]) -> Limits | None:
     return (min(low for low, _ in given), max(high for _, high in given)) if given else None
 
 
+def plot_rows(height: int) -> int:
+    """The rows of the curves in a chart of so many rows: the x axis has the others."""
+    return height - (2 if height >= LABELS_FROM_HEIGHT else 1 if height >= AXIS_FROM_HEIGHT else 0)
+
+
 def _layout(
     width: int, height: int, x_range: Limits, y_range: Limits | None, *, log: bool, exact: bool, percent: bool
 ) -> tuple[_Frame, Axis, Axis]:
     """The frame and its axes. Without any finite y the y axis has no ticks."""
-    x_rows = 2 if height >= LABELS_FROM_HEIGHT else 1 if height >= AXIS_FROM_HEIGHT else 0
-    rows = height - x_rows
+    rows = plot_rows(height)
+    x_rows = height - rows
     if y_range is None:
         y_axis = Axis(0.0, 1.0)
     else:

@@ -265,7 +265,7 @@ def basins(grid: Grid, numbers: ArrayLike, palette: Palette, *, letters: bool = 
     for kind in (DIVERGED, NOT_COMPUTED):
         colors[kinds == kind] = class_colors(palette)[kind, 0]
     if letters:
-        cells = Cells.blank(kinds.shape[1], kinds.shape[0], palette.foreground, palette.background)
+        cells = Cells.blank(kinds.shape[1], kinds.shape[0], palette.faint, palette.background)
         settled, hatched = kinds == CONVERGED, kinds == DIVERGED
         codes = np.array([ord(basin_letter(number)) for number in range(BASIN_LETTERS)], np.uint32)
         cells.glyph[settled] = codes[numbers[settled] % BASIN_LETTERS]
@@ -379,7 +379,10 @@ def _paint(grid: Grid, place: Frame, palette: Palette, ink: Ink) -> Cells:
             cells.glyph[at] = codes[levels[at] * len(codes) // LEVELS]
         cells.fg[:] = colors
         hatched = kinds == DIVERGED
-    cells.fg[hatched] = hatch_color(palette)
+        if ink == "shades":  # on sixteen colours a ramp would fall onto unrelated ones
+            for kind, name in ((RUNNING, "running"), (CONVERGED, "converged")):
+                cells.fg[kinds == kind] = palette.states[name]
+    cells.fg[hatched] = palette.states["diverged"] if ink == "shades" else hatch_color(palette)
     return cells
 
 
@@ -618,6 +621,8 @@ def _draw_sample(cells: Cells, row: int, column: int, kind: int, rank: float, pa
         cells.put(row, column, " ", palette.foreground, bg=color)
         return
     characters = CHARACTERS[ink][kind]
+    if ink == "shades":
+        color = palette.states["converged" if kind == CONVERGED else "running"]
     cells.put(row, column, characters[level * len(characters) // LEVELS], color)
 
 

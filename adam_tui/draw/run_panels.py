@@ -289,7 +289,7 @@ def statistics_panel(
 ) -> Cells:
     """Draw the numbers in two columns, row by row, and the notes (text, colour) wrapped below them.
 
-    If not everything fits, up to two lines of notes stay.
+    If not everything fits, up to two lines of notes stay; "…" is the end of notes that are cut.
     """
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     lines = [(line, color) for text, color in notes for line in wrap(text, width)]
@@ -303,7 +303,10 @@ def statistics_panel(
         label, value = (each.short_label, each.short_value) if short else (each.label, each.value)
         cells.put(line, left, label, palette.faint)
         cells.put(line, left + column - len(value), value, palette.foreground)
-    for line, (text, color) in enumerate(lines[: height - rows], start=rows):
+    shown = lines[: height - rows]
+    if len(lines) > len(shown) > 0:
+        shown[-1] = (shorten(f"{shown[-1][0]} …", width), shown[-1][1])
+    for line, (text, color) in enumerate(shown, start=rows):
         cells.put(line, 0, text, color)
     return cells
 

@@ -4,7 +4,8 @@ A cell's outcome is that of the path which its settings give alone: the same cla
 the cells of a block together, in pieces, and keeps of their paths only what the outcome needs. `SettingsMap` and
 `StartsMap` divide a map into blocks, coarse to fine; the rest of the module reads finished outcomes.
 
-Points are arrays (..., 2) whose memory holds all x, then all y: numpy walks a whole row of a map at once.
+A block of cells is an array (columns, rows) in Fortran's order, its points (columns, rows, 2): all x lie together, then
+all y, row by row. numpy has its shortest loops for such arrays.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ QUANTITIES: tuple[Quantity, ...] = ("loss", "steps", "distance")
 
 NOT_COMPUTED, RUNNING, CONVERGED, DIVERGED = -1, 0, 1, 2
 # Cells that are walked together: their arrays fit the processor's cache, and a step's fixed cost is small beside them.
-BLOCK = 2400
-# Steps between two examinations of a block. Its positions and steps in between are kept: 4 MB.
+BLOCK = 3600
+# Steps between two examinations of a block. The steps in between are kept: 2 MB.
 PIECE = 32
 # The first pass computes every so many-th cell in both directions; the next ones whole rows, every 8th, 4th, 2nd, all.
 COARSEST = 8
@@ -224,7 +225,8 @@ class Batch:
     """The outcomes of many configurations of one lane, computed in pieces.
 
     `grid` holds knobs as arrays that broadcast to the shape (...) of the cells; the lane has the others. `starts` is
-    (..., 2). `alone` returns the whole path of one cell, for a rare outcome that the kept piece does not decide.
+    (..., 2), and the outcomes are (...). `alone` returns the whole path of one cell, for a rare outcome that the kept
+    piece does not decide.
     """
 
     def __init__(
@@ -240,17 +242,18 @@ class Batch:
     ) -> None:
         self._surface, self._steps, self._alone = surface, steps, alone
         self._centre, self._radius = divergence_bounds(surface, starts)
-        start = _by_component(starts)
+        start = np.array(starts, order="F")
         shape = start.shape[:-1]
         self._outcomes = Outcomes.empty(*shape)
         self._alive = np.ones(shape, dtype=bool)
         self._last_moving = np.zeros(shape, dtype=np.int32)  # the last step that was not idle
-        self._idle_before = np.zeros(shape, dtype=bool)  # at the end of the piece before
         draws = gradient_noise(noise, seed, steps)
         # With noise, or a gradient per step, the gradients used are not those at the positions.
         self._exact_gradients = draws is None and surface.gradient_at is None
         self._step = self._first = 0
-        self._points, self._gradients, self._deltas = [start], list[Array](), list[Array]()
+        self._begin = self._end = start  # the points before and after this piece
+        self._gradients, self._deltas = list[Array](), list[Array]()
+        self._any_idle = False  # at the end of the piece before
         self._lowest, self._highest = start.copy(order="K"), start.copy(order="K")
         self._pieces = iterate(
             lane.rule,
@@ -288,13 +291,18 @@ class Batch:
         return self._outcomes
 
     def _record(self, t: int, x: Array, g: Array, terms: dict[str, Array]) -> None:
-        self._points.append(x)
         self._deltas.append(terms["Δ"])
-        if self._exact_gradients:
+        if self._any_idle and self._exact_gradients:
             self._gradients.append(g)
         np.minimum(self._lowest, x, out=self._lowest)
         np.maximum(self._highest, x, out=self._highest)
-        self._step = t
+        self._end, self._step = x, t
+
+    def _path(self, at: tuple[NDArray[np.intp], ...]) -> Array:
+        """The points of some cells before this piece and after each of its steps, (steps + 1, cells, 2)."""
+        # The same sums as in the loop, in the same order: bit for bit the same points.
+        path: Array = np.add.accumulate(np.stack([self._begin[at], *(delta[at] for delta in self._deltas)]))
+        return path
 
     def _examine(self) -> None:
         """Find the cells that diverged in this piece, and the last step of each that was not idle."""
@@ -302,24 +310,23 @@ class Batch:
         outside = self._alive & ~(furthest < self._radius)
         if outside.any():
             self._settle_diverged(np.nonzero(outside), left=True)
-        gradient = self._surface.gradient(self._points[-1])
+        gradient = self._surface.gradient(self._end)
         idle = self._alive & _is_idle(gradient, self._deltas[-1])
         self._last_moving[~idle] = self._step
         if idle.any():
             self._last_moves(idle, gradient)
         if self._step == self._steps:
             self._settle_rest()
-        self._idle_before = idle
-        self._first = self._step
-        last = self._points[-1]
-        self._points, self._gradients, self._deltas = [last], [], []
-        np.copyto(self._lowest, last)
-        np.copyto(self._highest, last)
+        self._any_idle = bool(idle.any())
+        self._first, self._begin = self._step, self._end
+        self._gradients, self._deltas = [], []
+        np.copyto(self._lowest, self._end)
+        np.copyto(self._highest, self._end)
 
     def _last_moves(self, idle: NDArray[np.bool_], gradient: Array) -> None:
         """Find the last step of this piece in which each cell of `idle`, idle at its end, was not."""
         open_cells = idle
-        if self._exact_gradients:
+        if self._gradients:
             # Most cells that were idle before were so all the time, which the largest components prove.
             largest = np.abs(gradient)
             for slope in self._gradients[1:]:
@@ -330,7 +337,7 @@ class Batch:
             if not open_cells.any():
                 return
         at = np.nonzero(open_cells)
-        points = np.stack([x[at] for x in self._points[1:]])
+        points = self._path(at)[1:]
         deltas = np.stack([delta[at] for delta in self._deltas])
         moving = ~_is_idle(self._surface.gradient(points), deltas)
         last = len(moving) - moving[::-1].argmax(axis=0)  # steps of this piece, from 1
@@ -338,7 +345,7 @@ class Batch:
 
     def _settle_rest(self) -> None:
         """The outcomes of the cells that reached the last step."""
-        end = self._points[-1]
+        end = self._end
         losses = self._surface.f(end)
         holes = self._alive & ~np.isfinite(losses)
         if holes.any():
@@ -356,7 +363,7 @@ class Batch:
 
         Such a cell diverged at its first step outside, or at the first of the steps without a finite loss before it.
         """
-        points = np.stack([x[at] for x in self._points])  # (steps + 1, cells, 2); the first is the last of before
+        points = self._path(at)
         count = points.shape[1]
         rows = np.full(count, len(points) - 1)
         if left:
@@ -393,13 +400,6 @@ def _is_idle(gradient: Array, delta: Array) -> NDArray[np.bool_]:
         near[near] = np.hypot(*gradient[near].T) < TOLERANCE
         near[near] = np.hypot(*delta[near].T) < TOLERANCE
     return near
-
-
-def _by_component(points: Array) -> Array:
-    """A copy of points (..., 2) whose memory holds all x, then all y."""
-    copy = np.empty((2, *points.shape[:-1]))
-    copy[0], copy[1] = points[..., 0], points[..., 1]
-    return np.moveaxis(copy, 0, -1)
 
 
 def _values(lane: Lane, grid: Mapping[str, Array], steps: int) -> Values | Callable[[int], Values]:
@@ -485,7 +485,7 @@ class _Map(ABC):
 
     @abstractmethod
     def _grid(self, block: _Block) -> tuple[Mapping[str, Array], Array]:
-        """The knobs that differ between the cells of a block, and their starts (rows, columns, 2)."""
+        """The knobs that differ between the cells of a block, and their starts (columns, rows, 2)."""
 
     @abstractmethod
     def cells(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[Mapping[str, Array], Array]:
@@ -554,10 +554,10 @@ class _Map(ABC):
             return
         merged = self._of_seeds[0] if len(self._of_seeds) == 1 else median_outcomes(self._of_seeds)
         at = np.ix_(self._block.rows, self._block.columns)
-        self._outcomes.states[at] = merged.states
-        self._outcomes.steps[at] = merged.steps
-        self._outcomes.losses[at] = merged.losses
-        self._outcomes.ends[at] = merged.ends
+        self._outcomes.states[at] = merged.states.T
+        self._outcomes.steps[at] = merged.steps.T
+        self._outcomes.losses[at] = merged.losses.T
+        self._outcomes.ends[at] = merged.ends.swapaxes(0, 1)
         self._done += len(self._block.rows) * len(self._block.columns)
         self._block, self._of_seeds = None, []
         self._complete = self._done == self._work
@@ -566,7 +566,7 @@ class _Map(ABC):
         grid, starts = self._grid(block)
 
         def alone(cell: tuple[int, ...]) -> Trajectory:
-            row, column = int(block.rows[cell[0]]), int(block.columns[cell[1]])
+            row, column = int(block.rows[cell[1]]), int(block.columns[cell[0]])
             return compute_trajectory(
                 self.surface,
                 self.lane_at(row, column),
@@ -623,10 +623,10 @@ class SettingsMap(_Map):
         return self._start
 
     def _grid(self, block: _Block) -> tuple[Mapping[str, Array], Array]:
-        grid = {self.x.knob.name: self.xs[block.columns][np.newaxis, :]}
+        grid = {self.x.knob.name: self.xs[block.columns][:, np.newaxis]}
         if self.y is not None:
-            grid[self.y.knob.name] = self.ys[block.rows][:, np.newaxis]
-        return grid, np.broadcast_to(self._start, (len(block.rows), len(block.columns), 2))
+            grid[self.y.knob.name] = self.ys[block.rows][np.newaxis, :]
+        return grid, np.broadcast_to(self._start, (len(block.columns), len(block.rows), 2))
 
     def cells(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[Mapping[str, Array], Array]:
         """The knobs of single cells, each (n,), and their starts (n, 2)."""
@@ -661,9 +661,9 @@ class StartsMap(_Map):
         return float(self.xs[column]), float(self.ys[row])
 
     def _grid(self, block: _Block) -> tuple[Mapping[str, Array], Array]:
-        starts = np.empty((len(block.rows), len(block.columns), 2))
-        starts[..., 0] = self.xs[block.columns]
-        starts[..., 1] = self.ys[block.rows][:, np.newaxis]
+        starts = np.empty((len(block.columns), len(block.rows), 2))
+        starts[..., 0] = self.xs[block.columns][:, np.newaxis]
+        starts[..., 1] = self.ys[block.rows]
         return {}, starts
 
     def cells(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[Mapping[str, Array], Array]:

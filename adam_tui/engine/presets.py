@@ -7,6 +7,7 @@ tests/engine/test_presets.py, and its name in cli/names.py.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from adam_tui.engine.scenario import DEFAULT_SURFACE, Scenario
 
@@ -15,12 +16,15 @@ GOH = "Goh 2017, Why Momentum Really Works, distill.pub"
 KINGMA = "Kingma & Ba 2015, Adam, arXiv:1412.6980"
 BOTTOU = "Bottou, Curtis & Nocedal 2018, Optimization Methods for Large-Scale Machine Learning"
 
+MapKind = Literal["settings", "starts", "rates"]
+
 
 @dataclass(frozen=True, slots=True)
 class Preset:
     """A named scenario: `title` has at most 34 columns, `sentence` at most 140 characters.
 
     `source` is the paper or page that describes the effect; `pause_at` is the step that shows it best, None the last.
+    `map` is the map that opens with it: of its first lane's settings, of the starts, or of the learning rates.
     """
 
     name: str
@@ -29,6 +33,7 @@ class Preset:
     scenario: Scenario
     source: str
     pause_at: int | None = None
+    map: MapKind | None = None
 
 
 def _scenario(
@@ -125,5 +130,24 @@ PRESETS: dict[str, Preset] = {preset.name: preset for preset in (
         "From the same place descent and momentum reach one of Himmelblau's four minima, Adam and RMSProp another.",
         _scenario("himmelblau", "sgd:lr=0.01", "momentum:lr=0.002", "adam:lr=0.1", "rmsprop:lr=0.02", steps=400),
         "Himmelblau 1972, Applied Nonlinear Programming", pause_at=40),
+    Preset("adam-valley", "Adam's valley of good settings",
+        "No setting of lr and β1 diverges: a fifth converge within 400 steps, the others are too slow or swing.",
+        _scenario("bowl", "adam:lr=0.1", steps=400), KINGMA, map="settings"),
+    Preset("momentum-cliff", "Momentum and its cliff",
+        "The line is 2(1 + μ)/λmax: every setting beyond it diverges, and no setting before it does.",
+        _scenario("ravine", "momentum:lr=0.02", steps=1000), GOH, map="settings"),
+    Preset("easy-to-tune", "Easy and hard to tune",
+        "A loss below 0.001 needs an lr within one decade for descent, two for momentum, four for Adam.",
+        _scenario("ravine", "sgd:lr=0.02", "momentum:lr=0.02", "adam:lr=0.1", steps=1000),
+        "Sivaprasad et al. 2020, Optimizer Benchmarking Needs to Account for Hyperparameter Tuning, arXiv:1910.11758",
+        map="rates"),
+    Preset("four-basins", "Four basins",
+        "Each minimum draws about a quarter of the starts; with Adam one start in seven ends at another one.",
+        _scenario("himmelblau", "sgd:lr=0.01", "adam:lr=0.1", steps=400),
+        "Himmelblau 1972, Applied Nonlinear Programming", map="starts"),
+    Preset("rastrigin-basins", "A basin for every dent",
+        "Descent and a slow Adam agree: each dent keeps the starts around it, like the squares of a chessboard.",
+        _scenario("rastrigin", "sgd:lr=0.002", "adam:lr=0.1", steps=1000),
+        "Rastrigin 1974, Systems of Extremal Control", map="starts"),
 )}
 # fmt: on

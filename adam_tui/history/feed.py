@@ -18,6 +18,7 @@ from adam_tui.history.run_view import RunView
 from adam_tui.runs import control, directory
 from adam_tui.runs.protocol import ENDED, RunSpec
 from adam_tui.runs.run import Run
+from adam_tui.runs.run_label import Label
 from adam_tui.runs.status import Status
 
 # After this time a poll starts no further chunk: a key that is pressed meanwhile waits no longer.
@@ -183,6 +184,11 @@ class Feed:
         """Send pause, resume, stop, kill or set to the run's process. Raises OSError."""
         self._runs[id].command(order, **values)
 
+    def relabel(self, id: str, label: Label) -> None:
+        """Give the run another name and other tags. Raises OSError."""
+        self._runs[id].write_label(label)
+        self._refresh(id)
+
     def delete(self, id: str) -> None:
         """Remove the run's directory. Raises ValueError while it is active, OSError for its files."""
         self._runs[id].delete()
@@ -243,4 +249,5 @@ def _view(run: Run, spec: RunSpec, created: float, status: Status, history: RunH
         gpu_percent=status.gpu_percent,
         gpu_memory_bytes=status.gpu_memory_bytes,
         silent=status.silent,
+        label=run.label(),
     )

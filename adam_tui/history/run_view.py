@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from adam_tui.engine.knobs import Knob
 from adam_tui.runs.protocol import INACTIVE, QUEUED, RunSpec
+from adam_tui.runs.run_label import NO_LABEL, Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class RunView:
     `settings` are the current hyperparameters: those of the specification with later changes. `ended` is in seconds
     since 1970, None while a process is active. `device` is the device that the run waits for or holds, `came` the
     time when its process was started. Memory is in bytes, a share of the machine in percent, None where unknown.
-    `silent`: the process exists but sends no heartbeat. `name` and `tags` are the user's, see `runs.run_labels`.
+    `silent`: the process exists but sends no heartbeat. `label` holds the user's name and tags.
     """
 
     id: str
@@ -36,13 +37,12 @@ class RunView:
     gpu_percent: float | None = None
     gpu_memory_bytes: int | None = None
     silent: bool = False
-    name: str = ""
-    tags: tuple[str, ...] = ()
+    label: Label = NO_LABEL
 
     @property
     def title(self) -> str:
         """The user's name for the run, or its id."""
-        return self.name or self.id
+        return self.label.name or self.id
 
     @property
     def alive(self) -> bool:

@@ -82,11 +82,15 @@ def resume(run: Run) -> subprocess.Popen[bytes]:
 
 def check_resume(run: Run) -> None:
     """Raise ValueError with one line when `resume` cannot continue the run."""
-    status = run.status()
+    status, sweep = run.status(), ""
     if _is_active(run) or run.is_held():
         raise ValueError(f"{run.id} is {status.state if status.alive else 'running'} already")
     if status.state == "finished":
         raise ValueError(f"{run.id} is finished: there is nothing left to train")
+    with contextlib.suppress(ValueError):  # the process itself reports an unreadable specification
+        sweep = run.spec().sweep
+    if sweep:
+        raise ValueError(f"{run.id} is a trial: 'adam-tui sweeps resume {sweep}' continues it")
     if not run.has_checkpoint:
         raise ValueError(f"{run.id} has no checkpoint to continue from")
 

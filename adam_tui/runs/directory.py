@@ -15,9 +15,10 @@ from pathlib import Path
 from adam_tui.runs import files
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.run import Run
+from adam_tui.runs.run_label import Label
 
 
-def create(spec: RunSpec, runs: Path) -> Run:
+def create(spec: RunSpec, runs: Path, label: Label | None = None) -> Run:
     """Create the directory of a new run (0700) with its spec.json; its id is short and unused. Raises OSError."""
     files.make_private_folder(runs)
     while True:
@@ -32,7 +33,10 @@ def create(spec: RunSpec, runs: Path) -> Run:
     except BaseException:
         path.rmdir()
         raise
-    return Run(path)
+    run = Run(path)
+    if label is not None:
+        run.write_label(label)
+    return run
 
 
 def write_spec(spec: RunSpec, path: Path) -> None:
@@ -92,7 +96,9 @@ def may_be_run(entry: os.DirEntry[str]) -> bool:
 
 
 def find(runs: Path, id: str) -> Run:
-    """The run with this id, or the only one whose id starts with it; that of a sweep's trial is SWEEP/ID.
+    """The run with this id, or the only one whose id starts with it, or the only one with this name.
+
+    The run of a sweep's trial is SWEEP/ID.
 
     Raises ValueError with one line for none or several, OSError as `list_runs` does.
     """
@@ -100,7 +106,11 @@ def find(runs: Path, id: str) -> Run:
     if slash and sweep not in ("", "..") and "/" not in trial:
         return find(runs / sweep, trial)
     known = list_runs(runs) + broken_runs(runs)
-    matches = [run for run in known if run.id == id] or [run for run in known if id and run.id.startswith(id)]
+    matches = (
+        [run for run in known if run.id == id]
+        or [run for run in known if id and run.id.startswith(id)]
+        or [run for run in known if id and run.label().name == id]
+    )
     if len(matches) == 1:
         return matches[0]
     if matches:

@@ -30,7 +30,7 @@ def write_csv(run: Run, rows: Rows, stream: TextIO) -> None:
 
 
 def write_json(run: Run, rows: Rows, stream: TextIO) -> None:
-    """Write one object: the run's id, its specification, and an array for each column.
+    """Write one object: the run's id, name, tags and specification, and an array for each column.
 
     Raises ValueError where the specification cannot be read.
     """
@@ -39,7 +39,9 @@ def write_json(run: Run, rows: Rows, stream: TextIO) -> None:
     for row in numbers:
         for name, value in zip(table, row, strict=True):
             table[name].append(finite_or_null(value))
-    json.dump({"run": run.id, "spec": run.spec().to_json(), **table}, stream, allow_nan=False)
+    label = run.label()
+    about = {"run": run.id, "name": label.name, "tags": list(label.tags), "spec": run.spec().to_json()}
+    json.dump(about | table, stream, allow_nan=False)
     stream.write("\n")
 
 

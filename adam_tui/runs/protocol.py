@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from adam_tui.runs.weights_file import KEPT
+
 # "queued": the process waits until its device is free, see `training.device_queue`.
 State = Literal["queued", "starting", "running", "paused", "finished", "stopped", "failed"]
 QUEUED: State = "queued"
@@ -43,6 +45,9 @@ class RunSpec:
     `validation` is the number of training images that are held out to choose settings with, spread evenly over the
     file whatever the seed; the test images are then used once, after the last epoch. `sweep` and `trial` are the sweep
     that started the run and the identity of its trial, "" for a run of its own.
+
+    `weights` is the number of steps whose weights are kept in weights.bin, 0 for none. A specification of an earlier
+    version has no such field: that run keeps none.
     """
 
     optimizer: str = "adam"
@@ -60,6 +65,7 @@ class RunSpec:
     validation: int = 0
     sweep: str = ""
     trial: str = ""
+    weights: int = KEPT
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` reads back."""
@@ -72,6 +78,7 @@ class RunSpec:
         """The inverse of `to_json`. Ignores unknown keys. Raises ValueError for anything else."""
         try:
             known = {f.name: _decode(f.type, data[f.name]) for f in dataclasses.fields(cls) if f.name in data}
+            known.setdefault("weights", 0)
             if "lr" not in known["hyperparameters"]:
                 raise ValueError("hyperparameters hold no lr")
         except KeyError as error:

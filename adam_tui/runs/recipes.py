@@ -19,6 +19,7 @@ from adam_tui.engine.names import suggest
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.user_paths import expand_home
+from adam_tui.runs.weights_file import KEPT, MOST
 
 # torch.optim has no such switch: its Adam always corrects the bias.
 PLAYGROUND_ONLY = {"bias_correction"}
@@ -93,6 +94,7 @@ RUN_KNOBS: dict[str, Knob] = {
         Knob("seed", "", 0.0, "integer", "of the weights and the order of the images", low=0.0, high=2.0**32 - 1),
     )
 }
+WEIGHTS_KNOB = Knob("weights", "", KEPT, "integer", "keep the weights of so many steps", low=0.0, high=MOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ def make_spec(optimizer: str, values: Mapping[str, float], **rest: Any) -> RunSp
     hyperparameters = recipe.defaults()
     for name, value in values.items():
         hyperparameters[name] = recipe.knob(name).check(float(value))
-    for knob in (*RUN_KNOBS.values(), *_image_knobs(rest.get("data", RunSpec().data))):
+    for knob in (*RUN_KNOBS.values(), WEIGHTS_KNOB, *_image_knobs(rest.get("data", RunSpec().data))):
         if knob.name in rest:
             rest[knob.name] = int(knob.check(rest[knob.name]))
     spec = RunSpec(optimizer=recipe.name, hyperparameters=hyperparameters, **rest)

@@ -31,8 +31,10 @@ def describe(run: Run, runs_flag: str = "") -> str:
     knobs = ", ".join(f"{name}={format_number(value)}" for name, value in spec.hyperparameters.items())
     data = DATA_SETS[spec.data].title if spec.data in DATA_SETS else spec.data
     setup = f"{data}, batch size {spec.batch_size}, seed {spec.seed}, device {spec.device}, precision {spec.precision}"
+    label = str(run.label())
     lines = [
         f"{run.id} {status.label}" + (f": {status.reason}" if status.reason else ""),
+        *([label] if label else []),
         f"{spec.optimizer}: {knobs}",
         setup + (f", the first {spec.limit:,} images" if spec.limit else ""),
         f"step {status.step:,}, epoch {status.epoch} of {spec.epochs}",
@@ -66,7 +68,9 @@ def summary(run: Run) -> str:
     epochs = run.epochs()
     accuracy = f", {max(epoch.held_out_accuracy for epoch in epochs):.2%} at best" if epochs else ""
     settings = f"{spec.optimizer} at lr {format_number(spec.hyperparameters['lr'])}"
-    return f"{run.id} ({run.status().label}, {settings}, {len(epochs)} of {spec.epochs} epochs{accuracy})"
+    name = f"“{run.label().name}”, " if run.label().name else ""
+    progress = f"{len(epochs)} of {spec.epochs} epochs{accuracy}"
+    return f"{run.id} ({name}{run.status().label}, {settings}, {progress})"
 
 
 def _process(status: Status) -> str:
@@ -84,13 +88,18 @@ def _process(status: Status) -> str:
 
 
 def table(runs: Iterable[Run]) -> str:
-    """The runs in columns: id, state, optimizer, lr, limit of the images, finished/all epochs, best accuracy, start."""
-    rows = [("id", "state", "optimizer", "lr", "limit", "epochs", "best", "started")]
-    for run in runs:
+    """The runs in columns: id, state, optimizer, lr, limit of the images, finished/all epochs, best accuracy, start.
+
+    The name and the tags come last, and only if a run has some.
+    """
+    runs = list(runs)
+    labels = [str(run.label()) for run in runs]
+    rows = [("id", "state", "optimizer", "lr", "limit", "epochs", "best", "started", "name" if any(labels) else "")]
+    for run, label in zip(runs, labels, strict=True):
         try:
             spec = run.spec()
         except ValueError:
-            rows.append((run.id, "broken", "–", "–", "–", "–", "–", "–"))
+            rows.append((run.id, "broken", "–", "–", "–", "–", "–", "–", label))
             continue
         epochs = run.epochs()
         best = f"{max(epoch.held_out_accuracy for epoch in epochs):.2%}" if epochs else "–"
@@ -98,7 +107,8 @@ def table(runs: Iterable[Run]) -> str:
         lr = f"{spec.hyperparameters['lr']:g}"
         done = epochs[-1].epoch if epochs else 0
         limit = f"{spec.limit:,}" if spec.limit else "–"
-        rows.append((run.id, run.status().label, spec.optimizer, lr, limit, f"{done}/{spec.epochs}", best, started))
+        progress = f"{done}/{spec.epochs}"
+        rows.append((run.id, run.status().label, spec.optimizer, lr, limit, progress, best, started, label))
     if len(rows) == 1:
         return "no runs yet"
     lined = [[_one_line(cell) for cell in row] for row in rows]
@@ -121,12 +131,14 @@ def records(runs: Iterable[Run]) -> list[dict[str, Any]]:
         except ValueError as error:
             objects.append({"id": run.id, "state": "broken", "reason": str(error), "path": str(run.path)})
             continue
-        epochs, status = run.epochs(), run.status()
+        epochs, status, label = run.epochs(), run.status(), run.label()
         tested = [epoch.test_accuracy for epoch in epochs if not math.isnan(epoch.test_accuracy)]
         validated = [epoch.validation_accuracy for epoch in epochs if not math.isnan(epoch.validation_accuracy)]
         objects.append(
             {
                 "id": run.id,
+                "name": label.name,
+                "tags": list(label.tags),
                 "state": status.label,
                 "reason": status.reason,
                 "path": str(run.path),
@@ -142,9 +154,11 @@ def records(runs: Iterable[Run]) -> list[dict[str, Any]]:
 
 
 def epoch_line(event: Epoch, epochs: int) -> str:
-    """One epoch as a line: losses, accuracy, seconds, speed; of held-out training images where the run has some."""
+    """One epoch as a line: losses, accuracy, speed of training, seconds of training and testing.
+
+    The test numbers are of held-out training images where the run has some.
+    """
     number = f"{event.epoch:>{len(str(epochs))}}/{epochs}"
     part = "test" if math.isnan(event.validation_accuracy) else "validation"
-    losses = f"train {event.train_loss:.4f}  {part} {event.held_out_loss:.4f}"
-    pace = f"{event.seconds:.1f} s  {event.samples_per_second:,.0f} img/s"
-    return f"epoch {number}  {losses}  accuracy {event.held_out_accuracy:.2%}  {pace}"
+    losses = f"train {event.train_loss:.4f}  {part} {event.held_out_loss:.4f}, {event.held_out_accuracy:.2%}"
+    return f"epoch {number}  {losses}  {event.samples_per_second:,.0f} img/s, {event.seconds:.1f} s with {part}"

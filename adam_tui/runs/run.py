@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from adam_tui.runs import file_lock, files, processes
+from adam_tui.runs import file_lock, files, processes, weights_file
 from adam_tui.runs.follower import Follower
 from adam_tui.runs.protocol import LOST, Epoch, Event, RunSpec, Started, event_name, from_line, parse_json
+from adam_tui.runs.run_label import Label, read_label, write_label
 from adam_tui.runs.status import (
     NEVER_STARTED,
     STALE_SECONDS,
@@ -76,6 +77,11 @@ class Run:
         return self.path / "evaluation.npz"
 
     @property
+    def weights(self) -> Path:
+        """The path of the weights at some steps, see `weights_file`; there may be no such file."""
+        return self.path / weights_file.NAME
+
+    @property
     def link_target(self) -> str:
         """The target of a directory that is a symbolic link; "" for any other directory."""
         return os.readlink(self.path) if os.path.islink(self.path) else ""
@@ -115,6 +121,14 @@ class Run:
             if isinstance(event, Started):
                 return event.spec, valid_time(event.time)
         raise ValueError(problem)
+
+    def label(self) -> Label:
+        """The user's name and tags."""
+        return read_label(self.path)
+
+    def write_label(self, label: Label) -> None:
+        """Replace the user's name and tags. Raises OSError."""
+        write_label(self.path, label)
 
     # The state.
 

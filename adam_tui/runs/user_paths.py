@@ -26,7 +26,8 @@ def expand_home(path: str | os.PathLike[str]) -> Path:
 def user_directory(kind: Literal["data", "config", "cache", "log"], instead: str = "") -> Path:
     """The user's directory of adam-tui for data, settings, caches or logs, as the system wants it.
 
-    `instead` ends the error: what the user may give in place of a home directory.
+    `instead` ends the error: the variable or the flag that replaces a home directory. The line is short, because a
+    terminal breaks a long one within a word.
     """
     import platformdirs
 
@@ -41,7 +42,7 @@ def user_directory(kind: Literal["data", "config", "cache", "log"], instead: str
     except RuntimeError:
         path = Path()
     if not path.is_absolute():  # older versions of platformdirs return a path that begins with ~
-        raise ValueError(f"{NO_HOME}{f', or {instead}' if instead else ''}")
+        raise ValueError(" or ".join([NO_HOME, *([instead] if instead else [])]))
     return path
 
 
@@ -54,14 +55,14 @@ def runs_directory(override: str | os.PathLike[str] | None = None) -> Path:
         return expand_home(override)
     if path := _path_in(RUNS_VARIABLE):
         return path
-    return user_directory("data", f"name a directory with --runs or {RUNS_VARIABLE}") / "runs"
+    return user_directory("data", f"{RUNS_VARIABLE}, or give --runs") / "runs"
 
 
 def cache_directory() -> Path:
     """$ADAM_TUI_CACHE, else the user's cache directory of adam-tui. Creates nothing."""
     if path := _path_in(CACHE_VARIABLE):
         return path
-    return user_directory("cache", f"set {CACHE_VARIABLE}")
+    return user_directory("cache", CACHE_VARIABLE)
 
 
 def _path_in(variable: str) -> Path | None:

@@ -236,13 +236,13 @@ def _spec(plan: Plan, optimizer: str, values: Mapping[str, float], seed: int) ->
         name: getattr(plan, name)
         for name in ("epochs", "batch_size", "limit", "validation", "device", "precision", "data", "data_dir")
     }
-    return make_spec(optimizer, own, **(rest | of_run), seed=seed, queue=False)
+    return make_spec(optimizer, own, **(rest | of_run), seed=seed, queue=False, weights=0)
 
 
 def identity(spec: RunSpec) -> str:
     """The hash of settings and seed; the same in every sweep, on every device and from every folder of the data."""
     settings = spec.to_json()
-    for name in ("sweep", "trial", "queue", "tensorboard", "device", "data_dir"):
+    for name in ("sweep", "trial", "queue", "tensorboard", "device", "data_dir", "weights"):
         del settings[name]
     text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:IDENTITY_DIGITS]

@@ -143,6 +143,9 @@ class Worker:
             )
         else:
             run = self._prepare(planned, trial, None if certain else claim.attempt)
+            if run.is_held():  # a process that was killed a moment ago, or that somebody started by hand
+                self.claims.remove(claim)
+                return
             finished = len(run.epochs()) if run.has_checkpoint else 0
             self.journal.record(TrialStarted(now(), claim.trial, claim.attempt, lost, run.id, self.runner, finished))
             if run.id != trial.run:  # a process that still writes there ends when its directory is gone

@@ -48,6 +48,7 @@ from adam_tui.training.errors import describe
 from adam_tui.training.fast.gradients import GradientFunction, Proved, fastest_gradients
 from adam_tui.training.journal import Journal, log, log_traceback
 from adam_tui.training.layers import LayerWatch
+from adam_tui.training.weights_log import WeightsLog
 
 # Settings of the process. Those of a run are in its RunSpec.
 REPORT_SECONDS = 0.25  # between two reports of the losses: the only sync points within an epoch
@@ -132,6 +133,8 @@ class Training:
         if journal.run.has_checkpoint:
             self.checkpoints.load(self.restore)
         self.saved_at = time.perf_counter()  # the last attempt to save a checkpoint
+        steps = spec.epochs * self.batches
+        self.weights = WeightsLog(journal, self.network, steps, spec.weights, self.progress.step)
         if spec.tensorboard:
             writer = tensorboard_log.open_writer(journal.run.path / "tensorboard", self.progress.step)
             journal.listeners.append(tensorboard_log.TensorboardLog(writer).write)
@@ -152,6 +155,7 @@ class Training:
             self.train_epoch()
             if not self.ending:
                 self.end_epoch()
+        self.weights.end(progress.step)
         if self.ending:
             if self.ending[0] == "stopped" and self.save_at_end and not (self.save() or self.save_later()):
                 return "stopped", f"{self.ending[1]}, but {self.checkpoints.problem}"
@@ -181,6 +185,7 @@ class Training:
         self.journal.set_state("running")
         if not self.leg and not self.checkpoints.is_whole:  # the run can be continued from its first step on
             self.save()
+        self.weights.after(self.progress.step)
 
     def train_epoch(self) -> None:
         """Train the rest of the current epoch, batch by batch; a command may end it between two steps."""
@@ -199,6 +204,7 @@ class Training:
                 self.layers.after_step()
             progress.batch += 1
             progress.step += 1
+            self.weights.after(progress.step)
             began += self.journal.take_stopped_seconds()
             now = time.perf_counter()
             if now - reported >= REPORT_SECONDS:

@@ -28,10 +28,10 @@ from adam_tui.ui.theme_names import builtin_palette, configured_theme, plot_pale
 def first_picture(state: PlaygroundState, config: Config, mode: str, *, ascii: bool) -> Iterator[TakenTerminal | None]:
     """Show the contour of the state, and restore the terminal at the end if the app has not.
 
-    There is no first picture (None) where only Textual knows the app's colours (Textual's themes, NO_COLOR), and none
-    on a remote terminal, where everything is sent in pieces.
+    There is no first picture (None) where only Textual knows the app's colours (Textual's themes, NO_COLOR), none of
+    a map, and none on a remote terminal, where everything is sent in pieces.
     """
-    palette = _palette(config, os.environ) if mode == "playground" else None
+    palette = _palette(config, os.environ) if mode == "playground" and state.map is None else None
     width, height = terminal_size()
     if palette is None or width < MIN_WIDTH or height < MIN_HEIGHT:
         yield None

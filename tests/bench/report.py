@@ -35,7 +35,7 @@ def at_least(limit: float) -> Callable[[float], bool]:
 
 
 def of_the_terminal() -> Iterator[Line]:
-    """Items 1 to 4 and 6, without training."""
+    """Items 1 to 4, 6 and 16, without training."""
     start = terminal.start()
     yield "1", "first contour, seconds", start["contour"], "<= 0.4", at_most(0.4)
     yield "1", "first contour / bare Textual app", start["contour"] / start["label"], "<= 1.3", at_most(1.3)
@@ -67,6 +67,12 @@ def of_the_terminal() -> Iterator[Line]:
     yield "4", "five lanes, frames a second", race["frames a second"], "= 20", at_least(19)
     yield "4", "five lanes, % of a core", 100 * race["core"], "<= 10", at_most(10)
     yield "4", "a key to its first byte, p95, ms", 1000 * terminal.keys(), "<= 50", at_most(50)
+    maps = terminal.maps()
+    yield "16", "a map's key to its first cells, ms", 1000 * maps["first cells"], "<= 50", at_most(50)
+    yield "16", "a map's cursor, p95, ms", 1000 * maps["move"], "<= 50", at_most(50)
+    yield "16", "the same, bytes", maps["bytes"], "<= 1500", at_most(1500)
+    yield "16", "a key while a map is computed, p95, ms", 1000 * maps["busy"], "<= 50", at_most(50)
+    yield "16", "memory after three maps, MB more", maps["memory"] / 1e6, "<= 20", at_most(20)
     for answers in (True, False):
         line = terminal.slow_line(answers=answers)
         name = f"20 kB/s{'' if answers else ', no answers'}: the screen can be read, seconds"
@@ -76,7 +82,7 @@ def of_the_terminal() -> Iterator[Line]:
 
 
 def of_the_engine() -> Iterator[Line]:
-    """Items 7 and 8."""
+    """Items 7, 8 and 12."""
     grid, one = engine_speed.seconds(engine_speed.grid), engine_speed.seconds(engine_speed.torch_configuration, 3)
     count = engine_speed.GRID[0] * engine_speed.GRID[1]
     yield "7", "9,600 configurations x 500 steps, seconds", grid, "<= 0.25", at_most(0.25)
@@ -85,6 +91,21 @@ def of_the_engine() -> Iterator[Line]:
     anew = engine_speed.turned(engine_speed.race(60), all_lanes=True)
     yield "8", "a turned knob to its picture, ms", 1000 * turned, "<= 50", at_most(50)
     yield "8", "all five lanes x 2,000 steps computed again, ms", 1000 * anew, "<= 250", at_most(250)
+    first, whole = engine_speed.seconds(engine_speed.first_cells), engine_speed.seconds(engine_speed.whole_map)
+    one = engine_speed.seconds(engine_speed.torch_configuration, 3)
+    yield "12", "a map of 120x80 settings: its first cells, ms", 1000 * first, "<= 50", at_most(50)
+    yield "12", "the same whole, seconds", whole, "<= 0.15", at_most(0.15)
+    yield "12", "a loop over torch.optim / the map", one * count / whole, ">= 5000", at_least(5000)
+    yield (
+        "12",
+        "the same where many cells converge, seconds",
+        engine_speed.seconds(engine_speed.converging_map),
+        "",
+        None,
+    )
+    yield "12", "120x80 starts of descent, seconds", engine_speed.seconds(engine_speed.starts_map), "", None
+    yield "12", "the longest piece of a map, ms", 1000 * engine_speed.longest_piece(), "<= 20", at_most(20)
+    yield "12", "memory of a map, MB more", engine_speed.map_memory() / 1e6, "<= 20", at_most(20)
 
 
 def of_the_training() -> Iterator[Line]:

@@ -19,6 +19,8 @@ from bench.wire import CELLS, FRAME, SEXTANT, SIZE, Wire, app, bare
 from pty_terminal import COMMAND, KEYS, Terminal
 
 from adam_tui.draw.blocks import Blocks
+from adam_tui.draw.heat_map import RUNNING, class_colors
+from adam_tui.draw.palette import DARK
 from adam_tui.engine.surfaces import SURFACES
 from adam_tui.runs import control, directory
 from adam_tui.runs.recipes import make_spec
@@ -28,6 +30,8 @@ TURNS = 40  # with the app and without
 SLOW = 20_000  # bytes a second of the slow line
 SLICE = 0.01  # seconds between its reads
 IN_THE_MIDDLE = 5000  # bytes of the start that have come when the first key is pressed
+# The background of the best cells of a class; nothing but a map has this colour.
+FIRST_CELLS = "48;2;{};{};{}m".format(*class_colors(DARK)[RUNNING, -1]).encode()
 ROW_OF_TIME = -2  # the row of the screen that holds the step and the speed
 
 
@@ -123,6 +127,59 @@ def keys(count: int = 60) -> float:
                 waited.append(time.perf_counter() - began)
             terminal.drain(chance.uniform(0.15, 0.3))
         return quantiles(waited, n=20)[-1]
+
+
+def maps(moves: int = 20) -> dict[str, float]:
+    """Figures of a settings map of Adam in Rosenbrock's valley, 500 steps.
+
+    Seconds from its key to the first of its cells; the 95th percentile of the seconds from an arrow key to the first
+    byte of its answer, and the median of its bytes; the same while the map is computed; and the bytes of memory that
+    three maps take.
+    """
+    chance = random.Random(0)
+    flags = ("--surface", "rosenbrock", "--lane", "adam:lr=0.02")
+    with app(*flags, "--steps", "500") as terminal:
+        _paused(terminal)
+        memory = terminal.memory()
+        first = []
+        for _ in range(5):
+            began = time.perf_counter()
+            os.write(terminal.fd, b"h")
+            got = b""
+            while FIRST_CELLS not in got:
+                got += terminal.take(1.0)
+            first.append(time.perf_counter() - began)
+            terminal.settle()
+            for key in (b"h", b"d"):  # another schedule: the next map is computed anew
+                os.write(terminal.fd, key)
+                terminal.settle()
+        os.write(terminal.fd, b"h")
+        terminal.settle()
+        answers = [terminal.key(chance.choice(["right", "left", "up", "down"])) for _ in range(moves)]
+        for key in ("b", "t", "h"):
+            os.write(terminal.fd, key.encode())
+            terminal.drain(2)
+        grown = terminal.memory() - memory
+    with app(*flags, "--steps", "20000") as terminal:
+        _paused(terminal)
+        os.write(terminal.fd, b"h")
+        terminal.drain(0.5)
+        busy = []
+        for _ in range(moves):
+            terminal.take(0.0)
+            began = time.perf_counter()
+            os.write(terminal.fd, b"\t")
+            while FRAME not in terminal.take(1.0):
+                pass
+            busy.append(time.perf_counter() - began)
+            terminal.drain(chance.uniform(0.05, 0.1))
+    return {
+        "first cells": median(first),
+        "move": quantiles([seconds for seconds, _ in answers], n=20)[-1],
+        "bytes": median(len(data) for _, data in answers),
+        "busy": quantiles(busy, n=20)[-1],
+        "memory": grown,
+    }
 
 
 class SlowLine(Terminal):

@@ -84,9 +84,7 @@ def homeless(*arguments, **environment):
 def test_without_a_home_directory_it_is_one_line(line, tmp_path):
     done = homeless(*line.split())
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        "adam-tui: the home directory is unknown: set HOME, or name a directory with --runs or ADAM_TUI_RUNS\n"
-    )
+    assert done.stderr == ("adam-tui: the home directory is unknown: set HOME or ADAM_TUI_RUNS, or give --runs\n")
 
 
 def test_without_a_home_directory_the_rest_works(tmp_path):

@@ -112,6 +112,28 @@ class TestBasins:
         assert np.abs(ends - minima[numbers]).max() < 1e-4
         assert document["x"] == {"values": np.linspace(-5.12, 5.12, 12).tolist()}
 
+    def test_basins_are_drawn_as_letters_without_colours_and_as_svg(self):
+        scene = ("basins", "--surface", "himmelblau", "--lane", "sgd", "--size", "13x13", "--format")
+        lines = run(*scene, "text").output.splitlines()
+        assert lines[0].rstrip() == "Basins after sgd on (x² + y − 11)² + (x + y² − 7)², 400 steps"
+        assert [line.rstrip() for line in lines[1:]] == [
+            "abcccccdddddc",
+            "abbbbbbaaaaac",
+            "abbbbbbaaaaab",
+            "abb✛bbbaaaaab",
+            "abbbbbaaa✛aab",
+            "abbbbbaaaaaab",
+            "accbbbaaaddda",
+            "dcccccddddddd",
+            "ccccccdddd✛dd",
+            "cc✛cccddddddd",
+            "cccccccdddddd",
+            "cccccccdddddd",
+            "cccbbbbaaaaaa",
+            "converged 100%  1 ▓▓▓▓▓▓▓▓▓▓▓▓ 34 ▒▒▒▒▒▒▒▒▒▒▒▒ 78",
+        ]
+        assert run(*scene, "svg").output.count("✛") == 4
+
 
 # Command lines, each with words of its error.
 ERRORS = [

@@ -50,7 +50,7 @@ def test_a_preset_is_the_whole_race(other):
 
 def test_presets_are_completed():
     done = run(_ADAM_TUI_COMPLETE="bash_complete", COMP_WORDS="adam-tui --preset ra", COMP_CWORD="2")
-    assert done.output.splitlines() == ["plain,ravine-momentum", "plain,rastrigin-dents"]
+    assert done.output.splitlines() == ["plain,ravine-momentum", "plain,rastrigin-dents", "plain,rastrigin-basins"]
 
 
 def test_the_app_shows_a_preset_with_its_caption(tmp_path):

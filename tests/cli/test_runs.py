@@ -28,7 +28,7 @@ class TestTrain:
     def test_a_short_training_prints_its_events_as_json_lines(self, tmp_path):
         flags = ("--optimizer", "adam:beta1=0.95", "--lr", "1e-3", "--batch-size", "128", "--epochs", "1")
         rest = ("--limit", "256", "--seed", "3", "--device", "cpu", "--format", "jsonl", "--runs", str(tmp_path))
-        done = program("train", *flags, *rest)
+        done = program("train", *flags, *rest, "--name", "first try", "--tag", "a", "--tag", "b")
         assert (done.returncode, done.stderr) == (0, "")
         events = [json.loads(line) for line in done.stdout.splitlines()]
         assert [events[0]["event"], events[-1]["event"]] == ["start", "end"]
@@ -40,6 +40,7 @@ class TestTrain:
         [epoch] = [event for event in events if event["event"] == "epoch"]
         assert 0 < epoch["test_accuracy"] < 1
         [made] = list_runs(tmp_path)
+        assert str(made.label()) == "first try #a #b"
         assert (made.path / "metrics.jsonl").read_text() == done.stdout
 
     def test_a_training_that_fails_has_exit_status_1(self, tmp_path):
@@ -101,6 +102,25 @@ class TestRuns:
         assert (broken["state"], "is not JSON" in broken["reason"]) == ("broken", True)
         (tmp_path / "empty").mkdir()
         assert run("runs", "list", "--format", "json", "--runs", str(tmp_path / "empty")).output == "[]\n"
+
+    def test_a_run_is_renamed_and_tagged_and_found_by_its_name(self, made, tmp_path):
+        where = ("--runs", str(tmp_path))
+        assert run("runs", "rename", made.id, "long  warm-up", *where).output == f"{made.id} is named “long warm-up”\n"
+        assert run("runs", "tag", made.id, "a", "#b", *where).output == f"{made.id}: #a #b\n"
+        assert run("runs", "tag", "long warm-up", "a", "--remove", *where).output == f"{made.id}: #b\n"
+        header, row = run("runs", *where).output.splitlines()
+        assert row[header.index("name") :] == "long warm-up #b"
+        [listed] = json.loads(run("runs", "list", "--format", "json", *where).output)
+        assert (listed["id"], listed["name"], listed["tags"]) == (made.id, "long warm-up", ["b"])
+        exported = json.loads(run("runs", "export", "long warm-up", "--format", "json", *where).output)
+        assert (exported["name"], exported["tags"]) == ("long warm-up", ["b"])
+        assert run("runs", "show", made.id, *where).output.splitlines()[1] == "long warm-up #b"
+        assert "“long warm-up”" in run("runs", "rm", made.id, *where).stderr
+        assert run("runs", "tag", made.id, "c", "--remove", *where).stderr == f"adam-tui: {made.id} has no tag 'c'\n"
+        assert run("runs", "tag", made.id, "--remove", *where).output == f"{made.id}: no tags\n"
+        assert run("runs", "rename", made.id, "", *where).output == f"{made.id} has no name\n"
+        assert not (made.path / "label.json").exists()
+        assert run("runs", "rename", made.id, "x" * 61, *where).exit_code == 2
 
     def test_an_export_as_json_has_an_array_for_each_column(self, tmp_path):
         made = MadeRun(tmp_path).start().steps([2.5, math.nan]).epoch(1, 0.9).end("finished")

@@ -225,10 +225,16 @@ def test_a_worker_by_hand_gives_its_trial_back_and_the_sweep_goes_on(tmp_path, f
     command = [sys.executable, "-m", "adam_tui", "sweeps", "work", str(sweep.path), "--slots", "1"]
     worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=PLAIN)
     deadline = time.monotonic() + 60
-    while not sweep.living() and time.monotonic() < deadline:
+    while not sweep.run("adam-0000").has_checkpoint and time.monotonic() < deadline:
         time.sleep(0.05)
+    [claim] = sweep.living().values()
+    assert claim.runner.startswith("slot0-")
     os.kill(worker.pid, signal.SIGTERM)
     _, errors = worker.communicate(timeout=60)
     assert (worker.returncode, errors) == (0, "sweep-a: 1 more slots\n")
     assert sweep.order() == "run", "other slots go on"
     assert not sweep.living()
+    assert [each.state for each in sweep.record().trials.values()] == ["planned", "planned"]
+    run = sweep.run("adam-0000")
+    assert run.has_checkpoint
+    assert (run.status().state, run.status().reason) == ("stopped", "the sweep was stopped")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.chart import Mark, Series, chart
+from adam_tui.draw.chart_axis import Axis, Tick
 from adam_tui.draw.palette import DARK
 
 PALETTE = replace(DARK, background=(11, 14, 22), foreground=(138, 143, 152), axis=(68, 75, 92))
@@ -319,6 +320,7 @@ from dataclasses import replace
 
 import numpy as np
 from adam_tui.draw.chart import Series, chart
+from adam_tui.draw.chart_axis import Axis, Tick
 from adam_tui.draw.palette import DARK
 rng = np.random.default_rng(3)
 nasty = np.array([np.nan, np.inf, -np.inf, 0, -1, 1, 1e308, -1e308, 5e-324])
@@ -352,3 +354,9 @@ def test_a_line_that_takes_turns_leaves_every_second_shared_cell_to_the_line_bel
     assert set(colors[1::2]) == {CORAL}
     alone = chart([above], 10, 3, DARK, y_limits=(0, 2))
     assert {tuple(color) for color in alone.fg[row, 1:].tolist()} == {AMBER}
+
+
+def test_another_axis_of_x_brings_its_own_ticks():
+    axis = Axis(-2.0, 1.0, ticks=(Tick(-2.0, "0.01"), Tick(0.0, "1"), Tick(1.0, "10")))
+    lines = chart([series([1, 2, 3, 4], x=[-2, -1, 0, 1])], 30, 10, PALETTE, x_axis=axis).lines()
+    assert lines[-1].split() == ["0.01", "1", "10"]

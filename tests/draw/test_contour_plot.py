@@ -10,8 +10,9 @@ from hypothesis.extra.numpy import arrays
 
 from adam_tui.draw import contour_plot
 from adam_tui.draw.blocks import QUADRANTS, SEXTANTS
+from adam_tui.draw.cells import Cells
 from adam_tui.draw.color import contrast
-from adam_tui.draw.contour_plot import Arrow, PathView, backdrop, compose
+from adam_tui.draw.contour_plot import Arrow, PathView, backdrop, compose, repaint
 from adam_tui.draw.palette import DARK, LIGHT
 from adam_tui.draw.path import PathRaster
 from adam_tui.draw.viewport import Viewport
@@ -396,3 +397,32 @@ def test_any_numbers_in_any_size_make_a_picture(path, point, width, height, step
     views = [PathView(path, GOLD, "●", step, selected=True), PathView(path[::-1], CORAL, "◆", step, ghost=True)]
     cells = compose(back, views, point, point, [Arrow(point, (1, 1), GOLD)])
     assert (cells.width, cells.height) == (width, height)
+
+
+class TestRepaint:
+    RED, GREEN = (200, 0, 0), (0, 200, 0)
+
+    def picture(self):
+        """The upper halves of four cells red, everything else green."""
+        cells = Cells.blank(8, 4, self.RED, self.GREEN)
+        cells.glyph[0, :4] = ord("▀")
+        return cells
+
+    def test_the_picture_takes_the_place_of_the_bands_and_markers_have_its_mean_color_behind_them(self):
+        painted = repaint(plain(), self.picture())
+        cells = compose(painted, [], start=(0.5, 15.0))
+        assert shown(cells) == ["○▀▀▀", "", "", ""]
+        assert cells.bg[0, 0].tolist() == [100, 100, 0]
+
+    def test_minima_stay_and_the_backdrop_itself_is_unchanged(self):
+        before = plain(minima=[(1.0, 1.0)])
+        assert shown(compose(repaint(before, self.picture()), []))[3] == "✛"
+        assert (before.cells.bg != self.GREEN).any(axis=2).all()
+
+    def test_level_lines_stay_above_it(self):
+        lines = backdrop(bowl, (-8, 8, -8, 8), 8, 4, DARK, axes=False, fill="both")
+        braille = lines.cells.glyph > 0x2800
+        painted = repaint(lines, self.picture()).cells
+        assert braille.any()
+        assert (painted.glyph[braille] == lines.cells.glyph[braille]).all()
+        assert (painted.bg[braille & (np.arange(4) > 0)[:, None]] == self.GREEN).all()

@@ -212,3 +212,25 @@ class TestLegend:
     def test_one_value_has_no_second_end(self):
         parts = legend_parts(np.full((1, 3), C, np.int8), np.array([[5.0, 5.0, 5.0]]))
         assert legend(parts, 40, DARK, ink="ascii", whole=True).lines()[0].rstrip().endswith("=")
+
+
+class TestBasins:
+    NUMBERS = ((0, 0, 1), (0, 1, -1))
+
+    def test_the_hue_is_the_rest_point_and_the_lightness_the_rank(self):
+        outcomes = grid([[C, C, C], [C, C, R]], [[0, 1, 0], [0, 0, 0]])
+        cells = h.basins(outcomes, np.array(self.NUMBERS)[::-1], DARK)
+        fast, slow = h.basin_colors(DARK)[0, -1], h.basin_colors(DARK)[0, 0]
+        assert cells.lines() == [" ▀▀"]
+        assert rgb(cells.bg[0, 0]) == rgb(fast)
+        assert rgb(cells.fg[0, 1]) == rgb(slow)
+        assert rgb(cells.bg[0, 2]) == h.unsettled_color(DARK)
+
+    def test_diverged_starts_are_hatched(self):
+        cells = h.basins(grid([[D], [D]]), [[-1], [-1]], DARK)
+        assert cells.lines() == ["╱"]
+
+    def test_with_letters_each_start_names_its_rest_point(self):
+        outcomes = grid([[C, C, C], [C, C, R], [D, N, C]])
+        numbers = np.array([[0, 0, 1], [0, 1, -1], [-1, -1, 27]])[::-1]
+        assert h.basins(outcomes, numbers, DARK, letters=True).lines() == ["aab", "ab.", "╱ b"]

@@ -47,6 +47,7 @@ specs = st.builds(
     validation=counts,
     sweep=words,
     trial=words,
+    weights=counts,
 )
 positive = st.integers(1, 10**9)
 times = st.floats(0, 3e10)

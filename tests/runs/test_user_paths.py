@@ -51,9 +51,9 @@ def test_a_variable_with_an_unknown_user_is_named_in_the_error(name, monkeypatch
 
 
 def test_without_a_home_directory_the_error_names_the_ways_out(homeless):
-    with pytest.raises(ValueError, match="set HOME, or name a directory with --runs or ADAM_TUI_RUNS"):
+    with pytest.raises(ValueError, match="set HOME or ADAM_TUI_RUNS, or give --runs"):
         user_paths.runs_directory()
-    with pytest.raises(ValueError, match="set HOME, or set ADAM_TUI_CACHE"):
+    with pytest.raises(ValueError, match="set HOME or ADAM_TUI_CACHE"):
         user_paths.cache_directory()
     with pytest.raises(ValueError, match="set HOME"):
         user_paths.expand_home("~/x")

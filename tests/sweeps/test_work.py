@@ -12,7 +12,9 @@ import time
 import pytest
 from sweep_training import Training, loss_of, states
 
+from adam_tui.runs import control
 from adam_tui.runs.run import Run
+from adam_tui.runs.status import Status
 from adam_tui.sweeps import results
 from adam_tui.sweeps import work as work_module
 from adam_tui.sweeps.claims import Claim, Claims
@@ -319,3 +321,18 @@ def test_a_sweep_can_be_renamed_and_still_knows_its_trials(new_sweep, work):
     assert Claim(0, 1, host=socket.gethostname(), pid=os.getpid()).is_local
     with contextlib.suppress(FileNotFoundError):
         assert not list((moved.path / "claims").iterdir())
+
+
+def test_a_run_whose_process_is_still_there_is_tried_again_and_does_not_fail(new_sweep, work, monkeypatch):
+    held = [True, True]
+    monkeypatch.setattr(Run, "is_held", lambda run: bool(held and held.pop()))
+    sweep = new_sweep(trials=1)
+    assert work(sweep).legs == [(0, 0, 3)]
+    assert (states(sweep), sweep.record().trials[0].attempt) == (["finished"], 1)
+
+
+def test_a_trial_is_continued_by_its_sweep_alone(new_sweep, work):
+    sweep = new_sweep(trials=1, epochs=9)
+    work(sweep, lambda leg: (leg.run.write_status(Status("stopped")), ("stopped", "by hand"))[1])
+    with pytest.raises(ValueError, match=f"adam-0000 is a trial: 'adam-tui sweeps resume {sweep.id}' continues it"):
+        control.check_resume(sweep.run("adam-0000"))

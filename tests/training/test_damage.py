@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from adam_tui.runs.protocol import Event, RunSpec, from_line
 from adam_tui.runs.status import Status, parse_status
 
-TIMES = 3  # that each file is damaged
+TIMES = 2  # that each file is damaged
 NUMBERS = st.integers() | st.floats() | st.sampled_from([10**400, -(2**63), 1e308])
 VALUES = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.text(max_size=9),
@@ -40,7 +40,7 @@ def test_damaged_files_are_no_traceback_no_hang_and_nothing_good_is_changed(tmp_
     for name in damage_files.FILES * TIMES:
         damage_files.one_round(chance, templates, tmp_path / "runs", outcomes, name)
     assert {outcomes[name] for name in damage_files.FILES} == {TIMES}
-    assert outcomes["finished"] > 5, "many runs continue all the same"
+    assert outcomes["finished"] > 3, "many runs continue all the same"
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)

@@ -8,6 +8,7 @@ import torch
 
 from adam_tui.runs import files
 from adam_tui.runs.protocol import Steps
+from adam_tui.runs.run import Run
 from adam_tui.training import checkpoint, journal, trainer
 from adam_tui.training.journal import Journal
 
@@ -127,7 +128,10 @@ def test_any_flipped_bit_that_matters_in_a_checkpoint_is_detected(stopped):
 
 
 @pytest.mark.parametrize("how", ["truncated", "flipped", "empty", "a directory", "missing"])
-def test_a_run_with_a_damaged_checkpoint_continues_from_the_older_one_and_reports_it(stopped, new_run, how, capsys):
+def test_a_run_with_a_damaged_checkpoint_continues_from_the_older_one_and_reports_it(
+    stopped, new_run, how, capsys, monkeypatch
+):
+    monkeypatch.setattr(trainer, "RETRY_SECONDS", 0.3)  # a directory does not give way
     whole = new_run()
     train(whole)
     content = stopped.checkpoint.read_bytes()
@@ -259,6 +263,19 @@ def test_a_run_whose_directory_is_deleted_ends_by_itself(new_run, monkeypatch):
         run.path.rmdir()
 
     assert train(run, {10: delete}) == ("stopped", "its directory was deleted")
+    assert not run.path.exists()
+
+
+def test_a_run_whose_directory_is_renamed_ends_with_a_checkpoint_there_and_names_the_new_place(new_run, monkeypatch):
+    monkeypatch.setattr(journal, "GONE_SECONDS", 0.2)
+    run = new_run(epochs=100_000)
+    renamed = Run(run.path.with_name("renamed"))
+    reason = f"its directory was moved to {renamed.path}"
+    assert train(run, {10: lambda: run.path.rename(renamed.path) and None}) == ("stopped", reason)
+    [end] = recorded(renamed, "end")
+    assert (renamed.status().state, renamed.status().reason, end.reason) == ("stopped", reason, reason)
+    assert step_of(renamed.checkpoint) == renamed.status().step == len(losses(renamed))
+    assert renamed.can_resume()
     assert not run.path.exists()
 
 

@@ -2,22 +2,18 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import pytest
 from sweep_training import states
 
 from adam_tui.runs import directory, export
-from adam_tui.runs.protocol import Started, Steps
+from adam_tui.runs.protocol import Started
 from adam_tui.sweeps import plan as plans
-from adam_tui.sweeps.executor import RUNNER, LocalExecutor
+from adam_tui.sweeps.executor import LocalExecutor
 from adam_tui.sweeps.plan import Plan
 from adam_tui.sweeps.supervisor import Supervisor
 from adam_tui.sweeps.sweep import create
-from adam_tui.sweeps.work import Worker
 from adam_tui.training import slot_runner, trainer
 from adam_tui.training.journal import Journal
 
@@ -147,21 +143,3 @@ def test_killed_slots_are_replaced_and_the_losses_are_those_of_an_undisturbed_sw
     assert losses(killed) == losses(calm)
     assert {each.run for each in killed.record().trials.values()} == {f"adam-{n:04}" for n in range(2)}
     assert not killed.living()
-
-
-def test_a_slot_gives_its_trial_back_when_it_is_asked_to_end(few):
-    sweep = few(epochs=2000)
-    process = subprocess.Popen([sys.executable, "-m", RUNNER, "--name", "x", str(sweep.path)], stderr=subprocess.PIPE)
-    run, deadline = sweep.run("adam-0000"), time.monotonic() + 60
-    while not any(isinstance(event, Steps) for event in run.events(Steps)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    [claim] = sweep.living().values()
-    assert claim.runner.startswith("x-")
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (0, b"")
-    assert states(sweep) == ["planned", "planned"]
-    assert run.has_checkpoint
-    assert (run.status().state, run.status().reason) == ("stopped", "the sweep was stopped")
-    assert not sweep.living()
-    assert Worker(sweep, lambda leg: ("stopped", "by hand")).work() == "finished"

@@ -88,7 +88,7 @@ def test_keys_pressed_at_the_first_picture_are_answered_and_not_echoed():
         assert not termios.tcgetattr(t.fd)[3] & termios.ECHO
         os.write(t.fd, b"ss\r")
         t.until("rosenbrock")
-        assert b"ss" not in t.raw.partition(APP_BEGINS)[0]
+        assert b"ss" not in t.raw.partition(APP_BEGINS)[0].replace(b"loss", b"")  # the title of the scale
 
 
 @pytest.mark.parametrize("end", ["q", "ctrl+c", "SIGTERM", "SIGHUP", "a bug"])

@@ -35,11 +35,15 @@ HINTS: Mapping[str, Hint] = {
         "{next_surface} shows the next surface: a ravine, then a curved valley",
         ("next_surface", "previous_surface", "function"),
     ),
+    "maps": Hint(
+        "{settings_map} maps every learning rate and decay rate at once", ("settings_map", "starts_map", "rates_map")
+    ),
     "scenes": Hint("{gallery} opens scenarios that each show one effect", ("gallery", "next_exhibit")),
     "learn": Hint("{mode_learn} Learn explains the picture, {help} lists all keys", ("mode_learn", "help")),
 }
 CLOSE = "{cancel} no more hints"
 PLACING = "{turn_down}{knob_up}{knob_down}{turn_up} move the start, {type_value} starts from it, {cancel} cancels"
+MAPPING = "{turn_down}{knob_up}{knob_down}{turn_up} show a cell's path, {type_value} takes it, {cancel} closes the map"
 
 
 def untried(tried: Collection[str]) -> tuple[str, ...]:
@@ -58,5 +62,7 @@ def hint(state: PlaygroundState) -> tuple[str, str]:
         return "", ""
     if state.crosshair is not None:
         return PLACING, ""
+    if state.map is not None:
+        return MAPPING, ""
     name = state.chosen_knob.name
     return HINTS[state.hints[0]].text.replace("{knob}", "the learning rate" if name == "lr" else name), CLOSE

@@ -165,8 +165,10 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         self._show_map()
 
     def _load_charts(self) -> None:
-        """Load plotext after the first picture: it takes half as long as all other imports together."""
+        """Load plotext and the maps after the first picture: they take as long as all other imports together."""
         import plotext  # noqa: F401
+
+        import adam_tui.ui.playground.maps.panels  # noqa: F401
 
         self._charts_loaded = True
         self.app.call_from_thread(self._draw, ("loss",))
@@ -259,13 +261,16 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         only_time = replace(before, clock=after.clock) == after
         if not only_time:
             self._arrange_panels(paths)
+        side_was_hidden = self._hides_the_side
         if before.map is not None or after.map is not None:
             self._show_map()
         if (before.preset, hint(before)) != (after.preset, hint(after)):
             self._show_caption()
         self._draw(("contour", "timeline") if only_time else ("contour", *MAP, "timeline"), paths)
+        if self._hides_the_side:
+            return
         between_tables = self._frame % self._frames_per_table > 0
-        if not (only_time and after.playing and between_tables):
+        if side_was_hidden or not (only_time and after.playing and between_tables):
             # The loss curves take as long as the rest together: those of a long race follow with its computation.
             later = before.scenario != after.scenario and not paths.complete
             self._draw([panel for panel in SIDE if not (later and panel == "loss")], paths)
@@ -292,6 +297,10 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
 
             self._maps = MapPanels(self, self._views, self._draw, lambda: self._last_key)
         self._maps.show()
+
+    @property
+    def _hides_the_side(self) -> bool:
+        return self._maps is not None and self._maps.hides_the_side
 
     @on(CellView.Resized)
     def _fit_map(self) -> None:

@@ -16,7 +16,7 @@ from adam_tui.ui.playground.hints import remaining
 from adam_tui.ui.playground.state import FILLS, SPEEDS, PlaygroundState, Snapshot, Switch, Window
 
 if TYPE_CHECKING:
-    from adam_tui.engine.presets import Preset
+    from adam_tui.engine.presets import MapKind, Preset
     from adam_tui.ui.caption import Finale
     from adam_tui.ui.playground.effects import Effect
     from adam_tui.ui.playground.maps.state import MapState
@@ -175,9 +175,7 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
         case e.Toggle(switch):
             return _toggle(state, switch)
         case e.OpenMap(kind):
-            from adam_tui.ui.playground.maps.update import open_map
-
-            return open_map(state, kind)
+            return _open_map(state, kind)
         case e.NextQuantity() | e.NextAxisKnob() | e.PointAt() | e.ResizeMap():
             return state  # without an open map
         case e.Open(presets, at, finale):
@@ -241,7 +239,7 @@ def _open(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale: 
     if at == len(presets):
         return replace(state, tour=presets, stop=at, finale=finale)
     preset = presets[at]
-    return PlaygroundState(
+    opened = PlaygroundState(
         preset.scenario,
         playing=True,
         cell_aspect=state.cell_aspect,
@@ -256,6 +254,13 @@ def _open(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale: 
         hints=state.hints,
         past=state.past,
     )
+    return opened if preset.map is None else _open_map(opened, preset.map)
+
+
+def _open_map(state: PlaygroundState, kind: MapKind) -> PlaygroundState:
+    from adam_tui.ui.playground.maps.update import open_map  # not needed at start-up
+
+    return open_map(state, kind)
 
 
 def _advance(state: PlaygroundState, seconds: float) -> PlaygroundState:

@@ -24,6 +24,7 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("stop", "x", "Stop the selected run", RUN, lambda shown: shown.ask_stop()),
     Action("continue_run", "u", "Continue an ended run from its checkpoint", RUN, e.ContinueRun()),
     Action("again", "T", "Start again with the selected run's settings", RUN, e.AskRestart()),
+    Action("rename", "n", "Name and tags of the selected run", RUN, e.AskLabel()),
     Action("copy", "c", "Copy as command line, PyTorch code or JSON", RUN, e.AskCopy()),
     Action("log_tail", "L", "Read the end of the run's worker.log", RUN, e.OpenLog()),
     Action("previous_run", "left_square_bracket", "Select the run above", RUNS, lambda shown: shown.move_selection(-1)),
@@ -38,6 +39,7 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("next_optimizer", "o", "Next optimizer", KNOBS, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer", KNOBS, e.CycleOptimizer(-1)),
     Action("data", "D", "Next data set", KNOBS, e.CycleData()),
+    Action("quick_try", "f", "Quick try: 6,000 images for the next run, or all", KNOBS, e.QuickTry()),
     Action("live", "h", "Tune the next run, or the selected one", KNOBS, e.Toggle("live")),
     Action("knob_up", "up,k", "Choose the hyperparameter above", KNOBS, lambda shown: shown.choose(-1)),
     Action("knob_down", "down,j", "Choose the hyperparameter below", KNOBS, lambda shown: shown.choose(1)),
@@ -130,6 +132,7 @@ def footer(state: TrainState) -> list[FooterKey]:
             FooterKey("{sort} {reverse}", "sort", "sort", 2),
             FooterKey("{search}", "filter", "search", 3),
             FooterKey("{overlay}", "overlay", "overlay", 4),
+            FooterKey("{rename}", "name", "rename", 9),
             FooterKey("{again}", "again", "again", 7),
             FooterKey("{copy}", "copy", "copy", 8),
             FooterKey("{table}", "curves", "table", 5),
@@ -158,6 +161,7 @@ def footer(state: TrainState) -> list[FooterKey]:
         FooterKey("{next_optimizer}", "optimizer", "next_optimizer", 4),
         FooterKey("{knob_up}{knob_down} {turn_down}{turn_up}", "tune", "turn_up", 5),
     ]
+    keys.append(FooterKey("{quick_try}", "all images" if "limit" in state.rest else "quick try", "quick_try", 17))
     if run is not None:
         if run.alive or state.live:
             keys.append(FooterKey("{live}", "next run" if state.live else "this run", "live", 9))

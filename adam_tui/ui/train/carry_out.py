@@ -65,6 +65,10 @@ def carry_out(effect: Effect, screen: RunScreen) -> None:
             with _notified(screen, f"cannot delete {run}: "):
                 screen.feed.delete(run)
             screen.poll()
+        case effects.WriteLabel(run, label):
+            with _notified(screen, f"cannot name {run}: "):
+                screen.feed.relabel(run, label)
+            screen.list_runs()
         case effects.ShowLog(run):
             text = screen.feed.log(run, LOG_LINES) or "The process has written nothing here."
             screen.app.push_screen(dialogs.ShowText(f"worker.log of {run}", text))

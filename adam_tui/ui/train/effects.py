@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adam_tui.runs.protocol import RunSpec
+from adam_tui.runs.run_label import Label
 from adam_tui.ui.actions import Signal
 from adam_tui.ui.effects import SharedEffect
 from adam_tui.ui.train.events import Event
@@ -53,6 +54,14 @@ class DeleteRun:
 
 
 @dataclass(frozen=True)
+class WriteLabel:
+    """Replace a run's name and tags."""
+
+    run: str
+    label: Label
+
+
+@dataclass(frozen=True)
 class ShowLog:
     """Open a window with the end of a run's worker.log."""
 
@@ -63,4 +72,14 @@ class ScheduleSettings(Signal):
     """Dispatch `SendSettings` once no setting was changed for a moment."""
 
 
-Effect = SharedEffect[Event] | StartRun | SendCommand | KillRun | ContinueRun | DeleteRun | ShowLog | ScheduleSettings
+Effect = (
+    SharedEffect[Event]
+    | StartRun
+    | SendCommand
+    | KillRun
+    | ContinueRun
+    | DeleteRun
+    | WriteLabel
+    | ShowLog
+    | ScheduleSettings
+)

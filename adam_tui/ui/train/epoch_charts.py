@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.draw.cells import Cells
-from adam_tui.draw.chart import Mark, Series, chart
+from adam_tui.draw.chart import Mark, Series, chart, plot_rows
 from adam_tui.draw.curves import DOTS_DOWN
 from adam_tui.draw.palette import Palette
-from adam_tui.history.run_history import RunHistory
 from adam_tui.ui.train import axes
 from adam_tui.ui.train.axes import Drawn, Histories, Limits, Scale
 from adam_tui.ui.train.labels import curve_style, run_style
@@ -27,22 +26,42 @@ FLOORS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99)
 HOPELESS = 0.5  # a run that never gets here does not decide where the axis begins
 EARLY = 0.1  # the share of epochs, the first ones, that may fall below the axis
 NOTHING_YET = "appears after the first epoch"
+FIRST_TEST = "e^−loss · the test accuracy follows after epoch 1"
+PROBABILITY_STEPS = 30  # that the probability is averaged over: the first epoch may have a hundred steps only
 
 
 def accuracy_title(state: TrainState, histories: Histories) -> str:
-    """The title: the accuracy, and the unit of the x axis."""
+    """The title: the accuracy, and the unit of the x axis; before the first test what is drawn in its place."""
+    if _is_first_epoch(state, histories):
+        return "Right digit's probability in training"
     unit = axes.x_scale(state, axes.drawn_histories(state, histories)).unit if state.axis == "time" else "epochs"
     return f"Test accuracy over {unit}"
 
 
-def best_text(history: RunHistory | None) -> str:
-    """The best accuracy of a run and its epoch."""
+def _is_first_epoch(state: TrainState, histories: Histories) -> bool:
+    """Whether no drawn run has a test yet, and the selected one has losses."""
+    history = histories.get(state.selected or "")
+    return history is not None and len(history.curve) > 0 and not _with_epochs(state, histories)
+
+
+def best_text(state: TrainState, histories: Histories) -> str:
+    """The best accuracy of the selected run and its epoch; before the first one when it comes."""
+    if _is_first_epoch(state, histories):
+        return FIRST_TEST
+    history = histories.get(state.selected or "")
     best = history.best if history else None
+    if best is None and state.run is not None and state.run.alive:
+        return f"{state.run.title}: first test after epoch 1"
     return f"{BEST_MARKER} best {best.test_accuracy:.2%} at epoch {best.epoch}" if best else ""
 
 
 def draw_accuracy(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
-    """The test accuracy of the drawn runs, each with its marker at the newest one, and the selected run's best."""
+    """The test accuracy of the drawn runs, each with its marker at the newest one, and the selected run's best.
+
+    Before the first test: the probability that the network gives the right digit of the training images.
+    """
+    if _is_first_epoch(state, histories):
+        return _draw_probability(state, histories, width, height, palette)
     drawn = _with_epochs(state, histories)
     scale = axes.x_scale(state, drawn) if state.axis == "time" else Scale("epochs", "epochs")
     low, high = _x_limits(state, drawn, scale)
@@ -69,7 +88,7 @@ def draw_accuracy(state: TrainState, histories: Histories, width: int, height: i
         width,
         height,
         palette,
-        y_limits=(floor, _top(floor, height - AXIS_ROWS)),
+        y_limits=(floor, _top(floor, plot_rows(height))),
         x_limits=(low, high),
         marks=marks,
         percent=True,
@@ -80,6 +99,24 @@ def draw_accuracy(state: TrainState, histories: Histories, width: int, height: i
     texts = [(f"off scale ↓ {marker} {run.title}", color) for run, color, marker in styles]
     write_off_scale(cells, texts, range(height - AXIS_ROWS - 1, -1, -1))
     return cells
+
+
+def _draw_probability(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
+    """e^−loss of the drawn runs in their first epoch: the right digit's probability, a geometric mean over steps."""
+    series = []
+    for run, history in reversed(axes.drawn_histories(state, histories)):
+        color, marker = run_style(state, run, palette)
+        steps = len(history.curve)
+        x, losses = history.curve.averaged(PROBABILITY_STEPS, 1, steps, steps / max(width, 1))
+        with np.errstate(over="ignore"):
+            x, y = x / (history.steps_per_epoch or 1), np.exp(-losses)
+        series += [
+            Series(x, y, averaged=True, **curve_style(state, run, palette)),
+            Series(x[-1:], y[-1:], color, bold=True, marker=marker),
+        ]
+    return chart(
+        series, width, height, palette, y_limits=(0.0, _top(0.0, plot_rows(height))), x_limits=(0.0, 1.0), percent=True
+    )
 
 
 def draw_test_loss(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:

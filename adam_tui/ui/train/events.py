@@ -11,6 +11,7 @@ from typing import Literal
 
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import Changed, RunSpec
+from adam_tui.runs.run_label import Label
 from adam_tui.ui.actions import Signal
 from adam_tui.ui.caption import Finale
 
@@ -51,7 +52,7 @@ class StartNextRun(Signal):
 
 @dataclass(frozen=True)
 class StartRun:
-    """Start a run with these settings."""
+    """Start a run with these settings, and show them for the next one."""
 
     spec: RunSpec
 
@@ -117,6 +118,18 @@ class CopyRun:
     spec: RunSpec
 
 
+class AskLabel(Signal):
+    """Ask for the selected run's name and tags."""
+
+
+@dataclass(frozen=True)
+class SetLabel:
+    """Give a run a name and tags."""
+
+    id: str
+    label: Label
+
+
 class OpenLog(Signal):
     """Show the end of the selected run's worker.log."""
 
@@ -143,6 +156,10 @@ class CycleOptimizer:
     """Choose the next optimizer, or the previous one; each keeps the values that were set."""
 
     by: int
+
+
+class QuickTry(Signal):
+    """Let the next run use few images, or all again."""
 
 
 class CycleData(Signal):
@@ -271,8 +288,9 @@ class NextPreset(Signal):
     """Say where scenarios are: the training mode has the last stop of the tour, and none follows."""
 
 
-SelectedRunRequest = PauseOrResume | AskStop | ContinueRun | AskRestart | OpenLog | AskDelete
-# Events that leave the state as it is, and ask for an effect. In the wide table, `TypeValue` closes the table instead.
+SelectedRunRequest = PauseOrResume | AskStop | ContinueRun | AskRestart | AskLabel | OpenLog | AskDelete
+# Events that ask for an effect. The state stays, but a new run's settings are shown for the next one, too. In the wide
+# table, `TypeValue` closes the table instead.
 Request = (
     StartNextRun
     | StartRun
@@ -280,6 +298,7 @@ Request = (
     | StopRun
     | KillRun
     | DeleteRun
+    | SetLabel
     | AskCopy
     | CopyRun
     | AskSearch
@@ -297,6 +316,7 @@ Change = (
     | AdoptSettings
     | CycleOptimizer
     | CycleData
+    | QuickTry
     | ChooseKnob
     | Toggle
     | PickRun

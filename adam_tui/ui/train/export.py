@@ -77,7 +77,7 @@ def command(spec: RunSpec) -> str:
     words = ["adam-tui", "train", "--optimizer", spec.optimizer + (f":{knobs}" if knobs else "")]
     if spec.hyperparameters["lr"] != defaults.get("lr"):
         words += ["--lr", format_number(spec.hyperparameters["lr"])]
-    for name in (*RUN_KNOBS, "device", "precision", "limit", "validation", "data", "data_dir"):
+    for name in (*RUN_KNOBS, "device", "precision", "limit", "validation", "data", "data_dir", "weights"):
         value = getattr(spec, name)
         if value != getattr(usual, name):
             words += [f"--{name.replace('_', '-')}", str(value)]

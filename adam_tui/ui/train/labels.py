@@ -30,8 +30,8 @@ COMPARED = {
     "batch_size": "batch",
     "seed": "seed",
     "limit": "limit",
+    "validation": "validation",
     "data": "data",
-    "device": "device",
     "precision": "precision",
     "epochs": "epochs",
 }
@@ -139,7 +139,7 @@ def differences(runs: Sequence[RunView]) -> dict[str, str]:
         settings = {run.id: getattr(run.spec, name) for run in runs}
         if len(set(settings.values())) > 1:
             for id, setting in settings.items():
-                if name != "limit" or setting:  # 0: all images
+                if name not in ("limit", "validation") or setting:  # 0: all images, none of them held out
                     texts[id].append(f"{label}={setting}")
     return {id: " ".join(text) for id, text in texts.items()}
 
@@ -150,6 +150,11 @@ def short_number(value: float) -> str:
     digits, _, exponent = f"{value:e}".partition("e")
     scientific = f"{format_number(float(digits))}e{int(exponent)}" if math.isfinite(value) else plain
     return scientific if len(scientific) < len(plain) else plain
+
+
+def full_name(run: RunView) -> str:
+    """The run's id, with the user's name before it: "long warm-up (adam-7f3a)"."""
+    return f"{run.label.name} ({run.id})" if run.label.name else run.id
 
 
 def titled(run: RunView, texts: Mapping[str, str]) -> str:

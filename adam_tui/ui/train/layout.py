@@ -29,7 +29,8 @@ OF_RUNS: Panels = ("runs", "knobs", "figures", "progress", "table")
 # writes every second needs no new curves: those come with its losses.
 SHOWN_IN: Mapping[str, Panels] = {
     **dict.fromkeys(("runs", "slots", "pending"), OF_RUNS),
-    **dict.fromkeys(("knob", "optimizer", "tuned", "run_values", "rest"), ("knobs", "loss")),
+    **dict.fromkeys(("knob", "tuned", "run_values", "rest"), ("knobs", "loss")),
+    "optimizer": ("knobs", "loss", "figures"),
     "cursor": ("loss", "accuracy", "figures", "progress"),
     "smoothing": ("loss", "figures", "progress"),
     **dict.fromkeys(("zoom", "recent", "axis"), ("loss", "accuracy", "corner", "figures", "progress")),

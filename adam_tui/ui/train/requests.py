@@ -11,6 +11,7 @@ from adam_tui.engine.numbers import format_number
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import Changed, RunSpec
 from adam_tui.runs.recipes import check_spec
+from adam_tui.runs.run_label import Label
 from adam_tui.ui.effects import AskText, Choose, CopyText, Notify, ShowText
 from adam_tui.ui.train import effects, labels
 from adam_tui.ui.train import events as e
@@ -20,6 +21,7 @@ from adam_tui.ui.train.state import TrainState
 from adam_tui.ui.train.table import matching
 
 SEARCH_HINT = "words of a run's name, state or settings, such as: adam lr=0.01 running; empty keeps all"
+LABEL_HINT = "a name, and words that begin with # as tags, such as: long warm-up #baseline; empty removes it"
 TOUR_IS_OVER = Notify("the tour is over", keys=": {mode_learn} opens Learn")
 NO_SCENARIOS = Notify("the scenarios are in the playground", keys=": {mode_playground} opens it")
 NO_RUN = Notify("there is no run yet", keys=": {start} starts one")
@@ -38,6 +40,8 @@ def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
             return (effects.KillRun(id),)
         case e.DeleteRun(id):
             return (effects.DeleteRun(id),)
+        case e.SetLabel(id, label):
+            return (effects.WriteLabel(id, label),)
         case e.OfferRun():
             return (_offer(event),)
         case e.AskCopy():
@@ -66,6 +70,10 @@ def _of_selected_run(run: RunView, event: e.SelectedRunRequest) -> Effect:
             return _if_known(run.spec, f"{run.id} cannot continue", effects.ContinueRun(run.id))
         case e.AskRestart():
             return _if_known(run.spec, f"{run.id} cannot start again", _ask_restart(run))
+        case e.AskLabel():
+            return AskText(
+                f"Name of {run.id}", str(run.label), LABEL_HINT, lambda text: e.SetLabel(run.id, Label.parse(text))
+            )
         case e.OpenLog():
             return effects.ShowLog(run.id)
         case e.AskDelete(link_target):
@@ -101,7 +109,7 @@ def _ask_restart(run: RunView) -> Effect:
     if changed:
         text += f"\nIt starts with these first settings, without the later {', '.join(changed)}."
     return _ask(
-        f"Start again as {run.id}?",
+        f"Start again as {run.title}?",
         text,
         ("t", e.StartRun(run.spec), "start it now"),
         ("k", e.AdoptSettings(run.spec), "take them for the next run, to change one first"),
@@ -115,7 +123,7 @@ def _ask_stop(run: RunView, changes: tuple[Changed, ...]) -> Effect:
     if run.silent:
         text += f"\n{run.reason}: only kill can end it"
     return _ask(
-        f"Stop {run.id}?",
+        f"Stop {run.title}?",
         text,
         ("s", e.StopRun(run.id), "stop: finish this step, write a checkpoint, end"),
         ("k", e.KillRun(run.id), "kill: end at once, without a checkpoint"),
@@ -129,7 +137,7 @@ def _ask_delete(run: RunView, link_target: str) -> Effect:
     if link_target:
         loss = f"It is a link to {link_target}: only the link is removed."
     text = f"{labels.spec_text(run.spec)}\n{loss}"
-    return _ask(f"Delete {run.id}?", text, ("y", e.DeleteRun(run.id), "yes, delete it"))
+    return _ask(f"Delete {labels.full_name(run)}?", text, ("y", e.DeleteRun(run.id), "yes, delete it"))
 
 
 def _no_run(state: TrainState) -> Notify:
@@ -141,7 +149,7 @@ def _ask_copy(state: TrainState) -> Effect:
     run = state.visible_run
     if run is None and state.runs:
         return _no_run(state)
-    spec, name = (run.spec, run.id) if run is not None else (state.spec(), "the next run")
+    spec, name = (run.spec, run.title) if run is not None else (state.spec(), "the next run")
     return Choose(f"Copy {name} as", "", COPIES, lambda kind: e.CopyRun(kind, spec))
 
 

@@ -36,16 +36,6 @@ from adam_tui.ui.train.state import TrainState
 PACE_FROM = 72  # columns of the progress line from which it shows the images per second
 SHORT_REASON = 30  # columns of a reason that leave room for a key in two lines of the narrowest panel
 LOADING = "loading torch and the data…"
-# The network layer by layer: channels × rows × columns that come out of each.
-NETWORK = (
-    "a digit         1 × 28 × 28",
-    "conv 5×5       32 × 24 × 24",
-    "max 2×2, ReLU  32 × 12 × 12",
-    "conv 5×5       64 ×  8 ×  8",
-    "max 2×2, ReLU  64 ×  4 ×  4",
-    "linear                   10",
-    "62,346 weights, cross-entropy",
-)
 FACTS = "Training runs in the background and continues after you quit"
 
 Note = tuple[str, Color]  # a text below the figures, and its colour
@@ -63,13 +53,13 @@ def title(state: TrainState, histories: Histories) -> str:
 
 
 def notes(state: TrainState, histories: Histories, log: str, palette: Palette, keys: Mapping[str, str]) -> list[Note]:
-    """Notes on the selected run: why it ended or waits, its device; the network while there is no run.
+    """Notes on the selected run: why it ended or waits, its device; none without a run.
 
     `log` is the end of a failed run's worker.log, `keys` are the names of the keys by action.
     """
     run = state.run
     if run is None:
-        return [(line, palette.faint) for line in NETWORK]
+        return []
     history = histories.get(run.id)
     lines = _state_notes(state, run, history, log, palette, keys)
     if text := differences(state.runs)[run.id]:
@@ -150,6 +140,11 @@ def draw_figures(
         return drawings.statistics_panel((), lines, width, height, palette)
     statistics = _statistics(run, histories.get(run.id) or RunHistory(), now)
     return drawings.statistics_panel(statistics, lines, width, height, palette)
+
+
+def draw_text(text: str, width: int, height: int, palette: Palette) -> Cells:
+    """A faint text, wrapped, in the place of a panel's content."""
+    return drawings.statistics_panel((), [(text, palette.faint)], width, height, palette)
 
 
 def _statistics(run: RunView, history: RunHistory, now: float) -> tuple[Statistic, ...]:

@@ -34,7 +34,7 @@ from adam_tui.ui.caption import CAPTION_PADDING, caption
 from adam_tui.ui.layout import NARROW, WIDE
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train import loss_chart, model_views, run_panel, table
+from adam_tui.ui.train import loss_chart, model_views, run_panel, start_panel, table
 from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS, current_keys, footer
 from adam_tui.ui.train.context import EventContext
@@ -331,9 +331,12 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         """Set the titles and the heights of the panels; the notes on the selected run decide some of the heights."""
         state, histories, run = self.state, self.feed.histories, self.state.run
         log = self.feed.log(run.id, LOG_LINES_SHOWN) if run is not None and run.state in ("failed", LOST) else ""
-        self._notes = run_panel.notes(state, histories, log, self.host.palette, self.key_names)
+        if run is None:
+            self._notes = start_panel.side_notes(state, self.host.palette)
+        else:
+            self._notes = run_panel.notes(state, histories, log, self.host.palette, self.key_names)
         shown = self._snapshot()
-        status = train_view.status_line(state, histories, self.size.width, shown.palette)
+        status = train_view.status_line(state, histories, shown.now, self.size.width, shown.palette)
         self.query_one(TabsLine).status = status
         for panel, titles in train_view.titles(shown).items():
             self._view(panel).entitle(*titles)

@@ -16,6 +16,7 @@ from adam_tui.history.run_view import RunView
 from adam_tui.ui.train.axes import Histories
 from adam_tui.ui.train.labels import (
     elapsed_seconds,
+    full_name,
     loss_text,
     memory_text,
     run_style,
@@ -63,7 +64,7 @@ def _history(histories: Histories, run: RunView) -> RunHistory:
 
 
 def _searched_text(state: TrainState, run: RunView, histories: Histories) -> str:
-    words = (run.id, run.name, *run.tags, state_text(state, run, histories.get(run.id)), settings_text(run.spec))
+    words = (run.id, str(run.label), state_text(state, run, histories.get(run.id)), settings_text(run.spec))
     return " ".join(words).lower()
 
 
@@ -154,7 +155,7 @@ def _settings(run: RunView) -> str:
     settings = settings_text(run.spec)
     if run.title.startswith(f"{run.spec.optimizer}-"):
         settings = settings.removeprefix(f"{run.spec.optimizer} ")
-    return " ".join([settings, *(f"#{tag}" for tag in run.tags)])
+    return " ".join([settings, *(f"#{tag}" for tag in run.label.tags)])
 
 
 def _details(run: RunView, history: RunHistory | None, width: int, palette: Palette) -> list[tuple[str, Color]]:
@@ -164,8 +165,7 @@ def _details(run: RunView, history: RunHistory | None, width: int, palette: Pale
         facts.append(f"{history.started.device} · {history.started.precision}")
     if run.alive and run.memory_bytes:
         facts.append(memory_text(run.memory_bytes))
-    name = f"{run.name} ({run.id})" if run.name else run.id
-    settings = f"{name}: {spec_text(run.spec)}"
+    settings = f"{full_name(run)}: {spec_text(run.spec)}"
     return [(_cut(settings, width - 2), palette.foreground), (_cut(" · ".join(facts), width - 2), palette.faint)]
 
 

@@ -15,7 +15,17 @@ from adam_tui.runs.protocol import QUEUED, RunSpec
 from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.pending_settings import Setting
-from adam_tui.ui.train.state import AXES, COLORS, MOST_DRAWN, SPANS, VIEWS, TrainState, tuning_problem, with_knob
+from adam_tui.ui.train.state import (
+    AXES,
+    COLORS,
+    MOST_DRAWN,
+    QUICK_IMAGES,
+    SPANS,
+    VIEWS,
+    TrainState,
+    tuning_problem,
+    with_knob,
+)
 
 if TYPE_CHECKING:
     from adam_tui.ui.train.effects import Effect
@@ -25,7 +35,7 @@ if TYPE_CHECKING:
 # Columns of the wide table whose best value is the least one; all others begin with the greatest.
 BEST_LEAST = {"name", "state", "settings", "loss", "duration"}
 # The wide table hides the hyperparameters and the model, so their keys do nothing there.
-HIDDEN_BY_THE_TABLE = (e.TurnKnob, e.ResetKnob, e.ChooseKnob, e.CycleOptimizer, e.CycleData, e.CycleView)
+HIDDEN_BY_THE_TABLE = (e.TurnKnob, e.ResetKnob, e.ChooseKnob, e.CycleOptimizer, e.CycleData, e.QuickTry, e.CycleView)
 
 
 def update(state: TrainState, event: e.Event) -> Update:
@@ -39,7 +49,8 @@ def update(state: TrainState, event: e.Event) -> Update:
     if isinstance(event, e.Request):
         from adam_tui.ui.train.requests import effects_of  # not needed at start-up
 
-        return state, effects_of(state, event)
+        shown = _adopted(state, event.spec) if isinstance(event, e.StartRun) else state
+        return shown, effects_of(state, event)
     if isinstance(event, e.SettingEvent):
         return _after_setting(state, event)
     after = _next_state(state, event)
@@ -127,6 +138,8 @@ def _next_state(state: TrainState, event: e.Change) -> TrainState:
             return _with_optimizer(state, by)
         case e.CycleData():
             return _with_data(state)
+        case e.QuickTry():
+            return _with_quick_try(state)
         case e.ChooseKnob(by):
             return replace(state, knob=(min(state.knob, len(state.knobs) - 1) + by) % len(state.knobs))
         case e.Toggle(switch):
@@ -207,6 +220,12 @@ def _with_data(state: TrainState) -> TrainState:
     data = names[(names.index(now) + 1) % len(names)]
     rest = {name: value for name, value in state.rest.items() if name not in ("data", "data_dir")}
     return replace(state, live=False, rest=rest if data == names[0] else {**rest, "data": data})
+
+
+def _with_quick_try(state: TrainState) -> TrainState:
+    """Few images for the next run, or all of them where a number is set."""
+    rest = {name: value for name, value in state.rest.items() if name != "limit"}
+    return replace(state, live=False, rest=rest if "limit" in state.rest else {**rest, "limit": QUICK_IMAGES})
 
 
 def _adopted(state: TrainState, spec: RunSpec) -> TrainState:

@@ -13,25 +13,28 @@ from typing import assert_never
 
 from adam_tui.draw import run_panels as drawings
 from adam_tui.draw.cells import Cells
-from adam_tui.draw.digits import digit_grid, sample_digits
-from adam_tui.draw.elements import wrap
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.playground_panels import knob_table
 from adam_tui.draw.run_panels import RunRow
+from adam_tui.engine.numbers import format_duration
 from adam_tui.history.evaluation import Evaluation
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
-from adam_tui.history.samples import sample_images
 from adam_tui.ui.actions import with_keys_named
-from adam_tui.ui.train import epoch_charts, labels, loss_chart, model_views, run_panel, table
+from adam_tui.ui.train import epoch_charts, labels, loss_chart, model_views, run_panel, start_panel, table
 from adam_tui.ui.train.axes import Histories
-from adam_tui.ui.train.labels import epochs_text, loss_text, other_settings, run_style, state_text, state_word
+from adam_tui.ui.train.labels import loss_text, other_settings, run_style, state_text, state_word
 from adam_tui.ui.train.layout import Panel
 from adam_tui.ui.train.run_panel import Note
 from adam_tui.ui.train.state import TrainState
 
 WORDS_FROM, NAME_FROM = 100, 80  # columns of a terminal from which the top line has room for them
 TEST_LOSS_ROWS = 8
+TENSORS = 6  # of the network: the rows of the corner once it has them
+LAYERS_TO_COME = (
+    "After the first epoch: the size of the gradient ‖g‖ of each tensor, and of one step beside the weights, Δw/w. "
+    "About 1e-3 is healthy; with much more the weights jump, with much less they hardly move."
+)
 START_TITLE = "MNIST test digits"
 
 
@@ -68,7 +71,7 @@ def draw(panel: Panel, shown: Snapshot, width: int, height: int) -> Cells:
     state, histories, palette, now = shown.state, shown.histories, shown.palette, shown.now
     match panel:
         case "loss" if state.run is None:
-            return draw_start(state, shown.keys["start"], width, height, palette)
+            return start_panel.draw(state, shown.keys, width, height, palette)
         case "loss":
             return loss_chart.draw(state, histories, width, height, palette, run_panel.no_step_text(state))
         case "accuracy":
@@ -83,6 +86,8 @@ def draw(panel: Panel, shown: Snapshot, width: int, height: int) -> Cells:
             return run_panel.draw_figures(state, histories, shown.notes, now, width, height, palette)
         case "corner" if (layers := _layers_of_corner(state, histories)) is not None:
             return model_views.draw_layers_in_brief(layers, width, height, palette)
+        case "corner" if _awaits_layers(state, histories):
+            return run_panel.draw_text(LAYERS_TO_COME, width, height, palette)
         case "corner":
             return epoch_charts.draw_test_loss(state, histories, width, height, palette)
         case "model":
@@ -101,7 +106,7 @@ def titles(shown: Snapshot) -> dict[Panel, tuple[str, str]]:
     """The titles and subtitles of the panels, but for the loss chart's, whose legend goes with its size."""
     state, histories, keys = shown.state, shown.histories, shown.keys
     texts: dict[Panel, tuple[str, str]] = {
-        "accuracy": (epoch_charts.accuracy_title(state, histories), epoch_charts.best_text(shown.history)),
+        "accuracy": (epoch_charts.accuracy_title(state, histories), epoch_charts.best_text(state, histories)),
         "runs": ("Runs", ""),
         "knobs": (knobs_title(state), with_keys_named(_knobs_hint(state), keys)),
         "figures": (run_panel.title(state, histories), ""),
@@ -184,7 +189,8 @@ def draw_knobs(state: TrainState, width: int, height: int, palette: Palette) -> 
 
 def corner_title(state: TrainState, histories: Histories) -> str:
     """The title of the corner."""
-    return "Gradients and updates" if _layers_of_corner(state, histories) else "Test loss"
+    layers = _layers_of_corner(state, histories) is not None or _awaits_layers(state, histories)
+    return "Gradients and updates" if layers else "Test loss"
 
 
 def corner_rows(state: TrainState, histories: Histories) -> int:
@@ -192,45 +198,26 @@ def corner_rows(state: TrainState, histories: Histories) -> int:
     history = _layers_of_corner(state, histories)
     if history:
         return len(history.layers[-1].names) + 1
+    if _awaits_layers(state, histories):
+        return TENSORS + 1
     return TEST_LOSS_ROWS if state.runs else 0
+
+
+def _awaits_layers(state: TrainState, histories: Histories) -> bool:
+    """Whether the selected run's gradients come after its first epoch; an older version's run never writes them."""
+    run, history = state.run, histories.get(state.selected or "")
+    return (
+        run is not None
+        and run.alive
+        and state.view != "layers"
+        and not (history and (history.layers or len(history.epochs) > 1))
+    )
 
 
 def _layers_of_corner(state: TrainState, histories: Histories) -> RunHistory | None:
     """The selected run's history if it has gradients and the view of the model does not show them already."""
     history = histories.get(state.selected or "")
     return history if history and history.layers and state.view != "layers" else None
-
-
-# Before the first run.
-
-
-def _invitation(state: TrainState) -> str:
-    """The effect of the start key, in words that follow the key."""
-    spec = state.spec()
-    lr, epochs = spec.hyperparameters["lr"], epochs_text(spec.epochs)
-    return f"trains a network with {state.recipe.title}, lr {lr:g}, {epochs}"
-
-
-def draw_start(state: TrainState, key: str, width: int, height: int, palette: Palette) -> Cells:
-    """The sample digits in two rows or more, and below them the effect of the start key."""
-    cells = Cells.blank(width, height, palette.foreground, palette.background)
-    lines = wrap(f"{key} {_invitation(state)}", width - 2)
-    room = height - len(lines) - 3
-    images, labels = sample_images()
-    grids = (digit_grid(len(images), width - 2, room, rows=rows) for rows in (2, 5, 1))
-    grid = max((grid for grid in grids if grid), key=lambda grid: (grid.columns * grid.rows, grid.side), default=None)
-    top = max((height - (grid.height + 1 if grid else 0) - len(lines)) // 2, 0)
-    if grid is not None:
-        guesses = model_views.guesses(None, labels.tolist())
-        pictures = sample_digits(images, guesses, grid, width, grid.height, palette)
-        rows = slice(top, top + grid.height)
-        cells.glyph[rows], cells.fg[rows], cells.bg[rows] = pictures.glyph, pictures.fg, pictures.bg
-        top += grid.height + 1
-    for i, line in enumerate(lines):
-        cells.put(top + i, (width - len(line)) // 2, line, palette.foreground)
-        if i == 0:
-            cells.put(top, (width - len(line)) // 2, key, palette.accent, bold=True)
-    return cells
 
 
 # The top line of the terminal.
@@ -254,11 +241,14 @@ def window_title(state: TrainState, histories: Histories) -> str:
     if run is None:
         return ""
     history = histories.get(run.id)
-    return f"{run.id} {state_word(run, history)} {_epochs(run, history)}"
+    return f"{run.title} {state_word(run, history)} {_epochs(run, history)}"
 
 
-def status_line(state: TrainState, histories: Histories, width: int, palette: Palette) -> str:
-    """The state of the selected run, or of another one that is running, in a terminal of this width."""
+def status_line(state: TrainState, histories: Histories, now: float, width: int, palette: Palette) -> str:
+    """The state of the selected run, or of another one that is running, in a terminal of this width.
+
+    Of a run that is not selected also the time that is left, which the progress line does not show.
+    """
     run = _watched_run(state)
     if run is None:
         return ""
@@ -267,7 +257,12 @@ def status_line(state: TrainState, histories: Histories, width: int, palette: Pa
     marker, word = run_style(state, run, palette)[1], state_word(run, history)
     epochs = _epochs(run, history)
     accuracy = [f"{best.test_accuracy:.2%}"] if best else []
+    other = run.alive and run.state != "paused" and run.id != state.selected
+    left = history.seconds_left(now) if other and history else None
+    eta = [f"ETA {format_duration(left)}"] if left is not None else []
     if width >= WORDS_FROM:
-        return " · ".join([f"{marker} {run.title} {word}", epochs, *accuracy])
+        return " · ".join([f"{marker} {run.title} {word}", epochs, *accuracy, *eta])
     glyph = drawings.STATE_GLYPH.get(word, "?")
-    return " ".join([marker, run.title, glyph, epochs, *accuracy] if width >= NAME_FROM else [marker, glyph, epochs])
+    if width < NAME_FROM:
+        return " ".join([marker, glyph, epochs])
+    return " ".join([marker, run.title, glyph, epochs, *(eta or accuracy)])

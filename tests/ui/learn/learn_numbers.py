@@ -14,6 +14,18 @@ from importlib import resources
 import numpy as np
 
 from adam_tui.engine.lane import Lane
+from adam_tui.engine.maps import (
+    CONVERGED,
+    DIVERGED,
+    Axis,
+    BorderSample,
+    Outcomes,
+    SettingsMap,
+    StartsMap,
+    best,
+    default_axes,
+    rest_points,
+)
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import Scenario
@@ -534,4 +546,111 @@ numbers(
     test=lambda: images("t10k")[0],
     error=lambda: math.sqrt(0.99 * 0.01 / images("t10k")[0]),
     two_errors=lambda: 2 * math.sqrt(2 * 0.99 * 0.01 / images("t10k")[0]),
+)
+
+
+@cache
+def settings_map(name: str) -> tuple[SettingsMap, Outcomes]:
+    """The map of a preset's first lane, on the axes with which it opens."""
+    scenario = PRESETS[name].scenario
+    drawn = SettingsMap(scenario, 0, *default_axes(scenario, 0), 120, 80)
+    return drawn, drawn.finish()
+
+
+def share(name: str, state: int) -> float:
+    return float((settings_map(name)[1].states == state).mean())
+
+
+def highest_beta1() -> float:
+    drawn, outcomes = settings_map("adam-valley")
+    return float(drawn.ys[(outcomes.states == CONVERGED).any(axis=1)].max())
+
+
+def fastest(index: int) -> float:
+    """Learning rate, momentum and steps of the setting that converges first on the ravine."""
+    drawn, outcomes = settings_map("momentum-cliff")
+    at = best(outcomes, "steps", drawn.surface)
+    assert at is not None
+    return float((drawn.xs[at[1]], drawn.ys[at[0]], outcomes.steps[at])[index])
+
+
+def decades(lane: int) -> float:
+    """The decades of lr that end with a loss below 0.001 on the ravine, of a scan from 1e-6 to 100."""
+    scenario = PRESETS["easy-to-tune"].scenario
+    axis = Axis(scenario.lanes[lane].rule.knob("lr"), 1e-6, 1e2)
+    outcomes = SettingsMap(scenario, lane, axis, None, 161).finish()
+    good = axis.values(161)[(outcomes.losses[0] < 1e-3) & (outcomes.states[0] != DIVERGED)]
+    return math.log10(good[-1] / good[0])
+
+
+numbers(
+    "good-settings",
+    low=lambda: settings_map("adam-valley")[0].x.low,
+    high=lambda: settings_map("adam-valley")[0].x.high,
+    loss=lambda: 1e-3,
+    loss_again=lambda: 1e-3,
+    near=lambda: float((settings_map("adam-valley")[1].losses < 1e-3).mean()),
+    converged=lambda: share("adam-valley", CONVERGED),
+    beta1=highest_beta1,
+    diverged=lambda: share("momentum-cliff", DIVERGED),
+    descent_limit=lambda: limit("ravine", "momentum:momentum=0"),
+    best_lr=lambda: fastest(0),
+    best_mu=lambda: fastest(1),
+    best_steps=lambda: fastest(2),
+    polyak_lr=lambda: (2 / sum(map(math.sqrt, curvatures("ravine")))) ** 2,
+    polyak_mu=lambda: ((math.sqrt(kappa()) - 1) / (math.sqrt(kappa()) + 1)) ** 2,
+    sgd_decades=lambda: decades(0),
+    momentum_decades=lambda: decades(1),
+    adam_decades=lambda: decades(2),
+)
+
+
+@cache
+def basins(lane: str, surface: str, steps: int) -> tuple[StartsMap, np.ndarray, np.ndarray]:
+    """A map of starts over the plot, the number of the rest point of each, and the rest points."""
+    x_min, x_max, y_min, y_max = SURFACES[surface].bounds
+    scenario = Scenario(surface, lanes=(Lane.parse(lane),), steps=steps)
+    drawn = StartsMap(scenario, 0, np.linspace(x_min, x_max, 61), np.linspace(y_min, y_max, 61))
+    return drawn, *rest_points(drawn.finish(), drawn.surface)
+
+
+def himmelblau_basins(lane: str) -> tuple[StartsMap, np.ndarray, np.ndarray]:
+    return basins(lane, "himmelblau", 400)
+
+
+def not_nearest(lane: str) -> float:
+    """The share of the converged paths that end at another minimum than the one nearest to their start."""
+    drawn, reached, points = himmelblau_basins(lane)
+    distances = np.hypot(drawn.xs[:, None] - points[:, 0], drawn.ys[:, None, None] - points[:, 1])
+    return float((distances.argmin(axis=-1) != reached)[reached >= 0].mean())
+
+
+def basin_shares() -> np.ndarray:
+    reached = himmelblau_basins("sgd:lr=0.01")[1]
+    return np.bincount(reached.ravel()) / reached.size
+
+
+def differing() -> float:
+    descent, adam = (himmelblau_basins(lane)[1] for lane in ("sgd:lr=0.01", "adam:lr=0.1"))
+    return float((descent != adam)[(descent >= 0) & (adam >= 0)].mean())
+
+
+def chaotic(lr: float) -> float:
+    sample = BorderSample(himmelblau_basins(f"sgd:lr={lr}")[0])
+    return sample.changed / sample.sampled
+
+
+numbers(
+    "basins",
+    smallest=lambda: basin_shares().min(),
+    largest=lambda: basin_shares().max(),
+    descent_far=lambda: not_nearest("sgd:lr=0.01"),
+    adam_far=lambda: not_nearest("adam:lr=0.1"),
+    momentum_far=lambda: not_nearest("momentum:lr=0.002"),
+    differ=differing,
+    dents=lambda: len(basins("sgd:lr=0.002", "rastrigin", 1000)[2]),
+    deepest=lambda: float((basins("sgd:lr=0.002", "rastrigin", 1000)[1] == 0).mean()),
+    median=lambda: float(np.median(basins("sgd:lr=0.002", "rastrigin", 1000)[0].finish().losses)),
+    rough_lr=lambda: 0.03,
+    chaotic=lambda: chaotic(0.03),
 )

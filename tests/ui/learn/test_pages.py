@@ -9,6 +9,7 @@ import pytest
 
 from adam_tui.cli.playground import build_scenario as from_command_line
 from adam_tui.cli.playground import scenario_options
+from adam_tui.engine.maps import CONVERGED, DIVERGED
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.presets import PRESETS, Preset
 from adam_tui.engine.trajectory import start_of, trajectories
@@ -18,6 +19,7 @@ from adam_tui.ui.learn.pages import TOUR, WIDEST, Page, pages, read_page, scenar
 
 _numbers = runpy.run_path(str(Path(__file__).with_name("learn_numbers.py")))
 NUMBERS, variance = _numbers["NUMBERS"], _numbers["variance"]
+himmelblau_basins, chaotic = _numbers["himmelblau_basins"], _numbers["chaotic"]
 
 NUMBER = re.compile(r"(?<![\w.,−-])[−-]?\d[\d,]*(?:\.\d+)?(?:e[−-]?\d+)?%?(?!\w)")
 COMPUTED = re.compile(r"(\S+?)<!--=(\w+)-->")
@@ -80,6 +82,13 @@ def test_every_mark_is_computed_and_nothing_else_is() -> None:
 def test_the_formula_of_the_cloud_is_what_noise_does() -> None:
     for lr in (0.2, 0.02):
         assert variance(lr) == pytest.approx(lr / (2 * (2 - 2 * lr)), rel=0.1)
+
+
+def test_the_borders_of_basins_are_rough_only_near_the_limit() -> None:
+    assert chaotic(0.01) == 0
+    states = himmelblau_basins("sgd:lr=0.03")[0].finish().states
+    assert (states == CONVERGED).mean() < 0.01
+    assert 0.3 < (states == DIVERGED).mean() < 0.7
 
 
 def given(page: Page) -> set[float]:

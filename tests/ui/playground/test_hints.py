@@ -20,7 +20,7 @@ from adam_tui.ui.playground.update import update
 
 NEW = PlaygroundState(playing=True, hints=tuple(HINTS))
 NAMES = key_names((*ACTIONS, *SHARED_ACTIONS))
-KEYS = ("right", "o", "a", "s", "m", "3")  # one that follows each hint
+KEYS = ("right", "o", "a", "s", "h", "m", "3")  # one that follows each hint
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_the_hint_names_the_hyperparameter_that_the_arrows_change():
 
 def test_a_tried_hint_is_replaced_by_the_next_in_any_order():
     state = after(NEW, e.ActionUsed("next_surface"), e.ActionUsed("turn_down_coarse"))
-    assert state.hints == ("optimizer", "race", "scenes", "learn")
+    assert state.hints == ("optimizer", "race", "maps", "scenes", "learn")
     assert shown(state).startswith("o tries the next optimizer")
 
 
@@ -70,6 +70,13 @@ def test_arrows_that_place_a_start_do_not_complete_the_hint_about_knobs():
     placing = after(NEW, e.Place())
     assert after(placing, e.ActionUsed("turn_up")) == placing
     assert shown(placing) == "←↑↓→ move the start, enter starts from it, esc cancels"
+
+
+def test_an_open_map_has_its_own_line_and_its_arrows_complete_no_hint():
+    mapping = after(NEW, e.OpenMap("settings"))
+    assert shown(mapping) == "←↑↓→ show a cell's path, enter takes it, esc closes the map"
+    assert after(mapping, e.ActionUsed("turn_up")) == mapping
+    assert "maps" not in after(mapping, e.ActionUsed("settings_map")).hints
 
 
 def test_opening_a_preset_keeps_the_hints():
@@ -99,7 +106,7 @@ async def test_each_hint_goes_when_its_key_was_used_and_after_the_last_the_line_
             assert line(app).startswith(words)
             assert ("esc no more hints" in line(app)) == (len(words) + 20 <= size[0]), "whole or not at all"
             await pilot.press(key)
-            if key == "m":
+            if key in ("h", "m"):
                 await pilot.press("escape")
             await pilot.pause()
         await pilot.press("1")
@@ -184,7 +191,7 @@ def test_the_first_start_has_all_hints_and_the_next_start_the_untried_ones(opene
     assert opened() == tuple(HINTS)
     config.remember_hints(["turn"])
     config.remember_hints(["race"])
-    assert opened() == untried({"turn", "race"}) == ("optimizer", "surface", "scenes", "learn")
+    assert opened() == untried({"turn", "race"}) == ("optimizer", "surface", "maps", "scenes", "learn")
 
 
 @pytest.mark.parametrize("flags", [["--surface", "ravine"], ["--lane", "adam"], ["--steps", "10"], ["--noise", "1"]])

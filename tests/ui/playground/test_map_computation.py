@@ -15,6 +15,7 @@ from adam_tui.ui.playground.maps.computation import (
     computations,
     is_complete,
     outcomes,
+    report_outcomes,
     request_of,
     share,
 )
@@ -112,6 +113,7 @@ def test_the_first_cells_are_coarse_and_stand_for_those_around_them():
     [computed] = computations(wanted)
     while not any_computed(wanted):
         computed.advance()
+    report_outcomes(wanted)
     own, shown = computed.outcomes().states, outcomes(wanted, 0).states
     assert (own >= 0).sum() == 80
     assert (shown[:8, :8] == own[0, 0]).all()

@@ -1,9 +1,11 @@
 """The charts with one point an epoch: where their axes begin and end."""
 
+import numpy as np
 import pytest
 from training_pilot import after, columns_of, joined, trained, with_histories
 
 from adam_tui.draw.palette import DARK
+from adam_tui.runs.protocol import Epoch
 from adam_tui.ui.train import epoch_charts
 from adam_tui.ui.train import events as e
 
@@ -34,7 +36,33 @@ def test_a_run_that_learns_nothing_does_not_squeeze_the_others():
     assert "off scale ↓ ● b" in text
 
 
-def test_before_the_first_epoch_the_charts_say_when_the_curves_appear():
-    state, histories = with_histories(a=trained(50))
+def test_in_the_first_epoch_the_probability_of_the_right_digit_is_drawn():
+    state, histories = with_histories(a=trained(50, losses=np.full(50, -np.log(0.25))))
+    assert epoch_charts.accuracy_title(state, histories) == "Right digit's probability in training"
+    assert "follows after epoch 1" in epoch_charts.best_text(state, histories)
+    cells = accuracy(state, histories)
+    lines = cells.lines()
+    rows = [row for row, line in enumerate(lines) if "●" in line]
+    labels = {line[:5].strip(): row for row, line in enumerate(lines)}
+    assert labels["0%"] > rows[0] > labels["50%"], "25%"
+    assert len(columns_of(cells, DARK.lanes[0])) > 25, "half of the epoch"
+    histories["a"].fold([Epoch(1.0, 100, 1, 0.1, 0.05, 0.9, 1.0, 6400.0)])
+    assert epoch_charts.accuracy_title(state, histories) == "Test accuracy over epochs"
+    state, histories = with_histories(a=trained(50), b=trained(100, [0.9]))
+    assert epoch_charts.accuracy_title(state, histories) == "Test accuracy over epochs", "of the other run"
+    assert epoch_charts.best_text(state, histories) == "a: first test after epoch 1"
+
+
+@pytest.mark.parametrize(("accuracy_now", "height"), [(0.9776, 6), (0.9776, 8), (0.95, 8), (0.99, 22)])
+def test_an_accuracy_below_100_is_below_the_row_of_100(accuracy_now, height):
+    state, histories = with_histories(a=trained(200, [0.6, accuracy_now]))
+    lines = epoch_charts.draw_accuracy(state, histories, 70, height, DARK).lines()
+    assert lines[0].startswith(" 100%")
+    assert "●" not in lines[0]
+    assert "●" in lines[1] + lines[2]
+
+
+def test_before_the_first_step_the_charts_say_when_the_curves_appear():
+    state, histories = with_histories(a=trained(0))
     assert "after the first epoch" in joined(accuracy(state, histories))
     assert "after the first epoch" in joined(epoch_charts.draw_test_loss(state, histories, 70, 10, DARK))

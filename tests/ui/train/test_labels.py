@@ -80,3 +80,14 @@ def test_the_time_of_a_run_that_took_no_step_is_the_time_since_it_was_created(st
     run = RunView("a", RunSpec(), 5.0, state, ended=ended)
     history = trained(steps) if ended else RunHistory()
     assert labels.elapsed_seconds(run, history, 8.0 if ended is None else 99.0) == seconds
+
+
+def test_runs_are_distinguished_by_the_settings_that_differ():
+    def run(id, optimizer="adam", lr=5e-4, **more):
+        return RunView(id, RunSpec(optimizer, {"lr": lr, "beta1": 0.9}, **more), 0.0, "finished")
+
+    assert labels.differences([run("a"), run("b")]) == {"a": "", "b": ""}
+    assert labels.differences([run("a"), run("b", lr=0.01)]) == {"a": "lr=5e-4", "b": "lr=0.01"}
+    assert labels.differences([run("a"), run("b", "sgd", lr=0.1)]) == {"a": "", "b": ""}, "the id has the optimizer"
+    mixed = labels.differences([run("a", seed=1), run("b", "sgd", limit=6000), run("c", batch_size=128)])
+    assert mixed == {"a": "batch=64 seed=1", "b": "batch=64 seed=0 limit=6000", "c": "batch=128 seed=0"}

@@ -64,7 +64,7 @@ def draw(panels, state, histories):
     for each in panels:
         train_view.draw(each, shown, 70, 12)
     train_view.loss_titles(shown, 70)
-    train_view.status_line(state, histories, 120, DARK)
+    train_view.status_line(state, histories, 9.0, 120, DARK)
 
 
 @strange

@@ -1,23 +1,22 @@
 """The panels about the selected run: figures, notes, the values under the cursor, the progress line."""
 
 import math
-import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from training_pilot import after, joined, trained, with_histories
 
 from adam_tui.draw.palette import DARK
 from adam_tui.history import loss_curve as curves
 from adam_tui.history.run_history import RunHistory
-from adam_tui.runs.protocol import Diverged
-from adam_tui.training import model
+from adam_tui.history.run_view import RunView
+from adam_tui.runs.protocol import Diverged, RunSpec
 from adam_tui.ui.actions import key_names
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import loss_chart, run_panel
 from adam_tui.ui.train.actions import ACTIONS
+from adam_tui.ui.train.state import TrainState
 
 KEYS = key_names(ACTIONS)
 
@@ -50,6 +49,14 @@ def test_a_failure_shows_its_reason_and_the_end_of_the_log():
     state, histories = with_histories("failed", "no cuda here", a=RunHistory())
     log = "Traceback\nValueError: no cuda here"
     assert notes(state, histories, log) == ["failed: no cuda here", "Traceback"], "the reason is not repeated"
+
+
+def test_the_settings_that_distinguish_a_run_are_among_the_notes():
+    spec = RunSpec(hyperparameters={"lr": 0.01}, epochs=50, limit=6000)
+    runs = (RunView("a", spec, 1.0, "stopped"), RunView("b", RunSpec(), 0.0, "stopped"))
+    state = after(TrainState(), e.ListRuns(runs))
+    assert "differs: lr=0.01 limit=6000" in notes(state, {})
+    assert "differs: lr=5e-4" in notes(after(state, e.SelectRun("b")), {})
 
 
 def test_a_diverged_run_shows_the_step():
@@ -109,18 +116,6 @@ def test_a_run_that_is_stopped_while_it_loads_keeps_its_time():
     state = replace(state, runs=(replace(state.runs[0], ended=7.0),))
     assert "stopped after 0:07" in progress(state, histories, now=99.0)
     assert "elapsed        0:07" in joined(run_panel.draw_figures(state, histories, [], 99.0, 41, 5, DARK))
-
-
-def test_the_network_is_described_as_it_is():
-    network, shapes = model.build(torch.device("cpu")), []
-    out = torch.zeros(1, 1, 28, 28)
-    for layer in network:
-        out = layer(out)
-        if isinstance(layer, torch.nn.Conv2d | torch.nn.ReLU | torch.nn.Linear):  # pooling and ReLU are one line
-            shapes.append(out.shape[1:])
-    described = [re.findall(r"\d+", line.split("  ", 1)[1]) for line in run_panel.NETWORK[1:-1]]
-    assert [list(map(int, numbers)) for numbers in described] == [list(shape) for shape in shapes]
-    assert run_panel.NETWORK[-1].startswith(f"{sum(weight.numel() for weight in network.parameters()):,} weights")
 
 
 # The values under the cursor.

@@ -6,6 +6,7 @@ from training_pilot import PATIENCE, panel, until
 from adam_tui.engine.lane import Lane
 from adam_tui.runs import control, directory, processes
 from adam_tui.runs.protocol import Changed
+from adam_tui.runs.run_label import Label
 from adam_tui.ui.dialogs import Choose, ShowText
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.train import events as e
@@ -27,6 +28,21 @@ async def test_a_new_run_is_shown_at_once_while_it_loads(app, no_process, tmp_pa
         assert "starting" in panel(app, "runs")
         for name in ("loss", "figures", "progress"):
             assert "loading torch" in panel(app, name)
+
+
+async def test_n_names_a_run_which_keeps_its_id(app, made_run, tmp_path):
+    made = made_run().start().train(1)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n", *"slow #b", "enter")
+        await pilot.pause()
+        assert "▸● slow " in panel(app, "runs")
+        assert made.run.label() == Label("slow", ("b",))
+        await pilot.press("tab")
+        await pilot.pause()
+        assert "#b" in panel(app, "table")
+        assert f"slow ({made.id}): adam" in panel(app, "table")
+        made.run.write_label(Label("by another program"))
+        await until(pilot, lambda: "by another p…" in panel(app, "table"))
 
 
 async def test_space_pauses_and_resumes(app, made_run):

@@ -9,13 +9,15 @@ from adam_tui.draw.palette import MARKERS
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import Changed, RunSpec
 from adam_tui.runs.recipes import DATA_SETS, TRAINING_OPTIMIZERS
+from adam_tui.runs.run_label import Label
 from adam_tui.ui.caption import Finale
 from adam_tui.ui.effects import CopyText, Notify
 from adam_tui.ui.train import effects
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import state as s
+from adam_tui.ui.train.actions import ACTIONS
 from adam_tui.ui.train.requests import NO_RUN
-from adam_tui.ui.train.state import TrainState
+from adam_tui.ui.train.state import QUICK_IMAGES, TrainState
 from adam_tui.ui.train.update import update
 
 
@@ -255,6 +257,29 @@ def test_a_run_is_started_again_or_its_settings_are_adopted():
     start, adopt = answers_of(question)
     assert effects_of(state, start) == (effects.StartRun(spec),)
     assert after(state, adopt).spec() == spec
+    assert after(state, start).spec() == spec, "the panel of the next run shows the settings of the newest one"
+
+
+def test_a_quick_try_uses_few_images_until_the_key_is_pressed_again():
+    state = after(TrainState(), e.QuickTry())
+    assert state.spec().limit == QUICK_IMAGES
+    assert f"{QUICK_IMAGES:,} images" in next(action.title for action in ACTIONS if action.name == "quick_try")
+    assert after(state, e.QuickTry()).spec() == TrainState().spec()
+    other = after(TrainState(), e.AdoptSettings(RunSpec(limit=100)), e.QuickTry())
+    assert other.spec().limit == 0, "another number of images goes too"
+
+
+def test_a_run_gets_a_name_and_tags():
+    state = with_run("running", label=Label("old", ("a",)))
+    [question] = effects_of(state, e.AskLabel())
+    assert (question.title, question.value) == ("Name of a", "old #a")
+    assert effects_of(state, question.parse("long warm-up #b")) == (
+        effects.WriteLabel("a", Label("long warm-up", ("b",))),
+    )
+    assert question.parse("") == e.SetLabel("a", Label())
+    with pytest.raises(ValueError, match="a tag is one word"):
+        question.parse("#a;b")
+    assert effects_of(TrainState(), e.AskLabel()) == effects_of(TrainState(), e.AskDelete()), "there is no run"
 
 
 def test_the_copy_is_of_the_selected_run_or_of_the_next_one():

@@ -16,27 +16,43 @@ from adam_tui.ui.train.state import TrainState
 TITLE_COLUMNS = 30  # of a title at the side of a terminal of 80 columns
 
 
-def test_before_the_first_run_there_are_digits_and_one_line_on_how_to_start():
-    cells = train_view.draw_start(TrainState(), "t", 72, 34, DARK)
-    assert "t trains a network with Adam, lr 0.0005, 50 epochs" in joined(cells)
-    labels = [line.split() for line in cells.lines() if line.strip() and "▀" not in line]
-    assert [word for line in labels[:2] for word in line] == [str(digit) for digit in range(10)]
-
-
 @pytest.mark.parametrize(
     ("width", "text"),
     [(120, "● a running · 1/50 · 95.00%"), (80, "● a ▶ 1/50 95.00%"), (60, "● ▶ 1/50")],
 )
 def test_the_top_line_shows_the_run_as_the_width_allows(width, text):
     state, histories = with_histories("running", a=trained(150, [0.95]))
-    assert train_view.status_line(state, histories, width, DARK) == text
-    assert train_view.status_line(TrainState(), {}, width, DARK) == ""
+    assert train_view.status_line(state, histories, 9.0, width, DARK) == text
+    assert train_view.status_line(TrainState(), {}, 9.0, width, DARK) == ""
 
 
 def test_the_top_line_prefers_a_running_run():
     runs = (RunView("old", SPEC, 0.0, "stopped"), RunView("busy", SPEC, 0.0, "paused"))
     state = after(TrainState(), e.ListRuns(runs), e.SelectRun("old"))
-    assert "busy paused" in train_view.status_line(state, {}, 120, DARK)
+    assert "busy paused" in train_view.status_line(state, {}, 9.0, 120, DARK)
+
+
+def test_the_top_line_shows_when_a_running_run_ends_while_another_one_is_selected():
+    histories = {"old": trained(100, [0.9]), "busy": trained(150, [0.95])}
+    runs = (RunView("old", SPEC, 0.0, "stopped"), RunView("busy", SPEC, 0.0, "running"))
+    state = after(TrainState(), e.ListRuns(runs), e.SelectRun("old"))
+    line = train_view.status_line(state, histories, 1.5, 120, DARK)
+    assert line.endswith("busy running · 1/50 · 95.00% · ETA 0:48")
+    assert train_view.status_line(state, histories, 1.5, 80, DARK).endswith("busy ▶ 1/50 ETA 0:48")
+    assert "ETA" not in train_view.status_line(after(state, e.SelectRun("busy")), histories, 1.5, 120, DARK)
+
+
+def test_the_corner_announces_the_gradients_until_the_first_epoch_has_them():
+    state, histories = with_histories(a=trained(50))
+    snapshot = train_view.Snapshot(state, histories, None, [], 9.0, 40, DARK, key_names(ACTIONS))
+    assert train_view.corner_title(state, histories) == "Gradients and updates"
+    assert "After the first epoch" in joined(train_view.draw("corner", snapshot, 60, 8))
+    rows = train_view.corner_rows(state, histories)
+    histories["a"].fold([Layers(1.0, 50, ("w",) * 6, (0.1,) * 6, (1e-3,) * 6)])
+    assert train_view.corner_title(state, histories) == "Gradients and updates"
+    assert train_view.corner_rows(state, histories) == rows, "the panel keeps its height"
+    ended, histories = with_histories("stopped", a=trained(50))
+    assert train_view.corner_title(ended, histories) == "Test loss"
 
 
 @pytest.mark.parametrize("state", ["running", "queued", "stopped"])

@@ -81,9 +81,12 @@ def share(request: MapRequest) -> float:
 
 
 def outcomes(request: MapRequest, part: int) -> Outcomes:
-    """The outcomes of one computation. While it is computed, its coarse cells stand for those around them."""
+    """The outcomes of one computation, or those of its last report; its coarse cells stand for those around them."""
     computed = computations(request)[part]
-    return computed.outcomes() if computed.complete else _filled(computed.outcomes())
+    if computed.complete:
+        return computed.outcomes()
+    reported = _REPORTED.get(request)
+    return Outcomes.empty(computed.rows, computed.columns) if reported is None else reported[part]
 
 
 def chaotic_share(request: MapRequest) -> float | None:
@@ -124,7 +127,8 @@ class MapThread:
     def want(self, request: MapRequest | None, start: Callable[[Callable[[], None]], object]) -> None:
         """Compute this map and no other one; None stops. `start` runs a function in a thread."""
         with self._lock:
-            self._wanted = request
+            if request != self._wanted:
+                self._wanted = request
             if self._running or request is None or _is_sampled(request):
                 return
             self._running = True
@@ -145,11 +149,22 @@ class MapThread:
                 continue
             _advance(request)
             now = time.monotonic()
-            first = started is not request and share(request) > 0 and any_computed(request)
-            if first or now > shown + REFRESH or _is_sampled(request):
-                started = request if first else started
-                shown = now
+            first = started is not request and any_computed(request)
+            if first or (started is request and now > shown + REFRESH) or _is_sampled(request):
+                started = request
+                report_outcomes(request)
                 self._report()
+                shown = time.monotonic()
+
+
+def report_outcomes(request: MapRequest) -> None:
+    """Keep the outcomes so far for the pictures, which then need not wait for a piece that is being computed."""
+    if is_complete(request):
+        _REPORTED.pop(request, None)
+        return
+    _REPORTED[request] = tuple(_filled(each.outcomes()) for each in computations(request))
+    for old in list(_REPORTED)[:-CACHED_REQUESTS]:
+        del _REPORTED[old]
 
 
 def any_computed(request: MapRequest) -> bool:
@@ -179,3 +194,4 @@ def _is_sampled(request: MapRequest) -> bool:
 
 
 _SAMPLES: dict[MapRequest, BorderSample] = {}
+_REPORTED: dict[MapRequest, tuple[Outcomes, ...]] = {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.containers import Horizontal
 from textual.geometry import Offset, Size
@@ -17,6 +17,7 @@ from adam_tui.draw.cells import Cells
 from adam_tui.draw.heat_map import Ink
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.terminal.fallback import Fallback
+from adam_tui.ui.layout import side_size
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground import view as pictures
@@ -36,6 +37,18 @@ BESIDE = (100, 30)  # columns and rows of the terminal from which a map and the 
 FRAME = 2  # rows and columns of a panel's border
 
 
+class _Places(NamedTuple):
+    """Where the panels are. `over`: the map lies over the contour; `corner`: the terminal is small.
+
+    `columns` and `rows` are the sizes of the grid's two columns and two rows.
+    """
+
+    over: bool
+    corner: bool
+    columns: str
+    rows: str
+
+
 class MapPanels:
     """Shows the open map of the playground's screen.
 
@@ -51,6 +64,7 @@ class MapPanels:
     ) -> None:
         self._screen, self._views, self._draw_panels = screen, views, draw
         self._thread = MapThread(self._report, last_key)
+        self._arranged: _Places | None = None
 
     def show(self) -> None:
         """Arrange the panels for the state, and compute its map; without a map, close the panels and stop."""
@@ -66,6 +80,11 @@ class MapPanels:
             self._screen.dispatch(e.ResizeMap(grid))  # comes back here
             return
         self._compute(request_of(self._screen.state, shown, grid))
+
+    @property
+    def hides_the_side(self) -> bool:
+        """True while the map's panels take the place of those on the right side."""
+        return self._arranged is not None and (self._arranged.corner or not self._arranged.over)
 
     def stop(self) -> None:
         """Stop the computation."""
@@ -126,8 +145,8 @@ class MapPanels:
     def _grid(self, shown: MapState, size: Size | None = None) -> MapGrid | None:
         """The cells of the map in its panel; None before the first layout."""
         screen = self._screen
-        of_contour = self._content_size("contour")
-        size = size or (of_contour if shown.kind == "starts" else self._content_size("map"))
+        if size is None:
+            size = self._content_size("contour") if shown.kind == "starts" else self._map_size(shown)
         if not size.area:
             return None
         back = None
@@ -135,9 +154,27 @@ class MapPanels:
             back = pictures.backdrop_of(screen.state, *size, screen.host.palette)
         return view.grid_of(screen.state, shown, size.width, size.height, self._ink(shown), back)
 
+    def _map_size(self, shown: MapState) -> Size:
+        """The size of the map's panel; before its first layout, the size that this will give.
+
+        The first cells are then computed while the panels are laid out.
+        """
+        if size := self._content_size("map"):
+            return size
+        body, places = self._screen.query_one("#body").size, self._places(shown)
+        if not body.area:
+            return Size(0, 0)
+        columns, rows = (
+            _first_fraction(text, whole) for text, whole in ((places.columns, body.width), (places.rows, body.height))
+        )
+        return Size(columns if places.corner else body.width - columns, body.height if places.corner else rows) - (
+            FRAME,
+            FRAME,
+        )
+
     def _content_size(self, panel: str) -> Size:
         view = self._views[panel]
-        return view.content_region.size if view.is_mounted and view.is_attached else Size(0, 0)
+        return view.content_region.size if view.is_mounted and view.is_attached and view.display else Size(0, 0)
 
     def _ink(self, shown: MapState) -> Ink:
         """How this terminal shows the map. Without colours, a start is the letter of its rest point."""
@@ -149,27 +186,51 @@ class MapPanels:
         return "shades" if shown.kind == "starts" and os.environ.get("NO_COLOR") else "blocks"
 
     def _arrange(self, shown: MapState | None) -> None:
+        """Give the panels their places and titles.
+
+        The places are set directly, because a class of the screen would make Textual match every rule again: 20 ms.
+        """
         screen = self._screen
-        beside = shown is not None and shown.kind != "starts"
-        columns, rows = screen.app.size
-        corner = shown is not None and (columns < BESIDE[0] or rows < BESIDE[1])
-        if (beside, corner) != (screen.has_class("-beside"), screen.has_class("-corner")):
-            screen.set_class(beside, "-beside")
-            screen.set_class(corner, "-corner")
-            body, contour = screen.query_one("#body", Horizontal), self._views["contour"]
-            # A grid is filled in the order of the children: in a small terminal the map takes the contour's place.
-            if corner and beside:
+        places = None if shown is None else self._places(shown)
+        if shown is not None:
+            if shown.kind != "starts":
+                self._views["map"].entitle(view.title(screen.state, shown), view.subtitle(screen.state, shown))
+            self._views["map-info"].entitle(view.info_title(shown))
+        if places == self._arranged:
+            return
+        self._arranged = places
+        body, side, contour = screen.query_one("#body", Horizontal), screen.query_one("#side"), self._views["contour"]
+        body.styles.layout = "horizontal" if places is None else "grid"
+        self._views["map"].styles.display = "block" if places is not None and not places.over else "none"
+        self._views["map-info"].styles.display = "none" if places is None else "block"
+        side.styles.display = "block" if places is None or (places.over and not places.corner) else "none"
+        side.styles.width = None if places is None else "1fr"
+        # A grid is filled in the order of the children: in a small terminal the map takes the contour's place.
+        first = places is not None and places.corner and not places.over
+        if first != (body.children[0] is self._views["map"]):
+            if first:
                 body.move_child(self._views["map"], before=contour)
             else:
                 body.move_child(self._views["map"], after=contour)
-        screen.set_class(shown is not None and not beside, "-over")
-        if shown is None:
+        if places is None:
             return
-        if shown.kind != "starts":
-            self._views["map"].entitle(view.title(screen.state, shown), view.subtitle(screen.state, shown))
-        self._views["map-info"].entitle(view.info_title(shown))
-        high = min(view.info_rows(screen.state, shown) + FRAME, rows * 2 // 3)
-        screen.query_one("#body").styles.grid_rows = "1fr 1fr" if corner else f"1fr {high}" if beside else f"{high} 1fr"
+        body.styles.grid_size_columns = body.styles.grid_size_rows = 2
+        body.styles.grid_columns, body.styles.grid_rows = places.columns, places.rows
+        self._views["map"].styles.row_span = 2 if first else 1
+        contour.styles.row_span = 1 if first else 2
+        self._views["map-info"].styles.row_span = 2 if places.over and places.corner else 1
+
+    def _places(self, shown: MapState) -> _Places:
+        """The places of the panels: beside the contour, in its place with the contour in a corner, or over it."""
+        columns, rows = self._screen.app.size
+        side, _ = side_size(columns, rows, hinted=False)
+        over, corner = shown.kind == "starts", columns < BESIDE[0] or rows < BESIDE[1]
+        high = min(view.info_rows(self._screen.state, shown) + FRAME, rows * 2 // 3)
+        if over:
+            return _Places(over, corner, f"1fr {side}", f"{high} 1fr")
+        if corner:
+            return _Places(over, corner, f"1fr {side}", "1fr 1fr")
+        return _Places(over, corner, "1fr 1fr", f"1fr {high}")
 
     def _compute(self, request: MapRequest) -> None:
         if self._screen.is_active:
@@ -186,3 +247,8 @@ class MapPanels:
         shown = self._screen.state.map
         if shown is not None:
             self._draw_panels(("contour" if shown.kind == "starts" else "map", "map-info"))
+
+
+def _first_fraction(sizes: str, whole: int) -> int:
+    """The cells of the first of two columns or rows, "1fr 1fr" or "1fr" and a number."""
+    return whole // 2 if sizes == "1fr 1fr" else max(whole - int(sizes.split()[1]), 0)

@@ -33,6 +33,7 @@ from adam_tui.engine.maps import (
     rest_points,
     stability_line,
 )
+from adam_tui.engine.scenario import Scenario
 from adam_tui.engine.stability import BOUNDED
 from adam_tui.engine.trajectory import Trajectory, start_of
 from adam_tui.ui.playground.maps import computation
@@ -194,8 +195,8 @@ def map_panel(
 
 
 @lru_cache(maxsize=4)
-def _stability(scenario: object, x: Axis, y: Axis) -> list[tuple[float, float]]:
-    return [(float(a), float(b)) for a, b in stability_line(scenario, 0, x, y)]  # type: ignore[arg-type]
+def _stability(scenario: Scenario, x: Axis, y: Axis) -> list[tuple[float, float]]:
+    return [(float(a), float(b)) for a, b in stability_line(scenario, 0, x, y)]
 
 
 def _value_text(axis: Axis, place: float) -> str:
