@@ -11,6 +11,7 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from adam_tui.runs import files, processes
@@ -112,6 +113,19 @@ class RayExecutor:
             return ""
         reasons = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
         return reasons[-1] if reasons else next((line for line in reversed(lines) if line.strip()), "")
+
+
+def cores_a_slot(processors: Sequence[float], slots: int) -> int:
+    """The most cores a slot, where so many slots fit on nodes with these numbers of cores; 1 at least."""
+    cores = 1
+    while sum(int(count // (cores + 1)) for count in processors) >= slots:
+        cores += 1
+    return cores
+
+
+def gpu_share(gpus: float, slots: int) -> float:
+    """The share of a GPU that each slot needs: 1 over the number of slots a GPU."""
+    return 1.0 / max(-(-slots // max(int(gpus), 1)), 1)
 
 
 def _lines(content: bytes) -> list[str]:

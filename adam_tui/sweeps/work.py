@@ -61,8 +61,8 @@ class Leg:
     attended: Callable[[Steered], contextlib.AbstractContextManager[None]] = field(repr=False)
 
 
-# Trains it: the state and the reason that the run ended with, "waiting" where it has more epochs than the leg, or "lost"
-# where the process that trained it has ended.
+# Trains it: the state and the reason that the run ended with, "waiting" where it has more epochs than the leg, or
+# "lost" where the process that trained it has ended.
 TrainLeg = Callable[[Leg], tuple[str, str]]
 
 

@@ -41,7 +41,7 @@ class Journal:
     The training loop sets `step` and `epoch` (finished epochs); they go into status.json with the next heartbeat, and
     so do the `resources`. `listeners` receive every event after it is written. `arrival` is when the process was
     started, in seconds since 1970: its place in the queue for a device. `run` changes when its directory was moved.
-    `host` is the name that status.json gives to this host, where its own does not tell it from others.
+    `host` is the name of this host in status.json, where its own name is not unique.
     Raises ValueError when another process trains the run, OSError when its directory cannot be written.
     """
 

@@ -39,17 +39,17 @@ class Report:
 
 
 class NodeSlot:
-    """Trains one leg after another. `host` is the name of the node that the runs report.
+    """Trains one leg after another. `host` is the name of the node in the status of its runs.
 
     Raises ImportError where torch is missing, OSError where no temporary directory can be written.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self) -> None:
         import adam_tui.training.trainer  # noqa: F401  # loads torch before a trial is claimed
 
         _remove_abandoned()
         self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
-        self._trainer = TrialTrainer(host)
+        self._trainer = TrialTrainer()
         self._key: tuple[int, int] | None = None
         self._run = Run(self._folder)
         self._changed = threading.Condition()
@@ -57,6 +57,15 @@ class NodeSlot:
         self._waiting: list[Command] = []  # commands before the leg takes any
         self._end: tuple[str, str] | None = None
         self._next_checkpoint = 0.0
+
+    @property
+    def host(self) -> str:
+        """The name of the node."""
+        return self._trainer.host
+
+    @host.setter
+    def host(self, name: str) -> None:
+        self._trainer.host = name
 
     def start(self, key: tuple[int, int], trial: Trial, name: str, until: int, content: Mapping[str, bytes]) -> None:
         """Begin a leg from the files of a run; a second call with the same key changes nothing. Raises OSError."""

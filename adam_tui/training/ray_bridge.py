@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -27,7 +27,7 @@ from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError, Ray
 import adam_tui
 from adam_tui.runs.device_names import SHARED_CORES
 from adam_tui.sweeps.executor import THREADS
-from adam_tui.sweeps.ray_executor import ERROR, MESSAGE
+from adam_tui.sweeps.ray_executor import ERROR, MESSAGE, cores_a_slot, gpu_share
 from adam_tui.sweeps.run_copy import RunCopy
 from adam_tui.sweeps.supervisor import UNUSABLE
 from adam_tui.sweeps.sweep import Sweep
@@ -123,7 +123,7 @@ class Slot:
                 self.bridge.message(f"slot {self.number} waits for a free node of the cluster")
         try:
             ray.get(ready)
-            self._node = ray.get(self._actor.node.remote(), timeout=CALL_SECONDS)
+            self._node = ray.get(self._actor.__ray_call__.remote(name_node), timeout=CALL_SECONDS)
         except RayError as error:
             self._drop()
             raise NodeLostError(one_line(error)) from None
@@ -196,7 +196,8 @@ class Bridge:
         self.sweep = sweep
         self.stopping = ""  # the reason why all slots give their trials back
         device = sweep.plan().device
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        nodes = [node["Resources"] for node in known if node["Alive"]]
         gpus = [] if device == "cpu" else [node["GPU"] for node in nodes if node.get("GPU")]
         processors = [node["CPU"] for node in nodes if node.get("CPU")]
         free = sum(each.state in ("planned", "running", "waiting") for each in sweep.record().trials.values())
@@ -209,7 +210,7 @@ class Bridge:
         self._environment = {"env_vars": SHARED_CORES | {THREADS: str(threads)}}
         self.checkpoint_seconds = self.count / CHECKPOINTS_A_SECOND
         self.slots = [Slot(self, number) for number in range(self.count)]
-        self._actor_class = ray.remote(Actor)
+        self._actor_class = ray.remote(NodeSlot)
 
     def new_actor(self) -> Any:
         """A new actor, perhaps not placed yet."""
@@ -257,29 +258,11 @@ class Bridge:
         return int(bool(errors))
 
 
-class Actor(NodeSlot):
-    """A `NodeSlot` that knows its node: several nodes may share a host, as those of a test do."""
-
-    def __init__(self) -> None:
-        self._node = ray.get_runtime_context().get_node_id()[:8]
-        super().__init__(f"{socket.gethostname()}, Ray node {self._node}")
-
-    def node(self) -> str:
-        """The beginning of Ray's id of the node."""
-        return self._node
-
-
-def cores_a_slot(processors: Sequence[float], slots: int) -> int:
-    """The most cores that each slot can have when so many are spread over nodes with these numbers of cores; 1 at least."""
-    cores = 1
-    while sum(int(count // (cores + 1)) for count in processors) >= slots:
-        cores += 1
-    return cores
-
-
-def gpu_share(gpus: float, slots: int) -> float:
-    """The share of a GPU that each slot needs: 1 over the number of slots a GPU."""
-    return 1.0 / max(-(-slots // max(int(gpus), 1)), 1)
+def name_node(slot: NodeSlot) -> str:
+    """In the actor: name its host after Ray's node, because several nodes may share a host; the beginning of its id."""
+    node: str = ray.get_runtime_context().get_node_id()[:8]
+    slot.host = f"{socket.gethostname()}, Ray node {node}"
+    return node
 
 
 def one_line(error: BaseException | None) -> str:
@@ -292,7 +275,7 @@ def one_line(error: BaseException | None) -> str:
 
 @contextlib.contextmanager
 def connected(address: str) -> Iterator[None]:
-    """Connect to a cluster; without an address to the one that Ray knows, or to a new one on this host.
+    """Connect to a cluster; without an address to the cluster that Ray knows, or to a new one here.
 
     Ends the process where Ray does not answer in time: its own connection may hang for minutes. Raises ConnectionError
     and other exceptions of Ray's for a wrong address.
@@ -365,7 +348,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    # The actor's class is found by its module's name on the nodes, which "__main__" is not.
-    from adam_tui.training import ray_bridge
-
-    sys.exit(ray_bridge.main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

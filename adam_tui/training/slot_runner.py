@@ -82,8 +82,8 @@ class TrialTrainer:
     `journal` is that of the leg in progress. `host` is as for `Journal`.
     """
 
-    def __init__(self, host: str = "") -> None:
-        self._host = host
+    def __init__(self) -> None:
+        self.host = ""
         self.journal: Journal | None = None
         self._digits: tuple[tuple[object, ...], Digits] | None = None
         self._proved: Proved = set()
@@ -96,7 +96,7 @@ class TrialTrainer:
         """
         from adam_tui.training import trainer
 
-        with _log_of(leg.run.path), Journal(leg.run, self._host) as journal:
+        with _log_of(leg.run.path), Journal(leg.run, self.host) as journal:
             self.journal = journal
             try:
                 with leg.attended(journal):
