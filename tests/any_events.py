@@ -26,10 +26,11 @@ from adam_tui.ui.learn.actions import ACTIONS as LEARN
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground.actions import ACTIONS as PLAYGROUND
 from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.sweep.actions import ACTIONS as SWEEP
 from adam_tui.ui.train import screen as train_screen
 from adam_tui.ui.train.actions import ACTIONS as TRAIN
 
-MODES = {"playground": ("1", PLAYGROUND), "train": ("2", TRAIN), "learn": ("3", LEARN)}
+MODES = {"playground": ("1", PLAYGROUND), "train": ("2", TRAIN), "learn": ("3", LEARN), "sweep": ("4", SWEEP)}
 # The keys of every table, and keys without an action.
 EVERYWHERE = [key for action in SHARED_ACTIONS for key in action.keys.split(",")]
 OTHERS = [

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 mode_option = click.option(
     "--mode",
-    type=click.Choice(["playground", "train", "learn"]),
+    type=click.Choice(["playground", "train", "learn", "sweep"]),
     default="playground",
     help="The mode the app opens in.",
 )

@@ -12,7 +12,7 @@ character: those of the classes differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -106,12 +106,16 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The chosen cell of the grid, and the texts of its values for the axes."""
+    """The chosen cell of the grid, and the texts of its values for the axes.
+
+    A `boxed` one has a frame around the whole cell in the place of a cross: for large cells with words.
+    """
 
     row: int
     column: int
     x_label: str = ""
     y_label: str = ""
+    boxed: bool = field(default=False, kw_only=True)
 
 
 class LegendPart(NamedTuple):
@@ -242,7 +246,8 @@ def heat_map(
             column, half = _position(mark.x, mark.y, plot, grid.classes.shape)
             _put(plot, int(half) // 2, int(column), mark.glyph)
     if cursor is not None:
-        _draw_cursor(plot, cursor, grid.classes.shape, ink)
+        draw = _draw_box if cursor.boxed else _draw_cursor
+        draw(plot, cursor, grid.classes.shape, ink)
     region = np.s_[: place.rows, place.left : place.left + place.columns]
     for name in ("glyph", "fg", "bg", "bold"):
         getattr(cells, name)[region] = getattr(plot, name)
@@ -392,13 +397,13 @@ def _write_words(plot: Cells, grid: Grid) -> None:
     if not grid.words or plot.height < rows:
         return
     for r, words in enumerate(grid.words):
-        top, end = (rows - 1 - r) * plot.height // rows, (rows - r) * plot.height // rows
+        middle = _row_of(r / max(rows - 1, 1), plot.height, rows)  # beside its label
         for c, word in enumerate(words):
             left, right = -(-c * plot.width // columns), -(-(c + 1) * plot.width // columns)
             if word and text_width(word) <= right - left:
                 start = left + (right - left - text_width(word)) // 2
                 for i, character in enumerate(word):
-                    _put(plot, (top + end - 1) // 2, start + i, character)
+                    _put(plot, middle, start + i, character)
 
 
 def _put(plot: Cells, row: int, column: int, glyph: str) -> None:
@@ -465,6 +470,28 @@ def _draw_cursor(plot: Cells, cursor: Cursor, shape: tuple[int, ...], ink: Ink) 
     own = _legible(lower if half % 2 else upper)
     top, bottom = (upper, own) if half % 2 else (own, lower)
     plot.put(row, column, UPPER_HALF, top, bg=bottom)
+
+
+def _draw_box(plot: Cells, cursor: Cursor, shape: tuple[int, ...], ink: Ink) -> None:
+    """Draw a frame along the inside of the cursor's cell; brackets where it has fewer than three rows."""
+    rows, columns = shape
+    top, bottom = (rows - 1 - cursor.row) * plot.height // rows, (rows - cursor.row) * plot.height // rows - 1
+    left = -(-cursor.column * plot.width // columns)
+    right = -(-(cursor.column + 1) * plot.width // columns) - 1
+    if right - left < 2 or bottom < top:
+        _draw_cursor(plot, cursor, shape, ink)
+        return
+    if bottom - top < 2:
+        for row in range(top, bottom + 1):
+            _put(plot, row, left, "[")
+            _put(plot, row, right, "]")
+        return
+    for column in range(left, right + 1):
+        _put(plot, top, column, "┌" if column == left else "┐" if column == right else "─")
+        _put(plot, bottom, column, "└" if column == left else "┘" if column == right else "─")
+    for row in range(top + 1, bottom):
+        _put(plot, row, left, "│")
+        _put(plot, row, right, "│")
 
 
 def _halves(plot: Cells, row: int, column: int) -> tuple[Color, Color]:

@@ -7,8 +7,10 @@ one chunk of a long run. A run is started as a process of its own, so torch is n
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from adam_tui.history.evaluation import Evaluation, read_evaluation
@@ -47,6 +49,7 @@ class Feed:
         self.zoomed: Mapping[str, Sequence[StepRange]] = {}
         self._clock = clock
         self._runs: dict[str, Run] = {}
+        self._attached: dict[str, Run] = {}  # runs from elsewhere, such as those of a sweep
         self._views: dict[str, RunView] = {}
         self._readers: dict[str, MetricsReader] = {}
         self._whole: list[str] = []  # runs whose losses are kept, the latest last
@@ -68,6 +71,13 @@ class Feed:
                 self._refresh(id)
         return tuple(self._views[id] for id in self._runs if id in self._views)
 
+    def attach(self, path: Path) -> str:
+        """Show a run from another directory too, such as one of a sweep; its id: sweep-grid/adam-0007."""
+        id = f"{path.parent.name}/{path.name}"
+        self._attached.setdefault(id, Run(path))
+        self._listed_change = -1
+        return id
+
     def _list(self) -> None:
         try:
             changed = self.runs.stat().st_mtime_ns
@@ -83,7 +93,8 @@ class Feed:
         except OSError:  # closed for a moment, or for good: the runs may train on
             self._listed_change = -1
             return
-        self._runs = {run.id: self._runs.get(run.id, run) for run in listed}
+        self._attached = {id: run for id, run in self._attached.items() if os.path.isdir(run.path)}
+        self._runs = self._attached | {run.id: self._runs.get(run.id, run) for run in listed}
         for id in self._views.keys() - self._runs.keys():
             for cache in (self._views, self._readers, self.histories, self._evaluations):
                 cache.pop(id, None)
@@ -96,9 +107,9 @@ class Feed:
         history = self.histories.get(id)
         if before is None:
             with contextlib.suppress(ValueError):  # deleted a moment ago: the next listing leaves it out
-                self._views[id] = _view(run, run.spec(), run.created, status, history)
+                self._views[id] = _view(id, run, run.spec(), run.created, status, history)
         else:
-            self._views[id] = _view(run, before.spec, before.created, status, history)
+            self._views[id] = _view(id, run, before.spec, before.created, status, history)
 
     def poll(self, ids: Sequence[str]) -> tuple[set[str], bool]:
         """Read new metrics, of these runs first: the ids of the changed runs, and whether there is more to read."""
@@ -160,7 +171,7 @@ class Feed:
 
     def start(self, spec: RunSpec) -> str:
         """Start a run in a process of its own; returns its id. Raises OSError when its directory cannot be written."""
-        run = directory.create(spec, self.runs)
+        run = directory.create(replace(spec, sweep="", trial=""), self.runs)  # no trial, though it may repeat one
         self._listed_change = -1
         control.start_worker(run)
         return run.id
@@ -229,10 +240,10 @@ class Feed:
         return self._evaluations[id][1]
 
 
-def _view(run: Run, spec: RunSpec, created: float, status: Status, history: RunHistory | None) -> RunView:
+def _view(id: str, run: Run, spec: RunSpec, created: float, status: Status, history: RunHistory | None) -> RunView:
     over = not status.alive
     return RunView(
-        run.id,
+        id,
         spec,
         created,
         status.state,

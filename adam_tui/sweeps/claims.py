@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 
 from adam_tui.runs import files, processes
 from adam_tui.runs.protocol import parse_json
-from adam_tui.runs.status import STALE_SECONDS, HeartbeatWatch
+from adam_tui.runs.status import STALE_SECONDS
 
 FOLDER = "claims"
 RENEW_SECONDS = 5.0
@@ -54,7 +55,8 @@ class Claims:
 
     def __init__(self, sweep: Path, runner: str = "") -> None:
         self.folder, self.runner = sweep / FOLDER, runner
-        self._watches: dict[str, HeartbeatWatch] = {}
+        # When each claim was renewed last: by the clock of the file server, and by the steady clock of this host.
+        self._renewals: dict[str, tuple[float, float]] = {}
 
     def newest(self) -> dict[int, Claim]:
         """The claim with the highest attempt of every claimed trial, by its number."""
@@ -83,22 +85,34 @@ class Claims:
         return Claim(claim.trial, claim.attempt, texts[0], texts[1], data["pid"], texts[2])
 
     def is_dead(self, claim: Claim) -> bool:
-        """Whether its process has ended, or has been silent for a minute by this host's steady clock."""
+        """Whether its process has ended, or has been silent for a minute."""
         if self.has_ended(claim):
             return True
         if claim.is_local and claim.pid:  # it runs: a process that is stopped or swapped out is slow, not dead
             return False
         try:
             renewed = os.stat(self.folder / claim.file).st_mtime
-        except OSError:  # a file server may show a new file late
-            renewed = 0.0
-        watch = self._watches.get(claim.file)
-        if watch is None:
-            # Silent from now on: the clock of a file server may be wrong by minutes.
-            watch = self._watches[claim.file] = HeartbeatWatch()
-            watch.silence(float("inf"))
-            watch.silence(renewed)
-        return watch.silence(renewed) > STALE_SECONDS
+        except FileNotFoundError:  # a file server may show a new file late
+            renewed = self._server_time() if claim.file not in self._renewals else self._renewals[claim.file][0]
+        except OSError:
+            return False
+        known = self._renewals.get(claim.file)
+        if known is None or known[0] != renewed:
+            # At the first look the file server's own clock counts, however wrong it is; then this host's steady one.
+            silent = 0.0 if known else max(self._server_time() - renewed, 0.0)
+            known = self._renewals[claim.file] = renewed, time.monotonic() - silent
+        return time.monotonic() - known[1] > STALE_SECONDS
+
+    def _server_time(self) -> float:
+        """The time by the clock that dates the files of the sweep; 0 when no file can be written."""
+        probe = self.folder / f".now.{secrets.token_hex(4)}.{os.getpid()}.part"
+        try:
+            files.write_new(probe, "")
+            moment = os.stat(probe).st_mtime
+            probe.unlink()
+        except OSError:
+            return 0.0
+        return moment
 
     @staticmethod
     def has_ended(claim: Claim) -> bool:
@@ -140,7 +154,7 @@ class Claims:
         """Remove a claim, of this process or a dead one."""
         with contextlib.suppress(OSError):
             (self.folder / claim.file).unlink(missing_ok=True)
-        self._watches.pop(claim.file, None)
+        self._renewals.pop(claim.file, None)
 
 
 def living(claims: Claims, newest: Mapping[int, Claim]) -> dict[int, Claim]:

@@ -135,7 +135,7 @@ def counts(record: SweepRecord) -> str:
 
 def _heading(plan: Plan) -> str:
     seeds = f", median over {len(plan.seeds)} seeds" if len(plan.seeds) > 1 else ""
-    return f"validation loss{seeds}  (* best, / stopped early, x diverged, ! failed, · not yet)"
+    return f"validation loss{seeds}\n* best  / stopped early  x diverged  ! failed  · not trained yet"
 
 
 def _lr_places(plan: Plan) -> Callable[[float], float]:
@@ -204,13 +204,13 @@ def decisions(record: SweepRecord) -> list[str]:
 
 
 def decision(event: Decided) -> str:
-    """One decision with the numbers that made it: "adam after epoch 1: the best 3 of 9 settings go on, …"."""
+    """One decision with the numbers that made it: "adam after epoch 1: 3 of 9 settings go on, loss ≤ 0.1; …"."""
     total, kept = len(event.settings), event.promoted
-    text = f"{event.optimizer} after epoch {event.epoch}: the best {kept} of {total} settings go on"
+    text = f"{event.optimizer} after epoch {event.epoch}: {kept} of {total} settings go on"
     if kept:
-        text += f", up to a validation loss of {event.losses[kept - 1]:.4f}"
+        text += f", loss ≤ {event.losses[kept - 1]:.4f}"
     rest = [loss for loss in event.losses[kept:] if math.isfinite(loss)]
-    return text + (f"; the best that ends here has {rest[0]:.4f}" if rest else "")
+    return text + (f"; the next has {rest[0]:.4f}" if rest else "")
 
 
 def share_done(plan: Plan, record: SweepRecord) -> float:

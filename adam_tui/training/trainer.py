@@ -85,7 +85,7 @@ class Leg:
     proved: Proved
 
 
-LEG_DONE = "more epochs when the sweep has decided"  # the end of the reason of a run that stopped at the end of a leg
+LEG_DONE = "the sweep decides about the rest"  # the end of the reason of a run that stopped at the end of a leg
 
 
 class StoppedEarlyError(Exception):

@@ -202,6 +202,7 @@ MODES: tuple[tuple[str, str, str], ...] = (  # key, name, title
     ("1", "playground", "Playground"),
     ("2", "train", "Train"),
     ("3", "learn", "Learn"),
+    ("4", "sweep", "Sweep"),
 )
 
 SHARED_ACTIONS: tuple[Action[AppEvent, Any], ...] = (

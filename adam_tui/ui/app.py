@@ -230,11 +230,24 @@ class AdamApp(TerminalApp):
         assert isinstance(training, TrainScreen)
         training.call_after_refresh(training.train_lane, lane)
 
+    def open_run(self, path: Path) -> None:
+        """Show a run of a sweep in the training mode, beside the other runs."""
+        from adam_tui.ui.train.screen import TrainScreen
+
+        self.show_mode("train")
+        training = self._mode_screen("train")
+        assert isinstance(training, TrainScreen)
+        training.call_after_refresh(training.open_run, path)
+
     def _make_screen(self, mode: str) -> AnyMode:
         if mode == "train":
             from adam_tui.ui.train.screen import TrainScreen
 
             return TrainScreen(self._runs, self._run)
+        if mode == "sweep":
+            from adam_tui.ui.sweep.screen import SweepScreen
+
+            return SweepScreen(self._runs)
         if mode == "learn":
             from adam_tui.ui.learn.screen import LearnScreen
 

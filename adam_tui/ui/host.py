@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from adam_tui.draw.palette import Palette
@@ -38,6 +39,9 @@ class Host(Protocol):
 
     def show_finale(self, place: str, finale: Finale) -> None:
         """Show the tour's last stop in the training mode. `place` is its number, such as "10/10"."""
+
+    def open_run(self, path: Path) -> None:
+        """Show a run of a sweep in the training mode, beside the other runs."""
 
     def train_lane(self, lane: Lane) -> None:
         """Offer to train the network with the optimizer of a lane of the playground."""

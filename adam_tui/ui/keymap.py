@@ -64,6 +64,7 @@ def tables() -> dict[str, Sequence[Action[Any, Any]]]:
     """Return each mode's own table, by the mode's title. This imports all of them."""
     from adam_tui.ui.learn.actions import ACTIONS as LEARN
     from adam_tui.ui.playground.actions import ACTIONS as PLAYGROUND
+    from adam_tui.ui.sweep.actions import ACTIONS as SWEEP
     from adam_tui.ui.train.actions import ACTIONS as TRAIN
 
-    return {"Playground": PLAYGROUND, "Train": TRAIN, "Learn": LEARN}
+    return {"Playground": PLAYGROUND, "Train": TRAIN, "Learn": LEARN, "Sweep": SWEEP}

@@ -86,10 +86,11 @@ def test_a_later_process_with_the_same_number_does_not_keep_a_claim_alive(tmp_pa
     assert claims.is_dead(write(claims, Claim(1, 1, "x", socket.gethostname(), os.getpid(), born)))
 
 
-def test_a_claim_of_another_host_is_dead_after_a_minute_without_renewal_by_the_steady_clock(tmp_path, clock):
+def test_a_claim_of_another_host_is_dead_after_a_minute_without_renewal(tmp_path, clock, monkeypatch):
     claims = Claims(tmp_path)
     other = write(claims, Claim(1, 1, "x", "far-away", 1, "1@boot-1"))
-    os.utime(claims.folder / other.file, (0, 0))  # the clock of the file server is wrong by 50 years
+    os.utime(claims.folder / other.file, (1000.0, 1000.0))
+    monkeypatch.setattr(Claims, "_server_time", lambda self: 1000.5)  # the clock of the file server is wrong by years
     assert not claims.is_dead(other)
     clock(STALE_SECONDS - 1)
     assert not claims.is_dead(other)
@@ -100,6 +101,27 @@ def test_a_claim_of_another_host_is_dead_after_a_minute_without_renewal_by_the_s
     clock(2)
     assert claims.is_dead(other)
     assert not Claims.has_ended(other), "it may still write"
+
+
+def test_a_claim_that_was_not_renewed_for_long_is_dead_at_the_first_look(tmp_path):
+    claims = Claims(tmp_path)
+    other = write(claims, Claim(1, 1, "x", "far-away", 1, "1@boot-1"))
+    for seconds, dead in ((STALE_SECONDS / 2, False), (2 * STALE_SECONDS, True)):
+        moment = time.time() - seconds
+        os.utime(claims.folder / other.file, (moment, moment))
+        assert Claims(tmp_path).is_dead(other) == dead
+    assert [path.name for path in claims.folder.iterdir()] == [other.file]
+
+
+def test_a_claim_that_is_not_visible_yet_is_dead_after_a_minute(tmp_path, clock):
+    claims = Claims(tmp_path)
+    claims.take(2, 1)
+    hidden = Claim(1, 1)
+    assert not claims.is_dead(hidden)
+    clock(STALE_SECONDS - 1)
+    assert not claims.is_dead(hidden)
+    clock(2)
+    assert claims.is_dead(hidden)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"runner": 1, "host": "", "born": "", "pid": 1}'])

@@ -22,7 +22,8 @@ def test_the_table_shows_the_median_of_each_setting_and_marks_the_best(new_sweep
         [
             "16 trials: 10 finished, 4 diverged, 2 failed",
             "",
-            "validation loss, median over 2 seeds  (* best, / stopped early, x diverged, ! failed, · not yet)",
+            "validation loss, median over 2 seeds",
+            "* best  / stopped early  x diverged  ! failed  · not trained yet",
             "        lr      adam        sgd",
             "     0.001    0.3350          !",
             "      0.01    0.0017*    0.0017*",
@@ -57,19 +58,19 @@ def test_a_range_is_shown_at_round_learning_rates_with_the_best_of_each(new_swee
     work(sweep)
     lines = results.text(sweep.plan(), sweep.record()).splitlines()
     assert lines[0] == "9 trials: 1 finished, 8 stopped early"
-    rows = lines[4 : lines.index("", 4)]
+    rows = lines[5 : lines.index("", 5)]
     assert {row.split()[0] for row in rows} <= {"0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1"}
     assert [row.split()[1][-1] for row in rows].count("*") == 1
     assert {row.split()[1][-1] for row in rows} == {"*", "/"}
     [first, _] = results.decisions(sweep.record())
-    assert first.startswith("adam after epoch 1: the best 3 of 9 settings go on, up to a validation loss of 0.")
+    assert first.startswith("adam after epoch 1: 3 of 9 settings go on, loss ≤ 0.")
 
 
 def test_a_sweep_without_an_ended_trial_has_a_table_too(new_sweep):
     sweep = new_sweep(**GRID)
     lines = results.text(sweep.plan(), sweep.record()).splitlines()
     assert lines[0] == "3 trials: 3 planned"
-    assert lines[4].split() == ["0.001", "·"]
+    assert lines[5].split() == ["0.001", "·"]
     assert lines[-1] == "adam: no trial has a finite loss"
 
 

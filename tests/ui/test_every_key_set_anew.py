@@ -22,7 +22,7 @@ NEW = {name: chr(0x1401 + i) for i, name in enumerate(sorted(ACTIONS))}
 OLD = {shown(key) for action in ACTIONS.values() for key in action.keys.split(",")}
 # What the letters and signs among the old keys mean where they are no keys: coordinates, symbols of the formulas,
 # an article, the step played or paused, the mark of a choice.
-MEANT_OTHERWISE = {*"axygmvbdtuknpswlzcDGOAT+-=<>,./?[]0123←→", "end"}
+MEANT_OTHERWISE = {*"axygmvbdtuknpswlzcDEGOATXY+-=<>,./?[]01234←→↑↓", "end"}
 WINDOWS = {"enter", "esc", "↑", "↓"}  # keys of windows, which are no actions
 VERBS = (
     "starts|stops|continues|resumes|tunes|opens|goes|lets|turns|plays|takes|brings|tries|shows|lists|ends|leads|trains|"

@@ -8,7 +8,7 @@ from adam_tui.ui.app import AdamApp
 from adam_tui.ui.help import Help, by_purpose, in_columns
 from adam_tui.ui.playground.state import PlaygroundState
 
-MODES = ("playground", "train", "learn")
+MODES = ("playground", "train", "learn", "sweep")
 
 
 def seen(app):

@@ -256,6 +256,14 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         spec, remarks = spec_for(lane)
         self.dispatch(e.OfferRun(spec, usual_lr(spec), tuple(map(self.named, remarks))))
 
+    def open_run(self, path: Path) -> None:
+        """Show a run from another directory, such as one of a sweep, beside the other runs."""
+        id = self.feed.attach(path)
+        self.list_runs()
+        self.dispatch(e.SelectRun(id))
+        if self.state.selected != id:
+            self.notify(f"cannot show {id}: its files are not there yet", severity="warning")
+
     # Drawing.
 
     @property

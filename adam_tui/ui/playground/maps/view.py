@@ -154,7 +154,7 @@ def subtitle(state: PlaygroundState, shown: MapState) -> str:
         return "all optimizers" if shown.all_optimizers else ""
     marks = [f"{DARK.lane(state.lane)[1]} lane", f"{BEST} best"]
     x, y = axes(state, shown)
-    if state.chosen_lane.optimizer in BOUNDED and "lr" in (x.knob.name, y.knob.name) and state.surface.minima:
+    if state.chosen_lane.optimizer in BOUNDED and "lr" in (x.knob.name, y.knob.name):
         marks.append("⣀⠤⠒ stable up to here")
     return " · ".join(marks)
 
@@ -175,7 +175,7 @@ def map_panel(
     if read.best is not None:
         marks.append(Mark(read.best[1] / max(columns - 1, 1), read.best[0] / max(rows - 1, 1), BEST))
     marks.append(Mark(*own_place(state, shown), palette.lane(state.lane)[1]))
-    line = [(x.fraction(a), y.fraction(b)) for a, b in _stability(request.scenario, x, y)]
+    line = [(x.fraction(a), y.fraction(b)) for a, b in _stability(request.scenario, x, y, _minimum(state, read))]
     cursor = None
     if shown.cursor is not None:
         column, row = cursor_cell(state, shown, request.grid)
@@ -194,9 +194,19 @@ def map_panel(
     )
 
 
+def _minimum(state: PlaygroundState, read: Reading) -> tuple[float, float] | None:
+    """The point whose curvature gives the bound: None for the nearest listed minimum, else where the best cell ends."""
+    if state.surface.minima or read.best is None or read.outcomes.states[read.best] != CONVERGED:
+        return None
+    x, y = read.outcomes.ends[read.best].tolist()
+    return x, y
+
+
 @lru_cache(maxsize=4)
-def _stability(scenario: Scenario, x: Axis, y: Axis) -> list[tuple[float, float]]:
-    return [(float(a), float(b)) for a, b in stability_line(scenario, 0, x, y)]
+def _stability(
+    scenario: Scenario, x: Axis, y: Axis, point: tuple[float, float] | None
+) -> tuple[tuple[float, float], ...]:
+    return tuple((float(a), float(b)) for a, b in stability_line(scenario, 0, x, y, point))
 
 
 def _value_text(axis: Axis, place: float) -> str:
