@@ -42,7 +42,7 @@ format_option = click.option(
 def place_options(default: str) -> Callable[[FC], FC]:
     """--on and --address, for a command with this default in words."""
     on = click.option("--on", type=click.Choice(["local", "ray"]), help=f"This host, or Ray.  [default: {default}]")
-    address = click.option("--address", metavar="A", help="A Ray cluster: HOST:PORT, ray://HOST:PORT, or auto.")
+    address = click.option("--address", metavar="A", help="A Ray cluster: HOST:PORT, or auto.")
     return lambda command: on(address(command))
 
 

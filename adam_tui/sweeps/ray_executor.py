@@ -20,7 +20,7 @@ BRIDGE = "adam_tui.training.ray_bridge"  # the module that is the bridge's proce
 LOG = "ray.log"  # in the sweep's directory: the bridge's output, and Ray's
 MESSAGE, ERROR = "adam-tui: ", "adam-tui ends: "  # begin a line of the log that is for people
 CHECK_SECONDS = 5.0
-ADDRESS = re.compile(r"(?:ray://)?(?P<host>\[[0-9a-fA-F:]+\]|[^\s/:\[\]]+):(?P<port>\d{1,5})")
+ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^\s/:\[\]]+):(?P<port>\d{1,5})")
 # Ray's usage report needs a network, and its warnings are about later versions.
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
@@ -28,7 +28,7 @@ ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZE
 def check_ray(address: str) -> None:
     """Raise ValueError with one line when Ray is not installed, or nothing answers at the address.
 
-    An address is HOST:PORT, ray://HOST:PORT, or auto; "" leaves it to Ray.
+    An address is HOST:PORT or auto; "" leaves it to Ray.
     """
     if importlib.util.find_spec("ray") is None:
         raise ValueError("Ray is not installed: pip install 'adam-tui[ray]'")
@@ -36,7 +36,7 @@ def check_ray(address: str) -> None:
         return
     match = ADDRESS.fullmatch(address)
     if match is None or int(match["port"]) >= 1 << 16:
-        raise ValueError(f"--address {address!r} is not HOST:PORT, ray://HOST:PORT or auto")
+        raise ValueError(f"--address {address!r} is not HOST:PORT or auto")
     try:
         socket.create_connection((match["host"].strip("[]"), int(match["port"])), CHECK_SECONDS).close()
     except OSError as error:

@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -42,6 +43,7 @@ CALL_SECONDS = 30.0  # an actor that does not answer for so long is lost
 RETRY_SECONDS = 0.5
 WAIT_SECONDS = 0.5  # between two readings of the sweep's state by a slot without a node
 PENDING_SECONDS = 20.0  # after which a slot without a node is reported
+CAUSE = re.compile(r"[\w.]*(Error|Exception)\b")
 MAX_FAILURES = 5  # actors in a row that trained no leg, after which a slot is left out
 
 
@@ -182,7 +184,7 @@ class Slot:
                     raise NodeLostError(one_line(error)) from None
                 time.sleep(RETRY_SECONDS)
             except RayTaskError as error:  # the node's disk is full, for example
-                raise ValueError(one_line(error.cause)) from None
+                raise ValueError(one_line(error.cause or error)) from None
             except GetTimeoutError:
                 raise NodeLostError(f"no answer for {CALL_SECONDS:.0f} s") from None
             except RayError as error:
@@ -265,12 +267,12 @@ def name_node(slot: NodeSlot) -> str:
     return node
 
 
-def one_line(error: BaseException | None) -> str:
-    """The line of an error that says most: Ray's messages are pages, and a traceback's last line has its cause."""
+def one_line(error: BaseException) -> str:
+    """The line of an error that says most: Ray's messages are pages, and the last line of a traceback is its cause."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if lines and "Traceback" in str(error):
-        return lines[-1][:300]
-    return lines[0][:300] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    return lines[-1 if CAUSE.match(lines[-1]) else 0][:300]
 
 
 @contextlib.contextmanager
