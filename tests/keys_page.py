@@ -15,6 +15,9 @@ INTRODUCTION = """\
 Every key is an action that `ctrl+p` finds too. `⇧` is shift. The last column is the action's name in the settings,
 where its keys can be changed: `play = "space,x"` below `[keys]` in `config.toml`.
 
+In every window the arrows and `tab` choose, `enter` takes, `esc` cancels; a question also has `y` and `n`. Where an
+answer loses something, `enter` alone cancels.
+
 This page is generated from the tables `ACTIONS` by `python tests/keys_page.py`; a test fails when it is out of date.
 """
 

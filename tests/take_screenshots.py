@@ -23,11 +23,14 @@ from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import Scenario
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.sweep.screen import SweepScreen
 from adam_tui.ui.train.screen import TrainScreen
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
 # A run of 50 epochs as it was, its losses rounded to three digits.
 RUN = Path(__file__).parent / "data" / "adam-50-epochs"
+# A sweep as it was: Adam, SGD, momentum and Lion × 9 learning rates × 3 seeds, 2 epochs of 2,000 images each.
+SWEEP = Path(__file__).parent / "data" / "sweep-mnist"
 LARGE, SMALL = (120, 40), (80, 24)
 START = PlaygroundState()
 
@@ -111,6 +114,7 @@ SHOTS = (
         theme="adam-light",
     ),
     Shot("training", "50 epochs of MNIST", mode="train", words="99.32"),
+    Shot("sweep", "A sweep on MNIST", mode="sweep", words="94.91%"),
     Shot("learn", "A page of Learn", mode="learn", keys=("right",) * 6, words="Adam"),
 )
 
@@ -121,6 +125,9 @@ async def take(shot):
         app = AdamApp(shot.state, mode=shot.mode)
         app._screens["train"] = TrainScreen(_runs(Path(folder)), clock=lambda: 0.0)
         app.install_screen(app._screens["train"], "train")
+        if shot.mode == "sweep":
+            app._screens["sweep"] = SweepScreen(_sweeps(Path(folder)))
+            app.install_screen(app._screens["sweep"], "sweep")
         app.theme = shot.theme
         app.animation_level = "none"
         async with app.run_test(size=shot.size) as pilot:
@@ -137,14 +144,25 @@ async def take(shot):
 
 def _runs(folder):
     """The directory of the runs, with the run in it as a training process leaves it."""
-    run = folder / "adam-8319"
-    run.mkdir()
-    for file in RUN.iterdir():
-        if file.suffix == ".xz":
-            (run / file.stem).write_bytes(lzma.decompress(file.read_bytes()))
-        else:
-            shutil.copy(file, run)
+    _unpack(RUN, folder / "adam-8319")
     return folder
+
+
+def _sweeps(folder):
+    """The directory of the sweeps, with the sweep in it; of its runs only the best ones, whose curves are shown."""
+    _unpack(SWEEP, folder / SWEEP.name)
+    return folder
+
+
+def _unpack(source, target):
+    target.mkdir()
+    for file in source.iterdir():
+        if file.is_dir():
+            _unpack(file, target / file.name)
+        elif file.suffix == ".xz":
+            (target / file.stem).write_bytes(lzma.decompress(file.read_bytes()))
+        else:
+            shutil.copy(file, target)
 
 
 def screen_cells(app):

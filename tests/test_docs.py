@@ -87,6 +87,8 @@ class TestTheReadme:
         elif arguments and arguments[0] in ("path", "plot", "map", "basins", "runs", "sweep", "sweeps", "--version"):
             assert result.exit_code == 0, result.output
             assert result.stdout
+        elif arguments[:1] == ["landscape"]:  # there is no such run here
+            assert f"no run {arguments[1]!r}" in result.stderr
         else:  # the app checks its flags first, and then finds no terminal here
             assert "this is not a terminal" in result.stderr
 

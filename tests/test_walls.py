@@ -93,6 +93,12 @@ def test_a_slot_on_a_node_knows_no_ray():
     assert not loaded & RAY
 
 
+def test_the_command_landscape_loads_no_torch_itself():
+    names = ["adam_tui.cli.landscape", "adam_tui.draw.landscape_plot", *modules("landscape")]
+    [loaded] = imported("\n".join(f"import {name}" for name in names))
+    assert loaded == {"numpy"}
+
+
 def test_the_training_process_has_torch_and_no_terminal_library():
     [loaded] = imported("import adam_tui.training.trainer")
     assert "torch" in loaded

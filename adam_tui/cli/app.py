@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from adam_tui.cli import completion, launch, maps, playground, runs, serve, sweeps
+from adam_tui.cli import completion, landscape, launch, maps, playground, runs, serve, sweeps
 from adam_tui.cli.errors import OneLineErrorGroup
+from adam_tui.cli.names import THEMES
 
 if TYPE_CHECKING:
     from adam_tui.terminal.sextants import BlocksSetting
 
-WITH_RUNS = ("train", "runs", "sweep", "sweeps")  # commands that read or write the directory of the runs
+WITH_RUNS = ("train", "runs", "landscape", "sweep", "sweeps")  # commands that read or write the directory of the runs
 fps_option = click.option(
     "--fps", type=click.IntRange(1, 60), metavar="N", help="Most frames a second.  [default: from the settings, or 20]"
 )
@@ -27,13 +28,14 @@ fps_option = click.option(
 
 @click.group(
     cls=OneLineErrorGroup,
-    names=playground.SCENARIO_NAMES,
+    names={**playground.SCENARIO_NAMES, "--theme": THEMES},
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="adam-tui", prog_name="adam-tui", message="%(prog)s %(version)s")
 @playground.scenario_options
 @launch.mode_option
+@launch.theme_option
 @fps_option
 @click.option("--ascii", "ascii_only", is_flag=True, help="Plain ASCII, for fonts without braille and blocks.")
 @playground.blocks_option
@@ -44,6 +46,7 @@ def main(
     context: click.Context,
     /,
     mode: str,
+    theme: str | None,
     fps: int | None,
     ascii_only: bool,
     blocks: BlocksSetting | None,
@@ -73,7 +76,7 @@ def main(
         # Hints are for newcomers; a user who describes a race by flags is not one.
         hints = not any(flags.values())
         settings = {"mouse": not no_mouse, "ascii": ascii_only, "hints": hints, "preset": flags["preset"]}
-        return launch.open_app(scenario, mode, runs, fps, blocks, **settings)
+        return launch.open_app(scenario, mode, runs, fps, blocks, theme=theme, **settings)
 
 
 def _refuse_flags_before(context: click.Context, command: str) -> None:
@@ -87,7 +90,7 @@ def _refuse_flags_before(context: click.Context, command: str) -> None:
 completion.register()
 COMMANDS = (
     *(playground.path, playground.plot, maps.settings_map, maps.basins),
-    *(runs.train, runs.runs, sweeps.sweep, sweeps.sweeps),
+    *(runs.train, runs.runs, landscape.landscape, sweeps.sweep, sweeps.sweeps),
     serve.serve,
 )
 for command in COMMANDS:

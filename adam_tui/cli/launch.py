@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
+from adam_tui.cli import names
 from adam_tui.cli.errors import log_crash, print_error, usage_errors
 from adam_tui.runs.user_paths import RUNS_VARIABLE, runs_directory
 
@@ -31,6 +33,28 @@ mode_option = click.option(
     type=click.Choice(["playground", "train", "learn", "sweep"]),
     default="playground",
     help="The mode the app opens in.",
+)
+
+
+def _complete_theme(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names.THEMES if name.startswith(incomplete)]
+
+
+def _known_theme(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
+    """The name of a theme. Raises UsageError with the nearest names for an unknown one."""
+    if name is None or name in names.THEMES:
+        return name
+    from adam_tui.engine.names import suggest
+
+    raise click.UsageError(f"no theme is called {name!r}{suggest(name, names.THEMES)}")
+
+
+theme_option = click.option(
+    "--theme",
+    metavar="NAME",
+    callback=_known_theme,
+    shell_complete=_complete_theme,
+    help="The colours, such as adam-light, for this time only.  [default: those chosen last]",
 )
 
 
@@ -66,6 +90,7 @@ def open_app(
     fps: int | None = None,
     blocks: BlocksSetting | None = None,
     *,
+    theme: str | None = None,
     mouse: bool = True,
     ascii: bool = False,
     run: str | None = None,
@@ -74,9 +99,9 @@ def open_app(
 ) -> int:
     """Run the app until the user quits; its exit status.
 
-    `run` is the id of a run to select in Train; `preset` is the name of the scenario's preset, which is then shown with
-    its caption; `hints` shows suggestions of what to try. A bug in the app prints one line on stderr and writes the
-    traceback to the log file.
+    `theme` is not remembered. `run` is the id of a run to select in Train; `preset` is the name of the scenario's
+    preset, which is then shown with its caption; `hints` shows suggestions of what to try. A bug in the app prints one
+    line on stderr and writes the traceback to the log file.
     """
     from adam_tui.draw.viewport import CELL_ASPECT
     from adam_tui.terminal.environment import cell_aspect
@@ -90,6 +115,8 @@ def open_app(
         config = replace(config, fps=fps)
     if blocks is not None:
         config = replace(config, blocks=blocks)
+    if theme is not None:
+        config = replace(config, theme=theme)
     with usage_errors():  # now, and not when Train is opened
         runs = runs_directory(runs or unless_in_environment(config.runs))
     state = PlaygroundState(

@@ -7,6 +7,7 @@ progress, and ctrl+c ends it without a half-written file. Heavy imports stay ins
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import time
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
     from adam_tui.engine.scenario import Scenario
 
 FORMATS = ("csv", "json", "npy", "svg", "text")
+MOST_SEEDS = 99  # of which a map shows the median: each takes as long as a map
 # Columns and rows of a map: by default, and the most cells, whose outcomes take 0.5 GB.
 SIZE, MOST_CELLS = (120, 80), 16_000_000
 # A picture has at most so many columns and rows; larger ones are hardly readable and slow to show.
 LARGEST_PICTURE = (500, 400)
-# Rows of a map in text beside the map itself: title, axis and legend.
-OTHER_ROWS = 5
+# Rows of a map in text beside the map itself: title, axis, legend, marks and the prompt.
+OTHER_ROWS = 7
 # A map that takes less has no progress bar, which would only flash.
 QUICK = 0.5
 BAR_LENGTH = 1000
@@ -49,6 +51,13 @@ def _complete_axis(context: click.Context, parameter: click.Parameter, incomplet
     return [CompletionItem(f"{knob.name}=", help=knob.meaning) for knob in knobs if knob.name.startswith(incomplete)]
 
 
+seeds_option = click.option(
+    "--seeds",
+    type=click.IntRange(1, MOST_SEEDS),
+    default=1,
+    metavar="N",
+    help="With noise: the median outcome of N seeds from --seed on, an odd number.",
+)
 size_option = click.option("--size", metavar="COLSxROWS", help="Cells of the map.  [default: 120x80]")
 format_option = click.option(
     "--format", "output_format", type=click.Choice(FORMATS), default="csv", help="The format of the result."
@@ -65,42 +74,63 @@ output_option = click.option("--output", type=UserPath(), metavar="FILE", help="
     "--y", "y_text", metavar="KNOB=LOW..HIGH", shell_complete=_complete_axis, help="That of the rows: beta1=0..0.99"
 )
 @size_option
+@seeds_option
 @format_option
 @output_option
 def settings_map(
-    x_text: str | None, y_text: str | None, size: str | None, output_format: str, output: Path | None, **flags: Any
+    x_text: str | None,
+    y_text: str | None,
+    size: str | None,
+    seeds: int,
+    output_format: str,
+    output: Path | None,
+    **flags: Any,
 ) -> int:
     """Compute the outcome of every setting of two knobs.
 
     Every cell is one configuration of the only lane. The columns are x,y,state,steps,loss: state is running, converged
     or diverged, steps the step at which that began, loss that of the last step. Values are spaced as the knob's own
-    scale spaces them, ends included; without --x and --y by lr and by the first decay rate.
+    scale spaces them, ends included; without --x and --y they are of lr and of the first decay rate.
     """
     scenario = _single_lane(build_scenario(**flags))
     from adam_tui.engine.maps import Axis, SettingsMap, default_axes
 
     lane = scenario.lanes[0]
     columns, rows = _size(size, output_format)
-    default_x, default_y = default_axes(scenario, 0)
+    first, second = default_axes(scenario, 0)
     with usage_errors("--x"):
-        x = default_x if x_text is None else Axis.parse(x_text, lane)
+        x = None if x_text is None else Axis.parse(x_text, lane)
     with usage_errors("--y"):
-        y = default_y if y_text is None else Axis.parse(y_text, lane)
+        y = None if y_text is None else Axis.parse(y_text, lane)
+    # The axis that is not given is one of the usual two, of another knob than the given one.
+    x = x or (second if y is not None and y.knob == first.knob else first)
+    y = y or (first if x.knob == second.knob else second)
     with usage_errors():
-        drawn = SettingsMap(scenario, 0, x, y, columns, rows, coarse=False)
+        drawn = SettingsMap(scenario, 0, x, y, columns, rows, _seeds(scenario, seeds), coarse=False)
     return _write_map(drawn, output_format, output)
 
 
 @click.command(cls=Command, names=SCENARIO_NAMES)
 @scenario_options
+@click.option("--x", "x_text", metavar="LOW..HIGH", help="The x of the starts.  [default: as plotted]")
+@click.option("--y", "y_text", metavar="LOW..HIGH", help="The y of the starts.  [default: as plotted]")
 @size_option
+@seeds_option
 @format_option
 @output_option
-def basins(size: str | None, output_format: str, output: Path | None, **flags: Any) -> int:
+def basins(
+    x_text: str | None,
+    y_text: str | None,
+    size: str | None,
+    seeds: int,
+    output_format: str,
+    output: Path | None,
+    **flags: Any,
+) -> int:
     """Compute where the lane ends from every start.
 
-    The starts cover the plotted area of the surface, its edges included; --start has no effect. The columns are those
-    of map, then end_x,end_y,minimum: minimum numbers the rest points from 0, the listed minima first.
+    The starts cover the plotted area of the surface, its edges included, or --x and --y; --start has no effect. The
+    columns are those of map, then end_x,end_y,minimum: minimum numbers the rest points from 0, the listed minima first.
     """
     scenario = _single_lane(build_scenario(**flags))
     import numpy as np
@@ -110,8 +140,33 @@ def basins(size: str | None, output_format: str, output: Path | None, **flags: A
 
     columns, rows = _size(size, output_format)
     x_min, x_max, y_min, y_max = plotted_surface(scenario).bounds
-    xs, ys = np.linspace(x_min, x_max, columns), np.linspace(y_min, y_max, rows)
-    return _write_map(StartsMap(scenario, 0, xs, ys, coarse=False), output_format, output)
+    with usage_errors("--x"):
+        xs = np.linspace(*((x_min, x_max) if x_text is None else _range(x_text)), columns)
+    with usage_errors("--y"):
+        ys = np.linspace(*((y_min, y_max) if y_text is None else _range(y_text)), rows)
+    drawn = StartsMap(scenario, 0, xs, ys, _seeds(scenario, seeds), coarse=False)
+    return _write_map(drawn, output_format, output)
+
+
+def _range(text: str) -> tuple[float, float]:
+    """Read `LOW..HIGH`. Raises ValueError for anything but two finite numbers that rise."""
+    from adam_tui.engine.numbers import parse_number
+
+    low, dots, high = text.partition("..")
+    try:
+        ends = parse_number(low), parse_number(high)
+    except ValueError:
+        raise ValueError(f"a range is LOW..HIGH such as -2..2, not {text!r}") from None
+    if not (dots and -math.inf < ends[0] < ends[1] < math.inf and math.isfinite(ends[1] - ends[0])):
+        raise ValueError(f"a range rises between two finite numbers such as -2..2, not {text!r}")
+    return ends
+
+
+def _seeds(scenario: Scenario, count: int) -> range:
+    """The seeds whose median the map shows. Raises UsageError for an even number, which has no middle."""
+    if count % 2 == 0:
+        raise click.UsageError(f"--seeds: the median needs an odd number, not {count}")
+    return range(scenario.seed, scenario.seed + count)
 
 
 def _single_lane(scenario: Scenario) -> Scenario:
@@ -222,11 +277,11 @@ def _write_to(file: BinaryIO, drawn: SettingsMap | StartsMap, output_format: str
 
 def _picture(drawn: SettingsMap | StartsMap, output_format: str, file: BinaryIO) -> str:
     """The map as SVG or as text: in colours on a terminal, in ASCII where it has no block characters."""
-    from adam_tui.cli.map_plot import caption, still
     from adam_tui.draw.palette import DARK
     from adam_tui.draw.svg import to_svg
     from adam_tui.terminal.ansi import to_ansi
     from adam_tui.terminal.environment import color_depth, encodes_blocks
+    from adam_tui.ui.playground.maps.still import caption, still
 
     if output_format == "svg":
         return to_svg(still(drawn, DARK), caption(drawn))

@@ -1,7 +1,7 @@
-"""The names that flags take, for `--help`: surfaces, optimizers, schedules and presets.
+"""The names that flags take, for `--help`: surfaces, optimizers, schedules, presets and themes.
 
-They are written here once more, because the engine's tables need numpy, which `--help` must not wait for. A test
-compares them.
+They are written here once more, because the engine's tables need numpy and the themes Textual, which `--help` must
+not wait for. A test compares them.
 """
 
 from __future__ import annotations
@@ -20,4 +20,10 @@ PRESETS = (
     *("bias-correction", "epsilon", "beta2-too-small", "reddi", "adamw", "lion-signs", "constant-step", "noise-floor"),
     *("averaging", "warm-up", "saddle-escape", "rosenbrock-race", "rastrigin-dents", "four-minima"),
     *("adam-valley", "momentum-cliff", "easy-to-tune", "four-basins", "rastrigin-basins"),
+)
+THEMES = (
+    *("adam-dark", "adam-light", "adam-magma", "adam-grey", "textual-dark", "textual-light", "nord", "gruvbox"),
+    *("catppuccin-mocha", "dracula", "tokyo-night", "monokai", "flexoki", "catppuccin-latte", "catppuccin-frappe"),
+    *("catppuccin-macchiato", "solarized-light", "solarized-dark", "rose-pine", "rose-pine-moon", "rose-pine-dawn"),
+    *("atom-one-dark", "atom-one-light", "ansi-dark", "ansi-light"),
 )

@@ -61,7 +61,8 @@ def _complete_training_optimizer(
     return [CompletionItem(name, help=each.title) for name, each in items if name.startswith(incomplete)]
 
 
-def _complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The ids of the known runs that begin with the unfinished word."""
     from adam_tui.runs.directory import list_runs
     from adam_tui.runs.user_paths import runs_directory
 
@@ -181,7 +182,7 @@ def runs(context: click.Context, runs: Path | None) -> int:
     return 0
 
 
-run_id_argument = click.argument("run_id", metavar="ID", shell_complete=_complete_run)
+run_id_argument = click.argument("run_id", metavar="ID", shell_complete=complete_run)
 
 
 @runs.command("list")
@@ -368,7 +369,7 @@ def export(context: click.Context, run_id: str, what: Any, output_format: str, r
 
 
 @runs.command()
-@click.argument("run_ids", metavar="ID…", nargs=-1, required=True, shell_complete=_complete_run)
+@click.argument("run_ids", metavar="ID…", nargs=-1, required=True, shell_complete=complete_run)
 @size_option
 @ascii_option
 @runs_option

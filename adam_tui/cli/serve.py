@@ -12,12 +12,13 @@ from typing import Any
 import click
 
 from adam_tui.cli.flags import Command
-from adam_tui.cli.launch import mode_option
+from adam_tui.cli.launch import mode_option, theme_option
+from adam_tui.cli.names import THEMES
 from adam_tui.cli.playground import SCENARIO_NAMES, build_scenario, scenario_options
 from adam_tui.cli.runs import runs_option
 
 
-@click.command(cls=Command, names=SCENARIO_NAMES)
+@click.command(cls=Command, names={**SCENARIO_NAMES, "--theme": THEMES})
 @click.option("--host", default="127.0.0.1", metavar="NAME", show_default=True, help="Where to listen.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8000, metavar="N", show_default=True, help="The port there."
@@ -26,8 +27,18 @@ from adam_tui.cli.runs import runs_option
 @click.option("--no-token", is_flag=True, help="Let everyone in who can reach the address, without a token.")
 @scenario_options
 @mode_option
+@theme_option
 @runs_option
-def serve(host: str, port: int, url: str | None, no_token: bool, mode: str, runs: Path | None, **flags: Any) -> None:
+def serve(
+    host: str,
+    port: int,
+    url: str | None,
+    no_token: bool,
+    mode: str,
+    theme: str | None,
+    runs: Path | None,
+    **flags: Any,
+) -> None:
     """Show the app in a browser.
 
     Only this machine can open it, unless --host names another address. The printed address holds a token, and the page
@@ -43,12 +54,13 @@ def serve(host: str, port: int, url: str | None, no_token: bool, mode: str, runs
     is_local = web_server.is_loopback(host)
     if no_token or not is_local:
         click.echo(f"adam-tui: warning: {_warning(host, port, no_token, is_local)}", err=True)
-    runs_flag = ["--runs", str(runs.absolute())] if runs else []
+    app_flags = ["--mode", mode, *(["--theme", theme] if theme else [])]
+    app_flags += ["--runs", str(runs.absolute())] if runs else []
     if flags["preset"] is not None:
         scenario_flags = ["--preset", flags["preset"]]  # with its caption
     else:
         scenario_flags = scenario.to_flags() if any(flags.values()) else []
-    arguments = [sys.executable, "-m", "adam_tui", "--mode", mode, *runs_flag, *scenario_flags]
+    arguments = [sys.executable, "-m", "adam_tui", *app_flags, *scenario_flags]
     web_server.serve(arguments, host, port, url, token=not no_token)
 
 

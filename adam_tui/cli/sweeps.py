@@ -370,7 +370,7 @@ def retry(
 @runs_option
 @click.pass_context
 def pause(context: click.Context, sweep_id: str, runs: Path | None) -> None:
-    """Pause a sweep; its processes keep their trials, and `resume` lets them go on."""
+    """Pause a sweep; its processes keep their trials until `resume`."""
     each = _find_running(context, sweep_id, runs)
     each.command("pause")
     click.echo(sanitize_line(f"{each.id} was asked to pause"))
@@ -434,10 +434,10 @@ def rm(context: click.Context, sweep_id: str, yes: bool, runs: Path | None) -> N
 @slots_option
 @click.pass_context
 def work(context: click.Context, directory: Path, slots: int | None) -> int:
-    """Train trials of the sweep in DIR on this host too, until it is over.
+    """Train trials of the sweep in DIR on this host too.
 
-    For a second terminal, another host with the same file system, or `sbatch --array`. Ctrl-C and SIGTERM give the
-    trials of these slots back.
+    It ends with the sweep. For a second terminal, another host with the same file system, or `sbatch --array`. Ctrl-C
+    and SIGTERM give the trials of these slots back.
     """
     from adam_tui.cli import sweep_progress
     from adam_tui.sweeps.sweep import Sweep

@@ -1,8 +1,8 @@
 """Heat maps: a grid of outcomes as cells, with axes, marks, a line and a legend.
 
-The class of an outcome gives the colour: converged, running (still moving), diverged, or not computed. Within a class
-the rank of the outcome gives the lightness, so a picture has contrast on every surface, and the legend names the values
-at the ends of each ramp. Diverged cells are hatched: that is visible without colour too.
+The class of an outcome gives the colour: converged, running, diverged, or not computed. Within a class the rank of the
+outcome gives the lightness, so a picture has contrast on every surface, and the legend names the quantity by which a
+class is ranked and the values at the ends of its ramp. Diverged cells are hatched: that is visible without colour too.
 
 Two rows of the grid share a row of the screen, as half blocks. A pair of diverged cells is hatched; one of them alone
 has the mean colour of the hatching. Where a terminal has few colours or characters, one cell of the grid is one
@@ -11,7 +11,7 @@ character: those of the classes differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -33,7 +33,7 @@ Classes = NDArray[np.int8]
 Ink = Literal["blocks", "shades", "ascii"]
 
 NOT_COMPUTED, RUNNING, CONVERGED, DIVERGED = -1, 0, 1, 2
-NAMES = {CONVERGED: "converged", RUNNING: "still moving", DIVERGED: "diverged"}
+NAMES = {CONVERGED: "converged", RUNNING: "running", DIVERGED: "diverged"}
 HATCH = "╱"
 UPPER_HALF = "▀"
 # The characters of a class where there is one for each cell, from the worst rank to the best.
@@ -41,6 +41,7 @@ CHARACTERS = {
     "shades": {RUNNING: "·░", CONVERGED: "▒▓", DIVERGED: HATCH},
     "ascii": {RUNNING: ".:-", CONVERGED: "=%@", DIVERGED: "/"},
 }
+UNSETTLED_DOTS = ".:-="  # of a start that is still running, in place of the letter of a rest point
 LEVELS = 16  # of a ramp: neighbours then often share a colour, which a slow line is spared
 
 # The ramps in OKLCH, from the worst rank to the best: lightness, chroma, hue in degrees. The lightness rises over both,
@@ -56,7 +57,8 @@ _DARK_BASIN, _LIGHT_BASIN = ((0.235, 0.035), (0.43, 0.10)), ((0.965, 0.015), (0.
 # The hues of the basins, in degrees, the nearest listed minimum first: each is far from those before it.
 BASIN_HUES = (195, 300, 130, 25, 250, 90, 340, 165)
 BASIN_LETTERS = 26
-UNSETTLED = 0.16  # how much of the palette's foreground is in the colour of a start that is still moving
+# The lightness in OKLCH of a start that is still running, from the worst rank to the best: grey, as it has no basin.
+_DARK_UNSETTLED, _LIGHT_UNSETTLED = (0.20, 0.41), (0.97, 0.86)
 
 NARROW = 36  # columns below which a legend has two rows for each class
 SMALLEST = 20, 6  # columns and rows in all: a smaller picture has no axes
@@ -119,11 +121,16 @@ class Cursor:
 
 
 class LegendPart(NamedTuple):
-    """One class of the legend: its share of the cells, and the values at the best, middle and worst rank."""
+    """One class of the legend: its share of the cells, and the values at the best, middle and worst rank.
+
+    name: that of the quantity by which the class is ranked. whole: its values are whole numbers.
+    """
 
     kind: int
     share: float
     values: tuple[float, ...] = ()
+    name: str = ""
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +170,14 @@ def ranks_in_class(classes: Classes, values: Floats) -> Floats:
     return ranks
 
 
-def legend_parts(classes: Classes, values: Floats) -> list[LegendPart]:
-    """The classes that are in a grid, each with the values at the ends and in the middle of its ramp."""
+def legend_parts(
+    classes: Classes, values: Floats, names: Mapping[int, str] | None = None, whole: Collection[str] = ()
+) -> list[LegendPart]:
+    """The classes that are in a grid, each with the values at the ends and in the middle of its ramp.
+
+    `names` are the quantities by which the classes are ranked, `whole` those of them with whole numbers.
+    """
+    names = names or {}
     computed = max(int((classes != NOT_COMPUTED).sum()), 1)
     parts = []
     for kind in (CONVERGED, RUNNING, DIVERGED):
@@ -173,7 +186,8 @@ def legend_parts(classes: Classes, values: Floats) -> list[LegendPart]:
             continue
         own = np.sort(values[at][np.isfinite(values[at])])
         shown = (own[0], own[(len(own) - 1) // 2], own[-1]) if len(own) and kind != DIVERGED else ()
-        parts.append(LegendPart(kind, float(at.sum()) / computed, tuple(map(float, shown))))
+        name = names.get(kind, "") if len(shown) else ""
+        parts.append(LegendPart(kind, float(at.sum()) / computed, tuple(map(float, shown)), name, name in whole))
     return parts
 
 
@@ -261,20 +275,24 @@ def basins(grid: Grid, numbers: ArrayLike, palette: Palette, *, letters: bool = 
 
     `numbers` (rows, columns) are those of the rest points, −1 for starts that did not converge: these are grey, or
     hatched where they diverged. Two rows of the grid share a row of the picture, unless `letters`: for a terminal with
-    few colours each start is then the letter of its rest point.
+    few colours each start is then the letter of its rest point, a capital in the better half of the ranks.
     """
     kinds, numbers = grid.classes[::-1], np.asarray(numbers)[::-1]
     hues = basin_colors(palette)
-    colors = hues[numbers % len(hues), levels_of(grid.ranks[::-1])]
-    colors[kinds == RUNNING] = unsettled_color(palette)
+    levels = levels_of(grid.ranks[::-1])
+    colors = hues[numbers % len(hues), levels]
+    running = kinds == RUNNING
+    colors[running] = unsettled_colors(palette)[levels[running]]
     for kind in (DIVERGED, NOT_COMPUTED):
         colors[kinds == kind] = class_colors(palette)[kind, 0]
     if letters:
         cells = Cells.blank(kinds.shape[1], kinds.shape[0], palette.faint, palette.background)
         settled, hatched = kinds == CONVERGED, kinds == DIVERGED
-        codes = np.array([ord(basin_letter(number)) for number in range(BASIN_LETTERS)], np.uint32)
-        cells.glyph[settled] = codes[numbers[settled] % BASIN_LETTERS]
-        cells.glyph[kinds == RUNNING] = ord(".")
+        small = np.array([ord(basin_letter(number)) for number in range(BASIN_LETTERS)], np.uint32)
+        capital = np.where(levels[settled] >= LEVELS // 2, ord("a") - ord("A"), 0)
+        cells.glyph[settled] = small[numbers[settled] % BASIN_LETTERS] - capital
+        dots = np.array(list(map(ord, UNSETTLED_DOTS)), np.uint32)
+        cells.glyph[running] = dots[levels[running] * len(dots) // LEVELS]
         cells.glyph[hatched] = ord(HATCH)
     else:
         cells = Cells.blank(kinds.shape[1], kinds.shape[0] // 2, palette.foreground, palette.background)
@@ -292,12 +310,12 @@ def basin_letter(number: int) -> str:
 
 
 def legend(
-    parts: Sequence[LegendPart], width: int, palette: Palette, *, ink: Ink = "blocks", whole: bool = False
+    parts: Sequence[LegendPart], width: int, palette: Palette, *, ink: Ink = "blocks", basin: int | None = None
 ) -> Cells:
-    """Draw a row for each class: its name, its share, and its ramp between the values at its best and worst rank.
+    """Draw a row for each class: its name, its share, its quantity, and its ramp from the best rank to the worst.
 
-    A middle value is in the middle of the ramp, where there is room. `whole`: the values are whole numbers. Below
-    NARROW columns the ramp is in a row of its own.
+    The ramp is between the values at its ends. A middle value is in the middle of the ramp, where there is room. Below
+    NARROW columns the ramp is in a row of its own. `basin` is the rest point whose colour a legend of `basins` shows.
     """
     narrow = width < NARROW
     rows = [1 + (narrow and part.kind != DIVERGED) for part in parts]
@@ -307,7 +325,11 @@ def legend(
     for part, height in zip(parts, rows, strict=True):
         cells.put(row, 0, f"{NAMES[part.kind]:<{names}} {percent(part.share):>4}", palette.foreground)
         below = height == 2
-        _draw_ramp(cells, row + below, 1 if below else names + 7, part, palette, ink, whole)
+        start = names + 7
+        cells.put(row, start, part.name, palette.faint)
+        if part.name:
+            start += max(len(part.name) for part in parts) + 1
+        _draw_ramp(cells, row + below, 1 if below else start, part, palette, ink, basin)
         row += height
     return cells
 
@@ -347,9 +369,13 @@ def basin_colors(palette: Palette) -> NDArray[np.uint8]:
     return colors
 
 
-def unsettled_color(palette: Palette) -> Color:
-    """The colour of a start whose path is still moving at its last step: grey, as it belongs to no basin."""
-    return mix_oklab(palette.background, palette.foreground, UNSETTLED)
+@lru_cache(maxsize=16)
+def unsettled_colors(palette: Palette) -> NDArray[np.uint8]:
+    """The colours (LEVELS, 3) of starts that are still running at their last step; level 0 is the worst rank."""
+    lightness = np.linspace(*(_DARK_UNSETTLED if palette.dark else _LIGHT_UNSETTLED), LEVELS)
+    colors = _oklch(lightness, np.array(0.0), np.array(0.0))
+    colors.flags.writeable = False
+    return colors
 
 
 def levels_of(ranks: Floats) -> NDArray[np.int64]:
@@ -606,8 +632,10 @@ def _even_choices(low: float, high: float, *, whole: bool = False) -> list[list[
     return choices[::-1]
 
 
-def _draw_ramp(cells: Cells, row: int, start: int, part: LegendPart, palette: Palette, ink: Ink, whole: bool) -> None:
-    texts = [str(round(value)) if whole else _short(value) for value in part.values]
+def _draw_ramp(
+    cells: Cells, row: int, start: int, part: LegendPart, palette: Palette, ink: Ink, basin: int | None
+) -> None:
+    texts = [str(round(value)) if part.whole else _short(value) for value in part.values]
     if part.kind == DIVERGED or not texts:
         glyph = CHARACTERS["ascii" if ink == "ascii" else "shades"][DIVERGED] if part.kind == DIVERGED else " "
         length = min(RAMP_COLUMNS[0], cells.width - start)
@@ -635,20 +663,30 @@ def _draw_ramp(cells: Cells, row: int, start: int, part: LegendPart, palette: Pa
             cells.put(row, column + 1, middle, palette.foreground)
             column += len(middle) + 2
         for _ in range(piece):
-            _draw_sample(cells, row, column, part.kind, drawn / max(length - 1, 1), palette, ink)
+            _draw_sample(cells, row, column, part.kind, drawn / max(length - 1, 1), palette, ink, basin)
             column, drawn = column + 1, drawn + 1
     if len(texts) > 1:
         cells.put(row, column + 1, texts[-1], palette.foreground)
 
 
-def _draw_sample(cells: Cells, row: int, column: int, kind: int, rank: float, palette: Palette, ink: Ink) -> None:
+def _draw_sample(
+    cells: Cells, row: int, column: int, kind: int, rank: float, palette: Palette, ink: Ink, basin: int | None
+) -> None:
     level = int(levels_of(np.array(rank)))
-    color: Color = tuple(class_colors(palette)[kind, level].tolist())
+    ramp = class_colors(palette)[kind]
+    characters = "" if ink == "blocks" else CHARACTERS[ink][kind]
+    if basin is not None:
+        hues = basin_colors(palette)
+        ramp = unsettled_colors(palette) if kind == RUNNING else hues[basin % len(hues)]
+        letter = basin_letter(basin)
+        characters = UNSETTLED_DOTS if kind == RUNNING else letter + letter.upper()
+    color: Color = tuple(ramp[level].tolist())
     if ink == "blocks":
         cells.put(row, column, " ", palette.foreground, bg=color)
         return
-    characters = CHARACTERS[ink][kind]
-    if ink == "shades":
+    if basin is not None:
+        color = palette.faint
+    elif ink == "shades":
         color = palette.states["converged" if kind == CONVERGED else "running"]
     cells.put(row, column, characters[level * len(characters) // LEVELS], color)
 

@@ -33,6 +33,7 @@ LONG_NUMBER = 9  # columns of "-1.23e+10"
 STATE, STATE_IN_WORDS = 5, 16  # columns of "✓1000" and "converged 100000"
 RANKS_OF_ONE_DIGIT = 9
 VALUE = 8  # columns of the values that the arrow keys reach: "0.999999", "1e-12"
+DISPLAY_ERROR = 1e-3  # largest relative error of a longer value on the screen
 STATE_GLYPH = {"running": "·", "converged": "✓", "diverged": "✕"}
 # From NORMAL columns on the table of lanes shows rank, ‖g‖ and the distance; from WIDE on the state in words.
 NORMAL, WIDE = 45, 56
@@ -173,7 +174,7 @@ def knob_table(
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     symbol = max((text_width(knob.symbol) for knob, _ in table), default=1)
     names = max((len(knob.name) for knob, _ in table), default=1)
-    texts = [knob.format(value) for knob, value in table]
+    texts = [_value_text(knob, value) for knob, value in table]
     values = max([VALUE, *map(len, texts)])
     room = width - 2 - 2 - values - 1
     if names + symbol + 1 > room:
@@ -195,6 +196,17 @@ def knob_table(
             slider_color = color if bold else palette.faint
             draw_slider(cells, line, slider_at, width - slider_at, knob.fraction(value), slider_color, palette)
     return cells
+
+
+def _value_text(knob: Knob, value: float) -> str:
+    """The value, with fewer digits where there is usually no room for all: a cell of a map may have sixteen."""
+    text = knob.format(value)
+    if len(text) <= VALUE:
+        return text
+    # A decay rate is near 1: its distance from 1 is what counts.
+    allowed = DISPLAY_ERROR * min(abs(value), abs(1 - value))
+    texts = (f"{value:.{digits}g}" for digits in range(1, 17))
+    return next((short for short in texts if abs(float(short) - value) <= allowed), text)
 
 
 def step_arithmetic(

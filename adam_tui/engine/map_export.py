@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,21 @@ def to_csv(finished: SettingsMap | StartsMap) -> Iterator[str]:
                 for line, ((x, y), number) in zip(lines, ends, strict=True)
             ]
         yield "\n".join([*lines, ""])
+
+
+def curves_to_csv(curves: Sequence[tuple[str, SettingsMap]]) -> Iterator[str]:
+    """Lines lane,lr,state,steps,loss of maps of one knob, each with the name of its lane."""
+    yield f"lane,{curves[0][1].x.knob.name},state,steps,loss\n"
+    for name, curve in curves:
+        outcomes = curve.finish()
+        parts = zip(curve.xs.tolist(), *(part[0].tolist() for part in outcomes[:3]), strict=True)
+        for x, state, steps, loss in parts:
+            yield f"{_quoted(name)},{x!r},{STATES[state]},{'' if steps < 0 else steps},{loss!r}\n"
+
+
+def _quoted(text: str) -> str:
+    """A text as a field of CSV."""
+    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\n') else text
 
 
 def to_json(finished: SettingsMap | StartsMap) -> Iterator[str]:

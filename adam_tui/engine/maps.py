@@ -158,18 +158,27 @@ def default_axes(scenario: Scenario, lane: int) -> tuple[Axis, Axis]:
 
     The lane's own setting lies on both axes.
     """
-    chosen = scenario.lanes[lane]
-    lr, *others = knobs_for_axes(chosen)
-    middle = suggested_lr(chosen.rule, plotted_surface(scenario))
-    low, high = (float(f"{middle * 10.0**decades:.3g}") for decades in (-DECADES, DECADES))
-    own = chosen["lr"] or middle
-    x = Axis(lr, min(low, own), max(high, own))
+    lr, *others = knobs_for_axes(scenario.lanes[lane])
     second = next((knob for knob in others if knob.scale == "beta"), others[0])
-    own = chosen[second.name]
-    if second.scale == "beta":
-        lowest = 1e-3 if second.low_excluded else 0.0
-        return x, Axis(second, min(lowest, own), max(HIGHEST_DECAY, own))
-    return x, Axis(second, 0.0, max(second.notch_high, own))
+    return default_axis(scenario, lane, lr), default_axis(scenario, lane, second)
+
+
+def default_axis(scenario: Scenario, lane: int, knob: Knob) -> Axis:
+    """The range of a knob that is worth a map: of lr two decades on either side of the suggested one, else all of it.
+
+    The lane's own value lies on it.
+    """
+    chosen = scenario.lanes[lane]
+    own = chosen[knob.name]
+    if knob.name == "lr":
+        middle = suggested_lr(chosen.rule, plotted_surface(scenario))
+        low, high = (float(f"{middle * 10.0**decades:.3g}") for decades in (-DECADES, DECADES))
+        return Axis(knob, min(low, own or low), max(high, own))
+    if knob.scale == "beta":
+        lowest = 1e-3 if knob.low_excluded else 0.0
+        return Axis(knob, min(lowest, own), max(HIGHEST_DECAY, own))
+    low = 0.0 if knob.scale == "log_off" else min(knob.notch_low, own or knob.notch_low)
+    return Axis(knob, low, max(knob.notch_high, own))
 
 
 # ---- outcomes ----
@@ -711,12 +720,31 @@ def quantity(outcomes: Outcomes, name: Quantity, surface: Surface) -> Array:
     return np.where(computed, distances, np.nan)
 
 
+def quantity_of_class(state: int, name: Quantity) -> Quantity:
+    """The quantity by which the cells of a class are ranked: running cells have no steps, so by their loss."""
+    return "loss" if name == "steps" and state == RUNNING else name
+
+
+def ordering(outcomes: Outcomes, name: Quantity, surface: Surface) -> Array:
+    """The number by which each cell is ranked within its class, (rows, columns): the lower, the better.
+
+    It is that of `quantity_of_class`. Of diverged cells the later one is the better one. nan where nothing is computed.
+    """
+    values = quantity(outcomes, name, surface)
+    if name == "steps":
+        values = np.where(outcomes.states == RUNNING, outcomes.losses, values)
+    return np.where(outcomes.states == DIVERGED, -outcomes.steps, values)
+
+
 def best(outcomes: Outcomes, name: Quantity, surface: Surface) -> tuple[int, int] | None:
     """The row and the column of the cell with the lowest quantity; None where no cell has one.
 
-    Of cells with the same, to nine digits, the first that converged is the best.
+    Of cells with the same, to nine digits, the first that converged is the best. "steps" of a map on which no cell
+    converged is read as the loss.
     """
     values = quantity(outcomes, name, surface)
+    if name == "steps" and np.isnan(values).all():
+        values = quantity(outcomes, "loss", surface)
     if np.isnan(values).all():
         return None
     lowest = np.nanmin(values)

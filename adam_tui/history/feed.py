@@ -22,6 +22,7 @@ from adam_tui.runs.protocol import ENDED, RunSpec
 from adam_tui.runs.run import Run
 from adam_tui.runs.run_label import Label
 from adam_tui.runs.status import Status
+from adam_tui.sweeps.sweep import sweep_ids
 
 # After this time a poll starts no further chunk: a key that is pressed meanwhile waits no longer.
 POLL_SECONDS = 0.02
@@ -47,6 +48,7 @@ class Feed:
         self.runs = runs
         self.histories: dict[str, RunHistory] = {}
         self.zoomed: Mapping[str, Sequence[StepRange]] = {}
+        self.sweeps: tuple[str, ...] = ()  # the sweeps beside the runs, newest first
         self._clock = clock
         self._runs: dict[str, Run] = {}
         self._attached: dict[str, Run] = {}  # runs from elsewhere, such as those of a sweep
@@ -94,6 +96,7 @@ class Feed:
             self._listed_change = -1
             return
         self._attached = {id: run for id, run in self._attached.items() if os.path.isdir(run.path)}
+        self.sweeps = sweep_ids(self.runs)
         self._runs = self._attached | {run.id: self._runs.get(run.id, run) for run in listed}
         for id in self._views.keys() - self._runs.keys():
             for cache in (self._views, self._readers, self.histories, self._evaluations):

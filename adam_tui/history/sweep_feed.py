@@ -30,6 +30,7 @@ POLL_SECONDS = 0.02  # after this time a poll reads no further file of a trial
 SETTLING_SECONDS = 3.0  # a new directory gets its files a moment after it appears
 # Only while its process loads. After that it has claimed a trial, or it has ended.
 STARTING_SECONDS = 30.0
+BETWEEN_SECONDS = 1.5  # that a slot may need from one trial to the next
 MOST_HISTORIES = 24  # of trials, at most 2 MB each
 LOG_BYTES = 20_000  # of each file
 
@@ -56,6 +57,7 @@ class SweepFeed:
         self._settled_at = 0.0
         self._view: SweepView | None = None
         self._signature: object = None
+        self._claimed_at = -BETWEEN_SECONDS
         self._readers: dict[str, MetricsReader] = {}
         self._reached: dict[int, _Reached] = {}
         self._started: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
@@ -108,7 +110,7 @@ class SweepFeed:
             return None
         sweep, before = self._sweeps[id], self._view
         if before is None or before.id != id:
-            before, self._signature, self._reached = None, None, {}
+            before, self._signature, self._reached, self._claimed_at = None, None, {}, -BETWEEN_SECONDS
             self._readers.clear()
             self.histories.clear()
         signature = _sizes(sweep.path)
@@ -121,8 +123,12 @@ class SweepFeed:
         self._signature = signature
         claims = {} if record.is_over else sweep.living()
         state = sweep.state(record, claims)
-        if state == "stopped" and self._is_starting(id):
+        if state in ("running", "paused"):
+            self._claimed_at = self._clock()
+        elif state == "stopped" and self._is_starting(id):
             state = "starting"
+        elif state == "stopped" and before and self._is_between_trials(sweep):
+            state = before.state
         slots = tuple(self._slot(sweep, record, number, claim) for number, claim in sorted(claims.items()))
         view = before or SweepView(id, sweep.path, plan, sweep.created, record)
         if view.record is not record or (state, slots) != (view.state, view.slots):
@@ -145,6 +151,10 @@ class SweepFeed:
         if status is None:
             return SlotView(runner, host, number, trial.epoch, 0, "starting")
         return SlotView(runner, host, number, max(status.epoch, trial.epoch), status.step, status.state)
+
+    def _is_between_trials(self, sweep: Sweep) -> bool:
+        """Whether a slot had a claim a moment ago: between two trials it has none."""
+        return self._clock() - self._claimed_at < BETWEEN_SECONDS and sweep.order() != "stop"
 
     def _is_starting(self, id: str) -> bool:
         process, at = self._started.get(id, (None, 0.0))

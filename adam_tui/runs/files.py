@@ -69,6 +69,15 @@ def _check_own_file(descriptor: int, path: Path) -> None:
         raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
 
 
+def is_own_link(path: Path) -> bool:
+    """Whether this is a symbolic link that this user made. Windows, where links have no such owner, counts them all."""
+    try:
+        info = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISLNK(info.st_mode) and (not hasattr(os, "geteuid") or info.st_uid == os.geteuid())
+
+
 def open_folder(path: Path) -> int:
     """A descriptor of a directory for `current_path`; -1 where the system has none."""
     try:

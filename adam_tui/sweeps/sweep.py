@@ -228,6 +228,20 @@ def create(plan: Plan, runs: Path, name: str = "", on: On = "local", address: st
     return Sweep(path)
 
 
+def sweep_ids(runs: Path) -> tuple[str, ...]:
+    """The ids of the directories that are named as sweeps and hold a plan, newest first, without reading the plans.
+
+    A directory that cannot be read holds none.
+    """
+    dated = []
+    with contextlib.suppress(OSError), os.scandir(runs) as entries:
+        for entry in entries:
+            if entry.name.startswith(PREFIX):
+                with contextlib.suppress(OSError):
+                    dated.append((-os.stat(os.path.join(entry.path, "sweep.json")).st_mtime, entry.name))
+    return tuple(name for _, name in sorted(dated))
+
+
 def list_sweeps(runs: Path) -> list[Sweep]:
     """The sweeps with a readable plan, newest first. A missing directory holds none. Raises OSError."""
     dated = []

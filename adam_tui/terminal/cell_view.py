@@ -89,6 +89,10 @@ class CellView(Widget):
             spans = zip(rows.tolist(), first.tolist(), last.tolist(), strict=True)
             self._sheet.refresh(*(Region(a, y, b - a, 1) for y, a, b in spans))
 
+    def forget(self) -> None:
+        """Drop the picture, which was not drawn again while it was hidden: it is drawn when it is shown next."""
+        self._sheet.cells = None
+
     def draw_for(self, size: Size) -> None:
         """Draw a picture of this size, unless there is one or no `draw`."""
         if self._draw is not None and (self.cells is None or (self.cells.width, self.cells.height) != size):

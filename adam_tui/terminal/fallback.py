@@ -17,7 +17,7 @@ from adam_tui.draw.blocks import PARTS, SEXTANTS
 from adam_tui.draw.cells import CODE_POINT, Cells
 from adam_tui.terminal.colors import LUMA, MIDDLE_GREY
 from adam_tui.terminal.environment import drops_marks, encodes_blocks, is_console, terminal_depth
-from adam_tui.terminal.formulas import TRANSCRIBED, needs_transcription, transcribe
+from adam_tui.terminal.formulas import TRANSCRIBED, needs_transcription, transcribe, transcribe_text
 
 SPACE = ord(" ")
 BLOCKS = {ord(character): sum(filled) / len(filled) for character, filled in PARTS.items() if character != " "}  # ink
@@ -137,6 +137,13 @@ class Fallback:
         else:
             placed = [(character, index) for index, character in enumerate(cells)]
         return [(self.character(character), index) for character, index in placed]
+
+    def text(self, text: str) -> str:
+        """Return a text to be wrapped, with its formulas as this terminal can show them: they may be longer then.
+
+        Single characters are left: `line` replaces them by likenesses of the same width.
+        """
+        return transcribe_text(text, self._has) if self.limits_characters else text
 
     def _has(self, character: str) -> bool:
         return character.isascii() or not (self.ascii or (self.console and character not in CONSOLE))

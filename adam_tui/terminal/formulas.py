@@ -6,6 +6,7 @@ rest of the line moves to the right, into its next gap; after the gap columns an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
@@ -28,8 +29,34 @@ def transcribe(cells: Sequence[str], is_shown: Callable[[str], bool]) -> list[Pl
     """Transcribe the formulas of a line, given as one string a cell, on a terminal that draws no combining marks.
 
     `is_shown` returns whether the terminal has a character. The result has as many cells as the line: without a gap its
-    end is cut off, except for a frame.
+    end is cut off, except for a frame. Text that is wrapped afterwards goes through `transcribe_text` first.
     """
+    placed, excess = _placed(cells, is_shown)
+    while excess and placed and placed[-1][0] == " ":
+        placed.pop()
+        excess -= 1
+    frame = placed[-1:] if placed and placed[-1][0] in FRAMES else []
+    return [*placed[: len(cells) - len(frame)], *frame]
+
+
+def transcribe_text(text: str, is_shown: Callable[[str], bool]) -> str:
+    """Transcribe the formulas of a text that is wrapped afterwards.
+
+    A line becomes longer where it has no gap, and nothing is cut off.
+    """
+    return "\n".join(
+        "".join(character for character, _ in _placed(_cells(line), is_shown)[0]) if needs_transcription(line) else line
+        for line in text.split("\n")
+    )
+
+
+def _cells(line: str) -> list[str]:
+    """The characters of a line, each with its hat."""
+    return re.findall(f".{HAT}?", line)
+
+
+def _placed(cells: Sequence[str], is_shown: Callable[[str], bool]) -> tuple[list[Placed], int]:
+    """The whole transcribed line, and the number of cells that it is longer than its gaps could take up."""
     placed: list[Placed] = []
     excess = 0
     for index, text in _transcribed(cells, is_shown):
@@ -38,11 +65,7 @@ def transcribe(cells: Sequence[str], is_shown: Callable[[str], bool]) -> list[Pl
             continue
         placed += [(character, index) for character in text]
         excess += len(text) - 1
-    while excess and placed and placed[-1][0] == " ":
-        placed.pop()
-        excess -= 1
-    frame = placed[-1:] if placed and placed[-1][0] in FRAMES else []
-    return [*placed[: len(cells) - len(frame)], *frame]
+    return placed, excess
 
 
 def _transcribed(cells: Sequence[str], is_shown: Callable[[str], bool]) -> Iterator[tuple[int, str]]:

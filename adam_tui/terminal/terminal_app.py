@@ -16,6 +16,7 @@ from textual._compositor import CompositorUpdate
 from textual.app import App, ScreenStackError
 from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
+from textual.notifications import Notify
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import WorkerFailed
@@ -93,6 +94,15 @@ class TerminalApp(App[None]):
             return "bf" if self.focused is not None and self.focused.check_consume_key("b", "b") else ""
         except ScreenStackError:  # no screen yet, or no longer
             return ""
+
+    # Notifications.
+
+    def on_notify(self, event: Notify) -> None:
+        """Remove an equal notification that is still shown: the new one takes its place, for its whole time."""
+        new = event.notification
+        for each in list(self._notifications):
+            if (each.title, each.message, each.severity) == (new.title, new.message, new.severity):
+                self._unnotify(each, refresh=False)
 
     # The screen.
 

@@ -72,7 +72,7 @@ def load(
     times a second; an exception of `progress` ends it. Raises ValueError with one line when the data is not available.
     """
     (train, train_labels), (test, test_labels) = read(name, folder, progress)
-    mean, deviation = (MEAN, DEVIATION) if name == "mnist" else _mean_and_deviation(train)
+    mean, deviation = (MEAN, DEVIATION) if name == "mnist" else mean_and_deviation(train)
     if validation >= len(train):
         raise ValueError(f"{validation:,} images cannot be held out: there are {len(train):,} to train on")
     held = (2 * torch.arange(validation) + 1) * len(train) // max(2 * validation, 1)
@@ -84,7 +84,7 @@ def load(
     keep = limit or len(others)
 
     def normalised(images: torch.Tensor) -> torch.Tensor:
-        return _normalised(images, mean, deviation, device, dtype)
+        return normalise(images, mean, deviation, device, dtype)
 
     test_images = normalised(test)
     chosen = _first_of_each_class(test_labels)
@@ -178,7 +178,7 @@ def _first_of_each_class(labels: torch.Tensor) -> list[int]:
     return [int(indices[0]) for digit in range(10) if len(indices := (labels == digit).nonzero())]
 
 
-def _mean_and_deviation(images: torch.Tensor) -> tuple[float, float]:
+def mean_and_deviation(images: torch.Tensor) -> tuple[float, float]:
     """Of all pixels as 0 to 1, from the counts of the 256 values: exact, and without a copy as floats."""
     chunks = [torch.bincount(chunk.flatten(), minlength=256) for chunk in split(images, CHUNK)]
     counts = torch.stack(chunks).sum(0).double()
@@ -188,7 +188,7 @@ def _mean_and_deviation(images: torch.Tensor) -> tuple[float, float]:
     return mean, deviation or 1.0
 
 
-def _normalised(
+def normalise(
     images: torch.Tensor, mean: float, deviation: float, device: torch.device, dtype: torch.dtype
 ) -> torch.Tensor:
     """Bytes (n, 28, 28) to floats (n, 1, 28, 28); one channel, so channels_last costs nothing."""

@@ -187,6 +187,11 @@ class ShowPalette:
 
 
 @dataclass(frozen=True, slots=True)
+class ChooseTheme:
+    """Open the list of themes, each of which is shown while it is highlighted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Repaint:
     """Send the whole screen to the terminal again."""
 
@@ -196,7 +201,7 @@ class Quit:
     """Leave the program."""
 
 
-AppEvent = ShowMode | ShowHelp | ShowPalette | Repaint | Quit
+AppEvent = ShowMode | ShowHelp | ShowPalette | ChooseTheme | Repaint | Quit
 
 MODES: tuple[tuple[str, str, str], ...] = (  # key, name, title
     ("1", "playground", "Playground"),
@@ -209,6 +214,7 @@ SHARED_ACTIONS: tuple[Action[AppEvent, Any], ...] = (
     *(Action(f"mode_{name}", key, f"Go to {title}", "Everywhere", ShowMode(name)) for key, name, title in MODES),
     Action("help", "question_mark,f1", "Show the keys", "Everywhere", ShowHelp(), footer=2, short="keys"),
     Action("palette", "ctrl+p", "Search all actions", "Everywhere", ShowPalette()),
+    Action("theme", "ctrl+t", "Themes: see each one and choose", "Everywhere", ChooseTheme()),
     Action("repaint", "ctrl+l", "Repaint the screen", "Everywhere", Repaint()),
     Action("quit", "q", "Quit; training runs continue", "Everywhere", Quit(), footer=9, short="quit"),
 )

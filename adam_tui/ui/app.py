@@ -20,6 +20,7 @@ from adam_tui.ui.actions import (
     MODES,
     SHARED_ACTIONS,
     AppEvent,
+    ChooseTheme,
     Quit,
     Repaint,
     ShowHelp,
@@ -35,8 +36,8 @@ from adam_tui.ui.playground.events import Change, Open, SetBlocks, SetCellAspect
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
-from adam_tui.ui.theme import NO_UNDERLINE, css_variables, palette_for, themes
-from adam_tui.ui.theme_names import DEFAULT_THEME, configured_theme, plot_palette_name
+from adam_tui.ui.theme import NO_UNDERLINE, css_variables, describe, palette_for, themes
+from adam_tui.ui.theme_names import DEFAULT_THEME, configured_theme, in_order, plot_palette_name
 
 if TYPE_CHECKING:
     from adam_tui.engine.presets import Preset
@@ -274,6 +275,8 @@ class AdamApp(TerminalApp):
                 self._show_help()
             case ShowPalette():
                 self._show_palette()
+            case ChooseTheme():
+                self._show_themes()
             case Repaint():
                 self.repaint()
             case Quit():
@@ -284,6 +287,23 @@ class AdamApp(TerminalApp):
 
         assert isinstance(self.screen, ModeScreen)
         self.push_screen(Help(self.screen))
+
+    def _show_themes(self) -> None:
+        from adam_tui.ui.dialogs import Pick
+
+        before = self.theme
+
+        def show(name: str) -> None:
+            self.theme = name
+
+        def close(name: str | None) -> None:
+            if name is None:
+                self.theme = before
+            else:
+                self.choose_theme(name)
+
+        items = [(name, name, describe(self.available_themes[name])) for name in in_order(self.available_themes)]
+        self.push_screen(Pick("Theme", items, before, show, take="keep"), close)
 
     def _show_palette(self) -> None:
         from adam_tui.ui.command_palette import CommandPalette, entries

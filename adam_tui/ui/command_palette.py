@@ -19,7 +19,7 @@ from adam_tui.ui.keymap import tables
 from adam_tui.ui.mode_screen import AnyMode
 from adam_tui.ui.search import Entry, highlights, ranked
 from adam_tui.ui.synonyms import SYNONYMS, THEMES
-from adam_tui.ui.theme_names import PREFIX
+from adam_tui.ui.theme_names import in_order
 
 WIDEST, MARGIN = 84, 8  # columns of the window, and of the screen beside it
 AROUND = 6  # rows beside those of the list: a margin, the frame, the line to type in, a gap
@@ -38,7 +38,7 @@ def entries(screen: AnyMode, themes: Iterable[str], choose_theme: Callable[[str]
         )
         for action in screen.actions
     ]
-    names = sorted(themes, key=lambda name: (not name.startswith(PREFIX), name))
+    names = in_order(themes)
     all_entries += [Entry(f"Theme: {name}", "", "remembered", THEMES, partial(choose_theme, name)) for name in names]
     modes = key_names(with_keys(SHARED_ACTIONS, screen.host.keys))
     for (_, mode, title), table in zip(MODES, tables().values(), strict=True):
@@ -67,6 +67,8 @@ class CommandPalette(Window[Entry | None]):
             for key, move in (
                 ("up", "cursor_up"),
                 ("down", "cursor_down"),
+                ("shift+tab", "cursor_up"),
+                ("tab", "cursor_down"),
                 ("pageup", "page_up"),
                 ("pagedown", "page_down"),
                 ("ctrl+home", "first"),
@@ -133,10 +135,6 @@ class CommandPalette(Window[Entry | None]):
             self._laid_out = self.app.size
             self.query_one(".palette").styles.width = min(WIDEST, self.app.size.width - MARGIN)
             self._show(self.query_one(Input).value)
-
-    def action_move(self, move: str) -> None:
-        """Highlight another entry while the focus stays in the input."""
-        getattr(self.query_one(OptionList), f"action_{move}")()
 
     @on(Input.Submitted)
     def _entered(self) -> None:

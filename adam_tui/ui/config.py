@@ -143,9 +143,7 @@ def remember_theme(theme: str) -> None:
         instead_of = parse(_read_text(path)).theme
     except (OSError, ValueError):
         instead_of = ""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    chosen = json.dumps({"theme": theme, "instead_of": instead_of})
-    path.with_name(THEME_FILE).write_text(chosen + "\n", encoding="utf-8")
+    _write(path.with_name(THEME_FILE), {"theme": theme, "instead_of": instead_of})
 
 
 def remember_hints(tried: Iterable[str]) -> None:
@@ -154,8 +152,20 @@ def remember_hints(tried: Iterable[str]) -> None:
         return
     path = config_file().with_name(HINTS_FILE)
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"tried": sorted({*tried, *_read_hints(path)})}) + "\n", encoding="utf-8")
+        _write(path, {"tried": sorted({*tried, *_read_hints(path)})})
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    """Replace a file beside the settings. Raises OSError.
+
+    A link of this user's, as programs for dotfiles make them, stays, and its target is replaced. Nothing is written
+    through a link of another user, who may write to the directory too: the file takes its place.
+    """
+    from adam_tui.runs import files  # not needed to read the settings
+
+    files.make_private_folder(path.parent)
+    target = path.resolve() if files.is_own_link(path) else path
+    files.write_atomically(target, json.dumps(content) + "\n")
 
 
 def _is_special(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 from typing import Generic
 
 from textual.app import ComposeResult
@@ -16,7 +17,25 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from adam_tui.terminal.sanitize import sanitize
+from adam_tui.ui.actions import shown
 from adam_tui.ui.layout import NARROW
+
+PICK_WIDTH = 72  # columns of a list, as in adam.tcss
+AROUND_TEXT, AROUND_LIST = 4, 5  # columns of frame and padding; rows of frame, gap and a margin
+CANCEL = "cancel"  # the value of the answer that cancels
+# Keys beside the arrows: of every list, of one without answers on letters, and of a text that scrolls.
+MOVES = (
+    Binding("tab", "move('cursor_down')", "Next", show=False),
+    Binding("shift+tab", "move('cursor_up')", "Previous", show=False),
+)
+LETTER_MOVES = (
+    Binding("j", "move('cursor_down')", "Next", show=False),
+    Binding("k", "move('cursor_up')", "Previous", show=False),
+)
+SCROLLS = (
+    Binding("j", "scroll('down')", "Down", show=False),
+    Binding("k", "scroll('up')", "Up", show=False),
+)
 
 
 class Window(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
@@ -25,6 +44,14 @@ class Window(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         """Close with a result, unless the window is closed already."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
+
+    def action_move(self, move: str) -> None:
+        """Highlight another line of the list, by the name of a move such as cursor_down."""
+        getattr(self.query_one(OptionList), f"action_{move}")()
+
+    def action_scroll(self, direction: str) -> None:
+        """Scroll a text by a line, "up" or "down"."""
+        getattr(self.query_one(VerticalScroll), f"action_scroll_{direction}")()
 
 
 class AskText(Window[str | None]):
@@ -89,41 +116,68 @@ class AskText(Window[str | None]):
 
 
 class Choose(Window[str | None]):
-    """Ask a question with a key for each answer: (key, value, words); the result is None when cancelled."""
+    """Ask a question with a line for each answer: (keys, value, words); the result is None when cancelled.
 
-    BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
+    The arrows choose, enter takes the highlighted answer, and each answer has keys of its own. A last line cancels.
+    With `cautious` that line is highlighted first: the other answers lose something.
+    """
 
-    def __init__(self, title: str, text: str, answers: Sequence[tuple[str, str, str]]) -> None:
+    BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False), *MOVES]
+
+    def __init__(
+        self, title: str, text: str, answers: Sequence[tuple[str, str, str]], *, cautious: bool = False
+    ) -> None:
         super().__init__()
         self._title = title
         self._text = text
-        self._answers = tuple(answers)
+        question = any("y" in keys.split(",") for keys, _, _ in answers)
+        self._answers = (*answers, ("n,escape", CANCEL, "no") if question else ("escape", CANCEL, "cancel"))
+        self._cautious = cautious
 
     def compose(self) -> ComposeResult:
-        """Yield the text, and a line for each answer."""
-        with Vertical(classes="dialog") as frame:
+        """Yield the text, and the list of the answers."""
+        names = [shown(keys) for keys, _, _ in self._answers]
+        width = max(map(len, names))
+        with Vertical(classes="dialog choose") as frame:
             frame.border_title = Content(sanitize(self._title))
-            yield Label(sanitize(self._text), markup=False)
-            for key, value, words in (*self._answers, ("esc", "", "cancel")):
-                action = f"screen.dismiss('{value}')" if value else "screen.dismiss(None)"
-                yield Label(
-                    Content.from_markup(
-                        f"[@click={action}] [b $accent]$key[/]  $words[/]", key=f"{key:>5}", words=words
-                    )
+            frame.border_subtitle = "↑↓ choose · enter take · esc cancel"
+            if self._text:
+                yield Label(sanitize(self._text), markup=False)
+            yield OptionList(
+                *(
+                    Option(Content.assemble((f"{name:>{width}}", "bold $accent"), "  ", words), id=value)
+                    for name, (_, value, words) in zip(names, self._answers, strict=True)
                 )
+            )
+
+    def on_mount(self) -> None:
+        """Highlight the answer that enter takes."""
+        options = self.query_one(OptionList)
+        options.highlighted = len(self._answers) - 1 if self._cautious else 0
+        options.focus()
 
     def on_key(self, event: Key) -> None:
         """Close with the answer of the key."""
-        for key, value, _ in self._answers:
-            if event.key == key:
+        for keys, value, _ in self._answers:
+            if event.key in keys.split(","):
                 event.stop()
-                self.dismiss(value)
+                self._take(value)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Close with the highlighted answer."""
+        self._take(event.option_id or CANCEL)
+
+    def _take(self, value: str) -> None:
+        self.dismiss(None if value == CANCEL else value)
 
 
 class ShowText(Window[None]):
     """Show a text: a log from its end, or copied text from its beginning."""
 
-    BINDINGS = [Binding(key, "dismiss(None)", "Close", show=False) for key in ("escape", "q", "enter")]
+    BINDINGS = [
+        *(Binding(key, "dismiss(None)", "Close", show=False) for key in ("escape", "q", "enter")),
+        *SCROLLS,
+    ]
 
     def __init__(self, title: str, text: str, *, from_end: bool = True) -> None:
         super().__init__()
@@ -149,22 +203,33 @@ class ShowText(Window[None]):
 class Pick(Window[str | None]):
     """Pick an item of a list: (value, title, detail); the result is None when cancelled.
 
-    The detail of the highlighted item is shown below the list.
+    The detail of the highlighted item is shown below the list. `preview` gets the value of each highlighted item; the
+    window is then at the right, and the screen stays bright. `take` is the verb of the key enter.
     """
 
-    BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
+    BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False), *MOVES, *LETTER_MOVES]
 
-    def __init__(self, title: str, items: Sequence[tuple[str, str, str]], chosen: str = "") -> None:
-        super().__init__()
+    def __init__(
+        self,
+        title: str,
+        items: Sequence[tuple[str, str, str]],
+        chosen: str = "",
+        preview: Callable[[str], None] | None = None,
+        *,
+        take: str = "open",
+    ) -> None:
+        super().__init__(classes="-aside" if preview is not None else None)
         self._title = title
         self._items = tuple(items)
         self._chosen = chosen
+        self._preview = preview
+        self._take = take
 
     def compose(self) -> ComposeResult:
         """Yield the list, and a line for the detail."""
         with Vertical(classes="dialog pick") as frame:
             frame.border_title = Content(sanitize(self._title))
-            frame.border_subtitle = "↑↓ choose · enter open · esc cancel"
+            frame.border_subtitle = f"↑↓ choose · enter {self._take} · esc cancel"
             yield OptionList(*(Option(Content(title), id=value) for value, title, _ in self._items))
             yield Label("", classes="hint", markup=False)
 
@@ -175,9 +240,20 @@ class Pick(Window[str | None]):
         options.highlighted = values.index(self._chosen) if self._chosen in values else 0
         options.focus()
 
+    def on_resize(self) -> None:
+        """Give the details the rows of the longest one, so that the window keeps its height, and the list the rest."""
+        columns, rows = self.app.size
+        width = max(min(PICK_WIDTH, columns * 9 // 10) - AROUND_TEXT, 1)
+        lines = max(sum(len(wrap(line, width)) for line in detail.split("\n")) for _, _, detail in self._items)
+        self.query_one(".hint").styles.height = lines
+        self.query_one(OptionList).styles.max_height = max(rows - AROUND_LIST - lines, 1)
+
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Show its detail."""
-        self.query_one(".hint", Label).update(self._items[event.option_index][2])
+        """Show its detail, and its preview."""
+        value, _, detail = self._items[event.option_index]
+        self.query_one(".hint", Label).update(detail)
+        if self._preview is not None and self.is_active:
+            self._preview(value)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Close with its value."""

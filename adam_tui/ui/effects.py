@@ -38,12 +38,16 @@ class AskText(Generic[Event]):
 
 @dataclass(frozen=True)
 class Choose(Generic[Event]):
-    """Ask a question with one key for each answer, given as (key, value, label). `event` takes the value."""
+    """Ask a question; each answer is given as (keys, value, label). `event` takes the value.
+
+    The keys are Textual's names, joined by commas. `cautious`: the answers lose something, so enter alone cancels.
+    """
 
     title: str
     text: str
     answers: tuple[tuple[str, str, str], ...]
     event: Callable[[str], Event] = field(compare=False)
+    cautious: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,8 +120,8 @@ def carry_out(effect: SharedEffect[Event], screen: EventScreen[Event]) -> None:
                     screen.dispatch(event)
 
             screen.app.push_screen(window, close)
-        case Choose(title, text, answers, event):
-            screen.app.push_screen(dialogs.Choose(title, text, answers), answer(event))
+        case Choose(title, text, answers, event, cautious):
+            screen.app.push_screen(dialogs.Choose(title, text, answers, cautious=cautious), answer(event))
         case Pick(title, items, selected, event):
             screen.app.push_screen(dialogs.Pick(title, items, selected), answer(event))
         case CopyText(text):

@@ -15,13 +15,19 @@ from textual.events import Key
 from textual.widgets import Static
 
 from adam_tui.ui.actions import MODES, Action, KeyGroup, KeyRow
-from adam_tui.ui.dialogs import Window
+from adam_tui.ui.dialogs import SCROLLS, Window
 from adam_tui.ui.mode_screen import AnyMode
 
 MOST_COLUMNS = 4
 GAP, BETWEEN = 3, 2  # columns between two columns of keys, and between a key and its words
 FEWEST_WORDS = 30  # columns that words need where there is more than one column of keys
 AROUND, ABOVE = 6, 2  # columns and rows that the window's frame, padding and scroll bar take
+
+# The keys of the windows that ask or list something. They are no actions: the settings do not change them.
+WINDOWS = KeyGroup(
+    "In windows and questions",
+    (KeyRow("↑↓ tab enter", "Choose an answer and take it"), KeyRow("y n esc", "Yes, no, cancel")),
+)
 
 
 def by_purpose(actions: Iterable[Action[Any, Any]]) -> list[KeyGroup]:
@@ -104,7 +110,10 @@ def _height(columns: Iterable[Column]) -> int:
 class Help(Window[None]):
     """The keys of a mode, in as many columns as the terminal has room for."""
 
-    BINDINGS = [Binding(key, "dismiss(None)", "Close", show=False) for key in ("escape", "enter", "q")]
+    BINDINGS = [
+        *(Binding(key, "dismiss(None)", "Close", show=False) for key in ("escape", "enter", "q")),
+        *SCROLLS,
+    ]
 
     def __init__(self, mode: AnyMode) -> None:
         super().__init__()
@@ -140,7 +149,11 @@ class Help(Window[None]):
 
     def _lay_out(self, frame: VerticalScroll, statics: Sequence[Static]) -> None:
         width, height = self._laid_out
-        columns = in_columns(self._groups, width - AROUND, height - ABOVE)
+        layouts = [
+            in_columns(each, width - AROUND, height - ABOVE) for each in ([*self._groups, WINDOWS], self._groups)
+        ]
+        # The windows name their keys themselves: here they have a place where they make nothing scroll.
+        columns = next((each for each in layouts if _height(each) <= height - ABOVE), layouts[0])
         for i, static in enumerate(statics):
             static.display = i < len(columns)
             static.styles.margin = (0, 0, 0, GAP if i else 0)

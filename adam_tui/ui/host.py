@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from adam_tui.draw.palette import Palette
+from adam_tui.terminal.fallback import Fallback
 from adam_tui.ui.actions import AppEvent
 
 if TYPE_CHECKING:
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
 
 
 class Host(Protocol):
-    """The interface of the application for a mode. `keys` are the keys that the settings changed, by action."""
+    """The interface of the application for a mode.
+
+    `keys` are the keys that the settings changed, by action. `fallback` are the limits of the terminal's characters.
+    """
 
     keys: Mapping[str, str]
+    fallback: Fallback
 
     @property
     def palette(self) -> Palette:

@@ -16,6 +16,7 @@ SYNONYMS: Mapping[str, str] = {
     "mode_learn": "switch mode screen read pages documentation docs tutorial explain manual theory",
     "help": "help shortcuts bindings hotkeys keyboard cheatsheet list",
     "palette": "command find menu",
+    "theme": "color colour scheme dark light mode appearance palette preview",
     "repaint": "redraw refresh clear clean garbage screen",
     "quit": "exit close leave end bye stop program app",
     # Time
@@ -91,6 +92,7 @@ SYNONYMS: Mapping[str, str] = {
     "redo": "again forward repeat",
     "copy": "clipboard share export python torch script code",
     "train": "mnist cnn neural digits learn start run",
+    "hints": "tips help newcomer beginner tutorial suggestions guide bring back next",
     "export": "save screenshot image svg csv json file video gif asciinema record write",
     # Training
     "start": "run begin new go launch fit learn mnist network",

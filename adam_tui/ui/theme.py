@@ -43,6 +43,12 @@ def palette_for(theme: Theme, plot_palette: str = "") -> Palette:
     return with_plot_colors(palette, plot_palette)
 
 
+def describe(theme: Theme) -> str:
+    """A theme in two or three words, for a list of themes."""
+    shade = "dark" if theme.dark else "light"
+    return f"{shade}, with the terminal's own colours" if theme.ansi else shade
+
+
 def css_variables(palette: Palette) -> dict[str, str]:
     """The variables of the style sheet that come from the palette instead of the theme."""
     return {

@@ -6,6 +6,7 @@ theme.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from adam_tui.draw.palette import DARK, GREY, PALETTES, Palette
@@ -14,6 +15,11 @@ from adam_tui.ui.config import Config
 
 PREFIX = "adam-"
 DEFAULT_THEME = PREFIX + DARK.name
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """The names of themes, the program's own ones first."""
+    return sorted(names, key=lambda name: (not name.startswith(PREFIX), name))
 
 
 def configured_theme(config: Config) -> str:

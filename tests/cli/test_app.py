@@ -33,7 +33,7 @@ class TestTheApp:
         for command in ("path", "plot", "train", "runs"):
             assert f"\n  {command} " in run("--help").output
 
-    @pytest.mark.parametrize("group", [(), ("runs",)])
+    @pytest.mark.parametrize("group", [(), ("runs",), ("sweeps",)])
     def test_the_summary_of_every_command_is_whole(self, group):
         lines = run(*group, "--help").output.splitlines()
         commands = lines[lines.index("Commands:") + 1 :]

@@ -26,7 +26,7 @@ class TestMap:
         header, *cells = rows(done.stdout)
         assert header == ["x", "y", "state", "steps", "loss"]
         assert [cell[:2] for cell in cells] == [[x, y] for y in ("0.0", "1.0") for x in ("0.01", "0.1", "1.0")]
-        # 2·0.8ᵗ falls below 1e-5 at t = 55: still moving. At lr = 1 descent hops between 1 and −1.
+        # 2·0.8ᵗ falls below 1e-5 at t = 55: running. At lr = 1 descent hops between 1 and −1.
         assert [cell[2:4] for cell in cells[:3]] == [["running", ""]] * 3
         assert [float(cell[4]) for cell in cells[:3]] == pytest.approx([0.98**100, 0.8**100, 1.0])
         # Weight decay 1 makes the curvature 3: at lr = 0.1 3·0.7ᵗ, at lr = 1 the swings double.
@@ -51,6 +51,20 @@ class TestMap:
         document = json.loads(run("map", "--lane", "momentum", "--steps", "3", "--format", "json").output)
         assert (document["x"]["knob"], document["y"]["knob"]) == ("lr", "momentum")
         assert np.array(document["state"]).shape == (80, 120)
+
+    def test_one_given_axis_leaves_the_other_a_knob_of_its_own(self):
+        for flags, knobs in (("--y lr=0.1..1", ["beta1", "lr"]), ("--x beta1=0..0.9", ["beta1", "lr"])):
+            done = run("map", "--steps", "1", "--size", "2x2", "--format", "json", *flags.split())
+            assert [json.loads(done.output)[axis]["knob"] for axis in "xy"] == knobs
+
+    def test_the_median_of_seeds_is_the_middle_of_their_outcomes(self):
+        scene = ("map", "--lane", "sgd", "--noise", "0.5", "--steps", "20", "--size", "2x2", "--x", "lr=0.1..0.2")
+
+        def losses(*flags):
+            return [float(row[4]) for row in rows(run(*scene, *flags).output)[1:]]
+
+        each = np.array([losses("--seed", str(seed)) for seed in (4, 5, 6)])
+        assert losses("--seed", "4", "--seeds", "3") == np.median(each, axis=0).tolist()
 
     def test_json_has_the_scenario_the_axes_and_rows_with_null_for_what_is_empty(self):
         axes = ("--x", "lr=0.1..1e150", "--y", "weight_decay=0..1", "--size", "2x2")
@@ -77,14 +91,15 @@ class TestMap:
     def test_a_map_is_drawn_as_text_and_as_svg(self):
         axes = (*DESCENT, "--x", "lr=0.01..2", "--y", "weight_decay=0..1", "--size", "24x8")
         lines = run("map", *axes, "--format", "text").output.splitlines()
-        assert lines[0].startswith("Loss after sgd on x² + y², 50")
+        assert lines[0].rstrip() == "Loss of the last step: sgd on x² + y², 50 steps"
         # Without colours a row of the map is a line: λ = 1 in the first one, diverged from 2/3 on.
         assert lines[1].rstrip().endswith("╱╱╱╱")
         assert "·" in lines[8]
-        assert lines[-1].startswith("diverged")
+        assert lines[-3].startswith("diverged")
+        assert lines[-2].rstrip() == "★ best: lr 0.502, weight_decay off · ● lane · ⣀⠤⠒ stable up to"
         svg = run("map", *axes, "--format", "svg").output
         assert svg.startswith("<svg ")
-        assert "<title>Loss after sgd on x² + y², 50 steps</title>" in svg
+        assert "<title>Loss of the last step: sgd on x² + y², 50 steps</title>" in svg
 
 
 class TestBasins:
@@ -115,24 +130,35 @@ class TestBasins:
     def test_basins_are_drawn_as_letters_without_colours_and_as_svg(self):
         scene = ("basins", "--surface", "himmelblau", "--lane", "sgd", "--size", "13x13", "--format")
         lines = run(*scene, "text").output.splitlines()
-        assert lines[0].rstrip() == "Basins after sgd on (x² + y − 11)² + (x + y² − 7)², 400 steps"
-        assert [line.rstrip() for line in lines[1:]] == [
-            "abcccccdddddc",
-            "abbbbbbaaaaac",
-            "abbbbbbaaaaab",
-            "abb✛bbbaaaaab",
-            "abbbbbaaa✛aab",
-            "abbbbbaaaaaab",
-            "accbbbaaaddda",
-            "dcccccddddddd",
-            "ccccccdddd✛dd",
-            "cc✛cccddddddd",
-            "cccccccdddddd",
-            "cccccccdddddd",
-            "cccbbbbaaaaaa",
-            "converged 100%  1 ▓▓▓▓▓▓▓▓▓▓▓▓ 34 ▒▒▒▒▒▒▒▒▒▒▒▒ 78",
+        title = ["Basins, steps until it converged: sgd on (x² + y − 11)² + (x +", "y² − 7)², 400 steps"]
+        assert [line.rstrip() for line in lines[:2]] == title
+        assert [line.rstrip() for line in lines[2:]] == [
+            "aBCCCCCdddDdC",
+            "aBBBBBBaaaaaC",
+            "aBBBBBBaaaaaB",
+            "aBB✛BBBaaaaaB",
+            "aBBBBBaaa✛aaB",
+            "aBBBBBaaaaaab",
+            "aCCBBBaaaddda",
+            "dCCCCCddddddd",
+            "CCCCCCdddd✛dd",
+            "CC✛CCCddddddd",
+            "CCCCCCCddddDd",
+            "CCCCCCCdddddd",
+            "CCCBBBBaaaaaa",
+            "converged 100%  steps 1 AAAAAAAAAAAA 34 aaaaaaaaaaaa 78",
+            "   rest point                                        loss starts",
+            "a  3, 2 ✛                                         0.0e+00    26%",
+            "c  −3.78, −3.28 ✛                                 2.0e-29    25%",
+            "d  3.58, −1.85 ✛                                  1.6e-29    25%",
+            "b  −2.81, 3.13 ✛                                  7.9e-31    24%",
         ]
-        assert run(*scene, "svg").output.count("✛") == 4
+        assert run(*scene, "svg").output.count("✛") == 8, "on the map and in the table"
+
+    def test_another_part_of_the_plane_may_be_given(self):
+        scene = ("basins", "--lane", "sgd", "--steps", "1", "--size", "3x2")
+        cells = rows(run(*scene, "--x", "-2..−1", "--y=0..4").output)[1:]
+        assert [cell[:2] for cell in cells[1:4]] == [["-1.5", "0.0"], ["-1.0", "0.0"], ["-2.0", "4.0"]]
 
 
 # Command lines, each with words of its error.
@@ -155,7 +181,10 @@ ERRORS = [
     ("map --size 900x10 --format svg", "a picture has at most 500x400 cells, not '900x10'"),
     ("map --format xml", "'xml' is not one of"),
     ("map --output /no/such/folder/map.csv", "/no/such/folder/map.csv: No such file or directory"),
-    ("basins --x lr=1..2", "No such option"),
+    ("map --seeds 2", "--seeds: the median needs an odd number, not 2"),
+    ("basins --x lr=1..2", "--x: a range is LOW..HIGH such as -2..2, not 'lr=1..2'"),
+    ("basins --y 2..2", "--y: a range rises between two finite numbers such as -2..2, not '2..2'"),
+    ("basins --y -1e308..1e308", "--y: a range rises between two finite numbers"),
 ]
 
 

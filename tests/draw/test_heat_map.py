@@ -99,7 +99,7 @@ class TestColours:
 
     @each_palette
     def test_every_lane_stands_out_on_every_basin(self, palette):
-        behind = [*h.basin_colors(palette).reshape(-1, 3).tolist(), h.unsettled_color(palette)]
+        behind = [*h.basin_colors(palette).reshape(-1, 3).tolist(), *h.unsettled_colors(palette).tolist()]
         assert min(contrast(lane, tuple(color)) for lane in palette.lanes for color in behind) >= 3
 
 
@@ -193,25 +193,28 @@ class TestLegend:
     VALUES = np.array([[1e-30, 1e-20, 1e-9, 3e-9, 0.5, 7.0, np.inf, 1e9, 2.0, 0.0]])
 
     def test_it_has_each_class_with_its_share_and_its_values(self):
-        lines = legend(legend_parts(self.CLASSES, self.VALUES), 60, DARK, ink="ascii").lines()
+        lines = legend(legend_parts(self.CLASSES, self.VALUES), 57, DARK, ink="ascii").lines()
         assert lines == [
-            "converged     44%  1e-30 @@@@@@@%%%% 1e-20 %%%======== 3e-9 ",
-            "still moving  22%  0.5 --------:::: 0.5 :::......... 7      ",
-            "diverged      33%  //////                                   ",
+            "converged  44%  1e-30 @@@@@@@%%%% 1e-20 %%%======== 3e-9 ",
+            "running    22%  0.5 --------:::: 0.5 :::......... 7      ",
+            "diverged   33%  //////                                   ",
+        ]
+
+    def test_it_names_the_quantity_by_which_each_class_is_ranked(self):
+        values = np.array([[12.0, 80.0, 431.0, 0.25, 0.5]])
+        parts = legend_parts(np.array([[C, C, C, R, R]], np.int8), values, {C: "steps", R: "loss"}, {"steps"})
+        assert legend(parts, 50, DARK, ink="ascii").lines() == [
+            "converged  60%  steps 12 @@@@@%%% 80 %%====== 431 ",
+            "running    40%  loss  0.25 ----:: 0.25 :..... 0.5 ",
         ]
 
     def test_a_narrow_one_has_the_ends_only(self):
         lines = legend(legend_parts(self.CLASSES, self.VALUES)[:1], 37, LIGHT, ink="ascii").lines()
         assert lines == ["converged  44%  1e-30 @@@%%%==== 3e-9"]
 
-    def test_whole_numbers_are_written_as_such(self):
-        parts = legend_parts(np.full((1, 3), C, np.int8), np.array([[12.0, 80.0, 431.0]]))
-        lines = legend(parts, 50, DARK, ink="ascii", whole=True).lines()
-        assert lines == ["converged 100%  12 @@@@@@@%%%% 80 %%%======== 431 "]
-
     def test_one_value_has_no_second_end(self):
         parts = legend_parts(np.full((1, 3), C, np.int8), np.array([[5.0, 5.0, 5.0]]))
-        assert legend(parts, 40, DARK, ink="ascii", whole=True).lines()[0].rstrip().endswith("=")
+        assert legend(parts, 40, DARK, ink="ascii").lines()[0].rstrip().endswith("=")
 
 
 class TestBasins:
@@ -224,13 +227,23 @@ class TestBasins:
         assert cells.lines() == [" ▀▀"]
         assert rgb(cells.bg[0, 0]) == rgb(fast)
         assert rgb(cells.fg[0, 1]) == rgb(slow)
-        assert rgb(cells.bg[0, 2]) == h.unsettled_color(DARK)
+
+    def test_starts_that_are_still_running_are_grey_by_their_rank(self):
+        cells = h.basins(grid([[R, R], [R, R]], [[0, 0.5], [0.5, 1]]), [[-1, -1], [-1, -1]], DARK)
+        greys = [rgb(cells.fg[0, 0]), rgb(cells.fg[0, 1]), rgb(cells.bg[0, 1])]
+        assert all(red == green == blue for red, green, blue in greys)
+        assert greys[0] > greys[1] > greys[2], "the best is the brightest"
 
     def test_diverged_starts_are_hatched(self):
         cells = h.basins(grid([[D], [D]]), [[-1], [-1]], DARK)
         assert cells.lines() == ["╱"]
 
-    def test_with_letters_each_start_names_its_rest_point(self):
-        outcomes = grid([[C, C, C], [C, C, R], [D, N, C]])
-        numbers = np.array([[0, 0, 1], [0, 1, -1], [-1, -1, 27]])[::-1]
-        assert h.basins(outcomes, numbers, DARK, letters=True).lines() == ["aab", "ab.", "╱ b"]
+    def test_with_letters_each_start_names_its_rest_point_in_capitals_where_it_is_fast(self):
+        outcomes = grid([[C, C, C], [C, R, R], [D, N, C]], [[0, 0.4, 0.9], [1, 0, 1], [0, 0, 0]])
+        numbers = np.array([[0, 0, 1], [0, -1, -1], [-1, -1, 27]])[::-1]
+        assert h.basins(outcomes, numbers, DARK, letters=True).lines() == ["AAb", "a=.", "╱ B"]
+
+    def test_a_legend_of_letters_shows_them(self):
+        parts = legend_parts(np.array([[C, C, R, R]], np.int8), np.array([[3.0, 9.0, 0.5, 0.75]]))
+        lines = legend(parts, 36, DARK, ink="shades", basin=1).lines()
+        assert lines == ["converged  50%  3 BBBBBB 3 bbbbbb 9 ", "running    50%  0.5 ===---::... 0.75"]

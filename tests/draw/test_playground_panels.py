@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,6 +117,20 @@ class TestKnobs:
         assert knob_table(DEFAULTS, 1, GOLD, 36, 6, DARK).lines()[1] == "▸ β1  beta1                0.9      "
         assert knob_table(DEFAULTS, 1, GOLD, 30, 6, DARK).lines()[1] == "▸ beta1                0.9    "
         assert knob_table(DEFAULTS, 1, GOLD, 24, 6, DARK).lines()[5] == "  bias_correcti       on"
+
+    @pytest.mark.parametrize(
+        ("lr", "beta2", "shown"),
+        [
+            (0.157064642947156, 0.932998124964904, ["0.157", "0.933"]),
+            (1.2345678e-05, 0.9999999, ["1.235e-05", "0.9999999"]),
+            (12345.6789, 0.99999, ["1.235e+04", "0.99999"]),
+            (0.12345, 0.123456, ["0.12345", "0.123456"]),
+        ],
+    )
+    def test_a_long_value_is_shortened_and_a_rate_near_one_keeps_its_distance_from_it(self, lr, beta2, shown):
+        table = [(knob, {"lr": lr, "beta2": beta2}.get(knob.name, value)) for knob, value in DEFAULTS]
+        lines = knob_table(table, 0, GOLD, 60, 6, DARK).lines()
+        assert [lines[0].split()[3], lines[2].split()[2]] == shown
 
     @given(st.sampled_from([knob.name for knob in ADAM]), st.integers(-40, 40), st.integers(24, 60))
     def test_turning_a_knob_moves_nothing_but_its_own_line(self, name, notches, width):

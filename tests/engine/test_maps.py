@@ -22,10 +22,13 @@ from adam_tui.engine.maps import (
     best,
     coarse,
     default_axes,
+    default_axis,
     knobs_for_axes,
     median_outcomes,
     median_seeds,
+    ordering,
     quantity,
+    quantity_of_class,
     rest_points,
     stability_line,
 )
@@ -224,7 +227,7 @@ class TestAxis:
             race = Scenario.parse((optimizer + lr,), surface="beale")
             x, y = default_axes(race, 0)
             assert x.knob.name == "lr"
-            for axis in (x, y):
+            for axis in (x, y, *(default_axis(race, 0, knob) for knob in knobs_for_axes(race.lanes[0]))):
                 assert 0 <= axis.fraction(race.lanes[0][axis.knob.name]) <= 1
         assert {knob.scale for knob in knobs_for_axes(race.lanes[0])} <= {"log", "log_off", "beta"}
 
@@ -249,6 +252,24 @@ class TestReading:
         assert np.isnan(quantity(outcomes, "distance", SURFACES["saddle"])).all()
         for name in QUANTITIES:
             assert best(Outcomes.empty(2, 2), name, bowl) is None
+
+    def test_cells_are_ranked_by_what_their_class_has(self):
+        outcomes = Outcomes(
+            np.array([[CONVERGED, RUNNING, DIVERGED, NOT_COMPUTED]], np.int8),
+            np.array([[40, -1, 3, -1]], np.int32),
+            np.array([[1e-20, 0.5, 1e9, np.nan]]),
+            np.zeros((1, 4, 2)),
+        )
+        by_steps, by_loss = (ordering(outcomes, name, SURFACES["bowl"])[0] for name in ("steps", "loss"))
+        np.testing.assert_array_equal(by_steps, [40, 0.5, -3, np.nan])
+        np.testing.assert_array_equal(by_loss, [1e-20, 0.5, -3, np.nan])
+        assert quantity_of_class(RUNNING, "steps") == "loss"
+        assert quantity_of_class(RUNNING, "distance") == "distance"
+
+    def test_the_best_cell_of_a_map_without_steps_has_the_lowest_loss(self):
+        outcomes = Outcomes.empty(1, 3)
+        outcomes.states[:], outcomes.losses[:] = RUNNING, [[3.0, 1.0, 2.0]]
+        assert best(outcomes, "steps", SURFACES["bowl"]) == (0, 1)
 
     def test_the_basins_of_himmelblau_have_the_numbers_of_the_listed_minima(self):
         race = Scenario.parse(("sgd",), surface="himmelblau")

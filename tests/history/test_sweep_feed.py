@@ -74,12 +74,16 @@ def test_a_torn_line_is_read_when_it_is_whole(tmp_path):
 def test_a_slot_is_shown_with_its_trial_until_its_process_ends(tmp_path):
     made = MadeSweep(tmp_path, trials=2, seeds=1)
     claims, claim = made.claim(made.trials[1])
-    feed, view = opened(tmp_path)
+    now = [100.0]
+    feed = SweepFeed(tmp_path, lambda: now[0])
+    view = feed.view(feed.ids()[0])
     assert view.state == "running"
     assert [(slot.name, slot.trial, slot.state) for slot in view.slots] == [("slot0", 1, "starting")]
     made.sweep.command("pause")
     assert feed.view(made.id).state == "paused"
     claims.remove(claim)
+    assert feed.view(made.id).state == "paused", "it may be between two trials"
+    now[0] += 2
     assert feed.view(made.id).state == "stopped"
 
 

@@ -38,6 +38,14 @@ def test_formulas_are_spelled_out(text, ascii, unmarked):
     assert shown(text, UNMARKED) == unmarked
 
 
+def test_a_text_that_is_wrapped_later_may_become_longer_and_loses_nothing():
+    text = "like 1/√B, so\nm̂·√v̂  on\nβ and nothing else"
+    assert ASCII.text(text) == "like 1/sqrt(B), so\nm^·sqrt(v^) on\nβ and nothing else"
+    assert UNMARKED.text(text) == "like 1/√B, so\nm^·√(v^) on\nβ and nothing else"
+    assert Fallback().text(text) == text
+    assert shown(ASCII.text("m̂·√v̂"), ASCII) == "m^.sqrt(v^)", "what is spelled out stays"
+
+
 def test_the_linux_console_keeps_the_powers_that_it_has():
     assert shown("x² + m̂ᵗ ½", CONSOLE) == "x² + m^^t ½"
 

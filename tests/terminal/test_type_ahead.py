@@ -97,7 +97,7 @@ async def test_a_double_click_closes_one_window_and_no_mode(app):
         assert isinstance(app.screen, LearnScreen)
         await pilot.press("1", "c")
         assert isinstance(app.screen, Choose)
-        clicked_at_once(app, app.screen.query("Label").last().region.offset + Offset(8, 0), 3)  # "esc cancel"
+        clicked_at_once(app, app.screen.query_one("OptionList").region.offset + Offset(8, 3), 3)  # "esc cancel"
         await answered(pilot)
         assert isinstance(app.screen, PlaygroundScreen)
         assert app.screen_stack[-1] is app.screen

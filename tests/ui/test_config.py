@@ -195,3 +195,39 @@ def test_a_missing_file_that_the_variable_names_is_reported(file, tmp_path, monk
     monkeypatch.setenv("ADAM_TUI_CONFIG", str(missing))
     problem = f"ADAM_TUI_CONFIG: {missing} does not exist; the defaults are used"
     assert config.load() == Config(problem=problem)
+
+
+def test_a_link_of_the_users_own_stays_and_its_target_is_replaced(file, tmp_path):
+    kept = tmp_path / "dotfiles"
+    kept.mkdir()
+    (kept / "theme.json").write_text("{}")
+    for name in (config.THEME_FILE, config.HINTS_FILE):
+        file.with_name(name).symlink_to(kept / name)  # the hints' target is not there yet
+    config.remember_theme("nord")
+    config.remember_hints(["turn"])
+    assert file.with_name(config.THEME_FILE).is_symlink()
+    assert file.with_name(config.HINTS_FILE).is_symlink()
+    assert '"nord"' in (kept / "theme.json").read_text()
+    assert '"turn"' in (kept / "hints.json").read_text()
+    assert (config.load().theme, config.load().tried) == ("nord", {"turn"})
+
+
+@pytest.mark.skipif(not hasattr(os, "lchown"), reason="no owners of links")
+def test_nothing_is_written_through_a_link_of_another_user(file, tmp_path, monkeypatch):
+    victim = tmp_path / "victim"
+    victim.write_text("kept")
+    for name in (config.THEME_FILE, config.HINTS_FILE):
+        file.with_name(name).symlink_to(victim)
+    another = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: another)
+    config.remember_theme("nord")
+    config.remember_hints(["turn"])
+    assert victim.read_text() == "kept"
+    assert (config.load().theme, config.load().tried) == ("nord", {"turn"})
+    assert not file.with_name(config.THEME_FILE).is_symlink()
+
+
+def test_the_files_beside_the_settings_are_private_and_whole(file):
+    config.remember_theme("nord")
+    assert file.with_name(config.THEME_FILE).stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in file.parent.iterdir()] == [config.THEME_FILE], "no part is left"

@@ -23,7 +23,7 @@ OLD = {shown(key) for action in ACTIONS.values() for key in action.keys.split(",
 # What the letters and signs among the old keys mean where they are no keys: coordinates, symbols of the formulas,
 # an article, the step played or paused, the mark of a choice.
 MEANT_OTHERWISE = {*"axygmvbdtuknpswlzcDEGOATXY+-=<>,./?[]01234←→↑↓", "end"}
-WINDOWS = {"enter", "esc", "↑", "↓"}  # keys of windows, which are no actions
+WINDOWS = {"enter", "esc", "↑", "↓", "tab"}  # keys of windows, which are no actions
 VERBS = (
     "starts|stops|continues|resumes|tunes|opens|goes|lets|turns|plays|takes|brings|tries|shows|lists|ends|leads|trains|"
     "chooses|undoes|draws"

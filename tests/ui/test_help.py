@@ -140,6 +140,23 @@ async def test_the_keys_of_placing_a_start_come_first_while_it_is_placed():
         assert app.screen.query_one(VerticalScroll).max_scroll_y == 0
 
 
+async def test_the_keys_of_an_open_map_come_first_and_all_others_are_still_seen():
+    app = AdamApp(PlaygroundState())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("h", "?")
+        await pilot.pause()
+        assert seen(app).index("Now: a map") < seen(app).index("Time")
+        assert app.screen.query_one(VerticalScroll).max_scroll_y == 0
+
+
+async def test_the_keys_of_windows_are_listed_where_they_hide_no_others():
+    app = AdamApp(PlaygroundState())
+    async with app.run_test(size=(200, 55)) as pilot:
+        await pilot.press("?")
+        await pilot.pause()
+        assert "↑↓ tab enter  Choose an answer and take it" in seen(app)
+
+
 @pytest.mark.parametrize(
     ("keys", "first"),
     [

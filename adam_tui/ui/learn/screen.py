@@ -59,7 +59,7 @@ class LearnScreen(ModeScreen[LearnState, Event, Effect, EventContext]):
 
     def body(self) -> Iterable[Widget]:
         """The contents, the page, and the line with the next stop to try."""
-        page = PageMarkdown(view.markdown(self.page), id="learn-page", open_links=False)
+        page = PageMarkdown(self._markdown(), id="learn-page", open_links=False)
         yield Horizontal(
             VerticalScroll(Static(id="learn-contents"), id="learn-side"),
             PageScroll(Center(page), id="learn-scroll"),
@@ -144,11 +144,15 @@ class LearnScreen(ModeScreen[LearnState, Event, Effect, EventContext]):
         while page is not self.page:
             page = self.page
             with self.app.batch_update():
-                await self.query_one(Markdown).update(view.markdown(page))
+                await self.query_one(Markdown).update(self._markdown())
                 scroll.scroll_to(y=0, animate=False)
         self._laying_out = False
         if line := self.state.scrolled.get(page.name):
             self.call_after_refresh(scroll.scroll_to, y=line, animate=False)
+
+    def _markdown(self) -> str:
+        """The open page, with formulas that the terminal can show; longer ones have to be there before the wrapping."""
+        return self.host.fallback.text(view.markdown(self.page))
 
     def _show_surroundings(self) -> None:
         """Draw the top line, the contents, the footer and the line below the page."""

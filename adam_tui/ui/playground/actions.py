@@ -29,8 +29,8 @@ ACTIONS: tuple[Action[e.Event, e.EventContext], ...] = (
     Action("next_optimizer", "o", "Next optimizer in this lane", LANES, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer in this lane", LANES, e.CycleOptimizer(-1)),
     Action("add_lane", "a", "Add a lane with another optimizer", LANES, e.AddLane()),
-    Action("duplicate_lane", "D", "Duplicate this lane", LANES, e.DuplicateLane()),
     Action("line_up", "A", "Race all optimizers", LANES, e.LineUp()),
+    Action("duplicate_lane", "D", "Duplicate this lane", LANES, e.DuplicateLane()),
     Action("remove_lane", "x", "Remove this lane", LANES, e.RemoveLane()),
     Action("previous_lane", "left_square_bracket", "Select the previous lane", LANES, e.SelectLane(-1)),
     Action("next_lane", "right_square_bracket", "Select the next lane", LANES, e.SelectLane(1)),
@@ -75,11 +75,12 @@ ACTIONS: tuple[Action[e.Event, e.EventContext], ...] = (
     Action("far_up", "shift+up", "Move a cursor far up", MAPS, e.Arrow(0, 1, coarse=True)),
     Action("gallery", "m", "Open a scenario that shows a known effect", SCENARIO, e.ChoosePreset()),
     Action("next_exhibit", "M", "Open the next such scenario", SCENARIO, e.NextPreset()),
-    Action("undo", "u", "Undo", SCENARIO, e.Undo()),
-    Action("redo", "ctrl+r", "Redo", SCENARIO, e.Redo()),
+    Action("undo", "u", "Undo a change", SCENARIO, e.Undo()),
+    Action("redo", "ctrl+r", "Redo a change", SCENARIO, e.Redo()),
     Action("copy", "c", "Copy as command line, PyTorch code or JSON", SCENARIO, e.ChooseCopy()),
     Action("train", "T", "Train the network with this lane's optimizer", SCENARIO, e.Train()),
     Action("export", "e", "Export a picture, numbers or a recording", SCENARIO, e.ChooseExport()),
+    Action("hints", "E", "Explain the first keys: show the hints again", SCENARIO, e.ShowHints()),
 )
 
 

@@ -22,7 +22,9 @@ Screen = ModeScreen[PlaygroundState, Event, Effect, EventContext]
 def carry_out(effect: Effect, screen: Screen) -> None:
     """Carry out an effect on the playground's screen, which receives the events of the answers."""
     match effect:
-        case WriteExport():
+        case WriteExport(kind):
+            if kind == "cast":
+                screen.app.notify("follows when the whole race is drawn", title="Recording")
             screen.run_worker(partial(_write_export, effect, screen), thread=True, exclusive=True, group="export")
         case CopyRace(kind, state):
             if paths_so_far(state).complete:
@@ -41,14 +43,14 @@ def carry_out(effect: Effect, screen: Screen) -> None:
 
 
 def _copy_race(kind: str, state: PlaygroundState, screen: Screen) -> None:
-    from adam_tui.ui.playground.export import COPIES, copy_text
+    from adam_tui.ui.playground.export import COPIES, MAP_COPY, copy_text
 
     try:
         text = copy_text(kind, state)
     except ValueError as error:
         screen.app.notify(str(error), severity="warning")
         return
-    label = next(label for _, each, label in COPIES if each == kind)
+    label = next(label for _, each, label in (MAP_COPY, *COPIES) if each == kind)
     for shown in (shared.CopyText(text), shared.ShowText(f"Copied: {label}", text)):
         shared.carry_out(shown, screen)
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from adam_tui.engine.lane import Lane
 from adam_tui.ui.caption import Finale
-from adam_tui.ui.effects import SharedEffect
+from adam_tui.ui.effects import Notify, SharedEffect
 from adam_tui.ui.playground.events import Event
 from adam_tui.ui.playground.state import PlaygroundState
 
 
 @dataclass(frozen=True)
 class WriteExport:
-    """Write one of `export.EXPORTS`, or the whole screen, into the working directory."""
+    """Write one of `export.EXPORTS` or `export.MAP_EXPORTS`, or the whole screen, into the working directory."""
 
     kind: str
     state: PlaygroundState
@@ -24,7 +24,7 @@ class WriteExport:
 
 @dataclass(frozen=True)
 class CopyRace:
-    """Copy the race in one of `export.COPIES`, and show the text."""
+    """Copy the race in one of `export.COPIES`, or its map as `export.MAP_COPY`, and show the text."""
 
     kind: str
     state: PlaygroundState
@@ -52,4 +52,5 @@ class RememberHints:
     names: frozenset[str]
 
 
+HINTS_CLOSED = Notify("no more hints", keys=": {hints} shows them again")
 Effect = SharedEffect[Event] | WriteExport | CopyRace | ShowFinale | TrainLane | RememberHints

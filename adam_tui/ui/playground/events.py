@@ -365,6 +365,10 @@ class Train(Signal):
     """Train the network with the chosen lane's optimizer."""
 
 
+class ShowHints(Signal):
+    """Show the hints for a new user again, in place of a caption."""
+
+
 @dataclass(frozen=True)
 class ActionUsed:
     """The user used an action of the table; a hint that proposed it is done."""
@@ -433,6 +437,7 @@ Change = (
     | NextPreset
     | Undo
     | Redo
+    | ShowHints
     | ActionUsed
 )
 Event = Change | Request

@@ -36,6 +36,12 @@ EXPORTS: tuple[Answer, ...] = (
     ("j", "json", "the race and its paths (JSON)"),
     ("r", "cast", "recording of the whole race (asciinema)"),
 )
+# Offered while a map is open; the command line only for a map that `adam-tui map` or `adam-tui basins` makes.
+MAP_EXPORTS: tuple[Answer, ...] = (
+    ("m", "map.svg", "picture of the map (SVG)"),
+    ("t", "map.csv", "outcome of every cell of the map (CSV)"),
+)
+MAP_COPY: Answer = ("m", "map", "command line of the map")
 COPIES: tuple[Answer, ...] = (
     ("c", "command", "command line"),
     ("p", "pytorch", "PyTorch code"),
@@ -50,7 +56,14 @@ HOLD = 2.0  # seconds that the last picture stays
 
 
 def copy_text(kind: str, state: PlaygroundState) -> str:
-    """Return the race as text, in one of `COPIES`. Raises KeyError for another kind, ValueError with one line."""
+    """Return the race or its map as text, in one of `COPIES` or as `MAP_COPY`.
+
+    Raises KeyError for another kind, ValueError with one line.
+    """
+    if kind == MAP_COPY[1]:
+        from adam_tui.ui.playground.maps.export import command
+
+        return shlex.join(command(state))
     return _TEXTS[kind](state.scenario)
 
 
@@ -86,11 +99,16 @@ def _still(state: PlaygroundState, width: int, height: int, palette: Palette, bl
 
 
 def save(kind: str, state: PlaygroundState, directory: Path, palette: Palette) -> Path:
-    """Write one of `EXPORTS` into a new file in `directory`, and return its path.
+    """Write one of `EXPORTS` or `MAP_EXPORTS` into a new file in `directory`, and return its path.
 
     Raises OSError when it cannot be written, and leaves no file then. Raises KeyError for another kind. A recording
-    takes half a second.
+    takes half a second; a map is computed to its end first.
     """
+    if kind in {each for _, each, _ in MAP_EXPORTS}:
+        from adam_tui.ui.playground.maps import export as map_export
+
+        lines = map_export.svg(state, palette) if kind == "map.svg" else map_export.csv(state)
+        return write_new(directory, map_export.file_stem(state), kind.partition(".")[2], lines)
     return write_new(directory, file_stem(state.scenario), kind, _WRITERS[kind](state, palette))
 
 

@@ -14,7 +14,7 @@ from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
 from adam_tui.ui.effects import AskText, Choose, Notify, Pick
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.effects import CopyRace, Effect, TrainLane, WriteExport
-from adam_tui.ui.playground.export import COPIES, EXPORTS, SCREEN
+from adam_tui.ui.playground.export import COPIES, EXPORTS, MAP_COPY, MAP_EXPORTS, SCREEN, Answer
 from adam_tui.ui.playground.state import PlaygroundState
 
 
@@ -34,15 +34,22 @@ def effects_of(state: PlaygroundState, event: e.Request) -> tuple[Effect, ...]:
         case e.ChoosePreset():
             return (_pick_preset(state),)
         case e.ChooseCopy():
-            return (Choose("Copy as", "", COPIES, e.Copy),)
+            return (Choose("Copy as", "", _copies(state), e.Copy),)
         case e.Copy(kind):
             return (CopyRace(kind, state),)
         case e.ChooseExport():
-            return (Choose("Export", "", (SCREEN, *EXPORTS), e.Export),)
+            maps = () if state.map is None or state.map.grid is None else MAP_EXPORTS
+            return (Choose("Export", "", (*maps, SCREEN, *EXPORTS), e.Export),)
         case e.Export(kind):
             return (WriteExport(kind, state),)
         case e.Train():
             return (_train(state),)
+
+
+def _copies(state: PlaygroundState) -> tuple[Answer, ...]:
+    """The texts of the race, and the command line of an open map. Curves of learning rates have no command."""
+    shown = state.map
+    return COPIES if shown is None or shown.grid is None or shown.kind == "rates" else (MAP_COPY, *COPIES)
 
 
 def _ask_value(state: PlaygroundState) -> AskText[e.Event]:

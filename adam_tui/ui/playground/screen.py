@@ -279,6 +279,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
 
     def redraw(self) -> None:
         """Draw everything in the colours of another theme."""
+        self._show_caption()
         paths = paths_so_far(self.state)
         self._arrange_panels(paths)
         self._draw(PANELS, paths)
@@ -306,6 +307,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
     def _fit_map(self) -> None:
         if self._maps is not None:
             self._maps.show()
+            self._set_title("contour", pictures.surface_title(self.state.surface), self._legend())
 
     def _arrange_panels(self, paths: Paths | None = None) -> None:
         """Set the titles and heights of the panels, which depend on the surface and the lanes but not on time."""
@@ -334,6 +336,8 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         if self.state.crosshair is not None:
             return pictures.values_at(self.state.surface, self.state.crosshair)
         symbols = ["○ start", "✛ minimum"] if self.state.surface.minima else ["○ start"]
+        if self.state.map is not None:
+            return self._map_legend(symbols)
         twins = [(f"{marker} {text}", f"rgb{color}") for color, marker, text in self._twins()]
         room = self._views["contour"].size.width - TITLE_MARGIN - len(" · ".join(symbols))
         if sum(len(text) + len(" · ") for text, _ in twins) <= room and not self.state.vectors:
@@ -346,6 +350,21 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             colors = pictures.vector_colors(self.state, self.palette).items()
             symbols += [f"[rgb({r},{g},{b})]→ {name}[/]" for name, (r, g, b) in colors]
         return " · ".join(symbols)
+
+    def _map_legend(self, symbols: list[str]) -> str:
+        """The meaning of the paths beside or below an open map, and of as many of the other symbols as fit."""
+        color, marker = self.palette.lane(self.state.lane)
+        colors = {}
+        if self.state.map is not None and self.state.map.cursor is not None:
+            lane = f"{marker} lane"
+            symbols, colors = [f"{pictures.CURSOR} cursor", lane, *symbols], {lane: color}
+        if self.state.vectors:
+            arrows = {f"→ {name}": each for name, each in pictures.vector_colors(self.state, self.palette).items()}
+            symbols, colors = [*symbols, *arrows], colors | arrows
+        room = self._views["contour"].size.width - TITLE_MARGIN
+        while len(symbols) > 1 and len(" · ".join(symbols)) > room:
+            symbols.pop()
+        return " · ".join(f"[rgb{colors[each]}]{each}[/]" if each in colors else each for each in symbols)
 
     def _twins(self) -> list[tuple[Color, str, str]]:
         """Colour, marker and settings of each lane that differs from another one of its optimizer."""
@@ -391,6 +410,8 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             size = _content_size(view)
             if view.display and size.width > 0 and size.height > 0:
                 view.show(self._cells(panel, size, paths))
+            else:
+                view.forget()
 
     def _cells(self, panel: str, size: Size, paths: Paths | None = None) -> Cells:
         paths = paths or paths_so_far(self.state)

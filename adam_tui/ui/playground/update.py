@@ -12,7 +12,7 @@ from adam_tui.engine.schedules import KINDS, Schedule
 from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import plotted_surface, start_of
 from adam_tui.ui.playground import events as e
-from adam_tui.ui.playground.hints import remaining
+from adam_tui.ui.playground.hints import HINTS, remaining
 from adam_tui.ui.playground.state import FILLS, SPEEDS, PlaygroundState, Snapshot, Switch, Window
 
 if TYPE_CHECKING:
@@ -70,9 +70,10 @@ def _effects(before: PlaygroundState, after: PlaygroundState, event: e.Change) -
 
         return (ShowFinale(f"{after.stop + 1}/{after.stops}", after.finale),)
     if len(after.hints) < len(before.hints):
-        from adam_tui.ui.playground.effects import RememberHints
+        from adam_tui.ui.playground.effects import HINTS_CLOSED, RememberHints
 
-        return (RememberHints(frozenset(before.hints) - frozenset(after.hints)),)
+        remember = RememberHints(frozenset(before.hints) - frozenset(after.hints))
+        return (remember, HINTS_CLOSED) if isinstance(event, e.Cancel) else (remember,)
     return ()
 
 
@@ -186,6 +187,8 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
             return _undo(state)
         case e.Redo():
             return _redo(state)
+        case e.ShowHints():
+            return replace(_close_caption(state), hints=tuple(HINTS))
         case e.ActionUsed(name):
             # While a start is placed or a map is open, the arrows and enter have another meaning.
             moved = state.crosshair is not None or (state.map is not None and name in CURSOR_KEYS)
@@ -212,11 +215,13 @@ def _next(choices: tuple[T, ...], current: T, by: int) -> T:
 def _cancel(state: PlaygroundState) -> PlaygroundState:
     if state.crosshair is not None:
         return replace(state, crosshair=None)
-    if state.preset is not None:
-        # Undo shows no closed caption again.
-        past, future = (tuple(map(_without_caption, each)) for each in (state.past, state.future))
-        return replace(state, tour=(), stop=0, finale=None, past=past, future=future)
-    return replace(state, hints=())
+    return _close_caption(state) if state.preset is not None else replace(state, hints=())
+
+
+def _close_caption(state: PlaygroundState) -> PlaygroundState:
+    """Close the caption of a preset. Undo shows no closed caption again."""
+    past, future = (tuple(map(_without_caption, each)) for each in (state.past, state.future))
+    return replace(state, tour=(), stop=0, finale=None, past=past, future=future)
 
 
 def _without_caption(snapshot: Snapshot) -> Snapshot:

@@ -41,6 +41,7 @@ MIN_PLOT_ROWS = 6
 DIRECTION_LENGTH = 0.15  # length of a vector that shows only a direction, as a share of the visible part's size
 POINT_NUMBER = 9  # columns of a number at the crosshair: "-1.23e-10"
 UNLIKE = 0.14  # the distance in OKLab of two colours that are not mistaken for each other
+CURSOR = "┼"  # of an open map: the head of its cell's path, and its mark beside the map
 SCHEDULE_COLUMNS = 12  # of the schedule's curve
 SCHEDULE_SAMPLES = 2000  # steps of a long race that the curve is drawn from
 # The log axis ends at this share of the largest loss: smaller losses are rounding errors around zero.
@@ -191,13 +192,22 @@ def _path_views(state: PlaygroundState, paths: Paths, palette: Palette, *, dimme
 
 
 def _map_paths(state: PlaygroundState, paths: Paths, palette: Palette) -> list[PathView]:
-    """The path of the cell at a map's cursor, beside the lane's own as a ghost; whole while the race is paused."""
-    own = paths.lanes[state.lane]
+    """The lane's own path, and above it that of the cell at a map's cursor; whole while the race is paused.
+
+    Beside the cursor's path, in the colour of text, the lane's own is dashed and dimmed.
+    """
+
+    def step(path: Trajectory) -> int:
+        return min(state.step, path.last) if state.playing else path.last
+
+    own, cursor = paths.lanes[state.lane], paths.cursor
     color, marker = palette.lane(state.lane)
-    shown = own if paths.cursor is None else paths.cursor
-    step = min(state.step, shown.last) if state.playing else shown.last
-    view = PathView(shown.positions, color, marker, step, selected=True)
-    return [view] if shown is own else [PathView(own.positions, color, marker, own.last, ghost=True), view]
+    if cursor is None:
+        return [PathView(own.positions, color, marker, step(own), selected=True)]
+    return [
+        PathView(own.positions, color, marker, step(own), dimmed=True, dashed=True),
+        PathView(cursor.positions, palette.foreground, CURSOR, step(cursor), selected=True),
+    ]
 
 
 def _shows_rest(state: PlaygroundState) -> bool:

@@ -96,22 +96,25 @@ def _pause_or_resume(view: SweepView) -> Effect:
             return Notify(f"{view.title} is stopped", keys=": {continue_run} continues it")
 
 
-def _ask(title: str, text: str, key: str, event: e.Event, label: str) -> Effect:
-    return Choose(title, text, ((key, key, label),), lambda _: event)
+def _ask(title: str, text: str, keys: str, event: e.Event, label: str, *, cautious: bool = False) -> Effect:
+    return Choose(title, text, ((keys, "yes", label),), lambda _: event, cautious)
 
 
 def _ask_stop(view: SweepView) -> Effect:
-    if view.state not in ("running", "paused", "starting"):
+    if view.state == "starting":  # its process would begin with the order to go on
+        return Notify(f"{view.title} is starting")
+    if view.state not in ("running", "paused"):
         return _over(view) if view.state == "finished" else Notify(f"{view.title} is stopped already")
     text = f"{counts(view.record)}\nIts processes write checkpoints and end, on all hosts; it can be continued."
-    return _ask(f"Stop {view.title}?", text, "s", e.StopSweep(view.id), "stop it")
+    return _ask(f"Stop {view.title}?", text, "y,s", e.StopSweep(view.id), "yes, stop it")
 
 
 def _ask_delete(view: SweepView) -> Effect:
     if view.state in ("running", "paused", "starting"):
         return Notify(f"{view.title} is {view.state}", severity="warning", keys=": {stop} stops it first")
     text = f"{counts(view.record)}\nIts runs and their curves are gone for good."
-    return _ask(f"Delete {view.title}?", text, "y", e.DeleteSweep(view.id), "yes, delete it with all its runs")
+    label = "yes, delete it with all its runs"
+    return _ask(f"Delete {view.title}?", text, "y", e.DeleteSweep(view.id), label, cautious=True)
 
 
 def _widen(view: SweepView, chosen: Setting | None) -> Effect:

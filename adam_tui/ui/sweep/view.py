@@ -112,7 +112,7 @@ def titles(shown: Snapshot) -> dict[Panel, tuple[str, str]]:
         "grid": (f"{view.title} · {QUANTITY_NAMES[state.quantity]}{over}", grid),
         "curves": (f"Training loss{curves}", f"{marker} validation loss" if curves else ""),
         "cell": (setting_title(setting) if setting is not None else "No setting here", ""),
-        "slots": ("Slots" if not view.record.decisions else "Slots and decisions", ""),
+        "slots": (slots_title(view), ""),
     }
 
 
@@ -144,19 +144,24 @@ def draw_grid(shown: Snapshot, view: SweepView, width: int, height: int) -> Cell
     grid = shown.state.grid
     if grid is None or width < 1 or height < 1:
         return _blank(max(width, 0), max(height, 0), shown.palette)
-    legend = LEGEND_ROWS if height > 3 * LEGEND_ROWS + 1 else 0
+    columns, rows = _map_size(grid, width, height)
     cells = _blank(width, height, shown.palette)
-    _paste(cells, 0, _draw_map(shown, view, grid, width, height - legend))
-    if legend:
-        for row, text in enumerate(legend_lines(shown, view, width)):
-            cells.put(height - legend + row, 0, text, shown.palette.faint)
+    drawn = _draw_map(shown, view, grid, columns, rows)
+    for name in ("glyph", "fg", "bg", "bold"):
+        getattr(cells, name)[:rows, :columns] = getattr(drawn, name)
+    for row, text in enumerate(legend_lines(view, width)):
+        cells.put(rows + row, 0, text, shown.palette.faint)
     return cells
 
 
-def _paste(cells: Cells, row: int, other: Cells) -> None:
-    rows = slice(row, row + other.height)
-    for name in ("glyph", "fg", "bg", "bold"):
-        getattr(cells, name)[rows] = getattr(other, name)
+def _map_size(grid: SweepGrid, width: int, height: int) -> tuple[int, int]:
+    """Columns and rows of the map in its panel, in which all cells of the grid have the same size if they can."""
+    height -= LEGEND_ROWS if height > 3 * LEGEND_ROWS + 1 else 0
+    place = heat.frame(width, height, _scales(grid)[1])
+    rows, columns = grid.shape
+    width -= place.columns % columns if place.columns >= 3 * columns else 0
+    height -= place.rows % rows if place.rows >= 2 * rows else 0
+    return width, height
 
 
 def _scales(grid: SweepGrid) -> tuple[heat.Scale, heat.Scale]:
@@ -180,16 +185,18 @@ def _draw_map(shown: Snapshot, view: SweepView, grid: SweepGrid, width: int, hei
     values = np.full((rows, columns), np.nan)
     texts = [[""] * columns for _ in range(rows)]
     room = max(place.columns // columns, 1)
+    chosen = state.cell(grid)
     for (row, column), some in grid.cells.items():
         own = face(view, some, quantity)
         values[row, column] = -own.value if quantity == "validation_accuracy" else own.value
-        texts[row][column] = words(own, quantity, max(room - 2, 1) if room > 3 else room)
+        frame = 2 if (row, column) == chosen else 1  # columns; a free one keeps the numbers apart
+        texts[row][column] = words(own, quantity, room - frame if room > frame + 1 else room)
         if own.diverged:
             classes[row, column] = heat.DIVERGED
         elif not math.isnan(own.value):
             classes[row, column] = heat.CONVERGED if own.complete else heat.RUNNING
     ranks = heat.ranks_in_class(classes, values)
-    row, column = state.cell(grid)
+    row, column = chosen
     labels = grid.x.labels[column] if grid.x.labels else "", grid.y.labels[row] if grid.y.labels else ""
     cursor = heat.Cursor(row, column, *labels, boxed=True)
     return heat.heat_map(
@@ -202,18 +209,17 @@ def grid_cell(state: SweepState, width: int, height: int, row: int, column: int)
     grid = state.grid
     if grid is None:
         return None
-    legend = LEGEND_ROWS if height > 3 * LEGEND_ROWS + 1 else 0
-    place = heat.frame(width, height - legend, _scales(grid)[1])
+    place = heat.frame(*_map_size(grid, width, height), _scales(grid)[1])
     return place.grid_cell(row, column, grid.shape)
 
 
-def legend_lines(shown: Snapshot, view: SweepView, width: int) -> list[str]:
+def legend_lines(view: SweepView, width: int) -> list[str]:
     """The marks of the grid in words, in at most LEGEND_ROWS lines; those that are there come first."""
     there = {mark_of(setting) for setting in view.settings}
     known = [BEST, *(mark for mark in MARK_WORDS if mark in there and mark != BEST)]
-    for mark in (PLANNED, RUNNING, STOPPED_EARLY, DIVERGED):
-        if mark not in known and not view.record.is_over:
-            known.append(mark)
+    expected = (PLANNED, RUNNING, *([STOPPED_EARLY] if len(view.plan.rungs) > 1 else []), DIVERGED)
+    if not view.record.is_over:
+        known += [mark for mark in expected if mark not in known]
     lines = [""]
     for mark in known:
         text = f"{mark} {MARK_WORDS[mark]}"
@@ -336,9 +342,9 @@ def cell_lines(shown: Snapshot, view: SweepView, width: int) -> list[Line]:
         if (quantity != "epochs" or shown.state.quantity == "epochs")
         and (texts := value_texts(figure(setting, quantity, view), quantity))
     ]
-    lines += [(text, "") for text in _joined(facts, width)]
     if tested := accuracy_with_error(setting, view):
-        lines.append((f"test accuracy {tested[0]:.2%} ± {tested[1]:.2%}", ""))
+        facts.insert(-1, f"test accuracy {tested[0]:.2%} ± {tested[1]:.2%}")
+    lines += [(text, "") for text in _joined(facts, width)]
     lines += [(text, "faint") for text in _joined(_trial_texts(setting, view), width)]
     for reason in dict.fromkeys(each.reason for each in setting.trials if each.reason and each.state != "planned"):
         lines += [(text, "warning") for text in wrap(reason, width)[:2]]
@@ -382,6 +388,26 @@ def _joined(parts: Sequence[str], width: int) -> list[str]:
     return lines
 
 
+def slots_title(view: SweepView) -> str:
+    """The title of the panel of the slots."""
+    if view.record.decisions:
+        return "Slots and decisions" if view.state != "finished" else "Results and decisions"
+    return "Slots" if view.state != "finished" else "Results"
+
+
+def _winner_lines(view: SweepView) -> list[Line]:
+    """The best setting of each optimizer, the best one first."""
+    known = [each for each in view.winners.values() if each is not None]
+    if len(view.plan.optimizers) < 2:
+        return []
+    lines: list[Line] = [
+        (f"{each.loss:.4f}  {setting_title(each)}", "accent" if each is view.best else "")
+        for each in sorted(known, key=lambda each: each.loss)
+    ]
+    diverged = [optimizer_title(name) for name, each in view.winners.items() if each is None]
+    return [*lines, *((f"{name}: no finite loss", "faint") for name in diverged)]
+
+
 def slot_lines(shown: Snapshot, view: SweepView, width: int, height: int) -> list[Line]:
     """The slots with their trials, then the decisions, the newest first."""
     lines: list[Line] = []
@@ -398,6 +424,8 @@ def slot_lines(shown: Snapshot, view: SweepView, width: int, height: int) -> lis
             "paused": "no slot has a trial now",
         }
         lines += [(text, "faint") for text in wrap(words_of.get(view.state, view.state), width)]
+    if view.state == "finished":
+        lines += _winner_lines(view)
     for event in reversed(view.record.decisions):
         lines += [(text, "faint" if i else "") for i, text in enumerate(wrap(results.decision(event), width))]
     if not view.record.decisions and len(view.plan.rungs) > 1:

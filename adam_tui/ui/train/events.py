@@ -25,10 +25,12 @@ class ListRuns:
     """The runs directory was read: these runs are there now, newest first.
 
     `matches` are the ids of those that match the search, in the order of the wide table; None without a search.
+    `sweeps` are the ids of the sweeps beside them, newest first.
     """
 
     runs: tuple[RunView, ...]
     matches: tuple[str, ...] | None = None
+    sweeps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -82,10 +82,10 @@ def _of_selected_run(run: RunView, event: e.SelectedRunRequest) -> Effect:
             assert_never(event)
 
 
-def _ask(title: str, text: str, *answers: tuple[str, e.Event, str]) -> Choose[e.Event]:
-    """A question whose answers are given as (key, event, label)."""
+def _ask(title: str, text: str, *answers: tuple[str, e.Event, str], cautious: bool = False) -> Choose[e.Event]:
+    """A question whose answers are given as (keys, event, label)."""
     keys = tuple((key, str(i), label) for i, (key, _, label) in enumerate(answers))
-    return Choose(title, text, keys, lambda value: answers[int(value)][1])
+    return Choose(title, text, keys, lambda value: answers[int(value)][1], cautious)
 
 
 def _if_known(spec: RunSpec, refusal: str, effect: Effect) -> Effect:
@@ -111,8 +111,8 @@ def _ask_restart(run: RunView) -> Effect:
     return _ask(
         f"Start again as {run.title}?",
         text,
-        ("t", e.StartRun(run.spec), "start it now"),
-        ("k", e.AdoptSettings(run.spec), "take them for the next run, to change one first"),
+        ("y,t", e.StartRun(run.spec), "yes, start it now"),
+        ("e", e.AdoptSettings(run.spec), "take them for the next run, to change one first"),
     )
 
 
@@ -125,8 +125,9 @@ def _ask_stop(run: RunView, changes: tuple[Changed, ...]) -> Effect:
     return _ask(
         f"Stop {run.title}?",
         text,
-        ("s", e.StopRun(run.id), "stop: finish this step, write a checkpoint, end"),
-        ("k", e.KillRun(run.id), "kill: end at once, without a checkpoint"),
+        ("y,s", e.StopRun(run.id), "stop: finish this step, write a checkpoint, end"),
+        ("K", e.KillRun(run.id), "kill: end at once, without a checkpoint"),
+        cautious=run.silent,
     )
 
 
@@ -137,7 +138,7 @@ def _ask_delete(run: RunView, link_target: str) -> Effect:
     if link_target:
         loss = f"It is a link to {link_target}: only the link is removed."
     text = f"{labels.spec_text(run.spec)}\n{loss}"
-    return _ask(f"Delete {labels.full_name(run)}?", text, ("y", e.DeleteRun(run.id), "yes, delete it"))
+    return _ask(f"Delete {labels.full_name(run)}?", text, ("y", e.DeleteRun(run.id), "yes, delete it"), cautious=True)
 
 
 def _no_run(state: TrainState) -> Notify:
@@ -169,10 +170,10 @@ def _offer(event: e.OfferRun) -> Effect:
     with_usual = ("l", e.StartRun(usual), f"train with lr {lr}, the rest as it is")
     return _ask(
         "Train the network with this lane's optimizer?",
-        "\n".join([labels.spec_text(spec), "", *(f"· {remark}" for remark in event.remarks), ""]),
-        ("t", e.StartRun(spec), "train with exactly these"),
+        "\n".join([labels.spec_text(spec), "", *(f"· {remark}" for remark in event.remarks)]),
+        ("y,t", e.StartRun(spec), "train with exactly these"),
         *([with_usual] if usual != spec else []),
-        ("k", e.AdoptSettings(spec), "take them for the next run, to change one first"),
+        ("e", e.AdoptSettings(spec), "take them for the next run, to change one first"),
     )
 
 

@@ -86,7 +86,7 @@ def _state_notes(
     if run.state == "stopped":
         return [(_end_text(run, history, keys), palette.faint)]
     if run.silent:
-        return [(f"{run.reason} · {keys['stop']}, then k, kills it", color)]
+        return [(f"{run.reason} · {keys['stop']}, then K, kills it", color)]
     if run.state == "starting":
         return [(run.reason or LOADING, palette.foreground)]
     if run.state == QUEUED:

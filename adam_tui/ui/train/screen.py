@@ -96,7 +96,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         self._clock = clock
         self.feed = Feed(runs_directory(runs))
         # Before the first drawing, so that the screen opens with the runs that there are.
-        state, _ = update(TrainState(), e.ListRuns(self.feed.views()))
+        state, _ = update(TrainState(), e.ListRuns(self.feed.views(), sweeps=self.feed.sweeps))
         if selected:
             state, _ = update(state, e.SelectRun(selected))
         self.set_reactive(TrainScreen.state, state)
@@ -194,7 +194,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         self._dispatch_runs(self.feed.views())
 
     def _dispatch_runs(self, runs: tuple[RunView, ...]) -> None:
-        self.dispatch(e.ListRuns(runs, self._matches(runs)))
+        self.dispatch(e.ListRuns(runs, self._matches(runs), self.feed.sweeps))
 
     def _matches(self, runs: tuple[RunView, ...]) -> tuple[str, ...] | None:
         """The ids of the runs that match the search; None without one."""

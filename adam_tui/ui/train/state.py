@@ -44,8 +44,9 @@ class TrainState:
     index of the chosen knob. With `live` the arrow keys turn the selected run's knobs; `pending` holds the settings
     that were changed this way and that the run has not confirmed yet.
 
-    The runs: `runs` are newest first; `slots` is the index of the colour and marker of each, by id. With `overlay` the
-    newest runs are drawn beside the selected one; `picked` holds those that were taken in (True) or out (False) by key.
+    The runs: `runs` are newest first, as are the ids of the `sweeps` beside them; `slots` is the index of the colour
+    and marker of each run, by id. With `overlay` the newest runs are drawn beside the selected one; `picked` holds the
+    runs that were taken in (True) or out (False) by key.
 
     The display: `smoothing` is an index into SPANS, `zoom` the part of the x axis that is shown, in the axis' units,
     `cursor` the step whose values are read. `sort` is the column of the wide table, `search` the words that its runs
@@ -61,6 +62,7 @@ class TrainState:
     live: bool = False
     pending: PendingSettings = field(default_factory=PendingSettings)
     runs: tuple[RunView, ...] = ()
+    sweeps: tuple[str, ...] = ()
     slots: Mapping[str, int] = field(default_factory=dict)
     selected: str | None = None
     overlay: bool = True

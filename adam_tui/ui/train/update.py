@@ -126,8 +126,9 @@ def _refuse_tuning(state: TrainState, message: str, keys: str = "") -> Update:
 
 def _next_state(state: TrainState, event: e.Change) -> TrainState:
     match event:
-        case e.ListRuns(runs, matches):
-            return _with_runs(state, runs, matches)
+        case e.ListRuns(runs, matches, sweeps):
+            listed = _with_runs(state, runs, matches)
+            return listed if sweeps == listed.sweeps else replace(listed, sweeps=sweeps)
         case e.SelectRun(id):
             return _selected(state, id)
         case e.MoveSelection(by, order):

@@ -107,7 +107,7 @@ def titles(shown: Snapshot) -> dict[Panel, tuple[str, str]]:
     state, histories, keys = shown.state, shown.histories, shown.keys
     texts: dict[Panel, tuple[str, str]] = {
         "accuracy": (epoch_charts.accuracy_title(state, histories), epoch_charts.best_text(state, histories)),
-        "runs": ("Runs", ""),
+        "runs": ("Runs", with_keys_named(sweeps_hint(state.sweeps), keys)),
         "knobs": (knobs_title(state), with_keys_named(_knobs_hint(state), keys)),
         "figures": (run_panel.title(state, histories), ""),
         "corner": (corner_title(state, histories), ""),
@@ -155,6 +155,14 @@ def draw_runs(state: TrainState, histories: Histories, width: int, height: int, 
             )
         )
     return drawings.runs_table(rows, state.selected_index, width, height, palette)
+
+
+def sweeps_hint(sweeps: Sequence[str]) -> str:
+    """The sweeps beside the runs, which have a mode of their own, with a mark for its key; "" without one."""
+    if not sweeps:
+        return ""
+    name = sweeps[0].removeprefix("sweep-")
+    return f"{{mode_sweep}}: {f'{len(sweeps)} sweeps, ' if len(sweeps) > 1 else 'sweep '}{name}"
 
 
 # The knobs.

@@ -301,3 +301,22 @@ def test_nothing_of_learn_is_read_before_it_is_opened():
     code = "import sys, adam_tui.ui.app; print([name for name in sys.modules if 'learn' in name or 'markdown' in name])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_in_ascii_a_page_loses_no_letter_of_its_formulas():
+    app = AdamApp(PlaygroundState(), mode="learn", ascii=True)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(app, pilot)
+        app.screen.action_go("batch-size")
+        await settle(app, pilot)
+        scroll, text = app.screen.query_one(PageScroll), ""
+        while True:
+            text += " " + seen(app)
+            if scroll.scroll_y >= scroll.max_scroll_y:
+                break
+            await pilot.press("space")
+            await pilot.pause()
+        text = " ".join(text.split())
+        assert "proportional to 1/sqrt(B): four" in text
+        assert "a.s^2/(2l): see Noisy slopes. s^2 falls like 1/B, so a may grow like B. This is" in text
+        assert text.isascii()

@@ -139,6 +139,21 @@ async def test_escape_closes_the_crosshair_then_the_caption_then_all_hints_for_g
     assert config.load().tried == HINTS.keys()
 
 
+async def test_closed_hints_come_back_by_key_in_place_of_a_caption(settings):
+    app = AdamApp(NEW)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("escape")
+        assert [note.message for note in app._notifications] == ["no more hints: E shows them again"]
+        assert line(app) == ""
+        await pilot.press("E")
+        assert line(app).startswith("→ turns")
+        await pilot.press("m", "enter", "E")
+        assert line(app).startswith("→ turns")
+        assert app.screen.state.preset is None
+        await pilot.press("right")
+        assert app.screen.state.hints == NEW.hints[1:]
+
+
 async def test_hints_name_the_keys_of_the_settings(settings):
     app = AdamApp(NEW, config=Config(keys={"turn_up": "Q", "cancel": "f9"}))
     async with app.run_test(size=(120, 40)) as pilot:

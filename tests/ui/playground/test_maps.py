@@ -1,17 +1,34 @@
 """Maps on the playground's screen: keys in, panels out (Textual's Pilot)."""
 
-import pytest
+import csv
+import re
+import shlex
+from dataclasses import replace
 
+import pytest
+from command_line import run
+
+from adam_tui.draw.heat_map import LEVELS
+from adam_tui.draw.palette import DARK
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.trajectory import trajectories
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.terminal.fallback import Fallback
 from adam_tui.ui.app import AdamApp
+from adam_tui.ui.playground import events as e
+from adam_tui.ui.playground import view
+from adam_tui.ui.playground.export import MAP_COPY, MAP_EXPORTS, copy_text, save
 from adam_tui.ui.playground.maps.computation import computations, is_complete, request_of
+from adam_tui.ui.playground.maps.state import MapGrid, MapState
+from adam_tui.ui.playground.paths import whole_paths
+from adam_tui.ui.playground.requests import effects_of
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.widgets.key_line import KeyLine
 
 RAVINE = Scenario("ravine", lanes=(Lane.parse("momentum:lr=0.01,momentum=0.9"),), steps=100)
+# No setting and no start of it converges.
+SLOW = Scenario("rosenbrock", lanes=(Lane.parse("adam:lr=0.05"),), steps=20)
+NOISY = Scenario("himmelblau", lanes=(Lane.parse("momentum:lr=0.005"),), steps=30, noise=0.5, seed=7)
 HIMMELBLAU = Scenario("himmelblau", lanes=(Lane.parse("momentum:lr=0.005"),), steps=300)
 
 
@@ -89,6 +106,93 @@ async def test_the_contour_shows_the_path_at_the_cursor_beside_the_lanes_own():
         assert app.screen.state.chosen_lane == RAVINE.lanes[0]
 
 
+async def test_the_path_at_the_cursor_and_the_lanes_own_differ_and_are_named():
+    app = AdamApp(PlaygroundState(RAVINE))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("h")
+        await computed(pilot)
+        await pilot.press("shift+right")
+        await pilot.pause()
+        contour = app.screen.query_one("#contour", CellView)
+        assert re.sub(r"\[.*?\]", "", str(contour.border_subtitle)) == "┼ cursor · ● lane · ○ start · ✛ minimum"
+        own, cursor = contour_views(app.screen.state)
+        assert (own.dimmed, own.dashed, cursor.dimmed, cursor.dashed) == (True, True, False, False)
+        assert own.color != cursor.color
+        assert "┼" in panel(app, "contour")
+
+
+def contour_views(state):
+    return view._path_views(state, whole_paths(state), DARK)
+
+
+async def test_where_no_cell_converged_the_map_names_what_it_shows():
+    app = AdamApp(PlaygroundState(SLOW))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("h")
+        await pilot.press("tab")
+        await computed(pilot)
+        assert "★" in panel(app, "map")
+        assert "no cell converged: ★ has the lowest loss" in panel(app, "map-info")
+        [line] = [line for line in panel(app, "map-info").splitlines() if line.startswith("running")]
+        low, *_, high = line.split()[3:]
+        assert line.split()[:3] == ["running", "100%", "loss"]
+        assert float(low) < float(high)
+
+
+async def test_starts_that_are_still_running_have_contrast_and_a_legend():
+    app = AdamApp(PlaygroundState(SLOW))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("b")
+        await computed(pilot)
+        cells = app.screen.query_one("#contour", CellView).cells
+        assert len({tuple(color) for color in cells.bg.reshape(-1, 3).tolist()}) > LEVELS / 2
+        info = panel(app, "map-info")
+        assert "no start converged" in info
+        assert "running 100%  loss" in info
+
+
+@pytest.mark.parametrize("key", ["h", "b"])
+async def test_the_copied_command_gives_the_cells_that_the_app_exports(key, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    app = AdamApp(PlaygroundState(NOISY, map=None))
+    async with app.run_test(size=(60, 18)) as pilot:
+        await pilot.press(key, key, "z")
+        await computed(pilot)
+        state = app.screen.state
+        for suffix in ("csv", "svg"):
+            save(f"map.{suffix}", state, tmp_path, DARK)
+    [table], [picture] = (list(tmp_path.glob(f"*.{suffix}")) for suffix in ("csv", "svg"))
+    program, *arguments = shlex.split(copy_text("map", state))
+    assert program == "adam-tui"
+    assert arguments[-2:] == ["--seeds", "5"]
+    assert run(*arguments).output == table.read_text()
+    assert "median of 5 seeds" in picture.read_text()
+
+
+async def test_the_export_offers_the_map_while_one_is_open():
+    state = PlaygroundState(RAVINE)
+    opened = replace(state, map=MapState("rates", "loss", grid=MapGrid(8, 1)))
+    [before], [after] = effects_of(state, e.ChooseExport()), effects_of(opened, e.ChooseExport())
+    assert set(after.answers) - set(before.answers) == set(MAP_EXPORTS)
+    settings = replace(state, map=MapState("settings", "loss", grid=MapGrid(8, 8)))
+    assert MAP_COPY in effects_of(settings, e.ChooseCopy())[0].answers
+    assert effects_of(opened, e.ChooseCopy()) == effects_of(state, e.ChooseCopy()), "curves have no command"
+
+
+def test_the_curves_of_learning_rates_are_exported_by_lane(tmp_path):
+    lanes = (Lane.parse("sgd:lr=0.1"), Lane.parse("sgd:lr=0.1,weight_decay=1"))
+    race = Scenario(lanes=lanes, steps=20)
+    state = PlaygroundState(race, map=MapState("rates", "loss", grid=MapGrid(8, 1)))
+    header, *rows = csv.reader(save("map.csv", state, tmp_path, DARK).read_text().splitlines())
+    assert header == ["lane", "lr", "state", "steps", "loss"]
+    assert [row[0] for row in rows] == [name for name in race.labels() for _ in range(8)]
+    for row in rows:
+        lane = lanes[race.labels().index(row[0])].replaced("lr", float(row[1]))
+        [path] = trajectories(replace(race, lanes=(lane,)))
+        assert (row[2], float(row[4])) == (path.state(path.last), path.losses[-1])
+    assert "Loss of the last step by learning rate" in save("map.svg", state, tmp_path, DARK).read_text()
+
+
 async def test_the_legend_has_the_classes_shares():
     app = AdamApp(PlaygroundState(RAVINE))
     async with app.run_test(size=(120, 40)) as pilot:
@@ -104,8 +208,8 @@ async def test_a_click_moves_the_cursor():
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("h")
         await computed(pilot)
-        view = app.screen.query_one("#map", CellView)
-        await pilot.click(view, offset=(view.size.width // 2, 5))
+        drawn = app.screen.query_one("#map", CellView)
+        await pilot.click(drawn, offset=(drawn.size.width // 2, 5))
         column, row = app.screen.state.map.cursor
         assert 10 < column < 40
         assert row > app.screen.state.map.grid.rows / 2
@@ -172,10 +276,10 @@ async def test_the_footer_and_the_titles_follow_the_map():
         await pilot.press("h")
         await computed(pilot)
         assert "enter take" in app.screen.query_one(KeyLine).render().plain
-        view = app.screen.query_one("#map", CellView)
-        assert "loss of the last step" in str(view.border_title)
+        drawn = app.screen.query_one("#map", CellView)
+        assert "loss of the last step" in str(drawn.border_title)
         await pilot.press("tab")
-        assert "steps until it converged" in str(view.border_title)
+        assert "steps until it converged" in str(drawn.border_title)
 
 
 @pytest.mark.parametrize(("limits", "characters"), [({"ascii": True}, "@=:./"), ({"few_colors": True}, "▓▒░·╱")])
@@ -199,3 +303,19 @@ async def test_without_colour_a_start_is_the_letter_of_its_rest_point(monkeypatc
         assert {"aaa", "bbb", "ccc", "ddd"} <= {
             text[i : i + 3] for text in panel(app, "contour").splitlines() for i in range(len(text))
         }
+
+
+async def test_panels_that_a_map_hid_show_the_present_when_it_is_closed():
+    app = AdamApp(PlaygroundState(RAVINE, playing=False))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("h")
+        await computed(pilot)
+        await pilot.press("shift+right", "enter")
+        app.theme = "adam-light"
+        await pilot.press("escape")
+        await pilot.pause()
+        lr = app.screen.state.chosen_lane["lr"]
+        assert lr != RAVINE.lanes[0]["lr"]
+        assert f"{lr:.4g}" in panel(app, "knobs")
+        grounds = {tuple(app.screen.query_one(f"#{name}", CellView).cells.bg[0, 0]) for name in ("lanes", "knobs")}
+        assert grounds == {app.palette.background}

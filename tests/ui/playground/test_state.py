@@ -14,7 +14,7 @@ from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import start_of, trajectories
 from adam_tui.ui.caption import Finale
 from adam_tui.ui.playground import events as e
-from adam_tui.ui.playground.effects import CopyRace, RememberHints, ShowFinale, TrainLane, WriteExport
+from adam_tui.ui.playground.effects import HINTS_CLOSED, CopyRace, RememberHints, ShowFinale, TrainLane, WriteExport
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import LANES_BY_HAND, PAN, ZOOM, update
 
@@ -385,7 +385,7 @@ def test_escape_closes_the_crosshair_then_the_caption_then_the_hints():
     state, effects = update(state, e.Cancel())
     assert (state.preset, state.hints, effects) == (None, ("turn", "learn"), ())
     state, effects = update(state, e.Cancel())
-    assert (state.hints, effects) == ((), (RememberHints(frozenset({"turn", "learn"})),))
+    assert (state.hints, effects) == ((), (RememberHints(frozenset({"turn", "learn"})), HINTS_CLOSED))
 
 
 def test_a_random_start_lies_in_the_window():

@@ -4,6 +4,7 @@ import pytest
 from made_sweeps import MadeSweep
 from textual.widgets import Input
 
+from adam_tui.history import sweep_feed
 from adam_tui.history.sweep_feed import SweepFeed
 from adam_tui.sweeps import launch
 from adam_tui.terminal.cell_view import CellView
@@ -37,6 +38,7 @@ def launched(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def polls_often(monkeypatch):
+    monkeypatch.setattr(sweep_feed, "BETWEEN_SECONDS", 0.1)
     monkeypatch.setattr(sweep_screen, "POLL_RUNNING", 0.05)
     monkeypatch.setattr(sweep_screen, "POLL_IDLE", 0.05)
 
@@ -138,7 +140,7 @@ async def test_a_click_chooses_a_cell(tmp_path):
         await until(pilot, lambda: "10/10 trials" in seen(app))
         await pilot.pause(0.1)
         region = app.screen.query_one("#sweep-grid", CellView).content_region
-        await pilot.click(offset=(region.right - 2, region.y + 2))
+        await pilot.click(offset=(region.right - 7, region.y + 2))
         assert app.screen.state.chosen == (1, 4)
         await pilot.click(offset=(region.x, region.bottom - 1))
         assert app.screen.state.chosen == (1, 4), "beside the grid"
@@ -246,3 +248,11 @@ async def test_a_theme_of_another_lightness_draws_the_grid_anew(tmp_path):
         after = app.screen.query_one("#sweep-grid", CellView).cells.bg
         assert before[-1, -1].max() < 50
         assert after[-1, -1].min() > 200
+
+
+async def test_train_names_the_sweeps_beside_its_runs(tmp_path, made_run):
+    made_run().start().train(1).end("stopped")
+    MadeSweep(tmp_path, "first", trials=2, seeds=1)
+    app = app_on(tmp_path, mode="train")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "4: sweep first" in seen(app))

@@ -117,7 +117,7 @@ def test_a_running_sweep_is_paused_and_stopped(tmp_path):
     state = state_of(tmp_path)
     assert effects_of(state, e.PauseOrResume()) == (effects.SendOrder(made.id, "pause"),)
     (question,) = effects_of(state, e.AskStop())
-    assert question.event("s") == e.StopSweep(made.id)
+    assert [(keys, question.event(value)) for keys, value, _ in question.answers] == [("y,s", e.StopSweep(made.id))]
     assert effects_of(state, e.StopSweep(made.id)) == (effects.SendOrder(made.id, "stop"),)
     (refusal,) = effects_of(state, e.AskDelete())
     assert "running" in refusal.message

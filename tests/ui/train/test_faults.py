@@ -61,7 +61,7 @@ async def test_a_process_that_hangs_is_named_and_killed_by_key(app, hanging, mon
     run, process = hanging
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "no sign of life for" in panel(app, "figures"))
-        assert "kills it" in panel(app, "figures")
+        assert "x, then K, kills it" in " ".join(panel(app, "figures").split())
         assert "silent" in app.screen.query_one(TabsLine).status
         await pilot.press("x")
         await pilot.pause()
@@ -71,7 +71,7 @@ async def test_a_process_that_hangs_is_named_and_killed_by_key(app, hanging, mon
         await pilot.press("s")
         await until(pilot, lambda: '"stop"' in (run.path / "control.jsonl").read_text())
         assert process.poll() is None, "stop is a request"
-        await pilot.press("x", "k")
+        await pilot.press("x", "K")
         await until(pilot, lambda: "stopped: killed as it did not answer" in panel(app, "figures"))
     assert process.wait(20) == -signal.SIGKILL
     assert (run.status().state, run.status().reason) == ("stopped", "killed as it did not answer")
@@ -83,7 +83,7 @@ async def test_a_process_that_cannot_be_killed_from_here_is_named(app, made_run,
     made.run.write_status(Status("running", 4321, "elsewhere", time.time()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "running" in app.screen.query_one(TabsLine).status)
-        await pilot.press("x", "k")
+        await pilot.press("x", "K")
         await until(pilot, lambda: f"{made.id} runs on elsewhere: end process 4321 there" in notifications(app))
 
 

@@ -50,6 +50,8 @@ def after_everything(state, event):
         if isinstance(effect, effects.StartRun):
             check_spec(effect.spec)
         if isinstance(effect, Choose):
+            answered_by_y = any("y" in keys.split(",") for keys, _, _ in effect.answers)
+            assert answered_by_y == effect.title.endswith("?")
             for _, value, _ in effect.answers:
                 yield from after_everything(state, effect.event(value))
         if isinstance(effect, AskText):

@@ -56,13 +56,22 @@ async def test_space_pauses_and_resumes(app, made_run):
         assert '"resume"' in made.orders()
 
 
-@pytest.mark.parametrize(("key", "order"), [("s", "stop"), ("k", "kill"), ("escape", None)])
-async def test_x_asks_how_to_stop(app, made_run, key, order):
+STOP_ANSWERS = [
+    *((keys, "stop") for keys in ("y", "s", "enter", "down up enter", "tab shift+tab enter")),
+    *((keys, "kill") for keys in ("K", "down enter", "tab enter")),
+    *((keys, None) for keys in ("n", "escape", "up enter", "end enter")),
+]
+
+
+@pytest.mark.parametrize(("keys", "order"), STOP_ANSWERS)
+async def test_x_asks_how_to_stop(app, made_run, keys, order):
     made = made_run().start().train(1)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("x")
         assert isinstance(app.screen, Choose)
-        await pilot.press(key)
+        await pilot.press("k")
+        assert isinstance(app.screen, Choose), "a hand that moves with j and k kills no run"
+        await pilot.press(*keys.split())
         assert isinstance(app.screen, ModeScreen)
         assert (f'"{order}"' in made.orders()) if order else not made.orders()
 
@@ -73,8 +82,11 @@ async def test_d_deletes_after_a_question_and_never_a_running_run(app, made_run,
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("d")
         assert isinstance(app.screen, ModeScreen), "refused"
-        await pilot.press("]", "d", "escape")
-        assert len(directory.list_runs(tmp_path)) == 2
+        await pilot.press("]")
+        for careful in ("enter", "n", "escape"):
+            await pilot.press("d", careful)
+            assert isinstance(app.screen, ModeScreen)
+            assert len(directory.list_runs(tmp_path)) == 2
         await pilot.press("d", "y")
         await until(pilot, lambda: "momentum" not in panel(app, "runs"))
         assert [run.id for run in directory.list_runs(tmp_path)] == [busy.id]
@@ -157,7 +169,7 @@ async def test_a_run_starts_again_with_the_same_settings(app, made_run, no_proce
         await pilot.press("T", "t")
         await until(pilot, lambda: len(directory.list_runs(tmp_path)) == 2)
         assert all(run.spec() == made.run.spec() for run in directory.list_runs(tmp_path))
-        await pilot.press("T", "k")
+        await pilot.press("T", "e")
         assert app.screen.state.spec() == made.run.spec()
 
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adam_tui.engine.knobs import Knob
-from adam_tui.engine.lane import Lane
-from adam_tui.engine.maps import HIGHEST_DECAY, Axis, default_axes, knobs_for_axes
+from adam_tui.engine.maps import Axis, default_axes, default_axis, knobs_for_axes
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import Scenario, suggested_lanes
 from adam_tui.engine.trajectory import start_of
 from adam_tui.ui.playground.maps.state import MapGrid, MapState
 from adam_tui.ui.playground.state import PlaygroundState
-
-AXIS_KNOBS = ("log", "log_off", "beta")  # the scales of knobs that have an axis
 
 
 def axes(state: PlaygroundState, shown: MapState) -> tuple[Axis, Axis]:
@@ -25,8 +21,8 @@ def axes(state: PlaygroundState, shown: MapState) -> tuple[Axis, Axis]:
     if shown.y is not None and shown.y.knob in knobs:
         y = shown.y
     if x.knob == y.knob:
-        others = [knob for knob in axis_knobs(state.chosen_lane) if knob != x.knob]
-        y = default_axis(state, others[0])
+        other = next(knob for knob in knobs_for_axes(state.chosen_lane) if knob != x.knob)
+        y = default_axis(state.scenario, state.lane, other)
     return x, y
 
 
@@ -45,25 +41,6 @@ def curves(state: PlaygroundState, shown: MapState) -> Scenario:
     if not shown.all_optimizers:
         return state.scenario
     return replace(state.scenario, lanes=suggested_lanes(tuple(OPTIMIZERS), state.surface))
-
-
-def axis_knobs(lane: Lane) -> tuple[Knob, ...]:
-    """The lane's knobs that can be an axis."""
-    return tuple(knob for knob in knobs_for_axes(lane) if knob.scale in AXIS_KNOBS)
-
-
-def default_axis(state: PlaygroundState, knob: Knob) -> Axis:
-    """The whole range of a knob that is worth a map; the lane's own value lies on it."""
-    for axis in default_axes(state.scenario, state.lane):
-        if axis.knob == knob:
-            return axis
-    own = state.chosen_lane[knob.name]
-    if knob.scale == "beta":
-        lowest = 1e-3 if knob.low_excluded else 0.0
-        return Axis(knob, min(lowest, own), max(HIGHEST_DECAY, own))
-    if knob.scale == "log_off":
-        return Axis(knob, 0.0, max(knob.notch_high, own))
-    return Axis(knob, min(knob.notch_low, own or knob.notch_low), max(knob.notch_high, own))
 
 
 def own_place(state: PlaygroundState, shown: MapState) -> tuple[float, float]:

@@ -25,6 +25,7 @@ from adam_tui.ui.playground.maps import view
 from adam_tui.ui.playground.maps.cells import axes
 from adam_tui.ui.playground.maps.computation import MapRequest, MapThread, request_of
 from adam_tui.ui.playground.maps.state import MapGrid, MapState
+from adam_tui.ui.playground.maps.still import scale_of
 from adam_tui.ui.playground.paths import Paths, paths_so_far
 from adam_tui.ui.playground.state import PlaygroundState
 
@@ -130,7 +131,7 @@ class MapPanels:
     def _cell(self, shown: MapState, grid: MapGrid, offset: Offset, size: Size) -> tuple[int, int] | None:
         """The (column, row) of the map's grid at a cell of its panel."""
         if shown.kind == "settings":
-            place = heat_map.frame(*size, view.scale_of(axes(self._screen.state, shown)[1]))
+            place = heat_map.frame(*size, scale_of(axes(self._screen.state, shown)[1]))
             result = place.grid_cell(offset.y, offset.x, (grid.rows, grid.columns))
             return None if result is None else (result[1], result[0])
         if shown.kind == "rates":

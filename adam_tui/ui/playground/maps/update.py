@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adam_tui.engine.maps import QUANTITIES, Axis, Quantity
+from adam_tui.engine.maps import QUANTITIES, Quantity, default_axis, knobs_for_axes
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.maps.cells import (
     axes,
-    axis_knobs,
     cell_of,
     cursor_cell,
     cursor_scenario,
-    default_axis,
     rate_axis,
 )
 from adam_tui.ui.playground.maps.state import FIRST_QUANTITY, Kind, MapGrid, MapState
@@ -148,6 +146,6 @@ def _with_next_knob(state: PlaygroundState, shown: MapState, axis: str) -> MapSt
         return shown
     x, y = axes(state, shown)
     own, other = (x, y) if axis == "x" else (y, x)
-    knobs = [knob for knob in axis_knobs(state.chosen_lane) if knob != other.knob]
-    chosen: Axis = default_axis(state, knobs[(knobs.index(own.knob) + 1) % len(knobs)])
+    knobs = [knob for knob in knobs_for_axes(state.chosen_lane) if knob != other.knob]
+    chosen = default_axis(state.scenario, state.lane, knobs[(knobs.index(own.knob) + 1) % len(knobs)])
     return replace(shown, x=chosen, y=y, cursor=None) if axis == "x" else replace(shown, x=x, y=chosen, cursor=None)

@@ -17,8 +17,8 @@ from adam_tui.draw.chart import Series, chart
 from adam_tui.draw.chart_axis import Axis as ChartAxis
 from adam_tui.draw.chart_axis import Tick as ChartTick
 from adam_tui.draw.contour_plot import Backdrop
-from adam_tui.draw.heat_map import Cursor, Grid, Ink, Mark, Scale
-from adam_tui.draw.map_panels import BasinRow, CurveRow, OutcomeRow
+from adam_tui.draw.heat_map import Cursor, Grid, Ink, Mark
+from adam_tui.draw.map_panels import CurveRow, OutcomeRow
 from adam_tui.draw.palette import DARK, Palette
 from adam_tui.engine.maps import (
     CONVERGED,
@@ -29,6 +29,7 @@ from adam_tui.engine.maps import (
     Outcomes,
     Quantity,
     best,
+    ordering,
     quantity,
     rest_points,
     stability_line,
@@ -40,20 +41,23 @@ from adam_tui.ui.playground.maps import computation
 from adam_tui.ui.playground.maps.cells import axes, cell_scenario, cursor_cell, curves, own_place, rate_axis
 from adam_tui.ui.playground.maps.computation import MapRequest
 from adam_tui.ui.playground.maps.state import MapGrid, MapState
+from adam_tui.ui.playground.maps.still import (
+    BEST,
+    HEADERS,
+    QUANTITY_TITLES,
+    basin_table,
+    largest_basin,
+    legend_parts,
+    scale_of,
+    value_text,
+)
 from adam_tui.ui.playground.paths import Paths
 from adam_tui.ui.playground.state import PlaygroundState
+from adam_tui.ui.playground.view import CURSOR
 
 Floats = NDArray[np.float64]
 STATES = {RUNNING: "running", CONVERGED: "converged", DIVERGED: "diverged"}
-QUANTITY_TITLES: dict[Quantity, str] = {
-    "loss": "loss of the last step",
-    "steps": "steps until it converged",
-    "distance": "distance to the nearest minimum",
-}
-HEADERS: dict[Quantity, str] = {"loss": "loss", "steps": "steps", "distance": "dist"}
-BEST = "★"
-HERE = "┼"
-MOST_BASINS, FEWEST_BASINS = 12, 4
+FEWEST_BASINS = 4
 MOST_CURVES = 13
 CHART_LABELS = 7  # columns that the chart's axis of values takes
 TICK_COLUMNS = 9  # of a label on the axis of learning rates
@@ -63,10 +67,14 @@ CHAOTIC = 0.2  # the share of sampled border cells from which the caption calls 
 
 
 class Reading(NamedTuple):
-    """Outcomes with the numbers that are shown: a quantity, its ranks within the classes, and the best cell."""
+    """Outcomes with the numbers that are shown: a quantity, the ranks within the classes, and the best cell.
+
+    `ordered` are the numbers by which the ranks are made, see `maps.ordering`.
+    """
 
     outcomes: Outcomes
     values: Floats
+    ordered: Floats
     ranks: Floats
     best: tuple[int, int] | None
 
@@ -86,10 +94,9 @@ def _reading(request: MapRequest, name: Quantity, part: int) -> Reading:
     outcomes = computation.outcomes(request, part)
     surface = computation.computations(request)[part].surface
     values = quantity(outcomes, name, surface)
-    # A class without values, such as the steps of cells that did not converge, is ranked by its loss.
-    moving = outcomes.states == RUNNING
-    ordered = values if np.isfinite(values[moving]).any() else np.where(moving, outcomes.losses, values)
-    return Reading(outcomes, values, heat_map.ranks_in_class(outcomes.states, ordered), best(outcomes, name, surface))
+    ordered = ordering(outcomes, name, surface)
+    ranks = heat_map.ranks_in_class(outcomes.states, ordered)
+    return Reading(outcomes, values, ordered, ranks, best(outcomes, name, surface))
 
 
 class Basins(NamedTuple):
@@ -115,11 +122,6 @@ def _basins(request: MapRequest) -> Basins:
 
 
 # ---- the map ----
-
-
-def scale_of(axis: Axis) -> Scale:
-    """The axis of a knob as the drawing takes it."""
-    return heat_map.knob_scale(axis.knob, axis.low, axis.high, axis.fraction)
 
 
 def grid_of(
@@ -164,7 +166,7 @@ def map_panel(
 ) -> Cells:
     """Draw a map of settings, or the curves of the learning rates."""
     if shown.kind == "rates":
-        return _rates(state, shown, request, size, palette)
+        return rates_chart(state, shown, request, size, palette)
     x, y = axes(state, shown)
     read = reading(request, shown.quantity)
     rows, columns = read.outcomes.states.shape
@@ -179,7 +181,7 @@ def map_panel(
     cursor = None
     if shown.cursor is not None:
         column, row = cursor_cell(state, shown, request.grid)
-        texts = (_value_text(axis, index / max(n - 1, 1)) for axis, index, n in ((x, column, columns), (y, row, rows)))
+        texts = (value_text(axis, index / max(n - 1, 1)) for axis, index, n in ((x, column, columns), (y, row, rows)))
         cursor = Cursor(row, column, *texts)
     return heat_map.heat_map(
         Grid(read.outcomes.states, read.ranks),
@@ -209,20 +211,10 @@ def _stability(
     return tuple((float(a), float(b)) for a, b in stability_line(scenario, 0, x, y, point))
 
 
-def _value_text(axis: Axis, place: float) -> str:
-    """A value in the fewest digits that differ from those of its neighbours: three, for β of its distance from 1."""
-    value = axis.at(place)
-    if axis.knob.scale == "beta" and value > 0.5:
-        distance = 1 - value
-        digits = max(2 - math.floor(math.log10(distance)), 3) if distance > 0 else 6
-        return f"{value:.{min(digits - 1, 7)}f}"
-    text = f"{value:.3g}"
-    return axis.knob.format(float(text))
-
-
-def _rates(
+def rates_chart(
     state: PlaygroundState, shown: MapState, request: MapRequest, size: tuple[int, int], palette: Palette
 ) -> Cells:
+    """Draw the curves of the learning rates."""
     axis = rate_axis(state, shown)
     lanes = curves(state, shown).lanes
     log_y = shown.quantity != "steps"
@@ -249,7 +241,7 @@ def _rates(
     )
     if shown.cursor is not None:
         at = cursor_cell(state, shown, request.grid)[0]
-        marks.append(ChartMark(float(xs[at]), _value_text(axis, at / max(len(xs) - 1, 1)), palette.accent))
+        marks.append(ChartMark(float(xs[at]), value_text(axis, at / max(len(xs) - 1, 1)), palette.accent))
     limits = _loss_limits(state, series) if shown.quantity == "loss" else None
     return chart(series, *size, palette, log_y=log_y, y_limits=limits, x_axis=x_axis, marks=marks)
 
@@ -270,7 +262,9 @@ def _loss_limits(state: PlaygroundState, series: Sequence[Series]) -> tuple[floa
 
 def info_title(shown: MapState) -> str:
     """The title of the panel with the readings."""
-    return {"settings": "Outcomes", "starts": "Basins", "rates": "Curves"}[shown.kind]
+    if shown.kind == "starts":
+        return f"Basins: {QUANTITY_TITLES[shown.quantity]}"
+    return {"settings": "Outcomes", "rates": "Curves"}[shown.kind]
 
 
 def info(
@@ -286,13 +280,7 @@ def info(
     width, height = size
     parts = [_table(state, shown, request, width, palette, ink, paths)]
     if shown.kind != "rates":
-        read = reading(request, shown.quantity)
-        whole = shown.quantity == "steps"
-        ramps = heat_map.legend_parts(read.outcomes.states, read.values)
-        if shown.kind == "settings":
-            parts.append(heat_map.legend(ramps, width, palette, ink=ink, whole=whole))
-        else:
-            parts.append(_shares(ramps, width, palette))
+        parts.append(_legend(shown, request, width, palette, ink))
     caption = _caption(shown, request)
     parts.append(
         elements.notes([(line, False) for line in caption for line in elements.wrap(line, width)], width, palette)
@@ -311,20 +299,29 @@ def info_rows(state: PlaygroundState, shown: MapState) -> int:
         case "rates":
             return min(len(curves(state, shown).lanes), MOST_CURVES) + 2
         case "starts":
-            return 3 + 1 + max(len(state.surface.minima), FEWEST_BASINS) + 2
+            return 3 + 1 + max(len(state.surface.minima), FEWEST_BASINS) + 3 + 1
         case "settings":
             return 4 + 3 + 1
 
 
-def _shares(ramps: list[heat_map.LegendPart], width: int, palette: Palette) -> Cells:
-    texts = [f"{heat_map.NAMES[part.kind]} {heat_map.percent(part.share)}" for part in ramps]
-    return elements.notes([(line, False) for line in elements.wrap(" · ".join(texts), width)], width, palette)
+def _legend(shown: MapState, request: MapRequest, width: int, palette: Palette, ink: Ink) -> Cells:
+    """The classes with their shares and ramps; the ramp of starts that converged has the largest basin's colour."""
+    read = reading(request, shown.quantity)
+    basin = None
+    if shown.kind == "starts":
+        numbers = basins(request).numbers
+        basin = largest_basin(numbers)
+    parts = legend_parts(read.outcomes, read.ordered, shown.quantity)
+    return heat_map.legend(parts, width, palette, ink=ink, basin=basin)
 
 
 def _caption(shown: MapState, request: MapRequest) -> list[str]:
     lines = []
     if shown.median:
         lines.append("median of five seeds of the noise")
+    states = reading(request, shown.quantity).outcomes.states
+    if shown.quantity == "steps" and shown.kind == "settings" and not (states == CONVERGED).any():
+        lines.append(f"no cell converged: {BEST} has the lowest loss")
     if not computation.is_complete(request):
         lines.append(f"computing {100 * computation.share(request):.0f}%")
     elif (chaotic := computation.chaotic_share(request)) is not None and chaotic >= CHAOTIC:
@@ -336,13 +333,13 @@ def _table(
     state: PlaygroundState, shown: MapState, request: MapRequest, width: int, palette: Palette, ink: Ink, paths: Paths
 ) -> Cells:
     if shown.kind == "rates":
-        return _curve_table(state, shown, request, width, palette)
+        return curve_table(state, shown, request, width, palette)
     read = reading(request, shown.quantity)
     color, marker = palette.lane(state.lane)
     rows = [_row(state, shown, marker, "lane", state, paths.lanes[state.lane], color)]
     if paths.cursor is not None:
         cell = cursor_cell(state, shown, request.grid)
-        rows.append(_row(state, shown, HERE, "cursor", cell, paths.cursor, palette.accent, request.grid))
+        rows.append(_row(state, shown, CURSOR, "cursor", cell, paths.cursor, palette.foreground, request.grid))
     if read.best is not None and shown.kind == "settings":
         row, column = read.best
         rows.append(_best_row(state, shown, read, (column, row), request.grid, palette))
@@ -389,7 +386,7 @@ def _row(
         assert isinstance(cell, tuple)
         counts = (grid.columns, grid.rows)
         texts = tuple(
-            _value_text(axis, index / max(n - 1, 1))
+            value_text(axis, index / max(n - 1, 1))
             for axis, index, n in zip(axes(state, shown), cell, counts, strict=True)
         )
     return OutcomeRow(mark, name, texts, number, path.state(last), path.since(last), color)
@@ -400,7 +397,7 @@ def _best_row(
 ) -> OutcomeRow:
     column, row = cell
     x, y = axes(state, shown)
-    texts = _value_text(x, column / max(grid.columns - 1, 1)), _value_text(y, row / max(grid.rows - 1, 1))
+    texts = value_text(x, column / max(grid.columns - 1, 1)), value_text(y, row / max(grid.rows - 1, 1))
     kind, since = int(read.outcomes.states[row, column]), int(read.outcomes.steps[row, column])
     return OutcomeRow(
         BEST,
@@ -417,27 +414,11 @@ def _basin_table(request: MapRequest, width: int, palette: Palette, ink: Ink) ->
     """The rest points that starts end at, by their shares."""
     result = basins(request)
     [computed] = computation.computations(request)
-    counts = np.bincount(result.numbers[result.numbers >= 0], minlength=len(result.points))
-    total = max(int((computed.outcomes().states != NOT_COMPUTED).sum()), 1)
-    order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]][:MOST_BASINS]
-    losses = computed.surface.f(result.points) if len(result.points) else np.empty(0)
-    hues = heat_map.basin_colors(palette)
-    listed = len(computed.surface.minima)
-    rows = [
-        BasinRow(
-            tuple(hues[i % len(hues), -1].tolist()),
-            heat_map.basin_letter(i),
-            (float(result.points[i][0]), float(result.points[i][1])),
-            float(losses[i]),
-            min(counts[i] / total, 1.0) if computed.complete else counts[i] / result.numbers.size,
-            i < listed,
-        )
-        for i in order
-    ]
-    return map_panels.basin_table(rows, width, palette, letters=ink != "blocks")
+    return basin_table(computed.surface, result.numbers, result.points, width, palette, ink)
 
 
-def _curve_table(state: PlaygroundState, shown: MapState, request: MapRequest, width: int, palette: Palette) -> Cells:
+def curve_table(state: PlaygroundState, shown: MapState, request: MapRequest, width: int, palette: Palette) -> Cells:
+    """Draw a row for each curve of the learning rates."""
     scenario, axis = curves(state, shown), rate_axis(state, shown)
     count = request.grid.columns
     column = cursor_cell(state, shown, request.grid)[0]
@@ -456,8 +437,8 @@ def _curve_table(state: PlaygroundState, shown: MapState, request: MapRequest, w
                 float(values[column]),
                 STATES.get(int(states[column]), ""),
                 float(values[best_at]) if best_at is not None else math.nan,
-                _value_text(axis, best_at / max(count - 1, 1)) if best_at is not None else "–",
-                _value_text(axis, (best_at + int(after[0])) / max(count - 1, 1))
+                value_text(axis, best_at / max(count - 1, 1)) if best_at is not None else "–",
+                value_text(axis, (best_at + int(after[0])) / max(count - 1, 1))
                 if best_at is not None and len(after)
                 else "–",
             )

@@ -1,0 +1,265 @@
+"""landscape-ID in a run's directory: what is computed, the plane, and the points so far.
+
+    request.json   `Request`: the plane, its runs and their recorded steps, the size, the images
+    plane.npz      the plane, its area, and where the runs' recorded steps lie on it and off it
+    points.bin     a record (`POINT`) for each computed loss, only appended to
+    worker.log     stderr of the process
+
+The identity is a hash of the request. So the same request goes on where it was interrupted, and a run that has recorded
+more gets another landscape. The process that computes is `training.landscape_worker`; everything here needs numpy only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adam_tui.landscape.grid import Grid
+from adam_tui.landscape.plane import KINDS, Plane, Projection
+from adam_tui.landscape.weights import WeightPath, check_same_network, read
+from adam_tui.runs import files
+from adam_tui.runs.run import Run
+
+PREFIX = "landscape-"
+ID_DIGITS = 8
+MAX_REQUEST = 1 << 20  # bytes
+MOST_POINTS = 1_000_000
+# `kind` is GRID for the grid's point number `index`, ALL for the last weights on all images, and PATH + r for the
+# recorded step number `index` of the run number r.
+POINT = np.dtype([("kind", "<i4"), ("index", "<i4"), ("a", "<f8"), ("b", "<f8"), ("loss", "<f8"), ("accuracy", "<f8")])
+GRID, ALL, PATH = 0, 1, 2
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """All that determines a landscape.
+
+    `runs` are the names of the runs' directories, from the directory that holds the first one, and `recorded` the last
+    recorded step and the number of records of each. `aspect` is the width of the area by its height; `area`
+    (a_min, a_max, b_min, b_max) takes its place after a zoom. `images` are test images, spread evenly over the file.
+    """
+
+    kind: str
+    runs: tuple[str, ...]
+    recorded: tuple[tuple[int, int], ...]
+    columns: int
+    rows: int
+    aspect: float
+    images: int = 1000
+    seed: int = 0
+    area: tuple[float, float, float, float] | None = None
+
+    @property
+    def id(self) -> str:
+        """The hash that names the directory."""
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
+
+    @classmethod
+    def from_json(cls, data: Any) -> Request:
+        """The request of a request.json. Raises ValueError for anything else."""
+        try:
+            area = None
+            if data["area"] is not None:
+                a_min, a_max, b_min, b_max = map(float, data["area"])
+                area = a_min, a_max, b_min, b_max
+            request = cls(
+                str(data["kind"]),
+                tuple(map(str, data["runs"])),
+                tuple((int(step), int(count)) for step, count in data["recorded"]),
+                int(data["columns"]),
+                int(data["rows"]),
+                float(data["aspect"]),
+                int(data["images"]),
+                int(data["seed"]),
+                area,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"not a request for a landscape: {error}") from None
+        sized = min(request.columns, request.rows) >= 2 and request.columns * request.rows <= MOST_POINTS
+        if request.kind not in KINDS or not request.runs or not sized or request.aspect <= 0 or request.images < 1:
+            raise ValueError("not a request for a landscape")
+        return request
+
+
+def request(
+    runs: Sequence[Run], kind: str, columns: int, rows: int, aspect: float, images: int, seed: int
+) -> tuple[Request, list[WeightPath]]:
+    """The request for a plane of these runs, and the runs' paths.
+
+    Raises ValueError with one line for runs without weights, of different networks or with different data.
+    """
+    paths = [read(run) for run in runs]
+    check_same_network(paths)
+    data = [run.spec().data for run in runs]
+    for run, name in zip(runs, data, strict=True):
+        if name != data[0]:
+            raise ValueError(f"{runs[0].id} was trained on {data[0]} and {run.id} on {name}: their losses differ")
+    names = tuple(os.path.relpath(run.path.absolute(), runs[0].path.absolute().parent) for run in runs)
+    recorded = tuple((int(path.steps[-1]), len(path.steps)) for path in paths)
+    # Only a random plane depends on the seed.
+    return Request(kind, names, recorded, columns, rows, aspect, images, seed if kind == "random" else 0), paths
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """The content of plane.npz: the plane, its grid, the paths on it, and the explained shares.
+
+    `walk` are the shares of a random walk that was recorded at the same steps as the first run.
+    """
+
+    plane: Plane
+    grid: Grid
+    paths: tuple[Projection, ...]
+    explained: tuple[float, float]
+    walk: tuple[float, float]
+    total_images: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """The computed points so far: losses and accuracies, nan where a point is not computed yet.
+
+    `losses` and `accuracies` (rows, columns) are the grid's, `path_losses` those of every path's steps (T,), `all_loss`
+    is the loss of the last weights on all images. `done` counts the grid's points.
+    """
+
+    losses: Floats
+    accuracies: Floats
+    path_losses: tuple[Floats, ...]
+    path_accuracies: tuple[Floats, ...]
+    all_loss: float
+    done: int
+
+
+class Landscape:
+    """One landscape's directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, run: Run, asked: Request) -> Landscape:
+        """The directory of this request in the run's; an existing one goes on. Raises OSError."""
+        landscape = cls(run.path / f"{PREFIX}{asked.id}")
+        files.make_private_folder(landscape.path)
+        if not landscape._request.exists():
+            files.write_atomically(landscape._request, json.dumps(dataclasses.asdict(asked)) + "\n")
+        return landscape
+
+    @property
+    def _request(self) -> Path:
+        return self.path / "request.json"
+
+    @property
+    def points_file(self) -> Path:
+        """The path of the computed points."""
+        return self.path / "points.bin"
+
+    def request(self) -> Request:
+        """The request of this landscape. Raises OSError, and ValueError for a damaged file."""
+        return Request.from_json(json.loads(files.read_regular(self._request, MAX_REQUEST)))
+
+    def runs(self) -> list[Run]:
+        """The runs of the request."""
+        return [Run(Path(os.path.normpath(self.path.parent.parent / name))) for name in self.request().runs]
+
+    # The plane.
+
+    def write_survey(self, survey: Survey) -> None:
+        """Write plane.npz in one move. Raises OSError."""
+        arrays: dict[str, Any] = {
+            "kind": np.array(survey.plane.kind),
+            "origin": survey.plane.origin,
+            "directions": survey.plane.directions,
+            "norms": survey.plane.norms,
+            "bounds": np.array(survey.grid.bounds),
+            "size": np.array([survey.grid.columns, survey.grid.rows]),
+            "explained": np.array(survey.explained),
+            "walk": np.array(survey.walk),
+            "images": np.array([survey.total_images]),
+            "names": np.array([path.name for path in survey.paths]),
+        }
+        for number, path in enumerate(survey.paths):
+            for name in ("steps", "places", "off_plane", "from_origin"):
+                arrays[f"{name}{number}"] = getattr(path, name)
+        packed = io.BytesIO()
+        np.savez(packed, **arrays)
+        files.write_atomically(self.path / "plane.npz", packed.getvalue())
+
+    def survey(self) -> Survey | None:
+        """The plane and the paths; None before the process has written them. Raises ValueError for a damaged file."""
+        path = self.path / "plane.npz"
+        try:
+            with np.load(path, allow_pickle=False) as held:
+                plane = Plane(str(held["kind"]), held["origin"], held["directions"])
+                columns, rows = held["size"].tolist()
+                a_min, a_max, b_min, b_max = held["bounds"].tolist()
+                names = [str(name) for name in held["names"]]
+                paths = tuple(
+                    Projection(name, *(held[f"{key}{n}"] for key in ("steps", "places", "off_plane", "from_origin")))
+                    for n, name in enumerate(names)
+                )
+                shares = [(float(held[key][0]), float(held[key][1])) for key in ("explained", "walk")]
+                grid = Grid((a_min, a_max, b_min, b_max), columns, rows)
+                return Survey(plane, grid, paths, shares[0], shares[1], int(held["images"][0]))
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # np.load raises nearly anything for a damaged file
+            raise ValueError(f"{path} is damaged") from error
+
+    # The points.
+
+    def records(self) -> NDArray[np.void]:
+        """The whole records of points.bin."""
+        try:
+            content = files.read_regular(self.points_file, 4 * MOST_POINTS * POINT.itemsize)
+        except FileNotFoundError:
+            return np.empty(0, POINT)
+        return np.frombuffer(content, POINT, len(content) // POINT.itemsize)
+
+    def points(self, survey: Survey) -> Points:
+        """The points that are computed so far, each in its place."""
+        records = self.records()
+        size = len(survey.grid)
+        losses, accuracies = np.full((2, size), np.nan)
+        grid = records[(records["kind"] == GRID) & (records["index"] >= 0) & (records["index"] < size)]
+        losses[grid["index"]], accuracies[grid["index"]] = grid["loss"], grid["accuracy"]
+        path_losses, path_accuracies = [], []
+        for number, path in enumerate(survey.paths):
+            own = np.full((2, len(path.steps)), np.nan)
+            steps = records[records["kind"] == PATH + number]
+            steps = steps[(steps["index"] >= 0) & (steps["index"] < len(path.steps))]
+            own[:, steps["index"]] = steps["loss"], steps["accuracy"]
+            path_losses.append(own[0])
+            path_accuracies.append(own[1])
+        whole = records[records["kind"] == ALL]["loss"]
+        shape = survey.grid.rows, survey.grid.columns
+        return Points(
+            losses.reshape(shape),
+            accuracies.reshape(shape),
+            tuple(path_losses),
+            tuple(path_accuracies),
+            float(whole[-1]) if len(whole) else float("nan"),
+            len(np.unique(grid["index"])),
+        )
+
+
+def work(survey: Survey) -> list[tuple[int, int]]:
+    """The points to compute, (kind, index), in their order: a coarse grid, the paths, all images, the rest."""
+    order = survey.grid.order()
+    coarse = survey.grid.level(survey.grid.strides[0]).size
+    steps = [(PATH + number, n) for number, path in enumerate(survey.paths) for n in range(len(path.steps))]
+    return [*((GRID, n) for n in order[:coarse]), *steps, (ALL, 0), *((GRID, n) for n in order[coarse:])]

@@ -1,0 +1,110 @@
+"""A landscape as text: the caption with all that a plane hides, and the numbers as CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from adam_tui.landscape.directory import Floats, Points, Request, Survey
+from adam_tui.landscape.plane import Projection
+
+EVEN_WALK = "61% + 15%"  # of a random walk with evenly spaced records, see `plane.random_walk_shares`
+
+
+def title(request: Request, survey: Survey) -> str:
+    """One line: whose loss, on which plane."""
+    names = [path.name for path in survey.paths]
+    along = {
+        "pca": f"the plane in which the path of {names[0]} varies most",
+        "random": f"a random plane through the end of {names[0]}, seed {request.seed}",
+        "points": f"the plane through {'the start and both ends' if len(names) == 2 else 'the ends of the runs'}",
+    }[survey.plane.kind]
+    return f"Loss on {along}"
+
+
+def caption(request: Request, survey: Survey, points: Points) -> list[str]:
+    """Lines that say how much of the path the plane shows, and how exact the loss is."""
+    first, second = survey.explained
+    name = survey.paths[0].name
+    lines = [f"the plane explains {first:.0%} + {second:.0%} of the path of {name}"]
+    if survey.plane.kind == "pca":
+        walk = " + ".join(f"{share:.0%}" for share in survey.walk)
+        lines[0] += f"; of a random walk {walk} at these steps, {EVEN_WALK} at even ones"
+    lines += [off_plane_text(path) for path in survey.paths]
+    count, total = min(request.images, survey.total_images), survey.total_images
+    images = f"{count:,} of {total:,} test images" if count < total else f"all {total:,} test images"
+    end = points.path_losses[0][-1]
+    if math.isfinite(end):
+        images += f": {end:.4g} at the end of {name}"
+    if count < total and math.isfinite(points.all_loss):
+        images += f", {points.all_loss:.4g} on all of them"
+    return [*lines, f"loss on {images}"]
+
+
+def off_plane_text(path: Projection) -> str:
+    """How many of a path's steps lie off the plane."""
+    off, count = int(path.hollow.sum()), len(path.steps)
+    if not off:
+        return f"all {count} recorded steps of {path.name} lie near the plane"
+    far = f"{off / count:.0%} of the recorded steps of {path.name} lie off the plane"
+    return f"○ {far}, by more than half of their distance from its origin"
+
+
+def to_csv(survey: Survey, points: Points) -> Iterator[str]:
+    """Rows `a,b,loss,accuracy` of all points, from the lowest b on, floats with all their digits."""
+    yield "a,b,loss,accuracy\n"
+    a, b = survey.grid.axes
+    for row, height in enumerate(b.tolist()):
+        for column, across in enumerate(a.tolist()):
+            loss, accuracy = points.losses[row, column], points.accuracies[row, column]
+            yield f"{across!r},{height!r},{float(loss)!r},{float(accuracy)!r}\n"
+
+
+def to_json(request: Request, survey: Survey, points: Points) -> str:
+    """One object: the plane, what it explains, the grid row by row, and the paths. A missing number is null."""
+    a, b = survey.grid.axes
+    paths = zip(survey.paths, points.path_losses, points.path_accuracies, strict=True)
+    document: dict[str, Any] = {
+        "plane": survey.plane.kind,
+        "seed": request.seed,
+        "images": min(request.images, survey.total_images),
+        "test_images": survey.total_images,
+        "norms": _numbers(survey.plane.norms),
+        "explained": list(survey.explained),
+        "random_walk": list(survey.walk),
+        "end_loss": _number(points.path_losses[0][-1]),
+        "end_loss_of_all_images": _number(points.all_loss),
+        "a": _numbers(a),
+        "b": _numbers(b),
+        "loss": [_numbers(row) for row in points.losses],
+        "accuracy": [_numbers(row) for row in points.accuracies],
+        "paths": [_path(path, losses, accuracies) for path, losses, accuracies in paths],
+        "caption": caption(request, survey, points),
+    }
+    return json.dumps(document, allow_nan=False) + "\n"
+
+
+def _path(path: Projection, losses: Floats, accuracies: Floats) -> dict[str, Any]:
+    return {
+        "run": path.name,
+        "step": path.steps.tolist(),
+        "a": _numbers(path.places[:, 0]),
+        "b": _numbers(path.places[:, 1]),
+        "loss": _numbers(losses),
+        "accuracy": _numbers(accuracies),
+        "off_plane": _numbers(path.off_plane),
+        "from_origin": _numbers(path.from_origin),
+        "hollow": path.hollow.tolist(),
+    }
+
+
+def _numbers(values: Floats) -> list[float | None]:
+    return [_number(value) for value in np.asarray(values).tolist()]
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

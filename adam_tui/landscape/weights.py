@@ -1,0 +1,44 @@
+"""The recorded weights of a run as an array, mapped from weights.bin; `runs.weights_file` describes the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adam_tui.runs.run import Run
+from adam_tui.runs.weights_file import HEADER, WeightsFile
+
+Weights = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightPath:
+    """The path of one run: the recorded steps (T,) and the weights (T, P) after each, mapped and not read yet."""
+
+    name: str
+    steps: NDArray[np.int64]
+    weights: Weights
+
+
+def read(run: Run) -> WeightPath:
+    """The weights that a run has recorded so far. Raises ValueError with one line when there are none."""
+    try:
+        file = WeightsFile(run.weights)
+    except OSError as error:
+        raise ValueError(f"cannot read {run.weights}: {error.strerror}") from None
+    if not file.steps:
+        raise ValueError(f"{run.id} has kept no weights: train it with --weights 64")
+    record = np.dtype([("step", "<i8"), ("weights", "<f4", (file.count,))])
+    records = np.memmap(run.weights, record, "r", HEADER.size, (len(file.steps),))
+    return WeightPath(run.id, np.array(file.steps, np.int64), records["weights"])
+
+
+def check_same_network(paths: list[WeightPath]) -> None:
+    """Raise ValueError with one line for runs whose networks have different numbers of weights."""
+    first = paths[0]
+    for path in paths[1:]:
+        if path.weights.shape[1] != first.weights.shape[1]:
+            ours, theirs = (f"{each.weights.shape[1]:,}" for each in (first, path))
+            raise ValueError(f"{first.name} and {path.name} are different networks, of {ours} and {theirs} weights")

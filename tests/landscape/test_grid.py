@@ -1,0 +1,56 @@
+"""The points of a landscape, from coarse to fine, and the picture that a part of them gives."""
+
+import numpy as np
+import pytest
+
+from adam_tui.landscape.grid import Grid, bounds_around, interpolated
+
+
+@pytest.mark.parametrize("size", [(2, 2), (9, 9), (33, 25), (41, 24), (3, 50)])
+def test_every_point_comes_once_and_at_most_81_of_them_first(size):
+    grid = Grid((0, 1, 0, 1), *size)
+    assert sorted(grid.order()) == list(range(size[0] * size[1]))
+    coarse = grid.level(grid.strides[0]).ravel().tolist()
+    assert len(coarse) <= 81
+    assert grid.order()[: len(coarse)] == coarse
+    assert {0, size[0] - 1, size[0] * size[1] - 1} <= set(coarse)
+
+
+def test_a_point_counts_along_the_rows_from_the_lowest_b_on():
+    grid = Grid((-1, 1, 10, 20), 3, 2)
+    assert [grid.point(n) for n in range(6)] == [(-1, 10), (0, 10), (1, 10), (-1, 20), (0, 20), (1, 20)]
+
+
+def test_the_first_points_of_a_plane_already_give_the_whole_picture():
+    grid = Grid((-2, 2, -1, 3), 33, 25)
+    a, b = grid.axes
+    truth = (3 * a - 2 * b[:, None] + 1).ravel()  # linear, as the interpolation is
+    values = np.full(len(grid), np.nan)
+    coarse = grid.order()[: grid.level(grid.strides[0]).size]
+    values[coarse] = truth[coarse]
+    assert grid.filled(values).ravel() == pytest.approx(truth)
+    values[coarse[-1]] = np.nan
+    assert np.isnan(grid.filled(values)[-1, -1])
+    assert np.isfinite(grid.filled(values)[:12]).all()
+
+
+def test_a_computed_point_is_never_replaced_by_an_estimate():
+    grid = Grid((0, 1, 0, 1), 20, 20)
+    values = np.arange(400.0) ** 2
+    assert np.array_equal(grid.filled(values).ravel(), values)
+
+
+def test_interpolation_ends_at_the_edges():
+    values = np.array([[0.0, 1.0], [2.0, 3.0]])
+    places = np.array([0.0, 1.0])
+    made = interpolated(places, places, values, np.array([-0.1, 0.5, 1.0]), np.array([0.0, 0.5]))
+    assert np.array_equal(made, [[np.nan, np.nan], [1.0, 1.5], [2.0, 2.5]], equal_nan=True)
+
+
+def test_the_area_holds_the_path_with_a_margin_and_has_the_wanted_shape():
+    a_min, a_max, b_min, b_max = bounds_around(np.array([[0, 0], [10, 2]]), 2.0)
+    assert (a_max - a_min) / (b_max - b_min) == pytest.approx(2)
+    assert a_min < 0
+    assert a_max > 10
+    assert (b_min + b_max) / 2 == pytest.approx(1)
+    assert bounds_around(np.zeros((1, 2)), 1.0) == (-0.5, 0.5, -0.5, 0.5)
