@@ -6,9 +6,14 @@ kills that node, the end of stdin the cluster.
 
 import json
 import os
+import shutil
 import sys
+import tempfile
 
 os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "OMP_NUM_THREADS": "1"}
+
+# Ray would keep 20 MB of logs in its own folder. In pytest's the paths are too long for Ray's sockets.
+FOLDER = os.environ["RAY_TMPDIR"] = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="adam-tui-ray-", dir="/tmp")
 
 from ray.cluster_utils import Cluster
 
@@ -28,6 +33,7 @@ def main(count: int) -> None:
             cluster.remove_node(known[line.strip()], allow_graceful=False)
     finally:
         cluster.shutdown()
+        shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 if __name__ == "__main__":
