@@ -48,7 +48,8 @@ def still(runs: Sequence[Run], width: int, height: int, palette: Palette) -> Cel
     columns = max(width, 1)
     steps = max((len(history.curve) for history in histories), default=0)
     span = _averaged_steps(steps / columns)
-    series = [part for i, history in enumerate(histories) for part in _curves(history, i, span, columns, palette)]
+    curves = [_curves(history, i, span, columns, palette) for i, history in enumerate(histories)]
+    series = [line for line, _ in curves] + [end for _, end in curves]  # no line covers the marker of another run
     marks: list[Mark] = []
     if len(runs) == 1:
         [history] = histories
@@ -72,7 +73,7 @@ def _averaged_steps(steps_per_column: float) -> int:
     return AVERAGED_STEPS if calm <= AVERAGED_STEPS else int(round_nearest(calm))
 
 
-def _curves(history: RunHistory, place: int, span: int, columns: int, palette: Palette) -> list[Series]:
+def _curves(history: RunHistory, place: int, span: int, columns: int, palette: Palette) -> tuple[Series, Series]:
     """The averaged losses of a run, with its marker at the end; ✕ where it diverged."""
     color, marker = palette.lane(place)
     steps = len(history.curve)
@@ -80,7 +81,7 @@ def _curves(history: RunHistory, place: int, span: int, columns: int, palette: P
     end = Series(x[-1:], y[-1:], color, bold=True, marker=marker)
     if history.diverged_at is not None:
         x, y = np.append(x, history.diverged_at), np.append(y, math.nan)
-    return [Series(x, y, color, averaged=True), end]
+    return Series(x, y, color, averaged=True), end
 
 
 def _single_steps(history: RunHistory, columns: int, palette: Palette) -> list[Series]:
@@ -122,7 +123,7 @@ def _table(runs: Sequence[Run], histories: Sequence[RunHistory], top: float, wid
         state += " ▲ off scale" if history.last_loss > top else ""
         rows.append(
             (
-                run.label().name or run.id,
+                run.label().drawn_name or run.id,
                 state,
                 spec.optimizer,
                 lr,

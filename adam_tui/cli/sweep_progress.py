@@ -48,10 +48,20 @@ def follow(
         supervisor = Supervisor(sweep, RayExecutor(sweep.path, slots, address), 1, progress.message)
     else:
         supervisor = Supervisor(sweep, LocalExecutor(sweep.path, slots, sweep.plan().device), slots, progress.message)
-    parts = [f"{slots} slots"] * bool(slots) + [f"Ray {address}".strip()] * (on == "ray")
+    parts = [_count(slots, "slot")] * bool(slots) + [f"Ray {address}".strip()] * (on == "ray")
     where = " of ".join(parts)
     progress.message(f"{sweep.id}: {len(sweep.record().trials)} trials on {where}, {sweep.path}")
-    record = _run(supervisor, progress, lambda: sweep.command("stop"))
+
+    def stop() -> None:
+        try:
+            sweep.command("stop")
+        except OSError:  # on a full disk these slots can still be signalled
+            supervisor.stop()
+
+    record = _run(supervisor, progress, stop)
+    if sweep.is_gone:  # with its last results
+        _print_message(f"{sweep.id} has ended: its directory was moved or deleted")
+        return _exit_status(record, progress)
     if output_format == "text":
         click.echo(sanitize(results.text(sweep.plan(), record)), file=stream)
     if not record.is_over:
@@ -63,8 +73,12 @@ def work(sweep: Sweep, slots: int) -> int:
     """Train trials of a sweep that another process may have started; the exit status as for `follow`."""
     progress = Progress(sweep, sys.stderr)
     supervisor = Supervisor(sweep, LocalExecutor(sweep.path, slots, sweep.plan().device), slots, progress.message)
-    progress.message(f"{sweep.id}: {slots} more slots")
+    progress.message(f"{sweep.id}: {_count(slots, 'more slot')}")
     return _exit_status(_run(supervisor, progress, supervisor.stop), progress)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _exit_status(record: SweepRecord, progress: Progress) -> int:

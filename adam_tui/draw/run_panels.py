@@ -14,13 +14,16 @@ from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.elements import POINTER, draw_progress, hidden_rows, shorten, visible_rows, wrap
 from adam_tui.draw.palette import Palette
 
-NAME = 13  # columns of the longest id, "momentum-7f3a"
-NAME_AT, STATE_AT = 3, 3 + NAME + 1
+NAME_AT = 3
+# Columns of names: the shortest ids, "adam-7f3a"; the longest, "momentum-7f3a"; the user's, where there is room.
+LEAST_NAME, NAME, MOST_NAME = 9, 13, 40
+STATE_AT = NAME_AT + NAME + 1
 STATE, WIDE_STATE = 9, 9  # columns of "at chance" and "queued 12"
 BEST = 7  # columns of "100.00%"
 NUMBER = 8  # columns of "0.0005", "5.12e+30"
 LEAST_DIFFERENCES, MOST_DIFFERENCES = 6, 24  # columns of the settings that differ in the table beside the charts
 SETTINGS = 18  # the wide table drops a column before the settings have fewer columns than this
+WANTED_SETTINGS = 40  # columns of settings that long names of the wide table leave
 SETTINGS_AT = STATE_AT + WIDE_STATE + 1
 HIDDEN_AT = 5  # columns of the heading "run▴" and a gap
 NOT_DRAWN = "○"  # the marker of a run whose curve is not on the charts
@@ -83,27 +86,32 @@ class RunRow:
 def runs_table(rows: Sequence[RunRow], selected: int, width: int, height: int, palette: Palette) -> Cells:
     """Draw marker, name, state, epoch and best accuracy of each run; narrow tables show the state as a glyph.
 
-    The settings that differ are more important than the state's word, and the lr and the loss are less. The heading
-    counts the runs that are above and below.
+    The settings that differ are more important than the state's word, and the lr and the loss are less. Names that are
+    longer than ids take the room that is left. The heading counts the runs that are above and below.
     """
     cells = Cells.blank(width, height, palette.foreground, palette.background)
+    longest = max((len(row.name) for row in rows), default=0)
+    name = min(max(longest, LEAST_NAME), NAME)
+    state_at = NAME_AT + name + 1
     epochs = [row.epoch for row in rows]
-    if STATE_AT + 2 + max(map(len, epochs), default=0) + 1 + BEST > width:
+    if state_at + 2 + max(map(len, epochs), default=0) + 1 + BEST > width:
         epochs = [text.partition("/")[0] for text in epochs]
     epoch_width = max([5, *map(len, epochs)])
     right = epoch_width + 1 + BEST
     wanted = min(max((len(row.differences) for row in rows), default=0), MOST_DIFFERENCES)
     least = min(wanted, LEAST_DIFFERENCES) + 1 if wanted else 0
-    words = width >= STATE_AT + STATE + 1 + least + right
-    more = words and width >= STATE_AT + STATE + 1 + (wanted + 1 if wanted else 0) + right + 2 * (NUMBER + 1)
+    words = width >= state_at + STATE + 1 + least + right
+    more = words and width >= state_at + STATE + 1 + (wanted + 1 if wanted else 0) + right + 2 * (NUMBER + 1)
     best_at = width - BEST - (2 * (NUMBER + 1) if more else 0)
     epoch_at = best_at - epoch_width - 1
     lr_at, loss_at = best_at + BEST + 1, best_at + BEST + 1 + NUMBER + 1
-    differences_at = STATE_AT + (STATE + 1 if words else 2)
+    differences_at = state_at + (STATE + 1 if words else 2)
     room = epoch_at - differences_at - 1
+    if longer := max(min(room - wanted, min(longest, MOST_NAME) - name), 0):
+        name, state_at, differences_at, room = name + longer, state_at + longer, differences_at + longer, room - longer
     headings = [(epoch_at, f"{'epoch':>{epoch_width}}"), (best_at, f"{'best':>{BEST}}")]
     if words:
-        headings.append((STATE_AT, "state"))
+        headings.append((state_at, "state"))
     if more:
         headings += [(lr_at, f"{'lr':>{NUMBER}}"), (loss_at, f"{'loss':>{NUMBER}}")]
     if wanted and room >= least - 1:
@@ -115,9 +123,9 @@ def runs_table(rows: Sequence[RunRow], selected: int, width: int, height: int, p
     for line, index in enumerate(shown, start=1):
         row, bold = rows[index], index == selected
         ink = palette.foreground if row.drawn else palette.faint
-        _draw_name(cells, line, row, bold, palette)
+        _draw_name(cells, line, row, name, palette, selected=bold)
         state = row.state[:STATE] if words else STATE_GLYPH.get(state_word(row.state), "?")
-        cells.put(line, STATE_AT, state, state_color(row.state, palette), bold=bold)
+        cells.put(line, state_at, state, state_color(row.state, palette), bold=bold)
         if wanted and room >= least - 1:
             cells.put(line, differences_at, _whole_words(row.differences, room), ink, bold=bold)
         cells.put(line, epoch_at, f"{epochs[index]:>{epoch_width}}", ink, bold=bold)
@@ -192,11 +200,17 @@ def wide_table(
 ) -> Cells:
     """Draw the runs with all columns that fit; ▴ or ▾ marks the column `sort` by which the rows are sorted.
 
-    The heading counts the runs that are above and below.
+    Names that are longer than ids take room that the settings leave. The heading counts the runs that are above and
+    below.
     """
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    columns = visible_columns(width, max((len(row.settings) for row in rows), default=0))
+    wanted = max((len(row.settings) for row in rows), default=0)
+    columns = visible_columns(width, wanted)
     numbers_at = width - sum(column.width for column in columns)
+    spare = numbers_at - SETTINGS_AT - 1 - min(max(SETTINGS, wanted), WANTED_SETTINGS)
+    longest = min(max((len(row.name) for row in rows), default=0), MOST_NAME)
+    name = NAME + max(min(spare, longest - NAME), 0)
+    state_at, settings_at = STATE_AT + name - NAME, SETTINGS_AT + name - NAME
     arrow = RISING if rising else FALLING
 
     def draw_heading(key: str, text: str, left: int, size: int, *, right: bool) -> None:
@@ -204,9 +218,9 @@ def wide_table(
         ink = palette.accent if key == sort else palette.faint
         cells.put(0, left, f"{text:>{size}}" if right else text, ink, bold=key == sort)
 
-    draw_heading("name", "run", NAME_AT, NAME, right=False)
-    draw_heading("state", "state", STATE_AT, WIDE_STATE, right=False)
-    draw_heading("settings", "settings", SETTINGS_AT, 0, right=False)
+    draw_heading("name", "run", NAME_AT, name, right=False)
+    draw_heading("state", "state", state_at, WIDE_STATE, right=False)
+    draw_heading("settings", "settings", settings_at, 0, right=False)
     cells.put(0, numbers_at, " " * (width - numbers_at), palette.faint)
     left = numbers_at
     for column in columns:
@@ -217,9 +231,9 @@ def wide_table(
     for line, index in enumerate(shown, start=1):
         row, bold = rows[index], index == selected
         ink = palette.foreground if row.drawn or bold else palette.faint
-        _draw_name(cells, line, row, bold, palette)
-        cells.put(line, STATE_AT, row.state[:WIDE_STATE], state_color(row.state, palette), bold=bold)
-        cells.put(line, SETTINGS_AT, shorten(row.settings, numbers_at - SETTINGS_AT - 1), ink, bold=bold)
+        _draw_name(cells, line, row, name, palette, selected=bold)
+        cells.put(line, state_at, row.state[:WIDE_STATE], state_color(row.state, palette), bold=bold)
+        cells.put(line, settings_at, shorten(row.settings, numbers_at - settings_at - 1), ink, bold=bold)
         left = numbers_at
         for column in columns:
             cells.put(line, left, f"{row.values.get(column.key, MISSING):>{column.width}}", ink, bold=bold)
@@ -227,14 +241,14 @@ def wide_table(
     return cells
 
 
-def _draw_name(cells: Cells, line: int, row: RunRow | WideRow, selected: bool, palette: Palette) -> None:
-    """Draw the first columns of a run's row: pointer, marker, pin and name."""
+def _draw_name(cells: Cells, line: int, row: RunRow | WideRow, width: int, palette: Palette, *, selected: bool) -> None:
+    """Draw the first columns of a run's row: pointer, marker, pin, and the name in `width` columns."""
     color = row.color if row.drawn else palette.faint
     if selected:
         cells.put(line, 0, POINTER, palette.accent, bold=True)
     cells.put(line, 1, row.marker if row.drawn else NOT_DRAWN, color, bold=row.drawn)
     cells.put(line, 2, row.pin, palette.faint)
-    cells.put(line, NAME_AT, shorten(row.name, NAME), color, bold=selected)
+    cells.put(line, NAME_AT, shorten(row.name, width), color, bold=selected)
 
 
 @dataclass(frozen=True, slots=True)

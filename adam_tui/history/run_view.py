@@ -41,8 +41,8 @@ class RunView:
 
     @property
     def title(self) -> str:
-        """The user's name for the run, or its id."""
-        return self.label.name or self.id
+        """The user's name for the run, or its id: also where panels cannot draw the name."""
+        return self.label.drawn_name or self.id
 
     @property
     def alive(self) -> bool:

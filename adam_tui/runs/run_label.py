@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,11 @@ class Label:
     def __str__(self) -> str:
         """The text that `parse` reads back: "long warm-up #baseline"."""
         return " ".join([*([self.name] if self.name else []), *(f"#{tag}" for tag in self.tags)])
+
+    @property
+    def drawn_name(self) -> str:
+        """The name where every character takes one column, as in drawings; "" for one with wide characters."""
+        return "" if any(unicodedata.east_asian_width(letter) in "WF" for letter in self.name) else self.name
 
     @classmethod
     def parse(cls, text: str) -> Label:

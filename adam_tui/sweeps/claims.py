@@ -122,7 +122,7 @@ class Claims:
     def take(self, trial: int, attempt: int) -> Claim | None:
         """Claim an attempt for this process; None when another process was first. Raises OSError."""
         claim = Claim(trial, attempt, self.runner, socket.gethostname(), os.getpid(), processes.birth(os.getpid()))
-        files.make_private_folder(self.folder)
+        self.folder.mkdir(mode=0o700, exist_ok=True)  # not its parent: a sweep that was moved away is not begun anew
         path = self.folder / claim.file
         text = json.dumps({"runner": claim.runner, "host": claim.host, "pid": claim.pid, "born": claim.born}) + "\n"
         part = self.folder / f".{claim.file}.{secrets.token_hex(4)}.{os.getpid()}.part"

@@ -62,6 +62,17 @@ class Sweep:
         """The path of the orders."""
         return self.path / "control.jsonl"
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the directory was deleted or moved away; a file system that does not answer is not gone."""
+        try:
+            os.lstat(self.path / "sweep.json")
+        except FileNotFoundError:
+            return True
+        except OSError:
+            pass
+        return False
+
     # The plan.
 
     def _read_file(self) -> dict[str, Any]:
@@ -198,24 +209,32 @@ def writer_name() -> str:
     return f"{os.getpid()}-{secrets.token_hex(4)}"
 
 
+def directory_name(name: str = "") -> str:
+    """The name of a new sweep's directory; a random one for "". Raises ValueError for a name that is not allowed."""
+    whole = name if name.startswith(PREFIX) else PREFIX + (name or secrets.token_hex(2))
+    if not NAME.fullmatch(whole.removeprefix(PREFIX)):
+        allowed = "letters, digits, '-', '_' and '.', at most 61 of them, and begins with a letter or a digit"
+        raise ValueError(f"a name has {allowed}, unlike {name!r:.80}")
+    return whole
+
+
 def create(plan: Plan, runs: Path, name: str = "", on: On = "local", address: str = "") -> Sweep:
     """Plan a sweep: its directory RUNS/sweep-<name> with sweep.json and trials.jsonl; `on` and `address`: see `place`.
 
     Raises ValueError with one line for a name that is in use or not allowed, OSError.
     """
     plans.check_plan(plan)
-    if name and not NAME.fullmatch(name):
-        raise ValueError(f"a name has letters, digits, '-', '_' and '.', unlike {name!r}")
+    path = runs / directory_name(name)
     lines = plans.planned(plan, "")  # before the directory: it may raise
     files.make_private_folder(runs)
     while True:
-        path = runs / (name if name.startswith(PREFIX) else PREFIX + (name or secrets.token_hex(2)))
         try:
             path.mkdir(mode=0o700)
             break
         except FileExistsError:
             if name:
                 raise ValueError(f"there is a sweep {path.name!r} already") from None
+            path = runs / directory_name()
     body: dict[str, Any] = {"format": FORMAT, "created": time.time(), "trials": len(lines), "plan": plan.to_json()}
     if on == "ray":
         body |= {"on": on, "address": address}
@@ -265,7 +284,8 @@ def find(runs: Path, id: str) -> Sweep:
     """
     known = list_sweeps(runs)
     whole = id if id.startswith(PREFIX) else PREFIX + id
-    matches = [each for each in known if each.id == whole] or [each for each in known if each.id.startswith(whole)]
+    begin = [each for each in known if whole != PREFIX and each.id.startswith(whole)]  # "" names no sweep
+    matches = [each for each in known if each.id == whole] or begin
     if len(matches) == 1:
         return matches[0]
     if matches:

@@ -86,11 +86,13 @@ class Worker:
             self._steered.add_command("stop", reason=SWEEP_STOPS)
 
     def work(self) -> str:
-        """Train trials until all have ended or the sweep is stopped: "finished" or "stopped".
+        """Train trials until all have ended or the sweep is stopped: "finished", "stopped", "gone" with its directory.
 
         Raises OSError when the sweep's files cannot be written, ValueError when its plan cannot be read.
         """
         while True:
+            if self.sweep.is_gone:
+                return "gone"
             order = self.sweep.order()
             if self._stopping or order == "stop":
                 return "stopped"

@@ -109,7 +109,9 @@ class Slot:
             failures = 0 if self._legs else failures + 1
 
     def _is_done(self) -> bool:
-        return bool(self.bridge.stopping) or self.sweep.order() == "stop" or self.sweep.record().is_over
+        if self.bridge.stopping or self.sweep.is_gone:
+            return True
+        return self.sweep.order() == "stop" or self.sweep.record().is_over
 
     def _find_node(self) -> bool:
         """Start the actor; False when the sweep has ended meanwhile. Raises NodeLostError when it cannot start."""

@@ -52,7 +52,8 @@ def main(arguments: list[str]) -> int:
         trainer = TrialTrainer()
         worker = Worker(Sweep(Path(paths[0]).absolute()), trainer.train, name)
         _handle_signals(worker, trainer)
-        worker.work()
+        if worker.work() == "gone":
+            log(f"{paths[0]} is gone: this slot ends")
     except (OSError, ValueError) as error:
         log(f"cannot work on {paths[0]}: {error}")
         return 1

@@ -99,7 +99,7 @@ SYNONYMS: Mapping[str, str] = {
     "pause": "stop halt continue freeze",
     "stop": "end kill cancel abort terminate",
     "continue_run": "resume restart continue recover stopped failed lost",
-    "rename": "label call title note comment mark",
+    "rename": "rename label call title tag note comment mark",
     "quick_try": "limit fast short small subset few images sample smoke test",
     "again": "repeat rerun restart copy same",
     "log_tail": "error traceback stderr output messages failure why",

@@ -50,6 +50,12 @@ class TestPlot:
         [one], [five] = ([row for row, line in enumerate(rows) if f" {n}┤" in line] for n in (1, 5))
         assert five < end < one, "2.6 is between them"
 
+    def test_the_marker_of_a_short_run_is_above_the_line_of_a_longer_one(self, tmp_path):
+        losses = [2.0, 1.9] * 60
+        short, long = MadeRun(tmp_path).start().steps(losses[:40]), MadeRun(tmp_path).start().steps(losses)
+        chart = plot(tmp_path, short.id, long.id).output.splitlines()[1:-3]
+        assert all(any(marker in line for line in chart) for marker in "●◆")
+
     def test_runs_differ_by_marker_and_stand_in_the_given_order(self, tmp_path):
         first, second = falling(tmp_path, 1e-3), falling(tmp_path, 1e-4, optimizer="lion")
         output = plot(tmp_path, second.id, first.id, second.id).output

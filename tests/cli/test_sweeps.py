@@ -191,6 +191,11 @@ class TestSweeps:
         assert call(tmp_path, "sweeps", "rm", "a", "--yes").stdout == "sweep-a is deleted\n"
         assert list_sweeps(tmp_path) == []
 
+    def test_a_dry_run_refuses_the_name_that_the_sweep_would_refuse(self, tmp_path):
+        result = call(tmp_path, "sweep", "--dry-run", "--name", "a b")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "unlike 'a b'" in result.stderr
+
 
 def followed_sweep(tmp_path, followed):
     """A planned sweep of two trials, sweep-b."""
@@ -208,7 +213,7 @@ class TestTraining:
         events = [json.loads(line) for line in done.stdout.splitlines()]
         assert [event["event"] for event in events] == ["planned"] * 2 + ["started", "ended"] * 2
         assert [event["state"] for event in events if event["event"] == "ended"] == ["finished"] * 2
-        assert "2 trials on 1 slots" in done.stderr
+        assert "2 trials on 1 slot," in done.stderr
         assert "adam: best lr=" in call(tmp_path, "sweeps", "show", "a").stdout
 
     def test_ctrl_c_stops_it_with_checkpoints(self, tmp_path, few_digits):
@@ -243,7 +248,7 @@ def test_a_worker_by_hand_gives_its_trial_back_and_the_sweep_goes_on(tmp_path, f
     assert claim.runner.startswith("slot0-")
     os.kill(worker.pid, signal.SIGTERM)
     _, errors = worker.communicate(timeout=60)
-    assert (worker.returncode, errors) == (0, "sweep-a: 1 more slots\n")
+    assert (worker.returncode, errors) == (0, "sweep-a: 1 more slot\n")
     assert sweep.order() == "run", "other slots go on"
     assert not sweep.living()
     assert [each.state for each in sweep.record().trials.values()] == ["planned", "planned"]

@@ -213,3 +213,24 @@ def test_the_values_that_are_missing_are_the_first_to_be_hidden_and_the_heading_
     lines = text(cursor_table(rows, 41, 4, DARK))
     assert lines[0].startswith("  +1▾ ")
     assert [line.split()[1] for line in lines[1:]] == ["a", "c", "d"]
+
+
+def test_long_names_take_the_room_that_settings_leave_and_short_ones_give_theirs():
+    named = [
+        replace(ROWS[0], name="long warm-up", differences="lr=5e-4"),
+        replace(ROWS[2], name="long warm-up, lr 1e-4"),
+    ]
+    assert text(runs_table(named, 0, 60, 3, DARK)) == [
+        "                         state     settings    epoch    best",
+        "▸● long warm-up          running   lr=5e-4      3/50  98.94%",
+        " ○ long warm-up, lr 1e-4 diverged               0/50       –",
+    ]
+    short = [replace(ROWS[0], differences="limit=6000"), replace(ROWS[2], differences="lr=100")]
+    assert text(runs_table(short, 0, 41, 2, DARK))[1] == "▸● adam-7f3a ▶ limit=6000    3/50  98.94%"
+
+
+def test_the_wide_table_shows_long_names_whole_where_there_is_room():
+    name = "a name of forty characters, never longer"
+    rows = [WideRow("●", GOLD, name, "running", "lr=0.1", {}, True)]
+    assert f"● {name} running" in text(wide_table(rows, 0, "name", True, 160, 2, DARK))[1]
+    assert "● a name of fo… running" in text(wide_table(rows, 0, "name", True, 80, 2, DARK))[1]

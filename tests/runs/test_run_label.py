@@ -4,6 +4,7 @@ import stat
 
 import pytest
 
+from adam_tui.history.run_view import RunView
 from adam_tui.runs import directory, run_label
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.run_label import NO_LABEL, Label, make_label
@@ -30,6 +31,13 @@ def test_a_typed_text_is_a_name_and_tags_and_comes_back():
 def test_a_label_that_cannot_be_shown_or_typed_is_refused(text, problem):
     with pytest.raises(ValueError, match=problem):
         Label.parse(text)
+
+
+def test_a_name_that_panels_cannot_draw_is_left_to_lists_of_text():
+    assert Label("warm-up é").drawn_name == "warm-up é"
+    assert Label("学 1").drawn_name == ""
+    wide, plain = (RunView("adam-7f3a", RunSpec(), 0.0, "running", label=Label(name)) for name in ("学 1", "warm-up"))
+    assert (wide.title, plain.title) == ("adam-7f3a", "warm-up")
 
 
 def test_a_name_cannot_look_like_a_tag():

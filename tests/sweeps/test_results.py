@@ -148,9 +148,15 @@ class TestDirectory:
         assert new_sweep(name="lr-1").id == "sweep-lr-1"
         with pytest.raises(ValueError, match="there is a sweep 'sweep-lr-1' already"):
             new_sweep(name="sweep-lr-1")
-        for name in ("../x", "a b", ".x", "x/y", "x" * 99):
+        for name in ("../x", "a b", ".x", "x/y", "x" * 99, "sweep-", "sweep-.x"):
             with pytest.raises(ValueError, match="a name has letters"):
                 new_sweep(name=name)
+
+    def test_an_empty_name_finds_no_sweep_not_even_a_single_one(self, new_sweep, tmp_path):
+        new_sweep()
+        for name in ("", "sweep-"):
+            with pytest.raises(ValueError, match=f"no sweep '{name}'"):
+                sweeps.find(tmp_path / "runs", name)
 
     def test_a_sweep_is_found_by_the_beginning_of_its_name(self, new_sweep, tmp_path):
         one = new_sweep(name="alpha")

@@ -323,6 +323,22 @@ def test_a_sweep_can_be_renamed_and_still_knows_its_trials(new_sweep, work):
         assert not list((moved.path / "claims").iterdir())
 
 
+@pytest.mark.parametrize("leave", ["move", "delete"])
+def test_a_slot_ends_when_the_directory_is_moved_or_deleted_and_makes_no_new_one(new_sweep, leave):
+    sweep = new_sweep()
+
+    def go(leg):
+        sweep.path.rename(sweep.path.with_name("sweep-moved"))
+        if leave == "delete":
+            shutil.rmtree(sweep.path.with_name("sweep-moved"))
+        return "stopped", REPLACED
+
+    assert Worker(sweep, Training(go)).work() == "gone"
+    assert not sweep.path.exists()
+    with pytest.raises(FileNotFoundError):
+        Claims(sweep.path, "late").take(0, 9)
+
+
 def test_a_run_whose_process_is_still_there_is_tried_again_and_does_not_fail(new_sweep, work, monkeypatch):
     held = [True, True]
     monkeypatch.setattr(Run, "is_held", lambda run: bool(held and held.pop()))
