@@ -1,5 +1,7 @@
 """A slot on a node, without a cluster: the copy of its run, and how another node goes on."""
 
+import tempfile
+
 import pytest
 import torch
 
@@ -15,8 +17,9 @@ EPOCHS = 4
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """As on a node; threads that wait for each other are slow on a busy machine."""
+def like_a_node(tmp_path, monkeypatch):
+    """One thread, because threads that wait for each other are slow on a busy machine; files in the test's folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
