@@ -86,7 +86,7 @@ class Worker:
             self._steered.add_command("stop", reason=SWEEP_STOPS)
 
     def work(self) -> str:
-        """Train trials until all have ended or the sweep is stopped: "finished", "stopped", "gone" with its directory.
+        """Train trials until the sweep is over or stopped: "finished", "stopped", or "gone" with its directory.
 
         Raises OSError when the sweep's files cannot be written, ValueError when its plan cannot be read.
         """
