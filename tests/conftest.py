@@ -12,6 +12,10 @@ from hypothesis import settings
 # A program that a test starts with `python -m adam_tui` imports the package that the test itself imports: the installed
 # one, not the one in the working directory.
 os.environ["PYTHONSAFEPATH"] = "1"
+# Bytecode is kept, whatever the shell that runs the tests asks for: otherwise each program that a test starts compiles
+# the package anew (0.3 s), and each process of pytest all tests (9 s).
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # The terminal that runs the tests does not change what the app looks like. A test of another terminal sets its own.
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 os.environ.pop("NO_COLOR", None)

@@ -19,6 +19,8 @@ from adam_tui.ui.mode_screen import MIN_HEIGHT, MIN_WIDTH, ModeScreen
 from adam_tui.ui.playground.screen import PlaygroundScreen
 from adam_tui.ui.playground.state import SPEEDS, PlaygroundState
 from adam_tui.ui.playground.update import UNDO_STEPS, ZOOM_LIMITS
+from adam_tui.ui.sweep.screen import SweepScreen
+from adam_tui.ui.sweep.state import SweepState
 from adam_tui.ui.train.screen import TrainScreen
 from adam_tui.ui.train.state import MOST_DRAWN, SPANS, TrainState
 from adam_tui.ui.widgets.key_line import KeyLine
@@ -42,6 +44,8 @@ def check_app(app, whole=False):
         elif isinstance(screen, TrainScreen):
             check_training(screen.state)
             check_histories(screen)
+        elif isinstance(screen, SweepScreen):
+            check_sweep(screen.state)
         elif isinstance(screen, LearnScreen) and screen.is_mounted:
             check_page(screen)
     mode = next(screen for screen in reversed(app.screen_stack) if isinstance(screen, ModeScreen))
@@ -126,6 +130,18 @@ def check_clock(app, screen):
 
 
 # Training.
+
+
+def check_sweep(state: SweepState):
+    """The sweep that is shown is the selected one, and the chosen cell is within its grid."""
+    assert (state.selected in state.ids) if state.ids else state.selected is None
+    if state.view is not None:
+        assert state.view.id == state.selected
+        rows, columns = state.grid.shape
+        row, column = state.cell(state.grid)
+        assert 0 <= row < rows
+        assert 0 <= column < columns
+        assert len(set(state.axes)) == len(state.axes)
 
 
 def check_training(state: TrainState):

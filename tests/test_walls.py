@@ -16,8 +16,9 @@ import adam_tui
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(adam_tui.__file__).parent
 TORCH = {"torch", "torchvision"}
+RAY = {"ray"}
 TERMINAL = {"textual", "rich"}
-HEAVY = TORCH | TERMINAL | {"numpy", "sympy", "contourpy", "plotext", "scipy", "matplotlib", "pandas"}
+HEAVY = TORCH | RAY | TERMINAL | {"numpy", "sympy", "contourpy", "plotext", "scipy", "matplotlib", "pandas"}
 
 
 def imported(code, *names):
@@ -75,6 +76,21 @@ def test_a_run_can_be_read_with_the_standard_library_alone(name):
 def test_the_command_train_loads_no_torch_itself():
     code = "import adam_tui.cli.follow, adam_tui.runs.recipes, adam_tui.history.samples"
     assert imported(code) == [{"numpy"}]
+
+
+def test_the_process_of_a_sweep_on_ray_loads_no_ray_itself(tmp_path):
+    code = (
+        "from click.testing import CliRunner\nfrom adam_tui.cli.app import main\n"
+        "import adam_tui.sweeps.ray_executor, adam_tui.cli.sweep_progress\n"
+        "flags = ['sweep', '--on', 'ray', '--address', '127.0.0.1:1', '--runs', sys.argv[1]]\n"
+        "assert CliRunner().invoke(main, flags).exit_code == 2\n"
+    )
+    assert imported(code, str(tmp_path)) == [{"numpy"}]
+
+
+def test_a_slot_on_a_node_knows_no_ray():
+    [loaded] = imported("import adam_tui.training.node_slot")
+    assert not loaded & RAY
 
 
 def test_the_command_landscape_loads_no_torch_itself():

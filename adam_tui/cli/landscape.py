@@ -26,6 +26,7 @@ SIZE = (33, 25)  # points of the grid by default
 PICTURE = (100, 36)  # columns and rows of an SVG
 SMALLEST, MOST_POINTS = 2, 1_000_000
 MOST_COLUMNS = 65  # of a grid that is shaped like the terminal
+OTHER_ROWS = 9  # of a picture: title, axis, scale, names and caption
 POLL_SECONDS = 0.1
 TRIES = 3  # a process that was killed is started again
 
@@ -118,7 +119,7 @@ def _grid(size: str | None, output_format: str) -> tuple[int, int, float]:
     from adam_tui.draw.viewport import CELL_ASPECT
 
     width, height = _picture_size(output_format)
-    aspect = max(width - LEFT_MARGIN, 1) / (CELL_ASPECT * max(height - 7, 1))
+    aspect = max(width - LEFT_MARGIN, 1) / (CELL_ASPECT * max(height - OTHER_ROWS, 1))
     columns_of = round(aspect * (SIZE[1] - 1)) + 1
     return min(max(columns_of, SMALLEST), MOST_COLUMNS), SIZE[1], aspect
 

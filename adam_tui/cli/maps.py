@@ -24,7 +24,7 @@ from adam_tui.cli.playground import SCENARIO_NAMES, build_scenario, scenario_opt
 
 if TYPE_CHECKING:
     from adam_tui.draw.heat_map import Ink
-    from adam_tui.engine.maps import SettingsMap, StartsMap
+    from adam_tui.engine.maps.cells import SettingsMap, StartsMap
     from adam_tui.engine.scenario import Scenario
 
 FORMATS = ("csv", "json", "npy", "svg", "text")
@@ -41,7 +41,7 @@ BAR_LENGTH = 1000
 
 
 def _complete_axis(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from adam_tui.engine.maps import knobs_for_axes
+    from adam_tui.engine.maps.axes import knobs_for_axes
     from adam_tui.engine.optimizers import OPTIMIZERS
     from adam_tui.engine.scenario import Lane
 
@@ -93,7 +93,8 @@ def settings_map(
     scale spaces them, ends included; without --x and --y they are of lr and of the first decay rate.
     """
     scenario = _single_lane(build_scenario(**flags))
-    from adam_tui.engine.maps import Axis, SettingsMap, default_axes
+    from adam_tui.engine.maps.axes import Axis, default_axes
+    from adam_tui.engine.maps.cells import SettingsMap
 
     lane = scenario.lanes[0]
     columns, rows = _size(size, output_format)
@@ -135,7 +136,7 @@ def basins(
     scenario = _single_lane(build_scenario(**flags))
     import numpy as np
 
-    from adam_tui.engine.maps import StartsMap
+    from adam_tui.engine.maps.cells import StartsMap
     from adam_tui.engine.trajectory import plotted_surface
 
     columns, rows = _size(size, output_format)

@@ -21,22 +21,36 @@ from adam_tui.engine.numbers import format_duration
 from adam_tui.sweeps import results
 from adam_tui.sweeps.executor import LocalExecutor
 from adam_tui.sweeps.journal import ENDED, Decided, JournalReader, SweepEvent, SweepRecord, TrialEnded, to_line
+from adam_tui.sweeps.ray_executor import RayExecutor
 from adam_tui.sweeps.supervisor import Supervisor
-from adam_tui.sweeps.sweep import Sweep
+from adam_tui.sweeps.sweep import On, Sweep
 from adam_tui.terminal.sanitize import sanitize, sanitize_line
 
 STOPPING = "stopping with checkpoints; Ctrl-C again kills"
 
 
-def follow(sweep: Sweep, slots: int, output_format: Literal["text", "jsonl"], stream: TextIO, runs_flag: str) -> int:
-    """Train a sweep on this host to its end, with its results on `stream`.
+def follow(
+    sweep: Sweep,
+    slots: int,
+    place: tuple[On, str],
+    output_format: Literal["text", "jsonl"],
+    stream: TextIO,
+    runs_flag: str,
+) -> int:
+    """Train a sweep to its end on this host or on a Ray cluster (`Sweep.place`), with its results on `stream`.
 
     The exit status is 1 when a trial failed or the sweep could not be finished. `runs_flag` ends the commands that are
-    shown.
+    shown. On Ray, `slots` of 0 fills the cluster.
     """
     progress = Progress(sweep, sys.stderr, events=stream if output_format == "jsonl" else None)
-    supervisor = Supervisor(sweep, LocalExecutor(sweep.path, slots, sweep.plan().device), slots, progress.message)
-    progress.message(f"{sweep.id}: {len(sweep.record().trials)} trials on {_count(slots, 'slot')}, {sweep.path}")
+    on, address = place
+    if on == "ray":
+        supervisor = Supervisor(sweep, RayExecutor(sweep.path, slots, address), 1, progress.message)
+    else:
+        supervisor = Supervisor(sweep, LocalExecutor(sweep.path, slots, sweep.plan().device), slots, progress.message)
+    parts = [_count(slots, "slot")] * bool(slots) + [f"Ray {address}".strip()] * (on == "ray")
+    where = " of ".join(parts)
+    progress.message(f"{sweep.id}: {len(sweep.record().trials)} trials on {where}, {sweep.path}")
 
     def stop() -> None:
         try:
@@ -148,7 +162,7 @@ class Progress:
         if isinstance(event, Decided):
             return results.decision(event)
         if isinstance(event, TrialEnded) and event.state not in ("planned", "waiting"):
-            if self._in_place and event.state not in ("failed", "stopped"):
+            if self._in_place and event.state not in ("failed", "stopped", "lost"):
                 return ""
             ended = f"{sum(each.state in ENDED for each in record.trials.values())}/{len(record.trials)}"
             reason = f": {event.reason}" if event.reason else f", validation loss {event.validation_loss:.4f}"

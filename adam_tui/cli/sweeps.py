@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -22,7 +23,9 @@ from adam_tui.terminal.sanitize import sanitize, sanitize_line
 
 if TYPE_CHECKING:
     from adam_tui.sweeps.plan import Plan
-    from adam_tui.sweeps.sweep import Sweep
+    from adam_tui.sweeps.sweep import On, Sweep
+
+FC = TypeVar("FC", bound="Callable[..., Any] | click.Command")
 
 slots_option = click.option(
     "--slots", type=whole_number, metavar="N", help="Trials at the same time.  [default: one a core, or one a GPU]"
@@ -34,6 +37,13 @@ format_option = click.option(
     default="text",
     help="A table at the end, with the progress on stderr; or the sweep's events as JSON lines.",
 )
+
+
+def place_options(default: str) -> Callable[[FC], FC]:
+    """--on and --address, for a command with this default in words."""
+    on = click.option("--on", type=click.Choice(["local", "ray"]), help=f"This host, or Ray.  [default: {default}]")
+    address = click.option("--address", metavar="A", help="A Ray cluster: HOST:PORT, or auto.")
+    return lambda command: on(address(command))
 
 
 def _complete_sweep(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -101,6 +111,7 @@ sweep_id_argument = click.argument("sweep_id", metavar="ID", shell_complete=_com
     "--data-dir", type=UserPath(file_okay=False), metavar="DIR", help="A directory that holds the data, as for train."
 )
 @slots_option
+@place_options("local")
 @click.option("--name", default="", metavar="ID", help="Name of the sweep.  [default: a new one]")
 @click.option("--dry-run", is_flag=True, help="Print the number of trials and steps, the time and the disk space.")
 @format_option
@@ -110,6 +121,8 @@ def sweep(
     context: click.Context,
     /,
     slots: int | None,
+    on: Any,
+    address: str | None,
     name: str,
     dry_run: bool,
     output_format: Any,
@@ -128,13 +141,15 @@ def sweep(
     folder = resolve_runs(context, runs)
     with usage_errors():
         plan = _plan(**flags)
-        count = _slots(slots, plan.device)
+        place = _place(on, address, ("local", ""))
+        count = _slots(slots, plan.device, place)
         directory_name(name)
         if dry_run:
             click.echo(_described(plan, results.estimate(plan, folder, count).text(plan, count)))
             return 0
-        new = create(plan, folder, name)
-    return sweep_progress.follow(new, count, output_format, sys.stdout, runs_flag(context))
+        _check_place(place)
+        new = create(plan, folder, name, *place)
+    return sweep_progress.follow(new, count, place, output_format, sys.stdout, runs_flag(context))
 
 
 def _plan(
@@ -186,12 +201,31 @@ def _plan(
     return plans.check_plan(replace(plan, rungs=plans.rungs_of(plan.epochs, settings_each, halving=halving)))
 
 
-def _slots(slots: int | None, device: str) -> int:
+def _slots(slots: int | None, device: str, place: tuple[On, str] = ("local", "")) -> int:
+    """The number of slots; 0 for as many as a Ray cluster has room for."""
     from adam_tui.sweeps.executor import default_slots
 
     if slots is not None and slots < 1:
         raise ValueError("--slots must be at least 1")
-    return default_slots(device) if slots is None else slots
+    if slots is None:
+        return 0 if place[0] == "ray" else default_slots(device)
+    return slots
+
+
+def _place(on: On | None, address: str | None, before: tuple[On, str]) -> tuple[On, str]:
+    """Where to train, from the flags and the place before."""
+    if address is not None:
+        if on == "local":
+            raise ValueError("--address is that of a Ray cluster: add --on ray")
+        return "ray", address
+    return before if on in (None, before[0]) else (on or "local", "")
+
+
+def _check_place(place: tuple[On, str]) -> None:
+    if place[0] == "ray":
+        from adam_tui.sweeps.ray_executor import check_ray
+
+        check_ray(place[1])
 
 
 def _described(plan: Plan, size: str) -> str:
@@ -262,22 +296,34 @@ def show(context: click.Context, sweep_id: str, runs: Path | None) -> None:
 @sweeps.command()
 @sweep_id_argument
 @slots_option
+@place_options("as before")
 @format_option
 @runs_option
 @click.pass_context
-def resume(context: click.Context, sweep_id: str, slots: int | None, output_format: Any, runs: Path | None) -> int:
+def resume(
+    context: click.Context,
+    sweep_id: str,
+    slots: int | None,
+    on: Any,
+    address: str | None,
+    output_format: Any,
+    runs: Path | None,
+) -> int:
     """Continue a sweep that was stopped, or whose processes are gone.
 
     Trials that have ended are not repeated; the others continue from their checkpoints.
     """
-    return _continue(context, find_sweep(context, sweep_id, runs), slots, output_format)
+    return _continue(context, find_sweep(context, sweep_id, runs), slots, on, address, output_format)
 
 
-def _continue(context: click.Context, each: Sweep, slots: int | None, output_format: Any) -> int:
+def _continue(
+    context: click.Context, each: Sweep, slots: int | None, on: Any, address: str | None, output_format: Any
+) -> int:
     from adam_tui.cli import sweep_progress
 
     with usage_errors():
-        count = _slots(slots, each.plan().device)
+        place = _place(on, address, each.place)
+        count = _slots(slots, each.plan().device, place)
         record = each.record()
         if record.is_over:
             raise ValueError(f"{each.id} is finished: there is nothing left to train")
@@ -287,17 +333,27 @@ def _continue(context: click.Context, each: Sweep, slots: int | None, output_for
             each.command("resume")
             click.echo(sanitize_line(f"{each.id} goes on"))
             return 0
+        _check_place(place)
     each.command("resume")
-    return sweep_progress.follow(each, count, output_format, sys.stdout, runs_flag(context))
+    return sweep_progress.follow(each, count, place, output_format, sys.stdout, runs_flag(context))
 
 
 @sweeps.command()
 @sweep_id_argument
 @slots_option
+@place_options("as before")
 @format_option
 @runs_option
 @click.pass_context
-def retry(context: click.Context, sweep_id: str, slots: int | None, output_format: Any, runs: Path | None) -> int:
+def retry(
+    context: click.Context,
+    sweep_id: str,
+    slots: int | None,
+    on: Any,
+    address: str | None,
+    output_format: Any,
+    runs: Path | None,
+) -> int:
     """Train the trials that failed again, from their first step."""
     each = find_sweep(context, sweep_id, runs)
     with usage_errors():
@@ -307,7 +363,7 @@ def retry(context: click.Context, sweep_id: str, slots: int | None, output_forma
     if each.living():
         click.echo(sanitize_line(f"{each.id} trains {count} trials again"))
         return 0
-    return _continue(context, each, slots, output_format)
+    return _continue(context, each, slots, on, address, output_format)
 
 
 @sweeps.command()

@@ -6,6 +6,7 @@ the truth, dot and contour around it have the same colour. A hollow dot is of a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,10 +14,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.draw import contour, contour_plot
+from adam_tui.draw import contour, contour_plot, plot_axes
 from adam_tui.draw.cells import Cells, stack
 from adam_tui.draw.contour_plot import PathView
 from adam_tui.draw.palette import Palette, band_colors
+from adam_tui.draw.viewport import CELL_ASPECT
 
 DOT, HOLLOW = "●", "○"
 FILL: Literal["filled"] = "filled"
@@ -91,7 +93,11 @@ def still(
         legend.put(0, column, f"{marker} {track.name}", color, bold=True)
         column += len(track.name) + 5
     below = [line for text in caption for line in wrapped(text, width - 2)]
-    rows = max(height - 2 - len(below), FEWEST_ROWS)
+    a_min, a_max, b_min, b_max = bounds
+    # No higher than the plane is at this width: beyond it there is no loss to show.
+    fitting = math.ceil((width - plot_axes.LEFT_MARGIN) * (b_max - b_min) / (a_max - a_min) / CELL_ASPECT)
+    fitting += plot_axes.BOTTOM_MARGIN + (width >= plot_axes.SCALE_FROM[0] and height >= plot_axes.SCALE_FROM[1])
+    rows = max(min(height - 2 - len(below), fitting), FEWEST_ROWS)
     plot = landscape(value_at, bounds, tracks, width, rows, palette)
     return stack((_line(title, width, palette, bold=True), plot, legend, *(_line(t, width, palette) for t in below)))
 

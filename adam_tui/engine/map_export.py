@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy_format
 
-from adam_tui.engine.maps import CONVERGED, DIVERGED, RUNNING, Integers, SettingsMap, StartsMap, rest_points
+from adam_tui.engine.maps.cells import SettingsMap, StartsMap
+from adam_tui.engine.maps.outcomes import CONVERGED, DIVERGED, RUNNING, Integers
+from adam_tui.engine.maps.rest_points import rest_points
 from adam_tui.engine.trajectory import Array
 
 STATES = {RUNNING: "running", CONVERGED: "converged", DIVERGED: "diverged"}

@@ -181,6 +181,7 @@ class Feed:
 
     def resume(self, id: str) -> None:
         """Continue a run from its checkpoint. Raises ValueError when it cannot be resumed, OSError for its files."""
+        self._check_own(id)
         control.resume(self._runs[id])
         self._refresh(id)
 
@@ -205,7 +206,13 @@ class Feed:
 
     def delete(self, id: str) -> None:
         """Remove the run's directory. Raises ValueError while it is active, OSError for its files."""
+        self._check_own(id)
         self._runs[id].delete()
+
+    def _check_own(self, id: str) -> None:
+        """Raise ValueError for a trial: its sweep continues and deletes it."""
+        if id in self._attached:
+            raise ValueError(f"it is a trial of {self._attached[id].path.parent.name}, which continues and deletes it")
 
     def problems(self) -> list[str]:
         """A line for each run that cannot be shown, and for a directory that cannot be read, with the reason."""

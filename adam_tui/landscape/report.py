@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,11 +30,11 @@ def caption(request: Request, survey: Survey, points: Points) -> list[str]:
     """Lines that say how much of the path the plane shows, and how exact the loss is."""
     first, second = survey.explained
     name = survey.paths[0].name
-    lines = [f"the plane explains {first:.0%} + {second:.0%} of the path of {name}"]
+    lines = [f"the plane explains {first:.0%} + {second:.0%} of {name}'s path"]
     if survey.plane.kind == "pca":
         walk = " + ".join(f"{share:.0%}" for share in survey.walk)
-        lines[0] += f"; of a random walk {walk} at these steps, {EVEN_WALK} at even ones"
-    lines += [off_plane_text(path) for path in survey.paths]
+        lines[0] += f"; a random walk's would explain {walk} ({EVEN_WALK} at even steps)"
+    lines.append(off_plane_text(survey.paths))
     count, total = min(request.images, survey.total_images), survey.total_images
     images = f"{count:,} of {total:,} test images" if count < total else f"all {total:,} test images"
     end = points.path_losses[0][-1]
@@ -45,13 +45,10 @@ def caption(request: Request, survey: Survey, points: Points) -> list[str]:
     return [*lines, f"loss on {images}"]
 
 
-def off_plane_text(path: Projection) -> str:
-    """How many of a path's steps lie off the plane."""
-    off, count = int(path.hollow.sum()), len(path.steps)
-    if not off:
-        return f"all {count} recorded steps of {path.name} lie near the plane"
-    far = f"{off / count:.0%} of the recorded steps of {path.name} lie off the plane"
-    return f"○ {far}, by more than half of their distance from its origin"
+def off_plane_text(paths: Sequence[Projection]) -> str:
+    """The share of each path's recorded steps that lie off the plane."""
+    shares = ", ".join(f"{path.hollow.mean():.0%} of {path.name}'s steps" for path in paths)
+    return f"○ off the plane by more than half of the distance from its origin: {shares}"
 
 
 def to_csv(survey: Survey, points: Points) -> Iterator[str]:

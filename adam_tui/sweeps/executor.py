@@ -38,6 +38,12 @@ class Executor(Protocol):
     def log_tail(self, slot: int) -> str:
         """The last line that a slot wrote about its own problems; "" without one."""
 
+    def title(self, slot: int) -> str:
+        """A slot's name for people."""
+
+    def messages(self) -> list[str]:
+        """New lines for people from the slots."""
+
 
 class LocalExecutor:
     """Slots as processes of this host, each in a session of its own, with their output in slot-<n>.log.
@@ -85,6 +91,14 @@ class LocalExecutor:
         except OSError:
             return ""
         return next((line for line in reversed(lines) if line.strip()), "")
+
+    def title(self, slot: int) -> str:
+        """A slot's name for people."""
+        return f"slot {slot}"
+
+    def messages(self) -> list[str]:
+        """Nothing: processes of this host report by their logs."""
+        return []
 
     def _log(self, slot: int) -> Path:
         return self._sweep / f"slot-{slot}.log"

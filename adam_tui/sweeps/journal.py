@@ -72,7 +72,10 @@ class TrialStarted(SweepEvent):
 
 @dataclass(frozen=True, slots=True)
 class TrialEnded(SweepEvent):
-    """An attempt has ended. `state` is waiting, finished, diverged, failed, stopped, or "planned" for one given back.
+    """An attempt has ended.
+
+    `state` is waiting, finished, diverged, failed, stopped, "planned" for one given back, or "lost" for one whose node
+    of a cluster has ended.
 
     The numbers are those of the run's last finished epoch, NaN before the first; `seconds` is the time of training
     and measuring of all its epochs. The test numbers are those of a finished trial.
@@ -320,12 +323,16 @@ class SweepFold:
             self._events.get(number, ()), key=lambda event: (event.attempt, isinstance(event, TrialEnded))
         ):
             if isinstance(event, TrialStarted):
-                same = record.state == "running" and event.epoch <= record.epoch
-                record.lost = record.lost + 1 if same else 0
+                silent = record.state == "running"  # the attempt before has no end
+                record.lost = record.lost + silent if event.epoch <= record.epoch else 0
                 record.state, record.attempt, record.runner = "running", event.attempt, event.runner
                 record.run, record.epoch, record.began = event.run, event.epoch, event.time
             elif (number, event.attempt) not in self._void:
                 record.closed.add(event.attempt)
+                if event.state == "lost":
+                    record.state, record.reason = "planned", event.reason
+                    record.lost += 1
+                    continue
                 record.state, record.run, record.epoch = _state(event.state), event.run, event.epoch
                 record.attempt = max(record.attempt, event.attempt)
                 record.reason, record.last, record.lost = event.reason, event, 0

@@ -271,11 +271,11 @@ class Estimate:
     measured: bool
 
     def text(self, plan: Plan, slots: int) -> str:
-        """The estimate in words."""
+        """The estimate in words; `slots` of 0 are not known yet."""
         source = "as the last runs here" if self.measured else "assumed: no run was measured here"
         rungs = f", decisions after epoch {', '.join(map(str, plan.rungs[:-1]))}" if len(plan.rungs) > 1 else ""
         return (
-            f"{self.trials:,} trials of {plan.epochs} epochs on {slots} slots{rungs}\n"
+            f"{self.trials:,} trials of {plan.epochs} epochs{f' on {slots} slots' if slots else ''}{rungs}\n"
             f"{self.steps:,} steps, about {format_duration(self.seconds)} at {self.speed:,.0f} images/s ({source})\n"
             f"about {self.bytes / 1e6:,.0f} MB of disk"
         )

@@ -14,6 +14,7 @@ from adam_tui.sweeps.journal import SweepRecord
 from adam_tui.sweeps.sweep import Sweep
 
 POLL_SECONDS = 0.2
+UNUSABLE = 2  # the exit status of a slot that another process could not replace either
 MAX_IDLE_ENDS = 5  # ends in a row of a slot while no trial got any further, after which it is left out
 
 
@@ -37,6 +38,8 @@ class Supervisor:
             yield record
             time.sleep(POLL_SECONDS)
             record = self.sweep.record()
+            for message in self.executor.messages():
+                self.report(message)
             for slot in list(self.slots):
                 self._check(slot, record)
         yield self.sweep.record()
@@ -56,13 +59,17 @@ class Supervisor:
         idle = _progress(record) == self._progress[slot]
         self._idle_ends[slot] = self._idle_ends[slot] + 1 if idle else 0
         cause = f"signal {-status}" if status < 0 else self.executor.log_tail(slot) or f"exit status {status}"
-        if self._idle_ends[slot] >= MAX_IDLE_ENDS:
+        title = self.executor.title(slot)
+        if status == UNUSABLE:
             self.slots.remove(slot)
-            self.report(f"slot {slot} ended {MAX_IDLE_ENDS} times and is left out: {cause}")
+            self.report(f"{title} cannot train: {cause}")
+        elif self._idle_ends[slot] >= MAX_IDLE_ENDS:
+            self.slots.remove(slot)
+            self.report(f"{title} ended {MAX_IDLE_ENDS} times and is left out: {cause}")
         elif self.sweep.order() == "stop":
             self.slots.remove(slot)
         else:
-            self.report(f"slot {slot} ended ({cause}): another process takes its place")
+            self.report(f"{title} ended ({cause}): another process takes its place")
             self._start(slot, record)
 
     def _start(self, slot: int, record: SweepRecord) -> None:

@@ -33,6 +33,7 @@ FORMAT = 1  # of sweep.json
 # Files that make a run resumable; an ended trial has none of them.
 CHECKPOINTS = ("checkpoint.pt", "checkpoint.old.pt")
 
+On = Literal["local", "ray"]  # where the sweep process starts slots
 Order = Literal["run", "pause", "stop"]
 ORDERS: dict[str, Order] = {"resume": "run", "pause": "pause", "stop": "stop"}
 
@@ -100,6 +101,12 @@ class Sweep:
         with contextlib.suppress(ValueError):
             return valid_time(self._read_file().get("created"))
         return 0.0
+
+    @property
+    def place(self) -> tuple[On, str]:
+        """Where the sweep was started, and the address of the Ray cluster. Raises ValueError for an unreadable plan."""
+        data = self._read_file()
+        return ("ray" if data.get("on") == "ray" else "local"), str(data.get("address", ""))
 
     def trial(self, planned: Planned) -> Trial:
         """The trial of a line of the journal. Raises ValueError with one line."""
@@ -211,8 +218,8 @@ def directory_name(name: str = "") -> str:
     return whole
 
 
-def create(plan: Plan, runs: Path, name: str = "") -> Sweep:
-    """Plan a sweep: its directory RUNS/sweep-<name> with sweep.json and trials.jsonl.
+def create(plan: Plan, runs: Path, name: str = "", on: On = "local", address: str = "") -> Sweep:
+    """Plan a sweep: its directory RUNS/sweep-<name> with sweep.json and trials.jsonl; `on` and `address`: see `place`.
 
     Raises ValueError with one line for a name that is in use or not allowed, OSError.
     """
@@ -228,7 +235,9 @@ def create(plan: Plan, runs: Path, name: str = "") -> Sweep:
             if name:
                 raise ValueError(f"there is a sweep {path.name!r} already") from None
             path = runs / directory_name()
-    body = {"format": FORMAT, "created": time.time(), "trials": len(lines), "plan": plan.to_json()}
+    body: dict[str, Any] = {"format": FORMAT, "created": time.time(), "trials": len(lines), "plan": plan.to_json()}
+    if on == "ray":
+        body |= {"on": on, "address": address}
     try:
         files.write_atomically(path / "sweep.json", json.dumps(body, indent=2) + "\n", durable=True)
         SweepJournal(path, "").record(*lines)

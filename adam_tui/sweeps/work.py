@@ -61,7 +61,8 @@ class Leg:
     attended: Callable[[Steered], contextlib.AbstractContextManager[None]] = field(repr=False)
 
 
-# Trains it: the state and the reason that the run ended with, or "waiting" where it has more epochs than the leg.
+# Trains it: the state and the reason that the run ended with, "waiting" where it has more epochs than the leg, or
+# "lost" where the process that trained it has ended.
 TrainLeg = Callable[[Leg], tuple[str, str]]
 
 
@@ -85,7 +86,7 @@ class Worker:
             self._steered.add_command("stop", reason=SWEEP_STOPS)
 
     def work(self) -> str:
-        """Train trials until all have ended or the sweep is stopped: "finished", "stopped", or "gone" with its directory.
+        """Train trials until the sweep is over or stopped: "finished", "stopped", or "gone" with its directory.
 
         Raises OSError when the sweep's files cannot be written, ValueError when its plan cannot be read.
         """
@@ -136,7 +137,7 @@ class Worker:
         lost = tuple(each for each in range(1, claim.attempt) if each not in trial.closed)
         certain = before is None or before.attempt in trial.closed or Claims.has_ended(before)
         planned = self.sweep.trial(trial.planned)
-        if lost and trial.lost + 1 >= MAX_LOST:
+        if trial.lost + bool(lost) >= MAX_LOST:
             reason = f"{MAX_LOST} processes have ended while they trained it"
             self.journal.record(
                 TrialStarted(now(), claim.trial, claim.attempt, lost, trial.run, self.runner, trial.epoch),
@@ -247,6 +248,8 @@ def _trial_state(run: Run, state: str, reason: str) -> tuple[str, str]:
     """The state of a trial whose run has ended a leg, and the reason."""
     if state == "finished":
         return state, ""
+    if state == "lost":
+        return state, reason
     if state == "failed":
         diverged = None
         for event in run.events(Started, Diverged):

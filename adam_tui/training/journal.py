@@ -41,11 +41,13 @@ class Journal:
     The training loop sets `step` and `epoch` (finished epochs); they go into status.json with the next heartbeat, and
     so do the `resources`. `listeners` receive every event after it is written. `arrival` is when the process was
     started, in seconds since 1970: its place in the queue for a device. `run` changes when its directory was moved.
+    `host` is the name of this host in status.json, where its own name is not unique.
     Raises ValueError when another process trains the run, OSError when its directory cannot be written.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, host: str = "") -> None:
         self.run = run
+        self._host = host or socket.gethostname()
         self.resources = ResourceUsage()
         self.listeners: list[Callable[[Event], None]] = []
         self._last_time = 0.0  # of the latest event
@@ -220,7 +222,7 @@ class Journal:
             status = Status(
                 self._state,
                 os.getpid(),
-                socket.gethostname(),
+                self._host,
                 time.time(),
                 self.step,
                 self.epoch,

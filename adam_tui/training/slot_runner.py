@@ -80,10 +80,11 @@ def _handle_signals(worker: Worker, trainer: TrialTrainer) -> None:
 class TrialTrainer:
     """Trains legs one after another, with what they share: torch, the setup of the process, and the digits.
 
-    `journal` is that of the leg in progress.
+    `journal` is that of the leg in progress. `host` is as for `Journal`.
     """
 
     def __init__(self) -> None:
+        self.host = ""
         self.journal: Journal | None = None
         self._digits: tuple[tuple[object, ...], Digits] | None = None
         self._proved: Proved = set()
@@ -96,7 +97,7 @@ class TrialTrainer:
         """
         from adam_tui.training import trainer
 
-        with _log_of(leg.run.path), Journal(leg.run) as journal:
+        with _log_of(leg.run.path), Journal(leg.run, self.host) as journal:
             self.journal = journal
             try:
                 with leg.attended(journal):

@@ -14,7 +14,9 @@ import numpy as np
 
 from adam_tui.draw.palette import DARK
 from adam_tui.engine import trajectory
-from adam_tui.engine.maps import NOT_COMPUTED, Axis, SettingsMap, StartsMap
+from adam_tui.engine.maps.axes import Axis
+from adam_tui.engine.maps.cells import SettingsMap, StartsMap
+from adam_tui.engine.maps.outcomes import NOT_COMPUTED
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.surfaces import find_surface

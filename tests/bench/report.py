@@ -1,8 +1,8 @@
 """Prints every figure beside its goal: `python tests/bench/report.py [PART…]`.
 
-The parts are terminal, engine, training, long, sweeps and accuracy. Each figure is a count, or a ratio of two
-measurements in turns. All parts but `accuracy` take about ten minutes; `accuracy` takes three and runs only when it is
-named. Another program on the same cores makes seconds longer and ratios slightly wrong.
+The parts are terminal, engine, training, landscapes, long, sweeps and accuracy. Each figure is a count, or a ratio of
+two measurements in turns. All parts but `accuracy` take about ten minutes; `accuracy` takes three and runs only when
+it is named. Another program on the same cores makes seconds longer and ratios slightly wrong.
 """
 
 from __future__ import annotations
@@ -150,10 +150,23 @@ def of_sweeps() -> Iterator[Line]:
     yield "17", "one slot of 2 threads / two slots of 1, seconds", figures["two_slots"], "", None
 
 
+def of_landscapes() -> Iterator[Line]:
+    """Item 18: the points of a loss landscape, its first picture, its memory, and the weights that a run keeps."""
+    done = subprocess.run([sys.executable, HERE / "landscape_speed.py"], capture_output=True, text=True, check=True)
+    figures = json.loads(done.stdout)
+    ratio = figures["plain_core"] / figures["ours_core"]
+    yield "18", "a plain loop / a point, processor time", ratio, ">= 2", at_least(2)
+    yield "18", "points a second, 1,000 images", 1 / figures["ours"], ">= 30", at_least(30)
+    yield "18", "81 points, torch being loaded, seconds", figures["first"], "<= 3", at_most(3)
+    yield "18", "memory above torch, MB", figures["memory"] / 1e6, "<= 100", at_most(100)
+    yield "18", "a record of weights.bin, ms", 1000 * figures["record"], "", None
+
+
 PARTS = {
     "terminal": of_the_terminal,
     "engine": of_the_engine,
     "training": of_the_training,
+    "landscapes": of_landscapes,
     "long": of_long_runs,
     "sweeps": of_sweeps,
     "accuracy": of_the_accuracy,  # only when it is named

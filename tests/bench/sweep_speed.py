@@ -2,6 +2,8 @@
 
 `python tests/bench/sweep_speed.py` prints the figures as JSON. Each slot is a real slot runner on the real digits. Two
 slots of one thread are compared with one slot of two threads, in turns, so that a busy machine slows both alike.
+`python tests/bench/sweep_speed.py --ray` measures one slot on a Ray cluster that it starts on this host, and one slot
+without Ray beside it.
 """
 
 from __future__ import annotations
@@ -13,15 +15,18 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
+from subprocess import DEVNULL, PIPE
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from adam_tui.runs.protocol import Ended, Epoch, Started
 from adam_tui.sweeps.executor import RUNNER, THREADS
 from adam_tui.sweeps.plan import Plan, make_space
+from adam_tui.sweeps.ray_executor import BRIDGE
 from adam_tui.sweeps.sweep import Sweep, create
 
 TRIALS, ROUNDS, TRIALS_A_ROUND = 50, 3, 4
+RAY_TRIALS = 30
 IMAGES = 3200  # 50 steps an epoch
 
 
@@ -76,5 +81,27 @@ def measured() -> dict[str, float]:
     }
 
 
+def measured_on_ray() -> dict[str, float]:
+    """The share and the gap of one slot on a node of a Ray cluster, and of a slot of this host."""
+    script = Path(__file__).parents[1] / "ray_cluster.py"
+    figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        with subprocess.Popen(
+            [sys.executable, script, "1"], stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True
+        ) as cluster:
+            address = json.loads(cluster.stdout.readline())["address"]
+            on_ray = planned(Path(folder), RAY_TRIALS, limit=IMAGES)
+            command = [sys.executable, "-m", BRIDGE, "--address", address, "--slots", "1", str(on_ray.path)]
+            assert subprocess.run(command, check=False).returncode == 0
+        local = planned(Path(folder), RAY_TRIALS, limit=IMAGES)
+        train(local, 1, 1)
+        for name, sweep in (("ray", on_ray), ("local", local)):
+            moments = [event.time for run in runs_of(sweep) for event in run.events(Started, Ended)]
+            busy = sum(epoch.seconds for run in runs_of(sweep) for epoch in run.epochs())
+            figures[f"{name}_gap"] = median(gaps(sweep))
+            figures[f"{name}_share"] = busy / (max(moments) - min(moments))
+    return figures
+
+
 if __name__ == "__main__":
-    print(json.dumps(measured()))
+    print(json.dumps(measured_on_ray() if sys.argv[1:] == ["--ray"] else measured()))

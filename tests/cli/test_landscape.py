@@ -107,18 +107,19 @@ def test_the_caption_reports_how_much_the_plane_hides(made):
     first, second = (f"{share:.0%}" for share in survey.explained)
     walk = " + ".join(f"{share:.0%}" for share in plane.random_walk_shares(np.arange(0, 60, 10)))
     assert caption[0] == (
-        f"the plane explains {first} + {second} of the path of adam-1; of a random walk {walk} at these steps, "
-        "61% + 15% at even ones"
+        f"the plane explains {first} + {second} of adam-1's path; a random walk's would explain {walk} "
+        "(61% + 15% at even steps)"
     )
     hollow = survey.paths[0].hollow.mean()
     assert 0 < hollow < 1
-    assert caption[1].startswith(f"○ {hollow:.0%} of the recorded steps of adam-1 lie off the plane")
+    shares = f"{hollow:.0%} of adam-1's steps"
+    assert caption[1] == f"○ off the plane by more than half of the distance from its origin: {shares}"
     assert caption[2] == "loss on 1,000 of 10,000 test images: 0.6 at the end of adam-1, 0.1 on all of them"
 
 
 def test_the_picture_has_the_contour_the_path_its_name_and_the_caption(made):
     run = made(seed=3)
-    aspect = (100 - 6) / (2 * (36 - 7))
+    aspect = (100 - 6) / (2 * (36 - 9))
     computed([run], size=(round(24 * aspect) + 1, 25), aspect=aspect)
     result = invoke(run, "adam-1", "--format", "svg")
     assert result.exit_code == 0, result.output

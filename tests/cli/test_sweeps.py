@@ -38,11 +38,11 @@ def finished(tmp_path, monkeypatch):
 
 @pytest.fixture
 def followed(monkeypatch):
-    """The sweeps that would be trained: (sweep, slots, format)."""
+    """The sweeps that would be trained: (sweep, slots, place, format)."""
     from adam_tui.cli import sweep_progress
 
     sweeps = []
-    monkeypatch.setattr(sweep_progress, "follow", lambda *given: sweeps.append(given[:3]) or 0)
+    monkeypatch.setattr(sweep_progress, "follow", lambda *given: sweeps.append(given[:4]) or 0)
     return sweeps
 
 
@@ -52,9 +52,9 @@ class TestPlanning:
         rest = ("--seeds", "2", "--epochs", "9", "--limit", "6400", "--batch-size", "32", "--halving", "--seed", "7")
         result = call(tmp_path, "sweep", *flags, *rest, "--slots", "3", "--name", "x", "--format", "jsonl")
         assert result.exit_code == 0, result.output
-        [(sweep, slots, form)] = followed
+        [(sweep, slots, place, form)] = followed
         plan = Sweep(sweep.path).plan()
-        assert (sweep.id, slots, form) == ("sweep-x", 3, "jsonl")
+        assert (sweep.id, slots, place, form) == ("sweep-x", 3, ("local", ""), "jsonl")
         assert (plan.optimizers, plan.trials, plan.seeds, plan.sampler) == (("adam", "sgd"), 9, (7, 8), "quasi")
         assert (plan.epochs, plan.rungs, plan.limit, plan.batch_size) == (9, (1, 3, 9), 6400, 32)
         assert (plan.validation, plan.seed) == (5000, 7)
@@ -66,6 +66,17 @@ class TestPlanning:
         sweep = followed[0][0]
         assert sweep.plan().sampler == "grid"
         assert len(sweep.record().trials) == 4
+
+    def test_a_sweep_on_ray_fills_the_cluster_and_is_resumed_there(self, tmp_path, followed, monkeypatch):
+        monkeypatch.setattr("adam_tui.sweeps.ray_executor.check_ray", lambda address: None)
+        assert call(tmp_path, "sweep", "--address", "a:1", "--name", "r").exit_code == 0
+        assert call(tmp_path, "sweeps", "resume", "r").exit_code == 0
+        assert call(tmp_path, "sweeps", "resume", "r", "--address", "b:2", "--slots", "5").exit_code == 0
+        assert call(tmp_path, "sweeps", "resume", "r", "--on", "local", "--slots", "1").exit_code == 0
+        places = [(slots, place) for _, slots, place, _ in followed]
+        assert places == [(0, ("ray", "a:1"))] * 2 + [(5, ("ray", "b:2")), (1, ("local", ""))]
+        dry = call(tmp_path, "sweep", "--on", "ray", "--dry-run").stdout
+        assert dry.startswith("8 trials of 3 epochs\n")
 
     def test_a_dry_run_shows_the_size_and_creates_nothing(self, tmp_path):
         flags = ("--optimizer", "adam,sgd", "--lr", "1e-4..1e-1", "--trials", "27", "--epochs", "9", "--halving")
@@ -150,7 +161,8 @@ class TestSweeps:
         sweep.command("stop")
         assert "was stopped: continue it with" in run("sweeps", "work", str(sweep.path)).stderr
         assert call(tmp_path, "sweeps", "resume", "b", "--slots", "2").exit_code == 0
-        assert (followed[-1][0].id, followed[-1][1]) == ("sweep-b", 2)
+        assert followed[-1][1:3] == (2, ("local", ""))
+        assert followed[-1][0].id == "sweep-b"
         assert sweep.order() == "run"
         Worker(sweep, Training(lambda leg: ("failed", "x") if leg.trial.number == 1 else None)).work()
         assert call(tmp_path, "sweeps", "retry", "b").exit_code == 0

@@ -70,7 +70,7 @@ def test_points_that_are_not_computed_yet_are_hatched():
 def test_a_picture_has_a_title_a_legend_and_a_caption_in_whole_words():
     cells = still(bowl, BOUNDS, [track([2.5, 2.5, 0.0])], "Loss", ["one two three four five six seven"], 24, 12, DARK)
     lines = ["".join(map(chr, row)).rstrip() for row in cells.glyph]
-    assert (len(lines), lines[0]) == (12, " Loss")
+    assert (len(lines), lines[0]) == (10, " Loss")  # the plane is as wide as the picture, and not as high
     assert lines[-3:] == [f" {DARK.lane(0)[1]} adam-1", " one two three four", " five six seven"]
 
 

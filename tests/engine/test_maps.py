@@ -8,30 +8,23 @@ import numpy as np
 import pytest
 
 from adam_tui.engine.knobs import Knob
-from adam_tui.engine.maps import (
+from adam_tui.engine.maps.axes import Axis, default_axes, default_axis, knobs_for_axes
+from adam_tui.engine.maps.borders import BorderSample, stability_line
+from adam_tui.engine.maps.cells import SettingsMap, StartsMap, coarse, median_seeds
+from adam_tui.engine.maps.outcomes import (
     CONVERGED,
     DIVERGED,
     NOT_COMPUTED,
     QUANTITIES,
     RUNNING,
-    Axis,
-    BorderSample,
     Outcomes,
-    SettingsMap,
-    StartsMap,
     best,
-    coarse,
-    default_axes,
-    default_axis,
-    knobs_for_axes,
     median_outcomes,
-    median_seeds,
     ordering,
     quantity,
     quantity_of_class,
-    rest_points,
-    stability_line,
 )
+from adam_tui.engine.maps.rest_points import rest_points
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import Scenario
 from adam_tui.engine.surfaces import SURFACES

@@ -10,16 +10,11 @@ import numpy as np
 import pytest
 
 from adam_tui.draw.viewport import Viewport
-from adam_tui.engine.maps import (
-    CONVERGED,
-    DIVERGED,
-    Axis,
-    SettingsMap,
-    StartsMap,
-    default_axes,
-    rest_points,
-    stability_line,
-)
+from adam_tui.engine.maps.axes import Axis, default_axes
+from adam_tui.engine.maps.borders import stability_line
+from adam_tui.engine.maps.cells import SettingsMap, StartsMap
+from adam_tui.engine.maps.outcomes import CONVERGED, DIVERGED
+from adam_tui.engine.maps.rest_points import rest_points
 from adam_tui.engine.presets import PRESETS, Preset
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.surfaces import SURFACES

@@ -5,8 +5,11 @@ import math
 import pytest
 from made_sweeps import MadeSweep
 
+from adam_tui.history.feed import Feed
 from adam_tui.history.sweep_feed import SweepFeed
 from adam_tui.history.sweep_view import accuracy_with_error, figure
+from adam_tui.runs import control
+from adam_tui.runs.run import Run
 from adam_tui.sweeps import launch
 
 
@@ -175,3 +178,27 @@ def test_an_unreadable_plan_hides_the_sweep(tmp_path):
     (made.path / "sweep.json").write_text("{")
     assert SweepFeed(tmp_path).ids() == ()
     assert feed.view("sweep-gone") is None
+
+
+def test_a_trial_that_is_shown_among_the_runs_is_left_to_its_sweep(tmp_path):
+    made = MadeSweep(tmp_path, "grid", trials=2, seeds=1)
+    run = made.write_run(made.trials[0])
+    feed = Feed(tmp_path)
+    id = feed.attach(run.path)
+    assert [view.id for view in feed.views()] == [id] == ["sweep-grid/adam-0000"]
+    assert feed.sweeps == ("sweep-grid",)
+    assert feed.poll([id])[0] == {id}
+    for refused in (feed.resume, feed.delete):
+        with pytest.raises(ValueError, match="it is a trial of sweep-grid"):
+            refused(id)
+    made.sweep.delete()
+    assert feed.views() == ()
+
+
+def test_a_run_like_a_trial_belongs_to_no_sweep(tmp_path, monkeypatch):
+    monkeypatch.setattr(control, "start_worker", lambda run: None)
+    made = MadeSweep(tmp_path, "grid", trials=2, seeds=1)
+    feed = Feed(tmp_path)
+    id = feed.start(made.trials[0].spec)
+    spec = Run(tmp_path / id).spec()
+    assert (spec.sweep, spec.trial, spec.validation) == ("", "", 5000)

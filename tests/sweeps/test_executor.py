@@ -30,7 +30,7 @@ class Slots:
     """An executor whose slots end at once with these statuses, one after another."""
 
     def __init__(self, *statuses, at_start=lambda: None):
-        self.statuses, self.at_start, self.starts = list(statuses), at_start, []
+        self.statuses, self.at_start, self.starts, self.lines = list(statuses), at_start, [], []
 
     def start(self, slot):
         self.starts.append(slot)
@@ -46,6 +46,12 @@ class Slots:
 
     def log_tail(self, slot):
         return "cannot load the training: no torch"
+
+    def title(self, slot):
+        return f"slot {slot}"
+
+    def messages(self):
+        return self.lines.pop(0) if self.lines else []
 
 
 @pytest.fixture
@@ -84,6 +90,18 @@ class TestSupervisor:
         slots.at_start = one_more_epoch
         list(Supervisor(sweep, slots, 1, lambda text: None).run())
         assert len(kept) == 13
+
+    def test_it_leaves_a_slot_out_at_once_that_another_process_could_not_replace(self, new_sweep):
+        slots, messages = Slots(2), []
+        list(Supervisor(new_sweep(), slots, 1, messages.append).run())
+        assert slots.starts == [0]
+        assert messages == ["slot 0 cannot train: cannot load the training: no torch"]
+
+    def test_it_reports_the_lines_of_the_slots(self, new_sweep):
+        slots, messages = Slots(None, None), []
+        slots.lines = [["slot 1 waits"], [], ["slot 1 goes on"]]
+        list(Supervisor(new_sweep(), slots, 1, messages.append).run())
+        assert messages == ["slot 1 waits", "slot 1 goes on"]
 
     def test_it_starts_nothing_after_an_order_to_stop(self, new_sweep):
         sweep = new_sweep()

@@ -44,11 +44,12 @@ def test_every_file_is_described(new_sweep, work):
     described = set(re.findall(r"^\| `(.*?)`", TEXT.partition("## How")[0], re.MULTILINE))
     names = {"trials-<writer>.jsonl" if path.name.startswith("trials-") else path.name for path in sweep.path.iterdir()}
     names = {re.sub(r"adam-\d+", "adam-0007/", name) for name in names} - {"claims"}
-    assert described == names | {"claims/<trial>-<attempt>", "slot-0.log", "sweep.log"}
+    assert described == names | {"claims/<trial>-<attempt>", "slot-0.log", "sweep.log", "ray.log"}
 
 
 def test_the_commands_work(tmp_path, monkeypatch, new_sweep):
     followed = []
+    monkeypatch.setattr("adam_tui.sweeps.ray_executor.check_ray", lambda address: None)
     monkeypatch.setattr(sweep_progress, "follow", lambda *given: followed.append(given[0]) or 0)
     monkeypatch.setattr(sweep_progress, "work", lambda *given: followed.append(given[0]) or 0)
     grid = new_sweep(name="grid")
@@ -57,10 +58,12 @@ def test_the_commands_work(tmp_path, monkeypatch, new_sweep):
         arguments = shlex.split(line.replace("RUNS", str(grid.path.parent)))[1:]
         result = CliRunner().invoke(main, arguments, env={"ADAM_TUI_RUNS": str(grid.path.parent)})
         assert result.exit_code == 0, result.output
-    new, by_hand = followed
+    new, by_hand, on_ray = followed
     assert len(new.record().trials) == 2 * 27 * 3
     assert new.plan().rungs == (1, 3, 9)
     assert by_hand.id == "sweep-grid"
+    assert on_ray.place == ("ray", "10.0.0.1:6379")
+    assert len(on_ray.record().trials) == 200
     assert set(states(grid)) == {"planned"}
 
 

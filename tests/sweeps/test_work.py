@@ -352,3 +352,34 @@ def test_a_trial_is_continued_by_its_sweep_alone(new_sweep, work):
     work(sweep, lambda leg: (leg.run.write_status(Status("stopped")), ("stopped", "by hand"))[1])
     with pytest.raises(ValueError, match=f"adam-0000 is a trial: 'adam-tui sweeps resume {sweep.id}' continues it"):
         control.check_resume(sweep.run("adam-0000"))
+
+
+def test_a_trial_whose_node_is_lost_continues_in_place_and_fails_after_many_losses(new_sweep, work):
+    attempts = []
+
+    def lose(leg):
+        attempts.append(leg.trial.number)
+        return ("lost", "node 1a2b was lost: it was killed") if leg.trial.number == 0 else None
+
+    sweep = new_sweep(trials=2)
+    work(sweep, lose)
+    first = sweep.record().trials[0]
+    assert states(sweep) == ["failed", "finished"]
+    assert attempts.count(0) == MAX_LOST
+    assert first.reason == f"{MAX_LOST} processes have ended while they trained it"
+    assert first.run == "adam-0000"  # never copied: nothing else writes there
+
+
+def test_a_lost_trial_is_free_at_once_and_later_progress_forgets_the_losses(new_sweep, work):
+    lost = []
+
+    def lose(leg):
+        if len(lost) < 3:
+            lost.append(leg)
+            return "lost", "node 1a2b was lost"
+        return None
+
+    sweep = new_sweep(trials=1)
+    work(sweep, lose)
+    record = sweep.record().trials[0]
+    assert (record.state, record.attempt, record.lost, record.closed) == ("finished", 4, 0, {1, 2, 3, 4})

@@ -36,7 +36,9 @@ def test_the_file_holds_what_a_screen_shows(tmp_path, mistakes, kept):
     ]
     images = torch.arange(40, dtype=torch.uint8)[:, None, None].expand(40, 28, 28).contiguous()
     chosen = (5, 6)
-    digits = Digits(*[torch.empty(0)] * 3, labels, images, chosen, torch.empty(0), tuple(labels[list(chosen)].tolist()))
+    none = torch.empty(0)
+    sample_labels = tuple(labels[list(chosen)].tolist())
+    digits = Digits(none, none, none, labels, images, chosen, none, sample_labels, none, none)
     filters = torch.randn(32, 1, 5, 5)
     path = tmp_path / "evaluation.npz"
     evaluation.write(path, evaluation.evaluate(scores(guessed), labels), digits, filters.requires_grad_(), 3)

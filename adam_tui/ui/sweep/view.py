@@ -49,6 +49,7 @@ Panel = Literal["grid", "curves", "cell", "slots", "progress"]
 FRAMED: tuple[Panel, ...] = ("grid", "curves", "cell", "slots")
 PANELS: tuple[Panel, ...] = (*FRAMED, "progress")
 LEGEND_ROWS = 2
+MOST_SPARE = 1 / 8  # of the map's columns or rows, which may stay free so that all cells have the same size
 LABEL_STRIDES = (6, 4, 3, 2, 1)  # from few labels of an axis to all
 POINTS = 240  # of a mean curve: more than the dots across any panel
 SPANS = 30  # of a run: its losses are averaged over a part of this size
@@ -159,8 +160,11 @@ def _map_size(grid: SweepGrid, width: int, height: int) -> tuple[int, int]:
     height -= LEGEND_ROWS if height > 3 * LEGEND_ROWS + 1 else 0
     place = heat.frame(width, height, _scales(grid)[1])
     rows, columns = grid.shape
-    width -= place.columns % columns if place.columns >= 3 * columns else 0
-    height -= place.rows % rows if place.rows >= 2 * rows else 0
+    spare_columns, spare_rows = place.columns % columns, place.rows % rows
+    if spare_columns <= MOST_SPARE * place.columns:
+        width -= spare_columns
+    if spare_rows <= MOST_SPARE * place.rows:
+        height -= spare_rows
     return width, height
 
 
@@ -190,7 +194,7 @@ def _draw_map(shown: Snapshot, view: SweepView, grid: SweepGrid, width: int, hei
         own = face(view, some, quantity)
         values[row, column] = -own.value if quantity == "validation_accuracy" else own.value
         frame = 2 if (row, column) == chosen else 1  # columns; a free one keeps the numbers apart
-        texts[row][column] = words(own, quantity, room - frame if room > frame + 1 else room)
+        texts[row][column] = words(own, quantity, room - frame if room > 3 else room)
         if own.diverged:
             classes[row, column] = heat.DIVERGED
         elif not math.isnan(own.value):
@@ -343,7 +347,7 @@ def cell_lines(shown: Snapshot, view: SweepView, width: int) -> list[Line]:
         and (texts := value_texts(figure(setting, quantity, view), quantity))
     ]
     if tested := accuracy_with_error(setting, view):
-        facts.insert(-1, f"test accuracy {tested[0]:.2%} ± {tested[1]:.2%}")
+        facts.append(f"test accuracy {tested[0]:.2%} ± {tested[1]:.2%}")
     lines += [(text, "") for text in _joined(facts, width)]
     lines += [(text, "faint") for text in _joined(_trial_texts(setting, view), width)]
     for reason in dict.fromkeys(each.reason for each in setting.trials if each.reason and each.state != "planned"):

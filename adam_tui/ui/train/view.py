@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from adam_tui.draw import run_panels as drawings
-from adam_tui.draw.cells import Cells
+from adam_tui.draw.cells import Cells, text_width
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.playground_panels import knob_table
 from adam_tui.draw.run_panels import RunRow
@@ -28,8 +28,9 @@ from adam_tui.ui.train.labels import loss_text, other_settings, run_style, state
 from adam_tui.ui.train.layout import Panel
 from adam_tui.ui.train.run_panel import Note
 from adam_tui.ui.train.state import TrainState
+from adam_tui.ui.widgets.tabs_line import status_room
 
-WORDS_FROM, NAME_FROM = 100, 80  # columns of a terminal from which the top line has room for them
+WORDS_FROM = 100  # columns of a terminal from which the top line may have words
 TEST_LOSS_ROWS = 8
 TENSORS = 6  # of the network: the rows of the corner once it has them
 LAYERS_TO_COME = (
@@ -270,9 +271,12 @@ def status_line(state: TrainState, histories: Histories, now: float, width: int,
     other = run.alive and run.state != "paused" and run.id != state.selected
     left = history.seconds_left(now) if other and history else None
     eta = [f"ETA {format_duration(left)}"] if left is not None else []
-    if width >= WORDS_FROM:
-        return " · ".join([f"{marker} {run.title} {word}", epochs, *accuracy, *eta])
     glyph = drawings.STATE_GLYPH.get(word, "?")
-    if width < NAME_FROM:
-        return " ".join([marker, glyph, epochs])
-    return " ".join([marker, run.title, glyph, epochs, *(eta or accuracy)])
+    texts = [
+        " · ".join([f"{marker} {run.title} {word}", epochs, *accuracy, *eta]),
+        " ".join([marker, run.title, glyph, epochs, *(eta or accuracy)]),
+        " ".join([marker, run.title, glyph, epochs]),
+        " ".join([marker, glyph, epochs]),
+    ]
+    fitting = (text for text in texts[width < WORDS_FROM :] if text_width(text) <= status_room(width))
+    return next(fitting, texts[-1])

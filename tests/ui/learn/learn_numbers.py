@@ -14,18 +14,11 @@ from importlib import resources
 import numpy as np
 
 from adam_tui.engine.lane import Lane
-from adam_tui.engine.maps import (
-    CONVERGED,
-    DIVERGED,
-    Axis,
-    BorderSample,
-    Outcomes,
-    SettingsMap,
-    StartsMap,
-    best,
-    default_axes,
-    rest_points,
-)
+from adam_tui.engine.maps.axes import Axis, default_axes
+from adam_tui.engine.maps.borders import BorderSample
+from adam_tui.engine.maps.cells import SettingsMap, StartsMap
+from adam_tui.engine.maps.outcomes import CONVERGED, DIVERGED, Outcomes, best
+from adam_tui.engine.maps.rest_points import rest_points
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import Scenario

@@ -9,7 +9,7 @@ import pytest
 
 from adam_tui.cli.playground import build_scenario as from_command_line
 from adam_tui.cli.playground import scenario_options
-from adam_tui.engine.maps import CONVERGED, DIVERGED
+from adam_tui.engine.maps.outcomes import CONVERGED, DIVERGED
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.presets import PRESETS, Preset
 from adam_tui.engine.trajectory import start_of, trajectories

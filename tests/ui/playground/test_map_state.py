@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from adam_tui.engine.lane import Lane
-from adam_tui.engine.maps import SettingsMap, StartsMap
+from adam_tui.engine.maps.cells import SettingsMap, StartsMap
 from adam_tui.engine.scenario import Scenario
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.maps.cells import axes, cell_scenario, cursor_cell, rate_axis

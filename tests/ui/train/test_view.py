@@ -44,6 +44,11 @@ def test_the_top_line_shows_when_a_running_run_ends_while_another_one_is_selecte
     line = train_view.status_line(state, histories, 1.5, 120, DARK)
     assert line.endswith("busy running · 1/50 · 95.00% · ETA 0:48")
     assert train_view.status_line(state, histories, 1.5, 80, DARK).endswith("busy ▶ 1/50 ETA 0:48")
+    long = (RunView("sweep-grid/adam-0007", SPEC, 0.0, "running"),)
+    named = after(TrainState(), e.ListRuns(long))
+    histories = {"sweep-grid/adam-0007": trained(150, [0.95])}
+    line = train_view.status_line(named, histories, 9.0, 80, DARK)
+    assert line == "● sweep-grid/adam-0007 ▶ 1/50", "the accuracy has no room beside the modes"
     assert "ETA" not in train_view.status_line(after(state, e.SelectRun("busy")), histories, 1.5, 120, DARK)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adam_tui.engine.maps import Axis, default_axes, default_axis, knobs_for_axes
+from adam_tui.engine.maps.axes import Axis, default_axes, default_axis, knobs_for_axes
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import Scenario, suggested_lanes
 from adam_tui.engine.trajectory import start_of

@@ -14,7 +14,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from adam_tui.engine.maps import Axis, BorderSample, Outcomes, SettingsMap, StartsMap, coarse, median_seeds
+from adam_tui.engine.maps.axes import Axis
+from adam_tui.engine.maps.borders import BorderSample
+from adam_tui.engine.maps.cells import SettingsMap, StartsMap, coarse, median_seeds
+from adam_tui.engine.maps.outcomes import Outcomes
 from adam_tui.engine.scenario import Scenario
 from adam_tui.ui.playground.maps.cells import axes, curves, rate_axis
 from adam_tui.ui.playground.maps.state import Kind, MapGrid, MapState

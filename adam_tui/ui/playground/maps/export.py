@@ -12,7 +12,7 @@ from adam_tui.draw.cells import stack
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.svg import to_svg
 from adam_tui.engine import map_export
-from adam_tui.engine.maps import SettingsMap
+from adam_tui.engine.maps.cells import SettingsMap
 from adam_tui.engine.numbers import format_number
 from adam_tui.ui.playground.maps.cells import axes, curves
 from adam_tui.ui.playground.maps.computation import MapRequest, computations, request_of

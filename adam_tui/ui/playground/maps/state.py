@@ -10,7 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from adam_tui.engine.maps import Axis, Quantity
+from adam_tui.engine.maps.axes import Axis
+from adam_tui.engine.maps.outcomes import Quantity
 
 Kind = Literal["settings", "starts", "rates"]
 # The quantity that a map opens with.

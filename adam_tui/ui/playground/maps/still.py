@@ -16,20 +16,11 @@ from adam_tui.draw.contour_plot import MINIMUM
 from adam_tui.draw.heat_map import Grid, Ink, LegendPart, Mark
 from adam_tui.draw.map_panels import BasinRow
 from adam_tui.draw.palette import Palette
-from adam_tui.engine.maps import (
-    CONVERGED,
-    RUNNING,
-    Axis,
-    Outcomes,
-    Quantity,
-    SettingsMap,
-    StartsMap,
-    best,
-    ordering,
-    quantity_of_class,
-    rest_points,
-    stability_line,
-)
+from adam_tui.engine.maps.axes import Axis
+from adam_tui.engine.maps.borders import stability_line
+from adam_tui.engine.maps.cells import SettingsMap, StartsMap
+from adam_tui.engine.maps.outcomes import CONVERGED, RUNNING, Outcomes, Quantity, best, ordering, quantity_of_class
+from adam_tui.engine.maps.rest_points import rest_points
 from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import Array
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adam_tui.engine.maps import QUANTITIES, Quantity, default_axis, knobs_for_axes
+from adam_tui.engine.maps.axes import default_axis, knobs_for_axes
+from adam_tui.engine.maps.outcomes import QUANTITIES, Quantity
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.maps.cells import (
     axes,

@@ -20,20 +20,20 @@ from adam_tui.draw.contour_plot import Backdrop
 from adam_tui.draw.heat_map import Cursor, Grid, Ink, Mark
 from adam_tui.draw.map_panels import CurveRow, OutcomeRow
 from adam_tui.draw.palette import DARK, Palette
-from adam_tui.engine.maps import (
+from adam_tui.engine.maps.axes import Axis
+from adam_tui.engine.maps.borders import stability_line
+from adam_tui.engine.maps.outcomes import (
     CONVERGED,
     DIVERGED,
     NOT_COMPUTED,
     RUNNING,
-    Axis,
     Outcomes,
     Quantity,
     best,
     ordering,
     quantity,
-    rest_points,
-    stability_line,
 )
+from adam_tui.engine.maps.rest_points import rest_points
 from adam_tui.engine.scenario import Scenario
 from adam_tui.engine.stability import BOUNDED
 from adam_tui.engine.trajectory import Trajectory, start_of

@@ -1,0 +1,116 @@
+"""A slot on a node, without a cluster: the copy of its run, and how another node goes on."""
+
+import tempfile
+
+import pytest
+import torch
+
+from adam_tui.runs import directory, export
+from adam_tui.sweeps import plan as plans
+from adam_tui.sweeps.plan import Plan
+from adam_tui.sweeps.run_copy import RunCopy
+from adam_tui.sweeps.sweep import create
+from adam_tui.training.node_slot import NodeSlot
+
+STOP = ("stop", {"reason": "enough"})
+EPOCHS = 4
+
+
+@pytest.fixture(autouse=True)
+def like_a_node(tmp_path, monkeypatch):
+    """One thread, because threads that wait for each other are slow on a busy machine; files in the test's folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def trial(tmp_path, few_digits):
+    """A trial of 10 steps an epoch in a sweep of this name, with its run."""
+
+    def make(name):
+        settings = {"sampler": "grid", "limit": 640, "validation": 100, "device": "cpu", "precision": "float32"}
+        space = plans.make_space({"adam": {}}, "1e-3", {})
+        plan = Plan(space, epochs=EPOCHS, rungs=(EPOCHS,), data_dir=few_digits, **settings)
+        sweep = create(plan, tmp_path / "runs", name)
+        planned = sweep.trial(sweep.record().trials[0].planned)
+        run = sweep.run(planned.run)
+        run.path.mkdir()
+        directory.write_spec(planned.spec, run.path)
+        return planned, run
+
+    return make
+
+
+def train(slot, trial, run, until, commands=(), checkpoint_seconds=1e9, seen=None):
+    """Train a leg as the bridge does; its end."""
+    copy = RunCopy(run)
+    try:
+        slot.start((0, id(copy)), trial, run.id, until, copy.sent())
+        commands = list(commands)
+        while True:
+            now = commands if seen is None or seen(run) else []
+            report = slot.poll(copy.known(), now, copy.new_orders(), 0.05, checkpoint_seconds)
+            commands = [each for each in commands if each not in now]
+            copy.write(report.pieces)
+            if report.end and not report.more:
+                return report.end
+    finally:
+        copy.close()
+
+
+def test_the_copy_is_the_run_of_the_node_byte_for_byte(trial):
+    slot = NodeSlot()
+    slot.host = "host, node 7"
+    planned, run = trial("a")
+    assert train(slot, planned, run, EPOCHS) == ("finished", "epoch 4 of 4 done")
+    names = {"spec.json", "metrics.jsonl", "worker.log", "evaluation.npz", "status.json"}
+    assert names <= {path.name for path in run.path.iterdir()}
+    for name in names:
+        assert (run.path / name).read_bytes() == (slot._run.path / name).read_bytes()
+    assert run.status().host == "host, node 7"
+
+
+def test_another_node_continues_a_stopped_leg_and_the_losses_are_the_same(trial):
+    planned, whole = trial("whole")
+    assert train(NodeSlot(), planned, whole, EPOCHS)[0] == "finished"
+    planned, parted = trial("parted")
+    assert train(NodeSlot(), planned, parted, 2) == ("waiting", "")
+    assert parted.has_checkpoint
+    assert train(NodeSlot(), planned, parted, EPOCHS, [STOP]) == ("stopped", "enough")  # before its first step
+    assert train(NodeSlot(), planned, parted, EPOCHS)[0] == "finished"
+    assert list(export.losses(parted)) == list(export.losses(whole))
+    assert parted.epochs()[-1].test_accuracy == whole.epochs()[-1].test_accuracy
+
+
+def test_checkpoints_come_while_a_leg_runs_and_an_order_of_the_run_reaches_the_node(trial):
+    planned, run = trial("b")
+
+    def stop_with_a_checkpoint(run):
+        if run.has_checkpoint:
+            run.command("stop")
+        return False
+
+    end = train(NodeSlot(), planned, run, EPOCHS, seen=stop_with_a_checkpoint, checkpoint_seconds=0.0)
+    assert end == ("stopped", "asked to stop")
+    assert run.older_checkpoint.exists()
+
+
+def test_a_call_that_arrives_twice_starts_a_leg_once_and_an_error_ends_the_leg_alone(trial):
+    slot = NodeSlot()
+    planned, run = trial("c")
+    copy = RunCopy(run)
+    slot.start((0, 1), planned, run.id, 1, copy.sent())
+    folder = slot._run
+    slot.start((0, 1), planned, run.id, 1, copy.sent())
+    assert slot._run is folder
+    while not (report := slot.poll(copy.known(), [], copy.new_orders(), 5.0, 0.0)).end:
+        pass
+    assert report.end == ("waiting", "")
+    slot.start((0, 2), planned, run.id, 1, {"metrics.jsonl": b""})  # without its specification
+    while not (report := slot.poll(copy.known(), [], copy.new_orders(), 5.0, 0.0)).end:
+        pass
+    assert report.end[0] == "failed"
+    copy.close()
