@@ -110,8 +110,13 @@ class WeightsFile:
             os.close(descriptor)
 
     def append(self, step: int, weights: bytes) -> None:
-        """Append the record of a later step than the last. After an error the file is as it was. Raises OSError."""
+        """Append the record of a later step than the last. After an error the file is as it was.
+
+        Raises OSError, and ValueError for a file of another network, with another number of weights.
+        """
         header = b""
+        if self.count and len(weights) != FLOAT_BYTES * self.count:
+            raise ValueError(f"{self.path} holds {self.count:,} weights, not {len(weights) // FLOAT_BYTES:,}")
         if not self.count:
             self.count = len(weights) // FLOAT_BYTES
             header = HEADER.pack(MAGIC, self.count)

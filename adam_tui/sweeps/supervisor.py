@@ -26,6 +26,7 @@ class Supervisor:
         self.slots: list[int] = list(range(slots))  # those that run or are to be started again
         self._progress: dict[int, int] = {}  # of the sweep, when a slot was started
         self._idle_ends = dict.fromkeys(self.slots, 0)
+        self._ending = False  # whether these slots were asked to end
 
     def run(self) -> Iterator[SweepRecord]:
         """Yield the state of the sweep a few times a second until every slot has ended."""
@@ -52,7 +53,7 @@ class Supervisor:
         status = self.executor.exit_status(slot)
         if status is None:
             return
-        if status == 0 or record.is_over:
+        if status == 0 or record.is_over or self._ending:
             self.slots.remove(slot)
             return
         idle = _progress(record) == self._progress[slot]
@@ -77,12 +78,14 @@ class Supervisor:
 
     def stop(self) -> None:
         """Let these slots give their trials back and end; other slots of the sweep go on."""
+        self._ending = True
         for slot in self.slots:
             if self.executor.exit_status(slot) is None:
                 self.executor.stop(slot)
 
     def kill(self) -> None:
         """End all slots at once; their trials continue from their checkpoints when the sweep is resumed."""
+        self._ending = True
         for slot in self.slots:
             if self.executor.exit_status(slot) is None:
                 self.executor.kill(slot)

@@ -33,7 +33,7 @@ ASCII_GLYPHS = str.maketrans(
         **dict.fromkeys("●◉•∘", "o"),
         **dict.fromkeys("○◯", "O"),
         **dict.fromkeys("✕×✖", "x"),
-        **dict(zip("◆◇✚✦✘", "DDPYX", strict=True)),  # no lane's marker is like another's, a path or a minimum
+        **dict(zip("◆◇✚✦✘", "DdPYX", strict=True)),  # no marker is like another's, a path or a minimum
         **dict.fromkeys("▲△▴", "^"),
         **dict.fromkeys("▼▽▾", "v"),
         **dict.fromkeys("■□", "#"),

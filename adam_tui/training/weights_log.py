@@ -57,7 +57,7 @@ class WeightsLog:
                 file.path = self._journal.run.weights
             file.append(step, weights.numpy().astype("<f4", copy=False).tobytes())
             file.thin(self._most)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._journal.report_problem("weights", "the path of the weights has a gap", error)
         else:
             self._journal.clear_problem("weights")

@@ -82,6 +82,13 @@ def test_a_file_of_something_else_is_refused(path):
         WeightsFile(path)
 
 
+def test_weights_of_another_network_are_not_mixed_in(path):
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"holds \d+ weights, not 1"):
+        WeightsFile(path).append(9, bytes(4))
+    assert path.read_bytes() == before
+
+
 def test_a_write_that_fails_leaves_the_file_as_it_was(path, monkeypatch):
     before, write = path.read_bytes(), os.write
     monkeypatch.setattr("os.write", lambda descriptor, data: write(descriptor, data[:9]))

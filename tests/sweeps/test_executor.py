@@ -109,6 +109,17 @@ class TestSupervisor:
         list(Supervisor(sweep, slots, 1, print).run())
         assert slots.starts == [0]
 
+    @pytest.mark.parametrize("end", [Supervisor.stop, Supervisor.kill])
+    def test_it_replaces_no_slot_that_was_killed_by_the_user(self, new_sweep, end):
+        slots = Slots(None, -9, -9)
+        slots.stop = slots.kill = lambda slot: None  # it ends by the signal
+        supervisor = Supervisor(new_sweep(), slots, 1, print)
+        states = supervisor.run()
+        next(states)
+        end(supervisor)
+        assert list(states)
+        assert slots.starts == [0]
+
 
 def test_the_last_line_of_a_slots_log_is_its_problem(tmp_path):
     local = LocalExecutor(tmp_path, 1)

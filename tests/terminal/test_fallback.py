@@ -63,7 +63,7 @@ def test_no_band_looks_like_a_marker_or_a_path():
 
 @pytest.mark.parametrize("likeness", [to_ascii, to_console])
 def test_no_marker_looks_like_another_the_start_a_minimum_or_a_path(likeness):
-    signs = [likeness(sign) for sign in (*MARKERS, "○", "✛", "⣿")]
+    signs = [likeness(sign) for sign in (*MARKERS, "○", "◇", "✛", "⣿")]
     assert len(set(signs)) == len(signs)
 
 

@@ -68,7 +68,11 @@ def test_no_weights_are_kept_when_none_are_wanted(new_run):
     assert not run.weights.exists()
 
 
-def test_a_run_trains_on_where_its_weights_cannot_be_written(new_run):
+@pytest.mark.parametrize("damage", ["directory", "other network"])
+def test_a_run_trains_on_where_its_weights_cannot_be_written(new_run, damage):
     run = new_run(weights=4)
-    run.weights.mkdir()
+    if damage == "directory":
+        run.weights.mkdir()
+    else:
+        WeightsFile(run.weights).append(0, bytes(4))
     assert train(run)[0] == "finished"

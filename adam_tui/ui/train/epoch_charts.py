@@ -32,21 +32,21 @@ PROBABILITY_STEPS = 30  # that the probability is averaged over: the first epoch
 
 def accuracy_title(state: TrainState, histories: Histories) -> str:
     """The title: the accuracy, and the unit of the x axis; before the first test what is drawn in its place."""
-    if _is_first_epoch(state, histories):
+    if is_first_epoch(state, histories):
         return "Right digit's probability in training"
     unit = axes.x_scale(state, axes.drawn_histories(state, histories)).unit if state.axis == "time" else "epochs"
     return f"Test accuracy over {unit}"
 
 
-def _is_first_epoch(state: TrainState, histories: Histories) -> bool:
-    """Whether no drawn run has a test yet, and the selected one has losses."""
+def is_first_epoch(state: TrainState, histories: Histories) -> bool:
+    """Whether no drawn run has a test yet, and the selected one has losses: they are drawn instead."""
     history = histories.get(state.selected or "")
     return history is not None and len(history.curve) > 0 and not _with_epochs(state, histories)
 
 
 def best_text(state: TrainState, histories: Histories) -> str:
     """The best accuracy of the selected run and its epoch; before the first one when it comes."""
-    if _is_first_epoch(state, histories):
+    if is_first_epoch(state, histories):
         return FIRST_TEST
     history = histories.get(state.selected or "")
     best = history.best if history else None
@@ -60,7 +60,7 @@ def draw_accuracy(state: TrainState, histories: Histories, width: int, height: i
 
     Before the first test: the probability that the network gives the right digit of the training images.
     """
-    if _is_first_epoch(state, histories):
+    if is_first_epoch(state, histories):
         return _draw_probability(state, histories, width, height, palette)
     drawn = _with_epochs(state, histories)
     scale = axes.x_scale(state, drawn) if state.axis == "time" else Scale("epochs", "epochs")

@@ -33,8 +33,8 @@ from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import CAPTION_PADDING, caption
 from adam_tui.ui.layout import NARROW, WIDE
 from adam_tui.ui.mode_screen import ModeScreen
+from adam_tui.ui.train import epoch_charts, loss_chart, model_views, run_panel, start_panel, table
 from adam_tui.ui.train import events as e
-from adam_tui.ui.train import loss_chart, model_views, run_panel, start_panel, table
 from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS, current_keys, footer
 from adam_tui.ui.train.context import EventContext
@@ -306,6 +306,8 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
             self._draw(OF_ALL_EVENTS)
         else:
             self._draw((*OF_LOSSES, *OF_SAMPLES) if "sample" in changes else OF_LOSSES)
+            if epoch_charts.is_first_epoch(self.state, self.feed.histories):
+                self._draw(("accuracy",))
         self._draw(OF_TIME)
 
     def _draw(self, panels: Iterable[Panel]) -> None:

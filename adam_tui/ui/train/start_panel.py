@@ -47,7 +47,15 @@ def invitation(state: TrainState) -> str:
     """The effect of the start key, in words that follow the key."""
     spec = state.spec()
     lr, epochs = spec.hyperparameters["lr"], epochs_text(spec.epochs)
-    return f"trains a network with {state.recipe.title}, lr {lr:g}, {epochs}"
+    images = f", {spec.limit:,} images" if spec.limit else ""
+    return f"trains a network with {state.recipe.title}, lr {lr:g}, {epochs}{images}"
+
+
+def _quick_try(spec: RunSpec) -> str:
+    """The effect of the key for a quick try, which is a switch."""
+    if spec.limit:
+        return f"all {DATA_SETS[spec.data].train_images:,} images again"
+    return f"only {QUICK_IMAGES:,} images, for a first look"
 
 
 def facts(spec: RunSpec) -> list[tuple[str, str]]:
@@ -60,7 +68,7 @@ def facts(spec: RunSpec) -> list[tuple[str, str]]:
     megabytes = CHECKPOINT_MEGABYTES + steps * BYTES_PER_STEP / 1e6
     return [
         ("time", f"about {format_duration(seconds)} on two fast cores; the first seconds show the speed of yours"),
-        ("quick try", f"{{quick_try}}: only {QUICK_IMAGES:,} images, for a first look"),
+        ("quick try", f"{{quick_try}}: {_quick_try(spec)}"),
         ("images", f"{images:,} of {data.title} to learn from, {data.test_images:,} others to test with"),
         ("steps", f"{steps:,}: {per_epoch:,} an epoch, each on {spec.batch_size} images"),
         ("disk", f"about {megabytes:.1f} MB: the loss of every step, two checkpoints"),

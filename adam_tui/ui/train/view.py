@@ -20,6 +20,7 @@ from adam_tui.engine.numbers import format_duration
 from adam_tui.history.evaluation import Evaluation
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
+from adam_tui.runs.protocol import QUEUED
 from adam_tui.ui.actions import with_keys_named
 from adam_tui.ui.train import epoch_charts, labels, loss_chart, model_views, run_panel, start_panel, table
 from adam_tui.ui.train.axes import Histories
@@ -233,10 +234,11 @@ def _layers_of_corner(state: TrainState, histories: Histories) -> RunHistory | N
 
 
 def _watched_run(state: TrainState) -> RunView | None:
-    """The selected run, or another one that is running while that one is not."""
+    """The selected run, or another one that is running while that one has ended or is queued."""
     run = state.run
-    if run is None or not run.alive:
-        run = next((other for other in state.runs if other.alive), run)
+    if run is None or not run.alive or run.state == QUEUED:
+        alive = [other for other in (run, *state.runs) if other is not None and other.alive]
+        return next((other for other in alive if other.state != QUEUED), alive[0] if alive else run)
     return run
 
 

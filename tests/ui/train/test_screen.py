@@ -59,6 +59,17 @@ async def test_new_events_of_a_run_appear_by_themselves(app, made_run):
         await until(pilot, lambda: "finished" in panel(app, "runs"))
 
 
+async def test_the_losses_of_the_first_epoch_move_the_chart_that_has_no_accuracy_yet(app, made_run):
+    made = made_run().start()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "appears after the first epoch" in panel(app, "accuracy"))
+        made.steps([2.0] * 10)
+        await until(pilot, lambda: "●" in panel(app, "accuracy"))
+        before = panel(app, "accuracy")
+        made.steps([0.1] * 10)
+        await until(pilot, lambda: panel(app, "accuracy") != before)
+
+
 async def test_an_exact_value_is_typed_and_a_wrong_one_is_refused(app):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("up", "up", "enter", *"0", "enter")

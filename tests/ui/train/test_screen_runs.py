@@ -42,7 +42,7 @@ async def test_n_names_a_run_which_keeps_its_id(app, made_run, tmp_path):
         assert "#b" in panel(app, "table")
         assert f"slow ({made.id}): adam" in panel(app, "table")
         made.run.write_label(Label("by another program"))
-        await until(pilot, lambda: "by another p…" in panel(app, "table"))
+        await until(pilot, lambda: "by another program" in panel(app, "table"))
 
 
 async def test_space_pauses_and_resumes(app, made_run):

@@ -36,6 +36,8 @@ def test_a_large_terminal_shows_the_size_of_the_run_and_what_will_come():
     quick = joined(drawn(after(TrainState(), e.QuickTry()), 134, 49))
     assert "6,000 of MNIST" in quick
     assert "4,700: 94 an epoch" in quick
+    assert "50 epochs, 6,000 images" in quick
+    assert "f: all 60,000 images again" in quick
     small = joined(drawn(TrainState(), 72, 24))
     assert "about 4:16" in small
     assert "when you quit" not in small, "the last facts are the first to go"

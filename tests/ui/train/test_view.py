@@ -30,6 +30,11 @@ def test_the_top_line_prefers_a_running_run():
     runs = (RunView("old", SPEC, 0.0, "stopped"), RunView("busy", SPEC, 0.0, "paused"))
     state = after(TrainState(), e.ListRuns(runs), e.SelectRun("old"))
     assert "busy paused" in train_view.status_line(state, {}, 9.0, 120, DARK)
+    queued = (RunView("first", SPEC, 0.0, "queued"), RunView("next", SPEC, 0.0, "queued"))
+    state = after(TrainState(), e.ListRuns((*queued, *runs)), e.SelectRun("next"))
+    assert "busy paused" in train_view.status_line(state, {}, 9.0, 120, DARK), "it is what the queued one waits for"
+    state = after(TrainState(), e.ListRuns(queued), e.SelectRun("next"))
+    assert "next queued" in train_view.status_line(state, {}, 9.0, 120, DARK)
 
 
 def test_the_top_line_shows_when_a_running_run_ends_while_another_one_is_selected():
