@@ -58,6 +58,7 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, *pixels))
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where a shell runs the tests in the background
             os.execvpe(command[0], list(command), kept)
         self.screen = pyte.Screen(width, height)
         self._stream = pyte.ByteStream(self.screen)

@@ -62,7 +62,7 @@ def landscape(
     output_format: str,
     runs: Path | None,
 ) -> int:
-    """Compute the loss around the weights of a run, with the path of its training.
+    """Compute the loss around the weights of a run, with its path.
 
     Other runs of the same network are drawn on the same plane. Each dot has its step's true loss as its colour; it is
     hollow where the step lies far off the plane. The run must have kept its weights, as runs do by default.

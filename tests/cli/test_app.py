@@ -100,7 +100,7 @@ USAGE_ERRORS = [
     ("plot --size -20x10", "from 20x8 to 500x200"),
     ("plot --size 9999x10", "from 20x8 to 500x200"),
     ("plot --format csv", "No such option"),
-    ("--mode sweep", "'sweep' is not one of"),
+    ("--mode sweeps", "'sweeps' is not one of"),
     ("--steps 3 path", "--steps is a flag of the app and has no effect before path"),
     ("--lane sgd plot", "--lane is a flag of the app and has no effect before plot"),
     ("--mode train train", "--mode is a flag of the app and has no effect before train"),

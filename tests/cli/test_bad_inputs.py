@@ -53,7 +53,7 @@ TRAINING = [
 COMMANDS = [
     ["frobnicate"], ["--nonsense"], ["-x"], ["path", "extra"], ["path", "--nonsense"], ["plot", "--format", "csv"],
     ["path", "--format", "xml"], ["path", "--surface"], ["path", "--surface", "bowl", "--function", "x"],
-    ["path", "--mode", "train"], ["--mode", "sweep"], ["--mode", ""], ["--steps", "5", "path"], ["--ascii", "plot"],
+    ["path", "--mode", "train"], ["--mode", "sweeps"], ["--mode", ""], ["--steps", "5", "path"], ["--ascii", "plot"],
     ["path", "--scenario", "x.json", "--steps", "3"], ["serve", "--port", "0"], ["serve", "--port", "65536"],
     ["serve", "--port", "http"], ["serve", "--surface", "nowhere"], ["runs", "frobnicate"], ["runs", "show"],
     ["runs", "rm"], ["runs", "rm", "a", "b"], ["runs", "set", "x"], ["runs", "list", "extra"], [""], ["--", "--"], [],

@@ -171,7 +171,7 @@ def test_no_name_of_a_directory_is_completed_that_a_shell_would_interpret(run, t
         other.mkdir()
         (other / "spec.json").write_bytes((run.path / "spec.json").read_bytes())
     context = type("Context", (), {"params": {"runs": tmp_path}})()
-    assert [item.value for item in cli_runs._complete_run(context, None, "adam")] == [run.id]
+    assert [item.value for item in cli_runs.complete_run(context, None, "adam")] == [run.id]
 
 
 def test_deleting_a_link_says_that_only_the_link_is_gone(runs, run, tmp_path, tmp_path_factory):
