@@ -28,7 +28,7 @@ class TestTheApp:
         assert program("--version").stdout == "adam-tui 0.1.0\n"
         for arguments in (["--help"], ["-h"], ["path", "--help"], ["plot", "-h"], ["train", "-h"], ["runs", "-h"]):
             result = run(*arguments)
-            assert result.exit_code == 0
+            assert result.exit_code == 0, result.output
             assert result.output.startswith("Usage: adam-tui")
         for command in ("path", "plot", "train", "runs"):
             assert f"\n  {command} " in run("--help").output
