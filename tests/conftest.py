@@ -49,3 +49,24 @@ def pytest_runtest_teardown():
     """Free the app: Textual caches 1,024 styles, and with each all lines of its widget."""
     if (styles := sys.modules.get("textual._styles_cache")) is not None:
         styles.StylesCache.get_inner_outer.cache_clear()
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """The sweeps for which a process would be started, with its slots; none is started."""
+    from adam_tui.sweeps import launch
+
+    started = []
+
+    class Process:
+        returncode = 0
+
+        def poll(self):
+            return None
+
+    def start(sweep, slots=None):
+        started.append((sweep.id, slots))
+        return Process()
+
+    monkeypatch.setattr(launch, "start_detached", start)
+    return started

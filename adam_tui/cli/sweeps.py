@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -185,20 +184,17 @@ def _plan(
     if len(set(names)) < len(names):
         raise ValueError(f"--optimizer names one twice: {optimizers}")
     space = plans.make_space({each: {} for each in names}, lr, varied)
-    sampler = sampler or ("grid" if plans.is_grid(space) else "quasi")
-    plan = plans.Plan(
+    return plans.make_plan(
         space,
-        sampler=sampler,
+        sampler=sampler or ("grid" if plans.is_grid(space) else "quasi"),
         seeds=tuple(range(seed, seed + seeds)),
         seed=seed,
-        rungs=(rest["epochs"],),
+        halving=halving,
         limit=limit or 0,
         validation=plans.VALIDATION if validation is None else validation,
         data_dir=None if data_dir is None else check_data_directory(str(data_dir)),
         **rest,
     )
-    settings_each = min(len(plans.settings_of(plan, each)) for each in names)
-    return plans.check_plan(replace(plan, rungs=plans.rungs_of(plan.epochs, settings_each, halving=halving)))
 
 
 def _slots(slots: int | None, device: str, place: tuple[On, str] = ("local", "")) -> int:
@@ -372,9 +368,7 @@ def retry(
 @click.pass_context
 def pause(context: click.Context, sweep_id: str, runs: Path | None) -> None:
     """Pause a sweep; its processes keep their trials until `resume`."""
-    each = _find_running(context, sweep_id, runs)
-    each.command("pause")
-    click.echo(sanitize_line(f"{each.id} was asked to pause"))
+    _ask(context, sweep_id, runs, "pause")
 
 
 @sweeps.command()
@@ -383,9 +377,7 @@ def pause(context: click.Context, sweep_id: str, runs: Path | None) -> None:
 @click.pass_context
 def stop(context: click.Context, sweep_id: str, runs: Path | None) -> None:
     """Stop a sweep on all hosts, with checkpoints to continue from."""
-    each = _find_running(context, sweep_id, runs)
-    each.command("stop")
-    click.echo(sanitize_line(f"{each.id} was asked to stop"))
+    _ask(context, sweep_id, runs, "stop")
 
 
 @sweeps.command()
@@ -461,8 +453,10 @@ def find_sweep(context: click.Context, sweep_id: str, runs: Path | None) -> Swee
         return find(existing_runs(context, runs), sweep_id)
 
 
-def _find_running(context: click.Context, sweep_id: str, runs: Path | None) -> Sweep:
+def _ask(context: click.Context, sweep_id: str, runs: Path | None, order: str) -> None:
+    """Send an order to the processes of a sweep. Raises UsageError where none runs."""
     each = find_sweep(context, sweep_id, runs)
     if not each.living():
         raise click.UsageError(f"{each.id} is not running")
-    return each
+    each.command(order)
+    click.echo(sanitize_line(f"{each.id} was asked to {order}"))

@@ -153,6 +153,13 @@ def rungs_of(epochs: int, settings: int, *, halving: bool) -> tuple[int, ...]:
     return tuple(rungs)
 
 
+def make_plan(space: Mapping[str, Mapping[str, Dimension]], *, epochs: int, halving: bool, **rest: Any) -> Plan:
+    """The plan of a space, with its rungs; `rest` are other fields of `Plan`. Raises ValueError with one line."""
+    plan = Plan(space, epochs=epochs, rungs=(epochs,), **rest)
+    settings = min((len(settings_of(plan, each)) for each in space), default=0)
+    return check_plan(dataclasses.replace(plan, rungs=rungs_of(epochs, settings, halving=halving)))
+
+
 def check_plan(plan: Plan) -> Plan:
     """The plan, if its trials can be trained. Raises ValueError with one line."""
     if not plan.space:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from adam_tui.engine.numbers import parse_whole
 from adam_tui.sweeps import plan as plans
@@ -40,18 +40,15 @@ class Request:
         space = plans.make_space({each: {} for each in names}, self.lr.strip() or None, self._knobs())
         if not space:
             raise ValueError("optimizers: name one, such as adam")
-        seeds, epochs = _whole("seeds", self.seeds, 1), _whole("epochs", self.epochs, 1)
-        plan = Plan(
+        return plans.make_plan(
             space,
             trials=_whole("settings", self.trials, 1),
-            seeds=tuple(range(seeds)),
+            seeds=tuple(range(_whole("seeds", self.seeds, 1))),
             sampler="grid" if plans.is_grid(space) or _count(space) == 1 else "quasi",
-            epochs=epochs,
-            rungs=(epochs,),
+            epochs=_whole("epochs", self.epochs, 1),
             limit=_whole("images", self.limit, 1) if self.limit.strip() else 0,
+            halving=self._halving(),
         )
-        least = min(len(plans.settings_of(plan, each)) for each in names)
-        return plans.check_plan(replace(plan, rungs=plans.rungs_of(epochs, least, halving=self._halving())))
 
     def slot_count(self, plan: Plan) -> int:
         """The trials at the same time. Raises ValueError with one line."""

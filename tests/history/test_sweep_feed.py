@@ -10,26 +10,6 @@ from adam_tui.history.sweep_feed import SweepFeed
 from adam_tui.history.sweep_view import accuracy_with_error, figure
 from adam_tui.runs import control
 from adam_tui.runs.run import Run
-from adam_tui.sweeps import launch
-
-
-@pytest.fixture
-def no_launch(monkeypatch):
-    """The sweeps for which a process would be started, with its slots."""
-    started = []
-
-    class Process:
-        returncode = 0
-
-        def poll(self):
-            return None
-
-    def start(sweep, slots=None):
-        started.append((sweep.id, slots))
-        return Process()
-
-    monkeypatch.setattr(launch, "start_detached", start)
-    return started
 
 
 def opened(runs):
@@ -133,22 +113,22 @@ def test_the_curves_of_the_followed_runs_grow(tmp_path):
     assert len(feed.histories[run.id].curve) == 60
 
 
-def test_work_is_started_and_ordered(tmp_path, no_launch):
+def test_work_is_started_and_ordered(tmp_path, launched):
     made = MadeSweep(tmp_path, "a", trials=2, seeds=1)
     feed, view = opened(tmp_path)
     feed.resume(made.id)
-    assert no_launch == [(made.id, None)]
+    assert launched == [(made.id, None)]
     assert feed.view(made.id).state == "starting"
     feed.resume(made.id)
-    assert len(no_launch) == 1, "it is starting already"
+    assert len(launched) == 1, "it is starting already"
     id = feed.start(view.plan, 2, "b")
-    assert no_launch[-1] == ("sweep-b", 2)
+    assert launched[-1] == ("sweep-b", 2)
     assert feed.ids()[0] == id
     with pytest.raises(ValueError, match="already"):
         feed.start(view.plan, 2, "b")
 
 
-def test_failed_trials_begin_again(tmp_path, no_launch):
+def test_failed_trials_begin_again(tmp_path, launched):
     made = MadeSweep(tmp_path, trials=2, seeds=1)
     made.finish(*made.trials[1:])
     made.journal.record(made.started(made.trials[0]), made.ended(made.trials[0], "failed", 1, "no space left"))
@@ -156,10 +136,10 @@ def test_failed_trials_begin_again(tmp_path, no_launch):
     assert view.failed == 1
     assert feed.retry(made.id) == 1
     assert feed.view(made.id).failed == 0
-    assert no_launch == [(made.id, None)]
+    assert launched == [(made.id, None)]
 
 
-def test_a_finished_sweep_cannot_go_on_and_can_be_deleted(tmp_path, no_launch):
+def test_a_finished_sweep_cannot_go_on_and_can_be_deleted(tmp_path, launched):
     made = MadeSweep(tmp_path, trials=2, seeds=1).finish()
     feed, view = opened(tmp_path)
     assert view.state == "finished"

@@ -6,7 +6,6 @@ from textual.widgets import Input
 
 from adam_tui.history import sweep_feed
 from adam_tui.history.sweep_feed import SweepFeed
-from adam_tui.sweeps import launch
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.dialogs import Choose, Pick, ShowText
@@ -15,25 +14,6 @@ from adam_tui.ui.sweep import screen as sweep_screen
 from adam_tui.ui.sweep.form import SweepForm
 from adam_tui.ui.sweep.screen import SweepScreen
 from adam_tui.ui.train.screen import TrainScreen
-
-
-@pytest.fixture
-def launched(monkeypatch):
-    """The sweeps whose process would have been started."""
-    started = []
-
-    class Process:
-        returncode = 0
-
-        def poll(self):
-            return None
-
-    def start(sweep, slots=None):
-        started.append((sweep.id, slots))
-        return Process()
-
-    monkeypatch.setattr(launch, "start_detached", start)
-    return started
 
 
 @pytest.fixture(autouse=True)
