@@ -33,8 +33,9 @@ LETTERS = {"lr": "α", "beta1": "β₁", "beta2": "β₂", "beta3": "β₃", "ep
 class Parameter:
     """One parameter of a constructor. `default` is JSON: a number, true, false, null, text or a list of numbers.
 
-    `required` means that the constructor has no default, `optional` that None is allowed. `part_of` and `index` place
-    the part of a pair: beta2 is `part_of` "betas" with `index` 1.
+    `required` means that the constructor has no default, `optional` that None is allowed, `fixed` that the value counts
+    before the first step only: it is in no parameter group. `part_of` and `index` place the part of a pair: beta2 is
+    `part_of` "betas" with `index` 1.
     """
 
     name: str
@@ -44,12 +45,14 @@ class Parameter:
     optional: bool = False
     part_of: str = ""
     index: int = 0
+    fixed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` reads back."""
         given = {"name": self.name, "kind": self.kind, "default": _to_json(self.default)}
         given |= {"required": True} if self.required else {}
         given |= {"optional": True} if self.optional else {}
+        given |= {"fixed": True} if self.fixed else {}
         return given | ({"part_of": self.part_of, "index": self.index} if self.part_of else {})
 
     @classmethod
@@ -71,6 +74,7 @@ class Parameter:
             data.get("optional") is True,
             json_fields.text("part_of", data.get("part_of", "")),
             json_fields.whole("index", data.get("index", 0)),
+            data.get("fixed") is True,
         )
 
     def parse(self, text: str) -> Any:

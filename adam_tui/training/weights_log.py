@@ -34,9 +34,13 @@ class WeightsLog:
             self._file = None
         self._planned = [each for each in self._planned if each >= step]
 
+    def is_due(self, step: int) -> bool:
+        """Whether the weights after `step` are planned to be recorded."""
+        return bool(self._planned) and step >= self._planned[0]
+
     def after(self, step: int) -> None:
         """Record the weights after `step` if it is planned; step 0 is before the first."""
-        if self._planned and step >= self._planned[0]:
+        if self.is_due(step):
             while self._planned and step >= self._planned[0]:
                 del self._planned[0]
             self._record(step)

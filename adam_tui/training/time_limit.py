@@ -1,0 +1,44 @@
+"""A limit for code that may never return: after it, the process reports the place in the code and ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import sysconfig
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+PACKAGE = str(Path(__file__).parents[1])
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float, report: Callable[[str], None]) -> Iterator[None]:
+    """Let the calling thread work for so long; then call `report` with the place that it has reached, and exit.
+
+    The place is "mine.py, line 7": the innermost line outside the libraries and this program. The limit cannot end a
+    loop within one call of C code that keeps Python's lock.
+    """
+    watched = threading.get_ident()
+    ended = threading.Event()
+
+    def watch() -> None:
+        if ended.wait(seconds):
+            return
+        frame = sys._current_frames().get(watched)
+        frames = traceback.extract_stack(frame)
+        own = [each for each in frames if not each.filename.startswith((*LIBRARIES, PACKAGE, "<"))]
+        place = own[-1] if own else frames[-1]
+        try:
+            report(f"{Path(place.filename).name}, line {place.lineno}")
+        finally:
+            os._exit(1)
+
+    threading.Thread(target=watch, name="time limit", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
