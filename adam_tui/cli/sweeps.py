@@ -254,17 +254,22 @@ def sweeps(context: click.Context, runs: Path | None) -> int:
 @click.pass_context
 def list_sweeps(context: click.Context, runs: Path | None) -> None:
     """List the sweeps, newest first."""
+    click.echo(sanitize(sweep_table(existing_runs(context, runs)) or "no sweeps yet"))
+
+
+def sweep_table(runs: Path) -> str:
+    """The sweeps of a directory in columns, a row each; "" without any. Those that cannot be read go to stderr."""
     from adam_tui.sweeps import results, sweep
 
     rows = []
-    for each in sweep.list_sweeps(existing_runs(context, runs)):
+    for each in sweep.list_sweeps(runs):
         try:
             record = each.record()
         except ValueError as error:
             print_error(f"left out: {each.id}: {error}")
             continue
         rows.append((each.id, each.state(record, each.living()), each.plan(), record, each.created))
-    click.echo(sanitize(results.table(rows)) if rows else "no sweeps yet")
+    return results.table(rows) if rows else ""
 
 
 @sweeps.command()
