@@ -182,6 +182,23 @@ def runs(context: click.Context, runs: Path | None) -> int:
     return 0
 
 
+def sweep_table(runs: Path) -> str:
+    """The sweeps of a directory in columns, a row each; "" without any. Those that cannot be read go to stderr."""
+    if next(runs.glob("sweep-*/sweep.json"), None) is None:
+        return ""  # without numpy, which the plan of a sweep needs
+    from adam_tui.sweeps import results, sweep
+
+    rows = []
+    for each in sweep.list_sweeps(runs):
+        try:
+            record = each.record()
+        except ValueError as error:
+            print_error(f"left out: {each.id}: {error}")
+            continue
+        rows.append((each.id, each.state(record, each.living()), each.plan(), record, each.created))
+    return results.table(rows) if rows else ""
+
+
 run_id_argument = click.argument("run_id", metavar="ID", shell_complete=complete_run)
 
 
@@ -200,7 +217,6 @@ def list_runs(context: click.Context, output_format: str, runs: Path | None) -> 
 
     A sweep's runs are one row together: `adam-tui sweeps show ID` lists them. The JSON array has runs only.
     """
-    from adam_tui.cli.sweeps import sweep_table
     from adam_tui.runs import directory, report
 
     folder = existing_runs(context, runs)

@@ -1,7 +1,7 @@
 """The sweeps of a directory, each as one line beside the runs: how far it is, and its best setting.
 
-The journals of a sweep of a thousand trials take some 20 ms to read, so one call reads one new sweep at most. A sweep
-at rest costs two stats.
+The journals of a sweep of a thousand trials take some 20 ms to read, so one call reads one new sweep at most. An
+idle sweep costs three stats.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from adam_tui.sweeps.claims import FOLDER
 from adam_tui.sweeps.sweep import Sweep
 
 ACTIVE = frozenset({"running", "paused"})
-REFRESH_SECONDS = 1.0  # between two looks at the same sweep
+REFRESH_SECONDS = 1.0  # between two readings of the same sweep
 BETWEEN_SECONDS = 1.5  # that a slot may need from one trial to the next: meanwhile no process has a trial
 BEST_SHOWN = 8  # settings of a summary
 
@@ -93,7 +93,7 @@ class SweepSummaries:
         self._sweeps: dict[str, Sweep] = {}
         self._summaries: dict[str, SweepSummary] = {}
         self._signatures: dict[str, object] = {}
-        self._looked_at: dict[str, float] = {}
+        self._refreshed_at: dict[str, float] = {}
         self._active_at: dict[str, float] = {}
 
     def of(self, ids: Sequence[str]) -> tuple[SweepSummary, ...]:
@@ -109,19 +109,19 @@ class SweepSummaries:
     def refresh(self, ids: Sequence[str]) -> bool:
         """Read what is new of these sweeps: whether one that is new is left for the next call."""
         for gone in self._sweeps.keys() - set(ids):
-            for known in (self._sweeps, self._summaries, self._signatures, self._looked_at):
+            for known in (self._sweeps, self._summaries, self._signatures, self._refreshed_at):
                 known.pop(gone, None)
         now, read = self._clock(), False
         for id in ids:
             is_new = id not in self._summaries
             if is_new and read:
                 return True
-            if is_new or now - self._looked_at[id] >= REFRESH_SECONDS:
-                self._looked_at[id], read = now, read or is_new
-                self._look(id)
+            if is_new or now - self._refreshed_at[id] >= REFRESH_SECONDS:
+                self._refreshed_at[id], read = now, read or is_new
+                self._read(id)
         return False
 
-    def _look(self, id: str) -> None:
+    def _read(self, id: str) -> None:
         sweep, before = self._sweep(id), self._summaries.get(id)
         signature = _moments(sweep)
         if before is not None and before.state not in ACTIVE and signature == self._signatures.get(id):
@@ -132,14 +132,14 @@ class SweepSummaries:
         except ValueError as error:
             summary = SweepSummary(id, state="broken", reason=str(error))
         if summary.alive:
-            self._active_at[id] = self._looked_at[id]
+            self._active_at[id] = self._refreshed_at[id]
         elif summary.state == "stopped" and before is not None and before.alive and self._is_between_trials(sweep):
             summary = replace(summary, state=before.state)
         if summary != before:
             self._summaries[id] = summary
 
     def _is_between_trials(self, sweep: Sweep) -> bool:
-        return self._looked_at[sweep.id] - self._active_at[sweep.id] < BETWEEN_SECONDS and sweep.order() != "stop"
+        return self._refreshed_at[sweep.id] - self._active_at[sweep.id] < BETWEEN_SECONDS and sweep.order() != "stop"
 
 
 def _moments(sweep: Sweep) -> tuple[int, ...]:

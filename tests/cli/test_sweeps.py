@@ -146,7 +146,7 @@ class TestSweeps:
 
     def test_the_runs_of_a_sweep_are_one_row_among_the_runs(self, tmp_path, finished):
         heading, row = call(tmp_path, "runs", "list").stdout.splitlines()
-        assert heading.split() == "id state optimizers trials ended failed best planned".split()
+        assert heading.split() == ["id", "state", "optimizers", "trials", "ended", "failed", "best", "planned"]
         assert row.split()[:6] == ["sweep-a", "finished", "adam,sgd", "8", "8", "0"]
         assert call(tmp_path, "runs", "list", "--format", "json").stdout == "[]\n"
 
