@@ -17,6 +17,7 @@ from adam_tui.history.evaluation import Evaluation, read_evaluation
 from adam_tui.history.metrics_reader import MetricsReader, Record
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
+from adam_tui.history.sweep_summary import SweepSummaries, SweepSummary
 from adam_tui.runs import control, directory, file_lock
 from adam_tui.runs.device_names import device_key, device_lock
 from adam_tui.runs.protocol import ENDED, RunSpec
@@ -24,7 +25,7 @@ from adam_tui.runs.run import Run
 from adam_tui.runs.run_label import Label
 from adam_tui.runs.spare import Spare
 from adam_tui.runs.status import Status
-from adam_tui.sweeps.sweep import sweep_ids
+from adam_tui.sweeps.sweep import Sweep, sweep_ids
 
 # After this time a poll starts no further chunk: a key that is pressed meanwhile waits no longer.
 POLL_SECONDS = 0.02
@@ -50,7 +51,8 @@ class Feed:
         self.runs = runs
         self.histories: dict[str, RunHistory] = {}
         self.zoomed: Mapping[str, Sequence[StepRange]] = {}
-        self.sweeps: tuple[str, ...] = ()  # the sweeps beside the runs, newest first
+        self._sweep_ids: tuple[str, ...] = ()  # the sweeps beside the runs, newest first
+        self._summaries = SweepSummaries(runs, clock)
         self._clock = clock
         self._spare = Spare()
         self._runs: dict[str, Run] = {}
@@ -76,6 +78,11 @@ class Feed:
                 self._refresh(id)
         return tuple(self._views[id] for id in self._runs if id in self._views)
 
+    @property
+    def sweeps(self) -> tuple[SweepSummary, ...]:
+        """The sweeps beside the runs, newest first, as `poll` read them."""
+        return self._summaries.of(self._sweep_ids)
+
     def attach(self, path: Path) -> str:
         """Show a run from another directory too, such as one of a sweep; its id: sweep-grid/adam-0007."""
         id = f"{path.parent.name}/{path.name}"
@@ -99,7 +106,7 @@ class Feed:
             self._listed_change = -1
             return
         self._attached = {id: run for id, run in self._attached.items() if os.path.isdir(run.path)}
-        self.sweeps = sweep_ids(self.runs)
+        self._sweep_ids = sweep_ids(self.runs)
         self._runs = self._attached | {run.id: self._runs.get(run.id, run) for run in listed}
         for id in self._views.keys() - self._runs.keys():
             for cache in (self._views, self._readers, self.histories, self._evaluations):
@@ -140,7 +147,7 @@ class Feed:
                 changed.add(id)
                 if self._clock() - began > POLL_SECONDS:
                     return changed, True
-        return changed, False
+        return changed, self._summaries.refresh(self._sweep_ids)
 
     def _poll(self, id: str) -> list[Record] | None:
         """New records of one run; its history begins again if the file was replaced by other content."""
@@ -225,6 +232,17 @@ class Feed:
         """Remove the run's directory. Raises ValueError while it is active, OSError for its files."""
         self._check_own(id)
         self._runs[id].delete()
+
+    # Sweeps.
+
+    def command_sweep(self, id: str, order: str) -> None:
+        """Order the processes of a sweep to pause, resume or stop. Raises OSError."""
+        Sweep(self.runs / id).command(order)
+
+    def delete_sweep(self, id: str) -> None:
+        """Remove a sweep with all its runs. Raises ValueError while a process works on it, OSError."""
+        Sweep(self.runs / id).delete()
+        self._listed_change = -1
 
     def _check_own(self, id: str) -> None:
         """Raise ValueError for a trial: its sweep continues and deletes it."""

@@ -33,7 +33,7 @@ from adam_tui.ui.actions import Action, FooterKey, KeyGroup
 from adam_tui.ui.caption import CAPTION_PADDING, caption
 from adam_tui.ui.layout import NARROW, WIDE
 from adam_tui.ui.mode_screen import ModeScreen
-from adam_tui.ui.train import epoch_charts, loss_chart, model_views, run_panel, start_panel, table
+from adam_tui.ui.train import epoch_charts, loss_chart, model_views, run_panel, start_panel, sweep_panel, table
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS, current_keys, footer
@@ -363,7 +363,9 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         """Set the titles and the heights of the panels; the notes on the selected run decide some of the heights."""
         state, histories, run = self.state, self.feed.histories, self.state.run
         log = self.feed.log(run.id, LOG_LINES_SHOWN) if run is not None and run.state in ("failed", LOST) else ""
-        if run is None:
+        if state.sweep is not None:
+            self._notes = sweep_panel.notes(state.sweep, self.key_names, self.host.palette)
+        elif run is None:
             self._notes = start_panel.side_notes(state, self.host.palette)
         else:
             self._notes = run_panel.notes(state, histories, log, self.host.palette, self.key_names)
