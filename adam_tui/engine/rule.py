@@ -23,6 +23,15 @@ Array = NDArray[np.float64]
 Value = Array | float
 Hyper = Mapping[str, Value]
 
+# The groups of optimizers, by key, as the screens show them. "recent" holds those published since 2020.
+Group = Literal["first order", "adaptive", "recent", "second order"]
+GROUPS: Mapping[Group, str] = {
+    "first order": "first order",
+    "adaptive": "adaptive",
+    "recent": "of the last years",
+    "second order": "second order",
+}
+
 
 class Update(NamedTuple):
     """One step: the next point is x + `delta`.
@@ -40,14 +49,16 @@ class Update(NamedTuple):
 class Optimizer:
     """One optimizer: its functions, its knobs, and the description that the screens show.
 
-    `rule` holds the lines of the algorithm in the symbols of `knobs` and of `Update.terms`; g is the gradient, x the
-    point, Δ the step. `torch_name` is the class in torch.optim (None: there is no such class) and `torch_arguments` its
-    fixed arguments besides the knobs. A learning rate whose path is visible on a plot is `lr_hint` times the width of
-    the plot (`lr_hint_of` "width") or times the learning rate that the surface's curvature allows ("curvature").
+    `group` is the part of every list of optimizers in which this one stands. `rule` holds the lines of the algorithm in
+    the symbols of `knobs` and of `Update.terms`; g is the gradient, x the point, Δ the step. `torch_name` is the class
+    in torch.optim (None: there is no such class) and `torch_arguments` its fixed arguments besides the knobs. A
+    learning rate whose path is visible on a plot is `lr_hint` times the width of the plot (`lr_hint_of` "width") or
+    times the learning rate that the surface's curvature allows ("curvature").
     """
 
     name: str
     title: str
+    group: Group
     knobs: tuple[Knob, ...]
     init: Callable[[Array, Hyper], Any]
     update: Callable[[Array, Any, Array, Hyper], Update]
