@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from adam_tui.cli.errors import print_error
 from adam_tui.engine.class_reference import FILE_MARK, ClassReference, split_reference
 from adam_tui.engine.class_signature import split_setting, split_settings
 from adam_tui.runs.user_code import CheckedCode, check_code, read_source
@@ -32,6 +33,8 @@ def check_class(
         given.append(("lr", repr(lr)))
     with _waiting(reference):
         code = check_code(reference, given, _network(network), device or "auto")
+    if code.warning:
+        print_error(code.warning)
     return code.optimizer, dict(code.values), dict(code.rest)
 
 

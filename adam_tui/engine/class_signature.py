@@ -235,6 +235,21 @@ def format_value(value: Any) -> str:
     return str(value)
 
 
+def typed(parameter: Parameter, value: Any) -> Any:
+    """A value of a specification, whose numbers are all floats, in the type that the class expects."""
+    if value is None:
+        return None
+    if parameter.kind == "bool":
+        return bool(value)
+    if parameter.kind == "int":
+        return int(value)
+    if parameter.kind == "float" and isinstance(value, float) and value.is_integer():
+        # The class gets an int where its own default is one, such as a number of steps without an annotation.
+        whole = isinstance(parameter.default, int) and not isinstance(parameter.default, bool)
+        return int(value) if whole else value
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _number(kind: Kind, value: Any) -> Any:
     if kind == "bool":
         if not isinstance(value, bool):

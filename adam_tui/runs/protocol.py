@@ -54,7 +54,8 @@ class RunSpec:
     `optimizer` may be a class of the user (`engine.class_reference`). Then `signature` holds the parameters of its
     constructor, `hyperparameters` those that are numbers, and `arguments` the given ones that are none. `network` is
     the function that builds the network, "" for the article's. `code` holds the SHA-256 of each file of the user, by
-    the name of its copy in the run's directory (`runs.user_code`).
+    the name of its copy in the run's directory (`runs.user_code`). `calls` is what a step of the class needs besides
+    the gradients, as far as it is known: closure, graph (of second derivatives), modes (train and eval).
     """
 
     optimizer: str = "adam"
@@ -77,6 +78,7 @@ class RunSpec:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     network: str = ""
     code: Mapping[str, str] = field(default_factory=dict)
+    calls: tuple[str, ...] = ()
 
     @property
     def optimizer_label(self) -> str:
@@ -93,6 +95,7 @@ class RunSpec:
         body = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         body |= {"hyperparameters": dict(self.hyperparameters), "arguments": dict(self.arguments)}
         body |= {"signature": [each.to_json() for each in self.signature], "code": dict(self.code)}
+        body |= {"calls": list(self.calls)}
         return {name: value for name, value in body.items() if value or name not in OF_USER_CODE}
 
     @classmethod
@@ -111,7 +114,7 @@ class RunSpec:
 
 
 # Fields that only a run with code of the user has; the specification of any other run is as before.
-OF_USER_CODE = {"signature", "arguments", "network", "code"}
+OF_USER_CODE = {"signature", "arguments", "network", "code", "calls"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,6 +253,12 @@ def class_recipe(optimizer: str, signature: Signature) -> Recipe:
     return Recipe(label, label, knobs_of(signature))
 
 
+def optimizer_title(optimizer: str) -> str:
+    """The optimizer as people write it: Adam, or MyAdam for a class of the user; an unknown name as it is."""
+    recipe = TRAINING_OPTIMIZERS.get(optimizer)
+    return recipe.title if recipe is not None else short_name(optimizer)
+
+
 def check_setting(spec: RunSpec, name: str, value: float) -> float:
     """The value, if the run's optimizer has this knob, which can change, and allows it. Raises ValueError."""
     if any(each.name == name and each.fixed for each in spec.signature):

@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from adam_tui.runs.device_names import SHARED_CORES
 from adam_tui.runs.protocol import RunSpec, parse_json
 from adam_tui.runs.user_paths import user_directory
 
-OPTIMIZER_FILE, NETWORK_FILE = "optimizer.py", "network.py"  # the copies in a run's directory
+COPIES = OPTIMIZER_FILE, NETWORK_FILE = "optimizer.py", "network.py"  # in a run's directory
 MAX_CODE = 1 << 20  # bytes of a file
 CHECKER = "adam_tui.training.code_check"  # the module that is the check's process
 CODE_SECONDS = 30.0  # for the user's code: import, constructor, one step
@@ -34,20 +34,25 @@ ALWAYS_TRUSTED = "torch"  # every training process imports it anyway
 
 
 class UntrustedError(ValueError):
-    """A run has code that this user has not named. The text names it and the way to consent."""
+    """A run has code that this user has not named: `problem`. The text adds the way to consent."""
+
+    def __init__(self, problem: str, consent: str) -> None:
+        super().__init__(f"{problem}: {consent}")
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedCode:
     """The result of a check: the fields of a `RunSpec` about the code, and the numbers among the settings.
 
-    `parameters` is the number of the network's weights.
+    `parameters` is the number of the network's weights, `warning` a line about what will not work.
     """
 
     optimizer: str
     values: Mapping[str, float]
     rest: Mapping[str, Any]
     parameters: int
+    warning: str = ""
 
 
 # Check.
@@ -82,12 +87,13 @@ def check_code(
     values = {name: float(v) for name, v in reply["values"].items() if name in numeric and v is not None}
     others = {name: v for name, v in reply["values"].items() if name not in values}
     for reference in (optimizer, network):
-        if reference is not None and reference.module is not None:
-            _remember_package(reference)
+        if reference is not None:
+            trust_reference(reference)
     code = {name: remember(content) for name, content in contents.items()}
-    rest = {"signature": signature, "arguments": others, "network": str(network or ""), "code": code}
+    calls = tuple(map(str, reply.get("calls", [])))
+    rest = {"signature": signature, "arguments": others, "network": str(network or ""), "code": code, "calls": calls}
     kept = {name: value for name, value in rest.items() if value}
-    return CheckedCode(str(optimizer or ""), values, kept, int(reply["parameters"]))
+    return CheckedCode(str(optimizer or ""), values, kept, int(reply["parameters"]), str(reply.get("warning", "")))
 
 
 def _reply(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,8 +152,9 @@ def remember(content: bytes) -> str:
     return key
 
 
-def _remember_package(reference: ClassReference) -> None:
-    if (package := _package(reference)) != ALWAYS_TRUSTED:
+def trust_reference(reference: ClassReference) -> None:
+    """Remember that this user has named a package; nothing for a file. Raises ValueError where it cannot be kept."""
+    if reference.path is None and (package := _package(reference)) != ALWAYS_TRUSTED:
         _write(f"{package}.package", b"")
 
 
@@ -178,9 +185,13 @@ def write_copies(spec: RunSpec, path: Path, folder: Path | None = None) -> None:
     They come from `folder`, which holds <digest>.py, or from the user's own. Raises ValueError where one is not
     remembered, OSError.
     """
+    if folder is None:
+        for reference in references(spec).values():
+            if reference.path is None and not is_trusted(reference, ()):
+                raise ValueError(f"you have not named the package of {reference}: type it once")
     for name, key in spec.code.items():
         content = recall(key, folder)
-        if name not in (OPTIMIZER_FILE, NETWORK_FILE) or content is None:
+        if name not in COPIES or content is None:
             raise ValueError(f"the file behind {_source_of(spec, name)} is not kept here: name it with its path again")
         files.write_atomically(path / name, content, durable=True)
 
@@ -200,17 +211,22 @@ def copy_reference(spec: RunSpec, path: Path, name: str) -> ClassReference:
     return reference if reference.path is None else ClassReference(str(path / name), None, reference.name)
 
 
+def is_trusted(reference: ClassReference, keys: Iterable[str]) -> bool:
+    """Whether this user has named a package, or a file of which these are the digests."""
+    if reference.path is not None:
+        return all(recall(key) is not None for key in keys)
+    package = _package(reference)
+    return package == ALWAYS_TRUSTED or (_memory() / f"{package}.package").exists()
+
+
 def untrusted(spec: RunSpec, path: Path) -> list[str]:
     """The code of a run's directory that this user has not named, in words; a missing copy is left to the training."""
     unknown = []
     for name, reference in references(spec).items():
-        if reference.path is None:
-            package = _package(reference)
-            if package != ALWAYS_TRUSTED and not (_memory() / f"{package}.package").exists():
-                unknown.append(f"the package {package}")
-            continue
-        content = _copy(path / name)
-        if content is not None and recall(digest(content)) is None:
+        content = None if reference.path is None else _copy(path / name)
+        if reference.path is None and not is_trusted(reference, ()):
+            unknown.append(f"the package {_package(reference)}")
+        elif content is not None and not is_trusted(reference, [digest(content)]):
             unknown.append(name)
     return unknown
 
@@ -218,14 +234,14 @@ def untrusted(spec: RunSpec, path: Path) -> list[str]:
 def check_trust(spec: RunSpec, path: Path, consent: str) -> None:
     """Raise UntrustedError where a run's directory has code that this user has not named; `consent` is what to do."""
     if unknown := untrusted(spec, path):
-        raise UntrustedError(f"{path.name} runs code that you have not named, {' and '.join(unknown)}: {consent}")
+        raise UntrustedError(f"{path.name} runs code that you have not named, {' and '.join(unknown)}", consent)
 
 
 def trust(spec: RunSpec, path: Path) -> None:
     """Remember the code of a run's directory: this user consents to it. Raises ValueError where it cannot be kept."""
     for name, reference in references(spec).items():
         if reference.path is None:
-            _remember_package(reference)
+            trust_reference(reference)
         elif (content := _copy(path / name)) is not None:
             remember(content)
 

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from adam_tui.runs import directory
 from adam_tui.runs.protocol import Diverged, Epoch, Started
 from adam_tui.runs.run import Run
+from adam_tui.runs.user_code import COPIES
 from adam_tui.sweeps import halving
 from adam_tui.sweeps.claims import RENEW_SECONDS, Claim, Claims
 from adam_tui.sweeps.journal import (
@@ -41,7 +42,15 @@ IDLE_SECONDS = 0.1  # before the next search for a trial, while others train the
 # Why a trial's run was stopped before its end; neither ends the trial.
 SWEEP_STOPS, REPLACED = "the sweep was stopped", "another process has taken over this trial"
 # The files of an attempt that another one continues from; neither its orders nor its status.
-CONTINUED = ("spec.json", "metrics.jsonl", "checkpoint.pt", "checkpoint.old.pt", "evaluation.npz", "worker.log")
+CONTINUED = (
+    "spec.json",
+    "metrics.jsonl",
+    "checkpoint.pt",
+    "checkpoint.old.pt",
+    "evaluation.npz",
+    "worker.log",
+    *COPIES,
+)
 
 
 class Steered(Protocol):
@@ -167,7 +176,7 @@ class Worker:
             _copy_attempt(self.sweep.path / record.run, run.path)
         run.path.mkdir(mode=0o700, exist_ok=True)
         if not (run.path / "spec.json").exists():
-            directory.write_spec(trial.spec, run.path)
+            directory.write_spec(trial.spec, run.path, self.sweep.code)
         return run
 
     def _train_leg(self, claim: Claim, trial: Trial, run: Run, until: int) -> None:

@@ -70,14 +70,27 @@ def check(request: dict[str, Any]) -> dict[str, Any]:
     kind = user_code.load(reference)
     signature = user_code.signature(kind)
     values = read_settings(signature, [(name, text) for name, text in request["settings"]], reference.label)
+    answer: dict[str, Any] = {"values": values, "parameters": count}
     optimizer: Any
     if on_cpu:
         optimizer = UserOptimizer(reference, network, values, probe_gradients)
+        answer |= {"calls": optimizer.calls, "warning": _state_problem(optimizer, network)}
     else:  # the step may need the GPU: the training shows its errors
         optimizer = user_code.make(kind, network.parameters(), values, reference)
     changeable = {name for group in optimizer.param_groups for name in group}
-    marked = [_marked(each, changeable) for each in signature]
-    return {"signature": [each.to_json() for each in marked], "values": values, "parameters": count}
+    return answer | {"signature": [_marked(each, changeable).to_json() for each in signature]}
+
+
+def _state_problem(optimizer: UserOptimizer, network: nn.Module) -> str:
+    """The reason why a run could not be continued: the state after a step, which no checkpoint can hold; else ""."""
+    if optimizer.needs == "gradients":
+        probe_gradients(network, with_graph=False)
+        optimizer.step()
+    try:
+        optimizer.state_dict()
+    except UserCodeError as error:
+        return f"{error}; such a run cannot be continued"
+    return ""
 
 
 def _marked(parameter: Parameter, changeable: set[str]) -> Parameter:

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from adam_tui.engine.class_reference import ClassReference
-from adam_tui.engine.class_signature import Kind, Parameter
+from adam_tui.engine.class_signature import Kind, Parameter, typed
 from adam_tui.engine.names import did_you_mean
 
 MAX_MESSAGE = 200  # characters of an exception's text
@@ -278,21 +278,6 @@ def arguments(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
         if any(each.part_of == name and each.name in values for each in known.values()):
             given[name] = tuple(parts[index] for index in sorted(parts))
     return given
-
-
-def typed(parameter: Parameter, value: Any) -> Any:
-    """A value of a specification, whose numbers are all floats, in the type that the class expects."""
-    if value is None:
-        return None
-    if parameter.kind == "bool":
-        return bool(value)
-    if parameter.kind == "int":
-        return int(value)
-    if parameter.kind == "float" and isinstance(value, float) and value.is_integer():
-        # The class gets an int where its own default is one, such as a number of steps without an annotation.
-        whole = isinstance(parameter.default, int) and not isinstance(parameter.default, bool)
-        return int(value) if whole else value
-    return tuple(value) if isinstance(value, list) else value
 
 
 def make(

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from adam_tui.engine.class_reference import ClassReference
+from adam_tui.engine.class_signature import typed
 from adam_tui.training import user_code
 from adam_tui.training.user_code import UserCodeError
 
@@ -60,6 +61,12 @@ class UserOptimizer:
     def param_groups(self) -> list[dict[str, Any]]:
         """The weights, and the hyperparameters of the next step."""
         return self.inner.param_groups
+
+    @property
+    def calls(self) -> list[str]:
+        """What a step needs besides the gradients, as in RunSpec."""
+        needs: list[str] = [] if self.needs == "gradients" else [self.needs]
+        return needs + (["modes"] if self.has_modes else [])
 
     # Steps.
 
@@ -147,7 +154,7 @@ class UserOptimizer:
         groups = [group for group in self.param_groups if key in group]
         if parameter is None or not groups:
             raise ValueError(f"{self.label} has no {name} that acts after the first step")
-        new = user_code.typed(parameter, value)
+        new = typed(parameter, value)
         for group in groups:
             pair = (
                 [*group[key][: parameter.index], new, *group[key][parameter.index + 1 :]] if parameter.part_of else []

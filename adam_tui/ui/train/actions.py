@@ -38,6 +38,8 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("delete", "d", "Delete the selected run", RUNS, lambda shown: shown.ask_delete()),
     Action("next_optimizer", "o", "Next optimizer", KNOBS, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer", KNOBS, e.CycleOptimizer(-1)),
+    Action("own_optimizer", "y", "Your own optimizer class, from a file", KNOBS, e.AskClass()),
+    Action("own_network", "Y", "Your own network, from a file", KNOBS, e.AskNetwork()),
     Action("data", "D", "Next data set", KNOBS, e.CycleData()),
     Action("quick_try", "f", "Quick try: 6,000 images for the next run, or all", KNOBS, e.QuickTry()),
     Action("live", "h", "Tune the next run, or the selected one", KNOBS, e.Toggle("live")),
