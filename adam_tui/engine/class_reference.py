@@ -1,4 +1,4 @@
-"""The name of a class or function of somebody else's: `./mine.py::MyAdam` in a file, `pkg.Class` in a package.
+"""The name of a class or function of a user's own: `./mine.py::MyAdam` in a file, `pkg.Class` in a package.
 
 A reference names code; reading one imports nothing. `training.user_code` imports what it names, in a process that has
 torch. No torch here: the command line, the screens and the files of a run hold references. Standard library only.

@@ -1,4 +1,4 @@
-"""Optimizer classes and networks of somebody else: imports what a `ClassReference` names, and makes objects of it.
+"""Optimizer classes and networks of the user: imports what a `ClassReference` names, and makes objects of it.
 
 Nothing is imported but the named file or package. A file is executed as a module of its own: files beside it are not
 found, because a run keeps a copy of this one file only. Every error is a `UserCodeError` with one line that names the
@@ -52,19 +52,19 @@ def load(reference: ClassReference) -> type[torch.optim.Optimizer]:
 
 def find(reference: ClassReference) -> Any:
     """The object that a reference names, after an import of its file or package. Raises UserCodeError."""
-    found: Any = _module(reference)
+    named: Any = _module(reference)
     for name in reference.name.split("."):
         try:
-            found = getattr(found, name)
+            named = getattr(named, name)
         except AttributeError:
-            names = [each for each in vars(found) if not each.startswith("_")] if hasattr(found, "__dict__") else []
+            names = [each for each in vars(named) if not each.startswith("_")] if hasattr(named, "__dict__") else []
             by_case = {each.lower(): each for each in names}
             question = did_you_mean(name, by_case)
             for lower, each in by_case.items():
                 question = question.replace(f" {lower}?", f" {each}?")
             hint = f": {question}" if question else ""
             raise UserCodeError(f"{place(reference)} has no {name!r}{hint}") from None
-    return found
+    return named
 
 
 def place(reference: ClassReference) -> str:
@@ -288,10 +288,14 @@ def make(
     values: Mapping[str, Any],
     reference: ClassReference | None = None,
 ) -> torch.optim.Optimizer:
-    """The optimizer over the weights, with values by our names. Raises UserCodeError, also for the class's own errors."""
+    """The optimizer over the weights, with values by our names.
+
+    Raises UserCodeError, also for an exception of the class.
+    """
     reference = reference or ClassReference(None, kind.__module__, kind.__name__)
     options = arguments(kind, values)
-    return call(reference, lambda: kind(list(weights), **options))
+    optimizer: torch.optim.Optimizer = call(reference, lambda: kind(list(weights), **options))
+    return optimizer
 
 
 def call(reference: ClassReference, work: Callable[[], Any]) -> Any:
