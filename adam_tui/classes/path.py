@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from weakref import WeakSet
 
@@ -18,6 +19,7 @@ from adam_tui.engine.schedules import CONSTANT
 from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import CHECK_EVERY, PathRecord, Trajectory, gradient_noise
 
+KEPT = 8  # paths of classes
 WAIT = 0.2  # seconds after which `finish` looks whether its request was withdrawn
 
 
@@ -43,6 +45,7 @@ class ClassPath:
         self._helper, self._changed = helper, changed
         self._surface, self._lane, self._start = surface, lane, start
         self._rule, self._noise, self._seed, self.steps = lane.rule, noise, seed, steps
+        self._key = (lane.rule.name, surface, start, steps)
         self._news = threading.Condition()
         self._number: int | None = None
         self._result: Trajectory | None = None
@@ -100,6 +103,8 @@ class ClassPath:
         with self._news:
             if self._result is not None:
                 return self._result
+            if self.step == 0 and (before := _SHOWN.get(self._key)) is not None:
+                return before
             self._record.evaluate(self.step + 1)
             return self._record.so_far()
 
@@ -140,10 +145,20 @@ class ClassPath:
             else:
                 self._result = record.finished(self.step, header.get("message"))
                 _OPEN.discard(self)
+                _remember(self._key, self._result)
             self._news.notify_all()
         self._changed()
 
 
+def _remember(key: tuple[object, ...], path: Trajectory) -> None:
+    """Keep a path to show it while the next one of its class is computed: a knob's path then does not vanish."""
+    _SHOWN.pop(key, None)
+    _SHOWN[key] = replace(path, converged_at=None, diverged_at=None, failure=None, complete=False, stale=True)
+    for old in list(_SHOWN)[:-KEPT]:
+        del _SHOWN[old]
+
+
+_SHOWN: dict[tuple[object, ...], Trajectory] = {}
 # The paths that the helper is asked for.
 _OPEN: WeakSet[ClassPath] = WeakSet()
 

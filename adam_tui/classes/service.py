@@ -53,12 +53,6 @@ class Classes:
         if (file := known.reference.file) is not None:
             self._watch(known.name, str(file))
 
-    def refuse(self, name: str) -> None:
-        """Never import a class that the user has not named."""
-        known = find_class(name)
-        if known is not None and known.status == "unknown":
-            self._enter(describe(known.reference, status="refused", problem="not imported: you have not agreed"))
-
     def wait(self, names: Iterable[str]) -> None:
         """Wait until these classes are imported. Raises ValueError with one line for one that cannot be."""
         for name in names:

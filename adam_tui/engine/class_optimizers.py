@@ -16,10 +16,13 @@ from adam_tui.engine.class_signature import Parameter, Signature, format_value, 
 from adam_tui.engine.names import suggest
 from adam_tui.engine.rule import Optimizer, lr_knob
 
-# unknown: nobody has asked for it; refused: a file asked for it, and the user has not agreed.
-Status = Literal["unknown", "loading", "ready", "failed", "refused"]
+# unknown: the user has neither named it nor agreed to it.
+Status = Literal["unknown", "loading", "ready", "failed"]
 # The values of parameters without a default, and the learning rate of a class that is not imported yet.
 USUAL = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "momentum": 0.9, "eps": 1e-8, "weight_decay": 0.0}
+
+# Parameters of torch.optim that change how a step is computed, not which: they can be written, but have no knob.
+NO_KNOBS = frozenset({"foreach", "fused", "capturable", "differentiable"})
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -102,12 +105,14 @@ def describe(
 ) -> ClassOptimizer:
     """The optimizer for a class with these parameters. The learning rate is the first knob."""
     parameters = tuple(map(_with_default, parameters))
-    knobs = sorted(knobs_of(parameters), key=lambda knob: knob.name != "lr")
+    knobs = sorted(
+        (knob for knob in knobs_of(parameters) if knob.name not in NO_KNOBS), key=lambda knob: knob.name != "lr"
+    )
     return ClassOptimizer(
         name=str(reference),
         title=reference.label,
         group="recent",
-        knobs=tuple(knobs) if status == "ready" else (lr_knob(USUAL["lr"]),),
+        knobs=tuple(knobs) if parameters or status == "ready" else (lr_knob(USUAL["lr"]),),
         init=_no_arithmetic,
         update=_no_arithmetic,
         rule=(f"{reference.label}: {place}",) if place else (),
@@ -122,8 +127,6 @@ def describe(
         problem=problem,
         status=status,
     )
-
-
 
 
 def _with_default(each: Parameter) -> Parameter:

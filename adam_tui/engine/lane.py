@@ -163,9 +163,7 @@ class Lane:
 
     def replaced(self, name: str, value: float) -> Lane:
         """A copy with one knob set to `value` from the start on. Raises ValueError for a value out of range."""
-        return Lane.of(
-            self.optimizer, dict(self.values) | {name: value}, self.schedule, self.changes, dict(self.texts)
-        )
+        return Lane.of(self.optimizer, dict(self.values) | {name: value}, self.schedule, self.changes, dict(self.texts))
 
     def forked(self, step: int, name: str, value: float) -> Lane:
         """A copy with one knob set to `value` after `step` steps (0: from the start on), without its later changes."""
@@ -209,11 +207,10 @@ class Lane:
         ]
         changed += [f"{name}={text}" for name, text in self.texts]
         changed += [f"{change.name}@{change.step}={format_number(change.value)}" for change in self.changes]
-        changed += [
-            f"{_of_schedule(rule, 'schedule' if key == 'kind' else key)}={format_number(value) if isinstance(value, float) else value}"
-            for key, value in asdict(self.schedule).items()
-            if value != getattr(CONSTANT if key == "kind" else Schedule(self.schedule.kind), key)
-        ]
+        for key, value in asdict(self.schedule).items():
+            if value != getattr(CONSTANT if key == "kind" else Schedule(self.schedule.kind), key):
+                written = format_number(value) if isinstance(value, float) else value
+                changed.append(f"{_of_schedule(rule, 'schedule' if key == 'kind' else key)}={written}")
         return f"{self.optimizer}:{','.join(changed)}" if changed else self.optimizer
 
     def to_json(self) -> dict[str, Any]:

@@ -61,7 +61,12 @@ def to_pytorch(scenario: Scenario) -> str:
         _call(label, lane, path, scenario)
         for label, lane, path in zip(scenario.labels(), scenario.lanes, paths, strict=True)
     ]
-    blocks = [_constants(scenario), loss_source(plotted_surface(scenario)), *(BY_HAND[name][1] for name in by_hand), _loop(scenario, paths)]
+    blocks = [
+        _constants(scenario),
+        loss_source(plotted_surface(scenario)),
+        *(BY_HAND[name][1] for name in by_hand),
+        _loop(scenario, paths),
+    ]
     code = "\n\n".join(blocks) + "\n\n" + "\n".join(calls) + "\n"
     imports = [f"import {name}" for name in ("math", "numpy", "torch") if f"{name}." in code]
     command = " ".join(shlex.join(["adam-tui", *scenario.to_flags()]).split())  # a comment has one line

@@ -53,7 +53,7 @@ class Trajectory:
     positions[t] = positions[t − 1] + Δ[t]. Row 0 is nan.
     converged_at: the first step of the idle end of the path, or None. diverged_at: the last step if the lane diverged,
     or None. failure: the line that says why the class of the lane ended the path here, or None. complete: False while
-    more of the path is being computed.
+    more of the path is being computed. stale: the path of earlier settings, shown until the first piece of the new one.
     """
 
     positions: Array
@@ -64,6 +64,7 @@ class Trajectory:
     diverged_at: int | None
     failure: str | None = None
     complete: bool = True
+    stale: bool = False
 
     @property
     def last(self) -> int:
@@ -76,7 +77,7 @@ class Trajectory:
             return "diverged"
         if step >= self.last and self.failure is not None:
             return "failed"
-        if step > self.last and not self.complete:
+        if self.stale or (step > self.last and not self.complete):
             return "computing"
         return "converged" if self.converged_at is not None and step >= self.converged_at else "running"
 
@@ -211,7 +212,7 @@ class Computation(Protocol):
         """Compute more steps, or ask the other process for them."""
 
     def finish(self) -> Trajectory:
-        """Compute the rest, and return the whole path. Raises ValueError where the path of a class cannot be had."""
+        """Compute the rest, and return the whole path; the path of a class ends where its code fails."""
 
     def trajectory(self) -> Trajectory:
         """The path as far as it is computed. An incomplete one has neither converged nor diverged."""
@@ -284,7 +285,9 @@ class PathRecord:
 
     def so_far(self) -> Trajectory:
         """The evaluated part of the path."""
-        rows = max(self._evaluated, 1)
+        if not self._evaluated:
+            self.evaluate(1)
+        rows = self._evaluated
         terms = {name: values[:rows] for name, values in self._terms.items()}
         positions, losses, gradients = self._positions[:rows], self._losses[:rows], self._gradients[:rows]
         return Trajectory(positions, losses, gradients, terms, None, None, complete=False)
@@ -397,18 +400,17 @@ class UnknownPath:
 
     def __init__(self, surface: Surface, start: tuple[float, float], steps: int, rule: ClassOptimizer) -> None:
         record = PathRecord(surface, start, steps)
-        self.steps, self._problem = steps, rule.problem
-        self._path = record.finished(0, rule.problem or None)
-        self.complete = bool(rule.problem)
-        if not self.complete:
-            self._path = record.so_far()
+        self.steps = steps
+        self.complete = rule.status != "loading"
+        failure = rule.problem or "not imported: you have not agreed to its code"
+        self._path = record.finished(0, failure) if self.complete else record.so_far()
 
     def advance(self) -> None:
         """Do nothing: the computation is another one once the class is imported."""
 
     def finish(self) -> Trajectory:
-        """Raise ValueError: there is no path."""
-        raise ValueError(self._problem or "the class of this lane is not imported")
+        """The start: there is no more."""
+        return self._path
 
     def trajectory(self) -> Trajectory:
         """The start."""

@@ -287,7 +287,8 @@ class Walk:
 
     def _evaluate(self, t: int, gradients: list[list[float]]) -> Any:
         """The loss at the point, with its gradient, and the noise of step t on it."""
-        torch, p = self._torch, self._p
+        torch = self._torch
+        p: Any = self._p  # has a gradient after `backward`
         self._optimizer.zero_grad()
         with torch.enable_grad():
             loss = self._loss(p, t) if self._by_step else self._loss(p)
@@ -363,7 +364,8 @@ def _warm_up() -> None:
 
     p = torch.zeros(2, requires_grad=True)
     optimizer = torch.optim.Adam([p])
-    p.square().sum().backward()
+    loss: Any = p.square().sum()
+    loss.backward()
     optimizer.step()
     import adam_tui.training.user_code  # noqa: F401
 
