@@ -25,18 +25,18 @@ def completions(text: str) -> list[str]:
         entries = sorted(os.scandir(Path(folder + "/" if before else ".").expanduser()), key=lambda entry: entry.name)
     except (OSError, RuntimeError, ValueError):
         return []
-    found = []
+    names = []
     for entry in entries:
         if not entry.name.startswith(prefix) or (entry.name.startswith(".") and not prefix.startswith(".")):
             continue
         try:
             if entry.is_dir() and entry.name != "__pycache__":
-                found.append(f"{before}{entry.name}/")
+                names.append(f"{before}{entry.name}/")
             elif entry.name.endswith(".py"):
-                found.append(f"{before or './'}{entry.name}{FILE_MARK}")
+                names.append(f"{before or './'}{entry.name}{FILE_MARK}")
         except OSError:
             continue
-    return found
+    return names
 
 
 def _classes(path: str) -> list[str]:

@@ -66,7 +66,7 @@ class Helper:
         self._process: subprocess.Popen[bytes] | None = None
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._requests: dict[int, _Request] = {}  # without a last answer, in the order of their start
-        self._current: int | None = None  # the one that the process works on
+        self._current: int | None = None  # the number of the request that is being computed
         self._ready = False
         self._heard = 0.0  # the time of the last message
         self._reason = ""  # why this process was killed
@@ -74,7 +74,7 @@ class Helper:
 
     @property
     def pid(self) -> int | None:
-        """The number of the process, None while there is none."""
+        """The number of the process; None while no process runs."""
         with self._lock:
             return None if self._process is None else self._process.pid
 

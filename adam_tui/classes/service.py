@@ -20,7 +20,7 @@ from adam_tui.engine.class_optimizers import CLASSES, ClassOptimizer, describe, 
 from adam_tui.engine.class_reference import ClassReference
 from adam_tui.engine.class_signature import signature_from_json
 
-LOOK = 0.15  # seconds between two looks at the files; a file is loaded when it stays the same for one
+POLL = 0.15  # seconds between two reads of the files' times; a file is loaded when it stays the same for one
 Stamp = tuple[int, int, int]
 
 
@@ -80,22 +80,22 @@ class Classes:
     def _loaded(self, reference: ClassReference, header: dict[str, Any], arrays: dict[str, Array]) -> None:
         if header["kind"] == "description":
             parameters = signature_from_json(header["parameters"])
-            found = describe(reference, parameters, open_path=self._open, place=header["place"], status="ready")
+            described = describe(reference, parameters, open_path=self._open, place=header["place"], status="ready")
         else:
             before = CLASSES[str(reference)]
-            found = describe(reference, before.parameters, problem=header["message"], status="failed")
-        self._enter(found)
+            described = describe(reference, before.parameters, problem=header["message"], status="failed")
+        self._enter(described)
 
-    def _enter(self, found: ClassOptimizer) -> None:
+    def _enter(self, described: ClassOptimizer) -> None:
         with self._news:
-            CLASSES[found.name] = found
+            CLASSES[described.name] = described
             self._news.notify_all()
-        self._tell()
+        self._report()
 
     def _open(self, *path: Any) -> ClassPath:
-        return ClassPath(self.helper, self._tell, *path)
+        return ClassPath(self.helper, self._report, *path)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         for listener in tuple(self._listeners):
             listener()
 
@@ -105,12 +105,12 @@ class Classes:
         self._files[name] = file, _stamp(file)
         if not self._watching:
             self._watching = True
-            threading.Thread(target=self._look, name="classes-files", daemon=True).start()
+            threading.Thread(target=self._poll, name="classes-files", daemon=True).start()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         """Load the classes anew whose files have changed, and are not just being written."""
         while self._watching:
-            time.sleep(LOOK)
+            time.sleep(POLL)
             for name, (file, before) in list(self._files.items()):
                 stamp = _stamp(file)
                 if stamp is None or stamp == before:
@@ -123,7 +123,7 @@ class Classes:
 
 
 def _stamp(file: str) -> Stamp | None:
-    """What changes with a file's text: its time, its size and its number."""
+    """The time, the size and the number of a file: they change with its text. None without a file."""
     try:
         status = os.stat(file)
     except OSError:

@@ -86,7 +86,7 @@ class Watch:
         self._since: float | None = None
         self._number, self._file = 0, ""
         self._main = threading.get_ident()
-        threading.Thread(target=self._look, name="watch", daemon=True).start()
+        threading.Thread(target=self._poll, name="watch", daemon=True).start()
 
     def begin(self, number: int, file: str) -> None:
         """Watch the work on a request, whose code is in `file`."""
@@ -100,7 +100,7 @@ class Watch:
         """The work is done."""
         self._since = None
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         while True:
             time.sleep(min(0.1, self._seconds / 4))
             since = self._since
@@ -241,7 +241,7 @@ class Walk:
         self._needs_closure = closure is not None and closure.default is closure.empty
         self._noise = None if "noise" not in arrays else torch.tensor(arrays["noise"])
         self._rates = arrays["rates"].tolist() if "rates" in arrays else None
-        # The averaged point is the one that counts: schedule-free optimizers swap the two by train() and eval().
+        # The averaged point counts: schedule-free optimizers swap the two by train() and eval().
         modes = (getattr(self._optimizer, name, None) for name in ("train", "eval"))
         self._modes = tuple(mode for mode in modes if callable(mode))
 

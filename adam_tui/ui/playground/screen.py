@@ -232,7 +232,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             classes().forget(self._report_news)
 
     async def on_class_news(self) -> None:
-        """Show what has come: the knobs of a class, the next piece of its path, or the reason why there is none."""
+        """Show what has come: the knobs of a class, the next piece of its path, or why it has no path."""
         self._news_waiting = False
         before = self.state
         self.dispatch(ClassesChanged())
