@@ -312,7 +312,7 @@ def _validation(curves: Sequence[RunHistory]) -> np.ndarray[tuple[int, int], np.
     """The mean validation loss after each epoch: (2, epochs) steps and losses."""
     by_step: dict[float, list[float]] = {}
     for each in curves:
-        for step, loss in zip(each.epochs.steps.tolist(), each.epochs.test_losses.tolist(), strict=True):
+        for step, loss in zip(each.epochs.steps.tolist(), each.epochs.losses.tolist(), strict=True):
             if math.isfinite(loss):
                 by_step.setdefault(step, []).append(loss)
     steps = sorted(by_step)
