@@ -18,10 +18,12 @@ from adam_tui.history.metrics_reader import MetricsReader, Record
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.history.sweep_summary import SweepSummaries, SweepSummary
-from adam_tui.runs import control, directory
+from adam_tui.runs import control, directory, file_lock
+from adam_tui.runs.device_names import device_key, device_lock
 from adam_tui.runs.protocol import ENDED, RunSpec
 from adam_tui.runs.run import Run
 from adam_tui.runs.run_label import Label
+from adam_tui.runs.spare import Spare
 from adam_tui.runs.status import Status
 from adam_tui.sweeps.sweep import Sweep, sweep_ids
 
@@ -52,6 +54,7 @@ class Feed:
         self._sweep_ids: tuple[str, ...] = ()  # the sweeps beside the runs, newest first
         self._summaries = SweepSummaries(runs, clock)
         self._clock = clock
+        self._spare = Spare()
         self._runs: dict[str, Run] = {}
         self._attached: dict[str, Run] = {}  # runs from elsewhere, such as those of a sweep
         self._views: dict[str, RunView] = {}
@@ -183,13 +186,27 @@ class Feed:
         """Start a run in a process of its own; returns its id. Raises OSError when its directory cannot be written."""
         run = directory.create(replace(spec, sweep="", trial=""), self.runs)  # no trial, though it may repeat one
         self._listed_change = -1
-        control.start_worker(run)
+        control.start_worker(run, spare=self._spare)
         return run.id
+
+    def keep_spare(self, used_at: float) -> None:
+        """Keep a process ready for the next run, while no run trains on the device that it would use.
+
+        `used_at` is when the user last did something, by the steady clock. A spare loads torch for two seconds, which
+        would slow a run down; a run that is started meanwhile waits in the queue anyway.
+        """
+        is_used = file_lock.is_locked(device_lock(self.runs, device_key(RunSpec().device)))
+        if is_used is False:
+            self._spare.keep(used_at)
+
+    def close(self) -> None:
+        """End the process that waits for the next run."""
+        self._spare.end()
 
     def resume(self, id: str) -> None:
         """Continue a run from its checkpoint. Raises ValueError when it cannot be resumed, OSError for its files."""
         self._check_own(id)
-        control.resume(self._runs[id])
+        control.resume(self._runs[id], spare=self._spare)
         self._refresh(id)
 
     def reported_status(self, id: str) -> Status | None:

@@ -176,7 +176,7 @@ def test_a_trial_that_is_shown_among_the_runs_is_left_to_its_sweep(tmp_path):
 
 
 def test_a_run_like_a_trial_belongs_to_no_sweep(tmp_path, monkeypatch):
-    monkeypatch.setattr(control, "start_worker", lambda run: None)
+    monkeypatch.setattr(control, "start_worker", lambda run, **how: None)
     made = MadeSweep(tmp_path, "grid", trials=2, seeds=1)
     feed = Feed(tmp_path)
     id = feed.start(made.trials[0].spec)
