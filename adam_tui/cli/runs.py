@@ -58,18 +58,18 @@ format_option = click.option(
 def _complete_training_optimizer(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
+    from adam_tui.classes.completion import completions
     from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
 
     items = TRAINING_OPTIMIZERS.items()
     known = [CompletionItem(name, help=each.title) for name, each in items if name.startswith(incomplete)]
-    return known if known or not incomplete else complete_reference(context, parameter, incomplete)
+    return known or [CompletionItem(each) for each in completions(incomplete)]
 
 
-def complete_reference(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The Python files and folders that begin with the unfinished word, and after `::` the names in a file."""
-    from adam_tui.cli.user_code import python_names
+def _complete_network(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from adam_tui.classes.completion import completions
 
-    return [CompletionItem(each) for each in python_names(incomplete)]
+    return [CompletionItem(each) for each in completions(incomplete, networks=True)]
 
 
 def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -108,7 +108,7 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
 @click.option(
     "--network",
     metavar="FILE::NAME",
-    shell_complete=complete_reference,
+    shell_complete=_complete_network,
     help="Your network: a function without arguments, ./net.py::build, that returns a module from N×1×28×28 to N×10.",
 )
 @click.option("--lr", type=number, metavar="α", help="The learning rate.  [default: the optimizer's, 5e-4 for adam]")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
 from adam_tui.cli.errors import print_error
-from adam_tui.engine.class_reference import FILE_MARK, ClassReference, split_reference
+from adam_tui.engine.class_reference import ClassReference, split_reference
 from adam_tui.engine.class_signature import split_setting, split_settings
-from adam_tui.runs.user_code import CheckedCode, check_code, read_source
+from adam_tui.runs.user_code import CheckedCode, check_code
 from adam_tui.terminal.sanitize import sanitize_line
 
 
@@ -51,30 +49,6 @@ def check_signature(optimizer: str) -> CheckedCode:
     reference = ClassReference.parse(optimizer)
     with _waiting(reference):
         return check_code(reference)
-
-
-def python_names(incomplete: str) -> list[str]:
-    """The completions of a reference: Python files and folders, and after `::` the classes and functions of the file.
-
-    The file is parsed and not executed.
-    """
-    path, mark, name = incomplete.partition(FILE_MARK)
-    if not mark:
-        folder, _, begin = incomplete.rpartition("/")
-        try:
-            entries = sorted(Path(folder or ("/" if incomplete.startswith("/") else ".")).expanduser().iterdir())
-        except (OSError, RuntimeError):
-            return []
-        head = incomplete.removesuffix(begin)
-        visible = [each for each in entries if each.name.startswith(begin) and not each.name.startswith(".")]
-        folders = [f"{head}{each.name}/" for each in visible if each.is_dir()]
-        return [f"{head}{each.name}{FILE_MARK}" for each in visible if each.suffix == ".py"] + folders
-    try:
-        tree = ast.parse(read_source(ClassReference(path, None, "")))
-    except (ValueError, SyntaxError, RecursionError):
-        return []
-    names = [each.name for each in tree.body if isinstance(each, ast.ClassDef | ast.FunctionDef)]
-    return [f"{path}{mark}{each}" for each in names if each.startswith(name) and not each.startswith("_")]
 
 
 def _network(text: str | None) -> ClassReference | None:

@@ -90,6 +90,11 @@ class RunSpec:
         """The learning rate; None for a class of the user without one."""
         return self.hyperparameters.get("lr")
 
+    @property
+    def measured_on(self) -> str:
+        """The images of the numbers after each epoch, which were not trained on: "validation" or "test"."""
+        return "validation" if self.validation else "test"
+
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` reads back; the fields of a user's code only where there is some."""
         body = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
