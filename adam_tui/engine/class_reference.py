@@ -69,7 +69,10 @@ def is_reference(text: str) -> bool:
 
 def short_name(text: str) -> str:
     """The label of a reference; any other name as it is: MyAdam for `./mine.py::MyAdam`, adam for adam."""
-    return split_reference(text)[0].label if is_reference(text) else text
+    try:
+        return split_reference(text)[0].label
+    except ValueError:
+        return text
 
 
 def split_reference(text: str) -> tuple[ClassReference, str | None]:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adam_tui.engine.class_reference import is_reference, short_name
+from adam_tui.engine.class_reference import ClassReference, is_reference, short_name
 from adam_tui.engine.class_signature import NUMERIC, Signature, knobs_of
 from adam_tui.engine.knobs import Knob, find_knob
 from adam_tui.engine.names import suggest
@@ -212,7 +212,7 @@ def _numbers_of_class(optimizer: str, signature: Signature, values: Mapping[str,
 
     Raises ValueError with one line for a specification without the signature, and for a wrong name or value.
     """
-    label = short_name(optimizer)
+    label = ClassReference.parse(optimizer).label
     if not signature:
         raise ValueError(f"the specification lacks the parameters of {label}")
     known = {each.name: each for each in signature if each.kind in NUMERIC}

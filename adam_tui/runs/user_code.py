@@ -29,7 +29,7 @@ COPIES = OPTIMIZER_FILE, NETWORK_FILE = "optimizer.py", "network.py"  # in a run
 MAX_CODE = 1 << 20  # bytes of a file
 CHECKER = "adam_tui.training.code_check"  # the module that is the check's process
 CODE_SECONDS = 30.0  # for the user's code: import, constructor, one step
-START_SECONDS = 120.0  # for the whole process; it loads torch first, which takes 2 s to half a minute
+START_SECONDS = 300.0  # for the whole process, which loads torch first, on a busy machine too
 ALWAYS_TRUSTED = "torch"  # every training process imports it anyway
 
 

@@ -25,7 +25,7 @@ from adam_tui.training import device_setup, model, user_code, user_network
 from adam_tui.training.fast.optimizers import leave_the_compiler_out
 from adam_tui.training.time_limit import time_limit
 from adam_tui.training.user_code import UserCodeError
-from adam_tui.training.user_optimizer import UserOptimizer
+from adam_tui.training.user_optimizer import UserOptimizer, backward
 
 IMAGES = 4  # of the trial step
 
@@ -103,8 +103,7 @@ def probe_gradients(network: nn.Module, with_graph: bool) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(IMAGES, 1, 28, 28, generator=generator)
     loss = functional.cross_entropy(network(images).float(), torch.arange(IMAGES))
-    network.zero_grad()
-    loss.backward(create_graph=with_graph)  # type: ignore[no-untyped-call]  # torch's has no annotations
+    backward(loss, network, with_graph=with_graph)
     return loss.detach()
 
 

@@ -55,7 +55,7 @@ from adam_tui.training.layers import LayerWatch
 from adam_tui.training.preparation import Preparation
 from adam_tui.training.time_limit import time_limit
 from adam_tui.training.user_code import UserCodeError
-from adam_tui.training.user_optimizer import UserOptimizer
+from adam_tui.training.user_optimizer import UserOptimizer, backward
 from adam_tui.training.weights_log import WeightsLog
 
 # Settings of the process. Those of a run are in its RunSpec.
@@ -187,8 +187,7 @@ class Training:
         """The loss of a few images on a copy of the network, with the gradients in `grad`."""
         images, labels = self.digits.batch(torch.arange(min(PROBE_IMAGES, self.images), device=self.device))
         loss = functional.cross_entropy(model.scores(network, images, self.precision), labels)
-        network.zero_grad()
-        loss.backward(create_graph=with_graph)  # type: ignore[no-untyped-call]  # torch's has no annotations
+        backward(loss, network, with_graph=with_graph)
         return loss.detach()
 
     def _show_loading(self, text: str) -> None:
@@ -252,7 +251,11 @@ class Training:
                 break
             if measured := self.layers.wants(progress.batch, self.batches):
                 self.layers.before_step()
-            self.unreported.append(self.train_step(*digits.batch(index)))
+            try:
+                self.unreported.append(self.train_step(*digits.batch(index)))
+            except UserCodeError:
+                self.report_losses()
+                raise
             if measured:
                 self.layers.after_step()
             progress.batch += 1
@@ -283,7 +286,9 @@ class Training:
         if user_optimizer.needs == "closure":
             return self._step_with_closure(user_optimizer, images, labels)
         if user_optimizer.needs == "graph":
-            loss = self.autograd(images, labels, with_graph=True)
+            loss = functional.cross_entropy(self.scores(images), labels)
+            backward(loss, self.network, with_graph=True)
+            loss = loss.detach()
         else:
             loss = self.gradients(images, labels)
             self._hand_over_gradients()
@@ -329,11 +334,11 @@ class Training:
             yield
         self.network.train()
 
-    def autograd(self, images: Tensor, labels: Tensor, *, with_graph: bool = False) -> Tensor:
+    def autograd(self, images: Tensor, labels: Tensor) -> Tensor:
         """The loss of a batch by torch's autograd, which leaves the gradients in the weights' `grad`."""
         loss = functional.cross_entropy(self.scores(images), labels)
         self.optimizer.zero_grad()
-        loss.backward(create_graph=with_graph)  # type: ignore[no-untyped-call]  # torch's has no annotations
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's has no annotations
         return loss.detach()
 
     def scores(self, images: Tensor) -> Tensor:

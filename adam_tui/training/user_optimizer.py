@@ -82,15 +82,13 @@ class UserOptimizer:
     def _find_needs(self, network: nn.Module, probe: Callable[[nn.Module, bool], Tensor]) -> Needs:
         """What a step needs: the signature says so, or else a step on a copy of the network shows it."""
         parameters = list(inspect.signature(self._kind.step).parameters.values())[1:]
-        if not parameters:
-            return "gradients"
-        first_parameter = parameters[0]
-        named = first_parameter.kind not in (first_parameter.VAR_POSITIONAL, first_parameter.VAR_KEYWORD)
-        if named and first_parameter.default is first_parameter.empty:
+        named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+        if named and named[0].default is named[0].empty:
             return "closure"
+        candidates: tuple[Needs, ...] = ("gradients", "closure", "graph") if parameters else ("gradients", "graph")
         first: Exception | None = None
         with torch.random.fork_rng(devices=[]):
-            for needs in ("gradients", "closure", "graph"):
+            for needs in candidates:
                 trial = copy.deepcopy(network)
                 try:
                     optimizer = user_code.make(self._kind, trial.parameters(), self._values, self.reference)
@@ -205,6 +203,18 @@ def _culprit(error: Exception) -> str:
     text = " ".join(str(error).split())
     _, mark, rest = text.partition("GLOBAL ")
     return f"it holds {rest.split()[0].rpartition('.')[2]} objects" if mark and rest else text[:120]
+
+
+def backward(loss: Tensor, network: nn.Module, *, with_graph: bool) -> None:
+    """Leave the gradients of a loss in the weights' `grad`; `with_graph` lets them be differentiated again."""
+    network.zero_grad()
+    if not with_graph:
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's has no annotations
+        return
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    gradients = torch.autograd.grad(loss, weights, create_graph=True, allow_unused=True)
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight.grad = gradient
 
 
 _BASE_ATTRIBUTES = set(vars(torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1))) | {"defaults"}

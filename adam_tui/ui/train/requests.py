@@ -5,8 +5,10 @@ A pure function from the state and such an event to effects. Loaded with the fir
 
 from __future__ import annotations
 
+from functools import partial
 from typing import assert_never
 
+from adam_tui.classes.completion import completions
 from adam_tui.engine.class_reference import ClassReference, is_reference, split_reference
 from adam_tui.engine.class_signature import split_settings
 from adam_tui.engine.numbers import format_number
@@ -26,8 +28,8 @@ from adam_tui.ui.train.sweep_panel import sweep_text
 from adam_tui.ui.train.table import matching
 
 SEARCH_HINT = "words of a run's name, state or settings, such as: adam lr=0.01 running; empty keeps all"
-CLASS_HINT = "a class and settings, such as: ./mine.py::MyAdam:lr=0.001 or pytorch_optimizer.AdaBelief"
-NETWORK_HINT = "a function that returns a module from N×1×28×28 to N×10, such as: ./net.py::build; empty: the usual one"
+CLASS_HINT = "FILE.py::CLASS or package.CLASS, such as ./mine.py::MyAdam:lr=0.001 · tab completes · its code is run"
+NETWORK_HINT = "FILE.py::FUNCTION that returns a module, such as ./net.py::build · empty: the usual one · tab completes"
 LABEL_HINT = "a name, and words that begin with # as tags, such as: long warm-up #baseline; empty removes it"
 TOUR_IS_OVER = Notify("the tour is over", keys=": {mode_learn} opens Learn")
 NO_SCENARIOS = Notify("the scenarios are in the playground", keys=": {mode_playground} opens it")
@@ -56,10 +58,11 @@ def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
         case e.OfferRun():
             return (_offer(event),)
         case e.AskClass():
-            return (AskText("Your own optimizer", _class_text(state), CLASS_HINT, _check_class),)
+            return (AskText("Your own optimizer", _class_text(state), CLASS_HINT, _check_class, complete=completions),)
         case e.AskNetwork():
             network = str(state.rest.get("network", ""))
-            return (AskText("Your own network", network, NETWORK_HINT, _check_network),)
+            networks = partial(completions, networks=True)
+            return (AskText("Your own network", network, NETWORK_HINT, _check_network, complete=networks),)
         case e.CheckClass(text, remarks):
             return (_checked_class(state, text, remarks),)
         case e.CheckNetwork(text):
@@ -89,7 +92,7 @@ def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
 
 def _class_text(state: TrainState) -> str:
     """The class of the next run as it is typed, or the beginning of one."""
-    return state.optimizer if is_reference(state.optimizer) else "./"
+    return state.optimizer if is_reference(state.optimizer) else "torch.optim.Rprop"
 
 
 def _check_class(text: str) -> e.Event:
