@@ -26,7 +26,7 @@ ON, OFF = frozenset({"on", "true", "yes", "1"}), frozenset({"off", "false", "no"
 NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 # Words in the names of parameters that decide on a scale; the rest follows from the default.
 DECAYS = ("beta", "momentum", "rho", "alpha", "decay_rate", "dampening", "smooth")
-LETTERS = {"lr": "α", "beta1": "β₁", "beta2": "β₂", "beta3": "β₃", "eps": "ε", "weight_decay": "λ", "momentum": "μ"}
+LETTERS = {"lr": "α", "beta1": "β1", "beta2": "β2", "beta3": "β3", "eps": "ε", "weight_decay": "λ", "momentum": "μ"}
 
 
 @dataclass(frozen=True, slots=True)
