@@ -97,8 +97,9 @@ sweep_id_argument = click.argument("sweep_id", metavar="ID", shell_complete=_com
 )
 @click.option(
     "--sampler",
-    type=click.Choice(["quasi", "grid"]),
-    help="Evenly spread points, or every combination.  [default: grid for lists alone, otherwise quasi]",
+    type=click.Choice(["quasi", "grid", "tpe"]),
+    help="Evenly spread points, every combination, or points that Optuna chooses from the results so far.  "
+    "[default: grid for lists alone, otherwise quasi]",
 )
 @click.option(
     "--seed", type=whole_number, default=0, metavar="N", help="Seed of the points, and the first seed.  [default: 0]"
