@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,6 +112,29 @@ def knobs_of(optimizer: str) -> dict[str, Knob]:
         make_spec(optimizer, {})  # raises with the choices
     own = {knob.name: knob for knob in TRAINING_OPTIMIZERS[optimizer].knobs}
     return own | {name: RUN_KNOBS[name] for name in SWEPT_RUN_KNOBS}
+
+
+def read_optimizers(field: str, text: str) -> list[str]:
+    """The names in "adam,sgd". Raises ValueError with one line that begins with the name of the field or flag."""
+    names = [each.strip() for each in text.split(",") if each.strip()]
+    if not names:
+        raise ValueError(f"{field}: name one, such as adam")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{field}: one is named twice: {text}")
+    return names
+
+
+def read_settings(field: str, texts: Iterable[str]) -> dict[str, str]:
+    """The values as typed of the knobs in texts like "beta1=0.8..0.99", by knob. Raises ValueError as above."""
+    varied: dict[str, str] = {}
+    for text in texts:
+        knob, equals, values = (part.strip() for part in text.partition("="))
+        if not (knob and equals and values):
+            raise ValueError(f"{field}: {text.strip()!r} is not a setting: write beta1=0.8..0.99")
+        if knob in varied:
+            raise ValueError(f"{field}: {knob} is given twice")
+        varied[knob] = values
+    return varied
 
 
 def make_space(

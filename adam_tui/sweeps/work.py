@@ -130,7 +130,7 @@ class Worker:
         return False
 
     def _decide_next(self, record: SweepRecord) -> bool:
-        """Decide the next setting, where settings follow from results; False when there is none to decide.
+        """Decide the next setting, where settings follow from results; False when all are decided.
 
         Raises ValueError when that is not possible here, OSError.
         """
