@@ -69,13 +69,18 @@ class Optimizer:
     lr_hint_of: Literal["width", "curvature"]
     torch_arguments: Mapping[str, bool | float] = field(default_factory=dict)
 
+    @property
+    def label(self) -> str:
+        """The short name for tables and exports: the name itself, or that of a class without its file."""
+        return self.name
+
     def defaults(self) -> dict[str, float]:
         """Every knob's default by name, in the order of the knobs."""
         return {knob.name: knob.default for knob in self.knobs}
 
     def knob(self, name: str) -> Knob:
         """The knob of that name. Raises ValueError that lists the knobs for an unknown name."""
-        return find_knob(self.knobs, name, self.name)
+        return find_knob(self.knobs, name, self.label)
 
 
 def expand(values: Mapping[str, Value]) -> Hyper:
