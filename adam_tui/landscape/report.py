@@ -12,6 +12,7 @@ import numpy as np
 from adam_tui.landscape.directory import Floats, Points, Request, Survey
 from adam_tui.landscape.plane import Projection
 
+PART_NAMES = {"test": "test", "train": "training"}
 EVEN_WALK = "61% + 15%"  # of a random walk with evenly spaced records, see `plane.random_walk_shares`
 
 
@@ -35,14 +36,21 @@ def caption(request: Request, survey: Survey, points: Points) -> list[str]:
         walk = " + ".join(f"{share:.0%}" for share in survey.walk)
         lines[0] += f"; a random walk's would explain {walk} ({EVEN_WALK} at even steps)"
     lines.append(off_plane_text(survey.paths))
-    count, total = min(request.images, survey.total_images), survey.total_images
-    images = f"{count:,} of {total:,} test images" if count < total else f"all {total:,} test images"
-    end = points.path_losses[0][-1]
+    lines.append(images_text(request, points, float(points.path_losses[0][-1]), name))
+    return lines
+
+
+def images_text(request: Request, points: Points, end: float, name: str) -> str:
+    """The images on which the losses are computed, and the difference to all of them; `end` is the last loss."""
+    total, part = points.total_images, PART_NAMES[request.part]
+    count = min(request.images, total or request.images)
+    some = f"{count:,} of {total:,}" if count < total else f"all {total:,}" if total else f"{count:,}"
+    text = f"loss on {some} {part} images"
     if math.isfinite(end):
-        images += f": {end:.4g} at the end of {name}"
+        text += f": {end:.4g} at the end of {name}"
     if count < total and math.isfinite(points.all_loss):
-        images += f", {points.all_loss:.4g} on all of them"
-    return [*lines, f"loss on {images}"]
+        text += f", {points.all_loss:.4g} on all of them"
+    return text
 
 
 def off_plane_text(paths: Sequence[Projection]) -> str:
@@ -68,8 +76,8 @@ def to_json(request: Request, survey: Survey, points: Points) -> str:
     document: dict[str, Any] = {
         "plane": survey.plane.kind,
         "seed": request.seed,
-        "images": min(request.images, survey.total_images),
-        "test_images": survey.total_images,
+        "images": min(request.images, points.total_images),
+        f"{PART_NAMES[request.part]}_images": points.total_images,
         "norms": _numbers(survey.plane.norms),
         "explained": list(survey.explained),
         "random_walk": list(survey.walk),

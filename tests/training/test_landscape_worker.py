@@ -7,7 +7,8 @@ from torch.nn import functional
 
 from adam_tui.landscape import directory
 from adam_tui.landscape.directory import ALL, GRID, PATH, POINT, Landscape
-from adam_tui.landscape.weights import WeightPath, read
+from adam_tui.landscape.survey import PARAMETERS, SHAPES, survey_of
+from adam_tui.landscape.weights import read
 from adam_tui.runs.weights_file import WeightsFile
 from adam_tui.training import landscape_loss, landscape_worker, model
 from adam_tui.training.data import normalise
@@ -27,7 +28,7 @@ def few_images(monkeypatch):
     """Of the test images only the first 300 are there: a measurement of all is quick."""
     images, labels, mean, deviation = landscape_loss.load_images("mnist", None)
     some = images[:300], labels[:300], mean, deviation
-    monkeypatch.setattr(landscape_worker, "load_images", lambda name, folder: some)
+    monkeypatch.setattr(landscape_worker, "load_images", lambda *given: some)
     monkeypatch.setattr(landscape_worker.device_setup, "tune_process", lambda device: None)
     return normalise(*some[:1], mean, deviation, torch.device("cpu"), torch.float32), some[1]
 
@@ -86,7 +87,8 @@ def test_the_loss_is_the_networks_own(digits, count, monkeypatch):
 
 def test_the_shapes_are_those_of_the_network():
     shapes = [tuple(each.shape) for each in model.build(torch.device("cpu")).parameters()]
-    assert list(landscape_loss.SHAPES) == shapes
+    assert list(SHAPES) == shapes
+    assert PARAMETERS == model.PARAMETERS
 
 
 def test_weights_of_another_network_are_refused(digits):
@@ -146,12 +148,12 @@ def test_a_killed_process_loses_one_point_and_the_next_one_goes_on(walked, few_i
 
 def test_the_coarse_grid_comes_first_then_the_paths_then_all_images_then_the_rest(walked, few_images):
     made = landscape_of([walked(1, steps=3)], size=(17, 2))
-    survey = landscape_worker.survey_of(made.request(), [read(each) for each in made.runs()], 300)
+    survey = survey_of(made.request(), [read(each) for each in made.runs()])
     kinds = [kind for kind, _ in directory.work(survey)]
     assert kinds == [GRID] * 18 + [PATH] * 3 + [ALL] + [GRID] * 16
 
 
-def test_the_landscape_of_a_linear_model_is_its_ellipse(run):
+def test_the_landscape_of_a_linear_model_is_its_ellipse(run, monkeypatch):
     """The loss |Xw − y|²/n has the Hessian 2XᵀX/n; on a plane its level lines are ellipses of the projected one."""
     random = np.random.default_rng(0)
     inputs, targets = random.normal(size=(50, 12)) * np.geomspace(1, 0.2, 12), random.normal(size=50)
@@ -166,11 +168,9 @@ def test_the_landscape_of_a_linear_model_is_its_ellipse(run):
         return landscape_loss.Loss(float(rest @ rest) / 50, 0.0)
 
     made = landscape_of([run], size=(7, 5))
-    paths: list[WeightPath] = [read(run)]
-    survey = landscape_worker.survey_of(made.request(), paths, 50)
-    made.write_survey(survey)
-    with open(made.points_file, "ab") as file:
-        landscape_worker.fill(made, survey, paths, measure, measure, file.fileno())
+    monkeypatch.setattr(landscape_worker.Images, "of", lambda *given: (measure, measure, 50))
+    landscape_worker.compute(made)
+    survey = made.survey()
     losses = made.points(survey).losses
     a, b = np.meshgrid(*survey.grid.axes)
     terms = np.stack([a * a, a * b, b * b, a, b, np.ones_like(a)], -1).reshape(-1, 6)
