@@ -110,11 +110,13 @@ def _check_plane(kind: str, paths: list[Any]) -> None:
 
 def _images(text: str) -> tuple[str, int]:
     """The part of the data and the number of images: "1000", "train:1000". Raises ValueError."""
+    from adam_tui.engine.numbers import parse_whole
+
     part, _, count = text.rpartition(":")
     if part not in ("", "test", "train"):
         raise ValueError(f"--images takes test or train, not {part!r}")
     try:
-        return part or "test", int(count.replace(",", "").replace("_", ""))
+        return part or "test", parse_whole(count)
     except ValueError:
         raise ValueError(f"--images is a number such as 1000 or train:1000, not {text!r}") from None
 
@@ -208,8 +210,8 @@ def _picture(made: Landscape, output_format: str) -> str:
     assert survey is not None
     points = made.points(survey)
     tracks = [
-        landscape_plot.Track(path.name, path.places, losses, path.hollow)
-        for path, losses in zip(survey.paths, points.path_losses, strict=True)
+        landscape_plot.Track(path.name, path.places, losses, path.hollow, number, selected=not number)
+        for number, (path, losses) in enumerate(zip(survey.paths, points.path_losses, strict=True))
     ]
     filled = survey.grid.filled(points.losses.ravel())
     title = report.title(request, survey)

@@ -71,8 +71,8 @@ class Grid:
             return np.ones((len(rows), len(columns)), np.bool_)
         (a, b), (wide, high) = self.axes, self.spacing
         across = (a[columns] > view[0] - stride * wide) & (a[columns] < view[1] + stride * wide)
-        up = (b[rows] > view[2] - stride * high) & (b[rows] < view[3] + stride * high)
-        return np.asarray(up[:, None] & across)
+        up = (b[rows, None] > view[2] - stride * high) & (b[rows, None] < view[3] + stride * high)
+        return np.asarray(up & across)
 
     @property
     def spacing(self) -> tuple[float, float]:

@@ -1,7 +1,7 @@
-"""The process that computes a landscape, from outside: its start, its orders, its progress. It is never imported here.
+"""The process that computes a landscape, from outside: start, orders, progress. It is never imported here.
 
-A command computes one landscape and waits. A screen keeps a `Server`: a process that has loaded torch once and takes one
-`Order` after the other from its standard input. It ends with the screen, whose end closes the pipe.
+A command computes one landscape and waits. A screen keeps a `Server`: a process that has loaded torch once and takes
+one `Order` after the other from its standard input. It ends with the screen, whose end closes the pipe.
 """
 
 from __future__ import annotations

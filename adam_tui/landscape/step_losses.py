@@ -49,7 +49,9 @@ class StepLosses:
         except FileNotFoundError:
             return values[0], values[1]
         records = np.frombuffer(content, RECORD, len(content) // RECORD.itemsize)
-        known = {key: n for n, key in enumerate(zip(records["step"].tolist(), records["checksum"].tolist(), strict=True))}
+        known = {
+            key: n for n, key in enumerate(zip(records["step"].tolist(), records["checksum"].tolist(), strict=True))
+        }
         for number, key in enumerate(zip(recorded.steps.tolist(), sums or checksums(recorded), strict=True)):
             if key in known:
                 values[:, number] = records[known[key]]["loss"], records[known[key]]["accuracy"]

@@ -224,11 +224,11 @@ class Computing:
                 self._compute_all()
             else:
                 losses, accuracies = known[kind - PATH]
-                place = self.survey.paths[kind - PATH].places[index].tolist()
+                a, b = self.survey.paths[kind - PATH].places[index].tolist()
                 result = Loss(float(losses[index]), float(accuracies[index]))
                 if np.isnan(losses[index]):
                     result = self.measure(self._weights_of(self.paths[kind - PATH], index))
-                _append(self._descriptor, _record(kind, index, *place, result), self._landscape.points_file)
+                _append(self._descriptor, _record(kind, index, a, b, result), self._landscape.points_file)
 
     def part(self, order: Order) -> None:
         """Compute the part of the plane in a view: its coarse points, the steps of the runs, all images, the rest."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 RUN, RUNS, KNOBS = "Training", "Runs", "Hyperparameters of the next run, or of the running one"
 CURVES, MODEL = "Curves", "The model"
+PLANE = "The loss around the selected run's weights"
 
 ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("start", "t", "Start training with these hyperparameters", RUN, e.StartNextRun()),
@@ -29,7 +30,7 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("log_tail", "L", "Read the end of the run's worker.log", RUN, e.OpenLog()),
     Action("previous_run", "left_square_bracket", "Select the run above", RUNS, lambda shown: shown.move_selection(-1)),
     Action("next_run", "right_square_bracket", "Select the run below", RUNS, lambda shown: shown.move_selection(1)),
-    Action("overlay", "a", "Add the run to the overlay, or remove it", RUNS, e.PickRun()),
+    Action("overlay", "a", "Add the run to the overlay, or remove it", RUNS, lambda shown: shown.overlay()),
     Action("overlay_all", "A", "Draw the overlay, or only the selected run", RUNS, e.Toggle("overlay")),
     Action("table", "tab", "All runs in a wide table, or the curves", RUNS, e.Toggle("table")),
     Action("sort", "s", "Sort the wide table by the next column", RUNS, lambda shown: shown.sort_by_next_column()),
@@ -63,16 +64,19 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("default", "backspace", "Back to the default or the first value", KNOBS, e.ResetKnob()),
     Action("cursor", "i", "Cursor that reads values: arrows move it", CURVES, lambda shown: shown.toggle_cursor()),
     Action("axis", "g", "Curves over steps, epochs or time", CURVES, e.CycleAxis()),
-    Action("zoom_in", "z", "Zoom in around the cursor", CURVES, lambda shown: shown.zoom(1)),
-    Action("zoom_out", "Z", "Zoom out", CURVES, lambda shown: shown.zoom(-1)),
+    Action("zoom_in", "z,plus", "Zoom in around the cursor", CURVES, lambda shown: shown.zoom(1)),
+    Action("zoom_out", "Z,minus", "Zoom out", CURVES, lambda shown: shown.zoom(-1)),
     Action("earlier", "comma", "Show earlier steps", CURVES, lambda shown: shown.pan(-1)),
     Action("later", "full_stop", "Show later steps", CURVES, lambda shown: shown.pan(1)),
-    Action("reset_view", "0", "Show the whole curves", CURVES, e.SetZoom(None)),
-    Action("first", "home", "Move the cursor to the first step", CURVES, e.SetCursor(1)),
+    Action("reset_view", "0", "Show the whole curves", CURVES, lambda shown: shown.reset_view()),
+    Action("first", "home", "Move the cursor to the first step", CURVES, lambda shown: shown.cursor_to_start()),
     Action("last", "end", "Move the cursor to the last step", CURVES, lambda shown: shown.cursor_to_end()),
     Action("log", "l", "Log or linear loss axis", CURVES, e.Toggle("log")),
     Action("window", "w", "The recent part of the curves, or all", CURVES, e.Toggle("recent")),
     Action("smoothing", "m", "Average the losses over more steps", CURVES, e.CycleSmoothing()),
+    Action("landscape", "p", "Landscape of the loss, or the curves", PLANE, e.OpenLandscape()),
+    Action("next_plane", "P", "Another plane: path, random, through runs", PLANE, e.NextPlane()),
+    Action("refresh_plane", "r", "The plane anew: newest weights, next seed", PLANE, e.RefreshPlane()),
     Action("view", "v", "Digits, mistakes, confusions, filters, gradients", MODEL, e.CycleView()),
     Action("previous_view", "V", "The same in reverse order", MODEL, e.CycleView(-1)),
     Action("close", "escape", "Close cursor, table, view or caption", MODEL, e.Close()),
@@ -102,6 +106,21 @@ READING = KeyGroup(
         KeyRow("{close}", "Hide it"),
     ),
 )
+LANDSCAPE = KeyGroup(
+    "Now: the landscape of the loss",
+    (
+        KeyRow("{next_plane}", "Another plane: along the path, random, through runs"),
+        KeyRow("{refresh_plane}", "The plane anew: newest weights, or the next seed"),
+        KeyRow("{overlay}", "Draw the overlaid runs' paths, or not"),
+        KeyRow("{zoom_in} {zoom_out}", "Zoom in or out, as the mouse wheel"),
+        KeyRow("{turn_down}{turn_up}{knob_up}{knob_down}", "Move the view; with a cursor, the cursor"),
+        KeyRow("{cursor}", "Cursor that reads the loss; a click puts it"),
+        KeyRow("{earlier} {later}", "To the recorded step before or after"),
+        KeyRow("{first} {last}", "To the first recorded step; to the last one"),
+        KeyRow("{reset_view}", "Show the whole plane"),
+        KeyRow("{close} {landscape}", "Hide the cursor; back to the curves"),
+    ),
+)
 TUNING = KeyGroup(
     "Now: tuning a running run",
     (
@@ -117,6 +136,8 @@ def current_keys(state: TrainState) -> KeyGroup | None:
     """The keys that mean something else now."""
     if state.table:
         return TABLE
+    if state.landscape is not None:
+        return LANDSCAPE
     if state.cursor is not None:
         return READING
     return TUNING if state.tuned_run is not None and state.tuned_run.tunable else None
@@ -136,6 +157,21 @@ def footer(state: TrainState) -> list[FooterKey]:
             FooterKey("{again}", "again", "again", 7),
             FooterKey("{copy}", "copy", "copy", 8),
             FooterKey("{table}", "curves", "table", 5),
+            *ends,
+        ]
+    if state.landscape is not None:
+        has_cursor = state.landscape.place is not None or state.cursor is not None
+        return [
+            FooterKey("{next_plane}", "plane", "next_plane", 3),
+            FooterKey("{zoom_in} {zoom_out}", "zoom", "zoom_in", 4),
+            FooterKey("{turn_down}{turn_up}{knob_up}{knob_down}", "cursor" if has_cursor else "pan", "turn_up", 5),
+            FooterKey("{earlier} {later}", "step", "later", 6),
+            FooterKey("{overlay}", "one run" if state.landscape.others else "all runs", "overlay", 8),
+            FooterKey("{cursor}", "read", "cursor", 9),
+            FooterKey("{reset_view}", "whole", "reset_view", 10),
+            FooterKey("{refresh_plane}", "anew", "refresh_plane", 11),
+            FooterKey("{previous_run} {next_run}", "run", "next_run", 7),
+            FooterKey("{close}", "no cursor" if has_cursor else "curves", "close", 2),
             *ends,
         ]
     if state.cursor is not None:
@@ -173,6 +209,7 @@ def footer(state: TrainState) -> list[FooterKey]:
             ]
         keys += [
             FooterKey("{view}", "model", "view", 8),
+            FooterKey("{landscape}", "landscape", "landscape", 6),
             FooterKey("{cursor}", "read", "cursor", 11),
             FooterKey("{zoom_in}", "zoom", "zoom_in", 14),
             FooterKey("{log}", "linear" if state.log else "log", "log", 15),
