@@ -85,7 +85,8 @@ class Grid:
         a_min, _, b_min, _ = self.bounds
         steps = (places - (a_min, b_min)) / self.spacing
         nearest = np.rint(steps)
-        inside = ((nearest >= 0) & (nearest < (self.columns, self.rows)) & (abs(steps - nearest) < NEAR)).all(-1)
+        near = (nearest >= 0) & (nearest < (self.columns, self.rows)) & (abs(steps - nearest) < NEAR)
+        inside = np.asarray(near.all(-1))
         column, row = np.where(inside[:, None], nearest, 0).astype(np.int64).T
         return np.where(inside, row * self.columns + column, -1)
 
