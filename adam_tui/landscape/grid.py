@@ -81,7 +81,7 @@ class Grid:
         return (a_max - a_min) / (self.columns - 1), (b_max - b_min) / (self.rows - 1)
 
     def index_of(self, places: Floats) -> NDArray[np.int64]:
-        """The indices (N,) of the points at places (N, 2); −1 for a place that is none of them."""
+        """The indices (N,) of the points at places (N, 2); −1 for any other place."""
         a_min, _, b_min, _ = self.bounds
         steps = (places - (a_min, b_min)) / self.spacing
         nearest = np.rint(steps)

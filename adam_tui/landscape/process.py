@@ -29,7 +29,7 @@ END_SECONDS = 1.0  # that a process has to end by itself
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a server computes next: a part of a landscape's plane, and the losses of the runs' recorded steps.
+    """The next work of a server: a part of a landscape's plane, and the losses of the runs' recorded steps.
 
     `runs` are the directories of the runs whose paths are shown; `view` is (a_min, a_max, b_min, b_max).
     """

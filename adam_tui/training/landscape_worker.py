@@ -212,7 +212,9 @@ class Computing:
         """Compute the landscape's own grid, its paths, and the last weights on all images."""
         records = self._landscape.records()
         done = set(zip(records["kind"].tolist(), records["index"].tolist(), strict=True))
-        known = [StepLosses.of(run, self.request).read(path) for run, path in zip(self.runs, self.paths, strict=True)]
+        stores = [StepLosses.of(run, self.request) for run in self.runs]
+        sums = [checksums(path) for path in self.paths]
+        known = [store.read(path, own) for store, path, own in zip(stores, self.paths, sums, strict=True)]
         for kind, index in directory.work(self.survey):
             if (kind, index) in done:
                 continue
@@ -223,11 +225,13 @@ class Computing:
             elif kind == ALL:
                 self._compute_all()
             else:
-                losses, accuracies = known[kind - PATH]
-                a, b = self.survey.paths[kind - PATH].places[index].tolist()
+                number = kind - PATH
+                losses, accuracies = known[number]
+                a, b = self.survey.paths[number].places[index].tolist()
                 result = Loss(float(losses[index]), float(accuracies[index]))
                 if np.isnan(losses[index]):
-                    result = self.measure(self._weights_of(self.paths[kind - PATH], index))
+                    result = self.measure(self._weights_of(self.paths[number], index))
+                    stores[number].append(int(self.paths[number].steps[index]), sums[number][index], *result)
                 _append(self._descriptor, _record(kind, index, a, b, result), self._landscape.points_file)
 
     def part(self, order: Order) -> None:

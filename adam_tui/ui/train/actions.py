@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 RUN, RUNS, KNOBS = "Training", "Runs", "Hyperparameters of the next run, or of the running one"
 CURVES, MODEL = "Curves", "The model"
-PLANE = "The loss around the selected run's weights"
 
 ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("start", "t", "Start training with these hyperparameters", RUN, e.StartNextRun()),
@@ -37,10 +36,14 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("reverse", "S", "Reverse the order of the wide table", RUNS, e.Toggle("ascending")),
     Action("search", "slash", "Filter the runs by words", RUNS, lambda shown: shown.ask_search()),
     Action("delete", "d", "Delete the selected run", RUNS, lambda shown: shown.ask_delete()),
+    Action("view", "v", "Digits, mistakes, confusions, filters, gradients", MODEL, e.CycleView()),
+    Action("previous_view", "V", "The same in reverse order", MODEL, e.CycleView(-1)),
+    Action("close", "escape", "Close cursor, table, view or caption", MODEL, e.Close()),
+    Action("next_exhibit", "M", "Next stop of the tour, or how to go on", MODEL, e.NextPreset()),
     Action("next_optimizer", "o", "Next optimizer", KNOBS, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer", KNOBS, e.CycleOptimizer(-1)),
     Action("data", "D", "Next data set", KNOBS, e.CycleData()),
-    Action("quick_try", "f", "Quick try: 6,000 images for the next run, or all", KNOBS, e.QuickTry()),
+    Action("quick_try", "f", "Quick try: next run on 6,000 images, or all", KNOBS, e.QuickTry()),
     Action("live", "h", "Tune the next run, or the selected one", KNOBS, e.Toggle("live")),
     Action("knob_up", "up,k", "Choose the hyperparameter above", KNOBS, lambda shown: shown.choose(-1)),
     Action("knob_down", "down,j", "Choose the hyperparameter below", KNOBS, lambda shown: shown.choose(1)),
@@ -64,8 +67,8 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("default", "backspace", "Back to the default or the first value", KNOBS, e.ResetKnob()),
     Action("cursor", "i", "Cursor that reads values: arrows move it", CURVES, lambda shown: shown.toggle_cursor()),
     Action("axis", "g", "Curves over steps, epochs or time", CURVES, e.CycleAxis()),
-    Action("zoom_in", "z,plus", "Zoom in around the cursor", CURVES, lambda shown: shown.zoom(1)),
-    Action("zoom_out", "Z,minus", "Zoom out", CURVES, lambda shown: shown.zoom(-1)),
+    Action("zoom_in", "z", "Zoom in around the cursor", CURVES, lambda shown: shown.zoom(1)),
+    Action("zoom_out", "Z", "Zoom out around the cursor", CURVES, lambda shown: shown.zoom(-1)),
     Action("earlier", "comma", "Show earlier steps", CURVES, lambda shown: shown.pan(-1)),
     Action("later", "full_stop", "Show later steps", CURVES, lambda shown: shown.pan(1)),
     Action("reset_view", "0", "Show the whole curves", CURVES, lambda shown: shown.reset_view()),
@@ -74,13 +77,11 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("log", "l", "Log or linear loss axis", CURVES, e.Toggle("log")),
     Action("window", "w", "The recent part of the curves, or all", CURVES, e.Toggle("recent")),
     Action("smoothing", "m", "Average the losses over more steps", CURVES, e.CycleSmoothing()),
-    Action("landscape", "p", "Landscape of the loss, or the curves", PLANE, e.OpenLandscape()),
-    Action("next_plane", "P", "Another plane: path, random, through runs", PLANE, e.NextPlane()),
-    Action("refresh_plane", "r", "The plane anew: newest weights, next seed", PLANE, e.RefreshPlane()),
-    Action("view", "v", "Digits, mistakes, confusions, filters, gradients", MODEL, e.CycleView()),
-    Action("previous_view", "V", "The same in reverse order", MODEL, e.CycleView(-1)),
-    Action("close", "escape", "Close cursor, table, view or caption", MODEL, e.Close()),
-    Action("next_exhibit", "M", "Next stop of the tour, or how to go on", MODEL, e.NextPreset()),
+    Action("landscape", "p", "Landscape of the loss, or the curves", CURVES, e.OpenLandscape()),
+    Action("next_plane", "P", "Landscape: next plane", CURVES, e.NextPlane()),
+    Action("refresh_plane", "r", "Landscape: fresh plane", CURVES, e.RefreshPlane()),
+    Action("closer", "plus", "Landscape: zoom in", CURVES, lambda shown: shown.zoom_plane(1)),
+    Action("farther", "minus", "Landscape: zoom out", CURVES, lambda shown: shown.zoom_plane(-1)),
 )
 
 
@@ -109,15 +110,12 @@ READING = KeyGroup(
 LANDSCAPE = KeyGroup(
     "Now: the landscape of the loss",
     (
-        KeyRow("{next_plane}", "Another plane: along the path, random, through runs"),
-        KeyRow("{refresh_plane}", "The plane anew: newest weights, or the next seed"),
+        KeyRow("{next_plane} {refresh_plane}", "Next plane; newest weights or next seed"),
         KeyRow("{overlay}", "Draw the overlaid runs' paths, or not"),
-        KeyRow("{zoom_in} {zoom_out}", "Zoom in or out, as the mouse wheel"),
+        KeyRow("{closer} {farther} {reset_view}", "Zoom in, out (or the wheel); show all"),
         KeyRow("{turn_down}{turn_up}{knob_up}{knob_down}", "Move the view; with a cursor, the cursor"),
-        KeyRow("{cursor}", "Cursor that reads the loss; a click puts it"),
+        KeyRow("{cursor}", "Cursor that reads the loss; or a click"),
         KeyRow("{earlier} {later}", "To the recorded step before or after"),
-        KeyRow("{first} {last}", "To the first recorded step; to the last one"),
-        KeyRow("{reset_view}", "Show the whole plane"),
         KeyRow("{close} {landscape}", "Hide the cursor; back to the curves"),
     ),
 )
@@ -163,7 +161,7 @@ def footer(state: TrainState) -> list[FooterKey]:
         has_cursor = state.landscape.place is not None or state.cursor is not None
         return [
             FooterKey("{next_plane}", "plane", "next_plane", 3),
-            FooterKey("{zoom_in} {zoom_out}", "zoom", "zoom_in", 4),
+            FooterKey("{closer} {farther}", "zoom", "closer", 4),
             FooterKey("{turn_down}{turn_up}{knob_up}{knob_down}", "cursor" if has_cursor else "pan", "turn_up", 5),
             FooterKey("{earlier} {later}", "step", "later", 6),
             FooterKey("{overlay}", "one run" if state.landscape.others else "all runs", "overlay", 8),

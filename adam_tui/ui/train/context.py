@@ -59,7 +59,7 @@ class EventContext:
         """The event of a key on the plane; before there is one, the landscape stays as it is."""
         on_plane = self.on_plane()
         shown = self.state.landscape
-        return e.ShowPart(shown.view if shown else None) if on_plane is None else move(on_plane)
+        return move(on_plane) if shown and on_plane else e.ShowPart(shown.view if shown else None)
 
     def choose(self, by: int) -> e.Event:
         """Choose the knob above or below; in the wide table the run; on a landscape move the cursor or the view."""
@@ -103,6 +103,10 @@ class EventContext:
             return e.SetZoom(self.state.zoom)
         step = self.state.cursor if self.state.cursor is not None else len(axis.selected.curve)
         return e.SetZoom(axes.zoomed(axis, notches, step, axes.whole_limits(self.state, axis)))
+
+    def zoom_plane(self, notches: int) -> e.Event:
+        """Zoom into the landscape, or out of it; the curves stay as they are."""
+        return self._move_on_landscape(lambda plane: plane.zoomed(ZOOM**notches))
 
     def pan(self, direction: int) -> e.Event:
         """Show an earlier (−1) or a later (1) part of the curves while they are zoomed; on a landscape, a step."""

@@ -378,22 +378,23 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
 
     def on_click(self, event: Click) -> None:
         """Put the landscape's cursor at the place that was clicked, or at the recorded step there."""
-        found = self._place_at(event.screen_offset)
-        if found is not None:
-            plane, place = found
+        if (target := self._place_at(event.screen_offset)) is not None:
+            plane, place = target
             self.dispatch(plane.pointed(place, NEAR))
 
     def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
         """Zoom into the landscape about the pointer."""
+        event.stop()
         self._zoom_at(event.screen_offset, WHEEL)
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         """Zoom out of the landscape about the pointer."""
+        event.stop()
         self._zoom_at(event.screen_offset, 1 / WHEEL)
 
     def _zoom_at(self, at: Offset, factor: float) -> None:
-        if (found := self._place_at(at)) is not None:
-            plane, place = found
+        if (target := self._place_at(at)) is not None:
+            plane, place = target
             self.dispatch(plane.zoomed(factor, place))
 
     def _place_at(self, at: Offset) -> tuple[OnPlane, tuple[float, float]] | None:

@@ -102,7 +102,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Recorded:
-    """What a run has recorded, read once for each state of its file."""
+    """The recorded steps of a run, read once for each state of its file."""
 
     state: tuple[int, int]
     path: WeightPath
@@ -250,7 +250,7 @@ class _Follower:
 
     def _paths(self, wanted: Wanted, survey: Survey) -> tuple[list[tuple[str, Path, _Recorded]], tuple[str, ...]]:
         """The paths of the runs as far as they are recorded now, and why some runs have none on this plane."""
-        found, remarks = [], []
+        present, remarks = [], []
         for number, (id, folder) in enumerate((*wanted.runs, *wanted.others)):
             try:
                 each = self._read(folder, survey, wanted.runs[0])
@@ -259,8 +259,8 @@ class _Follower:
                     raise
                 remarks.append(str(error))
             else:
-                found.append((id, folder, each))
-        return found, tuple(remarks)
+                present.append((id, folder, each))
+        return present, tuple(remarks)
 
     def _read(self, folder: Path, survey: Survey, first: tuple[str, Path]) -> _Recorded:
         run = Run(folder)

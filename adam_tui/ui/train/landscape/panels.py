@@ -54,7 +54,7 @@ class LandscapePanels:
         self._back = None, None
 
     def picture(self, state: TrainState) -> Picture | None:
-        """What is known of the landscape that the state shows; None before that."""
+        """All that is known of the landscape that the state shows; None before that."""
         picture, shown = self._thread.picture, state.landscape
         if picture is None or shown is None:
             return None
@@ -71,7 +71,7 @@ class LandscapePanels:
         style: tuple[float, Blocks],
         keys: Mapping[str, str],
     ) -> Cells:
-        """The plane in a panel of this size, or why there is none; `keys` are the names of the keys by action."""
+        """The plane in a panel of this size, or why it is missing; `keys` are the names of the keys by action."""
         picture = self.picture(state)
         back = self.backdrop(state, shown, size, palette, style)
         if picture is None or back is None:
@@ -99,7 +99,7 @@ class LandscapePanels:
         return self._back[1]
 
     def on_plane(self, state: TrainState, size: Size, palette: Palette, style: tuple[float, Blocks]) -> OnPlane | None:
-        """The data that the keys and the mouse need on the plane; None while there is none."""
+        """The data that the keys and the mouse need on the plane; None before there is a plane."""
         shown, picture = state.landscape, self.picture(state)
         if shown is None or picture is None or not size.area:
             return None

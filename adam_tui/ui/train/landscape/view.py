@@ -117,7 +117,7 @@ def place_of(picture: Picture, step: int) -> Place:
 
 
 def empty(size: tuple[int, int], palette: Palette, text: str) -> Cells:
-    """A panel without a plane: why there is none, and what can be done."""
+    """A panel without a plane: the reason, and the remedy."""
     width, height = size
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     lines = [line for part in text.split("\n") for line in wrap(part, max(width - 4, 1))][:height]
