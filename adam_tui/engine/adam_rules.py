@@ -76,6 +76,7 @@ def adam_update(gradient: Array, state: Moments, x: Array, hyper: Hyper) -> Upda
 ADAM = Optimizer(
     name="adam",
     title="Adam",
+    group="adaptive",
     knobs=(
         lr_knob(1e-3),
         beta1_knob(),
@@ -135,6 +136,7 @@ def amsgrad_update(gradient: Array, state: AmsgradState, x: Array, hyper: Hyper)
 AMSGRAD = Optimizer(
     name="amsgrad",
     title="AMSGrad",
+    group="adaptive",
     knobs=(lr_knob(1e-3), beta1_knob(), beta2_knob(), eps_knob(1e-8), weight_decay_knob()),
     init=amsgrad_init,
     update=amsgrad_update,
@@ -182,6 +184,7 @@ def decoupled_decay(lr: Value, weight_decay: Value, x: Array) -> Value:
 ADAMW = Optimizer(
     name="adamw",
     title="AdamW",
+    group="adaptive",
     knobs=(lr_knob(1e-3), beta1_knob(), beta2_knob(), eps_knob(1e-8), weight_decay_knob(1e-2, DECOUPLED)),
     init=moments_init,
     update=adamw_update,
@@ -226,6 +229,7 @@ def adamax_update(gradient: Array, state: AdamaxState, x: Array, hyper: Hyper) -
 ADAMAX = Optimizer(
     name="adamax",
     title="AdaMax",
+    group="adaptive",
     knobs=(
         lr_knob(2e-3),
         beta1_knob(),
@@ -289,6 +293,7 @@ def nadam_update(gradient: Array, state: NadamState, x: Array, hyper: Hyper) -> 
 NADAM = Optimizer(
     name="nadam",
     title="NAdam",
+    group="adaptive",
     knobs=(
         lr_knob(2e-3),
         beta1_knob(),
@@ -355,6 +360,7 @@ def radam_update(gradient: Array, state: Moments, x: Array, hyper: Hyper) -> Upd
 RADAM = Optimizer(
     name="radam",
     title="RAdam",
+    group="adaptive",
     knobs=(lr_knob(1e-3), beta1_knob(), beta2_knob(), eps_knob(1e-8), weight_decay_knob(), DECOUPLE),
     init=moments_init,
     update=radam_update,
@@ -404,6 +410,7 @@ def lion_update(gradient: Array, state: LionState, x: Array, hyper: Hyper) -> Up
 LION = Optimizer(
     name="lion",
     title="Lion",
+    group="recent",
     knobs=(
         lr_knob(1e-4),
         beta1_knob(meaning="share of m in the direction of a step, against the newest g"),

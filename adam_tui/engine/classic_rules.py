@@ -56,6 +56,7 @@ def sgd_update(gradient: Array, state: SgdState, x: Array, hyper: Hyper) -> Upda
 SGD = Optimizer(
     name="sgd",
     title="SGD",
+    group="first order",
     knobs=(lr_knob(1e-3), weight_decay_knob()),
     init=sgd_init,
     update=sgd_update,
@@ -100,6 +101,7 @@ def momentum_update(gradient: Array, state: MomentumState, x: Array, hyper: Hype
 MOMENTUM = Optimizer(
     name="momentum",
     title="Momentum",
+    group="first order",
     knobs=(
         lr_knob(1e-3),
         decay_knob("momentum", "μ", USUAL_MOMENTUM, "share of the velocity that is kept (torch: 0)", one=True),
@@ -148,6 +150,7 @@ def nesterov_update(gradient: Array, state: NesterovState, x: Array, hyper: Hype
 NESTEROV = Optimizer(
     name="nesterov",
     title="Nesterov",
+    group="first order",
     knobs=(
         lr_knob(1e-3),
         Knob(
@@ -202,6 +205,7 @@ def adagrad_update(gradient: Array, state: AdagradState, x: Array, hyper: Hyper)
 ADAGRAD = Optimizer(
     name="adagrad",
     title="AdaGrad",
+    group="adaptive",
     knobs=(
         lr_knob(1e-2),
         Knob("lr_decay", "η", 0.0, "log_off", "the learning rate falls as 1/(1 + η·t)", notch_low=1e-6, notch_high=1.0),
@@ -262,6 +266,7 @@ def adadelta_update(gradient: Array, state: AdadeltaState, x: Array, hyper: Hype
 ADADELTA = Optimizer(
     name="adadelta",
     title="AdaDelta",
+    group="adaptive",
     knobs=(
         lr_knob(1.0),
         decay_knob("rho", "ρ", 0.9, "memory of both averages, about 1/(1−ρ) steps", one=True),
@@ -323,6 +328,7 @@ def rmsprop_update(gradient: Array, state: RmspropState, x: Array, hyper: Hyper)
 RMSPROP = Optimizer(
     name="rmsprop",
     title="RMSProp",
+    group="adaptive",
     knobs=(
         lr_knob(1e-2),
         decay_knob("alpha", "ρ", 0.99, "memory of the scale: v keeps about 1/(1−ρ) steps", one=True),

@@ -23,6 +23,15 @@ Array = NDArray[np.float64]
 Value = Array | float
 Hyper = Mapping[str, Value]
 
+# The groups of optimizers, by key, as the screens show them. "recent" holds those published since 2020.
+Group = Literal["first order", "adaptive", "recent", "second order"]
+GROUPS: Mapping[Group, str] = {
+    "first order": "first order",
+    "adaptive": "adaptive",
+    "recent": "of the last years",
+    "second order": "second order",
+}
+
 
 class Update(NamedTuple):
     """One step: the next point is x + `delta`.
@@ -40,14 +49,16 @@ class Update(NamedTuple):
 class Optimizer:
     """One optimizer: its functions, its knobs, and the description that the screens show.
 
-    `rule` holds the lines of the algorithm in the symbols of `knobs` and of `Update.terms`; g is the gradient, x the
-    point, Δ the step. `torch_name` is the class in torch.optim (None: there is no such class) and `torch_arguments` its
-    fixed arguments besides the knobs. A learning rate whose path is visible on a plot is `lr_hint` times the width of
-    the plot (`lr_hint_of` "width") or times the learning rate that the surface's curvature allows ("curvature").
+    `group` is the part of every list of optimizers in which this one stands. `rule` holds the lines of the algorithm in
+    the symbols of `knobs` and of `Update.terms`; g is the gradient, x the point, Δ the step. `torch_name` is the class
+    in torch.optim (None: there is no such class) and `torch_arguments` its fixed arguments besides the knobs. A
+    learning rate whose path is visible on a plot is `lr_hint` times the width of the plot (`lr_hint_of` "width") or
+    times the learning rate that the surface's curvature allows ("curvature").
     """
 
     name: str
     title: str
+    group: Group
     knobs: tuple[Knob, ...]
     init: Callable[[Array, Hyper], Any]
     update: Callable[[Array, Any, Array, Hyper], Update]
@@ -58,13 +69,18 @@ class Optimizer:
     lr_hint_of: Literal["width", "curvature"]
     torch_arguments: Mapping[str, bool | float] = field(default_factory=dict)
 
+    @property
+    def label(self) -> str:
+        """The short name for tables and exports: the name itself, or that of a class without its file."""
+        return self.name
+
     def defaults(self) -> dict[str, float]:
         """Every knob's default by name, in the order of the knobs."""
         return {knob.name: knob.default for knob in self.knobs}
 
     def knob(self, name: str) -> Knob:
         """The knob of that name. Raises ValueError that lists the knobs for an unknown name."""
-        return find_knob(self.knobs, name, self.name)
+        return find_knob(self.knobs, name, self.label)
 
 
 def expand(values: Mapping[str, Value]) -> Hyper:

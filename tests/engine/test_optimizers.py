@@ -1,6 +1,7 @@
 """What holds for the optimizers beyond their parity with torch: defaults, shapes, terms, and the odd cases."""
 
 import inspect
+import itertools
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from adam_tui.engine.optimizers import OPTIMIZERS, Optimizer, expand, find_optimizer
+from adam_tui.engine.rule import GROUPS
 from adam_tui.engine.surfaces import SURFACES
 
 every_optimizer = pytest.mark.parametrize("rule", OPTIMIZERS.values(), ids=list(OPTIMIZERS))
@@ -44,6 +46,17 @@ def test_they_come_simplest_first():
     in_order = "sgd momentum nesterov adagrad adadelta rmsprop adam amsgrad adamw adamax nadam radam lion"
     assert " ".join(OPTIMIZERS) == in_order
     assert all(name == rule.name for name, rule in OPTIMIZERS.items())
+
+
+def test_each_group_is_one_part_of_the_list():
+    listed = [group for group, _ in itertools.groupby(rule.group for rule in OPTIMIZERS.values())]
+    assert listed == [group for group in GROUPS if group in listed]
+    assert [name for name, rule in OPTIMIZERS.items() if rule.group == "first order"][:3] == [
+        "sgd",
+        "momentum",
+        "nesterov",
+    ]
+    assert OPTIMIZERS["lion"].group == "recent"
 
 
 @pytest.mark.parametrize("name", [name for name, rule in OPTIMIZERS.items() if rule.torch_name])

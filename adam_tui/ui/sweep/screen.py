@@ -132,6 +132,13 @@ class SweepScreen(ModeScreen[SweepState, e.Event, "Effect", EventContext]):
         self._stop_timer()
         self._poll_timer = self.set_timer(pause, self.poll)
 
+    def open_sweep(self, id: str) -> None:
+        """Show a sweep by its id."""
+        self.poll()
+        self.dispatch(e.SelectSweep(id))
+        if self.state.selected != id:
+            self.notify(f"there is no sweep {id}", severity="warning")
+
     def _read_curves(self) -> bool:
         self._followed = sweep_view.curve_runs(self.state)
         return self.feed.follow(self._followed)
@@ -184,8 +191,15 @@ class SweepScreen(ModeScreen[SweepState, e.Event, "Effect", EventContext]):
         return self.query_one(f"#sweep-{panel}", CellView)
 
     def _snapshot(self) -> Snapshot:
+        grid = self._view("grid")
         return Snapshot(
-            self.state, self.feed.histories, self.host.palette, self.key_names, self._ink(), self.size.width < NARROW
+            self.state,
+            self.feed.histories,
+            self.host.palette,
+            self.key_names,
+            self._ink(),
+            self.size.width < NARROW,
+            grid.content_region.size if grid.is_mounted else (0, 0),
         )
 
     def _ink(self) -> Ink:
@@ -214,6 +228,8 @@ class SweepScreen(ModeScreen[SweepState, e.Event, "Effect", EventContext]):
     @on(CellView.Resized)
     def _view_resized(self, event: CellView.Resized) -> None:
         self._draw(panel for panel in PANELS if event.view.id == f"sweep-{panel}")
+        if event.view.id == "sweep-grid":
+            self._entitle()  # with the unit of the values that have room now
 
     def _entitle(self) -> None:
         shown = self._snapshot()

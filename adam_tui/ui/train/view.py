@@ -20,9 +20,10 @@ from adam_tui.engine.numbers import format_duration
 from adam_tui.history.evaluation import Evaluation
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
+from adam_tui.history.sweep_summary import SweepSummary
 from adam_tui.runs.protocol import QUEUED
 from adam_tui.ui.actions import with_keys_named
-from adam_tui.ui.train import epoch_charts, labels, loss_chart, model_views, run_panel, start_panel, table
+from adam_tui.ui.train import epoch_charts, labels, loss_chart, model_views, run_panel, start_panel, sweep_panel, table
 from adam_tui.ui.train.axes import Histories
 from adam_tui.ui.train.labels import loss_text, other_settings, run_style, state_text, state_word
 from adam_tui.ui.train.layout import Panel
@@ -31,7 +32,7 @@ from adam_tui.ui.train.state import TrainState
 from adam_tui.ui.widgets.tabs_line import status_room
 
 WORDS_FROM = 100  # columns of a terminal from which the top line may have words
-TEST_LOSS_ROWS = 8
+LOSS_ROWS = 8
 TENSORS = 6  # of the network: the rows of the corner once it has them
 LAYERS_TO_COME = (
     "After the first epoch: the size of the gradient ‖g‖ of each tensor, and of one step beside the weights, Δw/w. "
@@ -72,6 +73,8 @@ def draw(panel: Panel, shown: Snapshot, width: int, height: int) -> Cells:
     """The cells of a panel in a rectangle of width × height."""
     state, histories, palette, now = shown.state, shown.histories, shown.palette, shown.now
     match panel:
+        case "loss" if state.sweep is not None:
+            return sweep_panel.draw(state.sweep, shown.keys, width, height, palette)
         case "loss" if state.run is None:
             return start_panel.draw(state, shown.keys, width, height, palette)
         case "loss":
@@ -93,13 +96,15 @@ def draw(panel: Panel, shown: Snapshot, width: int, height: int) -> Cells:
         case "corner" if _awaits_layers(state, histories):
             return run_panel.draw_text(LAYERS_TO_COME, width, height, palette)
         case "corner":
-            return epoch_charts.draw_test_loss(state, histories, width, height, palette)
+            return epoch_charts.draw_loss(state, histories, width, height, palette)
         case "model":
             return model_views.draw(state, histories, shown.evaluation, width, height, palette)
         case "table":
             return table.draw(state, histories, now, width, height, palette)
         case "digits":
             return model_views.draw_digit_line(state, histories, width, palette)
+        case "progress" if state.sweep is not None:
+            return sweep_panel.draw_progress_line(state.sweep, width, palette)
         case "progress":
             return run_panel.draw_progress(state, histories, now, width, palette, averaged=shown.averaged)
         case _:
@@ -111,7 +116,7 @@ def titles(shown: Snapshot) -> dict[Panel, tuple[str, str]]:
     state, histories, keys = shown.state, shown.histories, shown.keys
     texts: dict[Panel, tuple[str, str]] = {
         "accuracy": _titles_of_accuracy(shown),
-        "runs": ("Runs", with_keys_named(sweeps_hint(state.sweeps), keys)),
+        "runs": ("Runs and sweeps" if state.sweeps else "Runs", ""),
         "knobs": (knobs_title(state), with_keys_named(_knobs_hint(state), keys)),
         "figures": (run_panel.title(state, histories), ""),
         "corner": (corner_title(state, histories), ""),
@@ -134,6 +139,8 @@ def _titles_of_accuracy(shown: Snapshot) -> tuple[str, str]:
 def loss_titles(shown: Snapshot, width: int) -> tuple[str, str]:
     """The title and the legend of the loss chart in this width."""
     state, histories = shown.state, shown.histories
+    if state.sweep is not None:
+        return sweep_panel.titles(state.sweep)
     if state.run is None:
         return START_TITLE, ""
     return loss_chart.title(state, histories), loss_chart.legend(state, histories, width)
@@ -143,11 +150,14 @@ def loss_titles(shown: Snapshot, width: int) -> tuple[str, str]:
 
 
 def draw_runs(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
-    """The list of runs."""
+    """The list of runs; a sweep is one row."""
     drawn = {run.id for run in state.drawn}
     differences = labels.differences(state.runs)
     rows = []
-    for run in state.runs:
+    for run in state.rows:
+        if isinstance(run, SweepSummary):
+            rows.append(sweep_panel.row(run, palette))
+            continue
         history = histories.get(run.id)
         color, marker = run_style(state, run, palette)
         best = history.best if history else None
@@ -158,7 +168,7 @@ def draw_runs(state: TrainState, histories: Histories, width: int, height: int, 
                 run.title,
                 state_text(state, run, history),
                 f"{table.finished_epochs(run, history)}/{run.spec.epochs}",
-                f"{best.test_accuracy:.2%}" if best else "–",
+                f"{best.accuracy:.2%}" if best else "–",
                 f"{run.spec.hyperparameters['lr']:g}",
                 loss_text(history.last_loss if history else math.nan),
                 run.id in drawn,
@@ -167,14 +177,6 @@ def draw_runs(state: TrainState, histories: Histories, width: int, height: int, 
             )
         )
     return drawings.runs_table(rows, state.selected_index, width, height, palette)
-
-
-def sweeps_hint(sweeps: Sequence[str]) -> str:
-    """The sweeps beside the runs, which have a mode of their own, with a mark for its key; "" without one."""
-    if not sweeps:
-        return ""
-    name = sweeps[0].removeprefix("sweep-")
-    return f"{{mode_sweep}}: {f'{len(sweeps)} sweeps, ' if len(sweeps) > 1 else 'sweep '}{name}"
 
 
 # The knobs.
@@ -204,13 +206,13 @@ def draw_knobs(state: TrainState, width: int, height: int, palette: Palette) -> 
     return knob_table(rows, min(state.knob, len(state.knobs) - 1), color, width, height, palette)
 
 
-# The corner below the figures: gradients and updates where the run writes them, else the test losses.
+# The corner below the figures: gradients and updates where the run writes them, else the losses after each epoch.
 
 
 def corner_title(state: TrainState, histories: Histories) -> str:
     """The title of the corner."""
     layers = _layers_of_corner(state, histories) is not None or _awaits_layers(state, histories)
-    return "Gradients and updates" if layers else "Test loss"
+    return "Gradients and updates" if layers else f"{labels.measured_on(state.drawn).capitalize()} loss"
 
 
 def corner_rows(state: TrainState, histories: Histories) -> int:
@@ -220,7 +222,7 @@ def corner_rows(state: TrainState, histories: Histories) -> int:
         return len(history.layers[-1].names) + 1
     if _awaits_layers(state, histories):
         return TENSORS + 1
-    return TEST_LOSS_ROWS if state.runs else 0
+    return LOSS_ROWS if state.run is not None else 0
 
 
 def _awaits_layers(state: TrainState, histories: Histories) -> bool:
@@ -277,7 +279,7 @@ def status_line(state: TrainState, histories: Histories, now: float, width: int,
     best = history.best if history else None
     marker, word = run_style(state, run, palette)[1], state_word(run, history)
     epochs = _epochs(run, history)
-    accuracy = [f"{best.test_accuracy:.2%}"] if best else []
+    accuracy = [f"{best.accuracy:.2%}"] if best else []
     other = run.alive and run.state != "paused" and run.id != state.selected
     left = history.seconds_left(now) if other and history else None
     eta = [f"ETA {format_duration(left)}"] if left is not None else []
