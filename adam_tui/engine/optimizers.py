@@ -14,9 +14,10 @@ The rules are in `classic_rules` (SGD to RMSProp) and `adam_rules` (Adam to Lion
 from __future__ import annotations
 
 from adam_tui.engine.adam_rules import ADAM, ADAMAX, ADAMW, AMSGRAD, LION, NADAM, RADAM
-from adam_tui.engine.classic_rules import ADADELTA, ADAGRAD, MOMENTUM, NESTEROV, RMSPROP, SGD
+from adam_tui.engine.classic_rules import ADADELTA, ADAGRAD, ASGD, MOMENTUM, NESTEROV, RMSPROP, RPROP, SGD
 from adam_tui.engine.names import suggest
 from adam_tui.engine.rule import Array, Hyper, Optimizer, Update, expand
+from adam_tui.engine.tensor_rules import ADAFACTOR
 
 __all__ = ["OPTIMIZERS", "Array", "Hyper", "Optimizer", "Update", "expand", "find_optimizer"]
 
@@ -26,6 +27,8 @@ OPTIMIZERS: dict[str, Optimizer] = {
         SGD,
         MOMENTUM,
         NESTEROV,
+        ASGD,
+        RPROP,
         ADAGRAD,
         ADADELTA,
         RMSPROP,
@@ -35,6 +38,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
         ADAMAX,
         NADAM,
         RADAM,
+        ADAFACTOR,
         LION,
     )
 }

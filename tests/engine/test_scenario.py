@@ -38,7 +38,7 @@ def knob_values(knob):
         return st.sampled_from([0.0, 1.0])
     if knob.scale == "integer":
         return st.integers(int(max(knob.low, -1000)), int(min(knob.high, 1000))).map(float)
-    return st.floats(knob.low, min(knob.high, 1e308), exclude_min=knob.low_excluded, exclude_max=knob.high_excluded)
+    return st.floats(max(knob.low, -1e308), min(knob.high, 1e308), exclude_min=knob.low_excluded, exclude_max=knob.high_excluded)
 
 
 schedules = st.builds(
