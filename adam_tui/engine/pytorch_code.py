@@ -22,6 +22,7 @@ from adam_tui.engine.pytorch_sources import BY_HAND, LOSSES
 from adam_tui.engine.rule import PARTS, join_parts
 from adam_tui.engine.scenario import Scenario
 from adam_tui.engine.schedules import CONSTANT
+from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import (
     Array,
     Trajectory,
@@ -59,7 +60,12 @@ def to_pytorch(scenario: Scenario) -> str:
         _call(label, lane, path, scenario)
         for label, lane, path in zip(scenario.labels(), scenario.lanes, paths, strict=True)
     ]
-    blocks = [_constants(scenario), _loss(scenario), *(BY_HAND[name][1] for name in by_hand), _loop(scenario, paths)]
+    blocks = [
+        _constants(scenario),
+        loss_source(plotted_surface(scenario)),
+        *(BY_HAND[name][1] for name in by_hand),
+        _loop(scenario, paths),
+    ]
     code = "\n\n".join(blocks) + "\n\n" + "\n".join(calls) + "\n"
     imports = [f"import {name}" for name in ("math", "numpy", "torch") if f"{name}." in code]
     command = " ".join(shlex.join(["adam-tui", *scenario.to_flags()]).split())  # a comment has one line
@@ -86,13 +92,13 @@ def _constants(scenario: Scenario) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _loss(scenario: Scenario) -> str:
-    if scenario.function is None:
-        surface = plotted_surface(scenario)
+def loss_source(surface: Surface) -> str:
+    """The function `f` of a tensor that computes the loss, as Python text; with a second argument, the step."""
+    if surface.formula is None:
         title, lines = surface.title, LOSSES[surface.name]
     else:
-        title, lines = " ".join(scenario.function.split()), f"return {formula(scenario.function)}"
-    arguments = "p" if plotted_surface(scenario).gradient_at is None else "p, step=None"
+        title, lines = " ".join(surface.formula.split()), f"return {formula(surface.formula)}"
+    arguments = "p" if surface.gradient_at is None else "p, step=None"
     return f"def f({arguments}):\n" + indent(f"# {title}\nx, y = p\n{lines}\n", "    ")
 
 

@@ -85,13 +85,18 @@ class Optimizer:
     torch_arguments: Mapping[str, bool | float] = field(default_factory=dict)
     initial: frozenset[str] = frozenset()
 
+    @property
+    def label(self) -> str:
+        """The short name for tables and exports: the name itself, or that of a class without its file."""
+        return self.name
+
     def defaults(self) -> dict[str, float]:
         """Every knob's default by name, in the order of the knobs."""
         return {knob.name: knob.default for knob in self.knobs}
 
     def knob(self, name: str) -> Knob:
         """The knob of that name. Raises ValueError that lists the knobs for an unknown name."""
-        return find_knob(self.knobs, name, self.name)
+        return find_knob(self.knobs, name, self.label)
 
 
 def join_parts(values: Mapping[str, Any]) -> dict[str, Any]:

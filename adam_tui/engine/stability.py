@@ -85,11 +85,11 @@ def stability(
     with np.errstate(all="ignore"):
         hessian = np.asarray(surface.hessian(np.asarray(point, dtype=np.float64)), dtype=np.float64)
     if not np.isfinite(hessian).all():
-        return Stability(math.nan, None, False, applies, knobs["lr"], math.nan, decay)
+        return Stability(math.nan, None, False, applies, knobs.get("lr", math.nan), math.nan, decay)
     least, curvature = np.linalg.eigvalsh(hessian).tolist()
     bound = _bound(lane.optimizer, knobs, curvature + decay)
     exceeded = applies and bound is not None and knobs["lr"] > bound
-    return Stability(curvature, bound, exceeded, applies, knobs["lr"], least, decay)
+    return Stability(curvature, bound, exceeded, applies, knobs.get("lr", math.nan), least, decay)
 
 
 def _bound(optimizer: str, values: Mapping[str, float], curvature: float) -> float | None:

@@ -37,6 +37,7 @@ SYNONYMS: Mapping[str, str] = {
     "next_optimizer": "algorithm method change switch choose sgd momentum nesterov adagrad rmsprop adam adamw lion",
     "previous_optimizer": "algorithm method change switch choose",
     "add_lane": "compare race new second opponent contest versus",
+    "your_own": "class custom import python file torch pytorch package module reload",
     "duplicate_lane": "copy clone same twice",
     "line_up": "compare everything algorithms contest thirteen",
     "remove_lane": "delete drop take out fewer close",
