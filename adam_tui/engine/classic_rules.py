@@ -254,7 +254,7 @@ def rprop_init(x: Array, hyper: Hyper) -> RpropState:
 
 
 def rprop_update(gradient: Array, state: RpropState, x: Array, hyper: Hyper) -> Update:
-    """Rprop: only the gradient's sign counts. Each coordinate's step grows while the sign stays and halves when it flips.
+    """Rprop: only the gradient's sign counts; a coordinate's step grows while it stays and halves when it flips.
 
     The sign of a minibatch's gradient is often wrong, so it suits full batches only. α acts before the first step.
     Variants differ: as in torch.optim (iRprop−, Igel & Hüsken 2000) a coordinate whose sign flips pauses for one step;

@@ -1,8 +1,8 @@
 """Optimizers that measure the parameter as a whole: Adafactor.
 
-Here the point is one parameter with two entries, as torch sees a tensor of shape (2,), and each of its norms is a number
-for both coordinates. Norms and the like have the shape (..., 1); the gradient, x and each array of a state are (..., 2).
-Each docstring names the differences between the published variants.
+Here the point is one parameter with two entries, as torch sees a tensor of shape (2,), and each of its norms is one
+number for both coordinates. Norms and the like have the shape (..., 1); the gradient, x and the other arrays of a state
+are (..., 2). Each docstring names the differences between the published variants.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def varied(rule: Optimizer, count: int) -> dict:
     ends = {"log": (1e-6, 0.1), "log_off": (0.0, 0.1), "beta": (0.5, 0.99), "flag": (0.0, 1.0)}
     values = {}
     for knob in rule.knobs:
-        low, high = ends[knob.scale] if knob.scale in ends else (knob.notch_low, knob.notch_high)
+        low, high = ends.get(knob.scale, (knob.notch_low, knob.notch_high))
         values[knob.name] = rng.uniform(max(low, knob.low), max(high, 1.5 * knob.low), count)
         if knob.scale == "flag":
             values[knob.name] = np.arange(count) % 2.0
