@@ -442,6 +442,8 @@ numbers(
     momentum_rest=lambda: preset("nesterov-brakes")[0].converged_at,
     less=lambda: limit("bowl", "momentum") / limit("bowl", "nesterov"),
 )
+
+
 def tried(page: str, number: int) -> tuple[Trajectory, ...]:
     """The paths of a page's own scenario, counted from 1."""
     own = next(each for each in pages() if each.name == page)
