@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -209,7 +210,7 @@ def read_settings(signature: Sequence[Parameter], given: Iterable[tuple[str, str
 def parse_tuple(name: str, text: str) -> tuple[float | None, ...]:
     """Numbers in a bracket, or with commas between them: (0.9, 0.99). Raises ValueError with one line."""
     try:
-        value = ast.literal_eval(text)
+        value = ast.literal_eval(re.sub(rf"\b{NONE}\b", "None", text))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         value = None
     numbers = value if isinstance(value, tuple | list) else None

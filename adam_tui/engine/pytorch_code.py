@@ -154,7 +154,7 @@ def _loop(scenario: Scenario, paths: Sequence[Trajectory]) -> str:
             "    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)",
         ]
     arguments = "p" if plotted_surface(scenario).gradient_at is None else "p, step"
-    if modes:  # schedule-free rules: their gradients are of another point than the one that counts
+    if modes:  # schedule-free rules: the gradient is not at the point that counts
         lines += ['    if hasattr(optimizer, "train"):', "        optimizer.train()"]
     evaluation = ["optimizer.zero_grad()", f"f({arguments}).backward()"]
     if scenario.function is not None and any(has_undefined_slope(scenario.function, path.positions) for path in paths):
