@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from adam_tui.engine.class_reference import is_reference, short_name
 from adam_tui.runs import directory
 from adam_tui.runs.protocol import Diverged, Epoch, Started
 from adam_tui.runs.run import Run
@@ -33,6 +34,7 @@ from adam_tui.sweeps.journal import (
     TrialRecord,
     TrialStarted,
     now,
+    record_once,
 )
 from adam_tui.sweeps.plan import Trial
 from adam_tui.sweeps.sweep import Order, Sweep, remove_checkpoints, writer_name
@@ -114,7 +116,7 @@ class Worker:
             if record.is_over:
                 self.sweep.tidy(record)
                 return "finished"
-            if order == "pause" or not self._train_next(record, claims):
+            if order == "pause" or not (self._train_next(record, claims) or self._decide_next(record)):
                 time.sleep(IDLE_SECONDS)
 
     def _train_next(self, record: SweepRecord, claims: dict[int, Claim]) -> bool:
@@ -136,6 +138,24 @@ class Worker:
                 self._make_attempt(claim, before)
                 return True
         return False
+
+    def _decide_next(self, record: SweepRecord) -> bool:
+        """Decide the next setting, where settings follow from results; False when all are decided.
+
+        Raises ValueError when that is not possible here, OSError.
+        """
+        if not record.undecided:
+            return False
+        from adam_tui.sweeps import tpe
+
+        lines = tpe.decide(self.plan, self.sweep.id, record)
+        if not lines:
+            return False
+        optimizer = lines[0].optimizer
+        if is_reference(optimizer):  # two files may hold classes of one name
+            optimizer = f"{short_name(optimizer)}{self.plan.optimizers.index(optimizer)}"
+        name = f"{optimizer}-{lines[0].setting:04}"
+        return record_once(self.sweep.path, name, lines)  # another slot may have decided it: its decision counts
 
     def _make_attempt(self, claim: Claim, before: Claim | None) -> None:
         record = self.sweep.record()  # again: the attempt before may have ended meanwhile
