@@ -9,8 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from adam_tui.runs.weights_file import WeightsFile, planned_steps
-from adam_tui.training.journal import Journal
+from adam_tui.runs.weights_file import FLOAT_BYTES, WeightsFile, planned_steps
+from adam_tui.training.journal import Journal, log
+
+# Of a network of the user, which may be large; the article's may keep as many steps as the user asks for.
+MOST_BYTES = 1 << 30
+LEAST_KEPT = 8  # fewer steps are no path
 
 
 class WeightsLog:
@@ -21,6 +25,11 @@ class WeightsLog:
     """
 
     def __init__(self, journal: Journal, network: nn.Module, last: int, most: int, step: int) -> None:
+        count = sum(weight.numel() for weight in network.parameters())
+        allowed = MOST_BYTES // (FLOAT_BYTES * count)
+        if most > allowed:
+            log(f"weights.bin keeps {allowed} steps, not {most}: the network has {count:,} weights")
+            most = allowed if allowed >= LEAST_KEPT else 0
         self._journal, self._network, self._most = journal, network, most
         self._planned = planned_steps(last, most)
         self._file: WeightsFile | None = None
