@@ -362,12 +362,13 @@ def change(context: click.Context, run_id: str, setting: str, runs: Path | None)
 
     The new value applies from the next step on.
     """
-    from adam_tui.runs.recipes import parse_setting
+    from adam_tui.runs.recipes import parse_settings
 
     run = _find_active_run(context, run_id, runs)
     with usage_errors():
-        name, value = parse_setting(run.spec(), setting)
-    _send_command(run, "set", f"set {name} to {value:g}", name=name, value=value)
+        values = parse_settings(run.spec(), setting)
+    for name, value in values.items():
+        _send_command(run, "set", f"set {name} to {value:g}", name=name, value=value)
 
 
 @runs.command()

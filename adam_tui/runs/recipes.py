@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adam_tui.engine.class_reference import ClassReference, is_reference, short_name
-from adam_tui.engine.class_signature import NUMERIC, Signature, knobs_of
+from adam_tui.engine.class_signature import NUMERIC, Signature, knobs_of, split_settings
 from adam_tui.engine.knobs import Knob, find_knob
 from adam_tui.engine.names import suggest
 from adam_tui.engine.optimizers import OPTIMIZERS
@@ -276,13 +276,15 @@ def check_setting(spec: RunSpec, name: str, value: float) -> float:
     return recipe_of(spec).knob(name).check(value)
 
 
-def parse_setting(spec: RunSpec, text: str) -> tuple[str, float]:
-    """The name and the value of "lr=0.01" for a run's optimizer. Raises ValueError with one line."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f"{text.strip()!r} is not a setting: write lr=0.01")
-    knob = recipe_of(spec).knob(name.strip())
-    return knob.name, check_setting(spec, knob.name, knob.parse(value))
+def parse_settings(spec: RunSpec, text: str) -> dict[str, float]:
+    """The values in "lr=0.01,beta1=0.5" for a run's optimizer. Raises ValueError with one line."""
+    values: dict[str, float] = {}
+    for name, value in split_settings(text):
+        knob = recipe_of(spec).knob(name)
+        if name in values:
+            raise ValueError(f"{name} is set twice in {text!r}")
+        values[name] = check_setting(spec, name, knob.parse(value))
+    return values
 
 
 def _find(name: str) -> Recipe:

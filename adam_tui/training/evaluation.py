@@ -2,7 +2,7 @@
 
 Readers of evaluation.npz depend on these arrays (N is 20, or the number of mistakes if there are fewer):
 - confusion (10, 10) int64 [label, prediction]; filters (F, h, w) float32, the first convolution's weight; (0, 1, 1) for
-  a network of the user whose first layer is none over grey images
+  a network of the user that has no convolution over grey images
 - worst_images (N, 28, 28) uint8, worst_indices, worst_labels, worst_predictions (N,) int64, worst_confidences (N,)
   float32: the most confident of the wrong predictions, in falling order
 - sample_images (S, 28, 28) uint8, sample_labels (S,) int64: the images of the `sample` events

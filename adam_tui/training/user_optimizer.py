@@ -22,7 +22,7 @@ from adam_tui.engine.class_signature import typed
 from adam_tui.training import user_code
 from adam_tui.training.user_code import UserCodeError
 
-# What a step needs besides `grad`: nothing, a closure, or gradients with a graph, for second derivatives.
+# The needs of a step besides `grad`: nothing, a closure, or gradients with a graph, for second derivatives.
 Needs = Literal["gradients", "closure", "graph"]
 Closure = Callable[[], Tensor]
 PLAIN = (bool, int, float, str, type(None))
@@ -64,7 +64,7 @@ class UserOptimizer:
 
     @property
     def calls(self) -> list[str]:
-        """What a step needs besides the gradients, as in RunSpec."""
+        """The needs of a step besides the gradients, as in RunSpec."""
         needs: list[str] = [] if self.needs == "gradients" else [self.needs]
         return needs + (["modes"] if self.has_modes else [])
 
@@ -80,7 +80,7 @@ class UserOptimizer:
         user_code.call(self.reference, self.inner.zero_grad)
 
     def _find_needs(self, network: nn.Module, probe: Callable[[nn.Module, bool], Tensor]) -> Needs:
-        """What a step needs: the signature says so, or else a step on a copy of the network shows it."""
+        """The needs of a step: the signature shows a closure, a step on a copy of the network the rest."""
         parameters = list(inspect.signature(self._kind.step).parameters.values())[1:]
         named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
         if named and named[0].default is named[0].empty:
@@ -146,7 +146,7 @@ class UserOptimizer:
     # State.
 
     def set_hyperparameter(self, name: str, value: float) -> None:
-        """Give a number in the parameter groups, by our name, a new value. Raises ValueError where there is none."""
+        """Give a number in the parameter groups, by our name, a new value. Raises ValueError where no group has it."""
         parameter = next((each for each in user_code.signature(self._kind) if each.name == name), None)
         key = (parameter.part_of or name) if parameter else name
         groups = [group for group in self.param_groups if key in group]
