@@ -1,4 +1,4 @@
-"""The computation of a map in its thread: coarse cells at once, stops for a busy screen, an end when nobody wants it."""
+"""The computation of a map in its thread: coarse cells at once, stops for a busy screen, an end if nobody wants it."""
 
 import threading
 import time

@@ -231,7 +231,8 @@ class MapPanels:
         columns, rows = self._screen.app.size
         side, _ = side_size(columns, rows, hinted=False)
         over, corner = shown.kind == "starts", columns < BESIDE[0] or rows < BESIDE[1]
-        high = min(view.info_rows(self._screen.state, shown) + FRAME, rows * 2 // 3)
+        most = rows // 2 if shown.kind == "rates" else rows * 2 // 3
+        high = min(view.info_rows(self._screen.state, shown) + FRAME, most)
         if over:
             return _Places(over, corner, f"1fr {side}", f"{high} 1fr")
         if corner:

@@ -68,7 +68,6 @@ SHORT_QUANTITIES: dict[Quantity, str] = {
     "distance": "distance",
 }
 FEWEST_BASINS = 4
-MOST_CURVES = 13
 CHART_LABELS = 7  # columns that the chart's axis of values takes
 TICK_COLUMNS = 9  # of a label on the axis of learning rates
 # The axis of losses spans at most these multiples of the loss at the start.
@@ -297,14 +296,13 @@ def info(
 ) -> Cells:
     """Draw the readings: the values at the cursor, the classes with their shares, and a caption."""
     width, height = size
-    parts = [_table(state, shown, request, width, palette, ink, paths)]
-    if shown.kind != "rates":
+    caption = [(part, False) for line in _caption(shown, request) for part in elements.wrap(line, width)]
+    if shown.kind == "rates":
+        parts = [curve_table(state, shown, request, width, palette, height - len(caption))]
+    else:
+        parts = [_table(state, shown, request, width, palette, ink, paths)]
         parts.append(_legend(shown, request, width, palette, ink))
-    caption = _caption(shown, request)
-    parts.append(
-        elements.notes([(line, False) for line in caption for line in elements.wrap(line, width)], width, palette)
-    )
-    drawn = stack(parts)
+    drawn = stack((*parts, elements.notes(caption, width, palette)))
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     rows = min(height, drawn.height)
     for name in ("glyph", "fg", "bg", "bold"):
@@ -316,7 +314,7 @@ def info_rows(state: PlaygroundState, shown: MapState) -> int:
     """The rows that the readings need in full width."""
     match shown.kind:
         case "rates":
-            return min(len(curves(state, shown).lanes), MOST_CURVES) + 2
+            return len(curves(state, shown).lanes) + 2
         case "starts":
             return 3 + 1 + max(len(state.surface.minima), FEWEST_BASINS) + 3 + 1
         case "settings":
@@ -351,8 +349,6 @@ def _caption(shown: MapState, request: MapRequest) -> list[str]:
 def _table(
     state: PlaygroundState, shown: MapState, request: MapRequest, width: int, palette: Palette, ink: Ink, paths: Paths
 ) -> Cells:
-    if shown.kind == "rates":
-        return curve_table(state, shown, request, width, palette)
     read = reading(request, shown.quantity)
     color, marker = palette.lane(state.lane)
     rows = [_row(state, shown, marker, "lane", state, paths.lanes[state.lane], color)]
@@ -436,8 +432,15 @@ def _basin_table(request: MapRequest, width: int, palette: Palette, ink: Ink) ->
     return basin_table(computed.surface, result.numbers, result.points, width, palette, ink)
 
 
-def curve_table(state: PlaygroundState, shown: MapState, request: MapRequest, width: int, palette: Palette) -> Cells:
-    """Draw a row for each curve of the learning rates."""
+def curve_table(
+    state: PlaygroundState,
+    shown: MapState,
+    request: MapRequest,
+    width: int,
+    palette: Palette,
+    height: int | None = None,
+) -> Cells:
+    """Draw a row for each curve of the learning rates, within `height` rows if it is given."""
     scenario, axis = curves(state, shown), rate_axis(state, shown)
     count = request.grid.columns
     column = cursor_cell(state, shown, request.grid)[0]
@@ -463,7 +466,7 @@ def curve_table(state: PlaygroundState, shown: MapState, request: MapRequest, wi
             )
         )
     selected = -1 if shown.all_optimizers else state.lane
-    return map_panels.curve_table(rows, selected, width, palette, whole=shown.quantity == "steps")
+    return map_panels.curve_table(rows, selected, width, palette, whole=shown.quantity == "steps", height=height)
 
 
 # ---- the starts over the contour ----
