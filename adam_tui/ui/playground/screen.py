@@ -237,7 +237,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         before = self.state
         self.dispatch(ClassesChanged())
         if self.state is before:
-            compute_at_once(self.state)  # a class whose file has changed has another path
+            advance(self.state, SLICE)  # a class whose file has changed has another path
         self._continue()
 
     # --- long races ------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from adam_tui.engine.class_optimizers import ClassOptimizer
 from adam_tui.engine.maps.axes import default_axis, knobs_for_axes
 from adam_tui.engine.maps.outcomes import QUANTITIES, Quantity
 from adam_tui.ui.playground import events as e
@@ -45,6 +46,20 @@ def _closed(state: PlaygroundState, shown: MapState) -> PlaygroundState:
     return replace(state, map=None, clock=clock)
 
 
+def missing_knobs(state: PlaygroundState, kind: Kind) -> str:
+    """Why there is no such map of the race: the line that names the class without the knobs for it; "" for none."""
+    lanes = state.scenario.lanes if kind == "rates" else (state.chosen_lane,)
+    for rule in (lane.rule for lane in lanes if isinstance(lane.rule, ClassOptimizer)):
+        names = [knob.name for knob in rule.knobs if knob.scale != "flag"]
+        if not rule.ready:
+            return f"{rule.label} is not imported: no map of it"
+        if kind == "rates" and "lr" not in names:
+            return f"{rule.label} has no lr: no map of rates"
+    if kind == "settings" and len(knobs_for_axes(state.chosen_lane)) < 2:
+        return f"{state.chosen_lane.rule.label} has too few knobs for a map of settings"
+    return ""
+
+
 def next_state(state: PlaygroundState, shown: MapState, event: e.Event) -> PlaygroundState | None:
     """The next state for an event that the open map takes; None for any other event."""
     match event:
@@ -74,6 +89,8 @@ def followed(before: PlaygroundState, after: PlaygroundState) -> PlaygroundState
     shown = after.map
     if shown is None or before.map is None or before.map.kind != shown.kind:
         return after
+    if missing_knobs(after, shown.kind):
+        return _closed(after, shown)
     if before.at_end and not after.playing:
         after = _at_end(after)
     surface = (before.scenario.surface, before.scenario.function) != (after.scenario.surface, after.scenario.function)
