@@ -19,6 +19,7 @@ from adam_tui.engine.lane import Lane
 from adam_tui.engine.numbers import format_number
 from adam_tui.engine.pytorch_formula import formula
 from adam_tui.engine.pytorch_sources import BY_HAND, LOSSES
+from adam_tui.engine.rule import PARTS, join_parts
 from adam_tui.engine.scenario import Scenario
 from adam_tui.engine.schedules import CONSTANT
 from adam_tui.engine.surfaces import Surface
@@ -40,8 +41,6 @@ LINE_WIDTH = 110  # a longer call gets one line for each argument
 TORCH_DEFAULTS: Mapping[str, float] = {"momentum": 0.0}
 # Knobs that torch.optim keeps no state for while they are 0, so that it cannot turn them on in mid-path.
 STATEFUL: Mapping[str, tuple[str, ...]] = {"momentum": ("momentum",), "rmsprop": ("momentum", "centered")}
-# Read before the first step only, by torch and by the engine: a later change has no effect.
-INITIAL = "initial_accumulator_value"
 BIAS_CORRECTION = "bias_correction"  # torch.optim has no such switch: always on
 
 
@@ -204,11 +203,13 @@ def _is_given(lane: Lane, name: str, value: float) -> bool:
 
 
 def _arguments(new: Mapping[str, float], values: Mapping[str, float], lane: Lane) -> dict[str, str]:
-    """The values `new` under torch's names, as Python text; both betas, from `values`, if one of them is new."""
+    """The values `new` under torch's names, as Python text; all of a tuple, from `values`, if one of them is new."""
     written: dict[str, str] = {}
+    whole = join_parts(values)
     for name, value in new.items():
-        if name in ("beta1", "beta2"):
-            written["betas"] = repr((values["beta1"], values["beta2"]))  # torch wants floats: 0.0, not 0
+        if name in PARTS:
+            argument = PARTS[name][0]
+            written[argument] = repr(whole[argument])  # torch wants floats: 0.0, not 0
         else:
             written[name] = _literal(lane.rule.knob(name), value)
     return written
@@ -222,7 +223,8 @@ def _changes(lane: Lane, steps: int) -> dict[int, dict[str, str]]:
     """The knobs that change, by the step after which they do, as Python text under torch's names."""
     values = dict(lane.values)
     changes: dict[int, dict[str, str]] = {}
-    without_effect = (INITIAL,) if _by_hand(lane, steps) else (INITIAL, BIAS_CORRECTION)
+    # torch and the engine read the first before the first step only; torch has no switch for the other.
+    without_effect = lane.rule.initial if _by_hand(lane, steps) else lane.rule.initial | {BIAS_CORRECTION}
     for change in lane.changes:  # sorted by step
         values[change.name] = change.value
         if change.step < steps and change.name not in without_effect:
