@@ -146,6 +146,7 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
 )
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's event files too, into the run's directory.")
 @click.option("--no-queue", is_flag=True, help="Start at once, even while another run trains on the same device.")
+@click.option("--after-sweeps", is_flag=True, help="Wait while a sweep trains on the same device.")
 @click.option("--name", default="", metavar="TEXT", help="A name for the run, which lists show beside its ID.")
 @click.option("--tag", "tags", multiple=True, metavar="WORD", help="A tag for the run; may be given again.")
 @format_option
@@ -161,6 +162,7 @@ def train(
     data_dir: Path | None,
     tensorboard: bool,
     no_queue: bool,
+    after_sweeps: bool,
     name: str,
     tags: tuple[str, ...],
     output_format: Any,
@@ -189,7 +191,9 @@ def train(
             raise ValueError("--limit must be at least 1; leave it out to train on all images")
         label = make_label(name, tags)
         given = {key: value for key, value in rest.items() if value is not None}
-        given |= {"data_dir": folder, "queue": not no_queue, "tensorboard": tensorboard}
+        if no_queue and after_sweeps:
+            raise ValueError("--after-sweeps waits, and --no-queue does not: give one of them")
+        given |= {"data_dir": folder, "queue": not no_queue, "after_sweeps": after_sweeps, "tensorboard": tensorboard}
         if is_reference(optimizer):
             make_spec("adam", {}, **given)  # the other flags, before seconds pass
             optimizer_name, values, code = check_class(optimizer, settings, lr, network, rest["device"])

@@ -373,7 +373,7 @@ def identity(spec: RunSpec) -> str:
     settings = spec.to_json()
     if spec.code:
         settings["optimizer"] = spec.optimizer_label
-    for name in ("sweep", "trial", "queue", "tensorboard", "device", "data_dir", "weights"):
+    for name in ("sweep", "trial", "queue", "after_sweeps", "tensorboard", "device", "data_dir", "weights"):
         del settings[name]
     text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:IDENTITY_DIGITS]

@@ -272,6 +272,7 @@ def _adopted(state: TrainState, spec: RunSpec) -> TrainState:
         return state
     if spec.sweep:  # the next run does not belong to it
         spec = replace(spec, sweep="", trial="", queue=True)
+    spec = replace(spec, after_sweeps=False)  # the next run asks again
     usual, usual_spec = recipe_of(spec).defaults(), RunSpec()
     own = {name: v for name, v in spec.hyperparameters.items() if name in usual and v != usual[name]}
     known = {"optimizer", "hyperparameters", *RUN_KNOBS, "signature", "arguments", "calls"}
