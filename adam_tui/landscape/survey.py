@@ -43,8 +43,8 @@ def choose_plane(request: Request, paths: list[WeightPath]) -> Plane:
     if request.kind == "random":
         if paths[0].weights.shape[1] != PARAMETERS:
             raise ValueError(
-                f"a random plane needs the shapes of the article's layers: {paths[0].name} is another network, of "
-                f"{paths[0].weights.shape[1]:,} weights; the plane pca needs no shapes"
+                f"{paths[0].name} is another network: it has {paths[0].weights.shape[1]:,} weights, and a random plane "
+                "needs the shapes of the article's layers; the plane pca does not"
             )
         return plane.random(paths[0], SHAPES, request.seed)
     return plane.points(paths)

@@ -34,8 +34,8 @@ def build(device: torch.device, order: torch.memory_format = torch.channels_last
     return network.to(device, memory_format=order)  # type: ignore[call-overload, no-any-return]  # not in torch's types
 
 
-def scores(network: nn.Module, images: Tensor, precision: torch.dtype) -> Tensor:
-    """The network's scores (n, 10) in float32, computed in this precision."""
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
+def scores(network: nn.Module, images: Tensor, precision: torch.dtype, device: str = "") -> Tensor:
+    """The network's scores (n, 10) in float32, computed in this precision; `device` is the type of that of the run."""
+    with torch.autocast(device or images.device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
         result: Tensor = network(images)
     return result.float()

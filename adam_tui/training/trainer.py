@@ -343,7 +343,7 @@ class Training:
 
     def scores(self, images: Tensor) -> Tensor:
         """The network's scores (n, 10) in float32, computed in the run's precision."""
-        return model.scores(self.network, images, self.precision)
+        return model.scores(self.network, images, self.precision, self.device.type)
 
     def end_epoch(self) -> None:
         """Measure the network with images that it was not trained on, record the epoch and save a checkpoint."""
