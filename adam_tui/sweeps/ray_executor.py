@@ -43,6 +43,12 @@ def check_ray(address: str) -> None:
         raise ValueError(f"cannot reach Ray at {address}: {error.strerror or error}") from None
 
 
+def check_device(device: str) -> None:
+    """Raise ValueError with one line for the number of a GPU: Ray gives each slot one GPU, which it sees as cuda:0."""
+    if device.startswith("cuda:") and device != "cuda:0":
+        raise ValueError(f"device {device} names no GPU of a Ray cluster, where each slot has its own: use cuda")
+
+
 class RayExecutor:
     """The slots of a sweep on a Ray cluster as one slot of the supervisor: the bridge, with its output in ray.log.
 

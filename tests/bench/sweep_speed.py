@@ -26,7 +26,7 @@ from adam_tui.sweeps.ray_executor import BRIDGE
 from adam_tui.sweeps.sweep import Sweep, create
 
 TRIALS, ROUNDS, TRIALS_A_ROUND = 50, 3, 4
-RAY_TRIALS = 30
+RAY_TRIALS = 50
 IMAGES = 3200  # 50 steps an epoch
 
 
