@@ -82,7 +82,8 @@ class TrialEnded(SweepEvent):
     of a cluster has ended.
 
     The numbers are those of the run's last finished epoch, NaN before the first; `seconds` is the time of training
-    and measuring of all its epochs. The test numbers are those of a finished trial.
+    and measuring of all its epochs. The test numbers are those of a finished trial. `accuracies` are the validation
+    accuracies of all its epochs, so that no reader opens the run; an earlier version wrote none.
     """
 
     name: ClassVar[str] = "ended"
@@ -98,6 +99,7 @@ class TrialEnded(SweepEvent):
     test_loss: float
     test_accuracy: float
     seconds: float
+    accuracies: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def from_line(line: bytes) -> SweepEvent | None:
     try:
         data = parse_json(line.decode("utf-8", "replace"))
         kind, fields = _FIELDS[data["event"]]
-        event = kind(*[read(data[name]) for name, read in fields])
+        event = kind(*[read(data[name]) if name in data else default() for name, read, default in fields])
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
     return event if 0.0 <= event.time < YEAR_3000 else None
@@ -185,9 +187,21 @@ _READERS: dict[str, Any] = {
 }
 
 
-# The kind of each event, and the name and the reader of each of its fields: a journal has thousands of lines.
-_FIELDS: dict[str, tuple[type[SweepEvent], list[tuple[str, Any]]]] = {
-    name: (kind, [(f.name, _READERS[str(f.type)]) for f in dataclasses.fields(kind)]) for name, kind in EVENTS.items()
+def _default(field: dataclasses.Field[Any]) -> Callable[[], Any]:
+    """The value of a field that a line of an earlier version lacks; a TypeError for one that every line must have."""
+
+    def missing() -> Any:
+        if field.default is dataclasses.MISSING:
+            raise TypeError(f"{field.name} is missing")
+        return field.default
+
+    return missing
+
+
+# The kind of each event, and name, reader and default of each of its fields: a journal has thousands of lines.
+_FIELDS: dict[str, tuple[type[SweepEvent], list[tuple[str, Any, Callable[[], Any]]]]] = {
+    name: (kind, [(f.name, _READERS[str(f.type)], _default(f)) for f in dataclasses.fields(kind)])
+    for name, kind in EVENTS.items()
 }
 
 

@@ -36,6 +36,7 @@ from adam_tui.sweeps.journal import (
 from adam_tui.sweeps.plan import Trial
 from adam_tui.sweeps.sweep import Order, Sweep, remove_checkpoints, writer_name
 
+ACCURACY_DIGITS = 6  # of 5,000 or more images: exact
 WATCH_SECONDS = 0.1  # between two readings of the sweep's orders
 IDLE_SECONDS = 0.1  # before the next search for a trial, while others train the last ones of a rung
 # Why a trial's run was stopped before its end; neither ends the trial.
@@ -243,6 +244,7 @@ class Worker:
             last.test_loss,
             last.test_accuracy,
             sum(epoch.seconds for epoch in epochs),
+            tuple(round(epoch.held_out_accuracy, ACCURACY_DIGITS) for epoch in epochs),
         )
 
 
