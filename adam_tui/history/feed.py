@@ -55,6 +55,7 @@ class Feed:
         self._summaries = SweepSummaries(runs, clock)
         self._clock = clock
         self._spare = Spare()
+        self._usual_lock: Path | None = None  # of the device that the next run would use
         self._runs: dict[str, Run] = {}
         self._attached: dict[str, Run] = {}  # runs from elsewhere, such as those of a sweep
         self._views: dict[str, RunView] = {}
@@ -195,7 +196,9 @@ class Feed:
         `used_at` is when the user last did something, by the steady clock. A spare loads torch for two seconds, which
         would slow a run down; a run that is started meanwhile waits in the queue anyway.
         """
-        is_used = file_lock.is_locked(device_lock(self.runs, device_key(RunSpec().device)))
+        if self._usual_lock is None:
+            self._usual_lock = device_lock(self.runs, device_key(RunSpec().device))
+        is_used = file_lock.is_locked(self._usual_lock)
         if is_used is False:
             self._spare.keep(used_at)
 
@@ -262,6 +265,10 @@ class Feed:
             except ValueError as error:
                 lines.append(str(error))
         return lines
+
+    def path(self, id: str) -> Path | None:
+        """The directory of a run; None for a run that is gone."""
+        return self._runs[id].path if id in self._runs else None
 
     def link_target(self, id: str) -> str:
         """The target of a run that is a symbolic link; "" for any other run."""
