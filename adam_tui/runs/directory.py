@@ -43,14 +43,15 @@ def create(spec: RunSpec, runs: Path, label: Label | None = None) -> Run:
     return run
 
 
-def write_spec(spec: RunSpec, path: Path, code: Path | None = None) -> None:
+def write_spec(spec: RunSpec, path: Path, code: Path | None = None, *, durable: bool = True) -> None:
     """Write spec.json and the copies of the user's code into the directory of a new run.
 
-    `code` is the folder that holds the code, by default the user's own. Raises OSError, ValueError as `create` does.
+    `code` is the folder that holds the code, by default the user's own. Without `durable` the specification may be
+    empty after a loss of power: for one that can be written again. Raises OSError, ValueError as `create` does.
     """
     user_code.write_copies(spec, path, code)
     body = spec.to_json() | {"created": time.time()}
-    files.write_atomically(path / "spec.json", json.dumps(body, indent=2) + "\n", durable=True)
+    files.write_atomically(path / "spec.json", json.dumps(body, indent=2) + "\n", durable=durable)
 
 
 def list_runs(runs: Path) -> list[Run]:
