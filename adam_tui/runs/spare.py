@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
+import selectors
 import subprocess
 import sys
 import time
@@ -147,10 +147,12 @@ def _surroundings() -> tuple[dict[str, str], str]:
 
 def _read(process: subprocess.Popen[bytes], seconds: float) -> bytes:
     """The next line of the process, b"" when none comes in time; a line is written at once and whole."""
-    if process.stdout is None or not select.select([process.stdout], [], [], seconds)[0]:
+    if process.stdout is None:
         return b""
     try:
-        return os.read(process.stdout.fileno(), 64)
+        with selectors.DefaultSelector() as ready:  # `select` knows the first 1,024 descriptors only
+            ready.register(process.stdout, selectors.EVENT_READ)
+            return os.read(process.stdout.fileno(), 64) if ready.select(seconds) else b""
     except OSError:
         return b""
 
