@@ -26,7 +26,7 @@ def used_by_sweep(sweep: Path, device: str) -> Iterator[None]:
     descriptor = -1
     try:
         with contextlib.suppress(OSError):
-            descriptor = files.open_private(_path(sweep.parent, device), os.O_RDWR | os.O_CREAT)
+            descriptor = files.open_lock_file(_path(sweep.parent, device))
             file_lock.lock_shared(descriptor)
             os.ftruncate(descriptor, 0)
             os.write(descriptor, sweep.name.encode("utf-8", "surrogateescape"))
@@ -47,7 +47,7 @@ def run_on(runs: Path, device: str) -> str:
 
 
 def _holder(path: Path) -> str:
-    """The content of a file that is locked by another process than one that tests it too; "" for any other file."""
+    """The content of a file that another process has locked; "" for any other file."""
     with contextlib.suppress(OSError):
         descriptor = files.open_private(path, os.O_RDWR)
         try:

@@ -52,11 +52,13 @@ def test_a_directory_that_cannot_be_written_stops_no_slot(tmp_path):
     with used_by_sweep(tmp_path / "missing" / "sweep-a", "cpu"):
         assert sweep_on(tmp_path / "missing", "cpu") == ""
     planted = tmp_path / "elsewhere"
-    planted.touch()
+    planted.write_text("mine")
     with used_by_sweep(tmp_path / "sweep-a", "cpu"):
         [path] = [each for each in tmp_path.iterdir() if each.name.startswith(".")]
     os.unlink(path)
-    path.symlink_to(planted)
-    with used_by_sweep(tmp_path / "sweep-a", "cpu"):
-        assert sweep_on(tmp_path, "cpu") == ""
-    assert planted.read_bytes() == b""
+    for plant in (path.symlink_to, path.hardlink_to):
+        plant(planted)
+        with used_by_sweep(tmp_path / "sweep-a", "cpu"):
+            assert sweep_on(tmp_path, "cpu") == ""
+        path.unlink()
+    assert planted.read_text() == "mine"
