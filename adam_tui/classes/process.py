@@ -104,9 +104,12 @@ class Helper:
     def close(self) -> None:
         """End the process."""
         with self._lock:
+            given_up = list(self._requests.values())
             self._requests.clear()
             process, self._process = self._process, None
             self._outbox.put(None)
+        for request in given_up:  # a thread may wait for its answer
+            request.handler({"kind": "error", "message": "the process was ended"}, {})
         if process is not None:
             _end(process)
 
