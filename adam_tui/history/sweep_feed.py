@@ -20,6 +20,7 @@ from adam_tui.history.run_history import RunHistory
 from adam_tui.history.sweep_summary import BETWEEN_SECONDS
 from adam_tui.history.sweep_view import GOAL, SlotView, SweepView
 from adam_tui.runs import files
+from adam_tui.runs.device_use import run_on
 from adam_tui.runs.run import Run
 from adam_tui.sweeps import launch, results
 from adam_tui.sweeps.journal import ENDED, SweepRecord
@@ -230,6 +231,10 @@ class SweepFeed:
         self._listed, self._listed_change = tuple(self._sweeps), -1
         self._launch(sweep, slots or None)
         return sweep.id
+
+    def run_on(self, device: str) -> str:
+        """The run that trains on this device of this host; "" without one."""
+        return run_on(self.runs, device)
 
     def resume(self, id: str) -> None:
         """Continue a paused sweep, or start a process for one that has none. Raises ValueError, OSError."""
