@@ -1,8 +1,8 @@
 """The loss of the network at many weights, on the same images: fast, in float32, without a gradient.
 
 Measured with 1,000 images on one thread of a busy machine, beside a plain loop that sets the weights and evaluates:
-0.47 to 0.50 of its processor time (`tests/bench/landscape_speed.py`). More than half of that is the second convolution, at
-200 billion operations a second. Winograd's algorithm needs fewer and took 1.5 times as long, because it moves more
+0.47 to 0.50 of its processor time (`tests/bench/landscape_speed.py`). More than half of that is the second convolution,
+at 200 billion operations a second. Winograd's algorithm needs fewer and took 1.5 times as long, because it moves more
 memory; one product for the first layer of four points saved a hundredth only, and so did smaller products.
 
 As in `fast.manual_backward`, the first convolution with its pooling is one product of matrices: the windows of 6×6
