@@ -18,6 +18,7 @@ import click
 
 from adam_tui.cli.follow import CLEAR_LINE, DEFAULT_COLUMNS, HIDE_CURSOR, SHOW_CURSOR, bar_line
 from adam_tui.engine.numbers import format_duration
+from adam_tui.runs.device_use import run_on
 from adam_tui.sweeps import results
 from adam_tui.sweeps.executor import LocalExecutor
 from adam_tui.sweeps.journal import ENDED, Decided, JournalReader, SweepEvent, SweepRecord, TrialEnded, to_line
@@ -50,7 +51,9 @@ def follow(
         supervisor = Supervisor(sweep, LocalExecutor(sweep.path, slots, sweep.plan().device), slots, progress.message)
     parts = [_count(slots, "slot")] * bool(slots) + [f"Ray {address}".strip()] * (on == "ray")
     where = " of ".join(parts)
-    progress.message(f"{sweep.id}: {len(sweep.record().trials)} trials on {where}, {sweep.path}")
+    progress.message(f"{sweep.id}: {sweep.record().count} trials on {where}, {sweep.path}")
+    if on == "local" and (run := run_on(sweep.path.parent, sweep.plan().device)):
+        progress.message(f"{run} trains on this device too: both are slower")
 
     def stop() -> None:
         try:
@@ -164,7 +167,7 @@ class Progress:
         if isinstance(event, TrialEnded) and event.state not in ("planned", "waiting"):
             if self._in_place and event.state not in ("failed", "stopped", "lost"):
                 return ""
-            ended = f"{sum(each.state in ENDED for each in record.trials.values())}/{len(record.trials)}"
+            ended = f"{sum(each.state in ENDED for each in record.trials.values())}/{record.count}"
             reason = f": {event.reason}" if event.reason else f", validation loss {event.validation_loss:.4f}"
             return f"{ended}  {event.run} {event.state}{reason}"
         return ""
@@ -173,7 +176,7 @@ class Progress:
         states = [each.state for each in record.trials.values()]
         ended = sum(each in ENDED for each in states)
         winner = results.best(results.settings(record))
-        figures = [f"{ended}/{len(states)} trials"]
+        figures = [f"{ended}/{record.count} trials"]
         if winner is not None:
             figures.append(f"best {winner.optimizer} {winner.loss:.4f}")
         figures.append(f"{format_duration(self._seconds_left(record))} left")

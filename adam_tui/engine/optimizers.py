@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from adam_tui.engine.adam_rules import ADAM, ADAMAX, ADAMW, AMSGRAD, LION, NADAM, RADAM
 from adam_tui.engine.class_optimizers import find_class
-from adam_tui.engine.classic_rules import ADADELTA, ADAGRAD, MOMENTUM, NESTEROV, RMSPROP, SGD
+from adam_tui.engine.classic_rules import ADADELTA, ADAGRAD, ASGD, MOMENTUM, NESTEROV, RMSPROP, RPROP, SGD
 from adam_tui.engine.names import suggest
 from adam_tui.engine.rule import Array, Hyper, Optimizer, Update, expand
+from adam_tui.engine.tensor_rules import ADAFACTOR
 
 __all__ = ["OPTIMIZERS", "Array", "Hyper", "Optimizer", "Update", "expand", "find_optimizer"]
 
@@ -27,6 +28,8 @@ OPTIMIZERS: dict[str, Optimizer] = {
         SGD,
         MOMENTUM,
         NESTEROV,
+        ASGD,
+        RPROP,
         ADAGRAD,
         ADADELTA,
         RMSPROP,
@@ -36,6 +39,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
         ADAMAX,
         NADAM,
         RADAM,
+        ADAFACTOR,
         LION,
     )
 }

@@ -179,6 +179,8 @@ def suggested_lr(optimizer: Optimizer, surface: Surface) -> float:
     """
     if isinstance(optimizer, ClassOptimizer):
         return optimizer.defaults().get("lr", math.nan)
+    if optimizer.lr_hint_of == "fixed":
+        return optimizer.lr_hint
     if optimizer.lr_hint_of == "width":
         return _notch(optimizer.lr_hint * surface.width, nearest=True)
     if optimizer.lr_hint == 1.0:  # the surface's own rate, without rounding

@@ -37,6 +37,8 @@ ABOUT_LR = (
 )
 # The step size of the other rules, in at most COLUMNS columns.
 ADAPTIVE_NOTES: Mapping[str, str] = {
+    "asgd": "as descent, with an lr that slowly falls",
+    "rprop": "a step grows until the slope's sign flips",
     "adagrad": "lr is divided by a root that only grows",
     "adadelta": "a step is as long as the steps before it",
     "rmsprop": "lr is divided by the slope's recent size",
@@ -46,6 +48,7 @@ ADAPTIVE_NOTES: Mapping[str, str] = {
     "adamax": "lr is divided by the largest recent |g|",
     "nadam": ABOUT_LR[-1],
     "radam": "a few steps as momentum, then as Adam",
+    "adafactor": "a step is about lr times the size of x",
     "lion": "a step is ±lr on each axis at any slope",
 }
 

@@ -18,7 +18,7 @@ from adam_tui.history.metrics_reader import MetricsReader, Record
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.history.sweep_summary import SweepSummaries, SweepSummary
-from adam_tui.runs import control, directory, file_lock
+from adam_tui.runs import control, device_use, directory, file_lock
 from adam_tui.runs.device_names import device_key, device_lock
 from adam_tui.runs.protocol import ENDED, RunSpec
 from adam_tui.runs.run import Run
@@ -55,6 +55,7 @@ class Feed:
         self._summaries = SweepSummaries(runs, clock)
         self._clock = clock
         self._spare = Spare()
+        self._usual_lock: Path | None = None  # of the device that the next run would use
         self._runs: dict[str, Run] = {}
         self._attached: dict[str, Run] = {}  # runs from elsewhere, such as those of a sweep
         self._views: dict[str, RunView] = {}
@@ -195,9 +196,20 @@ class Feed:
         `used_at` is when the user last did something, by the steady clock. A spare loads torch for two seconds, which
         would slow a run down; a run that is started meanwhile waits in the queue anyway.
         """
-        is_used = file_lock.is_locked(device_lock(self.runs, device_key(RunSpec().device)))
-        if is_used is False:
+        device = RunSpec().device
+        if self._usual_lock is None:
+            self._usual_lock = device_lock(self.runs, device_key(device))
+        is_used = file_lock.is_locked(self._usual_lock)
+        if is_used is False and not device_use.sweep_on(self.runs, device):
             self._spare.keep(used_at)
+
+    def sweep_on(self, device: str) -> str:
+        """The sweep whose slots train on this device of this host; "" without one."""
+        return device_use.sweep_on(self.runs, device)
+
+    def device(self, id: str) -> str:
+        """The device of a run's specification. Raises ValueError for an unreadable one."""
+        return self._runs[id].spec().device
 
     def close(self) -> None:
         """End the process that waits for the next run."""

@@ -19,12 +19,13 @@ from adam_tui.history.run_history import RunHistory
 from adam_tui.history.sweep_summary import BETWEEN_SECONDS
 from adam_tui.history.sweep_view import GOAL, SlotView, SweepView
 from adam_tui.runs import files
+from adam_tui.runs.device_use import run_on
 from adam_tui.runs.run import Run
 from adam_tui.sweeps import launch, results
 from adam_tui.sweeps.journal import ENDED, SweepRecord
 from adam_tui.sweeps.plan import Plan
 from adam_tui.sweeps.results import Estimate
-from adam_tui.sweeps.sweep import Sweep, create, list_sweeps
+from adam_tui.sweeps.sweep import On, Sweep, create, list_sweeps
 
 POLL_SECONDS = 0.02  # after this time a poll reads no further file of a trial
 SETTLING_SECONDS = 3.0  # a new directory gets its files a moment after it appears
@@ -129,7 +130,7 @@ class SweepFeed:
         elif state == "stopped" and before and self._is_between_trials(sweep):
             state = before.state
         slots = tuple(self._slot(sweep, record, number, claim) for number, claim in sorted(claims.items()))
-        view = before or SweepView(id, sweep.path, plan, sweep.created, record)
+        view = before or SweepView(id, sweep.path, plan, sweep.created, record, place=sweep.place)
         if view.record is not record or (state, slots) != (view.state, view.slots):
             view = replace(view, record=record, state=state, slots=slots)
         if reached and self._read_reached(sweep, record):
@@ -176,10 +177,13 @@ class SweepFeed:
             known = self._reached.get(number)
             if known and (known.run, known.epoch) == (trial.run, trial.epoch):
                 continue
-            if self._clock() - began > POLL_SECONDS:
+            if trial.last is not None and len(trial.last.accuracies) == trial.epoch:
+                accuracies = trial.last.accuracies
+            elif self._clock() - began > POLL_SECONDS:
                 break
-            epochs = sweep.run(trial.run).epochs()
-            first = next((each.epoch for each in epochs if each.held_out_accuracy >= GOAL), float("inf"))
+            else:  # an earlier version's journal, or an attempt that has not ended
+                accuracies = tuple(each.held_out_accuracy for each in sweep.run(trial.run).epochs())
+            first = next((i for i, accuracy in enumerate(accuracies, start=1) if accuracy >= GOAL), float("inf"))
             self._reached[number], changed = _Reached(trial.run, trial.epoch, float(first)), True
         return changed
 
@@ -216,13 +220,20 @@ class SweepFeed:
         """The size of a sweep that is planned so. Raises ValueError, OSError."""
         return results.estimate(plan, self.runs, slots)
 
-    def start(self, plan: Plan, slots: int, name: str = "") -> str:
-        """Plan a sweep and start its process; its id. Raises ValueError for a name in use, OSError."""
-        sweep = create(plan, self.runs, name)
+    def start(self, plan: Plan, slots: int, name: str = "", place: tuple[On, str] = ("local", "")) -> str:
+        """Plan a sweep and start its process; its id. Raises ValueError for a name in use, OSError.
+
+        `slots` of 0 are as many as the place has room for.
+        """
+        sweep = create(plan, self.runs, name, *place)
         self._sweeps = {sweep.id: sweep} | self._sweeps
         self._listed, self._listed_change = tuple(self._sweeps), -1
-        self._launch(sweep, slots)
+        self._launch(sweep, slots or None)
         return sweep.id
+
+    def run_on(self, device: str) -> str:
+        """The run that trains on this device of this host; "" without one."""
+        return run_on(self.runs, device)
 
     def resume(self, id: str) -> None:
         """Continue a paused sweep, or start a process for one that has none. Raises ValueError, OSError."""

@@ -60,6 +60,15 @@ def open_private(path: Path, flags: int) -> int:
     return descriptor
 
 
+def open_lock_file(path: Path) -> int:
+    """Open a file whose lock matters, or create it. Raises OSError for a planted one, which stands for another file."""
+    descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
+    if os.fstat(descriptor).st_nlink > 1:
+        os.close(descriptor)
+        raise OSError(errno.EMLINK, "it is a second name of another file", str(path))
+    return descriptor
+
+
 def _check_own_file(descriptor: int, path: Path) -> None:
     info = os.fstat(descriptor)
     if not stat.S_ISREG(info.st_mode):
@@ -178,10 +187,16 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = False,
             part.unlink(missing_ok=True)
 
 
-def write_new(path: Path, content: str) -> None:
-    """Create a file with this content. Raises FileExistsError where there is one, other OSError where that fails."""
+def write_new(path: Path, content: str, *, durable: bool = False) -> None:
+    """Create a file with this content, with `durable` on the disk.
+
+    Raises FileExistsError where there is one, other OSError where that fails.
+    """
     with open(open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(content.encode())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _link_as(path: Path, older: Path) -> None:

@@ -25,13 +25,15 @@ from adam_tui.runs.weights_file import KEPT, MOST
 # torch.optim has no such switch: its Adam always corrects the bias.
 PLAYGROUND_ONLY = {"bias_correction"}
 
-# Learning rates that train this network well with batches of 64: Adam's is the article's, Adadelta's, Adamax's,
-# NAdam's, RAdam's and Adagrad's are torch.optim's own, Lion's is its paper's. torch's 1e-3 for SGD is too slow for
-# 50 epochs and its 1e-2 for RMSprop too coarse; AdamW and AMSGrad share Adam's.
+# Learning rates that train this network well with batches of 64: Adam's is the article's; those of Adadelta, Adagrad,
+# Adamax, NAdam, RAdam, Adafactor and Rprop are torch.optim's own, Lion's is its paper's. torch's 1e-3 for SGD is too
+# slow for 50 epochs and its 1e-2 for RMSprop too coarse; AdamW and AMSGrad share Adam's, ASGD SGD's.
 TRAINING_LR = {
     "sgd": 0.1,
     "momentum": 0.02,
     "nesterov": 0.02,
+    "asgd": 0.1,
+    "rprop": 1e-2,
     "adagrad": 1e-2,
     "adadelta": 1.0,
     "rmsprop": 5e-4,
@@ -41,6 +43,7 @@ TRAINING_LR = {
     "adamax": 2e-3,
     "nadam": 2e-3,
     "radam": 1e-3,
+    "adafactor": 1e-2,
     "lion": 1e-4,
     "muon": 1e-3,
 }
@@ -172,6 +175,8 @@ def make_spec(optimizer: str, values: Mapping[str, float], **rest: Any) -> RunSp
         raise ValueError(f"device must be auto, cpu, cuda, cuda:N or mps, not {spec.device!r}")
     if spec.precision not in PRECISIONS:
         raise ValueError(f"precision must be auto, float32 or bfloat16, not {spec.precision!r}")
+    if spec.after_sweeps and not spec.queue:
+        raise ValueError("a run that does not queue cannot wait for sweeps")
     return spec
 
 

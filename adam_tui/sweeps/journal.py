@@ -12,8 +12,9 @@ import dataclasses
 import json
 import math
 import os
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -44,7 +45,11 @@ class SweepEvent:
 
 @dataclass(frozen=True, slots=True)
 class Planned(SweepEvent):
-    """A trial is part of the sweep; `settings` are the values of its varied knobs, `run` is its directory."""
+    """A trial is part of the sweep; `settings` are the values of its varied knobs, `run` is its directory.
+
+    A setting that was decided from results names their trials in `based_on`, and in `pending` those of the settings
+    whose results were still awaited.
+    """
 
     name: ClassVar[str] = "planned"
     trial: int
@@ -54,6 +59,8 @@ class Planned(SweepEvent):
     setting: int
     seed: int
     settings: Mapping[str, float]
+    based_on: tuple[int, ...] = ()
+    pending: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,8 @@ class TrialEnded(SweepEvent):
     of a cluster has ended.
 
     The numbers are those of the run's last finished epoch, NaN before the first; `seconds` is the time of training
-    and measuring of all its epochs. The test numbers are those of a finished trial.
+    and measuring of all its epochs. The test numbers are those of a finished trial. `accuracies` are the validation
+    accuracies of all its epochs, so that no reader opens the run; an earlier version wrote none.
     """
 
     name: ClassVar[str] = "ended"
@@ -97,6 +105,7 @@ class TrialEnded(SweepEvent):
     test_loss: float
     test_accuracy: float
     seconds: float
+    accuracies: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,8 @@ EVENTS: dict[str, type[SweepEvent]] = {
 
 def to_line(event: SweepEvent) -> str:
     """The event as one line of JSON, with the newline; a float that is not finite is its name as a string."""
-    body = {f.name: _plain(getattr(event, f.name)) for f in dataclasses.fields(event)}
+    values = ((f, getattr(event, f.name)) for f in dataclasses.fields(event))
+    body = {f.name: _plain(value) for f, value in values if value != f.default}
     return json.dumps({"event": event.name} | body, separators=(",", ":"), allow_nan=False) + "\n"
 
 
@@ -149,8 +159,9 @@ def from_line(line: bytes) -> SweepEvent | None:
     """The event of a line; None for a torn or damaged line, and for an event of a newer version."""
     try:
         data = parse_json(line.decode("utf-8", "replace"))
-        kind, fields = _FIELDS[data["event"]]
-        event = kind(*[read(data[name]) for name, read in fields])
+        kind, fields, optional = _FIELDS[data["event"]]
+        given = {name: read(data[name]) for name, read in optional if name in data}
+        event = kind(*[read(data[name]) for name, read in fields], **given)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
     return event if 0.0 <= event.time < YEAR_3000 else None
@@ -184,9 +195,15 @@ _READERS: dict[str, Any] = {
 }
 
 
-# The kind of each event, and the name and the reader of each of its fields: a journal has thousands of lines.
-_FIELDS: dict[str, tuple[type[SweepEvent], list[tuple[str, Any]]]] = {
-    name: (kind, [(f.name, _READERS[str(f.type)]) for f in dataclasses.fields(kind)]) for name, kind in EVENTS.items()
+def _readers(kind: type[SweepEvent], *, optional: bool) -> list[tuple[str, Any]]:
+    fields = [f for f in dataclasses.fields(kind) if (f.default is not dataclasses.MISSING) == optional]
+    return [(f.name, _READERS[str(f.type)]) for f in fields]
+
+
+# The kind of each event, and the name and the reader of each of its fields, those that may be missing apart: a journal
+# has thousands of lines.
+_FIELDS: dict[str, tuple[type[SweepEvent], list[tuple[str, Any]], list[tuple[str, Any]]]] = {
+    name: (kind, _readers(kind, optional=False), _readers(kind, optional=True)) for name, kind in EVENTS.items()
 }
 
 
@@ -195,19 +212,61 @@ class SweepJournal:
 
     def __init__(self, folder: Path, writer: str) -> None:
         self._path = folder / (f"trials-{writer}.jsonl" if writer else PLAN_FILE)
+        self._failure: OSError | None = None  # of a thread that waited for the disk
 
-    def record(self, *events: SweepEvent) -> None:
-        """Append the events. The file is closed then, so that other hosts see them, and ends are on the disk."""
+    def record(self, *events: SweepEvent, then: Callable[[], None] | None = None) -> None:
+        """Append the events. The file is closed then, so that other hosts see them, and ends are on the disk.
+
+        With `then` another thread waits for the disk and calls it: a disk may need longer than all else between two
+        trials. An error of the disk is raised by the next call.
+        """
+        if self._failure is not None:
+            raise self._failure
         descriptor = files.open_private(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             files.end_torn_line(descriptor)
             content = memoryview("".join(map(to_line, events)).encode())
             while content:
                 content = content[os.write(descriptor, content) :]
-            if not all(isinstance(event, TrialStarted) for event in events):
+            if then is not None:
+                threading.Thread(target=self._sync, args=(os.dup(descriptor), then), name="syncs").start()
+            elif not all(isinstance(event, TrialStarted) for event in events):
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def _sync(self, descriptor: int, then: Callable[[], None]) -> None:
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            error.filename = str(self._path)
+            self._failure = error
+        else:
+            then()
+        finally:
+            os.close(descriptor)
+
+
+def record_once(folder: Path, name: str, events: Iterable[SweepEvent]) -> bool:
+    """Record events that only one process may record, in a file of their own: trials-<name>.jsonl.
+
+    False when another process was first. The file appears with its whole content, or not at all. Raises OSError.
+    """
+    path, text = folder / f"trials-{name}.jsonl", "".join(map(to_line, events))
+    part = files.part_path(path)
+    files.write_new(part, text, durable=True)
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    except OSError:  # no hard links here
+        try:
+            files.write_new(path, text, durable=True)
+        except FileExistsError:
+            return False
+    finally:
+        part.unlink(missing_ok=True)
+    return True
 
 
 class JournalReader:
@@ -297,11 +356,17 @@ class SweepRecord:
 
     trials: dict[int, TrialRecord]
     decisions: list[Decided]
+    undecided: int = 0  # trials whose settings are decided later, from the results of others
+
+    @property
+    def count(self) -> int:
+        """The number of trials, those that are not decided yet included."""
+        return len(self.trials) + self.undecided
 
     @property
     def is_over(self) -> bool:
         """Whether every trial has ended for good."""
-        return all(record.state in ENDED for record in self.trials.values())
+        return not self.undecided and all(record.state in ENDED for record in self.trials.values())
 
 
 class SweepFold:

@@ -25,6 +25,7 @@ from adam_tui.sweeps import plan as plans
 from adam_tui.sweeps.claims import Claim, Claims, living
 from adam_tui.sweeps.journal import JournalReader, Planned, Retried, SweepFold, SweepJournal, SweepRecord, now
 from adam_tui.sweeps.plan import Plan, Trial
+from adam_tui.sweeps.ray_executor import check_device
 
 PREFIX = "sweep-"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
@@ -46,6 +47,7 @@ class Sweep:
         self._reader = JournalReader(self.path)
         self._file: dict[str, Any] | None = None
         self._plan: Plan | None = None
+        self._trials: int | None = None  # where they are decided one after another; 0 where the plan determines them
         self._claims = Claims(self.path)
         self._fold = SweepFold()
 
@@ -124,6 +126,9 @@ class Sweep:
         if len(record.trials) < self._read_file().get("trials", 0):
             # The process that planned was killed, or its file is damaged: the plan alone determines the trials.
             record = self._fold.add(plans.planned(self.plan(), self.id))
+        if self._trials is None:
+            self._trials = plans.trials_count(self.plan()) or 0
+        record.undecided = max(self._trials - len(record.trials), 0)
         return record
 
     def sizes(self) -> list[tuple[str, int]]:
@@ -228,6 +233,8 @@ def create(plan: Plan, runs: Path, name: str = "", on: On = "local", address: st
     Raises ValueError with one line for a name that is in use or not allowed, OSError.
     """
     plans.check_plan(plan)
+    if on == "ray":
+        check_device(plan.device)
     path = runs / directory_name(name)
     lines = plans.planned(plan, "")  # before the directory: it may raise
     files.make_private_folder(runs)

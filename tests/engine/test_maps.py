@@ -1,6 +1,7 @@
 """Maps: each cell is the path that its settings give alone, bit for bit."""
 
 import inspect
+import math
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +11,7 @@ import pytest
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.maps.axes import Axis, default_axes, default_axis, knobs_for_axes
 from adam_tui.engine.maps.borders import BorderSample, stability_line
-from adam_tui.engine.maps.cells import SettingsMap, StartsMap, coarse, median_seeds
+from adam_tui.engine.maps.cells import BLOCK, SettingsMap, StartsMap, coarse, median_seeds
 from adam_tui.engine.maps.outcomes import (
     CONVERGED,
     DIVERGED,
@@ -137,7 +138,18 @@ def test_a_map_in_rows_has_the_same_cells_as_one_from_coarse_to_fine():
 
 def test_a_row_wider_than_a_block_is_exact_too():
     race = Scenario.parse(("sgd",), surface="himmelblau", steps=12)
-    assert_exact(StartsMap(race, 0, np.linspace(-6, 6, 2500), np.linspace(-1, 1, 2)), 10)
+    assert_exact(StartsMap(race, 0, np.linspace(-6, 6, BLOCK + 100), np.linspace(-1, 1, 2)), 10)
+
+
+def test_interruptions_change_no_bit():
+    whole, interrupted = (settings_map("adam", surface="himmelblau", steps=90) for _ in range(2))
+    calls = 0
+    while not interrupted.complete:
+        interrupted.advance(lambda: True)
+        calls += 1
+    assert calls >= 90 / 4
+    for one, other in zip(whole.finish(), interrupted.outcomes(), strict=True):
+        assert np.array_equal(one, other, equal_nan=True)
 
 
 def test_two_threads_compute_one_map():
@@ -214,6 +226,14 @@ class TestAxis:
             near = near.zoomed(0.5, 2.0)
         assert near.low < near.high
 
+    def test_an_exponent_is_spaced_evenly_also_below_zero(self):
+        knob = Knob("c", "", -0.8, "linear", "", low=-math.inf, high=0.0, notch_low=-2.0, notch_high=0.0)
+        axis = Axis(knob, -2.0, 0.0)
+        assert axis.values(5).tolist() == [-2.0, -1.5, -1.0, -0.5, 0.0]
+        assert axis.fraction(-0.5) == 0.75
+        near = axis.zoomed(0.75, 2.0)
+        assert (near.low, near.high) == (-1.25, -0.25)
+
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
     def test_the_first_axes_of_every_optimizer_contain_its_own_setting(self, optimizer):
         for lr in ("", ":lr=1e-9", ":lr=900"):
@@ -222,7 +242,7 @@ class TestAxis:
             assert x.knob.name == "lr"
             for axis in (x, y, *(default_axis(race, 0, knob) for knob in knobs_for_axes(race.lanes[0]))):
                 assert 0 <= axis.fraction(race.lanes[0][axis.knob.name]) <= 1
-        assert {knob.scale for knob in knobs_for_axes(race.lanes[0])} <= {"log", "log_off", "beta"}
+        assert {knob.scale for knob in knobs_for_axes(race.lanes[0])} <= {"log", "log_off", "beta", "linear"}
 
     def test_a_whole_number_has_no_axis(self):
         with pytest.raises(ValueError, match="has no axis"):

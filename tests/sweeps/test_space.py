@@ -11,6 +11,7 @@ from adam_tui.sweeps.plan import knobs_of
 from adam_tui.sweeps.space import Range, Values
 
 LR, BETA = knobs_of("adam")["lr"], knobs_of("adam")["beta1"]
+EXPONENT = Knob("beta2_decay", "c", -0.8, "linear", "", low=-math.inf, high=0.0, notch_low=-2.0, notch_high=0.0)
 BATCH, STEPS = knobs_of("adam")["batch_size"], knobs_of("muon")["ns_steps"]
 
 
@@ -58,6 +59,7 @@ def test_a_learning_rate_is_spread_by_its_logarithm_and_a_beta_by_its_distance_f
     assert Range(0.9, 0.999).spread(BETA, 3) == (0.9, 0.99, 0.999)
     assert Range(32, 256).spread(BATCH, 4) == (32, 64, 128, 256)
     assert Range(1, 20).spread(STEPS, 3) == (1, 10, 20)
+    assert Range(-1.0, 0.0).spread(EXPONENT, 3) == (-1.0, -0.5, 0.0)
     assert Range(1e-4, 1e-2).spread(LR, 1) == (1e-3,)
 
 

@@ -42,11 +42,13 @@ def carry_out(effect: Effect, screen: SweepsScreen) -> None:
             screen.poll()
         case effects.AskPlan():
             _ask_plan(effect, screen)
-        case effects.StartSweep(plan, slots, name):
+        case effects.StartSweep(plan, slots, name, place):
             with _notified(screen, "cannot start"):
-                id = feed.start(plan, slots, name)
+                id = feed.start(plan, slots, name, place)
                 screen.poll()
                 screen.dispatch(SelectSweep(id))
+                if place[0] == "local" and (run := feed.run_on(plan.device)):
+                    screen.app.notify(f"{run} trains on this device too: both are slower")
         case effects.SendOrder(sweep, order):
             with _notified(screen, f"cannot reach {sweep}"):
                 feed.command(sweep, order)

@@ -14,6 +14,7 @@ from adam_tui.engine.knobs import Knob
 from adam_tui.engine.numbers import format_number
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.pytorch_sources import BY_HAND
+from adam_tui.engine.rule import PARTS, join_parts
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec
 
@@ -85,6 +86,8 @@ def command(spec: RunSpec) -> str:
         words.append("--tensorboard")
     if not spec.queue:
         words.append("--no-queue")
+    if spec.after_sweeps:
+        words.append("--after-sweeps")
     return shlex.join(words)
 
 
@@ -160,13 +163,15 @@ def _optimizer(spec: RunSpec) -> str:
     """The call that makes the optimizer, every value given."""
     values = dict(spec.hyperparameters)
     recipe = TRAINING_OPTIMIZERS[spec.optimizer]
+    every = {knob.name: float(values.get(knob.name, knob.default)) for knob in recipe.knobs}
+    whole = join_parts(every)
     written: dict[str, str] = {}
     for knob in recipe.knobs:
-        value = values.get(knob.name, knob.default)
-        if knob.name in ("beta1", "beta2"):
-            written["betas"] = repr(tuple(float(values.get(n, recipe.knob(n).default)) for n in ("beta1", "beta2")))
+        if knob.name in PARTS:
+            argument = PARTS[knob.name][0]
+            written[argument] = repr(whole[argument])
         else:
-            written[knob.name] = _literal(knob, value)
+            written[knob.name] = _literal(knob, every[knob.name])
     if spec.optimizer in ("lion", "muon"):
         name = recipe.title
     else:

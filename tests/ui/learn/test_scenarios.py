@@ -186,6 +186,16 @@ def _(descent, momentum):
     assert momentum.losses[-1] < descent.losses[-1]
 
 
+@claim("own-optimizer-1")
+def _(momentum, descent):
+    x, b = momentum.positions[0], np.zeros(2)
+    for point in momentum.positions[1:]:
+        b = 0.9 * b + 2 * x
+        x = x - 0.05 * b  # as the page's class computes; tests/classes run the class itself
+        assert point == pytest.approx(x, rel=1e-12, abs=1e-15)
+    assert np.abs(momentum.positions - descent.positions).max() > 0.1
+
+
 @claim("radam-1")
 def _(radam, adam):
     steps = radam.terms["Δ"]
@@ -204,3 +214,38 @@ def _(descent):
     x, y = descent.positions[-1]
     assert x * y == pytest.approx(1, abs=1e-3)
     assert x * x + y * y < 10 < 16, "λmax is below 2/lr where it comes to rest"
+
+
+@claim("asgd-1")
+def _(asgd, sgd):
+    average = asgd.terms["x̄"][-1]
+    assert asgd.losses[300:].mean() == pytest.approx(sgd.losses[300:].mean())
+    assert (average**2).sum() < 0.01 * asgd.losses[300:].mean()
+
+
+@claim("rprop-1")
+def _(*lanes):
+    for rprop in lanes:
+        assert rprop.losses[0] > 1000
+        assert rprop.losses[-1] == pytest.approx(3.0)
+        assert rprop.losses[50] < 4
+
+
+@claim("rprop-2")
+def _(rprop, sgd):
+    assert np.ptp(rprop.positions[200:], axis=0).max() < 0.001
+    assert np.ptp(sgd.positions[200:], axis=0).max() > 0.5
+
+
+@claim("adafactor-1")
+def _(adafactor, adam):
+    lengths = np.hypot(*adafactor.terms["Δ"][1:].T)
+    assert lengths[300:].max() < 0.01 * lengths[0]
+    assert adafactor.converged_at is None
+    assert adam.converged_at is not None
+
+
+@claim("adafactor-2")
+def _(adafactor):
+    assert adafactor.converged_at is not None
+    np.testing.assert_allclose(adafactor.positions[-1], [3.0, 2.0])
