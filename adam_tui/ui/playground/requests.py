@@ -124,7 +124,10 @@ def _pick_preset(state: PlaygroundState) -> Pick[e.Event]:
 
 def _train(state: PlaygroundState) -> TrainLane | Notify:
     lane = state.chosen_lane
-    if lane.optimizer in TRAINING_OPTIMIZERS:
+    rule = lane.rule
+    if isinstance(rule, ClassOptimizer) and not rule.ready:
+        return Notify(rule.problem or f"{rule.label} is not imported yet", severity="warning")
+    if isinstance(rule, ClassOptimizer) or lane.optimizer in TRAINING_OPTIMIZERS:
         return TrainLane(lane)
     return Notify(f"{lane.rule.title} is for the playground only", severity="warning")
 
