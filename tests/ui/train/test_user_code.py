@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from textual.widgets import Input
 from training_pilot import panel, until
 
 from adam_tui.engine.class_signature import Parameter
@@ -47,7 +48,8 @@ async def type_class(pilot, key, text):
     await pilot.press(key)
     await pilot.pause()
     assert isinstance(pilot.app.screen, AskText)
-    await pilot.press("ctrl+u", *text, "enter")
+    pilot.app.screen.query_one(Input).value = text
+    await pilot.press("enter")
 
 
 async def answer(pilot, app, key):
@@ -126,7 +128,8 @@ async def test_a_run_from_elsewhere_is_continued_after_consent(app, made_run, tm
     resumed = []
     made = made_run()
     made.run.path.joinpath("optimizer.py").write_text("import os\n")
-    spec = replace(made.run.spec(), optimizer="/home/her/mine.py::MyAdam", signature=SIGNATURE)
+    own = {"optimizer": "/home/her/mine.py::MyAdam", "signature": SIGNATURE, "hyperparameters": {"lr": 0.1}}
+    spec = replace(made.run.spec(), **own)
     directory.write_spec(spec, made.run.path)
     made.start().train(1).end("stopped")
     made.run.checkpoint.write_bytes(b"")
