@@ -73,6 +73,18 @@ class Curved(torch.optim.Optimizer):
                 for weight, gradient in zip(group["params"], gradients):
                     weight.sub_(gradient, alpha=group["lr"])
 
+class Failing(torch.optim.Optimizer):
+    """Fails at its first gradient, and does nothing without one."""
+
+    def __init__(self, params):
+        super().__init__(params, {})
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    raise SystemError("always")
+
 class Averaged(torch.optim.Optimizer):
     """Trains one point and evaluates at another one, as schedule-free optimizers do."""
 
@@ -246,6 +258,11 @@ def test_a_state_that_no_checkpoint_can_hold_is_reported_and_refuses_to_continue
     state, reason = train(run)
     assert state == "failed"
     assert "it lacks the state of Unsaved, which no checkpoint can hold" in reason
+
+
+def test_a_step_that_always_fails_is_found_before_a_run_is_made(make):
+    with pytest.raises(ValueError, match=r"mine\.py, line \d+: SystemError: always"):
+        make("Failing")
 
 
 def test_an_error_in_a_step_ends_the_run_with_the_file_and_the_line(make):
