@@ -17,8 +17,9 @@ from adam_tui.engine.adam_rules import ADAM, ADAMAX, ADAMW, AMSGRAD, LION, NADAM
 from adam_tui.engine.class_optimizers import find_class
 from adam_tui.engine.classic_rules import ADADELTA, ADAGRAD, ASGD, MOMENTUM, NESTEROV, RMSPROP, RPROP, SGD
 from adam_tui.engine.names import suggest
+from adam_tui.engine.recent_rules import ADAN, ADEMAMIX, ADOPT, PRODIGY, SCHEDULE_FREE_ADAMW, SCHEDULE_FREE_SGD
 from adam_tui.engine.rule import Array, Hyper, Optimizer, Update, expand
-from adam_tui.engine.tensor_rules import ADAFACTOR
+from adam_tui.engine.tensor_rules import ADAFACTOR, LAMB, MUON, SOAP
 
 __all__ = ["OPTIMIZERS", "Array", "Hyper", "Optimizer", "Update", "expand", "find_optimizer"]
 
@@ -41,6 +42,15 @@ OPTIMIZERS: dict[str, Optimizer] = {
         RADAM,
         ADAFACTOR,
         LION,
+        LAMB,
+        ADAN,
+        PRODIGY,
+        SCHEDULE_FREE_SGD,
+        SCHEDULE_FREE_ADAMW,
+        ADEMAMIX,
+        ADOPT,
+        SOAP,
+        MUON,
     )
 }
 
