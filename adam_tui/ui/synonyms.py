@@ -123,6 +123,11 @@ SYNONYMS: Mapping[str, str] = {
     "later": "pan scroll right after",
     "window": "last latest newest follow tail",
     "smoothing": "smooth smoother mean moving ema noise",
+    "landscape": "surface contour plane minimum path pca flat sharp around weights",
+    "next_plane": "random pca direction points interpolation between",
+    "refresh_plane": "again update newest seed recompute",
+    "closer": "magnify enlarge bigger wheel",
+    "farther": "away smaller wider wheel",
     # Sweep
     "retry": "repeat failed rerun again",
     "widen": "extend range edge border larger expand",

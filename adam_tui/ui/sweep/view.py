@@ -493,7 +493,7 @@ def draw_progress_line(shown: Snapshot, view: SweepView, width: int) -> Cells:
     bar = min(BAR, max(width // 4, 4))
     color = palette.states["converged" if view.state == "finished" else "running"]
     draw_progress(cells, 0, 1, bar, view.share, color, palette)
-    parts = [f"{view.ended}/{len(view.trials)} trials", view.state]
+    parts = [f"{view.ended}/{view.record.count} trials", view.state]
     if view.state == "running" and not math.isnan(view.seconds_left):
         parts.append(f"{format_duration(view.seconds_left)} left")
     if view.failed:
@@ -518,7 +518,7 @@ def status_line(state: SweepState, width: int) -> str:
     view = state.view
     if view is None:
         return ""
-    done = f"{view.ended}/{len(view.trials)}"
+    done = f"{view.ended}/{view.record.count}"
     place = f"{state.ids.index(view.id) + 1} of {len(state.ids)}" if len(state.ids) > 1 and view.id in state.ids else ""
     if width < STATUS_FROM:
         return f"{view.title} {done}"
@@ -528,7 +528,7 @@ def status_line(state: SweepState, width: int) -> str:
 def window_title(state: SweepState) -> str:
     """The sweep, its state and its trials, for the title of the window."""
     view = state.view
-    return f"{view.title} {view.state} {view.ended}/{len(view.trials)}" if view is not None else ""
+    return f"{view.title} {view.state} {view.ended}/{view.record.count}" if view is not None else ""
 
 
 assert set(QUANTITY_NAMES) == set(QUANTITIES)

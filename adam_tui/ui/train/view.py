@@ -79,6 +79,8 @@ def draw(panel: Panel, shown: Snapshot, width: int, height: int) -> Cells:
             return start_panel.draw(state, shown.keys, width, height, palette)
         case "loss":
             return loss_chart.draw(state, histories, width, height, palette, run_panel.no_step_text(state))
+        case "accuracy" if state.landscape is not None:
+            return loss_chart.draw(state, histories, width, height, palette, run_panel.no_step_text(state))
         case "accuracy":
             return epoch_charts.draw_accuracy(state, histories, width, height, palette)
         case "runs":
@@ -113,7 +115,7 @@ def titles(shown: Snapshot) -> dict[Panel, tuple[str, str]]:
     """The titles and subtitles of the panels, but for the loss chart's, whose legend goes with its size."""
     state, histories, keys = shown.state, shown.histories, shown.keys
     texts: dict[Panel, tuple[str, str]] = {
-        "accuracy": (epoch_charts.accuracy_title(state, histories), epoch_charts.best_text(state, histories)),
+        "accuracy": _titles_of_accuracy(shown),
         "runs": ("Runs and sweeps" if state.sweeps else "Runs", ""),
         "knobs": (knobs_title(state), with_keys_named(_knobs_hint(state), keys)),
         "figures": (run_panel.title(state, histories), ""),
@@ -124,6 +126,14 @@ def titles(shown: Snapshot) -> dict[Panel, tuple[str, str]]:
         count = len(table.listed(state, histories, shown.now))
         texts["table"] = table.title(state, count), with_keys_named(table.HINT, keys)
     return texts
+
+
+def _titles_of_accuracy(shown: Snapshot) -> tuple[str, str]:
+    """The titles of the panel below the loss chart, which has that chart while a landscape is in its place."""
+    state, histories = shown.state, shown.histories
+    if state.landscape is not None:
+        return loss_chart.title(state, histories), loss_chart.legend(state, histories, shown.loss_width)
+    return epoch_charts.accuracy_title(state, histories), epoch_charts.best_text(state, histories)
 
 
 def loss_titles(shown: Snapshot, width: int) -> tuple[str, str]:
