@@ -202,7 +202,7 @@ PRODIGY = Optimizer(
     ),
     paper="Mishchenko & Defazio 2024, arXiv:2306.06101",
     torch_name=None,
-    lr_hint=1.0,
+    lr_hint=0.1,  # at 1, meant for networks, it leaps across a plot: the distance is all that there is
     lr_hint_of="fixed",
 )
 
