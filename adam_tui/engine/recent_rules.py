@@ -388,8 +388,8 @@ def ademamix_update(gradient: Array, state: AdemamixState, x: Array, hyper: Hype
 
     m2 keeps about 10,000 steps at the default β3 and has no bias correction: in a short race it hardly acts, in a long
     one it carries the point past a minimum. Over the first T steps its weight rises to a and its memory from β1 to β3,
-    in equal steps of its half-life. Variants differ: a is 5 here and in the paper's text, 2 in the authors' code, which
-    has T twice, once for a and once for β3, and adds 1e-8 to β before it takes the logarithm.
+    in equal steps of its half-life. Variants differ: a is 5 here, as in pytorch-optimizer, and 2 in the authors' code,
+    which has T twice, once for a and once for β3, and adds 1e-8 to β before it takes the logarithm.
     """
     lr = hyper["lr"]
     step = state.step + 1
@@ -481,9 +481,9 @@ def adopt_update(gradient: Array, state: AdoptState, x: Array, hyper: Hyper) -> 
 
     The gradient is not part of its own divisor, which is what lets Adam fail on Reddi's function at a small β2; ADOPT
     converges with any β2. The first step only measures v and does not move. The divided gradient is clipped to
-    ±(t−1)^¼, as in the authors' code, where the second step has the limit 1. Variants differ: without the clip, as in
-    the first version of the paper, a first slope near 0 makes the second step huge; pytorch-optimizer's limit is t^¼,
-    and its decoupled weight decay moves the point in the first step too.
+    ±(t−1)^¼, as in the paper's Algorithm 2, whose first step that moves has the limit 1. Variants differ: without the
+    clip, as in Algorithm 1, a first slope near 0 makes the second step huge; pytorch-optimizer's limit is t^¼, and its
+    decoupled weight decay moves the point in the first step too.
     """
     lr, apart = hyper["lr"], hyper["decoupled_weight_decay"]
     step = state.step + 1

@@ -217,9 +217,9 @@ def soap_update(gradient: Array, state: SoapState, x: Array, hyper: Hyper) -> Up
 
     The point is a matrix of one row, so one side is preconditioned: the axes are the eigenvectors of the running average
     L of g·gᵀ, found by one power iteration in every k-th step. On a valley at 45 degrees it is the Adam that a valley
-    along an axis would see. The first step only sets the axes. As in the authors' code m is kept in the plot's axes, v
-    is not turned when the axes turn, weight decay acts on the moved point, and L's memory is β2. That code and
-    pytorch-optimizer iterate in float32, this rule in float64.
+    along an axis would see. The first step only sets the axes. As in pytorch-optimizer m is kept in the plot's axes, v is
+    not turned when the axes turn, weight decay acts on the moved point, and L's memory is β2. pytorch-optimizer turns
+    the axes in float32, this rule in float64.
     """
     lr, beta2, frequency = hyper["lr"], hyper["beta2"], hyper["precondition_frequency"]
     step = state.step + 1
@@ -228,8 +228,9 @@ def soap_update(gradient: Array, state: SoapState, x: Array, hyper: Hyper) -> Up
     if state.step == 0:
         q = _unit(gradient)  # of g·gᵀ alone it is the first eigenvector
         still = np.zeros(np.broadcast_shapes(gradient.shape, np.shape(lr)))
-        terms = {"m": state.m, "v": state.v, "q": q, "g′": _turned(gradient, q), "u": np.zeros_like(gradient)}
-        return finish(still, SoapState(step, state.m, state.v, xx, xy, yy, q), {**terms, "α·λ·x": still})
+        terms = {"m": state.m, "v": state.v, "q": q, "g′": _turned(gradient, q), "α_t": lr}
+        terms |= {"u": np.zeros_like(gradient), "α·λ·x": still}
+        return finish(still, SoapState(step, state.m, state.v, xx, xy, yy, q), terms)
     t = state.step  # steps that moved, this one included
     turned = _turned(gradient, state.q)
     m = average(state.m, gradient, hyper["beta1"])
@@ -242,7 +243,7 @@ def soap_update(gradient: Array, state: SoapState, x: Array, hyper: Hyper) -> Up
     q, v_next = _iterated(state.q, v, xx, xy, yy)
     due = np.fmod(float(t), np.maximum(frequency, 1.0)) == 0
     after = SoapState(step, m, np.where(due, v_next, v), xx, xy, yy, np.where(due, q, state.q))
-    terms = {"m": m, "v": v, "q": state.q, "g′": turned, "u": u, "α·λ·x": decay}
+    terms = {"m": m, "v": v, "q": state.q, "g′": turned, "α_t": alpha, "u": u, "α·λ·x": decay}
     return finish(moved - decay, after, terms)
 
 
@@ -327,9 +328,9 @@ def muon_init(x: Array, hyper: Hyper) -> MuonState:
 def muon_update(gradient: Array, state: MuonState, x: Array, hyper: Hyper) -> Update:
     """Muon: the momentum of a matrix made nearly orthogonal; here the matrix is the point, with one row and two columns.
 
-    Such a matrix has one singular value, its norm. So O is the direction of the momentum at a fixed length, 0.70 to 1.13
-    by the number of iterations: on a plot Muon is momentum with steps of one length, and its strength, to even out the
-    many directions of a large matrix, cannot be seen. As in torch.optim a step is α·O for a matrix that is not taller
+    Such a matrix has one singular value, its norm. So O is the direction of the momentum at a fixed length, 0.70 at the
+    default five iterations: on a plot Muon is momentum with steps of one length, and its strength, to even out the many
+    directions of a large matrix, cannot be seen. As in torch.optim a step is α·O for a matrix that is not taller
     than wide. torch.optim.Muon refuses a vector and iterates in bfloat16; this rule iterates in float64.
     """
     mu, lr = hyper["momentum"], hyper["lr"]
