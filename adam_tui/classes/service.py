@@ -71,7 +71,7 @@ class Classes:
     def _load(self, known: ClassOptimizer) -> None:
         if not known.ready:  # a class that is loaded anew keeps its knobs and its paths until then
             self._enter(describe(known.reference, known.parameters, status="loading"))
-        request = {"kind": "describe", "class": known.name}
+        request = {"kind": "describe", "class": str(known.reference.absolute())}
         try:
             self.helper.request(request, {}, partial(self._loaded, known.reference))
         except OSError as error:
@@ -80,7 +80,8 @@ class Classes:
     def _loaded(self, reference: ClassReference, header: dict[str, Any], arrays: dict[str, Array]) -> None:
         if header["kind"] == "description":
             parameters = signature_from_json(header["parameters"])
-            described = describe(reference, parameters, open_path=self._open, place=header["place"], status="ready")
+            about = {name: header[name] for name in ("place", "closure", "modes")}
+            described = describe(reference, parameters, open_path=self._open, status="ready", **about)
         else:
             before = CLASSES[str(reference)]
             described = describe(reference, before.parameters, problem=header["message"], status="failed")

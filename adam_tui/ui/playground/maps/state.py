@@ -44,6 +44,7 @@ class MapState:
     x, y: its axes; None for the lane's own. cursor: the (column, row) of the chosen cell; None for the lane's own
     setting. grid: the cells on this screen, None before the first layout. median: of five seeds of the noise.
     all_optimizers: the curves of the learning rates are those of all optimizers, not of the lanes.
+    clock: the time of the race when the map was opened. The race is at its end meanwhile: cells are outcomes.
     """
 
     kind: Kind
@@ -54,3 +55,4 @@ class MapState:
     grid: MapGrid | None = None
     median: bool = False
     all_optimizers: bool = False
+    clock: float = 0.0
