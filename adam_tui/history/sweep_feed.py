@@ -176,10 +176,13 @@ class SweepFeed:
             known = self._reached.get(number)
             if known and (known.run, known.epoch) == (trial.run, trial.epoch):
                 continue
-            if self._clock() - began > POLL_SECONDS:
+            if trial.last is not None and len(trial.last.accuracies) == trial.epoch:
+                accuracies = trial.last.accuracies
+            elif self._clock() - began > POLL_SECONDS:
                 break
-            epochs = sweep.run(trial.run).epochs()
-            first = next((each.epoch for each in epochs if each.held_out_accuracy >= GOAL), float("inf"))
+            else:  # an earlier version's journal, or an attempt that has not ended
+                accuracies = tuple(each.held_out_accuracy for each in sweep.run(trial.run).epochs())
+            first = next((i for i, accuracy in enumerate(accuracies, start=1) if accuracy >= GOAL), float("inf"))
             self._reached[number], changed = _Reached(trial.run, trial.epoch, float(first)), True
         return changed
 
