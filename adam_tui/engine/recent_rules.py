@@ -195,7 +195,7 @@ PRODIGY = Optimizer(
     rule=(
         "g ← ∇f(x),   γ = α·d   (bias: · √(1−β2ᵗ) / (1−β1ᵗ))",
         "m ← β1·m + (1−β1)·d·g,   v ← β2·v + (1−β2)·(d·g)²",
-        "r ← √β2·r + (d/d0)·γ·⟨g, x0 − x⟩",
+        "r ← √β2·r + (d/d0)·γ·g·(x0 − x)",
         "s ← √β2·s + (d/d0)·γ·g   (safe: d for γ)",
         "d ← max(d, c·r / (|s_x| + |s_y|))   (first d = d0)",
         "Δ = −γ·m / (√v + d·ε) − γ·λ·x",
@@ -481,8 +481,8 @@ def adopt_update(gradient: Array, state: AdoptState, x: Array, hyper: Hyper) -> 
 
     The gradient is not part of its own divisor, which is what lets Adam fail on Reddi's function at a small β2; ADOPT
     converges with any β2. The first step only measures v and does not move. The divided gradient is clipped to
-    ±(t−1)^¼, as in the paper's Algorithm 2, whose first step that moves has the limit 1. Variants differ: without the
-    clip, as in Algorithm 1, a first slope near 0 makes the second step huge; pytorch-optimizer's limit is t^¼, and its
+    ±(t−1)^0.25, as in the paper's Algorithm 2, whose first step that moves has the limit 1. Variants differ: without the
+    clip, as in Algorithm 1, a first slope near 0 makes the second step huge; pytorch-optimizer's limit is t^0.25, and its
     decoupled weight decay moves the point in the first step too.
     """
     lr, apart = hyper["lr"], hyper["decoupled_weight_decay"]
@@ -513,13 +513,13 @@ ADOPT = Optimizer(
         eps_knob(1e-6, "least √v that a gradient is divided by"),
         weight_decay_knob(),
         flag_knob("decoupled_weight_decay", "λ*", 0.0, "weight decay as in AdamW: apart from the gradient"),
-        flag_knob("clip", "clip", 1.0, "limit r to (t−1)^¼"),
+        flag_knob("clip", "clip", 1.0, "limit r to (t−1)^0.25"),
     ),
     init=adopt_init,
     update=adopt_update,
     rule=(
         "g ← ∇f(x) + λ·x   (λ* off)",
-        "r = g / max(√v, ε),   within ±(t−1)^¼   (clip)",
+        "r = g / max(√v, ε),   within ±(t−1)^0.25   (clip)",
         "m ← β1·m + (1−β1)·r",
         "Δ = −α·m   (first Δ = 0; λ* on: − α·λ·x)",
         "v ← β2·v + (1−β2)·g²   (first v = g²)",

@@ -228,7 +228,7 @@ def soap_update(gradient: Array, state: SoapState, x: Array, hyper: Hyper) -> Up
     if state.step == 0:
         q = _unit(gradient)  # of g·gᵀ alone it is the first eigenvector
         still = np.zeros(np.broadcast_shapes(gradient.shape, np.shape(lr)))
-        terms = {"m": state.m, "v": state.v, "q": q, "g′": _turned(gradient, q), "α_t": lr}
+        terms = {"m": state.m, "v": state.v, "q": q, "g_q": _turned(gradient, q), "α_t": lr}
         terms |= {"u": np.zeros_like(gradient), "α·λ·x": still}
         return finish(still, SoapState(step, state.m, state.v, xx, xy, yy, q), terms)
     t = state.step  # steps that moved, this one included
@@ -243,7 +243,7 @@ def soap_update(gradient: Array, state: SoapState, x: Array, hyper: Hyper) -> Up
     q, v_next = _iterated(state.q, v, xx, xy, yy)
     due = np.fmod(float(t), np.maximum(frequency, 1.0)) == 0
     after = SoapState(step, m, np.where(due, v_next, v), xx, xy, yy, np.where(due, q, state.q))
-    terms = {"m": m, "v": v, "q": state.q, "g′": turned, "α_t": alpha, "u": u, "α·λ·x": decay}
+    terms = {"m": m, "v": v, "q": state.q, "g_q": turned, "α_t": alpha, "u": u, "α·λ·x": decay}
     return finish(moved - decay, after, terms)
 
 
@@ -295,8 +295,8 @@ SOAP = Optimizer(
     update=soap_update,
     rule=(
         "L ← β2·L + (1−β2)·g·gᵀ,   m ← β1·m + (1−β1)·g",
-        "g′ = (along q, across q) of g,   v ← β2·v + (1−β2)·g′²",
-        "u = m′ / (√v + ε), turned back",
+        "g_q = (along q, across q) of g,   v ← β2·v + (1−β2)·g_q²",
+        "u = m_q / (√v + ε), turned back",
         "Δ = −α·u − α·λ·x   (bias: α·√(1−β2ᵗ) / (1−β1ᵗ); first Δ = 0)",
         "q ← L·q / ‖L·q‖   in every k-th step",
     ),
