@@ -263,8 +263,8 @@ def schedule_free_sgd_update(gradient: Array, state: ScheduleFreeState, x: Array
 
     The path on the plot is y, the parameter of the authors' package in train mode; its eval mode puts x in its place.
     The inspector shows z and x. y is near x: for β = 0.9 a tenth of the way from x to z. At β = 0, which the package
-    refuses and so does the knob, y would be z and x Polyak's average. Variants differ: the paper's w is α², here α^p
-    with the largest α so far; weight decay is taken at y, as in the package (the paper also tries z).
+    refuses and so does the knob, y would be z and x Polyak's average. Variants differ: the paper's w is α², here as in
+    the package it is α^p with the largest α so far, and weight decay is taken at y.
     """
     g = with_decay(gradient, x, hyper["weight_decay"])
     delta, after, terms = _averaged_step(g, hyper["momentum"], state, x, hyper)
@@ -314,7 +314,8 @@ def schedule_free_adamw_update(gradient: Array, state: ScheduleFreeState, x: Arr
 
     The averaging takes the place of m, so β1 says where the gradient is taken, as the momentum of Schedule-Free SGD
     does. The path on the plot is y, the inspector shows z and the result x. As in the authors' package the weight decay
-    λ·y is not divided by √v̂, and v is corrected for its start at 0; the paper's algorithm does not correct it.
+    λ·y is not divided by √v̂, and v is corrected for its start at 0. In the paper's algorithm α is corrected instead, to
+    α·√(1−β2ᵗ), so that the first z weigh little in x.
     """
     step = state.step + 1
     assert state.v is not None

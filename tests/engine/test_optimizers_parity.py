@@ -10,8 +10,9 @@ though each step is right.
 - *Same gradients, made up*: the same with sequences that no surface gives: zeros, spikes, a constant, sign flips.
 - *Each on its own*: both walk alone and see their own gradients, on smooth paths that end in a minimum.
 
-The difference is relative to max(|x|, 1), over all steps and coordinates. Lion is not in torch.optim; it is compared
-with a line-by-line writing of the paper's Algorithm 2 below.
+The difference is relative to max(|x|, 1), over all steps and coordinates. Those that torch.optim lacks are compared with
+the authors' package schedulefree, with pytorch-optimizer in the authors' meaning, or (Lion, LAMB) with a line-by-line
+writing of the paper's algorithm below. `test_variants` compares them with what these packages do by themselves.
 """
 
 import inspect
@@ -322,7 +323,8 @@ def test_fed_the_gradients_of_a_surface_it_walks_as_torch_does(name, data):
     if "centered" in values:
         values["centered"] = 0.0
     values["lr"] = suited_lr(OPTIMIZERS[name], surface) * data.draw(powers_of_ten(-1.5, 0.5), label="lr factor")
-    difference = largest_difference(name, values, starts_on(surface), lambda _, at: surface.gradient(at))
+    starts = starts_on(surface)[: 1 if name in WHOLE else None]
+    difference = largest_difference(name, values, starts, lambda _, at: surface.gradient(at))
     assert difference <= TOLERANCE
 
 
@@ -351,12 +353,18 @@ def test_fed_made_up_gradients_it_walks_as_torch_does(name, data):
     gradients = made_up(data.draw(st.integers(0, 2**32 - 1)), data.draw(powers_of_ten(-3, 0), label="scale"))
     if values.get("centered"):
         gradients = gradients[:, :2]
+    if name in WHOLE:  # one by one: some of the kinds take as long as all of them together elsewhere
+        gradients = gradients[:, data.draw(st.permutations(range(8)), label="kinds")[:2]]
     start = np.random.default_rng(0).standard_normal(gradients.shape[1:])
     assert largest_difference(name, values, start, lambda t, _: gradients[t]) <= TOLERANCE
 
 
 # Where a path is chaotic and so is compared by fed gradients only; the last test shows that these are.
-CHAOTIC = {("adadelta", "rosenbrock"), ("rmsprop", "rosenbrock"), ("nadam", "rosenbrock")}
+CHAOTIC = {("adadelta", "rosenbrock"), ("rmsprop", "rosenbrock"), ("nadam", "rosenbrock"), ("prodigy", "rosenbrock")}
+CHAOTIC |= {("lamb", "himmelblau")}
+CHAOTIC |= {(name, place) for name in ("adan", "sf-adamw", "muon") for place in ("himmelblau", "rosenbrock")}
+# SOAP divides the slope across its axis, often nothing but rounding, by its own size plus ε.
+CHAOTIC |= {("soap", place) for place in ("bowl", "ravine", "himmelblau", "rosenbrock")}
 ALONE = [(name, surface) for name in COMPARED for surface in ("bowl", "ravine", "himmelblau", "rosenbrock")]
 
 
@@ -373,9 +381,9 @@ def test_where_it_is_not_asked_to_the_last_digit_of_the_start_decides(name, plac
     rule, surface = OPTIMIZERS[name], SURFACES[place]
     hyper = expand(rule.defaults() | {"lr": suited_lr(rule, surface)})
     x = starts_on(surface)
-    x = np.stack([x, x * (1 + 1e-15)])
+    x = np.stack([x, *(x * (1 + error) for error in (1e-15, -1e-15, 2e-15, -2e-15))])
     state = rule.init(x, hyper)
     for _ in range(STEPS):
         delta, state, _ = rule.update(surface.gradient(x), state, x, hyper)
         x = x + delta
-    assert np.abs(x[0] - x[1]).max() > 1000 * TOLERANCE
+    assert np.abs(x[1:] - x[0]).max() > 1000 * TOLERANCE
