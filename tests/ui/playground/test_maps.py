@@ -234,6 +234,16 @@ async def test_a_map_of_starts_lies_over_the_contour_and_names_the_minima():
         assert app.screen.state.scenario.start is not None
 
 
+async def test_where_there_are_many_basins_the_legend_stays():
+    app = AdamApp(PlaygroundState(Scenario("rastrigin", lanes=(Lane.parse("sgd:lr=0.002"),), steps=60)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("b")
+        await computed(pilot)
+        lines = panel(app, "map-info").splitlines()
+        [more] = [i for i, line in enumerate(lines) if " more " in line]
+        assert any(line.startswith("converged") for line in lines[more + 1 :])
+
+
 async def test_a_zoomed_contour_computes_its_starts_again():
     app = AdamApp(PlaygroundState(HIMMELBLAU))
     async with app.run_test(size=(80, 24)) as pilot:

@@ -111,13 +111,24 @@ def largest_basin(numbers: NDArray[np.int32]) -> int:
 
 
 def basin_table(
-    surface: Surface, numbers: NDArray[np.int32], points: Array, width: int, palette: Palette, ink: Ink
+    surface: Surface,
+    numbers: NDArray[np.int32],
+    points: Array,
+    width: int,
+    palette: Palette,
+    ink: Ink,
+    most: int = MOST_BASINS,
 ) -> Cells:
-    """Draw a row for each rest point, by its share of the starts; `numbers` and `points` are those of `rest_points`."""
+    """Draw a row for each rest point, by its share of the starts; `numbers` and `points` are those of `rest_points`.
+
+    Of more than `most` rest points, the last row counts those with the smallest shares.
+    """
     counts = np.bincount(numbers[numbers >= 0], minlength=len(points))
-    order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]][:MOST_BASINS]
+    order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]]
     if not order:
         return elements.notes([("no start converged", False)], width, palette)
+    others = order[most - 1 :] if len(order) > most else []
+    order = order[: len(order) - len(others)]
     losses = surface.f(points) if len(points) else np.empty(0)
     hues = heat_map.basin_colors(palette)
     listed = len(surface.minima)
@@ -132,7 +143,8 @@ def basin_table(
         )
         for i in order
     ]
-    return map_panels.basin_table(rows, width, palette, letters=ink != "blocks")
+    rest = len(others), counts[others].sum() / numbers.size
+    return map_panels.basin_table(rows, width, palette, letters=ink != "blocks", others=rest)
 
 
 def _widened(picture: Cells, width: int, palette: Palette) -> Cells:

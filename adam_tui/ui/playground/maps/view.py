@@ -300,8 +300,13 @@ def info(
     if shown.kind == "rates":
         parts = [curve_table(state, shown, request, width, palette, height - len(caption))]
     else:
-        parts = [_table(state, shown, request, width, palette, ink, paths)]
-        parts.append(_legend(shown, request, width, palette, ink))
+        parts = [
+            _table(state, shown, request, width, palette, ink, paths),
+            _legend(shown, request, width, palette, ink),
+        ]
+        if shown.kind == "starts":
+            others = sum(part.height for part in parts) + len(caption)
+            parts.insert(1, _basin_table(request, width, palette, ink, max(height - others - 1, FEWEST_BASINS)))
     drawn = stack((*parts, elements.notes(caption, width, palette)))
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     rows = min(height, drawn.height)
@@ -365,7 +370,7 @@ def _table(
     table = map_panels.outcome_table(rows, (*names, HEADERS[shown.quantity]), width, palette, whole=whole)
     if len(rows) < 3 and shown.kind == "settings":
         table = stack((table, Cells.blank(width, 3 - len(rows), palette.foreground, palette.background)))
-    return stack((table, _basin_table(request, width, palette, ink))) if shown.kind == "starts" else table
+    return table
 
 
 def _row(
@@ -425,11 +430,11 @@ def _best_row(
     )
 
 
-def _basin_table(request: MapRequest, width: int, palette: Palette, ink: Ink) -> Cells:
-    """The rest points that starts end at, by their shares."""
+def _basin_table(request: MapRequest, width: int, palette: Palette, ink: Ink, most: int) -> Cells:
+    """At most so many of the rest points that starts end at, by their shares."""
     result = basins(request)
     [computed] = computation.computations(request)
-    return basin_table(computed.surface, result.numbers, result.points, width, palette, ink)
+    return basin_table(computed.surface, result.numbers, result.points, width, palette, ink, most)
 
 
 def curve_table(
