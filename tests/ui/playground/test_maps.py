@@ -104,6 +104,7 @@ async def test_the_contour_shows_the_path_at_the_cursor_beside_the_lanes_own():
         assert f"{path.losses[-1]:.1e}" in panel(app, "map-info")
         await pilot.press("enter")
         assert app.screen.state.chosen_lane != RAVINE.lanes[0]
+        assert "…" not in panel(app, "map-info")
         await pilot.press("u")
         assert app.screen.state.chosen_lane == RAVINE.lanes[0]
 

@@ -30,7 +30,7 @@ AT_ONCE = 0.015  # seconds of processor time in which the first cells of a map a
 BUSY = 0.1  # seconds for which the thread waits for an idle screen, before it computes a little beside a busy one
 # The thread sleeps so long after each turn. Beside a thread that calls numpy, Python gives another one no turn at all:
 # at the end of a call the first takes the interpreter back before the other has woken up.
-TURN, SLEEP = 0.001, 0.0001
+TURN, SLEEP = 0.002, 0.0001
 CACHED_REQUESTS = 4  # of 20,000 cells at 29 bytes each: half a megabyte
 
 

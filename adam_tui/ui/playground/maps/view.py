@@ -20,6 +20,7 @@ from adam_tui.draw.contour_plot import Backdrop
 from adam_tui.draw.heat_map import Cursor, Grid, Ink, Mark
 from adam_tui.draw.map_panels import CurveRow, OutcomeRow
 from adam_tui.draw.palette import DARK, Palette
+from adam_tui.engine.knobs import Knob
 from adam_tui.engine.maps.axes import Axis
 from adam_tui.engine.maps.borders import stability_line
 from adam_tui.engine.maps.outcomes import (
@@ -50,6 +51,7 @@ from adam_tui.ui.playground.maps.still import (
     largest_basin,
     legend_parts,
     scale_of,
+    short_text,
     value_text,
 )
 from adam_tui.ui.playground.paths import Paths
@@ -400,7 +402,7 @@ def _row(
     if shown.kind == "starts":
         texts = tuple(f"{value:.3g}".replace("-", "−") for value in map(float, path.positions[0]))
     elif cell is state:
-        texts = tuple(axis.knob.format(lane[axis.knob.name]) for axis in axes(state, shown))
+        texts = tuple(_own_text(axis.knob, lane[axis.knob.name]) for axis in axes(state, shown))
     else:
         assert grid is not None
         assert isinstance(cell, tuple)
@@ -410,6 +412,12 @@ def _row(
             for axis, index, n in zip(axes(state, shown), cell, counts, strict=True)
         )
     return OutcomeRow(mark, name, texts, number, path.state(last), path.since(last), color)
+
+
+def _own_text(knob: Knob, value: float) -> str:
+    """A value of the lane with all its digits, or where a column is too narrow for them, with three."""
+    text = knob.format(value)
+    return text if len(text) <= map_panels.NARROW_NUMBER else short_text(knob, value)
 
 
 def _best_row(
