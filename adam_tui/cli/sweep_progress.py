@@ -18,6 +18,7 @@ import click
 
 from adam_tui.cli.follow import CLEAR_LINE, DEFAULT_COLUMNS, HIDE_CURSOR, SHOW_CURSOR, bar_line
 from adam_tui.engine.numbers import format_duration
+from adam_tui.runs.device_use import run_on
 from adam_tui.sweeps import results
 from adam_tui.sweeps.executor import LocalExecutor
 from adam_tui.sweeps.journal import ENDED, Decided, JournalReader, SweepEvent, SweepRecord, TrialEnded, to_line
@@ -51,6 +52,8 @@ def follow(
     parts = [_count(slots, "slot")] * bool(slots) + [f"Ray {address}".strip()] * (on == "ray")
     where = " of ".join(parts)
     progress.message(f"{sweep.id}: {sweep.record().count} trials on {where}, {sweep.path}")
+    if on == "local" and (run := run_on(sweep.path.parent, sweep.plan().device)):
+        progress.message(f"{run} trains on this device too: both are slower")
 
     def stop() -> None:
         try:

@@ -147,7 +147,7 @@ def sweep(
         if dry_run:
             click.echo(_described(plan, results.estimate(plan, folder, count).text(plan, count)))
             return 0
-        _check_place(place)
+        _check_place(place, plan.device)
         new = create(plan, folder, name, *place)
     return sweep_progress.follow(new, count, place, output_format, sys.stdout, runs_flag(context))
 
@@ -211,10 +211,11 @@ def _place(on: On | None, address: str | None, before: tuple[On, str]) -> tuple[
     return before if on in (None, before[0]) else (on or "local", "")
 
 
-def _check_place(place: tuple[On, str]) -> None:
+def _check_place(place: tuple[On, str], device: str) -> None:
     if place[0] == "ray":
-        from adam_tui.sweeps.ray_executor import check_ray
+        from adam_tui.sweeps.ray_executor import check_device, check_ray
 
+        check_device(device)
         check_ray(place[1])
 
 
@@ -313,7 +314,7 @@ def _continue(
             each.command("resume")
             click.echo(sanitize_line(f"{each.id} goes on"))
             return 0
-        _check_place(place)
+        _check_place(place, each.plan().device)
         if each.plan().sampler == "tpe" and record.undecided:
             from adam_tui.sweeps.tpe import check_optuna
 

@@ -39,10 +39,13 @@ def create(spec: RunSpec, runs: Path, label: Label | None = None) -> Run:
     return run
 
 
-def write_spec(spec: RunSpec, path: Path) -> None:
-    """Write spec.json into the directory of a new run. Raises OSError."""
+def write_spec(spec: RunSpec, path: Path, *, durable: bool = True) -> None:
+    """Write spec.json into the directory of a new run. Raises OSError.
+
+    Without `durable` it may be empty after a loss of power: for a specification that can be written again.
+    """
     body = spec.to_json() | {"created": time.time()}
-    files.write_atomically(path / "spec.json", json.dumps(body, indent=2) + "\n", durable=True)
+    files.write_atomically(path / "spec.json", json.dumps(body, indent=2) + "\n", durable=durable)
 
 
 def list_runs(runs: Path) -> list[Run]:

@@ -25,6 +25,7 @@ from adam_tui.sweeps import plan as plans
 from adam_tui.sweeps.claims import Claim, Claims, living
 from adam_tui.sweeps.journal import JournalReader, Planned, Retried, SweepFold, SweepJournal, SweepRecord, now
 from adam_tui.sweeps.plan import Plan, Trial
+from adam_tui.sweeps.ray_executor import check_device
 
 PREFIX = "sweep-"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
@@ -232,6 +233,8 @@ def create(plan: Plan, runs: Path, name: str = "", on: On = "local", address: st
     Raises ValueError with one line for a name that is in use or not allowed, OSError.
     """
     plans.check_plan(plan)
+    if on == "ray":
+        check_device(plan.device)
     path = runs / directory_name(name)
     lines = plans.planned(plan, "")  # before the directory: it may raise
     files.make_private_folder(runs)

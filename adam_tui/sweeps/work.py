@@ -37,6 +37,7 @@ from adam_tui.sweeps.journal import (
 from adam_tui.sweeps.plan import Trial
 from adam_tui.sweeps.sweep import Order, Sweep, remove_checkpoints, writer_name
 
+ACCURACY_DIGITS = 6  # of 5,000 or more images: exact
 WATCH_SECONDS = 0.1  # between two readings of the sweep's orders
 IDLE_SECONDS = 0.1  # before the next search for a trial, while others train the last ones of a rung
 # Why a trial's run was stopped before its end; neither ends the trial.
@@ -182,8 +183,11 @@ class Worker:
             run = self.sweep.run(f"{trial.run}-{copy_as}")
             _copy_attempt(self.sweep.path / record.run, run.path)
         run.path.mkdir(mode=0o700, exist_ok=True)
-        if not (run.path / "spec.json").exists():
-            directory.write_spec(trial.spec, run.path)
+        with contextlib.suppress(ValueError):
+            run.spec()
+            return run
+        # A new run, or one whose specification was lost with the power: the plan has it.
+        directory.write_spec(trial.spec, run.path, durable=False)
         return run
 
     def _train_leg(self, claim: Claim, trial: Trial, run: Run, until: int) -> None:
@@ -216,9 +220,8 @@ class Worker:
         if replaced.is_set() or not self.claims.renew(claim):
             return
         end = self._end(claim, run, *_trial_state(run, state, reason))
-        self.journal.record(end)
-        if end.state in ENDED and end.state != "stopped":
-            remove_checkpoints(run.path)
+        is_over = end.state in ENDED and end.state != "stopped"
+        self.journal.record(end, then=lambda: remove_checkpoints(run.path) if is_over else None)
 
     def _attend(self, steered: Steered, claim: Claim, ended: threading.Event, replaced: threading.Event) -> None:
         """Renew the claim and pass on the sweep's orders, until the leg has ended."""
@@ -257,6 +260,7 @@ class Worker:
             last.test_loss,
             last.test_accuracy,
             sum(epoch.seconds for epoch in epochs),
+            tuple(round(epoch.held_out_accuracy, ACCURACY_DIGITS) for epoch in epochs),
         )
 
 
