@@ -103,7 +103,7 @@ class Prodigy(torch.optim.Optimizer):
             "ScheduleFreeSGD",
             '''\
 class ScheduleFreeSGD(torch.optim.Optimizer):
-    """Schedule-Free SGD (Defazio et al. 2024). The parameter is y; `self.state[p]["x"]` is the average, the result."""
+    """Schedule-Free SGD (Defazio et al. 2024). The parameter is y, the result the average `self.state[p]["x"]`."""
 
     def __init__(
         self, params, lr=1.0, momentum=0.9, weight_decay=0.0, warmup_steps=0, r=0.0, weight_lr_power=2.0
@@ -134,7 +134,7 @@ class ScheduleFreeSGD(torch.optim.Optimizer):
             "ScheduleFreeAdamW",
             '''\
 class ScheduleFreeAdamW(torch.optim.Optimizer):
-    """Schedule-Free AdamW (Defazio et al. 2024). The parameter is y; `self.state[p]["x"]` is the average, the result."""
+    """Schedule-Free AdamW (Defazio et al. 2024). The parameter is y, the result the average `self.state[p]["x"]`."""
 
     def __init__(
         self, params, lr=2.5e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, warmup_steps=0, r=0.0,

@@ -482,9 +482,9 @@ def adopt_update(gradient: Array, state: AdoptState, x: Array, hyper: Hyper) -> 
 
     The gradient is not part of its own divisor, which is what lets Adam fail on Reddi's function at a small β2; ADOPT
     converges with any β2. The first step only measures v and does not move. The divided gradient is clipped to
-    ±(t−1)^0.25, as in the paper's Algorithm 2, whose first step that moves has the limit 1. Variants differ: without the
-    clip, as in Algorithm 1, a first slope near 0 makes the second step huge; pytorch-optimizer's limit is t^0.25, and its
-    decoupled weight decay moves the point in the first step too.
+    ±(t−1)^0.25, as in the paper's Algorithm 2, whose first step that moves has the limit 1. Variants differ: without
+    the clip, as in Algorithm 1, a first slope near 0 makes the second step huge; pytorch-optimizer's limit is t^0.25,
+    and its decoupled weight decay moves the point in the first step too.
     """
     lr, apart = hyper["lr"], hyper["decoupled_weight_decay"]
     step = state.step + 1

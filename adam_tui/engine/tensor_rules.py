@@ -1,8 +1,9 @@
 """Optimizers that measure the parameter as a whole: Adafactor and LAMB by its norm, SOAP and Muon as a matrix.
 
-Here the point is one parameter with two entries, as torch sees a tensor of shape (2,), and for SOAP and Muon a matrix of
-one row. Each of its norms is one number for both coordinates. Norms and the like have the shape (..., 1); the gradient, x and the other arrays of a state
-are (..., 2). Each docstring names the differences between the published variants.
+Here the point is one parameter with two entries, as torch sees a tensor of shape (2,), and for SOAP and Muon a matrix
+of one row. Each of its norms is one number for both coordinates. Norms and the like have the shape (..., 1); the
+gradient, x and the other arrays of a state are (..., 2). Each docstring names the differences between the published
+variants.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from adam_tui.engine.rule import (
     Hyper,
     Optimizer,
     Update,
-    Value,
     average,
     beta1_knob,
     beta2_knob,
@@ -215,11 +215,11 @@ def soap_init(x: Array, hyper: Hyper) -> SoapState:
 def soap_update(gradient: Array, state: SoapState, x: Array, hyper: Hyper) -> Update:
     """SOAP: Adam along the axes in which recent gradients vary most and least, instead of those of the plot.
 
-    The point is a matrix of one row, so one side is preconditioned: the axes are the eigenvectors of the running average
-    L of g·gᵀ, found by one power iteration in every k-th step. On a valley at 45 degrees it is the Adam that a valley
-    along an axis would see. The first step only sets the axes. As in pytorch-optimizer m is kept in the plot's axes, v is
-    not turned when the axes turn, weight decay acts on the moved point, and L's memory is β2. pytorch-optimizer turns
-    the axes in float32, this rule in float64.
+    The point is a matrix of one row, so one side is preconditioned: the axes are the eigenvectors of the running
+    average L of g·gᵀ, found by one power iteration in every k-th step. A turned valley is to SOAP what the straight one
+    is. The first step only sets the axes. As in pytorch-optimizer m is kept in the plot's axes, v is not turned when
+    the axes turn, weight decay acts on the moved point, and L's memory is β2. pytorch-optimizer turns the axes in
+    float32, this rule in float64.
     """
     lr, beta2, frequency = hyper["lr"], hyper["beta2"], hyper["precondition_frequency"]
     step = state.step + 1
@@ -267,7 +267,7 @@ def _turned_back(components: Array, q: Array) -> Array:
 
 
 def _iterated(q: Array, v: Array, xx: Array, xy: Array, yy: Array) -> tuple[Array, Array]:
-    """The axes after a power iteration with the matrix of xx, xy, yy, the larger eigenvalue first, and v in that order."""
+    """The axes after a power iteration with the matrix of xx, xy, yy, and v in their order: the larger part first."""
     qx, qy = q[..., :1], q[..., 1:]
     along = qx * (xx * qx + xy * qy) + qy * (xy * qx + yy * qy)
     across = qy * (xx * qy - xy * qx) - qx * (xy * qy - yy * qx)
@@ -326,7 +326,7 @@ def muon_init(x: Array, hyper: Hyper) -> MuonState:
 
 
 def muon_update(gradient: Array, state: MuonState, x: Array, hyper: Hyper) -> Update:
-    """Muon: the momentum of a matrix made nearly orthogonal; here the matrix is the point, with one row and two columns.
+    """Muon: the momentum of a matrix, made nearly orthogonal; here the matrix is the point, with one row.
 
     Such a matrix has one singular value, its norm. So O is the direction of the momentum at a fixed length, 0.70 at the
     default five iterations: on a plot Muon is momentum with steps of one length, and its strength, to even out the many

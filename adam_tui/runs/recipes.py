@@ -1,7 +1,8 @@
 """The choices that training offers: optimizers with their knobs and defaults, data sets, devices; and their checks.
 
 The optimizers have the engine's names and knobs, without those that only the playground has. The learning rates differ
-from the playground's: a network of 62,346 weights with noisy gradients is not a bowl. The command line and the screens read these tables, so nothing here imports torch.
+from the playground's: a network of 62,346 weights with noisy gradients is not a bowl. The command line and the screens
+read these tables, so nothing here imports torch.
 """
 
 from __future__ import annotations

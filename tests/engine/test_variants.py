@@ -1,4 +1,4 @@
-"""Where published variants differ, the docstring says which one this is: these differences, and numbers in docstrings."""
+"""The differences between published variants that docstrings name, and the numbers in these docstrings."""
 
 import math
 
