@@ -12,7 +12,8 @@ though each step is right.
 
 The difference is relative to max(|x|, 1), over all steps and coordinates. Those that torch.optim lacks are compared
 with the authors' package schedulefree, with pytorch-optimizer in the authors' meaning, or (Lion, LAMB) with a
-line-by-line writing of the paper's algorithm below. `test_variants` compares them with what these packages do by themselves.
+line-by-line writing of the paper's algorithm below. `test_variants` compares them with what these packages do by
+themselves.
 """
 
 import inspect
