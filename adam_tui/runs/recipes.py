@@ -50,6 +50,7 @@ TRAINING_LR = {
     "muon": 1e-3,
 }
 
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """An optimizer as training offers it, with training's defaults."""

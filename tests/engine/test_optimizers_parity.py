@@ -42,6 +42,7 @@ STARTS = np.array([[0.0, 0.0], [0.3, -0.1], [-0.2, 0.4], [0.05, 0.25]])
 Array = NDArray[np.float64]
 Gradient = Callable[[int, Array], Array]  # of step (from 0) and points
 
+
 @pytest.fixture(autouse=True, scope="module")
 def _float64() -> Iterator[None]:
     """NAdam keeps its product of μ in the default type, not in that of the parameter: in float32 it is 1e-8 off."""
