@@ -145,5 +145,5 @@ class RMSprop(torch.optim.Optimizer):
 ''',
         ),
     }
-    | RECENT
+    | dict(RECENT)
 )

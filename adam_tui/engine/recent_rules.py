@@ -160,7 +160,7 @@ def prodigy_update(gradient: Array, state: ProdigyState, x: Array, hyper: Hyper)
     moves = size != 0
     d_next = np.fmax(d, hyper["d_coef"] * r / np.where(moves, size, 1.0))
     decay = decoupled_decay(gamma, hyper["weight_decay"], x)
-    # Where no gradient has been seen m and v are 0, and so is the step, whatever ε is.
+    # Where no gradient has been seen m and v are 0, and so is the step, even for ε = 0.
     delta = np.where(moves, -gamma * m / np.where(moves, np.sqrt(v) + d_next * hyper["eps"], 1.0) - decay, 0.0)
     terms = {"γ": gamma, "m": m, "v": v, "r": r, "s": s, "d": d_next, "γ·λ·x": decay}
     return finish(delta, ProdigyState(step, m, v, state.x0, r, s, np.where(moves, d_next, d)), terms)

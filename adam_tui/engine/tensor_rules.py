@@ -144,7 +144,7 @@ def lamb_update(gradient: Array, state: LambState, x: Array, hyper: Hyper) -> Up
     For batches so large that α would suit no layer. The steps shrink near the origin and nowhere else: at a constant α
     it circles any other minimum. Variants differ: the paper's Algorithm 2 corrects both moments (`bias_correction` on)
     and its experiments take the norm of x as it is. pytorch-optimizer limits that norm to 10, adds ε to the norm of r,
-    corrects neither moment, divides α by 1−β1ᵗ unless told not to, and takes weight decay apart from r.
+    corrects neither moment, divides α by 1−β1ᵗ by default, and takes weight decay apart from r.
     """
     beta1, beta2, on = hyper["beta1"], hyper["beta2"], hyper["bias_correction"]
     step = state.step + 1
