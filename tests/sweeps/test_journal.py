@@ -3,9 +3,9 @@ import json
 import math
 import os
 import random
-from dataclasses import replace
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
