@@ -80,7 +80,7 @@ def test_the_classes_of_torch_equal_the_built_in_optimizers(imported):
 
 
 def test_adam_of_torch_converges_at_the_same_step_with_its_schedule_and_its_changes(imported):
-    imported("torch.optim.Adam")
+    imported("torch.optim.Adam", "torch.optim.SGD")
     settings = "lr=0.1,beta1@100=0.8,schedule=cosine,warmup=20"
     mine, torchs = race(f"adam:{settings}", f"torch.optim.Adam:{settings}", steps=1000)
     assert np.abs(mine.positions - torchs.positions).max() < 1e-12
