@@ -15,7 +15,7 @@ from adam_tui.runs.spare import FREE_BYTES, OWN_BYTES
 from adam_tui.training import spare, trainer
 from adam_tui.training.journal import Journal
 
-PATIENCE = 60.0
+PATIENCE = 180.0  # of a process that lets all others go first, on a busy machine
 SPARE = [sys.executable, "-m", "adam_tui.training.worker", "--spare"]
 
 # A program that starts its run and continues it, each time with the spare that waits, and has the next spare ready.
