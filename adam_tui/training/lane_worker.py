@@ -82,7 +82,8 @@ class Watch:
 
     def __init__(self, answers: Answers, seconds: float) -> None:
         self._answers, self._seconds = answers, seconds
-        self._since: float | None = None
+        self._since = 0.0
+        self._working = threading.Event()
         self._number, self._file = 0, ""
         self._main = threading.get_ident()
         threading.Thread(target=self._poll, name="watch", daemon=True).start()
@@ -90,6 +91,7 @@ class Watch:
     def begin(self, number: int, file: str) -> None:
         """Watch the work on a request, whose code is in `file`."""
         self._number, self._file, self._since = number, file, time.monotonic()
+        self._working.set()
 
     def step(self, now: float) -> None:
         """Another step is done."""
@@ -97,13 +99,13 @@ class Watch:
 
     def end(self) -> None:
         """The work is done."""
-        self._since = None
+        self._working.clear()
 
     def _poll(self) -> None:
         while True:
             time.sleep(min(0.1, self._seconds / 4))
-            since = self._since
-            if since is not None and time.monotonic() - since > self._seconds:
+            self._working.wait()
+            if time.monotonic() - self._since > self._seconds:
                 message = f"{self._place()}no end within {self._seconds:g} s"
                 self._answers.send({"kind": "error", "id": self._number, "message": message})
                 os._exit(HUNG)
