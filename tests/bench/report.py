@@ -124,7 +124,7 @@ def of_the_training() -> Iterator[Line]:
     yield "11", "its standard error", live["error"], "", None
     yield (
         "11",
-        "a run's images a second of its processor with the app / without",
+        "the same by the run's processor time",
         live["work"],
         ">= 0.98",
         at_least(0.98),

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import mean, median, quantiles, stdev
 
 from bench.engine_speed import RACE
-from bench.wire import CELLS, FRAME, SEXTANT, SIZE, Wire, app, bare
+from bench.wire import CELLS, FRAME, SEXTANT, SIZE, TICKS, Wire, app, bare
 from pty_terminal import COMMAND, KEYS, Terminal
 
 from adam_tui.draw.blocks import Blocks
