@@ -277,7 +277,7 @@ class Walk:
             else:
                 closure()
                 optimizer.step()
-            with optimizer.evaluating():  # where the optimizer has two points, this is the one that counts
+            with optimizer.evaluating():  # where the optimizer has two points, this one counts
                 point = p.tolist()
             yield point, {"g": gradients[0] if gradients else [math.nan, math.nan], **self._state(p)}
             if t % every == 0 and not (abs(point[0] - centre_x) < radius and abs(point[1] - centre_y) < radius):
