@@ -215,9 +215,14 @@ class Feed:
         """End the process that waits for the next run."""
         self._spare.end()
 
-    def resume(self, id: str) -> None:
-        """Continue a run from its checkpoint. Raises ValueError when it cannot be resumed, OSError for its files."""
+    def resume(self, id: str, *, trusted: bool = False) -> None:
+        """Continue a run from its checkpoint; `trusted` is the user's consent to the code in its directory.
+
+        Raises ValueError when it cannot be resumed, UntrustedError for code that the user has not named, OSError.
+        """
         self._check_own(id)
+        if trusted:
+            control.trust(self._runs[id])
         control.resume(self._runs[id], spare=self._spare)
         self._refresh(id)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from adam_tui.engine.class_reference import short_name
 from adam_tui.history.metrics_reader import MetricsReader
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.sweep_summary import BETWEEN_SECONDS
@@ -94,8 +95,8 @@ class SweepFeed:
         planned = time.strftime("%Y-%m-%d %H:%M", time.localtime(sweep.created))
         state = sweep.state(record, sweep.living())
         winner = results.best(results.settings(record))
-        best = f"best: {winner.optimizer}, validation loss {winner.loss:.4f}" if winner else "no result yet"
-        title = f"{id.removeprefix('sweep-')}  {', '.join(plan.optimizers)}  {state}"
+        best = f"best: {short_name(winner.optimizer)}, validation loss {winner.loss:.4f}" if winner else "no result yet"
+        title = f"{id.removeprefix('sweep-')}  {', '.join(map(short_name, plan.optimizers))}  {state}"
         return title, f"planned {planned} · {results.counts(record)} · {best}"
 
     # One sweep.

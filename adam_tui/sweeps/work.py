@@ -18,9 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from adam_tui.engine.class_reference import is_reference, short_name
 from adam_tui.runs import directory
 from adam_tui.runs.protocol import Diverged, Epoch, Started
 from adam_tui.runs.run import Run
+from adam_tui.runs.user_code import COPIES
 from adam_tui.sweeps import halving
 from adam_tui.sweeps.claims import RENEW_SECONDS, Claim, Claims
 from adam_tui.sweeps.journal import (
@@ -43,7 +45,15 @@ IDLE_SECONDS = 0.1  # before the next search for a trial, while others train the
 # Why a trial's run was stopped before its end; neither ends the trial.
 SWEEP_STOPS, REPLACED = "the sweep was stopped", "another process has taken over this trial"
 # The files of an attempt that another one continues from; neither its orders nor its status.
-CONTINUED = ("spec.json", "metrics.jsonl", "checkpoint.pt", "checkpoint.old.pt", "evaluation.npz", "worker.log")
+CONTINUED = (
+    "spec.json",
+    "metrics.jsonl",
+    "checkpoint.pt",
+    "checkpoint.old.pt",
+    "evaluation.npz",
+    "worker.log",
+    *COPIES,
+)
 
 
 class Steered(Protocol):
@@ -142,7 +152,10 @@ class Worker:
         lines = tpe.decide(self.plan, self.sweep.id, record)
         if not lines:
             return False
-        name = f"{lines[0].optimizer}-{lines[0].setting:04}"
+        optimizer = lines[0].optimizer
+        if is_reference(optimizer):  # two files may hold classes of one name
+            optimizer = f"{short_name(optimizer)}{self.plan.optimizers.index(optimizer)}"
+        name = f"{optimizer}-{lines[0].setting:04}"
         return record_once(self.sweep.path, name, lines)  # another slot may have decided it: its decision counts
 
     def _make_attempt(self, claim: Claim, before: Claim | None) -> None:
@@ -187,7 +200,7 @@ class Worker:
             run.spec()
             return run
         # A new run, or one whose specification was lost with the power: the plan has it.
-        directory.write_spec(trial.spec, run.path, durable=False)
+        directory.write_spec(trial.spec, run.path, self.sweep.code, durable=False)
         return run
 
     def _train_leg(self, claim: Claim, trial: Trial, run: Run, until: int) -> None:

@@ -287,8 +287,12 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
 
     def train_lane(self, lane: Lane) -> None:
         """Ask whether to train with the optimizer of one of the playground's lanes."""
-        from adam_tui.ui.train.lane_to_run import spec_for, usual_lr
+        from adam_tui.engine.class_reference import is_reference
+        from adam_tui.ui.train.lane_to_run import class_text, remarks_on, spec_for, usual_lr
 
+        if is_reference(lane.optimizer):
+            self.dispatch(e.CheckClass(class_text(lane), tuple(map(self.named, remarks_on(lane)))))
+            return
         spec, remarks = spec_for(lane)
         self.dispatch(e.OfferRun(spec, usual_lr(spec), tuple(map(self.named, remarks))))
 
