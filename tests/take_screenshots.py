@@ -132,7 +132,7 @@ SHOTS = (
         "Adam, SGD and Lion on one plane",
         mode="train",
         keys=("p", "P", "P"),
-        words="0.1065 on",
+        words="0.1065",
         runs=LANDSCAPE,
         selected="adam-c48a",
     ),
