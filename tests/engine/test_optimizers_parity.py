@@ -317,7 +317,7 @@ def draw_values(data: st.DataObject, name: str) -> dict[str, float]:
 
 
 def draw_steps(data: st.DataObject, name: str) -> int:
-    """A thousand steps; a fifth of that in some draws of the rules that are compared point by point, which takes long."""
+    """A thousand steps; a fifth of that in some draws of the rules that are compared point by point, to save time."""
     return data.draw(st.sampled_from([STEPS // 5, STEPS]), label="steps") if name in WHOLE else STEPS
 
 
