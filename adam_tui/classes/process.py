@@ -28,7 +28,9 @@ from adam_tui.runs import processes
 WORKER = "adam_tui.training.lane_worker"
 # Seconds until a process without requests ends, and those that its start may take, with torch on a cold disk.
 IDLE, START = 60.0, 120.0
-STEP = 5.0  # seconds for one step, or for the import of a file; the process names the line in which it hangs
+# Seconds of the processor for one step, or for the import of a file. The process names the line in which it hangs.
+STEP = 5.0
+PATIENCE = 4.0  # times as many seconds for code that only waits, or for a busy machine
 GRACE = 2.0  # seconds more, for code that does not let the process watch itself
 MEMORY = 2 << 30  # bytes that the code may use
 ATTEMPTS = 3  # processes that get a request, if the earlier ones end before they begin with it
@@ -123,15 +125,13 @@ class Helper:
 
     def _start(self) -> None:
         flags = ["--step", str(self.limits.step), "--memory", str(self.limits.memory)]
-        root = str(Path(__file__).parents[2])
-        path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH", ""), root]))
         self._process = process = subprocess.Popen(
             [sys.executable, "-m", WORKER, *flags],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             # One thread: two numbers need no more. The GPU is for training runs.
-            env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": path},
+            env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
             **processes.detached_options(),
         )
         self._ready, self._reason, self._current = False, "", None
@@ -203,7 +203,8 @@ class Helper:
                     self._process = None
                     self._outbox.put(None)
                     break
-                hung = self._requests and silent > (self.limits.step + GRACE if self._ready else START)
+                patience = PATIENCE * self.limits.step + GRACE if self._ready else START
+                hung = self._requests and silent > patience
                 if hung:
                     self._reason = f"no end within {self.limits.step:g} s: the process was ended"
                 elif _memory(process.pid) > 2 * self.limits.memory:

@@ -12,7 +12,8 @@ SURFACES = (
 )
 OPTIMIZERS = (
     *("sgd", "momentum", "nesterov", "asgd", "rprop", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad", "adamw"),
-    *("adamax", "nadam", "radam", "adafactor", "lion"),
+    *("adamax", "nadam", "radam", "adafactor", "lion", "lamb", "adan", "prodigy", "sf-sgd", "sf-adamw"),
+    *("ademamix", "adopt", "soap", "muon"),
 )
 SCHEDULES = ("constant", "step", "exponential", "cosine")
 PRESETS = (

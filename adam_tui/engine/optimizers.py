@@ -8,7 +8,8 @@
     delta, state, terms = adam.update(gradient(x), state, x, hyper)
     x = x + delta
 
-The rules are in `classic_rules` (SGD to RMSProp) and `adam_rules` (Adam to Lion), their common parts in `rule`.
+The rules are in `classic_rules` (SGD to RMSProp), `adam_rules` (Adam to Lion), `recent_rules` (of the last years) and
+`tensor_rules` (those that measure the whole parameter), their common parts in `rule`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from adam_tui.engine.adam_rules import ADAM, ADAMAX, ADAMW, AMSGRAD, LION, NADAM
 from adam_tui.engine.class_optimizers import find_class
 from adam_tui.engine.classic_rules import ADADELTA, ADAGRAD, ASGD, MOMENTUM, NESTEROV, RMSPROP, RPROP, SGD
 from adam_tui.engine.names import suggest
-from adam_tui.engine.rule import Array, Hyper, Optimizer, Update, expand
-from adam_tui.engine.tensor_rules import ADAFACTOR
+from adam_tui.engine.recent_rules import ADAN, ADEMAMIX, ADOPT, PRODIGY, SCHEDULE_FREE_ADAMW, SCHEDULE_FREE_SGD
+from adam_tui.engine.rule import Array, Group, Hyper, Optimizer, Update, expand
+from adam_tui.engine.tensor_rules import ADAFACTOR, LAMB, MUON, SOAP
 
-__all__ = ["OPTIMIZERS", "Array", "Hyper", "Optimizer", "Update", "expand", "find_optimizer"]
+__all__ = ["OPTIMIZERS", "Array", "Hyper", "Optimizer", "Update", "expand", "find_optimizer", "names_of"]
 
 OPTIMIZERS: dict[str, Optimizer] = {
     optimizer.name: optimizer
@@ -41,8 +43,22 @@ OPTIMIZERS: dict[str, Optimizer] = {
         RADAM,
         ADAFACTOR,
         LION,
+        LAMB,
+        ADAN,
+        PRODIGY,
+        SCHEDULE_FREE_SGD,
+        SCHEDULE_FREE_ADAMW,
+        ADEMAMIX,
+        ADOPT,
+        SOAP,
+        MUON,
     )
 }
+
+
+def names_of(group: Group) -> tuple[str, ...]:
+    """The names of the optimizers of a group, in their order."""
+    return tuple(name for name, optimizer in OPTIMIZERS.items() if optimizer.group == group)
 
 
 def find_optimizer(name: str) -> Optimizer:

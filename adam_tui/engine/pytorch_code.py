@@ -139,8 +139,10 @@ def _loop(scenario: Scenario, paths: Sequence[Trajectory]) -> str:
         parameters.append("factor=lambda done: 1.0")
     if changing:
         parameters.append("changes=None")
-    if closures := any(rule.closure for rule in _class_rules(scenario)):
+    if closures := any(rule.needs == "closure" for rule in _class_rules(scenario)):
         parameters.append("closures=False")
+    if any(rule.needs == "graph" for rule in _class_rules(scenario)):  # for second derivatives
+        parameters.append("graph=False")
     modes = any(rule.modes for rule in _class_rules(scenario))
     lines = [
         f"def race({', '.join(parameters)}):",
@@ -157,13 +159,16 @@ def _loop(scenario: Scenario, paths: Sequence[Trajectory]) -> str:
     if modes:  # schedule-free rules: the gradient is not at the point that counts
         lines += ['    if hasattr(optimizer, "train"):', "        optimizer.train()"]
     evaluation = ["optimizer.zero_grad()", f"f({arguments}).backward()"]
+    if "graph=False" in parameters:
+        evaluation[1:] = [f"loss = f({arguments})", "(p.grad,) = torch.autograd.grad(loss, [p], create_graph=graph)"]
     if scenario.function is not None and any(has_undefined_slope(scenario.function, path.positions) for path in paths):
         evaluation.append("p.grad[~p.grad.isfinite()] = 0  # where the slope is undefined adam-tui takes 0")
     if scenario.noise:
         evaluation.append("p.grad += NOISE[step - 1]")
     lines.append("    for step in range(1, steps + 1):")
     if closures:  # the rules that evaluate the loss themselves, and the others
-        evaluation[1:2] = [f"loss = f({arguments})", "loss.backward()"]
+        if "graph=False" not in parameters:
+            evaluation[1:2] = [f"loss = f({arguments})", "loss.backward()"]
         lines += ["        def closure():", *(f"            {line}" for line in evaluation)]
         lines += ["            return loss.detach()", ""]
         lines += ["        if closures:", "            optimizer.step(closure)", "        else:"]
@@ -221,8 +226,10 @@ def _written_call(
     if path.diverged_at is not None:
         comment = "# This lane diverges: adam-tui stops at the same step.\n"
         arguments.append(f"steps={path.last}")
-    if isinstance(lane.rule, ClassOptimizer) and lane.rule.closure:
+    if isinstance(lane.rule, ClassOptimizer) and lane.rule.needs == "closure":
         arguments.append("closures=True")
+    if isinstance(lane.rule, ClassOptimizer) and lane.rule.needs == "graph":
+        arguments.append("graph=True")
     if lane.schedule != CONSTANT:
         arguments.append(f"factor=lambda done: {_factor(lane, steps)}")
     if changes := _changes(lane, steps):

@@ -50,6 +50,15 @@ ADAPTIVE_NOTES: Mapping[str, str] = {
     "radam": "a few steps as momentum, then as Adam",
     "adafactor": "a step is about lr times the size of x",
     "lion": "a step is ±lr on each axis at any slope",
+    "lamb": "a step is lr times the size of x",
+    "adan": ABOUT_LR[-1],
+    "prodigy": "lr is multiplied by its estimate d",
+    "sf-sgd": "z steps as descent, from the slope at y",
+    "sf-adamw": "a step of z is about lr",
+    "ademamix": "a step is about lr, more as m2 builds up",
+    "adopt": "lr is divided by the slope's past size",
+    "soap": "a step is about lr along the turned axes",
+    "muon": "a step is about lr long at any slope",
 }
 
 

@@ -39,7 +39,7 @@ SYNONYMS: Mapping[str, str] = {
     "add_lane": "compare race new second opponent contest versus",
     "your_own": "class custom import python file torch pytorch package module reload",
     "duplicate_lane": "copy clone same twice",
-    "line_up": "compare everything algorithms contest thirteen",
+    "line_up": "compare everything algorithms contest group",
     "remove_lane": "delete drop take out fewer close",
     "previous_lane": "choose switch focus",
     "next_lane": "choose switch focus",

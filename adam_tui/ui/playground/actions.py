@@ -30,7 +30,7 @@ ACTIONS: tuple[Action[e.Event, e.EventContext], ...] = (
     Action("previous_optimizer", "O", "Previous optimizer in this lane", LANES, e.CycleOptimizer(-1)),
     Action("your_own", "y", "Own optimizer in this lane", LANES, e.AskClass()),
     Action("add_lane", "a", "Add a lane with another optimizer", LANES, e.AddLane()),
-    Action("line_up", "A", "Race all optimizers", LANES, e.LineUp()),
+    Action("line_up", "A", "Race all optimizers of a group", LANES, e.LineUp()),
     Action("duplicate_lane", "D", "Duplicate this lane", LANES, e.DuplicateLane()),
     Action("remove_lane", "x", "Remove this lane", LANES, e.RemoveLane()),
     Action("previous_lane", "left_square_bracket", "Select the previous lane", LANES, e.SelectLane(-1)),

@@ -113,7 +113,7 @@ class DuplicateLane(Signal):
 
 
 class LineUp(Signal):
-    """Race all optimizers with their defaults and a learning rate that suits the surface."""
+    """Race the optimizers of the lane's group with their defaults and a learning rate that suits the surface."""
 
 
 class AskClass(Signal):

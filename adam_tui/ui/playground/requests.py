@@ -126,7 +126,7 @@ def _train(state: PlaygroundState) -> TrainLane | Notify:
     lane = state.chosen_lane
     rule = lane.rule
     if isinstance(rule, ClassOptimizer) and not rule.ready:
-        return Notify(rule.problem or f"{rule.label} is not imported yet", severity="warning")
+        return Notify(rule.problem or f"{rule.label} is not imported", severity="warning")
     if isinstance(rule, ClassOptimizer) or lane.optimizer in TRAINING_OPTIMIZERS:
         return TrainLane(lane)
     return Notify(f"{lane.rule.title} is for the playground only", severity="warning")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from adam_tui.engine.lane import Lane
-from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.engine.optimizers import OPTIMIZERS, names_of
 from adam_tui.engine.scenario import MAX_STEPS, Scenario, suggested_lane, suggested_lanes
 from adam_tui.engine.schedules import KINDS, Schedule
 from adam_tui.engine.surfaces import SURFACES
@@ -136,9 +136,10 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
             lanes = state.scenario.lanes
             return _set_lanes(state, (*lanes, state.chosen_lane), len(lanes)) if len(lanes) < LANES_BY_HAND else state
         case e.LineUp():
-            lanes = suggested_lanes(tuple(OPTIMIZERS), state.surface)
+            lanes = suggested_lanes(names_of(state.chosen_lane.rule.group), state.surface)
             names = [lane.optimizer for lane in lanes]
-            return _set_lanes(state, lanes, names.index(state.chosen_lane.optimizer), ghosts=())
+            own = state.chosen_lane.optimizer
+            return _set_lanes(state, lanes, names.index(own) if own in names else 0, ghosts=())
         case e.SetClass(text):
             return _replace_lane(state, Lane.parse(text))
         case e.ClassesChanged():

@@ -1,5 +1,6 @@
 """Maps on the playground's screen: keys in, panels out (Textual's Pilot)."""
 
+import asyncio
 import csv
 import re
 import shlex
@@ -20,7 +21,7 @@ from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground import view
 from adam_tui.ui.playground.export import MAP_COPY, MAP_EXPORTS, copy_text, save
-from adam_tui.ui.playground.maps.computation import computations, is_complete, request_of
+from adam_tui.ui.playground.maps.computation import computations, is_complete, request_of, share
 from adam_tui.ui.playground.maps.state import MapGrid, MapState
 from adam_tui.ui.playground.paths import whole_paths
 from adam_tui.ui.playground.requests import effects_of
@@ -78,6 +79,18 @@ async def test_a_map_of_settings_is_beside_the_contour_or_takes_its_place(size, 
         assert is_shown(app, "lanes")
 
 
+async def test_the_computation_ends_with_the_app():
+    app = AdamApp(PlaygroundState(replace(RAVINE, steps=100_000)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("h")
+        await pilot.pause(0.1)
+        wanted = request(app)
+    await asyncio.sleep(0.1)  # the steps in progress end
+    before = share(wanted)
+    await asyncio.sleep(0.2)
+    assert share(wanted) == before < 1
+
+
 async def test_the_finished_map_has_no_cell_that_was_not_computed():
     app = AdamApp(PlaygroundState(RAVINE))
     async with app.run_test(size=(120, 40)) as pilot:
@@ -104,6 +117,7 @@ async def test_the_contour_shows_the_path_at_the_cursor_beside_the_lanes_own():
         assert f"{path.losses[-1]:.1e}" in panel(app, "map-info")
         await pilot.press("enter")
         assert app.screen.state.chosen_lane != RAVINE.lanes[0]
+        assert "…" not in panel(app, "map-info")
         await pilot.press("u")
         assert app.screen.state.chosen_lane == RAVINE.lanes[0]
 
@@ -234,6 +248,16 @@ async def test_a_map_of_starts_lies_over_the_contour_and_names_the_minima():
         assert app.screen.state.scenario.start is not None
 
 
+async def test_where_there_are_many_basins_the_legend_stays():
+    app = AdamApp(PlaygroundState(Scenario("rastrigin", lanes=(Lane.parse("sgd:lr=0.002"),), steps=60)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("b")
+        await computed(pilot)
+        lines = panel(app, "map-info").splitlines()
+        [more] = [i for i, line in enumerate(lines) if " more " in line]
+        assert any(line.startswith("converged") for line in lines[more + 1 :])
+
+
 async def test_a_zoomed_contour_computes_its_starts_again():
     app = AdamApp(PlaygroundState(HIMMELBLAU))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -257,7 +281,7 @@ async def test_the_learning_rates_show_a_curve_and_a_row_for_each_lane():
         assert "✕" in panel(app, "map"), "where sgd breaks"
         await pilot.press("Y")
         await computed(pilot)
-        assert {"adam", "lion", "nadam"} <= set(panel(app, "map-info").split())
+        assert {"adam", "rprop", "nadam"} <= set(panel(app, "map-info").split())
 
 
 async def test_a_knob_that_the_map_does_not_vary_computes_it_again():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from textual.widgets import Input
 
-from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.engine.optimizers import names_of
 from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.trajectory import trajectories
@@ -336,11 +336,11 @@ async def test_a_terminal_that_is_too_small_can_still_be_left(app):
         assert app._exit
 
 
-async def test_all_optimizers_line_up(app):
+async def test_all_optimizers_of_a_group_line_up(app):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("A", "end")
         shown = panel(app, "lanes")
-        assert all(name in shown for name in OPTIMIZERS)
+        assert all(name in shown for name in names_of("adaptive"))
 
 
 async def test_a_learning_rate_above_the_bound_is_a_warning():
