@@ -2,7 +2,7 @@
 
 The scale decides how far one press of an arrow key goes. A learning rate changes by its order of magnitude (1, 2, 5
 per decade). A decay rate β changes by its distance from 1: 0.99 → 0.999 has as much effect as 0.9 → 0.99, because the
-memory of the average, 1 / (1 − β) steps, grows tenfold both times.
+memory of the average, 1 / (1 − β) steps, grows tenfold both times. An exponent or a factor near 1 changes by tenths.
 
 Standard library only: the command line, the playground and the training screen share these knobs.
 """
@@ -18,11 +18,13 @@ from typing import Literal
 from adam_tui.engine.names import suggest
 from adam_tui.engine.numbers import MANTISSAS, TooSmallError, format_number, parse_number
 
-Scale = Literal["log", "log_off", "beta", "flag", "integer", "power_of_two"]
+Scale = Literal["log", "log_off", "beta", "linear", "flag", "integer", "power_of_two"]
 
 COARSE = 3  # notches of a coarse step on the 1-2-5 scales: one decade
 COARSE_INTEGER = 10
 COARSE_POWER = 2
+TENTHS = 10  # notches of the linear scale between two whole numbers
+COARSE_LINEAR = 5
 BETA_TOP = 1e-6  # the arrow keys bring β no nearer to 1 than this: a memory of a million steps
 NOTCH_TOLERANCE = 1e-6  # positions on a scale are floats; a value this close to a notch counts as on it
 
@@ -31,8 +33,9 @@ NOTCH_TOLERANCE = 1e-6  # positions on a scale are floats; a value this close to
 class Knob:
     """One hyperparameter: `name` is torch.optim's (betas split), `symbol` the paper's letter.
 
-    `low` and `high` bound the values that may be typed. On the logarithmic scales `notch_low` and `notch_high`, both
-    positive, bound the values that the arrow keys reach. All values are floats; a flag is 0.0 or 1.0.
+    `low` and `high` bound the values that may be typed. On the logarithmic scales, where both are positive, and on the
+    linear one `notch_low` and `notch_high` bound the values that the arrow keys reach. All values are floats; a flag is
+    0.0 or 1.0.
     """
 
     name: str
@@ -105,6 +108,11 @@ class Knob:
             return float(notches > 0)
         if self.scale == "integer":
             return value + notches * (COARSE_INTEGER if coarse else 1)
+        if self.scale == "linear":
+            first, last = self.notch_low * TENTHS, self.notch_high * TENTHS
+            before, after = math.ceil(first - NOTCH_TOLERANCE) - 1, math.floor(last + NOTCH_TOLERANCE) + 1
+            # As below, a value beyond the notches counts as one notch beyond.
+            return _step(min(max(value * TENTHS, before), after), notches * (COARSE_LINEAR if coarse else 1)) / TENTHS
         if self.scale == "power_of_two":
             exponent = _step(math.log2(max(value, 1.0)), notches * (COARSE_POWER if coarse else 1))
             return 2.0 ** min(exponent, 1023)  # the largest float is just below 2 ** 1024
@@ -128,6 +136,8 @@ class Knob:
         elif self.scale in ("log", "log_off"):
             bottom, top = max(self.low, self.notch_low), min(self.high, self.notch_high)
             bottom = 0.0 if self.scale == "log_off" else bottom
+        elif self.scale == "linear":
+            bottom, top = max(self.low, self.notch_low), min(self.high, self.notch_high)
         else:
             bottom, top = max(self.low, 1.0 if self.scale == "power_of_two" else -math.inf), self.high
         if self.low_excluded and bottom == self.low:
@@ -140,7 +150,9 @@ class Knob:
         """The place of `value` between the ends of the knob's scale, 0 to 1, for a slider."""
         if self.scale == "flag":
             return value
-        if self.scale == "beta":
+        if self.scale == "linear":
+            place, bottom, top = value, self.notch_low, self.notch_high
+        elif self.scale == "beta":
             place, bottom, top = -_position(max(1.0 - value, BETA_TOP)), 0.0, -_position(BETA_TOP)
         elif self.scale in ("integer", "power_of_two"):
             place, bottom, top = (math.log(max(v, 1.0)) for v in (value, max(self.low, 1.0), min(self.high, 1e6)))

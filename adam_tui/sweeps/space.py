@@ -1,7 +1,7 @@
 """The space of a sweep: the values that each knob may take, and the points at which it is tried.
 
 A range is sampled on the knob's own scale: a learning rate by its logarithm, a β by the logarithm of its distance from
-1. The points are a low-discrepancy sequence with a random shift: they fill the space evenly however many are taken,
+1, an exponent evenly. The points are a low-discrepancy sequence with a random shift: they fill the space evenly however many are taken,
 and point n depends on the sweep's seed and n alone. Standard library only.
 """
 
@@ -151,13 +151,17 @@ def _shift(seed: int, dimension: int) -> float:
 
 
 def _position(knob: Knob, value: float) -> float:
-    """The value's place on the knob's scale: the logarithm, for a β that of 1 / (1 − β)."""
+    """The value's place on the knob's scale: the logarithm, for a β that of 1 / (1 − β), or the value itself."""
+    if knob.scale == "linear":
+        return value
     return -math.log(max(1.0 - value, BETA_TOP)) if knob.scale == "beta" else math.log(value)
 
 
 def _value(knob: Knob, position: float, limits: Range) -> float:
     """The rounded value at a place on the knob's scale, within the range."""
-    if knob.scale == "beta":
+    if knob.scale == "linear":
+        value = _rounded(position)
+    elif knob.scale == "beta":
         value = float(1 - Decimal(format_number(_rounded(math.exp(-position)))))
     else:
         value = _rounded(math.exp(position))

@@ -18,7 +18,8 @@ FLAG = Knob("centered", "ḡ", 0.0, "flag", "", high=1.0)
 SEED = Knob("seed", "seed", 0.0, "integer", "", high=2.0**32 - 1)
 EPOCHS = Knob("epochs", "E", 50.0, "integer", "", low=1.0, high=1000.0)
 BATCH = Knob("batch_size", "B", 64.0, "power_of_two", "", low=1.0, high=60000.0)
-KNOBS = [LR, DECAY, BETA, MOMENTUM, NEEDED, FLAG, EPOCHS, BATCH]
+EXPONENT = Knob("beta2_decay", "c", -0.8, "linear", "", low=-math.inf, high=0.0, notch_low=-2.0, notch_high=0.0)
+KNOBS = [LR, DECAY, BETA, MOMENTUM, NEEDED, FLAG, EPOCHS, BATCH, EXPONENT]
 
 every_knob = pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: f"{knob.scale}-{knob.name}")
 
@@ -47,6 +48,8 @@ def knob_and_value(draw: st.DrawFn) -> tuple[Knob, float]:
         return knob, draw(st.sampled_from([0.0, 1.0]))
     if knob.scale in ("integer", "power_of_two"):
         return knob, float(draw(st.integers(int(knob.low), int(knob.high))))
+    if knob.scale == "linear":
+        return knob, draw(st.floats(-1e308, 0.0))
     value = draw(st.floats(0.0, 1.0 if knob.scale == "beta" else 1e308) | st.floats(0.0, 1e-300))
     return knob, value if accepts(knob, value) else knob.default
 
@@ -74,6 +77,9 @@ def knob_and_value(draw: st.DrawFn) -> tuple[Knob, float]:
         (BATCH, 2.0, -3, [1.0, 1.0, 1.0]),
         (BATCH, 32768.0, 2, [60000.0, 60000.0]),
         (BATCH, 60000.0, -2, [32768.0, 16384.0]),
+        (EXPONENT, -0.8, 3, [-0.7, -0.6, -0.5]),
+        (EXPONENT, -0.15, 3, [-0.1, 0.0, 0.0]),
+        (EXPONENT, -1.9, -2, [-2.0, -2.0]),
     ],
 )
 def test_an_arrow_key_walks_along_the_notches_and_stops_at_the_ends(knob, start, notches, seen):
@@ -91,9 +97,10 @@ def test_an_arrow_key_walks_along_the_notches_and_stops_at_the_ends(knob, start,
         (EPOCHS, 50.0, 60.0, 40.0),
         (EPOCHS, 5.0, 15.0, 1.0),
         (BATCH, 64.0, 256.0, 16.0),
+        (EXPONENT, -0.8, -0.3, -1.3),
     ],
 )
-def test_a_coarse_notch_is_a_decade_ten_or_a_factor_of_four(knob, value, up, down):
+def test_a_coarse_notch_is_a_decade_ten_a_half_or_a_factor_of_four(knob, value, up, down):
     assert knob.turn(value, 1, coarse=True) == up
     assert knob.turn(value, -1, coarse=True) == down
 
@@ -124,6 +131,7 @@ def test_from_between_two_notches_the_next_one_in_that_direction_is_reached(knob
         (MOMENTUM, 1.0, 1.0, 0.999999),
         (BETA, 0.99999999, 0.99999999, 0.999999),
         (NEEDED, 0.1, 0.5, 0.1),
+        (EXPONENT, -1e300, -2.0, -1e300),
     ],
 )
 def test_a_value_typed_beyond_the_notches_never_turns_the_wrong_way(knob, value, up, down):
@@ -193,6 +201,7 @@ def test_what_is_written_is_read_back_as_the_same_value(case):
         (FLAG, 0.0, "off"),
         (EPOCHS, 50.0, "50"),
         (BATCH, 64.0, "64"),
+        (EXPONENT, -0.8, "-0.8"),
     ],
 )
 def test_values_as_text(knob, value, text):

@@ -1,6 +1,7 @@
 """Maps: each cell is the path that its settings give alone, bit for bit."""
 
 import inspect
+import math
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -214,6 +215,14 @@ class TestAxis:
             near = near.zoomed(0.5, 2.0)
         assert near.low < near.high
 
+    def test_an_exponent_is_spaced_evenly_also_below_zero(self):
+        knob = Knob("c", "", -0.8, "linear", "", low=-math.inf, high=0.0, notch_low=-2.0, notch_high=0.0)
+        axis = Axis(knob, -2.0, 0.0)
+        assert axis.values(5).tolist() == [-2.0, -1.5, -1.0, -0.5, 0.0]
+        assert axis.fraction(-0.5) == 0.75
+        near = axis.zoomed(0.75, 2.0)
+        assert (near.low, near.high) == (-1.25, -0.25)
+
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
     def test_the_first_axes_of_every_optimizer_contain_its_own_setting(self, optimizer):
         for lr in ("", ":lr=1e-9", ":lr=900"):
@@ -222,7 +231,7 @@ class TestAxis:
             assert x.knob.name == "lr"
             for axis in (x, y, *(default_axis(race, 0, knob) for knob in knobs_for_axes(race.lanes[0]))):
                 assert 0 <= axis.fraction(race.lanes[0][axis.knob.name]) <= 1
-        assert {knob.scale for knob in knobs_for_axes(race.lanes[0])} <= {"log", "log_off", "beta"}
+        assert {knob.scale for knob in knobs_for_axes(race.lanes[0])} <= {"log", "log_off", "beta", "linear"}
 
     def test_a_whole_number_has_no_axis(self):
         with pytest.raises(ValueError, match="has no axis"):

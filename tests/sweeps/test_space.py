@@ -58,6 +58,7 @@ def test_a_learning_rate_is_spread_by_its_logarithm_and_a_beta_by_its_distance_f
     assert Range(0.9, 0.999).spread(BETA, 3) == (0.9, 0.99, 0.999)
     assert Range(32, 256).spread(BATCH, 4) == (32, 64, 128, 256)
     assert Range(1, 20).spread(STEPS, 3) == (1, 10, 20)
+    assert Range(-1.0, 0.0).spread(EXPONENT, 3) == (-1.0, -0.5, 0.0)
     assert Range(1e-4, 1e-2).spread(LR, 1) == (1e-3,)
 
 

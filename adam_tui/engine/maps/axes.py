@@ -16,14 +16,15 @@ from adam_tui.engine.trajectory import Array, plotted_surface
 # The lr axis spans so many decades on either side of the suggested learning rate.
 DECADES = 2
 HIGHEST_DECAY = 0.999
+AXIS_SCALES = ("log", "log_off", "beta", "linear")
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
     """A knob from `low` to `high`, spaced as the knob's own scale spaces it: lr by its logarithm, β by log(1 − β).
 
-    A knob that can be off begins there with `low` 0; its other values are spaced by their logarithm from the lowest
-    notch on. Raises ValueError for a range that the knob does not allow.
+    A linear knob is spaced evenly. A knob that can be off begins there with `low` 0; its other values are spaced by
+    their logarithm from the lowest notch on. Raises ValueError for a range that the knob does not allow.
     """
 
     knob: Knob
@@ -31,8 +32,9 @@ class Axis:
     high: float
 
     def __post_init__(self) -> None:
-        if self.knob.scale not in ("log", "log_off", "beta"):
-            raise ValueError(f"{self.knob.name} is a switch: it has no axis")
+        if self.knob.scale not in AXIS_SCALES:
+            kind = "a switch" if self.knob.scale == "flag" else "a whole number"
+            raise ValueError(f"{self.knob.name} is {kind}: it has no axis")
         self.knob.check(self.low)
         self.knob.check(self.high)
         if self.knob.scale == "log" and self.low == 0:
@@ -63,8 +65,7 @@ class Axis:
         if fraction >= 1:
             return self.high
         first, last = self._ends()
-        place = math.exp(first + fraction * (last - first))
-        value = float(f"{1.0 - place if self.knob.scale == 'beta' else place:.15g}")
+        value = self._value(first + fraction * (last - first))
         return min(max(value, self.low), self.high)
 
     def fraction(self, value: float) -> float:
@@ -79,8 +80,7 @@ class Axis:
         first, last = self._ends()
         width = (last - first) / factor
         begin = first + fraction * (last - first - width)
-        ends = [math.exp(place) for place in (begin, begin + width)]
-        low, high = (float(f"{1.0 - end if self.knob.scale == 'beta' else end:.15g}") for end in ends)
+        low, high = self._value(begin), self._value(begin + width)
         if self.knob.scale == "log_off" and self.low == 0 and fraction <= 0:
             low = 0.0
         try:
@@ -97,14 +97,22 @@ class Axis:
 
     def _place(self, value: float) -> float:
         """The value on the knob's scale."""
+        if self.knob.scale == "linear":
+            return value
         if self.knob.scale == "beta":
             return math.log(max(1.0 - value, BETA_TOP))
         return math.log(max(value, self.knob.notch_low if self.knob.scale == "log_off" else math.ulp(0.0)))
 
+    def _value(self, place: float) -> float:
+        """The inverse of `_place`, rounded to 15 digits."""
+        if self.knob.scale != "linear":
+            place = math.exp(place)
+        return float(f"{1.0 - place if self.knob.scale == 'beta' else place:.15g}")
+
 
 def knobs_for_axes(lane: Lane) -> tuple[Knob, ...]:
-    """The lane's knobs that have an axis: all but the switches."""
-    return tuple(knob for knob in lane.rule.knobs if knob.scale != "flag")
+    """The lane's knobs that have an axis: all but the switches and the whole numbers."""
+    return tuple(knob for knob in lane.rule.knobs if knob.scale in AXIS_SCALES)
 
 
 def default_axes(scenario: Scenario, lane: int) -> tuple[Axis, Axis]:
@@ -131,5 +139,7 @@ def default_axis(scenario: Scenario, lane: int, knob: Knob) -> Axis:
     if knob.scale == "beta":
         lowest = 1e-3 if knob.low_excluded else 0.0
         return Axis(knob, min(lowest, own), max(HIGHEST_DECAY, own))
+    if knob.scale == "linear":
+        return Axis(knob, min(knob.notch_low, own), max(knob.notch_high, own))
     low = 0.0 if knob.scale == "log_off" else min(knob.notch_low, own or knob.notch_low)
     return Axis(knob, low, max(knob.notch_high, own))
