@@ -269,7 +269,7 @@ class Session:
 
     # Events of runs.
 
-    def _started(self, run):
+    def _started(self, run, **how):
         """Replace `control.start_worker`: start a real process, or one that never writes."""
         if self._real and sum(process.poll() is None for process in self._workers) < MOST_RUNNING:
             process = self._real_start(run)

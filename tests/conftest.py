@@ -21,6 +21,8 @@ os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 os.environ.pop("NO_COLOR", None)
 # One thread for torch, here and in the processes of runs: the threads of two tests would wait for each other's cores.
 os.environ["OMP_NUM_THREADS"] = "1"
+# No process loads torch beside the tests of the training screen; the tests of the spare process switch it on.
+os.environ["ADAM_TUI_SPARE"] = "0"
 # The tests do not read the settings of the user who runs them.
 _settings = tempfile.TemporaryDirectory()
 atexit.register(_settings.cleanup)

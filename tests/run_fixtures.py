@@ -123,4 +123,4 @@ def made_run(tmp_path):
 @pytest.fixture
 def no_process(monkeypatch):
     """Starting a run creates its directory without a process."""
-    monkeypatch.setattr(control, "start_worker", lambda run: type("Process", (), {"poll": lambda self: None})())
+    monkeypatch.setattr(control, "start_worker", lambda run, **how: type("Process", (), {"poll": lambda self: None})())

@@ -182,6 +182,23 @@ def runs(context: click.Context, runs: Path | None) -> int:
     return 0
 
 
+def sweep_table(runs: Path) -> str:
+    """The sweeps of a directory in columns, a row each; "" without any. Those that cannot be read go to stderr."""
+    if next(runs.glob("sweep-*/sweep.json"), None) is None:
+        return ""  # without numpy, which the plan of a sweep needs
+    from adam_tui.sweeps import results, sweep
+
+    rows = []
+    for each in sweep.list_sweeps(runs):
+        try:
+            record = each.record()
+        except ValueError as error:
+            print_error(f"left out: {each.id}: {error}")
+            continue
+        rows.append((each.id, each.state(record, each.living()), each.plan(), record, each.created))
+    return results.table(rows) if rows else ""
+
+
 run_id_argument = click.argument("run_id", metavar="ID", shell_complete=complete_run)
 
 
@@ -196,15 +213,22 @@ run_id_argument = click.argument("run_id", metavar="ID", shell_complete=complete
 @runs_option
 @click.pass_context
 def list_runs(context: click.Context, output_format: str, runs: Path | None) -> int:
-    """List the runs, newest first; those that cannot be read come last."""
+    """List the runs, newest first, then the sweeps; runs that cannot be read come last.
+
+    A sweep's runs are one row together: `adam-tui sweeps show ID` lists them. The JSON array has runs only.
+    """
     from adam_tui.runs import directory, report
 
     folder = existing_runs(context, runs)
     known, closed = directory.list_runs(folder) + directory.broken_runs(folder), directory.closed_runs(folder)
     if output_format == "json":
         click.echo(json.dumps(report.records(known)))
-    elif known or not closed:
-        click.echo(sanitize(report.table(known)))
+    else:
+        sweeps = sweep_table(folder)
+        if known or not (closed or sweeps):
+            click.echo(sanitize(report.table(known)))
+        if sweeps:
+            click.echo(sanitize(f"\n{sweeps}" if known else sweeps))
     for run, reason in closed:
         print_error(f"left out: {run.id}: {reason}")
     return INCOMPLETE if closed else 0

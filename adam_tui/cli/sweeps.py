@@ -15,9 +15,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from adam_tui.cli import launch
-from adam_tui.cli.errors import print_error, usage_errors
+from adam_tui.cli.errors import usage_errors
 from adam_tui.cli.flags import Command, Group, UserPath, whole_number
-from adam_tui.cli.runs import COMPLETABLE_ID, existing_runs, resolve_runs, runs_flag, runs_option
+from adam_tui.cli.runs import COMPLETABLE_ID, existing_runs, resolve_runs, runs_flag, runs_option, sweep_table
 from adam_tui.terminal.sanitize import sanitize, sanitize_line
 
 if TYPE_CHECKING:
@@ -254,17 +254,7 @@ def sweeps(context: click.Context, runs: Path | None) -> int:
 @click.pass_context
 def list_sweeps(context: click.Context, runs: Path | None) -> None:
     """List the sweeps, newest first."""
-    from adam_tui.sweeps import results, sweep
-
-    rows = []
-    for each in sweep.list_sweeps(existing_runs(context, runs)):
-        try:
-            record = each.record()
-        except ValueError as error:
-            print_error(f"left out: {each.id}: {error}")
-            continue
-        rows.append((each.id, each.state(record, each.living()), each.plan(), record, each.created))
-    click.echo(sanitize(results.table(rows)) if rows else "no sweeps yet")
+    click.echo(sanitize(sweep_table(existing_runs(context, runs)) or "no sweeps yet"))
 
 
 @sweeps.command()

@@ -67,7 +67,7 @@ class RunRow:
 
     `epoch` is a text like "3/50", which a narrow table cuts to "3"; `best` one like "98.94%". `lr` and `loss` are for
     wide tables only. `pin` is a sign if the user pinned the run to the charts or took it off them. `differences` are
-    the settings that distinguish it from the other runs.
+    the settings that distinguish it from the other runs. A narrow table shows `short_epoch` where there is one.
     """
 
     marker: str
@@ -81,6 +81,7 @@ class RunRow:
     drawn: bool
     pin: str = " "
     differences: str = ""
+    short_epoch: str = ""
 
 
 def runs_table(rows: Sequence[RunRow], selected: int, width: int, height: int, palette: Palette) -> Cells:
@@ -95,7 +96,7 @@ def runs_table(rows: Sequence[RunRow], selected: int, width: int, height: int, p
     state_at = NAME_AT + name + 1
     epochs = [row.epoch for row in rows]
     if state_at + 2 + max(map(len, epochs), default=0) + 1 + BEST > width:
-        epochs = [text.partition("/")[0] for text in epochs]
+        epochs = [row.short_epoch or row.epoch.partition("/")[0] for row in rows]
     epoch_width = max([5, *map(len, epochs)])
     right = epoch_width + 1 + BEST
     wanted = min(max((len(row.differences) for row in rows), default=0), MOST_DIFFERENCES)

@@ -17,12 +17,15 @@ from adam_tui.history.evaluation import Evaluation, read_evaluation
 from adam_tui.history.metrics_reader import MetricsReader, Record
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
-from adam_tui.runs import control, directory
+from adam_tui.history.sweep_summary import SweepSummaries, SweepSummary
+from adam_tui.runs import control, directory, file_lock
+from adam_tui.runs.device_names import device_key, device_lock
 from adam_tui.runs.protocol import ENDED, RunSpec
 from adam_tui.runs.run import Run
 from adam_tui.runs.run_label import Label
+from adam_tui.runs.spare import Spare
 from adam_tui.runs.status import Status
-from adam_tui.sweeps.sweep import sweep_ids
+from adam_tui.sweeps.sweep import Sweep, sweep_ids
 
 # After this time a poll starts no further chunk: a key that is pressed meanwhile waits no longer.
 POLL_SECONDS = 0.02
@@ -48,8 +51,10 @@ class Feed:
         self.runs = runs
         self.histories: dict[str, RunHistory] = {}
         self.zoomed: Mapping[str, Sequence[StepRange]] = {}
-        self.sweeps: tuple[str, ...] = ()  # the sweeps beside the runs, newest first
+        self._sweep_ids: tuple[str, ...] = ()  # the sweeps beside the runs, newest first
+        self._summaries = SweepSummaries(runs, clock)
         self._clock = clock
+        self._spare = Spare()
         self._runs: dict[str, Run] = {}
         self._attached: dict[str, Run] = {}  # runs from elsewhere, such as those of a sweep
         self._views: dict[str, RunView] = {}
@@ -72,6 +77,11 @@ class Feed:
             if refresh_ended or view is None or view.state not in ENDED:
                 self._refresh(id)
         return tuple(self._views[id] for id in self._runs if id in self._views)
+
+    @property
+    def sweeps(self) -> tuple[SweepSummary, ...]:
+        """The sweeps beside the runs, newest first, as `poll` read them."""
+        return self._summaries.of(self._sweep_ids)
 
     def attach(self, path: Path) -> str:
         """Show a run from another directory too, such as one of a sweep; its id: sweep-grid/adam-0007."""
@@ -96,7 +106,7 @@ class Feed:
             self._listed_change = -1
             return
         self._attached = {id: run for id, run in self._attached.items() if os.path.isdir(run.path)}
-        self.sweeps = sweep_ids(self.runs)
+        self._sweep_ids = sweep_ids(self.runs)
         self._runs = self._attached | {run.id: self._runs.get(run.id, run) for run in listed}
         for id in self._views.keys() - self._runs.keys():
             for cache in (self._views, self._readers, self.histories, self._evaluations):
@@ -137,7 +147,7 @@ class Feed:
                 changed.add(id)
                 if self._clock() - began > POLL_SECONDS:
                     return changed, True
-        return changed, False
+        return changed, self._summaries.refresh(self._sweep_ids)
 
     def _poll(self, id: str) -> list[Record] | None:
         """New records of one run; its history begins again if the file was replaced by other content."""
@@ -176,13 +186,27 @@ class Feed:
         """Start a run in a process of its own; returns its id. Raises OSError when its directory cannot be written."""
         run = directory.create(replace(spec, sweep="", trial=""), self.runs)  # no trial, though it may repeat one
         self._listed_change = -1
-        control.start_worker(run)
+        control.start_worker(run, spare=self._spare)
         return run.id
+
+    def keep_spare(self, used_at: float) -> None:
+        """Keep a process ready for the next run, while no run trains on the device that it would use.
+
+        `used_at` is when the user last did something, by the steady clock. A spare loads torch for two seconds, which
+        would slow a run down; a run that is started meanwhile waits in the queue anyway.
+        """
+        is_used = file_lock.is_locked(device_lock(self.runs, device_key(RunSpec().device)))
+        if is_used is False:
+            self._spare.keep(used_at)
+
+    def close(self) -> None:
+        """End the process that waits for the next run."""
+        self._spare.end()
 
     def resume(self, id: str) -> None:
         """Continue a run from its checkpoint. Raises ValueError when it cannot be resumed, OSError for its files."""
         self._check_own(id)
-        control.resume(self._runs[id])
+        control.resume(self._runs[id], spare=self._spare)
         self._refresh(id)
 
     def reported_status(self, id: str) -> Status | None:
@@ -208,6 +232,17 @@ class Feed:
         """Remove the run's directory. Raises ValueError while it is active, OSError for its files."""
         self._check_own(id)
         self._runs[id].delete()
+
+    # Sweeps.
+
+    def command_sweep(self, id: str, order: str) -> None:
+        """Order the processes of a sweep to pause, resume or stop. Raises OSError."""
+        Sweep(self.runs / id).command(order)
+
+    def delete_sweep(self, id: str) -> None:
+        """Remove a sweep with all its runs. Raises ValueError while a process works on it, OSError."""
+        Sweep(self.runs / id).delete()
+        self._listed_change = -1
 
     def _check_own(self, id: str) -> None:
         """Raise ValueError for a trial: its sweep continues and deletes it."""

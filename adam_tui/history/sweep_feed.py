@@ -10,13 +10,13 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
-from copy import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adam_tui.history.metrics_reader import MetricsReader
 from adam_tui.history.run_history import RunHistory
+from adam_tui.history.sweep_summary import BETWEEN_SECONDS
 from adam_tui.history.sweep_view import GOAL, SlotView, SweepView
 from adam_tui.runs import files
 from adam_tui.runs.run import Run
@@ -30,7 +30,6 @@ POLL_SECONDS = 0.02  # after this time a poll reads no further file of a trial
 SETTLING_SECONDS = 3.0  # a new directory gets its files a moment after it appears
 # Only while its process loads. After that it has claimed a trial, or it has ended.
 STARTING_SECONDS = 30.0
-BETWEEN_SECONDS = 1.5  # that a slot may need from one trial to the next
 MOST_HISTORIES = 24  # of trials, at most 2 MB each
 LOG_BYTES = 20_000  # of each file
 
@@ -113,7 +112,7 @@ class SweepFeed:
             before, self._signature, self._reached, self._claimed_at = None, None, {}, -BETWEEN_SECONDS
             self._readers.clear()
             self.histories.clear()
-        signature = _sizes(sweep.path)
+        signature = sweep.sizes()
         try:
             record = before.record if before and signature == self._signature else _copied(sweep.record())
             plan = sweep.plan()
@@ -275,14 +274,4 @@ class SweepFeed:
 
 def _copied(record: SweepRecord) -> SweepRecord:
     """The state at this moment: the sweep's own record changes with later events."""
-    return replace(record, trials={n: copy(each) for n, each in record.trials.items()}, decisions=[*record.decisions])
-
-
-def _sizes(folder: Path) -> Iterable[tuple[str, int]]:
-    """The journals with their sizes: they only grow."""
-    try:
-        with os.scandir(folder) as entries:
-            named = [entry for entry in entries if entry.name.startswith("trials") and entry.name.endswith(".jsonl")]
-            return sorted((entry.name, entry.stat().st_size) for entry in named)
-    except OSError:
-        return []
+    return replace(record, trials=dict(record.trials), decisions=[*record.decisions])

@@ -16,19 +16,21 @@ import threading
 import time
 
 from adam_tui.runs import file_lock, files, processes
-from adam_tui.runs.device_names import SHARED_CORES, device_key
+from adam_tui.runs.device_names import SHARED_CORES, device_key, device_lock
 from adam_tui.runs.protocol import Ended, to_line
 from adam_tui.runs.run import WORKER, Run
+from adam_tui.runs.spare import Spare
 from adam_tui.runs.status import Status
 
 KILLED = "killed as it did not answer"
 
 
-def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
+def start_worker(run: Run, *, detached: bool = True, spare: Spare | None = None) -> subprocess.Popen[bytes]:
     """Start the training process of a run, which continues from a checkpoint if there is one.
 
     Its output goes to worker.log. With `detached` it has a session of its own, outlives this process and its terminal,
-    and leaves no zombie. Raises ValueError when the run is active, OSError when its files cannot be written.
+    and leaves no zombie. A `spare` process becomes that of a detached run which need not wait for its device. Raises
+    ValueError when the run is active, OSError when its files cannot be written.
     """
     before = run.reported_status()
     if (before is not None and _is_active(run)) or run.is_held():
@@ -44,6 +46,11 @@ def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
     with contextlib.suppress(ValueError):  # the process itself reports an unreadable specification
         spec = run.spec()
         status = dataclasses.replace(status, device=device_key(spec.device) if spec.queue else "")
+        if spare is not None and detached and _is_free(run, status.device):
+            given = spare.give(run, dataclasses.replace(status, came=time.time()))
+            if given is not None:
+                _wait_in_background(given, run)
+                return given
     with open(files.open_private(run.path / "worker.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", WORKER, str(run.path.absolute()), "--wait-for-input"],
@@ -65,19 +72,29 @@ def start_worker(run: Run, *, detached: bool = True) -> subprocess.Popen[bytes]:
         raise
     finally:
         process.stdin.close()  # the end of its input lets the process begin
-    if detached:  # no other part of this program may wait for it for hours
-        threading.Thread(target=process.wait, name=f"waits for {run.id}", daemon=True).start()
+    if detached:
+        _wait_in_background(process, run)
     return process
 
 
-def resume(run: Run) -> subprocess.Popen[bytes]:
+def _is_free(run: Run, device: str) -> bool:
+    """Whether the run would train at once: a process that waits for its device should not hold torch's memory."""
+    return not device or file_lock.is_locked(device_lock(run.path.parent, device)) is False
+
+
+def _wait_in_background(process: subprocess.Popen[bytes], run: Run) -> None:
+    """Leave no zombie: no other part of this program may wait for the process for hours."""
+    threading.Thread(target=process.wait, name=f"waits for {run.id}", daemon=True).start()
+
+
+def resume(run: Run, *, spare: Spare | None = None) -> subprocess.Popen[bytes]:
     """Continue a stopped, failed or lost run from its checkpoint, in its own directory; see `start_worker`.
 
     metrics.jsonl gets a second `Started`, whose step shows which earlier lines no longer count. Raises ValueError as
     `check_resume` does.
     """
     check_resume(run)
-    return start_worker(run)
+    return start_worker(run, spare=spare)
 
 
 def check_resume(run: Run) -> None:

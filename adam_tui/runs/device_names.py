@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import socket
 import sys
 from pathlib import Path
 
@@ -34,6 +35,12 @@ def device_key(device: str) -> str:
     index = int(device.partition(":")[2] or 0)
     name = visible[index] if index < len(visible) else str(index)
     return "cuda-" + "".join(letter if letter.isalnum() else "-" for letter in name)
+
+
+def device_lock(runs: Path, key: str) -> Path:
+    """The file whose lock a run holds while it trains on a device of this host; `key` is from `device_key`."""
+    host = Path(socket.gethostname().replace("/", "-")).name or "host"  # without what a file name cannot hold
+    return runs / f".{host}-{key}.lock"
 
 
 def cores() -> int:

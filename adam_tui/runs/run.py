@@ -38,6 +38,7 @@ MAX_JSON = 1 << 20  # bytes of a spec.json or status.json; a larger one is damag
 MAX_END = 4096  # bytes of metrics.jsonl's last line, if it is an `Ended`
 LOG_LINE = 400  # bytes of a long line of worker.log
 WORKER = "adam_tui.training.worker"  # the module that is the training process
+SPARE_FLAG = "--spare"  # its argument in place of a run, see `spare`
 TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -161,11 +162,14 @@ class Run:
         None where the system shows neither. A number from a status file alone proves nothing: the file may be a copy,
         and in a shared directory it may be forged.
         """
-        if processes.holds_lock(pid, self.metrics):
+        holds = processes.holds_lock(pid, self.metrics)
+        if holds:
             return True
         arguments = processes.command_line(pid)
         if arguments is None:
             return None
+        if WORKER in arguments and SPARE_FLAG in arguments:  # it was started before its run: only the lock shows it
+            return holds
         return WORKER in arguments and (
             f" {self.path.absolute()} " in f" {' '.join(arguments)} "  # where the system splits paths with spaces
             or any(os.path.isabs(argument) and self._is(argument) for argument in arguments)

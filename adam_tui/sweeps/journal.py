@@ -7,6 +7,7 @@ of time. Standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -22,6 +23,8 @@ from adam_tui.runs.protocol import YEAR_3000, parse_json
 
 PLAN_FILE = "trials.jsonl"
 MAX_JOURNAL = 1 << 28  # bytes
+# So long after a change of a directory a listing may miss a file: some file systems date changes by the second.
+SETTLING_SECONDS = 3.0
 # After so many attempts without one more finished epoch a trial has failed: it may be what ends the processes.
 MAX_LOST = 10
 
@@ -146,8 +149,8 @@ def from_line(line: bytes) -> SweepEvent | None:
     """The event of a line; None for a torn or damaged line, and for an event of a newer version."""
     try:
         data = parse_json(line.decode("utf-8", "replace"))
-        kind = EVENTS[data["event"]]
-        event = kind(**{f.name: _READERS[str(f.type)](data[f.name]) for f in dataclasses.fields(kind)})
+        kind, fields = _FIELDS[data["event"]]
+        event = kind(*[read(data[name]) for name, read in fields])
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
     return event if 0.0 <= event.time < YEAR_3000 else None
@@ -181,6 +184,12 @@ _READERS: dict[str, Any] = {
 }
 
 
+# The kind of each event, and the name and the reader of each of its fields: a journal has thousands of lines.
+_FIELDS: dict[str, tuple[type[SweepEvent], list[tuple[str, Any]]]] = {
+    name: (kind, [(f.name, _READERS[str(f.type)]) for f in dataclasses.fields(kind)]) for name, kind in EVENTS.items()
+}
+
+
 class SweepJournal:
     """Appends events to the file of this process in a sweep's directory, one write a line. Raises OSError."""
 
@@ -207,20 +216,39 @@ class JournalReader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._offsets: dict[str, int] = {}
+        self._names: list[str] = []
+        self._listed_change = -1  # the directory's time of change at the last listing
+        self._settled_at = 0.0  # when that listing can be trusted
 
     def new_events(self) -> list[SweepEvent]:
         """The events since the last call, in the order of their time; those of one process stay in their order."""
-        events = [event for name in self._names() for event in self._new(name)]
+        events = [event for name in self._list() for event in self._new(name)]
         return sorted(events, key=lambda event: event.time)
 
-    def _names(self) -> list[str]:
+    def sizes(self) -> list[tuple[str, int]]:
+        """The journals with their sizes in bytes, which only grow."""
+        sizes = []
+        for name in self._list():
+            with contextlib.suppress(OSError):
+                sizes.append((name, os.stat(self._folder / name).st_size))
+        return sizes
+
+    def _list(self) -> list[str]:
+        """The names of the journals. A directory that has not changed is not listed again: it holds all the trials."""
         try:
-            with os.scandir(self._folder) as entries:
-                names = [entry.name for entry in entries if entry.name.startswith("trials")]
+            changed = os.stat(self._folder).st_mtime_ns
+            now = time.monotonic()
+            if changed != self._listed_change:
+                self._listed_change, self._settled_at = changed, now + SETTLING_SECONDS
+            elif now > self._settled_at:
+                return self._names
+            names = [name for name in os.listdir(self._folder) if name.startswith("trials")]
         except OSError:
+            self._listed_change = -1
             return []
         own = (name for name in names if name.endswith(".jsonl"))
-        return sorted(name for name in own if name == PLAN_FILE or name.startswith("trials-"))
+        self._names = sorted(name for name in own if name == PLAN_FILE or name.startswith("trials-"))
+        return self._names
 
     def _new(self, name: str) -> Iterable[SweepEvent]:
         offset = self._offsets.get(name, 0)

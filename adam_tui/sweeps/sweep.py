@@ -126,6 +126,10 @@ class Sweep:
             record = self._fold.add(plans.planned(self.plan(), self.id))
         return record
 
+    def sizes(self) -> list[tuple[str, int]]:
+        """The journals with their sizes in bytes: `record` changes only with them."""
+        return self._reader.sizes()
+
     def living(self) -> dict[int, Claim]:
         """The claims whose process is not dead, by trial."""
         return living(self._claims, self._claims.newest())

@@ -36,7 +36,7 @@ ASCII_GLYPHS = str.maketrans(
         **dict(zip("◆◇✚✦✘", "DdPYX", strict=True)),  # no marker is like another's, a path or a minimum
         **dict.fromkeys("▲△▴", "^"),
         **dict.fromkeys("▼▽▾", "v"),
-        **dict.fromkeys("■□", "#"),
+        **dict.fromkeys("■□▦", "#"),
         **dict.fromkeys("★☆", "*"),
         **dict.fromkeys("▸▶→", ">"),
         **dict.fromkeys("◀←◂", "<"),

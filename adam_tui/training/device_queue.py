@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import socket
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from adam_tui.runs import file_lock, files
-from adam_tui.runs.device_names import device_key
+from adam_tui.runs.device_names import device_key, device_lock
 from adam_tui.runs.directory import may_be_run
 from adam_tui.runs.protocol import State
 from adam_tui.runs.run import Run
@@ -35,7 +34,7 @@ class DeviceQueue:
     def __init__(self, journal: Journal, device: str) -> None:
         self._journal, self._runs = journal, journal.run.path.parent
         self.key = device_key(device)
-        self.path = self._runs / f".{_as_file_name(socket.gethostname())}-{self.key}.lock"
+        self.path = device_lock(self._runs, self.key)
         self._lock_file = -1
 
     def __enter__(self) -> Self:
@@ -121,8 +120,3 @@ def _open_lock_file(path: Path) -> int:
         os.close(descriptor)
         raise OSError(errno.EMLINK, "it is a second name of another file", str(path))
     return descriptor
-
-
-def _as_file_name(host: str) -> str:
-    """The host's name without characters that a file name cannot hold."""
-    return Path(host.replace("/", "-")).name or "host"

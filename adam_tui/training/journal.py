@@ -41,11 +41,12 @@ class Journal:
     The training loop sets `step` and `epoch` (finished epochs); they go into status.json with the next heartbeat, and
     so do the `resources`. `listeners` receive every event after it is written. `arrival` is when the process was
     started, in seconds since 1970: its place in the queue for a device. `run` changes when its directory was moved.
-    `host` is the name of this host in status.json, where its own name is not unique.
+    `host` is the name of this host in status.json, where its own name is not unique. `first` is the status to begin
+    with, for a process whose starter has not written it.
     Raises ValueError when another process trains the run, OSError when its directory cannot be written.
     """
 
-    def __init__(self, run: Run, host: str = "") -> None:
+    def __init__(self, run: Run, host: str = "", first: Status | None = None) -> None:
         self.run = run
         self._host = host or socket.gethostname()
         self.resources = ResourceUsage()
@@ -68,7 +69,7 @@ class Journal:
         self._status_lock = threading.Lock()
         self._unwritten = bytearray()
         self._metrics_lock = threading.Lock()
-        before = run.reported_status()
+        before = first or run.reported_status()
         self._obeyed = before.control if before else 0  # bytes of control.jsonl
         mine = before is not None and before.pid == os.getpid()
         self.arrival = before.came if before and mine else time.time()

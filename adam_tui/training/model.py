@@ -7,7 +7,7 @@ applied to document recognition" (1998), with ReLU and maxima instead of its tan
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 PARAMETERS = 62_346
 
@@ -31,3 +31,10 @@ def build(device: torch.device) -> nn.Sequential:
         nn.Linear(64 * 4 * 4, 10),
     )
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # not in torch's types
+
+
+def scores(network: nn.Module, images: Tensor, precision: torch.dtype) -> Tensor:
+    """The network's scores (n, 10) in float32, computed in this precision."""
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
+        result: Tensor = network(images)
+    return result.float()

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adam_tui.runs import files
 from adam_tui.sweeps.sweep import Sweep
@@ -23,10 +23,7 @@ from adam_tui.training.journal import Journal, log, log_traceback
 from adam_tui.training.worker import STOP_SIGNALS
 
 if TYPE_CHECKING:
-    import torch
-
-    from adam_tui.training.data import Digits
-    from adam_tui.training.fast.gradients import Proved
+    from adam_tui.training.preparation import Preparation
 
 
 def main(arguments: list[str]) -> int:
@@ -78,7 +75,7 @@ def _handle_signals(worker: Worker, trainer: TrialTrainer) -> None:
 
 
 class TrialTrainer:
-    """Trains legs one after another, with what they share: torch, the setup of the process, and the digits.
+    """Trains legs one after another in a process that keeps its preparation.
 
     `journal` is that of the leg in progress. `host` is as for `Journal`.
     """
@@ -86,43 +83,25 @@ class TrialTrainer:
     def __init__(self) -> None:
         self.host = ""
         self.journal: Journal | None = None
-        self._digits: tuple[tuple[object, ...], Digits] | None = None
-        self._proved: Proved = set()
-        self._is_tuned = False
+        self._preparation: Preparation | None = None
 
     def train(self, leg: Leg) -> tuple[str, str]:
         """Train a leg; its state and reason, "waiting" at the end of a leg whose run has more epochs.
 
         Raises OSError when the run's directory cannot be written, ValueError when another process trains it.
         """
-        from adam_tui.training import trainer
+        from adam_tui.training import preparation, trainer
 
+        if self._preparation is None:
+            self._preparation = preparation.Preparation()
         with _log_of(leg.run.path), Journal(leg.run, self.host) as journal:
             self.journal = journal
             try:
                 with leg.attended(journal):
-                    state, reason = trainer.train(journal, self._tune, trainer.Leg(leg.until, self._load, self._proved))
+                    state, reason = trainer.train(journal, self._preparation, trainer.Leg(leg.until))
             finally:
                 self.journal = None
         return ("waiting", "") if state == "stopped" and reason.endswith(trainer.LEG_DONE) else (state, reason)
-
-    def _tune(self, device: torch.device) -> None:
-        """Set threads and priority, once for the process."""
-        from adam_tui.training import device_setup
-
-        if not self._is_tuned:
-            self._is_tuned = True
-            device_setup.tune_process(device)
-
-    def _load(self, *key: Any) -> Digits:
-        """The digits, from memory where the run before used the same; `key` is as for `data.load`."""
-        from adam_tui.training import data
-
-        same = (*key[:5], *key[6:])  # without the function that shows the progress
-        if self._digits is None or self._digits[0] != same:
-            self._digits = None  # frees the memory first
-            self._digits = same, data.load(*key)
-        return self._digits[1]
 
 
 @contextlib.contextmanager

@@ -12,7 +12,8 @@ the step was written out in `fast/`:
   bfloat16        12,400 to 14,600 images/s, 4.7 s an epoch with its test; 4 runs
   float32         7,100 to 7,300 images/s, 9.1 s an epoch; 3 runs, 98.4% after 1 epoch as well
 and with it, on 2 slower cores that others used too (torch 2.14):
-  start           2.6 s from exec to the first losses, nearly all of it `import torch`; 12 starts, 2.4 to 3.0 s
+  start           2.6 s from exec to the first losses, nearly all of it `import torch`; 12 starts, 2.4 to 3.0 s;
+                  a spare process (`spare`) has this behind it
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,13 +45,15 @@ from adam_tui.runs.recipes import check_setting, check_spec
 from adam_tui.training import data, device_setup, evaluation, model, optim, tensorboard_log
 from adam_tui.training.checkpoint import Checkpoints
 from adam_tui.training.errors import describe
-from adam_tui.training.fast.gradients import GradientFunction, Proved, fastest_gradients
+from adam_tui.training.fast.gradients import GradientFunction, fastest_gradients
 from adam_tui.training.journal import Journal, log, log_traceback
 from adam_tui.training.layers import LayerWatch
+from adam_tui.training.preparation import Preparation
 from adam_tui.training.weights_log import WeightsLog
 
 # Settings of the process. Those of a run are in its RunSpec.
 REPORT_SECONDS = 0.25  # between two reports of the losses: the only sync points within an epoch
+FIRST_REPORT_SECONDS = 0.05  # to the first report, for which the user waits
 SAMPLE_SECONDS = 1.5  # between two predictions of the ten digits on the screen
 CHECKPOINT_SECONDS = 30.0  # a crash within a long epoch loses no more than this
 PAUSE_SECONDS = 0.05  # a paused process carries out a command after this time
@@ -76,13 +78,10 @@ class Leg:
     """A part of a run, for a process that trains many runs one after another.
 
     It ends after `until` finished epochs, with a checkpoint if the run has more. There is no checkpoint of the first
-    step and none of the last: the seed gives the first again, and nothing continues the last. `load` has the signature
-    of `data.load`; it may keep the tensors for the next run. `proved` is that of `fastest_gradients`.
+    step and none of the last: the seed gives the first again, and nothing continues the last.
     """
 
     until: int
-    load: Callable[..., data.Digits]
-    proved: Proved
 
 
 LEG_DONE = "the sweep decides about the rest"  # the end of the reason of a run that stopped at the end of a leg
@@ -95,7 +94,9 @@ class StoppedEarlyError(Exception):
 class Training:
     """One run: its data, its model, its optimizer and its progress."""
 
-    def __init__(self, spec: RunSpec, journal: Journal, leg: Leg | None = None) -> None:
+    def __init__(
+        self, spec: RunSpec, journal: Journal, preparation: Preparation | None = None, leg: Leg | None = None
+    ) -> None:
         self.spec, self.journal, self.leg = spec, journal, leg
         self.until = min(leg.until, spec.epochs) if leg else spec.epochs
         self.device = device_setup.device_of(spec)
@@ -104,7 +105,7 @@ class Training:
             journal.resources.watch_gpu(str(torch.cuda.get_device_properties(self.device).uuid))
 
         # Data: on the device once, in the type that the first convolution reads.
-        self.digits = (leg.load if leg else data.load)(
+        self.digits = (preparation.load if preparation else data.load)(
             self.device, self.precision, spec.limit, spec.data, spec.data_dir, self._show_loading, spec.validation
         )
         self.images = len(self.digits.train_images)
@@ -118,7 +119,7 @@ class Training:
         self.gradients: GradientFunction = self.autograd
         if fast:
             full_batch = self.digits.batch(torch.arange(min(spec.batch_size, self.images), device=self.device))
-            proved = leg.proved if leg else None
+            proved = preparation.proved if preparation else None
             self.gradients = fastest_gradients(self.autograd, self.network, *full_batch, proved)
         self.sampler = torch.Generator().manual_seed(spec.seed)
         self.epoch_start = self.sampler.get_state()  # draws the order of the current epoch again
@@ -126,6 +127,7 @@ class Training:
 
         self.progress = Progress()
         self.unreported: list[Tensor] = []  # losses that are still on the device
+        self.report_after = FIRST_REPORT_SECONDS
         self.sampled_at = -SAMPLE_SECONDS  # when the sample digits were last recorded: soon for the first time
         self.ending: tuple[State, str] | None = None
         self.save_at_end = True  # False after a command to end without a checkpoint
@@ -207,8 +209,8 @@ class Training:
             self.weights.after(progress.step)
             began += self.journal.take_stopped_seconds()
             now = time.perf_counter()
-            if now - reported >= REPORT_SECONDS:
-                reported = now
+            if now - reported >= self.report_after:
+                reported, self.report_after = now, REPORT_SECONDS
                 if not self.report_losses():
                     break
                 if now - self.sampled_at >= SAMPLE_SECONDS:
@@ -235,9 +237,7 @@ class Training:
 
     def scores(self, images: Tensor) -> Tensor:
         """The network's scores (n, 10) in float32, computed in the run's precision."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
-            scores: Tensor = self.network(images)
-        return scores.float()
+        return model.scores(self.network, images, self.precision)
 
     def end_epoch(self) -> None:
         """Measure the network with images that it was not trained on, record the epoch and save a checkpoint."""
@@ -429,19 +429,18 @@ def _numbers(result: evaluation.Evaluation | None) -> tuple[float, float]:
     return (result.loss, result.accuracy) if result else (math.nan, math.nan)
 
 
-def train(
-    journal: Journal, tune: Callable[[torch.device], None] = lambda device: None, leg: Leg | None = None
-) -> tuple[State, str]:
+def train(journal: Journal, preparation: Preparation | None = None, leg: Leg | None = None) -> tuple[State, str]:
     """Train the journal's run, or a leg of it, and record its end: state and reason.
 
-    An error in training makes it a failed run.
+    An error in training makes it a failed run. Without a `preparation` the process keeps its threads and its priority.
     """
     training = None
     state: State
     try:
         spec = check_spec(journal.run.spec())
-        tune(device_setup.device_of(spec))
-        training = Training(spec, journal, leg)
+        if preparation is not None:
+            preparation.tune(device_setup.device_of(spec))
+        training = Training(spec, journal, preparation, leg)
         state, reason = training.run()
     except StoppedEarlyError as stopped:
         state, reason = stopped.args

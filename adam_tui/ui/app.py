@@ -240,6 +240,15 @@ class AdamApp(TerminalApp):
         assert isinstance(training, TrainScreen)
         training.call_after_refresh(training.open_run, path)
 
+    def open_sweep(self, id: str) -> None:
+        """Show a sweep in the sweep mode."""
+        from adam_tui.ui.sweep.screen import SweepScreen
+
+        self.show_mode("sweep")
+        sweeps = self._mode_screen("sweep")
+        assert isinstance(sweeps, SweepScreen)
+        sweeps.call_after_refresh(sweeps.open_sweep, id)
+
     def _make_screen(self, mode: str) -> AnyMode:
         if mode == "train":
             from adam_tui.ui.train.screen import TrainScreen

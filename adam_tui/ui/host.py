@@ -48,5 +48,8 @@ class Host(Protocol):
     def open_run(self, path: Path) -> None:
         """Show a run of a sweep in the training mode, beside the other runs."""
 
+    def open_sweep(self, id: str) -> None:
+        """Show a sweep in the sweep mode."""
+
     def train_lane(self, lane: Lane) -> None:
         """Offer to train the network with the optimizer of a lane of the playground."""

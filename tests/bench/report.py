@@ -109,7 +109,7 @@ def of_the_engine() -> Iterator[Line]:
 
 
 def of_the_training() -> Iterator[Line]:
-    """Items 4, 5, 9 and 11, with a run on the same cores."""
+    """Items 4, 5, 9, 11 and 17, with a run on the same cores."""
     done = subprocess.run([sys.executable, HERE / "training_speed.py"], capture_output=True, text=True, check=True)
     speed = json.loads(done.stdout)
     yield "9", "automatic precision / the article's loop", speed["automatic"] / speed["article"], ">= 3", at_least(3)
@@ -121,6 +121,9 @@ def of_the_training() -> Iterator[Line]:
     yield "11", "the training screen, % of a core", 100 * live["core"], "<= 3", at_most(3)
     yield "11", "a run's speed with the app / without", live["speed"], ">= 0.97", at_least(0.97)
     yield "11", "its standard error", live["error"], "", None
+    first = terminal.first_losses()
+    yield "17", "t to the first loss on the screen, a spare waits, seconds", first["warm"], "<= 0.5", at_most(0.5)
+    yield "17", "the same without a spare, seconds", first["cold"], "", None
 
 
 def of_long_runs() -> Iterator[Line]:

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import tempfile
 import time
@@ -32,6 +33,7 @@ SLICE = 0.01  # seconds between its reads
 IN_THE_MIDDLE = 5000  # bytes of the start that have come when the first key is pressed
 # The background of the best cells of a class; nothing but a map has this colour.
 FIRST_CELLS = "48;2;{};{};{}m".format(*class_colors(DARK)[RUNNING, -1]).encode()
+FIRST_STEP = re.compile(r"step +[1-9][\d,]*/")  # the figures of a run whose first losses are there
 ROW_OF_TIME = -2  # the row of the screen that holds the step and the speed
 
 
@@ -272,6 +274,55 @@ def in_training(turns: int = TURNS, seconds: float = 2.0) -> dict[str, float]:
         "error": stdev(ratios) / math.sqrt(turns),
         "core": core,
     }
+
+
+def first_losses(rounds: int = 5) -> dict[str, float]:
+    """From `t` to the figures of the first step on the screen: medians, "warm" with a spare process and "cold" without.
+
+    The two take turns.
+    """
+    waits: dict[str, list[float]] = {"warm": [], "cold": []}
+    for _ in range(rounds):
+        for kind, seconds in waits.items():
+            seconds.append(_first_loss(warm=kind == "warm"))
+    return {kind: median(seconds) for kind, seconds in waits.items()}
+
+
+def _first_loss(*, warm: bool) -> float:
+    """Seconds from the key to the first loss on the screen, in an app that has just been opened."""
+    local = {"ADAM_TUI_SPARE": "1" if warm else "0", "ADAM_TUI_CONFIG": os.devnull}
+    with (
+        tempfile.TemporaryDirectory() as runs,
+        Terminal((*COMMAND, "--mode", "train", "--runs", runs), env=local) as app,
+    ):
+        app.until("t trains a network")
+        app.read(2.0)
+        end, before = time.monotonic() + 60, -1.0
+        while warm and (now := _spare_seconds(app.pid)) != before:  # until it has loaded everything, and waits
+            if time.monotonic() > end:
+                raise TimeoutError("the spare process does not wait")
+            before = now or -1.0
+            app.read(1.5)
+        began = time.perf_counter()
+        os.write(app.fd, b"t")
+        while not FIRST_STEP.search(app.text()):
+            app.read(0.01)
+            if time.perf_counter() - began > 60:
+                raise TimeoutError("no loss came")
+        seconds = time.perf_counter() - began
+        for run in directory.list_runs(Path(runs)):
+            control.kill(run, run.status())
+        return seconds
+
+
+def _spare_seconds(app: int) -> float | None:
+    """The processor time of the app's spare process; None without one."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == app and b"--spare" in (path.parent / "cmdline").read_bytes():
+                return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return None
 
 
 def _alone(terminal: Wire, images: _Images, seconds: float) -> float:

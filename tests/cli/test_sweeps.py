@@ -144,6 +144,12 @@ class TestSweeps:
         assert [row["run"] for row in rows[:2]] == ["adam-0000", "sgd-0001"]
         assert [row["lr"] for row in rows[::2]] == ["0.001", "0.01", "0.1", "10.0"]
 
+    def test_the_runs_of_a_sweep_are_one_row_among_the_runs(self, tmp_path, finished):
+        heading, row = call(tmp_path, "runs", "list").stdout.splitlines()
+        assert heading.split() == ["id", "state", "optimizers", "trials", "ended", "failed", "best", "planned"]
+        assert row.split()[:6] == ["sweep-a", "finished", "adam,sgd", "8", "8", "0"]
+        assert call(tmp_path, "runs", "list", "--format", "json").stdout == "[]\n"
+
     def test_a_trial_is_shown_as_any_run(self, tmp_path, finished):
         shown = call(tmp_path, "runs", "show", "sweep-a/adam-0002").stdout
         assert shown.startswith("adam-0002 finished")

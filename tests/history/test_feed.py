@@ -2,14 +2,17 @@
 
 import os
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from made_runs import lock
 
 from adam_tui.history import feed as feeds
 from adam_tui.history import loss_curve as curves
 from adam_tui.history.feed import Feed
 from adam_tui.runs import control, recipes
+from adam_tui.runs.device_names import device_key, device_lock
 from adam_tui.runs.protocol import Started
 from adam_tui.runs.status import Status
 
@@ -188,7 +191,7 @@ def test_orders_reach_the_run(tmp_path, made_run):
 def test_starting_a_run_creates_a_directory_and_a_process(tmp_path, monkeypatch):
     started = []
 
-    def start(run):
+    def start(run, **how):
         started.append(run)
         run.write_status(Status("starting"))
         return type("Process", (), {"poll": lambda self: None})()
@@ -199,6 +202,20 @@ def test_starting_a_run_creates_a_directory_and_a_process(tmp_path, monkeypatch)
     id = feed.start(recipes.make_spec("lion", {}))
     assert [run.id for run in started] == [id]
     assert [view.id for view in feed.views()] == [id]
+
+
+def test_a_process_is_kept_ready_while_no_run_holds_the_device(tmp_path, monkeypatch):
+    used = []
+    monkeypatch.setattr(feeds.Spare, "keep", lambda self, at: used.append(at))
+    feed = Feed(tmp_path)
+    feed.keep_spare(1.0)
+    path = device_lock(tmp_path, device_key("auto"))
+    path.touch()
+    held = lock(SimpleNamespace(metrics=path))
+    feed.keep_spare(2.0)
+    os.close(held)
+    feed.keep_spare(3.0)
+    assert used == [1.0, 3.0]
 
 
 def test_the_end_of_the_log_is_readable_by_id(tmp_path, made_run):

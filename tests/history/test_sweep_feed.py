@@ -166,7 +166,7 @@ def test_a_trial_that_is_shown_among_the_runs_is_left_to_its_sweep(tmp_path):
     feed = Feed(tmp_path)
     id = feed.attach(run.path)
     assert [view.id for view in feed.views()] == [id] == ["sweep-grid/adam-0000"]
-    assert feed.sweeps == ("sweep-grid",)
+    assert [sweep.id for sweep in feed.sweeps] == ["sweep-grid"]
     assert feed.poll([id])[0] == {id}
     for refused in (feed.resume, feed.delete):
         with pytest.raises(ValueError, match="it is a trial of sweep-grid"):
@@ -176,7 +176,7 @@ def test_a_trial_that_is_shown_among_the_runs_is_left_to_its_sweep(tmp_path):
 
 
 def test_a_run_like_a_trial_belongs_to_no_sweep(tmp_path, monkeypatch):
-    monkeypatch.setattr(control, "start_worker", lambda run: None)
+    monkeypatch.setattr(control, "start_worker", lambda run, **how: None)
     made = MadeSweep(tmp_path, "grid", trials=2, seeds=1)
     feed = Feed(tmp_path)
     id = feed.start(made.trials[0].spec)

@@ -1,5 +1,6 @@
 """The shape of the terminal's cells is measured, or asked for, and circles are round with it."""
 
+import functools
 import os
 
 import pytest
@@ -67,6 +68,7 @@ def drawn(t):
     return [line[column : column + width].translate(EITHER_BLOCK) for line in t.screen.display[row : row + height]]
 
 
+@functools.cache
 def picture(aspect):
     """The contour as it is for cells of a shape."""
     _, _, width, height = contour_region(*SIZE, hinted=False)

@@ -14,7 +14,7 @@ from adam_tui.sweeps.executor import LocalExecutor
 from adam_tui.sweeps.plan import Plan
 from adam_tui.sweeps.supervisor import Supervisor
 from adam_tui.sweeps.sweep import create
-from adam_tui.training import slot_runner, trainer
+from adam_tui.training import preparation, slot_runner, trainer
 from adam_tui.training.journal import Journal
 
 
@@ -89,7 +89,7 @@ def test_halving_continues_a_trial_bit_for_bit_and_an_ended_trial_needs_little_d
 
 def test_the_digits_are_loaded_once(few, monkeypatch):
     loads = []
-    load = slot_runner.TrialTrainer._load
+    load = preparation.Preparation.load
 
     def counted(self, *key):
         before = self._digits
@@ -97,7 +97,7 @@ def test_the_digits_are_loaded_once(few, monkeypatch):
         loads.append(self._digits is not before)
         return digits
 
-    monkeypatch.setattr(slot_runner.TrialTrainer, "_load", counted)
+    monkeypatch.setattr(preparation.Preparation, "load", counted)
     train(few(lr="1e-3,1e-2,2e-2", epochs=1))
     assert loads == [True, False, False]
 

@@ -132,6 +132,13 @@ class SweepScreen(ModeScreen[SweepState, e.Event, "Effect", EventContext]):
         self._stop_timer()
         self._poll_timer = self.set_timer(pause, self.poll)
 
+    def open_sweep(self, id: str) -> None:
+        """Show a sweep by its id."""
+        self.poll()
+        self.dispatch(e.SelectSweep(id))
+        if self.state.selected != id:
+            self.notify(f"there is no sweep {id}", severity="warning")
+
     def _read_curves(self) -> bool:
         self._followed = sweep_view.curve_runs(self.state)
         return self.feed.follow(self._followed)

@@ -59,7 +59,7 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
         KNOBS,
         lambda shown: shown.turn(1, coarse=True),
     ),
-    Action("type_value", "enter", "Type an exact value", KNOBS, e.TypeValue()),
+    Action("type_value", "enter", "Type an exact value; open a selected sweep", KNOBS, e.TypeValue()),
     Action("default", "backspace", "Back to the default or the first value", KNOBS, e.ResetKnob()),
     Action("cursor", "i", "Cursor that reads values: arrows move it", CURVES, lambda shown: shown.toggle_cursor()),
     Action("axis", "g", "Curves over steps, epochs or time", CURVES, e.CycleAxis()),
@@ -84,7 +84,7 @@ TABLE = KeyGroup(
     "Now: the wide table",
     (
         KeyRow("{knob_up}{knob_down}", "Choose the run above or below"),
-        KeyRow("{type_value}", "Show its curves"),
+        KeyRow("{type_value}", "Show its curves; open a sweep"),
         KeyRow("{sort} {reverse}", "Sort by the next column; reverse the order"),
         KeyRow("{search}", "Filter the runs by words"),
         KeyRow("{overlay}", "Add it to the overlay, or remove it"),
@@ -126,6 +126,16 @@ def footer(state: TrainState) -> list[FooterKey]:
     """The keys that matter now."""
     run = state.run
     ends = [FooterKey("{help}", "keys", "help", 6), FooterKey("{quit}", "quit", "quit", 20)]
+    if state.table and state.visible_sweep is not None:
+        return [
+            FooterKey("{knob_up}{knob_down}", "run", "next_run", 1),
+            FooterKey("{type_value}", "open sweep", "type_value", 2),
+            FooterKey("{sort} {reverse}", "sort", "sort", 3),
+            FooterKey("{search}", "filter", "search", 4),
+            FooterKey("{table}", "curves", "table", 5),
+            FooterKey("{delete}", "delete", "delete", 7),
+            *ends,
+        ]
     if state.table:
         return [
             FooterKey("{knob_up}{knob_down}", "run", "next_run", 1),
@@ -150,6 +160,18 @@ def footer(state: TrainState) -> list[FooterKey]:
             *ends,
         ]
     keys = [FooterKey("{start}", "start", "start", 1)]
+    if (sweep := state.sweep) is not None:
+        keys.append(FooterKey("{type_value}", "open sweep", "type_value", 2))
+        if sweep.alive:
+            word = "go on" if sweep.state == "paused" else "pause"
+            keys += [FooterKey("{pause}", word, "pause", 3), FooterKey("{stop}", "stop", "stop", 3)]
+        else:
+            keys.append(FooterKey("{delete}", "delete", "delete", 12))
+    if run is None and state.rows:
+        keys += [
+            FooterKey("{previous_run} {next_run}", "run", "next_run", 3),
+            FooterKey("{table}", "runs", "table", 10),
+        ]
     if run is not None and run.alive:
         keys += [
             FooterKey("{pause}", "resume" if run.state == "paused" else "pause", "pause", 2),
@@ -165,7 +187,7 @@ def footer(state: TrainState) -> list[FooterKey]:
     if run is not None:
         if run.alive or state.live:
             keys.append(FooterKey("{live}", "next run" if state.live else "this run", "live", 9))
-        if len(state.runs) > 1:
+        if len(state.rows) > 1:
             keys += [
                 FooterKey("{previous_run} {next_run}", "run", "next_run", 7),
                 FooterKey("{table}", "runs", "table", 10),

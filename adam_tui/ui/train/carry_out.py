@@ -16,6 +16,7 @@ from adam_tui.runs.protocol import RunSpec
 from adam_tui.ui import dialogs
 from adam_tui.ui import effects as shared
 from adam_tui.ui.effects import EventScreen
+from adam_tui.ui.host import Host
 from adam_tui.ui.train import effects
 from adam_tui.ui.train.effects import Effect
 from adam_tui.ui.train.events import Event, SelectRun
@@ -32,6 +33,10 @@ class RunScreen(EventScreen[Event], Protocol):
 
     feed: Feed
     state: TrainState
+
+    @property
+    def host(self) -> Host:
+        """The application, as a mode sees it."""
 
     def set_timer(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call back after so many seconds."""
@@ -72,6 +77,16 @@ def carry_out(effect: Effect, screen: RunScreen) -> None:
         case effects.ShowLog(run):
             text = screen.feed.log(run, LOG_LINES) or "The process has written nothing here."
             screen.app.push_screen(dialogs.ShowText(f"worker.log of {run}", text))
+        case effects.OpenSweep(sweep):
+            screen.host.open_sweep(sweep)
+        case effects.OrderSweep(sweep, order):
+            with _notified(screen, f"cannot reach {sweep}: "):
+                screen.feed.command_sweep(sweep, order)
+            screen.poll()
+        case effects.DeleteSweep(sweep):
+            with _notified(screen, f"cannot delete {sweep}: "):
+                screen.feed.delete_sweep(sweep)
+            screen.poll()
         case effects.ScheduleSettings():
             screen.schedule_settings()
         case _:

@@ -43,10 +43,10 @@ class EventContext:
         return len(history.curve) if history is not None else 0
 
     def move_selection(self, by: int) -> e.Event:
-        """Select the run above or below, in the order of the list or of the wide table that is shown."""
+        """Select the row above or below, in the order of the list or of the wide table that is shown."""
         if self.state.table:
-            return e.MoveSelection(by, tuple(run.id for run in table.listed(self.state, self.histories, self.now)))
-        return e.MoveSelection(by, tuple(run.id for run in self.state.runs))
+            return e.MoveSelection(by, tuple(row.id for row in table.listed(self.state, self.histories, self.now)))
+        return e.MoveSelection(by, tuple(row.id for row in self.state.rows))
 
     def choose(self, by: int) -> e.Event:
         """Choose the knob above or below; in the wide table the run."""

@@ -68,6 +68,28 @@ class ShowLog:
     run: str
 
 
+@dataclass(frozen=True)
+class OpenSweep:
+    """Show a sweep in the sweep mode."""
+
+    sweep: str
+
+
+@dataclass(frozen=True)
+class OrderSweep:
+    """Order the processes of a sweep to pause, resume or stop."""
+
+    sweep: str
+    order: str
+
+
+@dataclass(frozen=True)
+class DeleteSweep:
+    """Remove a sweep with all its runs."""
+
+    sweep: str
+
+
 class ScheduleSettings(Signal):
     """Dispatch `SendSettings` once no setting was changed for a moment."""
 
@@ -81,5 +103,8 @@ Effect = (
     | DeleteRun
     | WriteLabel
     | ShowLog
+    | OpenSweep
+    | OrderSweep
+    | DeleteSweep
     | ScheduleSettings
 )

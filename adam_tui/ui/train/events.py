@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adam_tui.history.run_view import RunView
+from adam_tui.history.sweep_summary import SweepSummary
 from adam_tui.runs.protocol import Changed, RunSpec
 from adam_tui.runs.run_label import Label
 from adam_tui.ui.actions import Signal
@@ -25,24 +26,24 @@ class ListRuns:
     """The runs directory was read: these runs are there now, newest first.
 
     `matches` are the ids of those that match the search, in the order of the wide table; None without a search.
-    `sweeps` are the ids of the sweeps beside them, newest first.
+    `sweeps` are the sweeps beside them, newest first.
     """
 
     runs: tuple[RunView, ...]
     matches: tuple[str, ...] | None = None
-    sweeps: tuple[str, ...] = ()
+    sweeps: tuple[SweepSummary, ...] = ()
 
 
 @dataclass(frozen=True)
 class SelectRun:
-    """Select a run by its id; an unknown id changes nothing."""
+    """Select a run or a sweep by its id; an unknown id changes nothing."""
 
     id: str
 
 
 @dataclass(frozen=True)
 class MoveSelection:
-    """Select the run `by` places below the selected one in `order`, the ids from top to bottom as they are shown."""
+    """Select the row `by` places below the selected one in `order`, the ids from top to bottom as they are shown."""
 
     by: int
     order: tuple[str, ...]
@@ -194,8 +195,22 @@ class ResetKnob(Signal):
     """Give the chosen knob its default, or in a running run the value that it began with."""
 
 
+@dataclass(frozen=True)
+class StopSweep:
+    """Stop a sweep on all hosts, with checkpoints."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class DeleteSweep:
+    """Delete a sweep with all its runs."""
+
+    id: str
+
+
 class TypeValue(Signal):
-    """Ask for the chosen knob's value; in the wide table show the selected run's curves."""
+    """Ask for the chosen knob's value; in the wide table show the selected run's curves; open a selected sweep."""
 
 
 class SendSettings(Signal):
@@ -300,6 +315,8 @@ Request = (
     | StopRun
     | KillRun
     | DeleteRun
+    | StopSweep
+    | DeleteSweep
     | SetLabel
     | AskCopy
     | CopyRun

@@ -37,6 +37,7 @@ SHOWN_IN: Mapping[str, Panels] = {
     "log": ("loss", "corner"),
     "view": ("model", "corner"),
     **dict.fromkeys(("sort", "ascending", "search", "matches"), ("table",)),
+    "sweeps": ("loss", "runs", "figures", "progress", "table"),
 }
 
 FRAME = 2  # rows of a panel's border
@@ -58,7 +59,7 @@ FIGURE_ROWS = 4
 
 def changed_panels(before: TrainState, after: TrainState) -> Iterable[Panel]:
     """The panels that show a difference between two states."""
-    if [(run.id, run.state) for run in before.runs] != [(run.id, run.state) for run in after.runs]:
+    if [(row.id, row.state) for row in before.rows] != [(row.id, row.state) for row in after.rows]:
         return PANELS
     changed = [field.name for field in fields(after) if getattr(before, field.name) != getattr(after, field.name)]
     panels = {panel for name in changed for panel in SHOWN_IN.get(name, PANELS)}
@@ -97,18 +98,18 @@ def layout(
     if state.table:
         return _with_table(state, notes, corner, rows)
     model = digits = 0
-    if state.runs and state.view != "digits":
+    if state.run is not None and state.view != "digits":
         if height < PICTURES_FROM:
             return Layout(model=rows)
         left = BODY_WITH_FILTERS if state.view == "filters" else min(BODY_WITH_VIEW, max(rows - 16, BODY_WITH_FILTERS))
         model = model_rows(width - FRAME_COLUMNS, rows - left - FRAME) + FRAME
-    elif state.runs and height >= PICTURES_FROM:
+    elif state.run is not None and height >= PICTURES_FROM:
         grid = digit_grid(10, width - FRAME_COLUMNS, rows - BODY_WITH_PICTURES - FRAME)
         model = grid.height + FRAME if grid else 0
-    elif state.runs and height >= LINE_FROM:
+    elif state.run is not None and height >= LINE_FROM:
         digits = 1
     body = rows - model - digits
-    accuracy = _accuracy_rows(body) if state.runs else 0
+    accuracy = _accuracy_rows(body) if state.run is not None else 0
     return Layout(model, digits, body - accuracy, accuracy, *_side(state, notes, corner, body))
 
 
@@ -118,21 +119,21 @@ def _accuracy_rows(body: int) -> int:
 
 def _with_table(state: TrainState, notes: int, corner: int, rows: int) -> Layout:
     """The wide table, and below it the curves of the runs that are picked in it, where there is room."""
-    table = len(state.runs) + TABLE_ROWS + FRAME
+    table = len(state.rows) + TABLE_ROWS + FRAME
     body = rows - table
     if body < BODY_WITH_TABLE:
         return Layout(table=rows)
     figures = min(FIGURE_ROWS + notes + FRAME, body)
     left = body - figures if corner and body - figures >= LEAST_CORNER else 0
-    accuracy = _accuracy_rows(body)
+    accuracy = _accuracy_rows(body) if state.run is not None else 0
     return Layout(loss=body - accuracy, accuracy=accuracy, figures=figures, corner=left, table=table)
 
 
 def _side(state: TrainState, notes: int, corner: int, rows: int) -> tuple[int, int, int, int]:
     """Rows of runs, knobs, figures and corner: the least of each, then what each can use in turn, more runs last."""
     knobs_full = len(state.knobs) + FRAME
-    runs_full = len(state.runs) + 1 + FRAME if state.runs else 0
-    figures_full = (FIGURE_ROWS if state.runs else 0) + notes + FRAME
+    runs_full = len(state.rows) + 1 + FRAME if state.rows else 0
+    figures_full = (FIGURE_ROWS if state.run is not None else 0) + notes + FRAME
     if state.cursor is not None:  # a row for each run that it reads
         figures_full = max(figures_full, len(state.drawn) + 1 + FRAME)
     knobs, runs, figures = min(knobs_full, LEAST), min(runs_full, LEAST), min(figures_full, LEAST)

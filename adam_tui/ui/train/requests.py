@@ -9,6 +9,7 @@ from typing import assert_never
 
 from adam_tui.engine.numbers import format_number
 from adam_tui.history.run_view import RunView
+from adam_tui.history.sweep_summary import SweepSummary
 from adam_tui.runs.protocol import Changed, RunSpec
 from adam_tui.runs.recipes import check_spec
 from adam_tui.runs.run_label import Label
@@ -18,6 +19,7 @@ from adam_tui.ui.train import events as e
 from adam_tui.ui.train.effects import Effect
 from adam_tui.ui.train.export import COPIES, copy_text
 from adam_tui.ui.train.state import TrainState
+from adam_tui.ui.train.sweep_panel import sweep_text
 from adam_tui.ui.train.table import matching
 
 SEARCH_HINT = "words of a run's name, state or settings, such as: adam lr=0.01 running; empty keeps all"
@@ -40,22 +42,28 @@ def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
             return (effects.KillRun(id),)
         case e.DeleteRun(id):
             return (effects.DeleteRun(id),)
+        case e.StopSweep(id):
+            return (effects.OrderSweep(id, "stop"),)
+        case e.DeleteSweep(id):
+            return (effects.DeleteSweep(id),)
         case e.SetLabel(id, label):
             return (effects.WriteLabel(id, label),)
         case e.OfferRun():
             return (_offer(event),)
         case e.AskCopy():
-            return (_ask_copy(state),)
+            return (_ask_copy(state) if state.visible_sweep is None else is_a_sweep(state.visible_sweep),)
         case e.CopyRun():
             return _copy(event)
         case e.AskSearch():
             return (_ask_search(state, event),)
         case e.TypeValue():
-            return (_ask_value(state),)
+            return (_ask_value(state) if state.visible_sweep is None else _open(state.visible_sweep),)
         case e.NextPreset():
             return (TOUR_IS_OVER if state.finale is not None else NO_SCENARIOS,)
         case _:
-            run = state.visible_run
+            run, sweep = state.visible_run, state.visible_sweep
+            if sweep is not None:
+                return (_of_selected_sweep(sweep, event),)
             return (_of_selected_run(run, event) if run is not None else _no_run(state),)
 
 
@@ -80,6 +88,42 @@ def _of_selected_run(run: RunView, event: e.SelectedRunRequest) -> Effect:
             return _ask_delete(run, link_target)
         case _:
             assert_never(event)
+
+
+# A selected sweep.
+
+
+def is_a_sweep(sweep: SweepSummary) -> Notify:
+    """A notification that a key acts on runs, and how to get to those of the sweep."""
+    return Notify(f"{sweep.id} is a sweep", keys=": {type_value} opens it with its runs")
+
+
+def _open(sweep: SweepSummary) -> Effect:
+    if sweep.state == "broken":
+        return Notify(f"{sweep.id} cannot be opened: {sweep.reason}", severity="warning")
+    return effects.OpenSweep(sweep.id)
+
+
+def _of_selected_sweep(sweep: SweepSummary, event: e.SelectedRunRequest) -> Effect:
+    match event:
+        case e.PauseOrResume() if sweep.alive:
+            return effects.OrderSweep(sweep.id, "resume" if sweep.state == "paused" else "pause")
+        case e.AskStop() if sweep.alive:
+            text = f"{sweep_text(sweep)}\nIts processes write checkpoints and end, on all hosts; it can be continued."
+            return _ask(f"Stop {sweep.id}?", text, ("y,s", e.StopSweep(sweep.id), "yes, stop it"))
+        case e.PauseOrResume() | e.AskStop() | e.ContinueRun():
+            goes_on = "" if sweep.state == "finished" else ": {type_value} opens it, {continue_run} continues it there"
+            return Notify(f"{sweep.id} is {sweep.state or 'not read yet'}", keys=goes_on)
+        case e.AskDelete() if sweep.alive:
+            return Notify(f"{sweep.id} is {sweep.state}", severity="warning", keys=": {stop} stops it first")
+        case e.AskDelete():
+            text = f"{sweep_text(sweep)}\nIts runs and their curves are gone for good."
+            answer = ("y", e.DeleteSweep(sweep.id), "yes, delete it with all its runs")
+            return _ask(f"Delete {sweep.id}?", text, answer, cautious=True)
+        case e.OpenLog():
+            return Notify(f"{sweep.id} is a sweep", keys=": {type_value} opens it, {log_tail} shows its log there")
+        case _:
+            return is_a_sweep(sweep)
 
 
 def _ask(title: str, text: str, *answers: tuple[str, e.Event, str], cautious: bool = False) -> Choose[e.Event]:

@@ -45,7 +45,7 @@ def title(state: TrainState, histories: Histories) -> str:
     """The selected run with its marker and its state, or the place of the cursor."""
     run = state.run
     if run is None:
-        return "The network"
+        return state.sweep.id if state.sweep is not None else "The network"
     history = histories.get(run.id)
     if state.cursor is not None and history is not None:
         return f"At {' · '.join(_cursor_place(state, history))}"

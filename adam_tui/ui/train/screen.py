@@ -29,11 +29,11 @@ from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import LOST
 from adam_tui.runs.user_paths import runs_directory
 from adam_tui.terminal.cell_view import CellView
-from adam_tui.ui.actions import FooterKey, KeyGroup
+from adam_tui.ui.actions import Action, FooterKey, KeyGroup
 from adam_tui.ui.caption import CAPTION_PADDING, caption
 from adam_tui.ui.layout import NARROW, WIDE
 from adam_tui.ui.mode_screen import ModeScreen
-from adam_tui.ui.train import epoch_charts, loss_chart, model_views, run_panel, start_panel, table
+from adam_tui.ui.train import epoch_charts, loss_chart, model_views, run_panel, start_panel, sweep_panel, table
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS, current_keys, footer
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 # Seconds between two polls of the files. While a run is running, a poll follows when its curve has grown by a column:
 # more polls would show nothing new, and every poll takes time from a run on the same cores.
 POLL_RUNNING, POLL_RUNNING_LONGEST, POLL_IDLE, POLL_READING = 0.45, 0.95, 1.0, 0.001
+POLL_FIRST_LOSS = 0.1  # the user waits for the first loss of a run that was just started
 POLLED_OFTEN = ("queued", "starting", "running")
 # While a long run is read for the first time, the curve grows on the screen in steps that can be seen.
 SECONDS_PER_DRAWING = 0.25
@@ -69,6 +70,7 @@ LOG_LINES_SHOWN = 2
 # A key that is held down turns a knob many times: the run gets the value at which it rests.
 SEND_DELAY = 0.3
 WARN_DELAY = 0.3  # unreadable runs are reported after the first pictures
+SPARE_DELAY = 1.5  # a process for the next run starts after the first pictures
 
 
 class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
@@ -101,6 +103,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
             state, _ = update(state, e.SelectRun(selected))
         self.set_reactive(TrainScreen.state, state)
         self._unknown = selected if selected not in (None, self.state.selected) else None
+        self._opened_at = self._used_at = time.monotonic()  # when the user last did something
         self._send_timer: Timer | None = None
         self._poll_timer: Timer | None = None
         self._polling = True
@@ -167,8 +170,13 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
     def on_screen_resume(self) -> None:
         """Poll again."""
         self._polling = True
+        self._used_at = time.monotonic()
         if self.is_mounted:
             self.poll()
+
+    def on_unmount(self) -> None:
+        """End the process that waits for a run."""
+        self.feed.close()
 
     def poll(self) -> None:
         """List the runs, read what is new of them, draw it, and poll again later."""
@@ -187,7 +195,16 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
             self._draw(OF_TIME)
         running = any(run.state in POLLED_OFTEN for run in self.state.runs)
         pause = POLL_READING if more else self._seconds_per_column() if running else POLL_IDLE
+        if self._waits_for_first_loss():
+            pause = min(pause, POLL_FIRST_LOSS)
+        elif now - self._opened_at > SPARE_DELAY:
+            self.feed.keep_spare(self._used_at)
         self._poll_after(min(pause, max(due - now, POLL_READING)) if self._changed else pause)
+
+    def _waits_for_first_loss(self) -> bool:
+        """Whether the selected run is about to record its first loss."""
+        run, history = self.state.run, self.selected_history
+        return run is not None and run.state in ("starting", "running") and not (history and len(history.curve))
 
     def list_runs(self) -> None:
         """Dispatch `ListRuns` with the runs that there are now."""
@@ -225,6 +242,11 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
     def update_state(self, event: e.Event) -> tuple[TrainState, Sequence[Effect]]:
         """Return the next state and the effects."""
         return update(self.state, event)
+
+    def perform(self, action: Action[e.Event, EventContext]) -> None:
+        """Remember that the user is there, and perform the action."""
+        self._used_at = time.monotonic()
+        super().perform(action)
 
     def carry_out(self, effect: Effect) -> None:
         """Carry out one effect."""
@@ -341,7 +363,9 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         """Set the titles and the heights of the panels; the notes on the selected run decide some of the heights."""
         state, histories, run = self.state, self.feed.histories, self.state.run
         log = self.feed.log(run.id, LOG_LINES_SHOWN) if run is not None and run.state in ("failed", LOST) else ""
-        if run is None:
+        if state.sweep is not None:
+            self._notes = sweep_panel.notes(state.sweep, self.key_names, self.host.palette)
+        elif run is None:
             self._notes = start_panel.side_notes(state, self.host.palette)
         else:
             self._notes = run_panel.notes(state, histories, log, self.host.palette, self.key_names)

@@ -13,11 +13,13 @@ from typing import Literal
 from adam_tui.draw.palette import MARKERS
 from adam_tui.engine.knobs import Knob
 from adam_tui.history.run_view import RunView
+from adam_tui.history.sweep_summary import SweepSummary
 from adam_tui.runs.protocol import QUEUED, RunSpec
 from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, Recipe, make_spec
 from adam_tui.ui.caption import Finale
 from adam_tui.ui.train.pending_settings import PendingSettings
 
+Row = RunView | SweepSummary  # of the lists of runs
 Axis = Literal["steps", "epochs", "time"]
 ModelView = Literal["digits", "mistakes", "confusion", "filters", "layers"]
 
@@ -44,9 +46,10 @@ class TrainState:
     index of the chosen knob. With `live` the arrow keys turn the selected run's knobs; `pending` holds the settings
     that were changed this way and that the run has not confirmed yet.
 
-    The runs: `runs` are newest first, as are the ids of the `sweeps` beside them; `slots` is the index of the colour
-    and marker of each run, by id. With `overlay` the newest runs are drawn beside the selected one; `picked` holds the
-    runs that were taken in (True) or out (False) by key.
+    The runs: `runs` are newest first, as are the `sweeps` beside them, which are one row of the lists each; `slots` is
+    the index of the colour and marker of each run, by id. `selected` is the id of a run or of a sweep. With `overlay`
+    the newest runs are drawn beside the selected one; `picked` holds the runs that were taken in (True) or out (False)
+    by key.
 
     The display: `smoothing` is an index into SPANS, `zoom` the part of the x axis that is shown, in the axis' units,
     `cursor` the step whose values are read. `sort` is the column of the wide table, `search` the words that its runs
@@ -62,7 +65,7 @@ class TrainState:
     live: bool = False
     pending: PendingSettings = field(default_factory=PendingSettings)
     runs: tuple[RunView, ...] = ()
-    sweeps: tuple[str, ...] = ()
+    sweeps: tuple[SweepSummary, ...] = ()
     slots: Mapping[str, int] = field(default_factory=dict)
     selected: str | None = None
     overlay: bool = True
@@ -82,20 +85,41 @@ class TrainState:
     finale: tuple[str, Finale] | None = None
 
     @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows of the lists: runs and sweeps, newest first."""
+        if not self.sweeps:
+            return self.runs
+        return tuple(sorted((*self.runs, *self.sweeps), key=lambda row: -row.created))  # stable: runs stay in order
+
+    @property
     def run(self) -> RunView | None:
-        """The selected run."""
+        """The selected run; None without one, and while a sweep is selected."""
         return next((run for run in self.runs if run.id == self.selected), None)
+
+    @property
+    def sweep(self) -> SweepSummary | None:
+        """The selected sweep."""
+        return next((sweep for sweep in self.sweeps if sweep.id == self.selected), None)
+
+    @property
+    def hides_selection(self) -> bool:
+        """Whether the filter of the wide table hides the selected row."""
+        return self.table and self.matches is not None and self.selected not in self.matches
 
     @property
     def visible_run(self) -> RunView | None:
         """The selected run, unless the wide table hides it: the run that keys act on."""
-        hidden = self.table and self.matches is not None and self.selected not in self.matches
-        return None if hidden else self.run
+        return None if self.hides_selection else self.run
+
+    @property
+    def visible_sweep(self) -> SweepSummary | None:
+        """The selected sweep, unless the wide table hides it: the sweep that keys act on."""
+        return None if self.hides_selection else self.sweep
 
     @property
     def selected_index(self) -> int:
-        """The index of the selected run among the runs; 0 without one."""
-        return next((i for i, run in enumerate(self.runs) if run.id == self.selected), 0)
+        """The index of the selected row in the list; −1 without one."""
+        return next((i for i, row in enumerate(self.rows) if row.id == self.selected), -1)
 
     @property
     def tuned_run(self) -> RunView | None:

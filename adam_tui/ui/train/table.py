@@ -13,6 +13,8 @@ from adam_tui.draw.run_panels import SORT_KEYS, WideRow, visible_columns, wide_t
 from adam_tui.engine.numbers import format_duration
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
+from adam_tui.history.sweep_summary import SweepSummary
+from adam_tui.ui.train import sweep_panel
 from adam_tui.ui.train.axes import Histories
 from adam_tui.ui.train.labels import (
     elapsed_seconds,
@@ -27,7 +29,7 @@ from adam_tui.ui.train.labels import (
     state_text,
     state_word,
 )
-from adam_tui.ui.train.state import TrainState
+from adam_tui.ui.train.state import Row, TrainState
 
 DETAIL = 3  # rows below the table with more about the selected run
 LEAST_RUNS = 5  # rows of the table that they must leave
@@ -37,10 +39,10 @@ HINT = "{sort} sort · {search} filter · {type_value} open · {table} curves"  
 Sortable = float | str
 
 
-def listed(state: TrainState, histories: Histories, now: float) -> list[RunView]:
-    """The runs that have all words of the search, sorted."""
-    runs = {run.id: run for run in state.runs}
-    return [runs[id] for id in matching(searchable(state, histories, now), state.search)]
+def listed(state: TrainState, histories: Histories, now: float) -> list[Row]:
+    """The runs and sweeps that have all words of the search, sorted."""
+    rows = {row.id: row for row in state.rows}
+    return [rows[id] for id in matching(searchable(state, histories, now), state.search)]
 
 
 def matching(texts: Sequence[tuple[str, str]], words: str) -> tuple[str, ...]:
@@ -50,27 +52,36 @@ def matching(texts: Sequence[tuple[str, str]], words: str) -> tuple[str, ...]:
 
 
 def searchable(state: TrainState, histories: Histories, now: float) -> tuple[tuple[str, str], ...]:
-    """All runs as (id, text that is searched), sorted; runs without a value in the column come last."""
-    value = SORTS[state.sort]
-    values = {run.id: value(run, _history(histories, run), now) for run in state.runs}
-    known = [run for run in state.runs if values[run.id] == values[run.id]]  # NaN, a missing value, differs from itself
-    known.sort(key=lambda run: values[run.id], reverse=not state.ascending)
-    unknown = [run for run in state.runs if values[run.id] != values[run.id]]
-    return tuple((run.id, _searched_text(state, run, histories)) for run in (*known, *unknown))
+    """All rows as (id, text that is searched), sorted; those without a value in the column come last."""
+    rows = state.rows
+    values = {row.id: _value(state.sort, row, histories, now) for row in rows}
+    known = [row for row in rows if values[row.id] == values[row.id]]  # NaN, a missing value, differs from itself
+    known.sort(key=lambda row: values[row.id], reverse=not state.ascending)
+    unknown = [row for row in rows if values[row.id] != values[row.id]]
+    return tuple((row.id, _searched_text(state, row, histories)) for row in (*known, *unknown))
+
+
+def _value(column: str, row: Row, histories: Histories, now: float) -> Sortable:
+    """The value of a column that a row is sorted by; NaN for a missing one."""
+    if isinstance(row, SweepSummary):
+        return SWEEP_SORTS[column](row) if column in SWEEP_SORTS else math.nan
+    return SORTS[column](row, _history(histories, row), now)
 
 
 def _history(histories: Histories, run: RunView) -> RunHistory:
     return histories.get(run.id) or RunHistory(whole=False)
 
 
-def _searched_text(state: TrainState, run: RunView, histories: Histories) -> str:
+def _searched_text(state: TrainState, run: Row, histories: Histories) -> str:
+    if isinstance(run, SweepSummary):
+        return f"sweep {run.id} {run.state} {sweep_panel.settings_text(run)}".lower()
     words = (run.id, str(run.label), state_text(state, run, histories.get(run.id)), settings_text(run.spec))
     return " ".join(words).lower()
 
 
 def next_column(state: TrainState, by: int, width: int) -> str:
     """The column to the right (1) or the left (−1) of the column that the table is sorted by."""
-    settings = max((len(_settings(run)) for run in state.runs), default=0)
+    settings = max((len(_settings(row)) for row in state.rows), default=0)
     shown = ["name", "state", "settings", *(column.key for column in visible_columns(width, settings))]
     at = shown.index(state.sort) if state.sort in shown else 0
     return shown[(at + by) % len(shown)]
@@ -102,6 +113,16 @@ SORTS: dict[str, Callable[[RunView, RunHistory, float], Sortable]] = {
     "duration": elapsed_seconds,
     "started": lambda run, history, now: run.created,
 }
+# A sweep has no speed; its time is that of many slots.
+SWEEP_SORTS: dict[str, Callable[[SweepSummary], Sortable]] = {
+    "name": lambda sweep: sweep.title,
+    "state": lambda sweep: sweep.state,
+    "settings": lambda sweep: sweep_panel.settings_text(sweep),
+    "epochs": lambda sweep: float(sweep.ended),
+    "best": lambda sweep: sweep.accuracy,
+    "loss": lambda sweep: sweep.loss,
+    "started": lambda sweep: sweep.created,
+}
 assert tuple(sorted(SORTS)) == tuple(sorted(SORT_KEYS)), "every column can be sorted by"
 
 
@@ -111,9 +132,10 @@ def finished_epochs(run: RunView, history: RunHistory | None) -> int:
 
 
 def title(state: TrainState, shown: int) -> str:
-    """The title: the number of runs, and the words of the search."""
-    count = f"{shown} of {len(state.runs)}" if state.search else f"{len(state.runs)}"
-    return f"Runs · {count}" + (f" match “{state.search}”" if state.search else "")
+    """The title: the number of rows, and the words of the search."""
+    count = f"{shown} of {len(state.rows)}" if state.search else f"{len(state.rows)}"
+    title = f"{'Runs and sweeps' if state.sweeps else 'Runs'} · {count}"
+    return title + (f" match “{state.search}”" if state.search else "")
 
 
 def draw(state: TrainState, histories: Histories, now: float, width: int, height: int, palette: Palette) -> Cells:
@@ -121,7 +143,12 @@ def draw(state: TrainState, histories: Histories, now: float, width: int, height
     shown = listed(state, histories, now)
     drawn = {run.id for run in state.drawn}
     detail = DETAIL if height >= min(len(shown), LEAST_RUNS) + 1 + DETAIL else 0
-    rows = [_row(state, run, _history(histories, run), now, run.id in drawn, palette) for run in shown]
+    rows = [
+        _sweep_row(row, now, palette)
+        if isinstance(row, SweepSummary)
+        else _row(state, row, _history(histories, row), now, row.id in drawn, palette)
+        for row in shown
+    ]
     chosen = next((i for i, run in enumerate(shown) if run.id == state.selected), -1)
     table = wide_table(rows, chosen, state.sort, state.ascending, width, height - detail, palette)
     if not detail:
@@ -129,7 +156,13 @@ def draw(state: TrainState, histories: Histories, now: float, width: int, height
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     top = slice(0, height - detail)
     cells.glyph[top], cells.fg[top], cells.bg[top], cells.bold[top] = table.glyph, table.fg, table.bg, table.bold
-    if state.visible_run is not None:
+    if state.visible_sweep is not None:
+        cells.put(height - detail + 1, 1, _cut(_sweep_detail(state.visible_sweep), width - 2), palette.foreground)
+        if state.visible_sweep.best:
+            best = state.visible_sweep.best[0]
+            text = f"best: {best.title} · validation loss {best.loss:.4f}, accuracy {best.accuracy:.2%}"
+            cells.put(height - detail + 2, 1, _cut(text, width - 2), palette.faint)
+    elif state.visible_run is not None:
         lines = _details(state.visible_run, histories.get(state.visible_run.id), width, palette)
         for row, (text, color) in enumerate(lines[: detail - 1]):
             cells.put(height - detail + 1 + row, 1, text, color)
@@ -150,8 +183,26 @@ def _row(state: TrainState, run: RunView, history: RunHistory, now: float, drawn
     return WideRow(marker, color, run.title, text, _settings(run), values, drawn, state.pick_sign(run))
 
 
-def _settings(run: RunView) -> str:
+def _sweep_row(sweep: SweepSummary, now: float, palette: Palette) -> WideRow:
+    values = {
+        "epochs": sweep_panel.progress_text(sweep),
+        "best": sweep_panel.accuracy_text(sweep),
+        "loss": loss_text(sweep.loss),
+        "started": moment_text(sweep.created, now),
+    }
+    state, settings = sweep_panel.state_word(sweep), sweep_panel.settings_text(sweep)
+    return WideRow(sweep_panel.MARKER, palette.accent, sweep.title, state, settings, values, drawn=True)
+
+
+def _sweep_detail(sweep: SweepSummary) -> str:
+    counts = f" · {sweep_panel.counts_text(sweep)}" if sweep.trials else ""
+    return f"{sweep.id}: {sweep_panel.sweep_text(sweep)}{counts}"
+
+
+def _settings(run: Row) -> str:
     """The settings that are not defaults, without an optimizer that the run's id shows already; the tags."""
+    if isinstance(run, SweepSummary):
+        return sweep_panel.settings_text(run)
     settings = settings_text(run.spec)
     if run.title.startswith(f"{run.spec.optimizer}-"):
         settings = settings.removeprefix(f"{run.spec.optimizer} ")

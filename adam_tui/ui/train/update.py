@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from adam_tui.history.run_view import RunView
+from adam_tui.history.sweep_summary import SweepSummary
 from adam_tui.runs.protocol import QUEUED, RunSpec
 from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec
 from adam_tui.ui.train import events as e
@@ -36,14 +37,20 @@ if TYPE_CHECKING:
 BEST_LEAST = {"name", "state", "settings", "loss", "duration"}
 # The wide table hides the hyperparameters and the model, so their keys do nothing there.
 HIDDEN_BY_THE_TABLE = (e.TurnKnob, e.ResetKnob, e.ChooseKnob, e.CycleOptimizer, e.CycleData, e.QuickTry, e.CycleView)
+# These need the curves or the model of one run, which a selected sweep does not show.
+OF_A_RUN = (e.PickRun, e.SetCursor, e.CycleView)
 
 
 def update(state: TrainState, event: e.Event) -> Update:
     """Return the next state and the effects."""
     if state.table and (isinstance(event, HIDDEN_BY_THE_TABLE) or event == e.Toggle("live")):
         return state, ()
-    if state.table and isinstance(event, e.TypeValue):
+    if state.table and isinstance(event, e.TypeValue) and state.visible_sweep is None:
         return replace(state, table=False), ()
+    if state.visible_sweep is not None and (isinstance(event, OF_A_RUN) or event == e.Toggle("live")):
+        from adam_tui.ui.train.requests import is_a_sweep
+
+        return state, (is_a_sweep(state.visible_sweep),)
     if event == e.Toggle("live") and state.run is not None and (problem := tuning_problem(state.run)):
         return _refuse_tuning(replace(state, live=False), f"{state.run.id} cannot be tuned: {problem}")
     if isinstance(event, e.Request):
@@ -54,7 +61,7 @@ def update(state: TrainState, event: e.Event) -> Update:
     if isinstance(event, e.SettingEvent):
         return _after_setting(state, event)
     after = _next_state(state, event)
-    if isinstance(event, e.SelectRun) and after.visible_run is None:
+    if isinstance(event, e.SelectRun) and after.hides_selection:
         return state, ()  # the filter of the wide table hides that run
     return _with_visible_selection(after), ()
 
@@ -127,8 +134,7 @@ def _refuse_tuning(state: TrainState, message: str, keys: str = "") -> Update:
 def _next_state(state: TrainState, event: e.Change) -> TrainState:
     match event:
         case e.ListRuns(runs, matches, sweeps):
-            listed = _with_runs(state, runs, matches)
-            return listed if sweeps == listed.sweeps else replace(listed, sweeps=sweeps)
+            return _with_runs(state, runs, matches, sweeps)
         case e.SelectRun(id):
             return _selected(state, id)
         case e.MoveSelection(by, order):
@@ -162,7 +168,7 @@ def _next_state(state: TrainState, event: e.Change) -> TrainState:
             return replace(state, sort=column, ascending=ascending)
         case e.Search(words, matches, table):
             words = words.strip()
-            return replace(state, search=words, matches=matches if words else None, table=table and bool(state.runs))
+            return replace(state, search=words, matches=matches if words else None, table=table and bool(state.rows))
         case e.ShowFinale(place, finale):
             return replace(state, finale=(place, finale))
         case e.Close():
@@ -184,7 +190,7 @@ def _toggled(state: TrainState, switch: e.Switch) -> TrainState:
                 return state
             return with_knob(replace(state, live=not state.live), state.chosen_knob.name)
         case "table":
-            return replace(state, table=not state.table) if state.runs or state.table else state
+            return replace(state, table=not state.table) if state.rows or state.table else state
         case "ascending":
             return replace(state, ascending=not state.ascending)
         case _:
@@ -253,20 +259,22 @@ def _adopted(state: TrainState, spec: RunSpec) -> TrainState:
 
 
 def _with_neighbour_selected(state: TrainState, by: int, order: tuple[str, ...]) -> TrainState:
-    """The state with the run `by` places below the selected one in `order` selected.
+    """The state with the row `by` places below the selected one in `order` selected.
 
-    The list of runs goes round; the wide table ends. From a run that the table does not show it goes to the first one.
+    The list of runs goes round; the wide table ends. From a row that is not shown it goes to the first one.
     """
     if not order:
         return state
-    if not state.table:
-        return _selected(state, order[(state.selected_index + by) % len(order)])
+    if not state.table and state.selected in order:
+        return _selected(state, order[(order.index(state.selected) + by) % len(order)])
     at = order.index(state.selected) + by if state.selected in order else 0
     return _selected(state, order[min(max(at, 0), len(order) - 1)])
 
 
 def _selected(state: TrainState, id: str) -> TrainState:
-    """Another run selected; while a picked run has its colour it gets another one."""
+    """Another run or sweep selected; while a picked run has the run's colour it gets another one."""
+    if any(sweep.id == id for sweep in state.sweeps):
+        return replace(state, selected=id, live=False, cursor=None)
     if id not in state.slots:
         return state
     after = replace(state, selected=id)
@@ -309,17 +317,20 @@ def _free_slot(taken: Iterable[int]) -> int:
 
 
 def _with_visible_selection(state: TrainState) -> TrainState:
-    """The first match selected where the wide table hides the selected run."""
-    if state.visible_run is not None or not state.matches:
+    """The first match selected where the wide table hides the selected row, or none is selected."""
+    if not state.matches or (not state.hides_selection and (state.run is not None or state.sweep is not None)):
         return state
-    return _selected(state, next((id for id in state.matches if id in state.slots), ""))
+    known = {row.id for row in state.rows}
+    return _selected(state, next((id for id in state.matches if id in known), ""))
 
 
-def _with_runs(state: TrainState, runs: tuple[RunView, ...], matches: tuple[str, ...] | None) -> TrainState:
-    """The state with the runs that are there now.
+def _with_runs(
+    state: TrainState, runs: tuple[RunView, ...], matches: tuple[str, ...] | None, sweeps: tuple[SweepSummary, ...]
+) -> TrainState:
+    """The state with the runs and the sweeps that are there now.
 
     Each new run gets a colour that the newest ones before it do not have. The first time, the newest running run is
-    selected, or the newest; of a selected run that is gone, its neighbour. An unchanged state stays the same object.
+    selected, or the newest; of a selected row that is gone, its neighbour. An unchanged state stays the same object.
     """
     slots = {run.id: state.slots[run.id] for run in runs if run.id in state.slots}
     newest: list[int] = []  # slots of the runs so far, oldest first
@@ -328,22 +339,22 @@ def _with_runs(state: TrainState, runs: tuple[RunView, ...], matches: tuple[str,
             recent = newest[-COLORS + 1 :]
             slots[run.id] = next(slot for slot in range(COLORS) if slot not in recent)
         newest.append(slots[run.id])
-    selected = state.selected
-    if selected not in slots:
+    listed = replace(state, runs=runs, sweeps=sweeps)
+    selected, rows = state.selected, listed.rows
+    if selected not in {row.id for row in rows}:
         if selected is None:
             first = sorted(runs, key=lambda run: (not run.alive, run.state == QUEUED))  # stable: the newest of each
             selected = first[0].id if runs else None
         else:
-            selected = runs[min(state.selected_index, len(runs) - 1)].id if runs else None
+            selected = rows[max(min(state.selected_index, len(rows) - 1), 0)].id if rows else None
     after = replace(
-        state,
-        runs=runs,
+        listed,
         slots=slots,
         selected=selected,
         matches=matches if state.search else None,
         pending=state.pending.unconfirmed(runs),
         picked={id: inside for id, inside in state.picked.items() if id in slots},
-        table=state.table and bool(runs),
+        table=state.table and bool(rows),
         live=state.live and bool(runs),
         cursor=state.cursor if runs else None,
     )

@@ -20,9 +20,10 @@ from adam_tui.engine.numbers import format_duration
 from adam_tui.history.evaluation import Evaluation
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
+from adam_tui.history.sweep_summary import SweepSummary
 from adam_tui.runs.protocol import QUEUED
 from adam_tui.ui.actions import with_keys_named
-from adam_tui.ui.train import epoch_charts, labels, loss_chart, model_views, run_panel, start_panel, table
+from adam_tui.ui.train import epoch_charts, labels, loss_chart, model_views, run_panel, start_panel, sweep_panel, table
 from adam_tui.ui.train.axes import Histories
 from adam_tui.ui.train.labels import loss_text, other_settings, run_style, state_text, state_word
 from adam_tui.ui.train.layout import Panel
@@ -72,6 +73,8 @@ def draw(panel: Panel, shown: Snapshot, width: int, height: int) -> Cells:
     """The cells of a panel in a rectangle of width × height."""
     state, histories, palette, now = shown.state, shown.histories, shown.palette, shown.now
     match panel:
+        case "loss" if state.sweep is not None:
+            return sweep_panel.draw(state.sweep, shown.keys, width, height, palette)
         case "loss" if state.run is None:
             return start_panel.draw(state, shown.keys, width, height, palette)
         case "loss":
@@ -98,6 +101,8 @@ def draw(panel: Panel, shown: Snapshot, width: int, height: int) -> Cells:
             return table.draw(state, histories, now, width, height, palette)
         case "digits":
             return model_views.draw_digit_line(state, histories, width, palette)
+        case "progress" if state.sweep is not None:
+            return sweep_panel.draw_progress_line(state.sweep, width, palette)
         case "progress":
             return run_panel.draw_progress(state, histories, now, width, palette, averaged=shown.averaged)
         case _:
@@ -109,7 +114,7 @@ def titles(shown: Snapshot) -> dict[Panel, tuple[str, str]]:
     state, histories, keys = shown.state, shown.histories, shown.keys
     texts: dict[Panel, tuple[str, str]] = {
         "accuracy": (epoch_charts.accuracy_title(state, histories), epoch_charts.best_text(state, histories)),
-        "runs": ("Runs", with_keys_named(sweeps_hint(state.sweeps), keys)),
+        "runs": ("Runs and sweeps" if state.sweeps else "Runs", ""),
         "knobs": (knobs_title(state), with_keys_named(_knobs_hint(state), keys)),
         "figures": (run_panel.title(state, histories), ""),
         "corner": (corner_title(state, histories), ""),
@@ -124,6 +129,8 @@ def titles(shown: Snapshot) -> dict[Panel, tuple[str, str]]:
 def loss_titles(shown: Snapshot, width: int) -> tuple[str, str]:
     """The title and the legend of the loss chart in this width."""
     state, histories = shown.state, shown.histories
+    if state.sweep is not None:
+        return sweep_panel.titles(state.sweep)
     if state.run is None:
         return START_TITLE, ""
     return loss_chart.title(state, histories), loss_chart.legend(state, histories, width)
@@ -133,11 +140,14 @@ def loss_titles(shown: Snapshot, width: int) -> tuple[str, str]:
 
 
 def draw_runs(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
-    """The list of runs."""
+    """The list of runs; a sweep is one row."""
     drawn = {run.id for run in state.drawn}
     differences = labels.differences(state.runs)
     rows = []
-    for run in state.runs:
+    for run in state.rows:
+        if isinstance(run, SweepSummary):
+            rows.append(sweep_panel.row(run, palette))
+            continue
         history = histories.get(run.id)
         color, marker = run_style(state, run, palette)
         best = history.best if history else None
@@ -157,14 +167,6 @@ def draw_runs(state: TrainState, histories: Histories, width: int, height: int, 
             )
         )
     return drawings.runs_table(rows, state.selected_index, width, height, palette)
-
-
-def sweeps_hint(sweeps: Sequence[str]) -> str:
-    """The sweeps beside the runs, which have a mode of their own, with a mark for its key; "" without one."""
-    if not sweeps:
-        return ""
-    name = sweeps[0].removeprefix("sweep-")
-    return f"{{mode_sweep}}: {f'{len(sweeps)} sweeps, ' if len(sweeps) > 1 else 'sweep '}{name}"
 
 
 # The knobs.
@@ -210,7 +212,7 @@ def corner_rows(state: TrainState, histories: Histories) -> int:
         return len(history.layers[-1].names) + 1
     if _awaits_layers(state, histories):
         return TENSORS + 1
-    return TEST_LOSS_ROWS if state.runs else 0
+    return TEST_LOSS_ROWS if state.run is not None else 0
 
 
 def _awaits_layers(state: TrainState, histories: Histories) -> bool:

@@ -278,10 +278,12 @@ async def test_a_link_has_the_accent_and_code_a_ground_of_its_own(app):
 @pytest.mark.parametrize("theme", ["adam-dark", "adam-light"])
 async def test_every_block_of_code_is_drawn_whole_in_80_columns(app, theme):
     with_code = [page for page in pages() if "```" in page.text]
+    # The pages with the widest code: a narrower line is drawn whole where a wider one is.
+    with_code.sort(key=lambda page: max(map(len, "".join(page.text.split("```")[1::2]).splitlines())))
     async with app.run_test(size=(80, 150)) as pilot:
         await opened(app, pilot)
         app.theme = theme
-        for page in with_code if theme == "adam-dark" else with_code[:3]:
+        for page in with_code[-3:]:
             app.screen.action_go(page.name)
             await settle(app, pilot)
             text = seen(app)

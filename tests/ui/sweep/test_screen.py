@@ -4,7 +4,7 @@ import pytest
 from made_sweeps import MadeSweep
 from textual.widgets import Input
 
-from adam_tui.history import sweep_feed
+from adam_tui.history import sweep_feed, sweep_summary
 from adam_tui.history.sweep_feed import SweepFeed
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.app import AdamApp
@@ -19,6 +19,7 @@ from adam_tui.ui.train.screen import TrainScreen
 @pytest.fixture(autouse=True)
 def polls_often(monkeypatch):
     monkeypatch.setattr(sweep_feed, "BETWEEN_SECONDS", 0.1)
+    monkeypatch.setattr(sweep_summary, "REFRESH_SECONDS", 0.05)
     monkeypatch.setattr(sweep_screen, "POLL_RUNNING", 0.05)
     monkeypatch.setattr(sweep_screen, "POLL_IDLE", 0.05)
 
@@ -29,6 +30,10 @@ def app_on(runs, mode="sweep"):
 
 def seen(app):
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+def notices(app):
+    return "\n".join(each.message for each in app._notifications)
 
 
 async def until(pilot, condition):
@@ -230,9 +235,45 @@ async def test_a_theme_of_another_lightness_draws_the_grid_anew(tmp_path):
         assert after[-1, -1].min() > 200
 
 
-async def test_train_names_the_sweeps_beside_its_runs(tmp_path, made_run):
+async def test_a_sweep_is_one_row_among_the_runs_of_train(tmp_path, made_run):
     made_run().start().train(1).end("stopped")
-    MadeSweep(tmp_path, "first", trials=2, seeds=1)
+    MadeSweep(tmp_path, "old", trials=2, seeds=1).finish()
+    made = MadeSweep(tmp_path, "new", "adam", trials=3, seeds=1)
+    made.finish(made.trials[1])
+    app = app_on(tmp_path, mode="train")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "▦ sweep-new ■       1/3  97.11%" in seen(app) and "▦ sweep-old ✓" in seen(app))
+        assert app.screen.state.run is not None, "a run is selected at first"
+        while app.screen.state.selected != "sweep-new":
+            await pilot.press("]")
+        assert "1 of 3 trials ended" in seen(app)
+        assert "enter open sweep" in seen(app)
+        await pilot.press("n")
+        await until(pilot, lambda: "sweep-new is a sweep: enter opens it with its runs" in notices(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, SweepScreen) and "1/3 trials" in seen(app))
+        assert app.screen.state.selected == "sweep-new"
+        await pilot.press("2", "tab", "slash", *"old", "enter")
+        await until(pilot, lambda: "Runs and sweeps · 1 of 3 match" in seen(app))
+        assert app.screen.state.selected == "sweep-old"
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, Choose) and "Its runs and their curves are gone" in seen(app))
+        await pilot.press("y")
+        await until(pilot, lambda: not (tmp_path / "sweep-old").exists() and "Runs and sweeps · 0 of 2" in seen(app))
+
+
+async def test_a_running_sweep_is_paused_and_stopped_from_train(tmp_path):
+    made = MadeSweep(tmp_path, "grid", trials=3, seeds=1)
+    made.claim(made.trials[0])
     app = app_on(tmp_path, mode="train")
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "4: sweep first" in seen(app))
+        await until(pilot, lambda: "▦ sweep-grid ▶ adam,sgd lr   0/6" in seen(app))
+        await pilot.press("]", "d")
+        await until(pilot, lambda: "sweep-grid is running: x stops it first" in notices(app))
+        await pilot.press("space")
+        await until(pilot, lambda: made.sweep.order() == "pause")
+        await until(pilot, lambda: "▦ sweep-grid ‖" in seen(app))
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, Choose))
+        await pilot.press("s")
+        await until(pilot, lambda: made.sweep.order() == "stop")

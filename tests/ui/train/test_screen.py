@@ -171,3 +171,23 @@ async def test_brackets_in_a_search_are_no_markup(app, made_run):
         await pilot.pause()
         title = app.screen.query_one("#train-table").border_title
         assert "“[/] [red”" in title.replace("\\", "")
+
+
+async def test_a_process_waits_for_the_next_run_while_the_screen_is_used(app, monkeypatch):
+    kept, ended = [], []
+    monkeypatch.setattr(train_screen.Feed, "keep_spare", lambda self, used_at: kept.append(used_at))
+    monkeypatch.setattr(train_screen.Feed, "close", lambda self: ended.append(self))
+    monkeypatch.setattr(train_screen, "SPARE_DELAY", 0.0)
+    monkeypatch.setattr(train_screen, "POLL_IDLE", 0.02)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: len(kept) > 2 and kept[-2] == kept[-1])
+        before = kept[-1]
+        await pilot.press("right")
+        await until(pilot, lambda: kept[-1] > before)
+        await pilot.press("3")
+        await pilot.pause()
+        count = len(kept)
+        await pilot.pause(0.1)
+        assert len(kept) == count, "it ends by itself after some minutes"
+        assert not ended
+    assert ended

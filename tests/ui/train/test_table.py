@@ -9,6 +9,7 @@ from adam_tui.draw.palette import DARK
 from adam_tui.draw.run_panels import SORT_KEYS
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
+from adam_tui.history.sweep_summary import BestSetting, SweepSummary
 from adam_tui.runs.protocol import Diverged, Epoch, RunSpec, Started, Steps
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import table
@@ -128,3 +129,19 @@ def test_moments_are_as_exact_as_they_are_recent():
     assert len(table.moment_text(NOW, NOW)) == 5
     assert len(table.moment_text(NOW - 20 * 86400, NOW)) in (10, 12)
     assert table.moment_text(NOW - 900 * 86400, NOW).startswith("20")
+
+
+BEST = BestSetting("Adam", "lr 0.001", 0.05, 0.985)
+SWEEP = SweepSummary("sweep-a", NOW - 100, "running", "", ("adam", "sgd"), ("lr",), 36, 12, 0, 3, 9, 0.4, (BEST,))
+
+
+def test_a_sweep_is_a_row_that_is_sorted_and_filtered_with_the_runs(state):
+    state = after(state, e.ListRuns(RUNS, sweeps=(SWEEP,)))
+    assert order(state) == ["lion-1", "sweep-a", "sgd-1", "adam-1"]
+    assert order(state, sort="best", ascending=False)[:2] == ["sweep-a", "adam-1"], "98.5% before 98%"
+    assert order(state, sort="speed", ascending=False)[-1] in ("sweep-a", "lion-1"), "it has no speed"
+    assert order(state, search="sweep adam") == ["sweep-a"]
+    lines = table.draw(replace(state, selected="sweep-a"), HISTORIES, NOW, 100, 12, DARK).lines()
+    assert lines[2].startswith("▸▦ sweep-a       running   adam,sgd lr                      12/36  98.50%   0.0500 ")
+    assert "sweep-a: Adam, SGD · lr · 36 trials of 9 epochs · 3 seeds · 12 of 36 trials ended" in lines[-2]
+    assert "best: Adam · lr 0.001 · validation loss 0.0500, accuracy 98.50%" in lines[-1]

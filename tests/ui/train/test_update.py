@@ -7,6 +7,7 @@ from training_pilot import after
 
 from adam_tui.draw.palette import MARKERS
 from adam_tui.history.run_view import RunView
+from adam_tui.history.sweep_summary import SweepSummary
 from adam_tui.runs.protocol import Changed, RunSpec
 from adam_tui.runs.recipes import DATA_SETS, TRAINING_OPTIMIZERS
 from adam_tui.runs.run_label import Label
@@ -514,3 +515,39 @@ def test_escape_closes_one_thing_at_a_time():
 def test_every_event_and_every_effect_is_in_its_union(module, union):
     classes = {each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__}
     assert classes <= set(get_args(union))
+
+
+# Sweeps among the runs.
+
+SWEEP = SweepSummary("sweep-a", 5.0, "stopped", trials=4, optimizers=("adam",), knobs=("lr",))
+
+
+def test_runs_and_sweeps_are_one_list_newest_first_and_a_run_is_selected_at_first():
+    runs = (RunView("new", RunSpec(), 9.0, "finished"), RunView("old", RunSpec(), 1.0, "finished"))
+    state = after(TrainState(), e.ListRuns(runs, sweeps=(SWEEP,)))
+    assert [row.id for row in state.rows] == ["new", "sweep-a", "old"]
+    assert (state.selected, state.sweep) == ("new", None)
+    state = after(state, e.MoveSelection(1, ("new", "sweep-a", "old")))
+    assert (state.sweep, state.run, state.drawn) == (SWEEP, None, ())
+    gone = after(state, e.ListRuns(runs))
+    assert gone.selected == "old", "the neighbour of a sweep that is gone"
+    assert after(TrainState(), e.ListRuns((), sweeps=(SWEEP,))).selected is None, "the start panel stays"
+
+
+def test_enter_opens_a_selected_sweep_and_keys_of_runs_say_why_not():
+    state = after(with_run("finished"), e.ListRuns((), sweeps=(SWEEP,)), e.SelectRun("sweep-a"))
+    assert effects_of(state, e.TypeValue()) == (effects.OpenSweep("sweep-a"),)
+    for event in (e.AskRestart(), e.AskLabel(), e.AskCopy(), e.PickRun(), e.SetCursor(3), e.CycleView()):
+        [notice] = effects_of(state, event)
+        assert notice.message == "sweep-a is a sweep", event
+    assert effects_of(state, e.ContinueRun())[0].message == "sweep-a is stopped"
+    assert answers_of(effects_of(state, e.AskDelete())[0]) == [e.DeleteSweep("sweep-a")]
+    broken = after(state, e.ListRuns((), sweeps=(SweepSummary("sweep-a", state="broken", reason="no plan"),)))
+    assert effects_of(broken, e.TypeValue())[0].message == "sweep-a cannot be opened: no plan"
+
+
+def test_a_filter_hides_sweeps_from_the_keys():
+    state = after(with_run("finished"), e.ListRuns(with_run("finished").runs, sweeps=(SWEEP,)), e.SelectRun("sweep-a"))
+    state = after(state, e.Search("a", ("a",)))
+    assert (state.table, state.selected) == (True, "a")
+    assert after(state, e.SelectRun("sweep-a")).selected == "a"
