@@ -8,7 +8,8 @@
     delta, state, terms = adam.update(gradient(x), state, x, hyper)
     x = x + delta
 
-The rules are in `classic_rules` (SGD to RMSProp) and `adam_rules` (Adam to Lion), their common parts in `rule`.
+The rules are in `classic_rules` (SGD to RMSProp), `adam_rules` (Adam to Lion) and `second_order_rules` (line searches
+and curvature), their common parts in `rule`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from adam_tui.engine.adam_rules import ADAM, ADAMAX, ADAMW, AMSGRAD, LION, NADAM
 from adam_tui.engine.classic_rules import ADADELTA, ADAGRAD, MOMENTUM, NESTEROV, RMSPROP, SGD
 from adam_tui.engine.names import suggest
 from adam_tui.engine.rule import Array, Hyper, Optimizer, Update, expand
+from adam_tui.engine.second_order_rules import ARMIJO, BFGS, LBFGS, NEWTON, SOPHIA
 
 __all__ = ["OPTIMIZERS", "Array", "Hyper", "Optimizer", "Update", "expand", "find_optimizer"]
 
@@ -26,6 +28,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
         SGD,
         MOMENTUM,
         NESTEROV,
+        ARMIJO,
         ADAGRAD,
         ADADELTA,
         RMSPROP,
@@ -36,6 +39,10 @@ OPTIMIZERS: dict[str, Optimizer] = {
         NADAM,
         RADAM,
         LION,
+        NEWTON,
+        BFGS,
+        LBFGS,
+        SOPHIA,
     )
 }
 

@@ -29,7 +29,7 @@ __all__ = [
     "surface_of",
 ]
 
-MAX_LANES = 16  # all optimizers, and a few to spare
+MAX_LANES = 16  # the largest group of optimizers, and a few to spare
 MAX_STEPS = 100_000  # the path of one lane then takes a few seconds
 DEFAULT_STEPS = 400
 DEFAULT_SURFACE = "bowl"
@@ -174,6 +174,8 @@ def suggested_lr(optimizer: Optimizer, surface: Surface) -> float:
 
     torch.optim's defaults are made for networks: on a plot ten units wide Adam's 0.001 hardly leaves the start.
     """
+    if optimizer.lr_hint_of == "fixed":
+        return optimizer.lr_hint
     if optimizer.lr_hint_of == "width":
         return _notch(optimizer.lr_hint * surface.width, nearest=True)
     if optimizer.lr_hint == 1.0:  # the surface's own rate, without rounding

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_tui.engine.objective import EVALUATIONS, Objective
 from adam_tui.engine.optimizers import Optimizer, expand
 from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario, surface_of
 from adam_tui.engine.surfaces import Surface
@@ -50,6 +51,8 @@ class Trajectory:
     terms: the quantities of step t by the paper's symbols, each (N + 1, 2): "g" the gradient used (with noise, and of
     that step if the surface has one per step), the optimizer's moments, and "Δ" the update:
     positions[t] = positions[t − 1] + Δ[t]. Row 0 is nan.
+    evaluations: how often the loss, the gradient and the Hessian have been evaluated up to each point, (N + 1, 3), for
+    an optimizer whose steps evaluate more than one gradient; else None.
     converged_at: the first step of the idle end of the path, or None. diverged_at: the last step if the lane diverged,
     or None.
     """
@@ -60,6 +63,7 @@ class Trajectory:
     terms: Mapping[str, Array]
     converged_at: int | None
     diverged_at: int | None
+    evaluations: NDArray[np.int64] | None = None
 
     @property
     def last(self) -> int:
@@ -82,6 +86,14 @@ class Trajectory:
             return float("nan")
         with np.errstate(all="ignore"):
             return float(np.hypot(*(np.array(minima) - self.positions[min(step, self.last)]).T).min())
+
+    def evaluations_at(self, step: int) -> tuple[int, int, int]:
+        """How many losses, gradients and Hessians the optimizer has evaluated by `step`."""
+        step = min(step, self.last)
+        if self.evaluations is None:
+            return 0, step, 0
+        losses, gradients, hessians = self.evaluations[step].tolist()
+        return losses, gradients, hessians
 
     def gradient_norm(self, step: int) -> float:
         """‖∇f‖ at the point of `step`."""
@@ -124,6 +136,7 @@ def iterate(
     gradient_at: Callable[[int, Array], Array] | None = None,
     noise: Array | None = None,
     observe: Callable[[int, Array, Array, dict[str, Array]], bool | None] | None = None,
+    objective: Objective | None = None,
 ) -> Iterator[Array]:
     """Take `steps` steps of `rule` from `start` (..., 2); yield the points (..., 2) after every `piece` steps.
 
@@ -132,6 +145,9 @@ def iterate(
     gradient per step (Surface.gradient_at). `noise`, (steps, 2), is added to the gradients. `observe(t, x, g, terms)`
     is called after every step t = 1 … steps with the gradient used; it stops the loop by returning True. Overflow
     raises nothing.
+
+    A rule with `evaluations` needs `objective`, which has the surface and the noise. `gradient`, `gradient_at` and
+    `noise` are not used then.
     """
     hyper = expand(values(1) if callable(values) else values)
     x = np.array(start, dtype=np.float64)
@@ -141,12 +157,16 @@ def iterate(
     for first in range(1, steps + 1, piece):
         with np.errstate(all="ignore"):  # not across the yield: it would hold for the caller too
             for t in range(first, min(first + piece, steps + 1)):
-                g = gradient(x) if gradient_at is None else gradient_at(t, x)
-                if noise is not None:
-                    g = g + noise[t - 1]
+                if objective is not None:
+                    objective.begin(t, x)
+                    g = objective.gradient(x)
+                else:
+                    g = gradient(x) if gradient_at is None else gradient_at(t, x)
+                    if noise is not None:
+                        g = g + noise[t - 1]
                 if t > 1 and callable(values):
                     hyper = expand(values(t))
-                delta, state, terms = rule.update(g, state, x, hyper)
+                delta, state, terms = rule.step(g, state, x, hyper, objective)
                 x = x + delta
                 if observe is not None:
                     terms["Δ"] = delta
@@ -168,12 +188,22 @@ def simulate(
     gradient_at: Callable[[int, Array], Array] | None = None,
     noise: Array | None = None,
     observe: Callable[[int, Array, Array, dict[str, Array]], bool | None] | None = None,
+    objective: Objective | None = None,
 ) -> Array:
     """Take `steps` steps as `iterate` does, and return the last points (..., 2)."""
     x = np.array(start, dtype=np.float64)
     piece = max(steps, 1)
     for x in iterate(  # noqa: B007
-        rule, values, gradient, start, steps, piece=piece, gradient_at=gradient_at, noise=noise, observe=observe
+        rule,
+        values,
+        gradient,
+        start,
+        steps,
+        piece=piece,
+        gradient_at=gradient_at,
+        noise=noise,
+        observe=observe,
+        objective=objective,
     ):
         pass
     return x
@@ -196,6 +226,9 @@ class PathComputation:
         self._positions[0] = start
         self._losses, self._gradients = np.empty(steps + 1), np.empty((steps + 1, 2))
         self._terms: dict[str, Array] = {}
+        draws = gradient_noise(noise, seed, steps)
+        self._objective = None if lane.rule.evaluations is None else Objective(surface, draws)
+        self._evaluations = None if self._objective is None else np.zeros((steps + 1, len(EVALUATIONS)), dtype=np.int64)
         self._steps = steps
         self.step = 0
         self._stopped_at: int | None = None
@@ -210,8 +243,9 @@ class PathComputation:
             steps,
             piece=PIECE,
             gradient_at=surface.gradient_at,
-            noise=gradient_noise(noise, seed, steps),
+            noise=draws,
             observe=self._recorder(),
+            objective=self._objective,
         )
         self._compute_piece()  # a path without a step has no terms to show
 
@@ -251,7 +285,10 @@ class PathComputation:
                 self._lock.release()
         rows = max(self._evaluated, 1)
         terms = {name: values[:rows] for name, values in self._terms.items()}
-        return Trajectory(self._positions[:rows], self._losses[:rows], self._gradients[:rows], terms, None, None)
+        counts = None if self._evaluations is None else self._evaluations[:rows]
+        return Trajectory(
+            self._positions[:rows], self._losses[:rows], self._gradients[:rows], terms, None, None, counts
+        )
 
     def _compute_piece(self) -> None:
         if self._result is not None:
@@ -267,6 +304,7 @@ class PathComputation:
     def _recorder(self) -> Callable[[int, Array, Array, dict[str, Array]], bool]:
         """A function that records a step, and returns True when the lane has diverged."""
         positions, terms, centre, radius = self._positions, self._terms, self._centre, self._radius
+        objective, evaluations = self._objective, self._evaluations
 
         def record(t: int, x: Array, g: Array, new_terms: dict[str, Array]) -> bool:
             positions[t] = x
@@ -275,6 +313,8 @@ class PathComputation:
                 for values in terms.values():
                     values[0] = np.nan
             terms["g"][t] = g
+            if objective is not None and evaluations is not None:
+                evaluations[t] = objective.evaluations
             for name, value in new_terms.items():
                 terms[name][t] = value
             if t % CHECK_EVERY:
@@ -311,11 +351,12 @@ class PathComputation:
                 kept = diverged_at + 1
             gradients = self._gradients[:kept]
             terms = {name: values[:kept] for name, values in self._terms.items()}
+            counts = None if self._evaluations is None else self._evaluations[:kept]
             idle = np.hypot(gradients[:, 0], gradients[:, 1]) < TOLERANCE
             idle &= np.hypot(terms["Δ"][:, 0], terms["Δ"][:, 1]) < TOLERANCE  # nan, so False, at the start
         idle_steps = int(idle[::-1].argmin())  # at the end of the path
         converged_at = kept - idle_steps if idle_steps else None
-        return Trajectory(positions[:kept], losses[:kept], gradients, terms, converged_at, diverged_at)
+        return Trajectory(positions[:kept], losses[:kept], gradients, terms, converged_at, diverged_at, counts)
 
 
 def compute_trajectory(

@@ -1,8 +1,8 @@
 """The space of a sweep: the values that each knob may take, and the points at which it is tried.
 
 A range is sampled on the knob's own scale: a learning rate by its logarithm, a β by the logarithm of its distance from
-1, an exponent evenly. The points are a low-discrepancy sequence with a random shift: they fill the space evenly however many are taken,
-and point n depends on the sweep's seed and n alone. Standard library only.
+1, an exponent evenly. The points are a low-discrepancy sequence with a random shift: they fill the space evenly however
+many are taken, and point n depends on the sweep's seed and n alone. Standard library only.
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ FLAG = "adam:lr=0.1,beta1=0.8,lr@50=0.01,eps@70=0.1,lr@90=0.5,schedule=cosine,wa
 def values_of(knob):
     if knob.scale == "flag":
         return st.sampled_from([0.0, 1.0])
+    if knob.scale == "integer":
+        return st.integers(int(knob.low), int(min(knob.high, 1000))).map(float)
     return st.floats(knob.low, min(knob.high, 1e300), exclude_min=knob.low_excluded, exclude_max=knob.high_excluded)
 
 

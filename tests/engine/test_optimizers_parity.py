@@ -38,7 +38,10 @@ Array = NDArray[np.float64]
 Gradient = Callable[[int, Array], Array]  # of step (from 0) and points
 
 # One that torch does not have is compared where there is a reference for it here.
-COMPARED = [name for name, rule in OPTIMIZERS.items() if rule.torch_name or name == "lion"]
+# Those that evaluate more than one gradient a step are in test_second_order.py.
+COMPARED = [
+    name for name, rule in OPTIMIZERS.items() if (rule.torch_name or name == "lion") and rule.evaluations is None
+]
 every_optimizer = pytest.mark.parametrize("name", COMPARED)
 
 

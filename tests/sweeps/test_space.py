@@ -11,6 +11,7 @@ from adam_tui.sweeps.plan import knobs_of
 from adam_tui.sweeps.space import Range, Values
 
 LR, BETA = knobs_of("adam")["lr"], knobs_of("adam")["beta1"]
+EXPONENT = Knob("beta2_decay", "c", -0.8, "linear", "", low=-math.inf, high=0.0, notch_low=-2.0, notch_high=0.0)
 BATCH, STEPS = knobs_of("adam")["batch_size"], knobs_of("muon")["ns_steps"]
 
 

@@ -102,7 +102,8 @@ def _train(state: PlaygroundState) -> TrainLane | Notify:
     lane = state.chosen_lane
     if lane.optimizer in TRAINING_OPTIMIZERS:
         return TrainLane(lane)
-    return Notify(f"{lane.rule.title} is for the playground only", severity="warning")
+    reason = ": a training step evaluates one gradient" if lane.rule.evaluations is not None else ""
+    return Notify(f"{lane.rule.title} is for the playground only{reason}", severity="warning")
 
 
 def _integer(text: str, low: int, high: int) -> int:
