@@ -72,7 +72,7 @@ def test_it_names_its_licence_and_its_dependencies(wheel):
     assert metadata(wheel, "licenses/adam_tui/data/mnist/README.md") == wheel.read(f"{DATA}/README.md").decode()
     needed = {re.match(r"[\w-]+", line)[0] for line in fields.get_all("Requires-Dist") if "extra ==" not in line}
     assert needed == {"textual", "numpy", "plotext", "torch", "torchvision", "platformdirs", "click", "contourpy"}
-    assert set(fields.get_all("Provides-Extra")) == {"test", "gpu", "ray", "serve", "tensorboard"}
+    assert set(fields.get_all("Provides-Extra")) == {"test", "gpu", "ray", "tpe", "serve", "tensorboard"}
 
 
 def test_it_runs_from_the_folder_that_it_is_unpacked_into(wheel, tmp_path):

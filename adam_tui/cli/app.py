@@ -65,7 +65,7 @@ def main(
         context.obj = runs or (launch.configured_runs() if command in WITH_RUNS else None)
         return 0
     with launch.without_garbage_collection():
-        scenario = playground.build_scenario(**flags)
+        scenario = playground.build_scenario(**flags, imports="later")
         if "TEXTUAL_DRIVER" not in os.environ:  # `adam-tui serve` sets it: there the browser is the terminal
             if not launch.is_interactive():
                 raise click.UsageError(

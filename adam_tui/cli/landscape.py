@@ -41,7 +41,12 @@ TRIES = 3  # a process that was killed is started again
     help="In which the first run's path varies most; through its end, random; or through two or three runs.",
 )
 @click.option("--size", metavar="COLSxROWS", help="Points of the grid.  [default: 33x25, as the terminal for text]")
-@click.option("--images", type=whole_number, metavar="N", default=1000, help="Test images.  [default: 1000]")
+@click.option(
+    "--images",
+    metavar="[train:]N",
+    default="1000",
+    help="Test images, or with train: those that the first run is trained on.  [default: 1000]",
+)
 @click.option("--seed", type=whole_number, metavar="N", default=0, help="Of a random plane.  [default: 0]")
 @click.option(
     "--format",
@@ -57,7 +62,7 @@ def landscape(
     run_ids: tuple[str, ...],
     kind: str,
     size: str | None,
-    images: int,
+    images: str,
     seed: int,
     output_format: str,
     runs: Path | None,
@@ -73,11 +78,12 @@ def landscape(
 
     with usage_errors():
         columns, rows, aspect = _grid(size, output_format)
-        request, paths = directory.request(chosen, kind, columns, rows, aspect, images, seed)
-        data = chosen[0].spec().data
-        most = DATA_SETS[data].test_images if data in DATA_SETS else images
-        if not 1 <= images <= most:
-            raise ValueError(f"--images is from 1 to {most:,}, not {images:,}")
+        part, count = _images(images)
+        request, paths = directory.request(chosen, kind, columns, rows, aspect, count, seed, part)
+        data = DATA_SETS.get(chosen[0].spec().data)
+        most = count if data is None else data.test_images if part == "test" else data.train_images
+        if not 1 <= count <= most:
+            raise ValueError(f"--images is from 1 to {most:,}, not {count:,}")
         _check_plane(kind, paths)
     made = directory.Landscape.create(chosen[0], request)
     try:
@@ -100,6 +106,19 @@ def _check_plane(kind: str, paths: list[Any]) -> None:
         plane.check_path(paths[0])
     if kind == "points":
         plane.points(paths)
+
+
+def _images(text: str) -> tuple[str, int]:
+    """The part of the data and the number of images: "1000", "train:1000". Raises ValueError."""
+    from adam_tui.engine.numbers import parse_whole
+
+    part, _, count = text.rpartition(":")
+    if part not in ("", "test", "train"):
+        raise ValueError(f"--images takes test or train, not {part!r}")
+    try:
+        return part or "test", parse_whole(count)
+    except ValueError:
+        raise ValueError(f"--images is a number such as 1000 or train:1000, not {text!r}") from None
 
 
 def _grid(size: str | None, output_format: str) -> tuple[int, int, float]:
@@ -135,7 +154,7 @@ def compute(made: Landscape) -> None:
 
     Raises UsageError with the process's own line when it cannot be computed.
     """
-    from adam_tui.landscape.process import BUSY, is_active, last_error, progress, start
+    from adam_tui.landscape.process import BUSY, LOG, is_active, last_error, progress, start
 
     done, total = progress(made)
     if done == total:
@@ -159,7 +178,7 @@ def compute(made: Landscape) -> None:
                 return
             if process.returncode > 0 and process.returncode != BUSY:
                 break
-    raise click.UsageError(last_error(made) or f"the process ended with status {process.returncode}")
+    raise click.UsageError(last_error(made.path / LOG) or f"the process ended with status {process.returncode}")
 
 
 def _write(made: Landscape, output_format: str) -> None:
@@ -191,8 +210,8 @@ def _picture(made: Landscape, output_format: str) -> str:
     assert survey is not None
     points = made.points(survey)
     tracks = [
-        landscape_plot.Track(path.name, path.places, losses, path.hollow)
-        for path, losses in zip(survey.paths, points.path_losses, strict=True)
+        landscape_plot.Track(path.name, path.places, losses, path.hollow, number, selected=not number)
+        for number, (path, losses) in enumerate(zip(survey.paths, points.path_losses, strict=True))
     ]
     filled = survey.grid.filled(points.losses.ravel())
     title = report.title(request, survey)

@@ -20,7 +20,7 @@ from click.shell_completion import CompletionItem
 
 from adam_tui.cli.errors import INTERRUPTED, print_error, usage_errors
 from adam_tui.cli.flags import Command, UserPath
-from adam_tui.cli.playground import SCENARIO_NAMES, build_scenario, scenario_options
+from adam_tui.cli.playground import SCENARIO_NAMES, build_scenario, check_paths, scenario_options
 
 if TYPE_CHECKING:
     from adam_tui.draw.heat_map import Ink
@@ -31,6 +31,7 @@ FORMATS = ("csv", "json", "npy", "svg", "text")
 MOST_SEEDS = 99  # of which a map shows the median: each takes as long as a map
 # Columns and rows of a map: by default, and the most cells, whose outcomes take 0.5 GB.
 SIZE, MOST_CELLS = (120, 80), 16_000_000
+SIZE_OF_CLASS = 24, 16  # about a minute
 # A picture has at most so many columns and rows; larger ones are hardly readable and slow to show.
 LARGEST_PICTURE = (500, 400)
 # Rows of a map in text beside the map itself: title, axis, legend, marks and the prompt.
@@ -58,7 +59,7 @@ seeds_option = click.option(
     metavar="N",
     help="With noise: the median outcome of N seeds from --seed on, an odd number.",
 )
-size_option = click.option("--size", metavar="COLSxROWS", help="Cells of the map.  [default: 120x80]")
+size_option = click.option("--size", metavar="COLSxROWS", help="Cells of the map.  [default: 120x80, of a class 24x16]")
 format_option = click.option(
     "--format", "output_format", type=click.Choice(FORMATS), default="csv", help="The format of the result."
 )
@@ -97,8 +98,9 @@ def settings_map(
     from adam_tui.engine.maps.cells import SettingsMap
 
     lane = scenario.lanes[0]
-    columns, rows = _size(size, output_format)
-    first, second = default_axes(scenario, 0)
+    columns, rows = _size(size, output_format, scenario)
+    with usage_errors():
+        first, second = default_axes(scenario, 0)
     with usage_errors("--x"):
         x = None if x_text is None else Axis.parse(x_text, lane)
     with usage_errors("--y"):
@@ -139,7 +141,7 @@ def basins(
     from adam_tui.engine.maps.cells import StartsMap
     from adam_tui.engine.trajectory import plotted_surface
 
-    columns, rows = _size(size, output_format)
+    columns, rows = _size(size, output_format, scenario)
     x_min, x_max, y_min, y_max = plotted_surface(scenario).bounds
     with usage_errors("--x"):
         xs = np.linspace(*((x_min, x_max) if x_text is None else _range(x_text)), columns)
@@ -173,11 +175,16 @@ def _seeds(scenario: Scenario, count: int) -> range:
 def _single_lane(scenario: Scenario) -> Scenario:
     if len(scenario.lanes) != 1:
         raise click.UsageError(f"a map is of one lane: give one --lane, not {len(scenario.lanes)}")
+    check_paths(scenario)
     return scenario
 
 
-def _size(text: str | None, output_format: str) -> tuple[int, int]:
-    """Columns and rows of a map. Raises UsageError for a wrong size."""
+def _size(text: str | None, output_format: str, scenario: Scenario) -> tuple[int, int]:
+    """Columns and rows of a map; fewer for a class, whose cells take long. Raises UsageError for a wrong size."""
+    from adam_tui.engine.class_optimizers import ClassOptimizer
+
+    if text is None and isinstance(scenario.lanes[0].rule, ClassOptimizer):
+        return SIZE_OF_CLASS
     if text is None:
         return _fitting_terminal() if output_format == "text" else SIZE
     columns, _, rows = text.lower().partition("x")

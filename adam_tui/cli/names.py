@@ -11,8 +11,8 @@ SURFACES = (
     *("styblinski-tang", "goldstein-price", "saddle", "plateau", "reddi"),
 )
 OPTIMIZERS = (
-    *("sgd", "momentum", "nesterov", "armijo", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad", "adamw", "adamax"),
-    *("nadam", "radam", "lion", "newton", "bfgs", "lbfgs", "sophia"),
+    *("sgd", "momentum", "nesterov", "asgd", "armijo", "rprop", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad"),
+    *("adamw", "adamax", "nadam", "radam", "adafactor", "lion", "newton", "bfgs", "lbfgs", "sophia"),
 )
 SCHEDULES = ("constant", "step", "exponential", "cosine")
 PRESETS = (

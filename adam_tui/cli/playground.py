@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from adam_tui.engine.scenario import Scenario
     from adam_tui.terminal.sextants import BlocksSetting
 
+# When named classes are imported: before the command goes on, meanwhile, or by another process.
+Imports = Literal["now", "later", "never"]
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 SCENARIO_NAMES = {
@@ -56,9 +58,12 @@ def _complete_surface(context: click.Context, parameter: click.Parameter, incomp
 
 
 def _complete_lane(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from adam_tui.classes.completion import completions
     from adam_tui.engine.optimizers import OPTIMIZERS
 
-    return [CompletionItem(name, help=each.title) for name, each in OPTIMIZERS.items() if name.startswith(incomplete)]
+    known = [CompletionItem(name, help=each.title) for name, each in OPTIMIZERS.items() if name.startswith(incomplete)]
+    # A class is named by its file: `./mine.py::MyAdam`.
+    return known + ([CompletionItem(each) for each in completions(incomplete)] if incomplete[:1] in ("/", ".") else [])
 
 
 def _complete_preset(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -84,7 +89,8 @@ def scenario_options(command: Decorated) -> Decorated:
             metavar="OPTIMIZER[:KNOB=VALUE,…]",
             shell_complete=_complete_lane,
             help="An optimizer in the race, such as adam:lr=0.1,beta1=0.9; several are allowed. Without lr it takes "
-            "the learning rate suggested for the surface; lr=default is torch's.  [default: adam]",
+            "the learning rate suggested for the surface; lr=default is torch's. Also a class of yours or of a "
+            "package, which is imported: ./mine.py::MyAdam:lr=0.1, torch.optim.Rprop.  [default: adam]",
         ),
         click.option("--start", metavar="X,Y", help="Where all lanes start; write --start=-1.5,2."),
         click.option("--steps", type=whole_number, metavar="N", help="How many steps they take.  [default: 400]"),
@@ -96,6 +102,12 @@ def scenario_options(command: Decorated) -> Decorated:
             type=UserPath(),
             metavar="FILE",
             help="The whole race, from a JSON file that the app has copied or exported.",
+        ),
+        click.option(
+            "--allow",
+            multiple=True,
+            metavar="CLASS",
+            help="Import this class if the file asks for it: it runs its code.",
         ),
         click.option(
             "--preset",
@@ -118,9 +130,36 @@ def build_scenario(
     noise: float = 0.0,
     seed: int = 0,
     file: Path | None = None,
+    allow: tuple[str, ...] = (),
     preset: str | None = None,
+    *,
+    imports: Imports = "now",
 ) -> Scenario:
-    """The scenario that the values of `scenario_options` describe. Raises UsageError with one line."""
+    """The scenario that the values of `scenario_options` describe. Raises UsageError with one line.
+
+    Classes that the user has named are imported: before this returns, or with `imports` "later" meanwhile, or not at
+    all. Only with "later" may the file ask for other ones, which stay unknown.
+    """
+    scenario = _scenario(surface, function, lanes, start, steps, noise, seed, file, preset, allow, imports)
+    if imports != "later" and file is not None and (unknown := _classes_of(scenario) - set(_references(allow))):
+        name = sorted(unknown)[0]
+        raise click.UsageError(f"{file} asks for the class {name}, whose code would run: agree with --allow {name}")
+    return scenario
+
+
+def _scenario(
+    surface: str | None,
+    function: str | None,
+    lanes: tuple[str, ...],
+    start: str | None,
+    steps: int | None,
+    noise: float,
+    seed: int,
+    file: Path | None,
+    preset: str | None,
+    allow: tuple[str, ...],
+    imports: Imports,
+) -> Scenario:
     from adam_tui.engine.scenario import DEFAULT_STEPS, DEFAULT_SURFACE, Scenario, parse_start
     from adam_tui.engine.trajectory import plotted_surface
 
@@ -129,7 +168,11 @@ def build_scenario(
         others = (surface, function, lanes, start, steps, noise, seed) != (None, None, (), None, None, 0.0, 0)
         if others or (file is not None and preset is not None):
             raise click.UsageError(f"{flag} describes the whole race: give no other flag of the scenario with it")
+        with usage_errors("--allow"):
+            _import(_references(allow), imports)
         return _read_scenario(file) if file is not None else read_preset(preset or "").scenario
+    if allow:
+        raise click.UsageError("--allow agrees to the classes of a --scenario: a --lane is imported without it")
     with usage_errors():
         if surface is not None and function is not None:
             raise ValueError("give --surface or --function, not both")
@@ -144,8 +187,46 @@ def build_scenario(
         without_lanes = Scenario(**rest)
     with usage_errors("--function"):
         plotted_surface(without_lanes)  # parses the formula
+    with usage_errors("--lane"):
+        _import(_references(lanes), imports)
     with usage_errors():
         return Scenario.parse(lanes, **rest)
+
+
+def _references(lanes: Iterable[str]) -> list[str]:
+    """The names of the classes among lanes or names. Raises ValueError with one line."""
+    from adam_tui.engine.class_reference import is_reference, split_reference
+
+    return [str(split_reference(text)[0]) for text in lanes if is_reference(text)]
+
+
+def _import(names: list[str], imports: Imports) -> None:
+    """Import classes in their own process. Raises ValueError with one line for one that cannot be imported."""
+    if names and imports != "never":
+        from adam_tui.classes.service import classes
+
+        for name in names:
+            classes().allow(name)
+        if imports == "now":
+            classes().wait(names)
+
+
+def _classes_of(scenario: Scenario) -> set[str]:
+    """The names of the classes that the lanes of a scenario need."""
+    from adam_tui.engine.class_optimizers import ClassOptimizer
+
+    return {lane.rule.name for lane in scenario.lanes if isinstance(lane.rule, ClassOptimizer)}
+
+
+def check_paths(scenario: Scenario) -> None:
+    """Raise UsageError for a class whose code fails on its path, with the line and the step."""
+    if not _classes_of(scenario):
+        return
+    from adam_tui.engine.trajectory import trajectories
+
+    for label, path in zip(scenario.labels(), trajectories(scenario), strict=True):
+        if path.failure is not None:
+            raise click.UsageError(f"{label} failed after step {path.last}: {path.failure}")
 
 
 def read_preset(name: str) -> Preset:
@@ -191,6 +272,7 @@ def path(output_format: str, **flags: Any) -> None:
     On a terminal, stderr names the suggested learning rates of lanes without lr.
     """
     scenario = build_scenario(**flags)
+    check_paths(scenario)
     from adam_tui.engine.export import to_csv, to_json
 
     whole = flags["file"] or flags["preset"]
@@ -205,7 +287,7 @@ def _suggested_rates(scenario: Scenario, lanes: tuple[str, ...]) -> str:
     from adam_tui.engine.numbers import format_number
 
     written = zip(scenario.labels(), scenario.lanes, lanes or ("adam",), strict=True)
-    # Read without the suggestion, such a lane has torch's learning rate.
+    # Read without the suggestion, such a lane has torch's learning rate. A class has none but its own.
     suggested = [(label, lane["lr"]) for label, lane, text in written if Lane.parse(text) != lane]
     return ", ".join(f"{label} {format_number(lr)}" for label, lr in suggested)
 
@@ -223,6 +305,7 @@ def plot(size: str | None, ascii_only: bool, blocks: BlocksSetting | None, **fla
     with usage_errors():
         width, height = picture_size(size)
     scenario = build_scenario(**flags)
+    check_paths(scenario)
     from adam_tui.draw.palette import DARK
     from adam_tui.draw.viewport import CELL_ASPECT
     from adam_tui.terminal.environment import cell_aspect

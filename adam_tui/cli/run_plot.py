@@ -59,7 +59,7 @@ def still(runs: Sequence[Run], width: int, height: int, palette: Palette) -> Cel
     limits = _limits(series, histories)
     title = Cells.blank(width, 1, palette.foreground, palette.background)
     title.put(0, 1, "Training loss (log)", palette.foreground, bold=True)
-    tests = f", {TEST_MARKER} test loss" if len(runs) == 1 and histories[0].epochs else ""
+    tests = f", {TEST_MARKER} {runs[0].spec().measured_on} loss" if len(runs) == 1 and histories[0].epochs else ""
     title.put(0, 22, f"over steps · line: mean of {span:,}{tests}", palette.foreground)
     table = _table(runs, histories, limits[1] if limits else math.inf, width, palette)
     rows = max(height - table.height - 1, MIN_CHART_ROWS)
@@ -93,7 +93,7 @@ def _single_steps(history: RunHistory, columns: int, palette: Palette) -> list[S
 
 def _test_losses(history: RunHistory, columns: int, palette: Palette) -> list[Series]:
     """The test losses as markers, as many as have room, the newest always."""
-    x, y = history.epochs.steps, history.epochs.test_losses
+    x, y = history.epochs.steps, history.epochs.losses
     stride = max(math.ceil(len(x) * COLUMNS_PER_TEST / columns), 1)
     kept = np.arange(len(x) - 1, -1, -stride)[::-1]
     return [Series(x[kept], y[kept], palette.foreground, bold=True, marker=TEST_MARKER)]
@@ -118,7 +118,7 @@ def _table(runs: Sequence[Run], histories: Sequence[RunHistory], top: float, wid
         spec, best = run.spec(), history.best
         loss = format_number(float(f"{history.last_loss:.3g}")) if history.step else "–"
         lr = format_number(history.settings(spec)["lr"])
-        accuracy = f"{best.test_accuracy:.2%}" if best else "–"
+        accuracy = f"{best.accuracy:.2%}" if best else "–"
         state = "diverged" if history.diverged_at is not None else run.status().label
         state += " ▲ off scale" if history.last_loss > top else ""
         rows.append(

@@ -44,7 +44,7 @@ def serve(
     Only this machine can open it, unless --host names another address. The printed address holds a token, and the page
     does not open without it.
     """
-    scenario = build_scenario(**flags)
+    scenario = build_scenario(**flags, imports="never")  # the app imports classes
     try:
         from adam_tui.cli import web_server
     except ImportError:

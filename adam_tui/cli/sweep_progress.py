@@ -50,7 +50,7 @@ def follow(
         supervisor = Supervisor(sweep, LocalExecutor(sweep.path, slots, sweep.plan().device), slots, progress.message)
     parts = [_count(slots, "slot")] * bool(slots) + [f"Ray {address}".strip()] * (on == "ray")
     where = " of ".join(parts)
-    progress.message(f"{sweep.id}: {len(sweep.record().trials)} trials on {where}, {sweep.path}")
+    progress.message(f"{sweep.id}: {sweep.record().count} trials on {where}, {sweep.path}")
 
     def stop() -> None:
         try:
@@ -164,7 +164,7 @@ class Progress:
         if isinstance(event, TrialEnded) and event.state not in ("planned", "waiting"):
             if self._in_place and event.state not in ("failed", "stopped", "lost"):
                 return ""
-            ended = f"{sum(each.state in ENDED for each in record.trials.values())}/{len(record.trials)}"
+            ended = f"{sum(each.state in ENDED for each in record.trials.values())}/{record.count}"
             reason = f": {event.reason}" if event.reason else f", validation loss {event.validation_loss:.4f}"
             return f"{ended}  {event.run} {event.state}{reason}"
         return ""
@@ -173,7 +173,7 @@ class Progress:
         states = [each.state for each in record.trials.values()]
         ended = sum(each in ENDED for each in states)
         winner = results.best(results.settings(record))
-        figures = [f"{ended}/{len(states)} trials"]
+        figures = [f"{ended}/{record.count} trials"]
         if winner is not None:
             figures.append(f"best {winner.optimizer} {winner.loss:.4f}")
         figures.append(f"{format_duration(self._seconds_left(record))} left")

@@ -97,8 +97,9 @@ sweep_id_argument = click.argument("sweep_id", metavar="ID", shell_complete=_com
 )
 @click.option(
     "--sampler",
-    type=click.Choice(["quasi", "grid"]),
-    help="Evenly spread points, or every combination.  [default: grid for lists alone, otherwise quasi]",
+    type=click.Choice(["quasi", "grid", "tpe"]),
+    help="Evenly spread points, every combination, or points that Optuna chooses from the results so far.  "
+    "[default: grid for lists alone, otherwise quasi]",
 )
 @click.option(
     "--seed", type=whole_number, default=0, metavar="N", help="Seed of the points, and the first seed.  [default: 0]"
@@ -167,23 +168,16 @@ def _plan(
     """The plan that the flags describe. Raises ValueError with one line."""
     from adam_tui.runs.recipes import check_data_directory
     from adam_tui.sweeps import plan as plans
+    from adam_tui.sweeps.tpe import check_optuna
 
     if limit == 0:
         raise ValueError("--limit must be at least 1; leave it out to train on all images")
     if seeds < 1:
         raise ValueError("--seeds must be at least 1")
-    varied: dict[str, str] = {}
-    for text in settings:
-        knob, equals, values = text.partition("=")
-        if not equals:
-            raise ValueError(f"--set {text!r} is not a setting: write --set beta1=0.8..0.99")
-        if knob.strip() in varied:
-            raise ValueError(f"--set gives {knob.strip()} twice")
-        varied[knob.strip()] = values
-    names = [each.strip() for each in optimizers.split(",")]
-    if len(set(names)) < len(names):
-        raise ValueError(f"--optimizer names one twice: {optimizers}")
-    space = plans.make_space({each: {} for each in names}, lr, varied)
+    names = plans.read_optimizers("--optimizer", optimizers)
+    space = plans.make_space({each: {} for each in names}, lr, plans.read_settings("--set", settings))
+    if sampler == "tpe":
+        check_optuna()
     return plans.make_plan(
         space,
         sampler=sampler or ("grid" if plans.is_grid(space) else "quasi"),
@@ -320,6 +314,10 @@ def _continue(
             click.echo(sanitize_line(f"{each.id} goes on"))
             return 0
         _check_place(place)
+        if each.plan().sampler == "tpe" and record.undecided:
+            from adam_tui.sweeps.tpe import check_optuna
+
+            check_optuna()
     each.command("resume")
     return sweep_progress.follow(each, count, place, output_format, sys.stdout, runs_flag(context))
 

@@ -143,14 +143,7 @@ def backdrop(
     panned; the plot widens it until circles are round. `minima` are points (M, 2) to mark. `center_in_cell`
     and `cell_aspect` as in `Viewport.fit`. `blocks` are the blocks that the edges of the bands are drawn with.
     """
-    fit = partial(
-        Viewport.fit,
-        view.bounds if isinstance(view, Viewport) else view,
-        cell_aspect=cell_aspect,
-        center_in_cell=center_in_cell,
-    )
-    scale = axes and width >= plot_axes.SCALE_FROM[0] and height >= plot_axes.SCALE_FROM[1]
-    viewport, offset = _layout(fit, width, height - scale, axes)
+    viewport, offset, scale = plot_area(view, width, height, axes, center_in_cell, cell_aspect)
     values = contour.sample(f, viewport)
     levels, bands = _bands(values, viewport)
     if blocks == "halves":
@@ -189,6 +182,28 @@ def backdrop(
     )
     _mark_minima(result, cells)
     return result
+
+
+def plot_area(
+    view: tuple[float, float, float, float] | Viewport,
+    width: int,
+    height: int,
+    axes: bool = True,
+    center_in_cell: bool = False,
+    cell_aspect: float = CELL_ASPECT,
+) -> tuple[Viewport, tuple[int, int], bool]:
+    """The part of the plane that `backdrop` shows, the (row, column) of its top left cell, and whether it has a scale.
+
+    It costs no evaluation of the surface.
+    """
+    fit = partial(
+        Viewport.fit,
+        view.bounds if isinstance(view, Viewport) else view,
+        cell_aspect=cell_aspect,
+        center_in_cell=center_in_cell,
+    )
+    scale = axes and width >= plot_axes.SCALE_FROM[0] and height >= plot_axes.SCALE_FROM[1]
+    return (*_layout(fit, width, height - scale, axes), scale)
 
 
 def repaint(back: Backdrop, picture: Cells) -> Backdrop:

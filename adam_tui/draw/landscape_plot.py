@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from adam_tui.draw import contour, contour_plot, plot_axes
 from adam_tui.draw.cells import Cells, stack
-from adam_tui.draw.contour_plot import PathView
+from adam_tui.draw.contour_plot import Backdrop, PathView
 from adam_tui.draw.palette import Palette, band_colors
 from adam_tui.draw.viewport import CELL_ASPECT
 
@@ -29,12 +29,25 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """A path on the plane: places (T, 2), losses (T,) with nan where they are unknown, and which steps are hollow."""
+    """A path on the plane: places (T, 2), losses (T,) with nan where they are unknown, and which steps are hollow.
+
+    It is drawn up to the step number `last`, by default its last one. `slot` is the number of its colour and marker;
+    `selected` paths lie above the others.
+    """
 
     name: str
     places: Floats
     losses: Floats
     hollow: NDArray[np.bool_]
+    slot: int = 0
+    last: int | None = None
+    selected: bool = True
+
+    @property
+    def head(self) -> int:
+        """The number of the step at which the path ends in the picture."""
+        end = len(self.places) - 1
+        return end if self.last is None else min(self.last, end)
 
 
 def landscape(
@@ -44,28 +57,33 @@ def landscape(
     width: int,
     height: int,
     palette: Palette,
-    selected: int | None = None,
 ) -> Cells:
-    """Draw the plane with its axes on `width` × `height` cells; the steps up to number `selected` only, if given.
+    """Draw the plane with its axes and the paths on `width` × `height` cells.
 
-    `value_at` maps points (…, 2) to losses (…), nan where none is computed. A path's first step is the farthest back,
-    its last one carries the path's marker.
+    `value_at` maps points (…, 2) to losses (…), nan where none is computed.
     """
-    back = contour_plot.backdrop(value_at, bounds, width, height, palette, FILL)
-    views = []
-    for number, track in enumerate(tracks):
-        color, marker = palette.lane(number)
-        last = len(track.places) - 1 if selected is None else min(selected, len(track.places) - 1)
-        views.append(PathView(track.places, color, marker, last, selected=not number))
-    cells = contour_plot.compose(back, views)
+    return with_tracks(contour_plot.backdrop(value_at, bounds, width, height, palette, FILL), tracks)
+
+
+def with_tracks(back: Backdrop, tracks: Sequence[Track], crosshair: tuple[float, float] | None = None) -> Cells:
+    """The plane with the paths on it. A path's first step is the farthest back, its last one is the path's marker."""
+    palette = back.palette
+    views = [
+        PathView(
+            track.places, *palette.lane(track.slot), track.head, selected=track.selected, dimmed=not track.selected
+        )
+        for track in tracks
+    ]
+    cells = contour_plot.compose(back, views, crosshair=crosshair)
     colors = band_colors(palette, len(back.levels) + 1)
-    heads = {back.viewport.to_cell(view.positions[view.step]) for view in views}
+    taken = {back.viewport.to_cell(view.positions[view.step]) for view in views}
+    taken |= {back.viewport.to_cell(crosshair)} if crosshair is not None else set()
     top, left = back.plot_offset
     for track, view in zip(tracks, views, strict=True):
         bands = contour.bands(track.losses, back.levels)
         for step in range(view.step):
             place = back.viewport.to_cell(track.places[step])
-            if place is None or place in heads or bands[step] < 0:
+            if place is None or place in taken or bands[step] < 0:
                 continue
             r, g, b = colors[bands[step]].tolist()
             glyph = HOLLOW if track.hollow[step] else DOT
@@ -86,8 +104,8 @@ def still(
     """The landscape with its title above, the names of the paths and the caption below."""
     legend = Cells.blank(width, 1, palette.foreground, palette.background)
     column = 1
-    for number, track in enumerate(tracks):
-        color, marker = palette.lane(number)
+    for track in tracks:
+        color, marker = palette.lane(track.slot)
         if column + len(track.name) + 2 > width:
             break
         legend.put(0, column, f"{marker} {track.name}", color, bold=True)

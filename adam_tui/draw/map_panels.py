@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from adam_tui.draw.cells import Cells, Color, text_width
 from adam_tui.draw.elements import format_scientific, shorten
 from adam_tui.draw.palette import Palette
-from adam_tui.draw.playground_panels import STATE_GLYPH
+from adam_tui.draw.playground_panels import STATE_GLYPH, state_color
 
 NAMED = 54  # columns from which a row has its name, and its state in words
 CURVES = 51  # columns from which a curve has its best value and the rate at which it breaks
@@ -62,7 +62,7 @@ def outcome_table(
             word = row.state if wide else STATE_GLYPH[row.state]
             since = "" if row.since is None else f"{' ' if wide else ''}{row.since}"
             text = f"{word}{since}"
-            cells.put(line, at, text if text_width(text) <= width - at else word, palette.states[row.state])
+            cells.put(line, at, text if text_width(text) <= width - at else word, state_color(row.state, palette))
     return cells
 
 

@@ -34,7 +34,9 @@ STATE, STATE_IN_WORDS = 5, 16  # columns of "✓1000" and "converged 100000"
 RANKS_OF_ONE_DIGIT = 9
 VALUE = 8  # columns of the values that the arrow keys reach: "0.999999", "1e-12"
 DISPLAY_ERROR = 1e-3  # largest relative error of a longer value on the screen
-STATE_GLYPH = {"running": "·", "converged": "✓", "diverged": "✕"}
+STATE_GLYPH = {"running": "·", "converged": "✓", "diverged": "✕", "failed": "!", "computing": "…"}
+# The colours of the states that a palette does not have.
+STATE_COLOR = {"failed": "diverged", "computing": "running"}
 # From NORMAL columns on the table of lanes shows rank, ‖g‖ and the distance; from WIDE on the state in words.
 NORMAL, WIDE = 45, 56
 
@@ -45,7 +47,8 @@ class LaneRow:
 
     `names` are its names, the longest first; the longest one that fits is shown. `rank` is its place by loss, from 1;
     `distance` the distance to the nearest minimum, nan if no minimum is known; `since` the step at which the state
-    began, None for running. `ended`: the race is at its last step.
+    began, None for running. `ended`: the race is at its last step. `note` takes the place of the numbers: why there are
+    none, or why they end.
     """
 
     marker: str
@@ -58,6 +61,7 @@ class LaneRow:
     distance: float = math.nan
     since: int | None = None
     ended: bool = False
+    note: str = ""
 
 
 class _Columns(NamedTuple):
@@ -137,6 +141,10 @@ def lane_table(rows: Sequence[LaneRow], selected: int, width: int, height: int, 
             rank_ink = palette.foreground if row.rank == 1 else palette.faint
             cells.put(line, at.rank, f"{row.rank:>2}", rank_ink, bold=bold)
         cells.put(line, at.name, _fitting_name(row.names, at.name_width), row.color, bold=bold)
+        if row.note:
+            color = state_color(row.state, palette)
+            cells.put(line, at.loss, shorten(f"{STATE_GLYPH[row.state]} {row.note}", width - at.loss), color, bold=bold)
+            continue
         cells.put(line, at.loss, losses[index], ink, bold=bold)
         if at.norm is not None:
             cells.put(line, at.norm, format_scientific(row.gradient_norm, SHORT_NUMBER), ink, bold=bold)
@@ -144,8 +152,13 @@ def lane_table(rows: Sequence[LaneRow], selected: int, width: int, height: int, 
             distance = "–" if math.isnan(row.distance) else format_scientific(row.distance, SHORT_NUMBER)
             cells.put(line, at.distance, f"{distance:>{SHORT_NUMBER}}", ink, bold=bold)
         state = _state_text(row, width - at.state, in_words=at.in_words)
-        cells.put(line, at.state, state, palette.states[row.state], bold=bold)
+        cells.put(line, at.state, state, state_color(row.state, palette), bold=bold)
     return cells
+
+
+def state_color(state: str, palette: Palette) -> Color:
+    """The colour of a lane's state."""
+    return palette.states[STATE_COLOR.get(state, state)]
 
 
 def _fitting_name(names: Sequence[str], columns: int) -> str:

@@ -265,14 +265,18 @@ class CursorRow:
     accuracy: str
 
 
-def cursor_table(rows: Sequence[CursorRow], width: int, height: int, palette: Palette) -> Cells:
+def cursor_table(
+    rows: Sequence[CursorRow], width: int, height: int, palette: Palette, *, measured: str = "test"
+) -> Cells:
     """Draw a row for each run: raw loss, mean, test loss and accuracy. Long names are cut in narrow tables.
+
+    `measured` is the heading of the test losses, which may be those of validation images.
 
     The first run, the selected one, stays first; after it come those that have values. The heading counts the others.
     """
     rows = [*rows[:1], *sorted(rows[1:], key=lambda row: row.raw == MISSING)]
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    columns = [("raw", 7), ("mean", 7), ("test", 7), ("accuracy", 9)]
+    columns = [("raw", 7), ("mean", 7), (measured, max(7, len(measured) + 1)), ("accuracy", 9)]
     numbers_at = width - sum(size for _, size in columns)
     left = numbers_at
     for name, size in columns:

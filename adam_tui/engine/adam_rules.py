@@ -22,6 +22,7 @@ from adam_tui.engine.rule import (
     beta1_knob,
     beta2_knob,
     bias_correction,
+    decoupled_decay,
     eps_knob,
     finish,
     flag_knob,
@@ -174,11 +175,6 @@ def adamw_update(gradient: Array, state: Moments, x: Array, hyper: Hyper) -> Upd
     decay = decoupled_decay(lr, hyper["weight_decay"], x)
     terms = {"m": m, "v": v, "m̂": m_hat, "v̂": v_hat, "α_eff": alpha_eff, "α·λ·x": decay}
     return finish(-alpha_eff * m_hat - decay, Moments(step, m, v), terms)
-
-
-def decoupled_decay(lr: Value, weight_decay: Value, x: Array) -> Value:
-    """α·λ·x, the step of decoupled weight decay; 0.0 for λ = 0, even where x is infinite."""
-    return 0.0 if isinstance(weight_decay, float) and weight_decay == 0 else lr * weight_decay * x
 
 
 ADAMW = Optimizer(

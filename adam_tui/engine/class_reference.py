@@ -82,8 +82,8 @@ def split_reference(text: str) -> tuple[ClassReference, str | None]:
             raise ValueError(f"{name!r} is no name in a file: write {path}{FILE_MARK}MyAdam")
         return ClassReference(path, None, name), given
     module, dot, last = name.rpartition(".")
-    if not dot or not _DOTTED.fullmatch(name):
-        raise ValueError(f"{name!r} names no class: write ./mine.py{FILE_MARK}MyAdam or torch.optim.Rprop")
     if last == "py":
         raise ValueError(f"{name!r} names a file and no class in it: write {name}{FILE_MARK}MyAdam")
+    if not dot or not _DOTTED.fullmatch(name):
+        raise ValueError(f"{name!r} names no class: write ./mine.py{FILE_MARK}MyAdam or torch.optim.Rprop")
     return ClassReference(None, module, last), given

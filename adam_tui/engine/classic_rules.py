@@ -1,4 +1,4 @@
-"""The optimizers before Adam, simplest first: gradient descent, two kinds of momentum, step sizes per coordinate.
+"""The optimizers before Adam, simplest first: gradient descent, momentum, averaging, step sizes per coordinate.
 
 A new optimizer gets a section here: state, `init`, `update`, and the description with knobs, rule and paper. Defaults
 are those of torch.optim; each docstring names the differences between torch.optim, the paper and optax. Shapes: the
@@ -17,12 +17,15 @@ from adam_tui.engine.rule import (
     Hyper,
     Optimizer,
     Update,
+    Value,
     average,
     decay_knob,
+    decoupled_decay,
     eps_knob,
     finish,
     flag_knob,
     lr_knob,
+    power,
     weight_decay_knob,
     with_decay,
 )
@@ -174,6 +177,145 @@ NESTEROV = Optimizer(
     lr_hint_of="curvature",
 )
 
+# --- ASGD --------------------------------------------------------------------------------------------------------
+
+
+class AsgdState(NamedTuple):
+    """step: steps taken; eta: the rate of the next step, a float or (..., 1); mean: the average of the points, x̄."""
+
+    step: int
+    eta: Value
+    mean: Array
+
+
+def asgd_init(x: Array, hyper: Hyper) -> AsgdState:
+    """The first rate is α. The average starts at 0, and the first step replaces it."""
+    return AsgdState(0, hyper["lr"], np.zeros_like(x))
+
+
+def asgd_update(gradient: Array, state: AsgdState, x: Array, hyper: Hyper) -> Update:
+    """ASGD: gradient descent with a slowly falling rate, whose result is the average of the points after step t0.
+
+    The path is that of x. As in torch.optim the average x̄ is kept beside it, nothing puts it in the place of x, and at
+    the default t0 of a million x̄ is x in any shorter race. η falls as (1 + ζ·α·t)^−p: at the defaults by 1 percent in
+    13,491 steps at α = 1. Each η is computed in the step before, so a change of α acts one step late. Polyak and
+    Juditsky average from the first step on (t0 = 0) and have neither ζ nor a fixed form of η; those are Xu's.
+    """
+    eta, zeta = state.eta, hyper["lambd"]
+    step = state.step + 1
+    g = with_decay(gradient, x, hyper["weight_decay"])
+    shrink = decoupled_decay(eta, zeta, x)
+    delta = -eta * g - shrink
+    mu = 1 / np.maximum(1.0, state.step - hyper["t0"])
+    mean = np.where(mu == 1, x + delta, state.mean + mu * (x + delta - state.mean))
+    eta_next = hyper["lr"] / power(1 + zeta * hyper["lr"] * step, hyper["alpha"])
+    return finish(delta, AsgdState(step, eta_next, mean), {"g": g, "η": eta, "η·ζ·x": shrink, "μ": mu, "x̄": mean})
+
+
+ASGD = Optimizer(
+    name="asgd",
+    title="ASGD",
+    group="first order",
+    knobs=(
+        lr_knob(1e-2),
+        Knob("lambd", "ζ", 1e-4, "log_off", "pull to the origin, and pace of η's fall", notch_low=1e-6, notch_high=1.0),
+        Knob("alpha", "p", 0.75, "linear", "power of η's fall", notch_low=0.0, notch_high=2.0),
+        Knob("t0", "t0", 1e6, "log", "step after which x̄ averages", notch_low=1.0, notch_high=1e7),
+        weight_decay_knob(),
+    ),
+    init=asgd_init,
+    update=asgd_update,
+    rule=(
+        GRADIENT,
+        "Δ = −η·g − η·ζ·x",
+        "x̄ ← x̄ + μ·(x + Δ − x̄),   μ = 1 / max(1, t−1−t0)",
+        "η ← α / (1 + ζ·α·t)^p   (first η = α)",
+    ),
+    paper="Polyak & Juditsky 1992, SIAM J. Control Optim. 30(4); Xu 2011, arXiv:1107.2490",
+    torch_name="ASGD",
+    lr_hint=1.0,
+    lr_hint_of="curvature",
+)
+
+# --- Rprop -------------------------------------------------------------------------------------------------------
+
+
+class RpropState(NamedTuple):
+    """step: steps taken; previous: the gradient of the step before, 0 where that step paused; s: the step sizes."""
+
+    step: int
+    previous: Array
+    s: Array
+
+
+def rprop_init(x: Array, hyper: Hyper) -> RpropState:
+    """Each coordinate's first step is α long."""
+    return RpropState(0, np.zeros_like(x), np.zeros_like(x) + hyper["lr"])
+
+
+def rprop_update(gradient: Array, state: RpropState, x: Array, hyper: Hyper) -> Update:
+    """Rprop: only the gradient's sign counts; a coordinate's step grows while it stays and halves when it flips.
+
+    The sign of a minibatch's gradient is often wrong, so it suits full batches only. α acts before the first step.
+    Variants differ: as in torch.optim (iRprop−, Igel & Hüsken 2000) a coordinate whose sign flips pauses for one step;
+    in the paper of 1993 it takes back the step before. There the first step is 0.1, torch's default is 0.01.
+    """
+    product = gradient * state.previous
+    factor = np.where(product > 0, hyper["eta_plus"], np.where(product < 0, hyper["eta_minus"], 1.0))
+    s = np.minimum(np.maximum(state.s * factor, hyper["step_min"]), hyper["step_max"])
+    kept = np.where(product < 0, 0.0, gradient)
+    sign = np.sign(kept)
+    return finish(-s * sign, RpropState(state.step + 1, kept, s), {"η": factor, "s": s, "sign(g)": sign})
+
+
+RPROP = Optimizer(
+    name="rprop",
+    title="Rprop",
+    group="adaptive",
+    knobs=(
+        Knob("lr", "α", 1e-2, "log", "length of the first step", notch_low=1e-7, notch_high=1e3),
+        Knob(
+            "eta_minus",
+            "η−",
+            0.5,
+            "linear",
+            "factor of a step whose sign flipped",
+            high=1.0,
+            notch_low=0.1,
+            notch_high=0.9,
+            low_excluded=True,
+            high_excluded=True,
+        ),
+        Knob(
+            "eta_plus",
+            "η+",
+            1.2,
+            "linear",
+            "factor of a step whose sign stayed",
+            low=1.0,
+            notch_low=1.1,
+            notch_high=3.0,
+            low_excluded=True,
+        ),
+        Knob("step_min", "s_min", 1e-6, "log", "shortest step", notch_low=1e-12, notch_high=1.0),
+        Knob("step_max", "s_max", 50.0, "log", "longest step", notch_low=1e-3, notch_high=1e3),
+    ),
+    init=rprop_init,
+    update=rprop_update,
+    rule=(
+        "g ← ∇f(x)",
+        "η = η+ where g·g_old > 0,   η− where g·g_old < 0,   else 1",
+        "s ← min(max(η·s, s_min), s_max)   (first s = α)",
+        "g_old ← g ← 0 where g·g_old < 0, else g",
+        "Δ = −s·sign(g)",
+    ),
+    paper="Riedmiller & Braun 1993, IEEE ICNN; Igel & Hüsken 2000, Neural Computation 2000",
+    torch_name="Rprop",
+    lr_hint=0.01,
+    lr_hint_of="width",
+    initial=frozenset({"lr"}),
+)
+
 # --- AdaGrad -----------------------------------------------------------------------------------------------------
 
 
@@ -228,6 +370,7 @@ ADAGRAD = Optimizer(
     torch_name="Adagrad",
     lr_hint=0.05,
     lr_hint_of="width",
+    initial=frozenset({"initial_accumulator_value"}),
 )
 
 # --- AdaDelta ----------------------------------------------------------------------------------------------------

@@ -118,6 +118,7 @@ def parse_function(text: str) -> Surface:
         minima=(),
         descent_lr=_descent_lr(gradient(np.array(start)), hessian(np.array(start))),
         source="your own function",
+        formula=text,
     )
 
 

@@ -15,10 +15,12 @@ and curvature), their common parts in `rule`.
 from __future__ import annotations
 
 from adam_tui.engine.adam_rules import ADAM, ADAMAX, ADAMW, AMSGRAD, LION, NADAM, RADAM
-from adam_tui.engine.classic_rules import ADADELTA, ADAGRAD, MOMENTUM, NESTEROV, RMSPROP, SGD
+from adam_tui.engine.class_optimizers import find_class
+from adam_tui.engine.classic_rules import ADADELTA, ADAGRAD, ASGD, MOMENTUM, NESTEROV, RMSPROP, RPROP, SGD
 from adam_tui.engine.names import suggest
 from adam_tui.engine.rule import Array, Hyper, Optimizer, Update, expand
 from adam_tui.engine.second_order_rules import ARMIJO, BFGS, LBFGS, NEWTON, SOPHIA
+from adam_tui.engine.tensor_rules import ADAFACTOR
 
 __all__ = ["OPTIMIZERS", "Array", "Hyper", "Optimizer", "Update", "expand", "find_optimizer"]
 
@@ -28,7 +30,9 @@ OPTIMIZERS: dict[str, Optimizer] = {
         SGD,
         MOMENTUM,
         NESTEROV,
+        ASGD,
         ARMIJO,
+        RPROP,
         ADAGRAD,
         ADADELTA,
         RMSPROP,
@@ -38,6 +42,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
         ADAMAX,
         NADAM,
         RADAM,
+        ADAFACTOR,
         LION,
         NEWTON,
         BFGS,
@@ -48,8 +53,9 @@ OPTIMIZERS: dict[str, Optimizer] = {
 
 
 def find_optimizer(name: str) -> Optimizer:
-    """The optimizer of that name. Raises ValueError with the choices for an unknown one."""
-    try:
+    """The optimizer of that name, or the class that it names. Raises ValueError with the choices for an unknown one."""
+    if name in OPTIMIZERS:
         return OPTIMIZERS[name]
-    except KeyError:
-        raise ValueError(f"no optimizer is called {name!r}{suggest(name, OPTIMIZERS)}") from None
+    if (named := find_class(name)) is not None:
+        return named
+    raise ValueError(f"no optimizer is called {name!r}{suggest(name, OPTIMIZERS)}")

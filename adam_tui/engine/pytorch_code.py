@@ -21,6 +21,7 @@ from adam_tui.engine.numbers import format_number
 from adam_tui.engine.objective import Objective
 from adam_tui.engine.pytorch_formula import formula
 from adam_tui.engine.pytorch_sources import BY_HAND, LOSSES
+from adam_tui.engine.rule import PARTS, join_parts
 from adam_tui.engine.scenario import Scenario
 from adam_tui.engine.schedules import CONSTANT
 from adam_tui.engine.surfaces import Surface
@@ -42,8 +43,6 @@ LINE_WIDTH = 110  # a longer call gets one line for each argument
 TORCH_DEFAULTS: Mapping[str, float] = {"momentum": 0.0, "history_size": 100.0, "strong_wolfe": 0.0}
 # Knobs that torch.optim keeps no state for while they are 0, so that it cannot turn them on in mid-path.
 STATEFUL: Mapping[str, tuple[str, ...]] = {"momentum": ("momentum",), "rmsprop": ("momentum", "centered")}
-# Read before the first step only, by torch and by the engine: a later change has no effect.
-INITIAL = ("initial_accumulator_value", "history_size")
 BIAS_CORRECTION = "bias_correction"  # torch.optim has no such switch: always on
 STRONG_WOLFE = "strong_wolfe"  # torch.optim.LBFGS has line_search_fn, None or this word
 
@@ -64,7 +63,12 @@ def to_pytorch(scenario: Scenario) -> str:
         _call(label, lane, path, scenario)
         for label, lane, path in zip(scenario.labels(), scenario.lanes, paths, strict=True)
     ]
-    blocks = [_constants(scenario), _loss(scenario), *(BY_HAND[name][1] for name in by_hand), *_loops(scenario, paths)]
+    blocks = [
+        _constants(scenario),
+        loss_source(plotted_surface(scenario)),
+        *(BY_HAND[name][1] for name in by_hand),
+        *_loops(scenario, paths),
+    ]
     code = "\n\n".join(blocks) + "\n\n" + "\n".join(calls) + "\n"
     imports = [f"import {name}" for name in ("math", "numpy", "torch") if f"{name}." in code]
     imports += ["from torch.optim.lbfgs import _strong_wolfe"] if "_strong_wolfe(" in code else []
@@ -92,13 +96,13 @@ def _constants(scenario: Scenario) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _loss(scenario: Scenario) -> str:
-    if scenario.function is None:
-        surface = plotted_surface(scenario)
+def loss_source(surface: Surface) -> str:
+    """The function `f` of a tensor that computes the loss, as Python text; with a second argument, the step."""
+    if surface.formula is None:
         title, lines = surface.title, LOSSES[surface.name]
     else:
-        title, lines = " ".join(scenario.function.split()), f"return {formula(scenario.function)}"
-    arguments = "p" if plotted_surface(scenario).gradient_at is None else "p, step=None"
+        title, lines = " ".join(surface.formula.split()), f"return {formula(surface.formula)}"
+    arguments = "p" if surface.gradient_at is None else "p, step=None"
     return f"def f({arguments}):\n" + indent(f"# {title}\nx, y = p\n{lines}\n", "    ")
 
 
@@ -268,11 +272,13 @@ def _is_given(lane: Lane, name: str, value: float) -> bool:
 
 
 def _arguments(new: Mapping[str, float], values: Mapping[str, float], lane: Lane) -> dict[str, str]:
-    """The values `new` under torch's names, as Python text; both betas, from `values`, if one of them is new."""
+    """The values `new` under torch's names, as Python text; all of a tuple, from `values`, if one of them is new."""
     written: dict[str, str] = {}
+    whole = join_parts(values)
     for name, value in new.items():
-        if name in ("beta1", "beta2"):
-            written["betas"] = repr((values["beta1"], values["beta2"]))  # torch wants floats: 0.0, not 0
+        if name in PARTS:
+            argument = PARTS[name][0]
+            written[argument] = repr(whole[argument])  # torch wants floats: 0.0, not 0
         elif name == STRONG_WOLFE:
             written["line_search_fn"] = repr(STRONG_WOLFE if value else None).replace("'", '"')
         else:
@@ -290,7 +296,8 @@ def _changes(lane: Lane, steps: int) -> dict[int, dict[str, str]]:
     """The knobs that change, by the step after which they do, as Python text under torch's names."""
     values = dict(lane.values)
     changes: dict[int, dict[str, str]] = {}
-    without_effect = INITIAL if _by_hand(lane, steps) else (*INITIAL, BIAS_CORRECTION)
+    # torch and the engine read the first before the first step only; torch has no switch for the other.
+    without_effect = lane.rule.initial if _by_hand(lane, steps) else lane.rule.initial | {BIAS_CORRECTION}
     for change in lane.changes:  # sorted by step
         values[change.name] = change.value
         if change.step < steps and change.name not in without_effect:

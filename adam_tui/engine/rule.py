@@ -13,6 +13,7 @@ a fifth argument, and its `Optimizer` says in `evaluations` what a step evaluate
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, cast
@@ -34,6 +35,19 @@ GROUPS: Mapping[Group, str] = {
     "adaptive": "adaptive",
     "recent": "of the last years",
     "second order": "second order",
+}
+
+
+# The knobs that are parts of one argument of a class, a tuple: its name there, and the place in it.
+PARTS: Mapping[str, tuple[str, int]] = {
+    "beta1": ("betas", 0),
+    "beta2": ("betas", 1),
+    "beta3": ("betas", 2),
+    "eta_minus": ("etas", 0),
+    "eta_plus": ("etas", 1),
+    "step_min": ("step_sizes", 0),
+    "step_max": ("step_sizes", 1),
+    "eps2": ("eps", 1),
 }
 
 
@@ -61,9 +75,10 @@ class Optimizer:
     `group` is the part of every list of optimizers in which this one stands. `rule` holds the lines of the algorithm in
     the symbols of `knobs` and of `Update.terms`; g is the gradient, x the point, Δ the step. `torch_name` is the class
     in torch.optim (None: there is no such class) and `torch_arguments` its fixed arguments besides the knobs. A
-    learning rate whose path is visible on a plot is `lr_hint` times the width of the plot (`lr_hint_of` "width"), times
-    the learning rate that the surface's curvature allows ("curvature"), or on every surface `lr_hint` ("fixed").
-    `evaluations` is what a step evaluates, in words, for an `update` that takes an objective; None is one gradient.
+    learning rate whose path is visible on a plot is `lr_hint` times the width of the plot (`lr_hint_of` "width") or
+    times the learning rate that the surface's curvature allows ("curvature"), or `lr_hint` itself where the step is not
+    measured in the plot's units ("fixed"). `initial` are the knobs that act before the first step only. `evaluations`
+    is what a step evaluates, in words, for an `update` that takes an objective; None is one gradient.
     """
 
     name: str
@@ -78,7 +93,13 @@ class Optimizer:
     lr_hint: float
     lr_hint_of: Literal["width", "curvature", "fixed"]
     torch_arguments: Mapping[str, bool | float] = field(default_factory=dict)
+    initial: frozenset[str] = frozenset()
     evaluations: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The short name for tables and exports: the name itself, or that of a class without its file."""
+        return self.name
 
     @property
     def summary(self) -> str:
@@ -99,7 +120,21 @@ class Optimizer:
 
     def knob(self, name: str) -> Knob:
         """The knob of that name. Raises ValueError that lists the knobs for an unknown name."""
-        return find_knob(self.knobs, name, self.name)
+        return find_knob(self.knobs, name, self.label)
+
+
+def join_parts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a class for knobs by name: beta1 and beta2 become the pair betas. A part not given is None."""
+    arguments: dict[str, Any] = {}
+    for name, value in values.items():
+        argument, place = PARTS.get(name, (name, None))
+        if place is None:
+            arguments[name] = value
+        else:
+            before = arguments.get(argument, ())
+            padded = (*before, *(None,) * (place + 1 - len(before)))
+            arguments[argument] = (*padded[:place], value, *padded[place + 1 :])
+    return arguments
 
 
 def expand(values: Mapping[str, Value]) -> Hyper:
@@ -158,6 +193,11 @@ def with_decay(gradient: Array, x: Array, weight_decay: Value) -> Array:
     return gradient if isinstance(weight_decay, float) and weight_decay == 0 else gradient + weight_decay * x
 
 
+def decoupled_decay(lr: Value, weight_decay: Value, x: Array) -> Value:
+    """α·λ·x, the step of decoupled weight decay; 0.0 for λ = 0, even where x is infinite."""
+    return 0.0 if isinstance(weight_decay, float) and weight_decay == 0 else lr * weight_decay * x
+
+
 def average(past: Array, new: Array, beta: Value) -> Array:
     """The exponential running average: β·past + (1 − β)·new."""
     return beta * past + (1 - beta) * new
@@ -167,12 +207,15 @@ def power(base: Value, exponent: Value) -> Value:
     """Base to the power of exponent; an array gives the bits that each of its numbers gives alone.
 
     np.power has vector loops on some processors, whose last digit differs from the C library's pow. Python's ** and
-    np.float_power call that function.
+    np.float_power call that function. Beyond the largest float the result is infinite.
     """
     if isinstance(base, np.ndarray) or isinstance(exponent, np.ndarray):
         result: Array = np.float_power(base, exponent)
         return result
-    return float(base**exponent)
+    try:
+        return float(base**exponent)
+    except (OverflowError, ZeroDivisionError):  # Python raises where numpy returns an infinity
+        return math.inf
 
 
 def bias_correction(beta: Value, step: int) -> Value:

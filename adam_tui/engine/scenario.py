@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from adam_tui.engine import json_fields
+from adam_tui.engine.class_optimizers import ClassOptimizer
 from adam_tui.engine.knobs import NOTCH_TOLERANCE
 from adam_tui.engine.lane import Change, Lane
 from adam_tui.engine.numbers import format_number, parse_number, round_down, round_nearest
@@ -87,9 +88,9 @@ class Scenario:
         seen: dict[str, int] = {}
         names = []
         for lane in self.lanes:
-            seen[lane.optimizer] = seen.get(lane.optimizer, 0) + 1
-            count = seen[lane.optimizer]
-            names.append(lane.optimizer if count == 1 else f"{lane.optimizer}-{count}")
+            label = lane.rule.label
+            seen[label] = seen.get(label, 0) + 1
+            names.append(label if seen[label] == 1 else f"{label}-{seen[label]}")
         return tuple(names)
 
     def with_lane(self, index: int, lane: Lane) -> Scenario:
@@ -166,14 +167,18 @@ def parse_start(text: str) -> tuple[float, float]:
 
 def suggested_lane(optimizer: str, surface: Surface) -> Lane:
     """The optimizer at its defaults, with the learning rate suggested for this surface."""
-    return Lane.of(optimizer, {"lr": suggested_lr(find_optimizer(optimizer), surface)})
+    rule = find_optimizer(optimizer)
+    return Lane.of(optimizer, {} if isinstance(rule, ClassOptimizer) else {"lr": suggested_lr(rule, surface)})
 
 
 def suggested_lr(optimizer: Optimizer, surface: Surface) -> float:
     """A learning rate whose path is visible on this surface.
 
-    torch.optim's defaults are made for networks: on a plot ten units wide Adam's 0.001 hardly leaves the start.
+    torch.optim's defaults are made for networks: on a plot ten units wide Adam's 0.001 hardly leaves the start. For a
+    class of PyTorch, whose kind is not known, it is the constructor's default.
     """
+    if isinstance(optimizer, ClassOptimizer):
+        return optimizer.defaults().get("lr", math.nan)
     if optimizer.lr_hint_of == "fixed":
         return optimizer.lr_hint
     if optimizer.lr_hint_of == "width":

@@ -437,6 +437,7 @@ LBFGS = Optimizer(
     torch_name="LBFGS",
     # One iteration a step; of its evaluations one at the point and up to 25 in the search.
     torch_arguments={"max_iter": 1, "max_eval": 26},
+    initial=frozenset({"history_size"}),
     lr_hint=1.0,
     lr_hint_of="fixed",
     evaluations="2 or more losses and gradients",

@@ -37,6 +37,8 @@ ABOUT_LR = (
 )
 # The step size of the other rules, in at most COLUMNS columns.
 ADAPTIVE_NOTES: Mapping[str, str] = {
+    "asgd": "as descent, with an lr that slowly falls",
+    "rprop": "a step grows until the slope's sign flips",
     "adagrad": "lr is divided by a root that only grows",
     "adadelta": "a step is as long as the steps before it",
     "rmsprop": "lr is divided by the slope's recent size",
@@ -46,6 +48,7 @@ ADAPTIVE_NOTES: Mapping[str, str] = {
     "adamax": "lr is divided by the largest recent |g|",
     "nadam": ABOUT_LR[-1],
     "radam": "a few steps as momentum, then as Adam",
+    "adafactor": "a step is about lr times the size of x",
     "lion": "a step is ±lr on each axis at any slope",
     "armijo": "a step is shortened until the loss falls",
     "newton": "stable for lr < 2 at any curvature",
@@ -87,11 +90,11 @@ def stability(
     with np.errstate(all="ignore"):
         hessian = np.asarray(surface.hessian(np.asarray(point, dtype=np.float64)), dtype=np.float64)
     if not np.isfinite(hessian).all():
-        return Stability(math.nan, None, False, applies, knobs["lr"], math.nan, decay)
+        return Stability(math.nan, None, False, applies, knobs.get("lr", math.nan), math.nan, decay)
     least, curvature = np.linalg.eigvalsh(hessian).tolist()
     bound = _bound(lane.optimizer, knobs, curvature + decay)
     exceeded = applies and bound is not None and knobs["lr"] > bound
-    return Stability(curvature, bound, exceeded, applies, knobs["lr"], least, decay)
+    return Stability(curvature, bound, exceeded, applies, knobs.get("lr", math.nan), least, decay)
 
 
 def _bound(optimizer: str, values: Mapping[str, float], curvature: float) -> float | None:

@@ -32,7 +32,8 @@ class Surface:
     is a learning rate at which plain gradient descent from `start` is stable and visibly moves within a few hundred
     steps. `note` is one sentence for students, at most 100 characters.
     `gradient_at`, if given, is the gradient of step t = 1, 2, …: (t, (..., 2)) -> (..., 2), and `loss_at` the loss of
-    that step. The other functions then belong to the mean over the steps; the Hessian is that of every step.
+    that step. The other functions then belong to the mean over the steps; the Hessian is that of every step. `formula`
+    is the whole typed formula of a surface that is not built in.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Surface:
     note: str = ""
     gradient_at: Callable[[int, Array], Array] | None = None
     loss_at: Callable[[int, Array], Array] | None = None
+    formula: str | None = None
 
     @property
     def width(self) -> float:

@@ -263,6 +263,10 @@ class Feed:
                 lines.append(str(error))
         return lines
 
+    def path(self, id: str) -> Path | None:
+        """The directory of a run; None for a run that is gone."""
+        return self._runs[id].path if id in self._runs else None
+
     def link_target(self, id: str) -> str:
         """The target of a run that is a symbolic link; "" for any other run."""
         return self._runs[id].link_target if id in self._runs else ""

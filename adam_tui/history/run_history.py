@@ -222,7 +222,7 @@ class RunHistory:
 
     @property
     def best(self) -> EpochResult | None:
-        """The first epoch with the best test accuracy."""
+        """The first epoch with the best accuracy."""
         return self.epochs.best
 
     @property

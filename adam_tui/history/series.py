@@ -111,23 +111,25 @@ class WorkClock:
 class EpochResult(NamedTuple):
     """The numbers of one epoch; see `protocol.Epoch`.
 
-    In a run with held-out training images, loss and accuracy are theirs: the test images are not used before the end.
+    `loss` and `accuracy` are those of the held-out training images where the run has some, else of the test images.
+    `test_accuracy` is NaN before the last epoch of such a run: the test images are used once.
     """
 
     epoch: int
     step: int
-    test_loss: float
-    test_accuracy: float
+    loss: float
+    accuracy: float
     seconds: float
     samples_per_second: float
+    test_accuracy: float = math.nan
 
 
 class Epochs:
-    """The results of all epochs in order, 48 bytes each: a run has 100,000 at most."""
+    """The results of all epochs in order, 56 bytes each: a run has 100,000 at most."""
 
     def __init__(self) -> None:
         self._results = GrowableArray(np.float64, len(EpochResult._fields))
-        self.best: EpochResult | None = None  # the first epoch with the best test accuracy
+        self.best: EpochResult | None = None  # the first epoch with the best accuracy
 
     def __len__(self) -> int:
         return len(self._results)
@@ -147,12 +149,12 @@ class Epochs:
         return np.asarray(self._results.values[1])
 
     @property
-    def test_losses(self) -> Floats:
+    def losses(self) -> Floats:
         """(N,)."""
         return np.asarray(self._results.values[2])
 
     @property
-    def test_accuracies(self) -> Floats:
+    def accuracies(self) -> Floats:
         """(N,), 0 to 1."""
         return np.asarray(self._results.values[3])
 
@@ -160,9 +162,10 @@ class Epochs:
         """Add the result of an epoch; it replaces an earlier result of the same epoch and of later ones."""
         self._cut(int(np.searchsorted(self.numbers, event.epoch)))
         loss, accuracy = event.held_out_loss, event.held_out_accuracy
-        result = EpochResult(event.epoch, event.step, loss, accuracy, event.seconds, event.samples_per_second)
+        speed = event.samples_per_second
+        result = EpochResult(event.epoch, event.step, loss, accuracy, event.seconds, speed, event.test_accuracy)
         self._results.extend(np.array(result, np.float64)[:, None])
-        if math.isfinite(result.test_accuracy) and (not self.best or result.test_accuracy > self.best.test_accuracy):
+        if math.isfinite(result.accuracy) and (not self.best or result.accuracy > self.best.accuracy):
             self.best = result
 
     def cut(self, step: int) -> None:
@@ -172,8 +175,8 @@ class Epochs:
     def _cut(self, size: int) -> None:
         if size < len(self):
             self._results.cut(size)
-            known = np.isfinite(self.test_accuracies)
-            best = int(np.where(known, self.test_accuracies, -np.inf).argmax()) if known.any() else -1
+            known = np.isfinite(self.accuracies)
+            best = int(np.where(known, self.accuracies, -np.inf).argmax()) if known.any() else -1
             self.best = self[best] if best >= 0 else None
 
     def at(self, step: int) -> EpochResult | None:

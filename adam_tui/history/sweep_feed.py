@@ -24,7 +24,7 @@ from adam_tui.sweeps import launch, results
 from adam_tui.sweeps.journal import ENDED, SweepRecord
 from adam_tui.sweeps.plan import Plan
 from adam_tui.sweeps.results import Estimate
-from adam_tui.sweeps.sweep import Sweep, create, list_sweeps
+from adam_tui.sweeps.sweep import On, Sweep, create, list_sweeps
 
 POLL_SECONDS = 0.02  # after this time a poll reads no further file of a trial
 SETTLING_SECONDS = 3.0  # a new directory gets its files a moment after it appears
@@ -129,7 +129,7 @@ class SweepFeed:
         elif state == "stopped" and before and self._is_between_trials(sweep):
             state = before.state
         slots = tuple(self._slot(sweep, record, number, claim) for number, claim in sorted(claims.items()))
-        view = before or SweepView(id, sweep.path, plan, sweep.created, record)
+        view = before or SweepView(id, sweep.path, plan, sweep.created, record, place=sweep.place)
         if view.record is not record or (state, slots) != (view.state, view.slots):
             view = replace(view, record=record, state=state, slots=slots)
         if reached and self._read_reached(sweep, record):
@@ -216,12 +216,15 @@ class SweepFeed:
         """The size of a sweep that is planned so. Raises ValueError, OSError."""
         return results.estimate(plan, self.runs, slots)
 
-    def start(self, plan: Plan, slots: int, name: str = "") -> str:
-        """Plan a sweep and start its process; its id. Raises ValueError for a name in use, OSError."""
-        sweep = create(plan, self.runs, name)
+    def start(self, plan: Plan, slots: int, name: str = "", place: tuple[On, str] = ("local", "")) -> str:
+        """Plan a sweep and start its process; its id. Raises ValueError for a name in use, OSError.
+
+        `slots` of 0 are as many as the place has room for.
+        """
+        sweep = create(plan, self.runs, name, *place)
         self._sweeps = {sweep.id: sweep} | self._sweeps
         self._listed, self._listed_change = tuple(self._sweeps), -1
-        self._launch(sweep, slots)
+        self._launch(sweep, slots or None)
         return sweep.id
 
     def resume(self, id: str) -> None:

@@ -177,7 +177,7 @@ def summarize(sweep: Sweep) -> SweepSummary:
         sweep.state(record, {} if record.is_over else sweep.living()),
         optimizers=plan.optimizers,
         knobs=tuple(dict.fromkeys(name for knobs in plan.space.values() for name in knobs)),
-        trials=len(states),
+        trials=record.count,
         ended=sum(state in ENDED for state in states),
         failed=sum(state in ("failed", "stopped") for state in states),
         seeds=len(plan.seeds),

@@ -14,6 +14,7 @@ from adam_tui.sweeps import results
 from adam_tui.sweeps.journal import ENDED, SweepRecord, TrialRecord
 from adam_tui.sweeps.plan import Plan
 from adam_tui.sweeps.results import Setting
+from adam_tui.sweeps.sweep import On
 
 GOAL = 0.985  # the accuracy that the epochs to it are counted for
 
@@ -51,6 +52,7 @@ class SweepView:
     state: str = "stopped"
     slots: tuple[SlotView, ...] = ()
     reached: Mapping[int, float] = field(default_factory=dict)
+    place: tuple[On, str] = ("local", "")  # where it was started, and the address of the Ray cluster
 
     def __eq__(self, other: object) -> bool:
         return self is other

@@ -3,6 +3,7 @@
     request.json   `Request`: the plane, its runs and their recorded steps, the size, the images
     plane.npz      the plane, its area, and where the runs' recorded steps lie on it and off it
     points.bin     a record (`POINT`) for each computed loss, only appended to
+    zoomed.bin     the same for points of the plane that are not the grid's: of a part that the screen has zoomed into
     worker.log     stderr of the process
 
 The identity is a hash of the request. So the same request goes on where it was interrupted, and a run that has recorded
@@ -24,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_tui.landscape.grid import Grid
+from adam_tui.landscape.grid import Bounds, Grid
 from adam_tui.landscape.plane import KINDS, Plane, Projection
 from adam_tui.landscape.weights import WeightPath, check_same_network, read
 from adam_tui.runs import files
@@ -34,10 +35,11 @@ PREFIX = "landscape-"
 ID_DIGITS = 8
 MAX_REQUEST = 1 << 20  # bytes
 MOST_POINTS = 1_000_000
-# `kind` is GRID for the grid's point number `index`, ALL for the last weights on all images, and PATH + r for the
-# recorded step number `index` of the run number r.
+# `kind` is GRID for the grid's point number `index`, ALL for the last weights on all images, whose number is `a`, and
+# PATH + r for the recorded step number `index` of the run number r.
 POINT = np.dtype([("kind", "<i4"), ("index", "<i4"), ("a", "<f8"), ("b", "<f8"), ("loss", "<f8"), ("accuracy", "<f8")])
 GRID, ALL, PATH = 0, 1, 2
+PARTS = ("test", "train")  # of the data set
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +50,8 @@ class Request:
 
     `runs` are the names of the runs' directories, from the directory that holds the first one, and `recorded` the last
     recorded step and the number of records of each. `aspect` is the width of the area by its height; `area`
-    (a_min, a_max, b_min, b_max) takes its place after a zoom. `images` are test images, spread evenly over the file.
+    (a_min, a_max, b_min, b_max) takes its place. `images` are images of a `part` of the data, spread evenly over it:
+    of the test images, or of the first run's training images.
     """
 
     kind: str
@@ -59,7 +62,8 @@ class Request:
     aspect: float
     images: int = 1000
     seed: int = 0
-    area: tuple[float, float, float, float] | None = None
+    area: Bounds | None = None
+    part: str = PARTS[0]
 
     @property
     def id(self) -> str:
@@ -85,17 +89,26 @@ class Request:
                 int(data["images"]),
                 int(data["seed"]),
                 area,
+                str(data.get("part", PARTS[0])),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a request for a landscape: {error}") from None
         sized = min(request.columns, request.rows) >= 2 and request.columns * request.rows <= MOST_POINTS
-        if request.kind not in KINDS or not request.runs or not sized or request.aspect <= 0 or request.images < 1:
+        known = request.kind in KINDS and request.part in PARTS
+        if not known or not request.runs or not sized or request.aspect <= 0 or request.images < 1:
             raise ValueError("not a request for a landscape")
         return request
 
 
 def request(
-    runs: Sequence[Run], kind: str, columns: int, rows: int, aspect: float, images: int, seed: int
+    runs: Sequence[Run],
+    kind: str,
+    columns: int,
+    rows: int,
+    aspect: float,
+    images: int,
+    seed: int,
+    part: str = PARTS[0],
 ) -> tuple[Request, list[WeightPath]]:
     """The request for a plane of these runs, and the runs' paths.
 
@@ -110,7 +123,8 @@ def request(
     names = tuple(os.path.relpath(run.path.absolute(), runs[0].path.absolute().parent) for run in runs)
     recorded = tuple((int(path.steps[-1]), len(path.steps)) for path in paths)
     # Only a random plane depends on the seed.
-    return Request(kind, names, recorded, columns, rows, aspect, images, seed if kind == "random" else 0), paths
+    seed = seed if kind == "random" else 0
+    return Request(kind, names, recorded, columns, rows, aspect, images, seed, part=part), paths
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +139,6 @@ class Survey:
     paths: tuple[Projection, ...]
     explained: tuple[float, float]
     walk: tuple[float, float]
-    total_images: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,7 +146,8 @@ class Points:
     """The computed points so far: losses and accuracies, nan where a point is not computed yet.
 
     `losses` and `accuracies` (rows, columns) are the grid's, `path_losses` those of every path's steps (T,), `all_loss`
-    is the loss of the last weights on all images. `done` counts the grid's points.
+    is the loss of the last weights on all `total_images` images, 0 before it is computed. `done` counts the grid's
+    points.
     """
 
     losses: Floats
@@ -141,6 +155,7 @@ class Points:
     path_losses: tuple[Floats, ...]
     path_accuracies: tuple[Floats, ...]
     all_loss: float
+    total_images: int
     done: int
 
 
@@ -189,7 +204,6 @@ class Landscape:
             "size": np.array([survey.grid.columns, survey.grid.rows]),
             "explained": np.array(survey.explained),
             "walk": np.array(survey.walk),
-            "images": np.array([survey.total_images]),
             "names": np.array([path.name for path in survey.paths]),
         }
         for number, path in enumerate(survey.paths):
@@ -214,7 +228,7 @@ class Landscape:
                 )
                 shares = [(float(held[key][0]), float(held[key][1])) for key in ("explained", "walk")]
                 grid = Grid((a_min, a_max, b_min, b_max), columns, rows)
-                return Survey(plane, grid, paths, shares[0], shares[1], int(held["images"][0]))
+                return Survey(plane, grid, paths, shares[0], shares[1])
         except FileNotFoundError:
             return None
         except Exception as error:  # np.load raises nearly anything for a damaged file
@@ -222,13 +236,27 @@ class Landscape:
 
     # The points.
 
+    @property
+    def zoomed_file(self) -> Path:
+        """The path of the computed points beside the grid's."""
+        return self.path / "zoomed.bin"
+
     def records(self) -> NDArray[np.void]:
-        """The whole records of points.bin."""
-        try:
-            content = files.read_regular(self.points_file, 4 * MOST_POINTS * POINT.itemsize)
-        except FileNotFoundError:
-            return np.empty(0, POINT)
-        return np.frombuffer(content, POINT, len(content) // POINT.itemsize)
+        """The whole records of points.bin. Raises OSError."""
+        return _records(self.points_file)
+
+    def losses_on(self, grid: Grid) -> tuple[Floats, Floats]:
+        """Losses and accuracies (rows, columns) on any grid of the plane, of all points computed so far; nan elsewhere.
+
+        Raises OSError.
+        """
+        values = np.full((2, len(grid)), np.nan)
+        own = self.records()
+        for records in (own[own["kind"] == GRID], _records(self.zoomed_file)):
+            index = grid.index_of(np.stack([records["a"], records["b"]], -1))
+            values[:, index[index >= 0]] = records["loss"][index >= 0], records["accuracy"][index >= 0]
+        losses, accuracies = values.reshape(2, grid.rows, grid.columns)
+        return losses, accuracies
 
     def points(self, survey: Survey) -> Points:
         """The points that are computed so far, each in its place."""
@@ -245,16 +273,25 @@ class Landscape:
             own[:, steps["index"]] = steps["loss"], steps["accuracy"]
             path_losses.append(own[0])
             path_accuracies.append(own[1])
-        whole = records[records["kind"] == ALL]["loss"]
+        whole = records[records["kind"] == ALL][-1:]
         shape = survey.grid.rows, survey.grid.columns
         return Points(
             losses.reshape(shape),
             accuracies.reshape(shape),
             tuple(path_losses),
             tuple(path_accuracies),
-            float(whole[-1]) if len(whole) else float("nan"),
+            float(whole["loss"][0]) if len(whole) else float("nan"),
+            int(whole["a"][0]) if len(whole) else 0,
             len(np.unique(grid["index"])),
         )
+
+
+def _records(path: Path) -> NDArray[np.void]:
+    try:
+        content = files.read_regular(path, 4 * MOST_POINTS * POINT.itemsize)
+    except FileNotFoundError:
+        return np.empty(0, POINT)
+    return np.frombuffer(content, POINT, len(content) // POINT.itemsize)
 
 
 def work(survey: Survey) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,10 +11,15 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.float64] | NDArray[np.int64]
+Bounds = tuple[float, float, float, float]  # a_min, a_max, b_min, b_max
 
 COARSE = 9  # columns and rows of the first picture, at most: 81 points
 MARGIN = 0.2  # around a path, as a share of its extent
 LEAST_SHARE = 0.3  # of the other direction's extent: a path along a line gets a plane, too
+FINEST = 32  # intervals of a zoomed grid over the height of its view, at most: half as many at least
+ALIGNED = 8  # a zoomed grid begins and ends at multiples of so many intervals, so that its coarse points are shared
+LEVELS = (-8, 24)  # the spacing of a zoomed grid, in halvings of the first grid's
+NEAR = 1e-4  # of the spacing: two points so near are the same one
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,7 @@ class Grid:
     The index of a point counts along the rows, from the lowest b on.
     """
 
-    bounds: tuple[float, float, float, float]
+    bounds: Bounds
     columns: int
     rows: int
 
@@ -53,9 +59,51 @@ class Grid:
         """The indices (rows, columns) of the points of one level, those of coarser levels among them."""
         return _lines(self.rows, stride)[:, None] * self.columns + _lines(self.columns, stride)
 
-    def order(self) -> list[int]:
-        """All points from coarse to fine, row by row within a level."""
-        return list(dict.fromkeys(index for stride in self.strides for index in self.level(stride).ravel().tolist()))
+    def order(self, view: Bounds | None = None) -> list[int]:
+        """All points from coarse to fine, row by row within a level; those between which a part of `view` lies."""
+        levels = (self.level(stride)[self._near(view, stride)] for stride in self.strides)
+        return list(dict.fromkeys(index for level in levels for index in level.ravel().tolist()))
+
+    def _near(self, view: Bounds | None, stride: int) -> NDArray[np.bool_]:
+        """Which points (rows, columns) of a level are in a view, or one of its intervals beyond."""
+        rows, columns = _lines(self.rows, stride), _lines(self.columns, stride)
+        if view is None:
+            return np.ones((len(rows), len(columns)), np.bool_)
+        (a, b), (wide, high) = self.axes, self.spacing
+        across = (a[columns] > view[0] - stride * wide) & (a[columns] < view[1] + stride * wide)
+        up = (b[rows, None] > view[2] - stride * high) & (b[rows, None] < view[3] + stride * high)
+        return np.asarray(up & across)
+
+    @property
+    def spacing(self) -> tuple[float, float]:
+        """The distance of neighbouring points along a and along b."""
+        a_min, a_max, b_min, b_max = self.bounds
+        return (a_max - a_min) / (self.columns - 1), (b_max - b_min) / (self.rows - 1)
+
+    def index_of(self, places: Floats) -> NDArray[np.int64]:
+        """The indices (N,) of the points at places (N, 2); −1 for any other place."""
+        a_min, _, b_min, _ = self.bounds
+        steps = (places - (a_min, b_min)) / self.spacing
+        nearest = np.rint(steps)
+        near = (nearest >= 0) & (nearest < (self.columns, self.rows)) & (abs(steps - nearest) < NEAR)
+        inside = np.asarray(near.all(-1))
+        column, row = np.where(inside[:, None], nearest, 0).astype(np.int64).T
+        return np.where(inside, row * self.columns + column, -1)
+
+    def covering(self, view: Bounds) -> Grid:
+        """The grid over a view whose spacing is this grid's times a power of two, and which has its points in common.
+
+        So what was computed at one zoom is a part of the next one. It has up to `FINEST` intervals over the view's
+        height, and reaches a little beyond it.
+        """
+        (wide, high), (a_min, _, b_min, _) = self.spacing, self.bounds
+        level = math.floor(math.log2(FINEST * high / (view[3] - view[2])))
+        factor = 2.0 ** -min(max(level, LEVELS[0]), LEVELS[1])
+        wide, high = wide * factor, high * factor
+        left, right = _aligned((view[0] - a_min) / wide, (view[1] - a_min) / wide)
+        low, top = _aligned((view[2] - b_min) / high, (view[3] - b_min) / high)
+        bounds = (a_min + left * wide, a_min + right * wide, b_min + low * high, b_min + top * high)
+        return Grid(bounds, right - left + 1, top - low + 1)
 
     def filled(self, values: Floats) -> Floats:
         """Values (rows, columns) from values (columns·rows,) with nan where a point is not computed yet.
@@ -101,6 +149,12 @@ def _lines(count: int, stride: int) -> NDArray[np.int64]:
     return lines if lines[-1] == count - 1 else np.append(lines, count - 1)
 
 
+def _aligned(first: float, last: float) -> tuple[int, int]:
+    """Whole multiples of `ALIGNED` around two numbers."""
+    low = math.floor(first / ALIGNED + NEAR) * ALIGNED
+    return low, max(math.ceil(last / ALIGNED - NEAR) * ALIGNED, low + ALIGNED)
+
+
 def interpolated(rows: Places, columns: Places, values: Floats, to_rows: Places, to_columns: Places) -> Floats:
     """Values at other rows and columns, linear in both directions; nan beyond the edges and beside a nan."""
     return _along(rows, _along(columns, values.T, to_columns).T, to_rows)
@@ -118,7 +172,7 @@ def _along(places: Places, values: Floats, targets: Places) -> Floats:
     return np.where((share < 0) | (share > 1), np.nan, mixed)
 
 
-def bounds_around(places: Floats, aspect: float) -> tuple[float, float, float, float]:
+def bounds_around(places: Floats, aspect: float) -> Bounds:
     """The area around places (T, 2) with a margin, `aspect` times as wide as it is high."""
     low, high = places.min(0), places.max(0)
     extent = high - low

@@ -12,6 +12,7 @@ import numpy as np
 from adam_tui.landscape.directory import Floats, Points, Request, Survey
 from adam_tui.landscape.plane import Projection
 
+PART_NAMES = {"test": "test", "train": "training"}
 EVEN_WALK = "61% + 15%"  # of a random walk with evenly spaced records, see `plane.random_walk_shares`
 
 
@@ -28,21 +29,38 @@ def title(request: Request, survey: Survey) -> str:
 
 def caption(request: Request, survey: Survey, points: Points) -> list[str]:
     """Lines that say how much of the path the plane shows, and how exact the loss is."""
+    end = float(points.path_losses[0][-1])
+    return [
+        explained_text(survey),
+        off_plane_text(survey.paths),
+        images_text(request, points.total_images, points.all_loss, end, survey.paths[0].name),
+    ]
+
+
+def explained_text(survey: Survey) -> str:
+    """How much of the first run's path the plane explains, beside a random walk's share on its principal plane."""
     first, second = survey.explained
-    name = survey.paths[0].name
-    lines = [f"the plane explains {first:.0%} + {second:.0%} of {name}'s path"]
+    text = f"the plane explains {first:.0%} + {second:.0%} of {survey.paths[0].name}'s path"
     if survey.plane.kind == "pca":
         walk = " + ".join(f"{share:.0%}" for share in survey.walk)
-        lines[0] += f"; a random walk's would explain {walk} ({EVEN_WALK} at even steps)"
-    lines.append(off_plane_text(survey.paths))
-    count, total = min(request.images, survey.total_images), survey.total_images
-    images = f"{count:,} of {total:,} test images" if count < total else f"all {total:,} test images"
-    end = points.path_losses[0][-1]
+        text += f"; a random walk's would explain {walk} ({EVEN_WALK} at even steps)"
+    return text
+
+
+def images_text(request: Request, total: int, all_loss: float, end: float, name: str) -> str:
+    """The images on which the losses are computed, and the error from using a part of them.
+
+    `total` is the number of all images, 0 while it is unknown; `end` is the loss of the last weights of the run `name`,
+    `all_loss` that on all images.
+    """
+    count, part = min(request.images, total or request.images), PART_NAMES[request.part]
+    some = f"{count:,} of {total:,}" if count < total else f"all {total:,}" if total else f"{count:,}"
+    text = f"loss on {some} {part} images"
     if math.isfinite(end):
-        images += f": {end:.4g} at the end of {name}"
-    if count < total and math.isfinite(points.all_loss):
-        images += f", {points.all_loss:.4g} on all of them"
-    return [*lines, f"loss on {images}"]
+        text += f": {end:.4g} at the end of {name}"
+    if count < total and math.isfinite(all_loss):
+        text += f", {all_loss:.4g} on all of them"
+    return text
 
 
 def off_plane_text(paths: Sequence[Projection]) -> str:
@@ -68,8 +86,8 @@ def to_json(request: Request, survey: Survey, points: Points) -> str:
     document: dict[str, Any] = {
         "plane": survey.plane.kind,
         "seed": request.seed,
-        "images": min(request.images, survey.total_images),
-        "test_images": survey.total_images,
+        "images": min(request.images, points.total_images),
+        f"{PART_NAMES[request.part]}_images": points.total_images,
         "norms": _numbers(survey.plane.norms),
         "explained": list(survey.explained),
         "random_walk": list(survey.walk),

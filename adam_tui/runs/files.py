@@ -178,10 +178,16 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = False,
             part.unlink(missing_ok=True)
 
 
-def write_new(path: Path, content: str) -> None:
-    """Create a file with this content. Raises FileExistsError where there is one, other OSError where that fails."""
+def write_new(path: Path, content: str, *, durable: bool = False) -> None:
+    """Create a file with this content, with `durable` on the disk.
+
+    Raises FileExistsError where there is one, other OSError where that fails.
+    """
     with open(open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(content.encode())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _link_as(path: Path, older: Path) -> None:

@@ -67,6 +67,11 @@ class RunSpec:
     trial: str = ""
     weights: int = KEPT
 
+    @property
+    def measured_on(self) -> str:
+        """The images of the numbers after each epoch, which were not trained on: "validation" or "test"."""
+        return "validation" if self.validation else "test"
+
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` reads back."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | {

@@ -25,12 +25,14 @@ def describe(run: Run, runs_flag: str = "") -> str:
     `runs_flag` ends the commands that it shows.
     """
     from adam_tui.engine.numbers import format_number
-    from adam_tui.runs.recipes import DATA_SETS  # they import numpy, which the table does not need
+    from adam_tui.runs.recipes import DATA_SETS, accuracy_with_error  # they import numpy, which the table does not need
 
     spec, status = run.spec(), run.status()
     knobs = ", ".join(f"{name}={format_number(value)}" for name, value in spec.hyperparameters.items())
     data = DATA_SETS[spec.data].title if spec.data in DATA_SETS else spec.data
-    setup = f"{data}, batch size {spec.batch_size}, seed {spec.seed}, device {spec.device}, precision {spec.precision}"
+    held = f" with {spec.validation:,} training images held out" if spec.validation else ""
+    setup = f"{data}{held}, batch size {spec.batch_size}, seed {spec.seed}"
+    setup += f", device {spec.device}, precision {spec.precision}"
     label = str(run.label())
     lines = [
         f"{run.id} {status.label}" + (f": {status.reason}" if status.reason else ""),
@@ -42,7 +44,10 @@ def describe(run: Run, runs_flag: str = "") -> str:
     ]
     if status.alive and status.host:
         lines.append(_process(status))
-    lines += [epoch_line(epoch, spec.epochs) for epoch in run.epochs()]
+    epochs = run.epochs()
+    lines += [epoch_line(epoch, spec.epochs) for epoch in epochs]
+    if spec.validation and epochs and not math.isnan(tested := epochs[-1].test_accuracy):
+        lines.append(f"test accuracy {accuracy_with_error(spec.data, tested)} (standard error), measured once")
     if status.state in ("failed", LOST) and (tail := run.error_tail()):
         lines += ["the end of worker.log:", *(f"  {line}" for line in tail.splitlines())]
     elif status.reason == PROCESS_GONE:

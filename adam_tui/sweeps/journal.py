@@ -44,7 +44,11 @@ class SweepEvent:
 
 @dataclass(frozen=True, slots=True)
 class Planned(SweepEvent):
-    """A trial is part of the sweep; `settings` are the values of its varied knobs, `run` is its directory."""
+    """A trial is part of the sweep; `settings` are the values of its varied knobs, `run` is its directory.
+
+    A setting that was decided from results names their trials in `based_on`, and in `pending` those of the settings
+    whose results were still awaited.
+    """
 
     name: ClassVar[str] = "planned"
     trial: int
@@ -54,6 +58,8 @@ class Planned(SweepEvent):
     setting: int
     seed: int
     settings: Mapping[str, float]
+    based_on: tuple[int, ...] = ()
+    pending: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +139,8 @@ EVENTS: dict[str, type[SweepEvent]] = {
 
 def to_line(event: SweepEvent) -> str:
     """The event as one line of JSON, with the newline; a float that is not finite is its name as a string."""
-    body = {f.name: _plain(getattr(event, f.name)) for f in dataclasses.fields(event)}
+    values = ((f, getattr(event, f.name)) for f in dataclasses.fields(event))
+    body = {f.name: _plain(value) for f, value in values if value != f.default}
     return json.dumps({"event": event.name} | body, separators=(",", ":"), allow_nan=False) + "\n"
 
 
@@ -149,8 +156,9 @@ def from_line(line: bytes) -> SweepEvent | None:
     """The event of a line; None for a torn or damaged line, and for an event of a newer version."""
     try:
         data = parse_json(line.decode("utf-8", "replace"))
-        kind, fields = _FIELDS[data["event"]]
-        event = kind(*[read(data[name]) for name, read in fields])
+        kind, fields, optional = _FIELDS[data["event"]]
+        given = {name: read(data[name]) for name, read in optional if name in data}
+        event = kind(*[read(data[name]) for name, read in fields], **given)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
     return event if 0.0 <= event.time < YEAR_3000 else None
@@ -184,9 +192,15 @@ _READERS: dict[str, Any] = {
 }
 
 
-# The kind of each event, and the name and the reader of each of its fields: a journal has thousands of lines.
-_FIELDS: dict[str, tuple[type[SweepEvent], list[tuple[str, Any]]]] = {
-    name: (kind, [(f.name, _READERS[str(f.type)]) for f in dataclasses.fields(kind)]) for name, kind in EVENTS.items()
+def _readers(kind: type[SweepEvent], *, optional: bool) -> list[tuple[str, Any]]:
+    fields = [f for f in dataclasses.fields(kind) if (f.default is not dataclasses.MISSING) == optional]
+    return [(f.name, _READERS[str(f.type)]) for f in fields]
+
+
+# The kind of each event, and the name and the reader of each of its fields, those that may be missing apart: a journal
+# has thousands of lines.
+_FIELDS: dict[str, tuple[type[SweepEvent], list[tuple[str, Any]], list[tuple[str, Any]]]] = {
+    name: (kind, _readers(kind, optional=False), _readers(kind, optional=True)) for name, kind in EVENTS.items()
 }
 
 
@@ -208,6 +222,28 @@ class SweepJournal:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def record_once(folder: Path, name: str, events: Iterable[SweepEvent]) -> bool:
+    """Record events that only one process may record, in a file of their own: trials-<name>.jsonl.
+
+    False when another process was first. The file appears with its whole content, or not at all. Raises OSError.
+    """
+    path, text = folder / f"trials-{name}.jsonl", "".join(map(to_line, events))
+    part = files.part_path(path)
+    files.write_new(part, text, durable=True)
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    except OSError:  # no hard links here
+        try:
+            files.write_new(path, text, durable=True)
+        except FileExistsError:
+            return False
+    finally:
+        part.unlink(missing_ok=True)
+    return True
 
 
 class JournalReader:
@@ -297,11 +333,17 @@ class SweepRecord:
 
     trials: dict[int, TrialRecord]
     decisions: list[Decided]
+    undecided: int = 0  # trials whose settings are decided later, from the results of others
+
+    @property
+    def count(self) -> int:
+        """The number of trials, those that are not decided yet included."""
+        return len(self.trials) + self.undecided
 
     @property
     def is_over(self) -> bool:
         """Whether every trial has ended for good."""
-        return all(record.state in ENDED for record in self.trials.values())
+        return not self.undecided and all(record.state in ENDED for record in self.trials.values())
 
 
 class SweepFold:

@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +21,10 @@ from adam_tui.sweeps import space
 from adam_tui.sweeps.journal import Planned, now
 from adam_tui.sweeps.space import Dimension, Range, Values
 
-SAMPLERS = ("quasi", "grid")
+SAMPLERS = ("quasi", "grid", "tpe")
+STARTUP = (4, 10)  # with tpe a quarter of the settings, and so many at least and at most, are spread evenly
 REDUCTION = 3  # of the settings of an optimizer, so many go on: one in three
+TPE_AND_HALVING = "tpe learns from whole trials: leave halving out, or sample with quasi"
 VALIDATION = 5000  # training images that are held out to choose settings by
 MAX_TRIALS = 100_000
 IDENTITY_DIGITS = 12  # hexadecimal: among 100,000 trials two equal ones are as likely as 1 to 56,000
@@ -112,6 +114,29 @@ def knobs_of(optimizer: str) -> dict[str, Knob]:
     return own | {name: RUN_KNOBS[name] for name in SWEPT_RUN_KNOBS}
 
 
+def read_optimizers(field: str, text: str) -> list[str]:
+    """The names in "adam,sgd". Raises ValueError with one line that begins with the name of the field or flag."""
+    names = [each.strip() for each in text.split(",") if each.strip()]
+    if not names:
+        raise ValueError(f"{field}: name one, such as adam")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{field}: one is named twice: {text}")
+    return names
+
+
+def read_settings(field: str, texts: Iterable[str]) -> dict[str, str]:
+    """The values as typed of the knobs in texts like "beta1=0.8..0.99", by knob. Raises ValueError as above."""
+    varied: dict[str, str] = {}
+    for text in texts:
+        knob, equals, values = (part.strip() for part in text.partition("="))
+        if not (knob and equals and values):
+            raise ValueError(f"{field}: {text.strip()!r} is not a setting: write beta1=0.8..0.99")
+        if knob in varied:
+            raise ValueError(f"{field}: {knob} is given twice")
+        varied[knob] = values
+    return varied
+
+
 def make_space(
     optimizers: Mapping[str, Mapping[str, float]], lr: str | None, settings: Mapping[str, str]
 ) -> dict[str, dict[str, Dimension]]:
@@ -156,6 +181,8 @@ def rungs_of(epochs: int, settings: int, *, halving: bool) -> tuple[int, ...]:
 def make_plan(space: Mapping[str, Mapping[str, Dimension]], *, epochs: int, halving: bool, **rest: Any) -> Plan:
     """The plan of a space, with its rungs; `rest` are other fields of `Plan`. Raises ValueError with one line."""
     plan = Plan(space, epochs=epochs, rungs=(epochs,), **rest)
+    if halving and plan.sampler == "tpe":
+        raise ValueError(TPE_AND_HALVING)
     settings = min((len(settings_of(plan, each)) for each in space), default=0)
     return check_plan(dataclasses.replace(plan, rungs=rungs_of(epochs, settings, halving=halving)))
 
@@ -166,6 +193,8 @@ def check_plan(plan: Plan) -> Plan:
         raise ValueError("a sweep needs an optimizer")
     if plan.sampler not in SAMPLERS:
         raise ValueError(f"no sampler {plan.sampler!r}: choose from {', '.join(SAMPLERS)}")
+    if plan.sampler == "tpe" and len(plan.rungs) > 1:
+        raise ValueError(TPE_AND_HALVING)
     if plan.trials < 1:
         raise ValueError("a sweep has at least one trial an optimizer")
     if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds):
@@ -207,7 +236,46 @@ def settings_of(plan: Plan, optimizer: str) -> list[dict[str, float]]:
         return list(space.grid(knobs, dimensions, plan.trials))
     if plan.trials > MAX_TRIALS:
         raise ValueError(f"{plan.trials:,} trials are too many: {MAX_TRIALS:,} at most")
-    return [space.quasi(knobs, dimensions, plan.seed, number) for number in range(plan.trials)]
+    points = (space.quasi(knobs, dimensions, plan.seed, number) for number in itertools.count())
+    if plan.sampler == "tpe":
+        return _different(points, plan, optimizer)
+    return list(itertools.islice(points, plan.trials))
+
+
+def _different(points: Iterator[dict[str, float]], plan: Plan, optimizer: str) -> list[dict[str, float]]:
+    """The first points that differ from each other; a space of few values is filled up with the rest of them."""
+    count = settings_count(plan, optimizer)
+    chosen: dict[tuple[float, ...], dict[str, float]] = {}
+    for point in itertools.chain(itertools.islice(points, 2 * count), combinations(plan, optimizer)):
+        if len(chosen) == count:
+            break
+        chosen.setdefault(tuple(point.values()), point)
+    return list(chosen.values())
+
+
+def combinations(plan: Plan, optimizer: str) -> Iterator[dict[str, float]]:
+    """Every setting of a space that holds a finite number of them; nothing for any other."""
+    knobs, dimensions = knobs_of(optimizer), plan.space[optimizer]
+    sizes = [space.size(knobs[name], each) for name, each in dimensions.items()]
+    finite = [each for each in sizes if each is not None]
+    return space.grid(knobs, dimensions, max(finite, default=1)) if len(finite) == len(sizes) else iter(())
+
+
+def settings_count(plan: Plan, optimizer: str) -> int:
+    """The number of settings that tpe decides for an optimizer: no more than there are."""
+    knobs, total = knobs_of(optimizer), 1
+    for name, each in plan.space[optimizer].items():
+        total *= space.size(knobs[name], each) or plan.trials
+        if total >= plan.trials:
+            return plan.trials
+    return total
+
+
+def trials_count(plan: Plan) -> int | None:
+    """The number of trials where they are decided one after another; None where the plan alone determines them."""
+    if plan.sampler != "tpe":
+        return None
+    return sum(settings_count(plan, optimizer) for optimizer in plan.optimizers) * len(plan.seeds)
 
 
 def is_grid(dimensions: Mapping[str, Mapping[str, Dimension]]) -> bool:
@@ -223,17 +291,27 @@ def trials_of(plan: Plan, sweep: str) -> tuple[Trial, ...]:
     lists = {optimizer: settings_of(plan, optimizer) for optimizer in plan.optimizers}
     trials: list[Trial] = []
     known: set[str] = set()  # whole numbers can coincide
-    for setting in range(max(map(len, lists.values()))):
-        for optimizer, seed in itertools.product(
-            [each for each, own in lists.items() if setting < len(own)], plan.seeds
-        ):
-            spec = _spec(plan, optimizer, lists[optimizer][setting], seed)
-            spec = dataclasses.replace(spec, sweep=sweep, trial=identity(spec))
-            if spec.trial in known:
-                continue
-            known.add(spec.trial)
-            trials.append(Trial(len(trials), setting, spec))
+    are_decided_later = plan.sampler == "tpe"  # then a trial's number must not depend on the settings before it
+    counts = {each: settings_count(plan, each) if are_decided_later else len(own) for each, own in lists.items()}
+    for number, (optimizer, setting, seed) in enumerate(_order(counts, plan.seeds)):
+        if setting >= len(lists[optimizer]):
+            continue
+        spec = _spec(plan, optimizer, lists[optimizer][setting], seed)
+        spec = dataclasses.replace(spec, sweep=sweep, trial=identity(spec))
+        if spec.trial in known:
+            continue
+        known.add(spec.trial)
+        trials.append(Trial(number if are_decided_later else len(trials), setting, spec))
     return tuple(trials)
+
+
+def _order(counts: Mapping[str, int], seeds: tuple[int, ...]) -> Iterator[tuple[str, int, int]]:
+    """Optimizer, setting and seed of the trials in their order, for so many settings of each optimizer."""
+    for setting in range(max(counts.values())):
+        yield from (
+            (optimizer, setting, seed)
+            for optimizer, seed in itertools.product((each for each in counts if setting < counts[each]), seeds)
+        )
 
 
 def _spec(plan: Plan, optimizer: str, values: Mapping[str, float], seed: int) -> RunSpec:
@@ -267,15 +345,38 @@ def trial_of(plan: Plan, sweep: str, planned: Planned) -> Trial:
 
 
 def planned(plan: Plan, sweep: str) -> list[Planned]:
-    """The lines of the journal that plan all trials."""
-    moment = now()
-    varied = {optimizer: tuple(dimensions) for optimizer, dimensions in plan.space.items()}
+    """The lines of the journal that plan the trials which the plan alone determines."""
+    moment, trials = now(), trials_of(plan, sweep)
+    if plan.sampler == "tpe":
+        low, high = STARTUP
+        count = min(max(plan.trials // 4, low), high)
+        trials = tuple(trial for trial in trials if trial.setting < count)
+    return [_line(plan, trial, moment) for trial in trials]
+
+
+def planned_setting(
+    plan: Plan,
+    sweep: str,
+    optimizer: str,
+    setting: int,
+    values: Mapping[str, float],
+    based_on: tuple[int, ...],
+    pending: tuple[int, ...],
+) -> list[Planned]:
+    """The lines that plan one setting for every seed, decided from the results of other trials."""
+    moment, counts = now(), {each: settings_count(plan, each) for each in plan.optimizers}
     lines = []
-    for trial in trials_of(plan, sweep):
-        spec = trial.spec
-        values = dict(spec.hyperparameters) | {"batch_size": float(spec.batch_size)}
-        settings = {name: values[name] for name in varied[spec.optimizer]}
-        lines.append(
-            Planned(moment, trial.number, spec.trial, trial.run, spec.optimizer, trial.setting, spec.seed, settings)
-        )
+    for number, place in enumerate(_order(counts, plan.seeds)):
+        if place[:2] == (optimizer, setting):
+            spec = _spec(plan, optimizer, values, place[2])
+            spec = dataclasses.replace(spec, sweep=sweep, trial=identity(spec))
+            line = _line(plan, Trial(number, setting, spec), moment)
+            lines.append(dataclasses.replace(line, based_on=based_on, pending=pending))
     return lines
+
+
+def _line(plan: Plan, trial: Trial, moment: float) -> Planned:
+    spec = trial.spec
+    values = dict(spec.hyperparameters) | {"batch_size": float(spec.batch_size)}
+    settings = {name: values[name] for name in plan.space[spec.optimizer]}
+    return Planned(moment, trial.number, spec.trial, trial.run, spec.optimizer, trial.setting, spec.seed, settings)

@@ -30,17 +30,25 @@ def check_ray(address: str) -> None:
 
     An address is HOST:PORT or auto; "" leaves it to Ray.
     """
+    place = check_address(address)
+    if place is None:
+        return
+    try:
+        socket.create_connection(place, CHECK_SECONDS).close()
+    except OSError as error:
+        raise ValueError(f"cannot reach Ray at {address}: {error.strerror or error}") from None
+
+
+def check_address(address: str) -> tuple[str, int] | None:
+    """Host and port of an address, None where it is left to Ray. Raises ValueError as `check_ray`, at once."""
     if importlib.util.find_spec("ray") is None:
         raise ValueError("Ray is not installed: pip install 'adam-tui[ray]'")
     if address in ("", "auto"):
-        return
+        return None
     match = ADDRESS.fullmatch(address)
     if match is None or int(match["port"]) >= 1 << 16:
-        raise ValueError(f"--address {address!r} is not HOST:PORT or auto")
-    try:
-        socket.create_connection((match["host"].strip("[]"), int(match["port"])), CHECK_SECONDS).close()
-    except OSError as error:
-        raise ValueError(f"cannot reach Ray at {address}: {error.strerror or error}") from None
+        raise ValueError(f"the address {address!r} is not HOST:PORT or auto")
+    return match["host"].strip("[]"), int(match["port"])
 
 
 class RayExecutor:

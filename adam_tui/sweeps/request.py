@@ -9,7 +9,10 @@ from adam_tui.engine.numbers import parse_whole
 from adam_tui.sweeps import plan as plans
 from adam_tui.sweeps.executor import default_slots
 from adam_tui.sweeps.plan import Plan
+from adam_tui.sweeps.ray_executor import check_address
 from adam_tui.sweeps.space import Dimension, format_dimension
+from adam_tui.sweeps.sweep import On
+from adam_tui.sweeps.tpe import check_optuna
 
 MOST_SLOTS = 1024
 
@@ -24,51 +27,59 @@ class Request:
     optimizers: str = "adam,sgd"
     lr: str = ""
     settings: str = ""
+    batch_size: str = "64"
     trials: str = "8"
+    sampler: str = ""
     seeds: str = "1"
     epochs: str = "3"
     limit: str = ""
     halving: str = "no"
+    where: str = "local"
     slots: str = ""
     name: str = ""
 
     def plan(self) -> Plan:
         """The plan. Raises ValueError with one line that names the field."""
-        names = [each.strip() for each in self.optimizers.split(",") if each.strip()]
-        if len(set(names)) < len(names):
-            raise ValueError(f"optimizers: one is named twice: {self.optimizers}")
-        space = plans.make_space({each: {} for each in names}, self.lr.strip() or None, self._knobs())
-        if not space:
-            raise ValueError("optimizers: name one, such as adam")
+        names = plans.read_optimizers("optimizers", self.optimizers)
+        knobs = plans.read_settings("other knobs", self.settings.split())
+        space = plans.make_space({each: {} for each in names}, self.lr.strip() or None, knobs)
         return plans.make_plan(
             space,
             trials=_whole("settings", self.trials, 1),
             seeds=tuple(range(_whole("seeds", self.seeds, 1))),
-            sampler="grid" if plans.is_grid(space) or _count(space) == 1 else "quasi",
+            sampler=self._sampler() or usual_sampler(space),
+            batch_size=_whole("batch size", self.batch_size, 1),
             epochs=_whole("epochs", self.epochs, 1),
             limit=_whole("images", self.limit, 1) if self.limit.strip() else 0,
             halving=self._halving(),
         )
 
+    def place(self) -> tuple[On, str]:
+        """Where to train, and the address of the Ray cluster. Raises ValueError with one line."""
+        on, _, address = self.where.strip().partition(" ")
+        if on in ("", "local") and not address:
+            return "local", ""
+        if on != "ray":
+            raise ValueError(f"where: local, ray, or ray with HOST:PORT, not {self.where.strip()!r}")
+        check_address(address.strip())
+        return "ray", address.strip()
+
     def slot_count(self, plan: Plan) -> int:
-        """The trials at the same time. Raises ValueError with one line."""
+        """The trials at the same time; 0 for as many as a Ray cluster has room for. Raises ValueError with one line."""
         if not self.slots.strip():
-            return default_slots(plan.device)
+            return 0 if self.place()[0] == "ray" else default_slots(plan.device)
         count = _whole("slots", self.slots, 1)
         if count > MOST_SLOTS:
             raise ValueError(f"slots: at most {MOST_SLOTS:,}")
         return count
 
-    def _knobs(self) -> dict[str, str]:
-        varied: dict[str, str] = {}
-        for text in self.settings.split():
-            knob, equals, values = text.partition("=")
-            if not equals or not values:
-                raise ValueError(f"other knobs: {text!r} is not a setting: write beta1=0.8..0.99")
-            if knob in varied:
-                raise ValueError(f"other knobs: {knob} is given twice")
-            varied[knob] = values
-        return varied
+    def _sampler(self) -> str:
+        word = self.sampler.strip().lower()
+        if word and word not in plans.SAMPLERS:
+            raise ValueError(f"sampler: {', '.join(plans.SAMPLERS)}, or empty, not {self.sampler.strip()!r}")
+        if word == "tpe":
+            check_optuna()
+        return word
 
     def _halving(self) -> bool:
         word = self.halving.strip().lower()
@@ -77,8 +88,8 @@ class Request:
         return word.startswith("y")
 
 
-def request_like(plan: Plan) -> Request:
-    """The fields that ask for a sweep like this one, as far as they can."""
+def request_like(plan: Plan, place: tuple[On, str] = ("local", "")) -> Request:
+    """The fields that ask for a sweep like this one, trained in that place, as far as they can."""
     lrs = {format_dimension(plans.knobs_of(each)["lr"], own["lr"]) for each, own in plan.space.items() if "lr" in own}
     others: dict[str, str] = {}
     for optimizer, own in plan.space.items():
@@ -88,17 +99,21 @@ def request_like(plan: Plan) -> Request:
         optimizers=",".join(plan.optimizers),
         lr=lrs.pop() if len(lrs) == 1 else "",
         settings=" ".join(f"{name}={text}" for name, text in others.items()),
+        batch_size=str(plan.batch_size),
         trials=str(plan.trials),
+        sampler="" if plan.sampler == usual_sampler(plan.space) else plan.sampler,
         seeds=str(len(plan.seeds)),
         epochs=str(plan.epochs),
         limit=str(plan.limit) if plan.limit else "",
         halving="yes" if len(plan.rungs) > 1 else "no",
+        where=" ".join(place).strip(),
     )
 
 
-def _count(space: Mapping[str, Mapping[str, Dimension]]) -> int:
-    """The most knobs that an optimizer varies: a single range is best sampled with both of its ends."""
-    return max((len(own) for own in space.values()), default=0)
+def usual_sampler(space: Mapping[str, Mapping[str, Dimension]]) -> str:
+    """The sampler of an empty field: grid for lists, and for a single range, whose ends are both tried then."""
+    single = max((len(own) for own in space.values()), default=0) == 1
+    return "grid" if single or plans.is_grid(space) else "quasi"
 
 
 def _whole(field: str, text: str, low: int, parse: Callable[[str], int] = parse_whole) -> int:

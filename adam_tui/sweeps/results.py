@@ -130,7 +130,9 @@ def counts(record: SweepRecord) -> str:
     states = [each.state for each in record.trials.values()]
     order = ("finished", "cut", "diverged", "failed", "stopped", "waiting", "running", "planned")
     parts = [f"{states.count(state)} {words.get(state, state)}" for state in order if state in states]
-    return f"{len(states)} trials: {', '.join(parts)}"
+    if record.undecided:
+        parts.append(f"{record.undecided} to be decided")
+    return f"{record.count} trials: {', '.join(parts)}"
 
 
 def _heading(plan: Plan) -> str:
@@ -221,7 +223,7 @@ def share_done(plan: Plan, record: SweepRecord) -> float:
 
 def epochs_left(plan: Plan, record: SweepRecord) -> int:
     """The epochs that are left to train, with the trials that halving is going to stop."""
-    left = 0
+    left = record.undecided * plan.epochs
     decided = {(each.optimizer, each.epoch) for each in record.decisions}
     for optimizer in plan.optimizers:
         own = [each for each in record.trials.values() if each.planned.optimizer == optimizer]
@@ -327,7 +329,7 @@ def table(rows: Iterable[tuple[str, str, Plan, SweepRecord, float]]) -> str:
                 id,
                 state,
                 ",".join(plan.optimizers),
-                str(len(states)),
+                str(record.count),
                 str(sum(each in ENDED for each in states)),
                 str(states.count("failed")),
                 f"{winner.optimizer} {winner.loss:.4f}" if winner else "–",

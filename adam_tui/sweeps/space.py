@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -56,6 +56,14 @@ class Range:
         low, high = _position(knob, self.low), _position(knob, self.high)
         return _value(knob, low + place * (high - low), self)
 
+    def place(self, knob: Knob, value: float) -> float:
+        """The place of a value on the knob's scale; that of a whole number is the middle of its share."""
+        if knob.scale in ("integer", "power_of_two"):
+            scaled: Callable[[float], float] = math.log2 if knob.scale == "power_of_two" else float
+            return (scaled(value) - scaled(self.low) + 0.5) / (scaled(self.high) - scaled(self.low) + 1)
+        low, high = _position(knob, self.low), _position(knob, self.high)
+        return (_position(knob, value) - low) / (high - low)
+
     def spread(self, knob: Knob, count: int) -> tuple[float, ...]:
         """`count` values with equal distances on the knob's scale, both ends included; fewer where they coincide."""
         if count == 1:
@@ -69,6 +77,15 @@ class Range:
 
 
 Dimension = Values | Range
+
+
+def size(knob: Knob, dimension: Dimension) -> int | None:
+    """The number of values of a knob; None for a range of a continuous knob."""
+    if isinstance(dimension, Values):
+        return len(dimension.values)
+    if knob.scale == "power_of_two":
+        return round(math.log2(dimension.high / dimension.low)) + 1
+    return int(dimension.high - dimension.low) + 1 if knob.scale == "integer" else None
 
 
 def dimension_from_json(data: Mapping[str, Any]) -> Dimension:

@@ -47,7 +47,8 @@ class Supervisor:
     @staticmethod
     def _free_trials(record: SweepRecord) -> int:
         """How many slots can have a trial at the same time."""
-        return sum(each.state in ("planned", "running", "waiting") for each in record.trials.values())
+        known = sum(each.state in ("planned", "running", "waiting") for each in record.trials.values())
+        return known + record.undecided
 
     def _check(self, slot: int, record: SweepRecord) -> None:
         status = self.executor.exit_status(slot)

@@ -46,6 +46,7 @@ class Sweep:
         self._reader = JournalReader(self.path)
         self._file: dict[str, Any] | None = None
         self._plan: Plan | None = None
+        self._trials: int | None = None  # where they are decided one after another; 0 where the plan determines them
         self._claims = Claims(self.path)
         self._fold = SweepFold()
 
@@ -124,6 +125,9 @@ class Sweep:
         if len(record.trials) < self._read_file().get("trials", 0):
             # The process that planned was killed, or its file is damaged: the plan alone determines the trials.
             record = self._fold.add(plans.planned(self.plan(), self.id))
+        if self._trials is None:
+            self._trials = plans.trials_count(self.plan()) or 0
+        record.undecided = max(self._trials - len(record.trials), 0)
         return record
 
     def sizes(self) -> list[tuple[str, int]]:

@@ -32,6 +32,7 @@ from adam_tui.sweeps.journal import (
     TrialRecord,
     TrialStarted,
     now,
+    record_once,
 )
 from adam_tui.sweeps.plan import Trial
 from adam_tui.sweeps.sweep import Order, Sweep, remove_checkpoints, writer_name
@@ -105,7 +106,7 @@ class Worker:
             if record.is_over:
                 self.sweep.tidy(record)
                 return "finished"
-            if order == "pause" or not self._train_next(record, claims):
+            if order == "pause" or not (self._train_next(record, claims) or self._decide_next(record)):
                 time.sleep(IDLE_SECONDS)
 
     def _train_next(self, record: SweepRecord, claims: dict[int, Claim]) -> bool:
@@ -127,6 +128,21 @@ class Worker:
                 self._make_attempt(claim, before)
                 return True
         return False
+
+    def _decide_next(self, record: SweepRecord) -> bool:
+        """Decide the next setting, where settings follow from results; False when all are decided.
+
+        Raises ValueError when that is not possible here, OSError.
+        """
+        if not record.undecided:
+            return False
+        from adam_tui.sweeps import tpe
+
+        lines = tpe.decide(self.plan, self.sweep.id, record)
+        if not lines:
+            return False
+        name = f"{lines[0].optimizer}-{lines[0].setting:04}"
+        return record_once(self.sweep.path, name, lines)  # another slot may have decided it: its decision counts
 
     def _make_attempt(self, claim: Claim, before: Claim | None) -> None:
         record = self.sweep.record()  # again: the attempt before may have ended meanwhile

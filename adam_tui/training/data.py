@@ -73,15 +73,8 @@ def load(
     """
     (train, train_labels), (test, test_labels) = read(name, folder, progress)
     mean, deviation = (MEAN, DEVIATION) if name == "mnist" else mean_and_deviation(train)
-    if validation >= len(train):
-        raise ValueError(f"{validation:,} images cannot be held out: there are {len(train):,} to train on")
-    held = (2 * torch.arange(validation) + 1) * len(train) // max(2 * validation, 1)
-    others, other_labels = train, train_labels
-    if validation:
-        is_kept = torch.ones(len(train), dtype=torch.bool)
-        is_kept[held] = False
-        others, other_labels = train[is_kept], train_labels[is_kept]
-    keep = limit or len(others)
+    held = _held_out(len(train), validation)
+    kept, kept_labels = trained_on((train, train_labels), limit, validation)
 
     def normalised(images: torch.Tensor) -> torch.Tensor:
         return normalise(images, mean, deviation, device, dtype)
@@ -89,8 +82,8 @@ def load(
     test_images = normalised(test)
     chosen = _first_of_each_class(test_labels)
     return Digits(
-        normalised(others[:keep]),
-        other_labels[:keep].to(device),
+        normalised(kept),
+        kept_labels.to(device),
         test_images,
         test_labels.to(device),
         test,
@@ -105,6 +98,28 @@ def load(
 Half = tuple[torch.Tensor, torch.Tensor]  # images (n, 28, 28) uint8 and labels (n,) int64
 
 
+def trained_on(train: Half, limit: int, validation: int) -> Half:
+    """The training images of a run: without those that it holds out, all or the first `limit`.
+
+    Raises ValueError with one line when it would hold out all of them.
+    """
+    images, labels = train
+    held = _held_out(len(images), validation)
+    if validation:
+        is_kept = torch.ones(len(images), dtype=torch.bool)
+        is_kept[held] = False
+        images, labels = images[is_kept], labels[is_kept]
+    keep = limit or len(images)
+    return images[:keep], labels[:keep]
+
+
+def _held_out(count: int, validation: int) -> torch.Tensor:
+    """The indices (validation,) of the images that are held out of `count`."""
+    if validation >= count:
+        raise ValueError(f"{validation:,} images cannot be held out: there are {count:,} to train on")
+    return (2 * torch.arange(validation) + 1) * count // max(2 * validation, 1)
+
+
 def read(name: str, folder: str | None, progress: Callable[[str], None]) -> tuple[Half, Half]:
     """The training and the test part of a data set. Raises ValueError with one line for a missing or damaged file."""
     train, test = _read_parts(name, folder, progress, FOLDERS[name][1:])
@@ -115,6 +130,12 @@ def read_test(name: str, folder: str | None) -> Half:
     """The test part alone, which takes a sixth of the memory. Raises ValueError as `read` does."""
     [test] = _read_parts(name, folder, lambda text: None, FOLDERS[name][2:])
     return test
+
+
+def read_training(name: str, folder: str | None) -> Half:
+    """The training part alone. Raises ValueError as `read` does."""
+    [train] = _read_parts(name, folder, lambda text: None, FOLDERS[name][1:2])
+    return train
 
 
 def _read_parts(

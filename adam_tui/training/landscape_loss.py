@@ -24,7 +24,6 @@ CHUNK = 50  # images: 100 are no faster and take 12 MB more, 10 a sixth slower
 MOST_LAID_OUT = 1000  # images whose windows are kept, 21 MB; those of more are laid out again for every point
 WINDOW = 36  # pixels that a pooled cell of the first layer sees; a one follows them, whose weight is the bias
 ROW = WINDOW + 1
-SHAPES = ((32, 1, 5, 5), (32,), (64, 32, 5, 5), (64,), (10, 1024), (10,))  # of the tensors, in the weights' order
 
 
 class Loss(NamedTuple):
@@ -35,33 +34,38 @@ class Loss(NamedTuple):
 
 
 class LossAt:
-    """The function from weights (62,346,) to the mean loss on images (n, 1, 28, 28) in float32 with labels (n,)."""
+    """The function from weights (62,346,) to the mean loss on images (n, 1, 28, 28) in float32 with labels (n,).
+
+    It computes on the device of the images, and takes the weights there.
+    """
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
         count = len(images)
         self._images, self._labels = images.contiguous(), labels
+        device = images.device
         self._chunks = [(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
-        self._windows = torch.ones(count if count <= MOST_LAID_OUT else CHUNK, 12, 12, ROW)
+        self._windows = torch.ones(count if count <= MOST_LAID_OUT else CHUNK, 12, 12, ROW, device=device)
         self._is_laid_out = count <= MOST_LAID_OUT
         if self._is_laid_out:
             for start, end in self._chunks:
                 self._lay_out(start, end, self._windows[start:end])
         # The weights of a point, in the layout of the products. One buffer each, for all points.
-        self._first = torch.zeros(4 * 32, ROW)
+        self._first = torch.zeros(4 * 32, ROW, device=device)
         rows = 32 * ROW
         self._four_filters = self._first.as_strided((2, 2, 32, 5, 5), (2 * rows + 1, rows + 6, ROW, 1, 6))
         self._four_biases = self._first.as_strided((4, 32), (rows, ROW), WINDOW)
-        self._second = torch.empty(64, 32, 5, 5).to(memory_format=torch.channels_last)
-        self._matrix = torch.empty(10, 4, 4, 64)
-        self._scores = torch.empty(count, 10)
-        self._sums = torch.empty(CHUNK * 144, 4 * 32)
-        self._upper, self._lower = torch.empty(2, CHUNK * 144, 32)
+        self._second = torch.empty(64, 32, 5, 5, device=device).to(memory_format=torch.channels_last)
+        self._matrix = torch.empty(10, 4, 4, 64, device=device)
+        self._scores = torch.empty(count, 10, device=device)
+        self._sums = torch.empty(CHUNK * 144, 4 * 32, device=device)
+        self._upper, self._lower = torch.empty(2, CHUNK * 144, 32, device=device)
 
     @torch.no_grad()
     def __call__(self, weights: Tensor) -> Loss:
         """The loss at weights (62,346,) in float32, in the order of the network's tensors."""
         if weights.shape != (PARAMETERS,):
             raise ValueError(f"the network has {PARAMETERS:,} weights, not {len(weights):,}")
+        weights = weights.to(self._first.device)
         filters, bias, filters2, bias2, matrix, bias3 = torch.split(weights, [800, 32, 51_200, 64, 10_240, 10])
         self._four_filters.copy_(filters.view(32, 5, 5).expand(2, 2, -1, -1, -1))
         self._four_biases.copy_(bias.expand(4, -1))
@@ -108,17 +112,25 @@ def spread(count: int, total: int) -> Tensor:
     return (2 * torch.arange(count) + 1) * total // (2 * count)
 
 
-def load_images(name: str, folder: str | None) -> tuple[Tensor, Tensor, float, float]:
-    """The test images (n, 28, 28) uint8, labels (n,), and the mean and deviation that the runs normalised with.
+def load_images(
+    name: str, folder: str | None, part: str = "test", limit: int = 0, validation: int = 0
+) -> tuple[Tensor, Tensor, float, float]:
+    """The images (n, 28, 28) uint8 of a part, labels (n,), and the mean and deviation that the runs normalised with.
 
-    Raises ValueError as `data.read` does.
+    The training part has the images that a run with this `limit` and `validation` is trained on. Raises ValueError as
+    `data.read` does.
     """
-    if name == "mnist":
+    if name == "mnist" and part == "test":
         return *data.read_test(name, folder), data.MEAN, data.DEVIATION
-    (train, _), (test, labels) = data.read(name, folder, lambda text: None)
-    return test, labels, *data.mean_and_deviation(train)
+    if name == "mnist":
+        train = data.read_training(name, folder)
+        return *data.trained_on(train, limit, validation), data.MEAN, data.DEVIATION
+    train, test = data.read(name, folder, lambda text: None)
+    mean, deviation = data.mean_and_deviation(train[0])
+    images, labels = test if part == "test" else data.trained_on(train, limit, validation)
+    return images, labels, mean, deviation
 
 
-def loss_on(images: Tensor, labels: Tensor, mean: float, deviation: float) -> LossAt:
-    """The loss as a function of the weights on images (n, 28, 28) uint8."""
-    return LossAt(data.normalise(images, mean, deviation, torch.device("cpu"), torch.float32), labels)
+def loss_on(images: Tensor, labels: Tensor, mean: float, deviation: float, device: torch.device) -> LossAt:
+    """The loss as a function of the weights on images (n, 28, 28) uint8; it is computed on the device."""
+    return LossAt(data.normalise(images, mean, deviation, device, torch.float32), labels.to(device))

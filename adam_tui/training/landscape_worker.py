@@ -1,8 +1,12 @@
-"""The process that computes a loss landscape: `python -m adam_tui.training.landscape_worker RUNDIR/landscape-ID`.
+"""The process that computes loss landscapes: `python -m adam_tui.training.landscape_worker RUNDIR/landscape-ID`.
 
 It reads request.json, writes plane.npz, and appends every computed loss to points.bin, coarse to fine. So a reader has
 a picture at any time, a process that is killed loses one point, and the next one goes on. The weights of one point at a
 time are in memory: a buffer in float64 for the sum, and one in float32 for the network.
+
+With `--serve` it takes orders from its standard input, see `landscape.process.Order`: parts of a plane that a screen
+shows. A newer order replaces the one before at the next point. It ends when the input is closed, or after a minute
+without an order.
 """
 
 from __future__ import annotations
@@ -10,162 +14,293 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from adam_tui.landscape import directory, plane
+from adam_tui.landscape import directory
 from adam_tui.landscape.directory import ALL, GRID, PATH, POINT, Landscape, Request, Survey
-from adam_tui.landscape.grid import Grid, bounds_around
 from adam_tui.landscape.plane import Floats, Plane
-from adam_tui.landscape.process import BUSY
+from adam_tui.landscape.process import BUSY, SERVE, Order
+from adam_tui.landscape.step_losses import StepLosses, checksums
+from adam_tui.landscape.survey import recorded_up_to, survey_of
 from adam_tui.landscape.weights import WeightPath, check_same_network, read
 from adam_tui.runs import file_lock, files
 from adam_tui.runs.protocol import RunSpec
+from adam_tui.runs.run import Run
 from adam_tui.training import device_setup
-from adam_tui.training.landscape_loss import SHAPES, Loss, load_images, loss_on, spread
-from adam_tui.training.model import PARAMETERS
+from adam_tui.training.landscape_loss import Loss, load_images, loss_on, spread
 
 Measure = Callable[[torch.Tensor], Loss]
-RANDOM_AREA = 1.0  # a random plane reaches so many norms of the filters to each side, and around the path
 
 ALL_AT_ONCE = 200  # images: 4 MB of windows beside those of the chosen images
+IDLE_SECONDS = 60.0  # without an order, after which a server ends: torch alone holds 200 MB
+ORDER_BYTES = 1 << 16
 
 
 def main(arguments: list[str]) -> int:
     """The exit status: 0 when the landscape is complete, 1 with one line on stderr when it cannot be computed."""
-    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
+    serves = arguments == [SERVE]
+    if not serves and (len(arguments) != 1 or not Path(arguments[0]).is_dir()):
         print("usage: python -m adam_tui.training.landscape_worker RUNDIR/landscape-ID", file=sys.stderr)
         return 2
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends at once, without a traceback: every point is written already
-    landscape = Landscape(Path(arguments[0]).absolute())
     try:
-        return compute(landscape)
+        return serve(Orders(sys.stdin.fileno())) if serves else compute(Landscape(Path(arguments[0]).absolute()))
     except (OSError, ValueError) as error:
         text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
         print(text, file=sys.stderr)
         return 1
 
 
-def compute(landscape: Landscape) -> int:
-    """Compute the rest of a landscape. Raises OSError, and ValueError with one line."""
-    request = landscape.request()
-    runs = landscape.runs()
-    paths = [_recorded(read(run), last) for run, (last, _) in zip(runs, request.recorded, strict=True)]
-    check_same_network(paths)
-    spec = runs[0].spec()
-    device_setup.tune_process(torch.device("cpu"))
-    descriptor = files.open_private(landscape.points_file, os.O_RDWR | os.O_APPEND | os.O_CREAT)
-    try:
-        with contextlib.suppress(OSError):  # a file system without locks
-            if not file_lock.lock(descriptor):
-                print("another process computes this landscape", file=sys.stderr)
+class Orders:
+    """The orders from a pipe, of which only the newest counts. `closed` is true after its end."""
+
+    def __init__(self, descriptor: int, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._descriptor, self._idle_seconds = descriptor, idle_seconds
+        self._text, self._newest, self.closed = b"", b"", False
+
+    def next(self) -> Order | None:
+        """Wait for the newest order; None when the pipe is closed, or after too long a time without one."""
+        while not self.interrupted(self._idle_seconds):
+            if not self._text:
+                return None
+        if self.closed or not self._newest:
+            return None
+        line, self._newest = self._newest, b""
+        return Order.from_line(line.decode())
+
+    def interrupted(self, seconds: float = 0.0) -> bool:
+        """Whether there is a newer order, or the pipe is closed; waits for so many seconds at most."""
+        while not self.closed and select.select([self._descriptor], [], [], seconds)[0]:
+            content = os.read(self._descriptor, ORDER_BYTES)
+            self.closed = not content
+            *lines, self._text = (self._text + content).split(b"\n")
+            self._newest = lines[-1] if lines else self._newest
+            seconds = 0.0
+        return self.closed or bool(self._newest)
+
+
+def serve(orders: Orders) -> int:
+    """Compute what is ordered until the orders end. Raises OSError, and ValueError with one line."""
+    images = Images()
+    while (order := orders.next()) is not None:
+        with _locked(Landscape(order.landscape)) as descriptor:
+            if descriptor is None:
                 return BUSY
-        os.ftruncate(descriptor, os.fstat(descriptor).st_size // POINT.itemsize * POINT.itemsize)
-        survey = landscape.survey()
-        measures = _Measures(spec, request.images)
-        if survey is None:
-            survey = survey_of(request, paths, measures.total)
-            landscape.write_survey(survey)
-        fill(landscape, survey, paths, measures.some, measures.all, descriptor)
-    finally:
-        os.close(descriptor)
+            computing = Computing(Landscape(order.landscape), images, descriptor, orders.interrupted)
+            computing.part(order)
     return 0
 
 
-def _recorded(path: WeightPath, last: int) -> WeightPath:
-    """The path up to the last step of the request: a running run may have recorded more since."""
-    count = int(np.searchsorted(path.steps, last, side="right"))
-    if not count or path.steps[count - 1] != last:
-        raise ValueError(f"{path.name} no longer holds the weights of step {last:,}")
-    return WeightPath(path.name, path.steps[:count], path.weights[:count])
+def compute(landscape: Landscape) -> int:
+    """Compute the rest of a landscape. Raises OSError, and ValueError with one line."""
+    with _locked(landscape) as descriptor:
+        if descriptor is None:
+            return BUSY
+        Computing(landscape, Images(), descriptor).whole()
+    return 0
 
 
-def survey_of(request: Request, paths: list[WeightPath], total_images: int) -> Survey:
-    """The plane of a request, its area, and the paths on it. Raises ValueError with one line."""
-    chosen = choose_plane(request, paths)
-    projections = tuple(plane.project(chosen, path) for path in paths)
-    if request.area is not None:
-        bounds = request.area
-    else:
-        places = np.concatenate([np.zeros((1, 2)), *(each.places for each in projections)])
-        if request.kind == "random":
-            places = np.concatenate([places, [[-RANDOM_AREA] * 2, [RANDOM_AREA] * 2]])
-        bounds = bounds_around(places, request.aspect)
-    return Survey(
-        chosen,
-        Grid(bounds, request.columns, request.rows),
-        projections,
-        plane.explained(chosen, paths[0]),
-        plane.random_walk_shares(paths[0].steps),
-        total_images,
-    )
-
-
-def choose_plane(request: Request, paths: list[WeightPath]) -> Plane:
-    """The plane of a request. Raises ValueError with one line."""
-    if request.kind == "pca":
-        return plane.pca(paths[0])
-    if request.kind == "random":
-        if paths[0].weights.shape[1] != PARAMETERS:
-            raise ValueError(f"{paths[0].name} is another network: it has {paths[0].weights.shape[1]:,} weights")
-        return plane.random(paths[0], SHAPES, request.seed)
-    return plane.points(paths)
-
-
-class _Measures:
-    """The losses on the chosen images and on all of them."""
-
-    def __init__(self, spec: RunSpec, count: int) -> None:
-        self._images, self._labels, self._mean, self._deviation = load_images(spec.data, spec.data_dir)
-        self.total = len(self._images)
-        index = spread(min(count, self.total), self.total)
-        self.some: Measure = loss_on(self._images[index], self._labels[index], self._mean, self._deviation)
-
-    def all(self, weights: torch.Tensor) -> Loss:
-        """The loss on all images, a part of them after the other: the memory of one part."""
-        losses, rights = 0.0, 0.0
-        for start in range(0, self.total, ALL_AT_ONCE):
-            images, labels = (each[start : start + ALL_AT_ONCE] for each in (self._images, self._labels))
-            part = loss_on(images, labels, self._mean, self._deviation)(weights)
-            losses, rights = losses + part.loss * len(images), rights + part.accuracy * len(images)
-        return Loss(losses / self.total, rights / self.total)
-
-
-def fill(
-    landscape: Landscape,
-    survey: Survey,
-    paths: list[WeightPath],
-    measure: Measure,
-    measure_all: Measure,
-    descriptor: int,
-) -> None:
-    """Compute the points that points.bin does not hold yet, and append each to it. Raises OSError."""
-    records = landscape.records()
-    done = set(zip(records["kind"].tolist(), records["index"].tolist(), strict=True))
-    single = torch.empty(survey.plane.origin.shape, dtype=torch.float32)
-    exact = np.empty_like(survey.plane.origin)
-    record = np.zeros(1, POINT)
-    for kind, index in directory.work(survey):
-        if (kind, index) in done:
-            continue
-        a, b = 0.0, 0.0
-        if kind == GRID:
-            a, b = survey.grid.point(index)
-            _point(survey.plane, a, b, exact)
-            single.copy_(torch.from_numpy(exact))
+@contextlib.contextmanager
+def _locked(landscape: Landscape) -> Iterator[int | None]:
+    """The descriptor of points.bin, cut to whole records and locked; None while another process holds it."""
+    descriptor = files.open_private(landscape.points_file, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+    try:
+        is_free = True
+        with contextlib.suppress(OSError):  # a file system without locks
+            is_free = file_lock.lock(descriptor)
+        if is_free:
+            _cut(descriptor)
+            yield descriptor
         else:
-            path, step = (paths[0], -1) if kind == ALL else (paths[kind - PATH], index)
-            single.copy_(torch.from_numpy(np.array(path.weights[step])))
-            if kind >= PATH:
-                a, b = survey.paths[kind - PATH].places[index].tolist()
-        result = (measure_all if kind == ALL else measure)(single)
-        record[0] = kind, index, a, b, *result
-        _append(descriptor, record.tobytes(), landscape)
+            print("another process computes this landscape", file=sys.stderr)
+            yield None
+    finally:
+        os.close(descriptor)
+
+
+def _cut(descriptor: int) -> None:
+    """Remove the part of a record that a killed process left at the end."""
+    os.ftruncate(descriptor, os.fstat(descriptor).st_size // POINT.itemsize * POINT.itemsize)
+
+
+@dataclass(eq=False)
+class Images:
+    """The functions that measure a loss: the images are read once for all landscapes of the same data."""
+
+    _known: dict[tuple[object, ...], tuple[Measure, Measure, int]] = field(default_factory=dict)
+
+    def of(self, spec: RunSpec, request: Request) -> tuple[Measure, Measure, int]:
+        """The loss on the request's images, the one on all of them, and the number of all. Raises ValueError."""
+        limits = (spec.limit, spec.validation) if request.part == "train" else (0, 0)
+        device = device_of(spec)
+        key = (spec.data, spec.data_dir, request.part, *limits, request.images, device)
+        if key not in self._known:
+            self._known.clear()
+            device_setup.tune_process(device)
+            images, labels, mean, deviation = load_images(spec.data, spec.data_dir, request.part, *limits)
+            total = len(images)
+            index = spread(min(request.images, total), total)
+            some = loss_on(images[index], labels[index], mean, deviation, device)
+
+            def on_all(weights: torch.Tensor) -> Loss:
+                """A part of the images after the other: the memory of one part."""
+                loss, right = 0.0, 0.0
+                for start in range(0, total, ALL_AT_ONCE):
+                    own = slice(start, start + ALL_AT_ONCE)
+                    part = loss_on(images[own], labels[own], mean, deviation, device)(weights)
+                    loss, right = loss + part.loss * len(images[own]), right + part.accuracy * len(images[own])
+                return Loss(loss / total, right / total)
+
+            self._known[key] = some, on_all, total
+        return self._known[key]
+
+
+def device_of(spec: RunSpec) -> torch.device:
+    """The run's device, or the best one of this machine where that is missing. Convolutions stay in full float32."""
+    try:
+        device = device_setup.device_of(spec)
+    except ValueError:
+        device = device_setup.device_of(replace(spec, device="auto"))
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    return device
+
+
+class Computing:
+    """Computes the points of one landscape that are missing in its files.
+
+    `descriptor` is that of points.bin; `interrupted` is asked before every point. Raises OSError, and ValueError with
+    one line.
+    """
+
+    def __init__(
+        self,
+        landscape: Landscape,
+        images: Images,
+        descriptor: int,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._landscape, self._descriptor, self._interrupted = landscape, descriptor, interrupted
+        self.request = landscape.request()
+        self.runs = landscape.runs()
+        survey = landscape.survey()
+        if survey is None:
+            survey = survey_of(self.request, self.paths)
+            landscape.write_survey(survey)
+        self.survey: Survey = survey
+        self.measure, self.measure_all, self.total = images.of(self.runs[0].spec(), self.request)
+        self._single = torch.empty(survey.plane.origin.shape, dtype=torch.float32)
+        self._exact = np.empty_like(survey.plane.origin)
+
+    @cached_property
+    def paths(self) -> list[WeightPath]:
+        """The runs' paths as far as the request names them. Raises ValueError with one line."""
+        recorded = zip(self.runs, self.request.recorded, strict=True)
+        paths = [recorded_up_to(read(run), last) for run, (last, _) in recorded]
+        check_same_network(paths)
+        return paths
+
+    def whole(self) -> None:
+        """Compute the landscape's own grid, its paths, and the last weights on all images."""
+        records = self._landscape.records()
+        done = set(zip(records["kind"].tolist(), records["index"].tolist(), strict=True))
+        stores = [StepLosses.of(run, self.request) for run in self.runs]
+        sums = [checksums(path) for path in self.paths]
+        known = [store.read(path, own) for store, path, own in zip(stores, self.paths, sums, strict=True)]
+        for kind, index in directory.work(self.survey):
+            if (kind, index) in done:
+                continue
+            if self._interrupted():
+                return
+            if kind == GRID:
+                self._write(self._descriptor, GRID, index, *self.survey.grid.point(index))
+            elif kind == ALL:
+                self._compute_all()
+            else:
+                number = kind - PATH
+                losses, accuracies = known[number]
+                a, b = self.survey.paths[number].places[index].tolist()
+                result = Loss(float(losses[index]), float(accuracies[index]))
+                if np.isnan(losses[index]):
+                    result = self.measure(self._weights_of(self.paths[number], index))
+                    stores[number].append(int(self.paths[number].steps[index]), sums[number][index], *result)
+                _append(self._descriptor, _record(kind, index, a, b, result), self._landscape.points_file)
+
+    def part(self, order: Order) -> None:
+        """Compute the part of the plane in a view: its coarse points, the steps of the runs, all images, the rest."""
+        grid = self.survey.grid.covering(order.view)
+        wanted = grid.order(order.view)
+        coarse = set(grid.level(grid.strides[0]).ravel().tolist())
+        losses = self._landscape.losses_on(grid)[0].ravel()
+        missing = [index for index in wanted if np.isnan(losses[index])]
+        places = {index: grid.point(index) for index in missing}
+        own = self.survey.grid.index_of(np.array(list(places.values())).reshape(-1, 2)).tolist()
+        numbers = dict(zip(missing, own, strict=True))
+        zoomed = files.open_private(self._landscape.zoomed_file, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        try:
+            _cut(zoomed)
+            for first in (True, False):
+                for index in (each for each in missing if (each in coarse) == first):
+                    if self._interrupted():
+                        return
+                    number = numbers[index]
+                    self._write(zoomed if number < 0 else self._descriptor, GRID, number, *places[index])
+                if first and not (self._steps(order) and self._all()):
+                    return
+        finally:
+            os.close(zoomed)
+
+    def _steps(self, order: Order) -> bool:
+        """Compute the losses of all recorded steps; False when interrupted."""
+        for path in order.runs:
+            run = Run(path)
+            recorded, store = read(run), StepLosses.of(run, self.request)
+            if recorded.weights.shape[1] != len(self._single):
+                raise ValueError(f"{run.id} is another network than {self.runs[0].id}")
+            sums = checksums(recorded)
+            for number in np.flatnonzero(np.isnan(store.read(recorded, sums)[0])).tolist():
+                if self._interrupted():
+                    return False
+                result = self.measure(self._weights_of(recorded, number))
+                store.append(int(recorded.steps[number]), sums[number], *result)
+        return True
+
+    def _all(self) -> bool:
+        """Compute the last weights on all images; False when interrupted."""
+        if (self._landscape.records()["kind"] == ALL).any():
+            return True
+        if self._interrupted():
+            return False
+        with contextlib.suppress(ValueError):  # a running run may have dropped the record of that step meanwhile
+            self._compute_all()
+        return True
+
+    def _compute_all(self) -> None:
+        result = self.measure_all(self._weights_of(self.paths[0], -1))
+        _append(self._descriptor, _record(ALL, 0, float(self.total), 0.0, result), self._landscape.points_file)
+
+    def _write(self, descriptor: int, kind: int, index: int, a: float, b: float) -> None:
+        """Compute the loss at a point of the plane, and append it."""
+        _point(self.survey.plane, a, b, self._exact)
+        self._single.copy_(torch.from_numpy(self._exact))
+        path = self._landscape.points_file if descriptor == self._descriptor else self._landscape.zoomed_file
+        _append(descriptor, _record(kind, index, a, b, self.measure(self._single)), path)
+
+    def _weights_of(self, path: WeightPath, number: int) -> torch.Tensor:
+        self._single.copy_(torch.from_numpy(np.array(path.weights[number])))
+        return self._single
+
+
+def _record(kind: int, index: int, a: float, b: float, result: Loss) -> bytes:
+    return np.array([(kind, index, a, b, *result)], POINT).tobytes()
 
 
 def _point(chosen: Plane, a: float, b: float, out: Floats) -> None:
@@ -176,10 +311,10 @@ def _point(chosen: Plane, a: float, b: float, out: Floats) -> None:
         out += b * chosen.directions[1]
 
 
-def _append(descriptor: int, content: bytes, landscape: Landscape) -> None:
+def _append(descriptor: int, content: bytes, path: Path) -> None:
     """Append one record, whole. Raises OSError that names the file, also for a full disk."""
     if os.write(descriptor, content) < len(content):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(landscape.points_file))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from adam_tui.engine.rule import PARTS
 from adam_tui.training.fast import optimizers as fast_optimizers
 
 
@@ -75,6 +76,8 @@ RULES: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "sgd": (torch.optim.SGD, {"fused": True}),
     "momentum": (torch.optim.SGD, {"fused": True}),
     "nesterov": (torch.optim.SGD, {"fused": True}),
+    "asgd": (torch.optim.ASGD, {}),
+    "rprop": (torch.optim.Rprop, {}),
     "adagrad": (torch.optim.Adagrad, {}),
     "adadelta": (torch.optim.Adadelta, {}),
     "rmsprop": (torch.optim.RMSprop, {}),
@@ -84,10 +87,10 @@ RULES: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "adamax": (torch.optim.Adamax, {}),
     "nadam": (torch.optim.NAdam, {}),
     "radam": (torch.optim.RAdam, {}),
+    "adafactor": (torch.optim.Adafactor, {}),
     "lion": (Lion, {}),
 }
 FUSED_DEVICES = {"cpu", "cuda"}
-BETAS = {"beta1": 0, "beta2": 1}
 FLAGS = {"nesterov", "centered", "decoupled_weight_decay"}
 INTEGERS = {"ns_steps"}
 # Adagrad reads it in its constructor only.
@@ -128,14 +131,16 @@ def set_hyperparameter(optimizer: TrainingOptimizer, name: str, value: float) ->
 
     Raises ValueError when the optimizer does not have it or it cannot change any more.
     """
-    if name == CONSTRUCTOR_ONLY:
+    started_rprop = isinstance(optimizer, torch.optim.Rprop) and bool(optimizer.state)
+    if name == CONSTRUCTOR_ONLY or (started_rprop and name == "lr"):
         raise ValueError(f"{name} acts before the first step only")
     known = False
     for group in optimizer.param_groups:
-        if name in BETAS and "betas" in group:
-            betas = list(group["betas"])
-            betas[BETAS[name]] = value
-            group["betas"] = tuple(betas)
+        argument, place = PARTS.get(name, (name, 0))
+        if argument != name and argument in group:
+            parts = list(group[argument])
+            parts[place] = value
+            group[argument] = tuple(parts)
         elif name in group:
             group[name] = bool(value) if name in FLAGS else int(value) if name in INTEGERS else value
         else:

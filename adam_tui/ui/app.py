@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from textual.binding import Binding
 from textual.screen import Screen
 
+from adam_tui.draw.blocks import Blocks
 from adam_tui.draw.palette import Palette
 from adam_tui.terminal.fallback import to_ascii
 from adam_tui.terminal.queries import Answers
@@ -197,6 +198,11 @@ class AdamApp(TerminalApp):
     def _playground_state(self) -> PlaygroundState:
         playground = self._screens.get("playground")
         return playground.state if isinstance(playground, PlaygroundScreen) else self._initial_state
+
+    @property
+    def plot_style(self) -> tuple[float, Blocks]:
+        """The height of a cell divided by its width, and the blocks of the edges of bands, for contour plots."""
+        return self._playground_state.cell_aspect, self._playground_state.blocks
 
     def cell_aspect_measured(self, aspect: float) -> None:
         """Draw round circles with the terminal's cells, unless the settings give their shape."""

@@ -58,10 +58,13 @@ class AskText(Window[str | None]):
     """Ask for one line of text; the result is None when cancelled. `check` raises ValueError for invalid text.
 
     `preview` gets every valid text while the user types. `aside` puts the window beside the plot, or at the bottom of
-    a narrow terminal, and leaves the screen bright.
+    a narrow terminal, and leaves the screen bright. `complete` returns the texts that tab may complete a text to.
     """
 
-    BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
+    BINDINGS = [
+        Binding("escape", "dismiss(None)", "Cancel", show=False),
+        Binding("tab", "complete", "Complete", show=False, priority=True),
+    ]
 
     def __init__(
         self,
@@ -72,8 +75,10 @@ class AskText(Window[str | None]):
         preview: Callable[[str], None] | None = None,
         *,
         aside: bool = False,
+        complete: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
         super().__init__(classes="-aside" if aside else None)
+        self._complete = complete
         self._title = title
         self._value = value
         self._hint = hint
@@ -85,9 +90,29 @@ class AskText(Window[str | None]):
         self.set_class(self.app.size.width < NARROW, "-below")
         with Vertical(classes="dialog") as frame:
             frame.border_title = Content(sanitize(self._title))
-            frame.border_subtitle = "enter set · esc cancel"
-            yield Input(value=self._value, select_on_focus=True)
+            completes = self._complete is not None
+            frame.border_subtitle = f"enter set · {'tab complete · ' if completes else ''}esc cancel"
+            yield Input(value=self._value, select_on_focus=not completes)
             yield Label(self._hint, classes="hint", markup=False)
+
+    def action_complete(self) -> None:
+        """Complete the text as far as all its completions agree, and list them where they differ."""
+        if self._complete is None:
+            return
+        entry = self.query_one(Input)
+        if not (texts := list(self._complete(entry.value))):
+            self.app.bell()
+            return
+        first, last = min(texts), max(texts)
+        same = next((i for i, pair in enumerate(zip(first, last, strict=False)) if len(set(pair)) > 1), len(first))
+        common = first[:same]
+        if common != entry.value:
+            entry.value = common
+        entry.cursor_position = len(entry.value)
+        if len(texts) > 1:
+            # After the message for the changed text, which has its own hint.
+            names = "  ".join(sanitize(text[common.rfind("/") + 1 :]) for text in texts)
+            self.call_after_refresh(self.query_one(".hint", Label).update, names)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show the error in the text so far."""

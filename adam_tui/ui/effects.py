@@ -6,7 +6,7 @@ effects out hands these here to `carry_out`. The answer of a dialog comes back a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
@@ -24,7 +24,7 @@ class AskText(Generic[Event]):
     `parse` makes the event from the text. It raises ValueError with one line, which the dialog shows while the user
     types. With `cancel`, the event of every valid text follows at once while the user types, and Esc ends with the
     event `cancel`. `preview` makes another event for the text that is not complete yet. `aside`: the window leaves
-    the left part of the screen free.
+    the left part of the screen free. `complete` returns the texts that the key tab may complete a text to.
     """
 
     title: str
@@ -34,6 +34,7 @@ class AskText(Generic[Event]):
     cancel: Event | None = None
     preview: Callable[[str], Event] | None = field(default=None, compare=False)
     aside: bool = False
+    complete: Callable[[str], Sequence[str]] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,9 @@ def carry_out(effect: SharedEffect[Event], screen: EventScreen[Event]) -> None:
         return lambda value: None if value is None else screen.dispatch(event(value))
 
     match effect:
-        case AskText(title, value, hint, parse, cancel, preview, aside):
+        case AskText(title, value, hint, parse, cancel, preview, aside, complete):
             follow = answer(preview or parse) if cancel is not None else None
-            window = dialogs.AskText(title, value, hint, parse, follow, aside=aside)
+            window = dialogs.AskText(title, value, hint, parse, follow, aside=aside, complete=complete)
 
             def close(text: str | None) -> None:
                 event = parse(text) if text is not None else cancel

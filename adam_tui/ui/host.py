@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from adam_tui.draw.blocks import Blocks
 from adam_tui.draw.palette import Palette
 from adam_tui.terminal.fallback import Fallback
 from adam_tui.ui.actions import AppEvent
@@ -31,6 +32,10 @@ class Host(Protocol):
     @property
     def palette(self) -> Palette:
         """The colours of the drawings."""
+
+    @property
+    def plot_style(self) -> tuple[float, Blocks]:
+        """The height of a cell divided by its width, and the blocks of the edges of bands, for contour plots."""
 
     @property
     def tour(self) -> tuple[tuple[Preset, ...], int]:

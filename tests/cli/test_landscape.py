@@ -51,7 +51,6 @@ def computed(runs, kind="pca", size=(5, 4), images=1000, aspect=None):
         seen,
         plane.explained(chosen, paths[0]),
         plane.random_walk_shares(paths[0].steps),
-        10_000,
     )
     landscape = Landscape.create(runs[0], asked)
     landscape.write_survey(survey)
@@ -61,6 +60,7 @@ def computed(runs, kind="pca", size=(5, 4), images=1000, aspect=None):
         if kind_of >= directory.PATH:
             place = seen[kind_of - directory.PATH].places[index]
         loss = place[0] ** 2 + 2 * place[1] ** 2 + (0.6 if kind_of >= directory.PATH else 0.1)
+        place = (10_000, 0.0) if kind_of == directory.ALL else place  # the number of all images
         records[number] = (kind_of, index, *place, loss, 0.9)
     landscape.points_file.write_bytes(records.tobytes())
     return survey
@@ -134,6 +134,9 @@ def test_the_picture_has_the_contour_the_path_its_name_and_the_caption(made):
         (["adam-1", "--size", "9"], "a size is columns x rows such as 33x25, not '9'"),
         (["adam-1", "--size", "1x9"], "a grid has at least 2x2 and at most 1,000,000 points, not '1x9'"),
         (["adam-1", "--images", "0"], "--images is from 1 to 10,000, not 0"),
+        (["adam-1", "--images", "train:60001"], "--images is from 1 to 60,000, not 60,001"),
+        (["adam-1", "--images", "all:9"], "--images takes test or train, not 'all'"),
+        (["adam-1", "--images", "train:"], "--images is a number such as 1000 or train:1000, not 'train:'"),
         (["adam-1", "--plane", "points"], "a plane through points needs two or three runs, not 1"),
         (["adam-1", "short-1"], "adam-1 and short-1 are different networks, of 20 and 7 weights"),
         (["few-1"], "few-1 has recorded 2 steps; a plane needs 3 whose weights differ"),

@@ -67,6 +67,21 @@ class TestPlanning:
         assert sweep.plan().sampler == "grid"
         assert len(sweep.record().trials) == 4
 
+    def test_optuna_chooses_the_settings_where_it_is_installed(self, tmp_path, followed, monkeypatch):
+        assert call(tmp_path, "sweep", "--sampler", "tpe", "--trials", "20", "--name", "t").exit_code == 0
+        record = followed[0][0].record()
+        assert (len(record.trials), record.count, record.is_over) == (5, 20, False)
+        shown = call(tmp_path, "sweeps", "show", "t").stdout
+        assert "20 trials: 5 planned, 15 to be decided" in shown
+        dry = call(tmp_path, "sweep", "--sampler", "tpe", "--trials", "20", "--dry-run").stdout
+        assert dry.startswith("20 trials of 3 epochs")
+        monkeypatch.setattr("adam_tui.sweeps.tpe.importlib.util.find_spec", lambda name: None)
+        for command in (("sweep", "--sampler", "tpe"), ("sweeps", "resume", "t")):
+            refused = call(tmp_path, *command)
+            assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+            assert "Optuna is not installed: pip install 'adam-tui[tpe]'" in refused.stderr
+        assert len(followed) == 1
+
     def test_a_sweep_on_ray_fills_the_cluster_and_is_resumed_there(self, tmp_path, followed, monkeypatch):
         monkeypatch.setattr("adam_tui.sweeps.ray_executor.check_ray", lambda address: None)
         assert call(tmp_path, "sweep", "--address", "a:1", "--name", "r").exit_code == 0
@@ -94,10 +109,10 @@ class TestPlanning:
         ("flags", "message"),
         [
             (("--optimizer", "adm"), "no optimizer 'adm': did you mean adam?"),
-            (("--optimizer", "adam,adam"), "names one twice"),
+            (("--optimizer", "adam,adam"), "--optimizer: one is named twice"),
             (("--lr", "1..0.1"), "lr: a range rises"),
-            (("--set", "beta1"), "is not a setting: write --set beta1=0.8..0.99"),
-            (("--set", "beta1=0.9", "--set", "beta1=0.8"), "gives beta1 twice"),
+            (("--set", "beta1"), "--set: 'beta1' is not a setting: write beta1=0.8..0.99"),
+            (("--set", "beta1=0.9", "--set", "beta1=0.8"), "--set: beta1 is given twice"),
             (("--set", "beta1=0.9..2"), "beta1 must be"),
             (("--trials", "0"), "at least one trial"),
             (("--seeds", "0"), "--seeds must be at least 1"),
@@ -106,6 +121,7 @@ class TestPlanning:
             (("--slots", "0"), "--slots must be at least 1"),
             (("--validation", "0"), "holds out at least one"),
             (("--sampler", "magic"), "'magic' is not one of"),
+            (("--sampler", "tpe", "--halving", "--trials", "9"), "tpe learns from whole trials: leave halving out"),
             (("--batch-size", "0"), "batch_size must be at least 1"),
             (("--device", "tpu"), "device must be"),
             (("--data", "minst"), "no data set 'minst'"),

@@ -14,8 +14,9 @@ def bowl(points):
     return (points**2).sum(-1)
 
 
-def track(losses, hollow=(False, False, False)):
-    return Track("adam-1", np.array([[1.5, 0.5], [-1.5, 0.5], [0.0, 0.0]]), np.array(losses), np.array(hollow))
+def track(losses, hollow=(False, False, False), **style):
+    places = np.array([[1.5, 0.5], [-1.5, 0.5], [0.0, 0.0]])
+    return Track("adam-1", places, np.array(losses), np.array(hollow), **style)
 
 
 def cell_of(cells, place):
@@ -52,8 +53,8 @@ def test_a_step_whose_loss_is_not_computed_yet_has_no_dot():
 
 
 def test_the_path_is_drawn_up_to_the_selected_step():
-    cells = landscape(bowl, BOUNDS, [track([2.5, 2.5, 0.0])], *SIZE, DARK, selected=1)
-    color, marker = DARK.lane(0)
+    cells = landscape(bowl, BOUNDS, [track([2.5, 2.5, 0.0], slot=3, last=1)], *SIZE, DARK)
+    color, marker = DARK.lane(3)
     assert cell_of(cells, (-1.5, 0.5))[:2] == (marker, color)
     assert cell_of(cells, (0.0, 0.0))[0] != marker
 

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from adam_tui.engine.optimizers import OPTIMIZERS, Optimizer, expand
+from adam_tui.engine.rule import join_parts
 from adam_tui.engine.surfaces import SURFACES, Surface
 
 STEPS = 1000
@@ -76,18 +77,37 @@ class ReferenceLion(torch.optim.Optimizer):
             momentum[i] = beta2 * momentum[i] + (1 - beta2) * g
 
 
-def twin(rule: Optimizer, values: dict[str, float], start: Array) -> tuple[torch.nn.Parameter, torch.optim.Optimizer]:
-    """A torch parameter at `start` and the torch optimizer with the same hyperparameters."""
+# Rules that measure the whole parameter: each point needs a torch parameter and an optimizer of its own.
+WHOLE = {"adafactor"}
+
+
+def reference(rule: Optimizer, values: dict[str, float], parameter: torch.nn.Parameter) -> torch.optim.Optimizer:
+    """The reference's optimizer of one parameter, with the same hyperparameters."""
     arguments = dict(values)
     assert arguments.pop("bias_correction", 1.0) == 1.0  # torch cannot leave it out
-    if "beta1" in arguments:
-        arguments["betas"] = (arguments.pop("beta1"), arguments.pop("beta2"))
     for flag in ("centered", "decoupled_weight_decay"):
         if flag in arguments:
             arguments[flag] = bool(arguments[flag])
-    parameter = torch.nn.Parameter(torch.tensor(start))
     kind = getattr(torch.optim, rule.torch_name) if rule.torch_name else ReferenceLion
-    return parameter, kind([parameter], **arguments, **rule.torch_arguments)
+    return kind([parameter], **join_parts(arguments), **rule.torch_arguments)
+
+
+def twins(rule: Optimizer, values: dict[str, float], start: Array) -> tuple[Array, Callable[[Array], None]]:
+    """The points (K, 2) of the reference, and a function that takes a step with gradients (K, 2) and moves them."""
+    points = torch.tensor(start)
+    rows = [points[i] for i in range(len(points))] if rule.name in WHOLE else [points]
+    parameters = [torch.nn.Parameter(row) for row in rows]  # share the memory of `points`
+    optimizers = [reference(rule, values, parameter) for parameter in parameters]
+    step = inspect.unwrap(type(optimizers[0]).step)  # what torch wraps around it takes longer than the step itself
+    gradients = torch.zeros_like(points)
+
+    def move(new: Array) -> None:
+        gradients.copy_(torch.from_numpy(new))
+        for i, (parameter, optimizer) in enumerate(zip(parameters, optimizers, strict=True)):
+            parameter.grad = gradients[i] if rule.name in WHOLE else gradients
+            step(optimizer)
+
+    return points.numpy(), move
 
 
 def largest_difference(
@@ -98,10 +118,7 @@ def largest_difference(
     Both are fed the points and gradients of torch's path, or, `alone`, each those of its own.
     """
     rule = OPTIMIZERS[name]
-    parameter, optimizer = twin(rule, values, start)
-    torchs_step = inspect.unwrap(type(optimizer).step)  # what torch wraps around it takes longer than the step itself
-    seen = parameter.detach().numpy()  # shares the memory
-    parameter.grad = torch.zeros_like(parameter)
+    seen, move = twins(rule, values, start)
     x, hyper = start.copy(), expand(values)
     state = rule.init(x, hyper)
     ours, torchs = np.empty((2, steps, *start.shape))
@@ -111,8 +128,7 @@ def largest_difference(
             at = x if alone else seen
             delta, state, _ = rule.update(gradient(t, x) if alone else g, state, at, hyper)
             x = x + delta
-            parameter.grad.copy_(torch.from_numpy(g))
-            torchs_step(optimizer)
+            move(g)
             ours[t], torchs[t] = x, seen
         near = np.logical_and.accumulate((np.abs(torchs) < FAR).all(axis=-1))
         difference = np.abs(ours - torchs) / np.maximum(np.abs(torchs), 1.0)
@@ -122,7 +138,7 @@ def largest_difference(
 
 
 def suited_lr(rule: Optimizer, surface: Surface) -> float:
-    return rule.lr_hint * (surface.width if rule.lr_hint_of == "width" else surface.descent_lr)
+    return rule.lr_hint * {"width": surface.width, "curvature": surface.descent_lr, "fixed": 1.0}[rule.lr_hint_of]
 
 
 def starts_on(surface: Surface) -> Array:
@@ -148,6 +164,15 @@ RANGES = {
     "centered": st.sampled_from([0.0, 1.0]),
     "decoupled_weight_decay": st.sampled_from([0.0, 1.0]),
     "bias_correction": st.just(1.0),
+    "lambd": st.just(0.0) | powers_of_ten(-6, -1),
+    "t0": st.just(1e6) | st.floats(0.0, 900.0),
+    "eta_minus": st.floats(0.1, 0.9),
+    "eta_plus": st.floats(1.05, 2.0),
+    "step_min": powers_of_ten(-9, -4),
+    "step_max": powers_of_ten(-3, 0),
+    "beta2_decay": st.floats(-2.0, 0.0),
+    "eps2": powers_of_ten(-6, 0),
+    "d": powers_of_ten(0, 1),
 }
 
 

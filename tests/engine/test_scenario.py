@@ -38,7 +38,8 @@ def knob_values(knob):
         return st.sampled_from([0.0, 1.0])
     if knob.scale == "integer":
         return st.integers(int(max(knob.low, -1000)), int(min(knob.high, 1000))).map(float)
-    return st.floats(knob.low, min(knob.high, 1e308), exclude_min=knob.low_excluded, exclude_max=knob.high_excluded)
+    low, high = max(knob.low, -1e308), min(knob.high, 1e308)
+    return st.floats(low, high, exclude_min=knob.low_excluded, exclude_max=knob.high_excluded)
 
 
 schedules = st.builds(

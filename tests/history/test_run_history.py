@@ -177,7 +177,7 @@ def test_a_history_without_losses_has_all_other_numbers():
     history = RunHistory(whole=False)
     history.fold([started(), Steps(1.0, 10, (9.0, *(0.5,) * 9)), epoch(1, 2.0, 0.97)])
     assert len(history.curve) == 0
-    assert (history.step, history.last_loss, history.best.test_accuracy) == (10, 0.5, 0.97)
+    assert (history.step, history.last_loss, history.best.accuracy) == (10, 0.5, 0.97)
 
 
 def test_settings_follow_the_changes():

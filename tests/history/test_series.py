@@ -55,7 +55,7 @@ def test_epochs_are_found_by_number_and_by_step():
     epochs = Epochs()
     for number in (1, 2, 3):
         epochs.add(epoch_of(number, 0.9 + number / 100))
-    assert (epochs[-1].epoch, epochs[0].test_loss, epochs.best.epoch) == (3, 1.0, 3)
+    assert (epochs[-1].epoch, epochs[0].loss, epochs.best.epoch) == (3, 1.0, 3)
     assert [epochs.at(step).epoch for step in (10, 19, 20, 99)] == [1, 1, 2, 3]
     assert epochs.at(9) is None
 

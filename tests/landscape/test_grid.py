@@ -54,3 +54,51 @@ def test_the_area_holds_the_path_with_a_margin_and_has_the_wanted_shape():
     assert a_max > 10
     assert (b_min + b_max) / 2 == pytest.approx(1)
     assert bounds_around(np.zeros((1, 2)), 1.0) == (-0.5, 0.5, -0.5, 0.5)
+
+
+VIEWS = [(-2.0, 2.0, -1.0, 3.0), (-0.3, 0.9, 0.1, 0.9), (0.123, 0.131, 0.5, 0.506), (-30.0, 40.0, -20.0, 25.0)]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_zoomed_grid_covers_its_view_and_has_its_points_in_common_with_the_first(view):
+    first = Grid((-2, 2, -1, 3), 33, 25)
+    zoomed = first.covering(view)
+    a_min, a_max, b_min, b_max = zoomed.bounds
+    assert a_min <= view[0] < view[1] <= a_max
+    assert b_min <= view[2] < view[3] <= b_max
+    assert 16 <= (view[3] - view[2]) / zoomed.spacing[1] <= 32
+    factor = first.spacing[0] / zoomed.spacing[0]
+    assert np.log2(factor) == pytest.approx(round(np.log2(factor)))
+    own = np.array([zoomed.point(n) for n in range(len(zoomed))])
+    shared = first.index_of(own)
+    inside = ((own >= (-2 - 1e-9, -1 - 1e-9)) & (own <= (2 + 1e-9, 3 + 1e-9))).all(1)
+    # Of a closer grid every so manyth point in each direction is one of the first; of a wider one all are.
+    if factor <= 1:
+        assert (shared[inside] >= 0).all()
+    else:
+        steps = (own - (-2, -1)) / first.spacing
+        assert ((shared >= 0) == (np.isclose(steps, np.rint(steps)).all(1) & inside)).all()
+
+
+def test_a_zoom_shows_all_at_once_what_the_grid_before_has_computed():
+    first = Grid((-2, 2, -1, 3), 33, 25)
+    view = (-0.5, 0.6, 0.2, 1.2)
+    zoomed = first.covering(view)
+    own = np.array([zoomed.point(n) for n in range(len(zoomed))])
+    known = zoomed.index_of(np.array([first.point(n) for n in range(len(first))]))
+    values = np.full(len(zoomed), np.nan)
+    values[known[known >= 0]] = own[known[known >= 0]] @ (3, -2)
+    at = zoomed.sampler(zoomed.filled(values))
+    places = np.random.default_rng(0).uniform((-0.5, 0.2), (0.6, 1.2), (50, 2))
+    assert at(places) == pytest.approx(places @ (3, -2))
+
+
+def test_only_points_of_the_view_are_computed_and_their_neighbours():
+    grid = Grid((0, 64, 0, 64), 65, 65)
+    order = grid.order((20.5, 30.5, 40.2, 44.2))
+    columns, rows = np.array(order) % 65, np.array(order) // 65
+    inside = (columns >= 20) & (columns <= 31) & (rows >= 40) & (rows <= 45)
+    assert inside.sum() == 12 * 6
+    assert (columns[~inside] % 2 == 0).all()
+    assert order[0] == 40 * 65 + 16
+    assert len(order) == len(set(order)) < 200

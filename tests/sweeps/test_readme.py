@@ -58,7 +58,8 @@ def test_the_commands_work(tmp_path, monkeypatch, new_sweep):
         arguments = shlex.split(line.replace("RUNS", str(grid.path.parent)))[1:]
         result = CliRunner().invoke(main, arguments, env={"ADAM_TUI_RUNS": str(grid.path.parent)})
         assert result.exit_code == 0, result.output
-    new, by_hand, on_ray = followed
+    new, learning, by_hand, on_ray = followed
+    assert (learning.record().count, len(learning.record().trials)) == (40, 10)
     assert len(new.record().trials) == 2 * 27 * 3
     assert new.plan().rungs == (1, 3, 9)
     assert by_hand.id == "sweep-grid"

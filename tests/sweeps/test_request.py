@@ -3,13 +3,21 @@
 import pytest
 
 from adam_tui.sweeps import launch
+from adam_tui.sweeps import plan as plans
 from adam_tui.sweeps.executor import default_slots
 from adam_tui.sweeps.request import Request, request_like
 from adam_tui.sweeps.space import Range, Values
 
 
 def test_the_texts_become_a_plan():
-    plan = Request("adam, lion", "1e-4..1", "beta1=0.8,0.9 batch_size=32..64", "5", "2", "3", "2,000", "yes").plan()
+    request = Request(
+        *("adam, lion", "1e-4..1", "beta1=0.8,0.9 batch_size=32..64", "128"),
+        *("5", "", "2", "3", "2,000", "yes", "ray 10.0.0.1:6379"),
+    )
+    plan = request.plan()
+    assert (plan.batch_size, plan.sampler) == (128, "quasi")
+    assert request.place() == ("ray", "10.0.0.1:6379")
+    assert request.slot_count(plan) == 0, "as many as the cluster has room for"
     assert plan.optimizers == ("adam", "lion")
     assert plan.space["adam"] == {
         "lr": Range(1e-4, 1.0),
@@ -23,6 +31,10 @@ def test_one_knob_is_a_grid_with_both_ends_and_several_ranges_are_spread_evenly(
     assert Request("adam,sgd", "1e-3..1").plan().sampler == "grid"
     assert Request("adam", "1e-3..1", "beta1=0.8..0.99").plan().sampler == "quasi"
     assert Request("adam", "1e-3,1e-2", "beta1=0.8,0.9").plan().sampler == "grid"
+    for sampler in plans.SAMPLERS:
+        plan = Request("adam", "1e-3..1", sampler=sampler).plan()
+        assert plan.sampler == sampler
+        assert request_like(plan).plan() == plan
 
 
 @pytest.mark.parametrize(
@@ -38,12 +50,26 @@ def test_one_knob_is_a_grid_with_both_ends_and_several_ranges_are_spread_evenly(
         (Request(seeds="0"), "seeds: at least 1"),
         (Request(limit="0"), "images: at least 1"),
         (Request(halving="perhaps"), "halving: yes or no"),
+        (Request(batch_size="0"), "batch size: at least 1"),
+        (Request(sampler="magic"), "sampler: quasi, grid, tpe, or empty, not 'magic'"),
+        (Request(sampler="tpe", trials="9", halving="yes"), "tpe learns from whole trials"),
     ],
 )
 def test_a_mistake_names_its_field(request_, words):
     with pytest.raises(ValueError, match=words) as caught:
         request_.plan()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [("moon", "where: local, ray, or ray with HOST:PORT, not 'moon'"), ("ray x", "the address 'x' is not HOST:PORT")],
+)
+def test_a_place_is_this_host_or_a_cluster(where, words):
+    assert Request(where="").place() == Request(where=" local ").place() == ("local", "")
+    assert Request(where="ray").place() == ("ray", "")
+    with pytest.raises(ValueError, match=words):
+        Request(where=where).place()
 
 
 def test_the_slots_are_those_of_the_host_unless_given():
@@ -55,8 +81,9 @@ def test_the_slots_are_those_of_the_host_unless_given():
 
 
 def test_the_request_like_a_plan_asks_for_the_same():
-    request = Request("adam,sgd", "1e-4..1", "batch_size=32,64", "4", "2", "3", "3000", "yes")
-    again = request_like(request.plan())
+    request = Request(*("adam,sgd", "0.0001..1", "beta1=0.8,0.9", "32"), *("4", "", "2", "3", "3000", "yes", "ray a:1"))
+    again = request_like(request.plan(), request.place())
+    assert again == request
     assert again.plan() == request.plan()
     assert request_like(Request("adam,sgd").plan()).lr == "", "each optimizer has a range of its own"
 

@@ -1,13 +1,18 @@
 """The losses of a landscape: the same as the network's own, and complete after a kill."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
-from adam_tui.landscape import directory
+from adam_tui.landscape import directory, grid
 from adam_tui.landscape.directory import ALL, GRID, PATH, POINT, Landscape
-from adam_tui.landscape.weights import WeightPath, read
+from adam_tui.landscape.process import Order
+from adam_tui.landscape.step_losses import StepLosses
+from adam_tui.landscape.survey import PARAMETERS, SHAPES, survey_of
+from adam_tui.landscape.weights import read
 from adam_tui.runs.weights_file import WeightsFile
 from adam_tui.training import landscape_loss, landscape_worker, model
 from adam_tui.training.data import normalise
@@ -27,7 +32,7 @@ def few_images(monkeypatch):
     """Of the test images only the first 300 are there: a measurement of all is quick."""
     images, labels, mean, deviation = landscape_loss.load_images("mnist", None)
     some = images[:300], labels[:300], mean, deviation
-    monkeypatch.setattr(landscape_worker, "load_images", lambda name, folder: some)
+    monkeypatch.setattr(landscape_worker, "load_images", lambda *given: some)
     monkeypatch.setattr(landscape_worker.device_setup, "tune_process", lambda device: None)
     return normalise(*some[:1], mean, deviation, torch.device("cpu"), torch.float32), some[1]
 
@@ -86,7 +91,8 @@ def test_the_loss_is_the_networks_own(digits, count, monkeypatch):
 
 def test_the_shapes_are_those_of_the_network():
     shapes = [tuple(each.shape) for each in model.build(torch.device("cpu")).parameters()]
-    assert list(landscape_loss.SHAPES) == shapes
+    assert list(SHAPES) == shapes
+    assert PARAMETERS == model.PARAMETERS
 
 
 def test_weights_of_another_network_are_refused(digits):
@@ -146,12 +152,12 @@ def test_a_killed_process_loses_one_point_and_the_next_one_goes_on(walked, few_i
 
 def test_the_coarse_grid_comes_first_then_the_paths_then_all_images_then_the_rest(walked, few_images):
     made = landscape_of([walked(1, steps=3)], size=(17, 2))
-    survey = landscape_worker.survey_of(made.request(), [read(each) for each in made.runs()], 300)
+    survey = survey_of(made.request(), [read(each) for each in made.runs()])
     kinds = [kind for kind, _ in directory.work(survey)]
     assert kinds == [GRID] * 18 + [PATH] * 3 + [ALL] + [GRID] * 16
 
 
-def test_the_landscape_of_a_linear_model_is_its_ellipse(run):
+def test_the_landscape_of_a_linear_model_is_its_ellipse(run, monkeypatch):
     """The loss |Xw − y|²/n has the Hessian 2XᵀX/n; on a plane its level lines are ellipses of the projected one."""
     random = np.random.default_rng(0)
     inputs, targets = random.normal(size=(50, 12)) * np.geomspace(1, 0.2, 12), random.normal(size=50)
@@ -166,11 +172,9 @@ def test_the_landscape_of_a_linear_model_is_its_ellipse(run):
         return landscape_loss.Loss(float(rest @ rest) / 50, 0.0)
 
     made = landscape_of([run], size=(7, 5))
-    paths: list[WeightPath] = [read(run)]
-    survey = landscape_worker.survey_of(made.request(), paths, 50)
-    made.write_survey(survey)
-    with open(made.points_file, "ab") as file:
-        landscape_worker.fill(made, survey, paths, measure, measure, file.fileno())
+    monkeypatch.setattr(landscape_worker.Images, "of", lambda *given: (measure, measure, 50))
+    landscape_worker.compute(made)
+    survey = made.survey()
     losses = made.points(survey).losses
     a, b = np.meshgrid(*survey.grid.axes)
     terms = np.stack([a * a, a * b, b * b, a, b, np.ones_like(a)], -1).reshape(-1, 6)
@@ -206,3 +210,99 @@ def test_an_error_is_one_line(walked, few_images, capsys):
     run.weights.unlink()
     assert landscape_worker.main([str(made.path)]) == 1
     assert capsys.readouterr().err == f"{run.id} has kept no weights: train it with --weights 64\n"
+
+
+# Orders of a screen.
+
+
+@pytest.fixture
+def pipe(monkeypatch):
+    monkeypatch.setattr(grid, "FINEST", 4)  # few points
+    reader, writer = os.pipe()
+    yield landscape_worker.Orders(reader, idle_seconds=0.01), writer
+    os.close(reader)
+    if writer is not None:
+        os.close(writer)
+
+
+def test_an_order_computes_the_part_of_its_view_and_the_steps_of_all_runs(walked, few_images, pipe):
+    orders, writer = pipe
+    run, other = walked(1), walked(2, steps=3)
+    made = landscape_of([run], size=(5, 5))
+    a_min, a_max, b_min, b_max = survey_of(made.request(), [read(run)]).grid.bounds
+    view = ((3 * a_min + a_max) / 4, (a_min + a_max) / 2, b_min, (b_min + b_max) / 2)
+    os.write(writer, Order(made.path, view, (run.path, other.path)).to_line().encode())
+    assert landscape_worker.serve(orders) == 0  # after a time without another order
+    survey = made.survey()
+    part = survey.grid.covering(view)
+    losses, accuracies = made.losses_on(part)
+    wanted = np.zeros(len(part), bool)
+    wanted[part.order(view)] = True
+    assert np.array_equal(np.isfinite(losses.ravel()), wanted)
+    index = landscape_loss.spread(IMAGES, 300)
+    images, labels = (each[index] for each in few_images)
+    number = part.order(view)[-1]
+    expected = loss_of(survey.plane.at(*part.point(number)), images, labels)
+    assert losses.ravel()[number] == pytest.approx(expected, abs=1e-5)
+    assert np.isfinite(accuracies.ravel()[number])
+    for each in (run, other):
+        truth = [loss_of(weights, images, labels) for weights in read(each).weights]
+        assert StepLosses.of(each, made.request()).read(read(each))[0] == pytest.approx(truth, abs=1e-5)
+    assert made.points(survey).total_images == 300
+    assert np.isfinite(made.points(survey).losses).any(), "the points of the landscape's own grid are in its file"
+
+
+def test_a_newer_order_replaces_the_one_before_and_nothing_is_computed_twice(walked, few_images, pipe, monkeypatch):
+    orders, writer = pipe
+    run = walked(1, steps=3)
+    made = landscape_of([run], size=(5, 5))
+    bounds = survey_of(made.request(), [read(run)]).grid.bounds
+    line = Order(made.path, bounds, (run.path,)).to_line().encode()
+    os.write(writer, line)
+    appended, append = [], landscape_worker._append
+
+    def count(*given):
+        append(*given)
+        appended.append(1)
+        if len(appended) == 3:
+            os.write(writer, line)
+
+    monkeypatch.setattr(landscape_worker, "_append", count)
+    assert landscape_worker.serve(orders) == 0
+    part = made.survey().grid.covering(bounds)
+    assert len(appended) == len(part.order(bounds)) + 1  # and all images; the steps are in another file
+
+
+def test_the_server_ends_when_the_screen_does(walked, few_images):
+    reader, writer = os.pipe()
+    os.close(writer)
+    assert landscape_worker.serve(landscape_worker.Orders(reader)) == 0
+    os.close(reader)
+
+
+def test_the_landscape_on_training_images_is_of_those_that_the_run_learns_from(walked, monkeypatch):
+    run = walked(1, steps=3)
+    seen = []
+
+    def load(*given):
+        seen.append(given)
+        return torch.zeros(20, 28, 28, dtype=torch.uint8), torch.zeros(20, dtype=torch.int64), 0.1, 0.3
+
+    monkeypatch.setattr(landscape_worker, "load_images", load)
+    monkeypatch.setattr(landscape_worker.device_setup, "tune_process", lambda device: None)
+    asked, _ = directory.request([run], "pca", 2, 2, 1.0, 10, 0, "train")
+    made = Landscape.create(run, asked)
+    landscape_worker.compute(made)
+    spec = run.spec()
+    assert seen == [(spec.data, spec.data_dir, "train", spec.limit, spec.validation)]
+    assert made.points(made.survey()).total_images == 20
+    assert (run.path / "losses-train-10.bin").exists(), "not mixed with those on test images"
+
+
+def test_the_training_images_are_those_of_the_run():
+    images, labels, mean, _ = landscape_loss.load_images("mnist", None, "train", 100, 5000)
+    from adam_tui.training import data
+
+    digits = data.load(torch.device("cpu"), limit=100, validation=5000)
+    assert torch.equal(labels, digits.train_labels)
+    assert normalise(images, mean, data.DEVIATION, torch.device("cpu"), torch.float32).equal(digits.train_images)

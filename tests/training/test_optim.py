@@ -27,6 +27,15 @@ UNUSUAL = {
     "decoupled_weight_decay": 1.0,
     "nesterov": 0.0,
     "ns_steps": 3.0,
+    "lambd": 0.01,
+    "t0": 5.0,
+    "eta_minus": 0.4,
+    "eta_plus": 1.3,
+    "step_min": 1e-4,
+    "step_max": 0.1,
+    "beta2_decay": -0.6,
+    "eps2": 0.5,
+    "d": 1.1,
 }
 
 
@@ -34,16 +43,25 @@ def unusual(name):
     return {knob.name: UNUSUAL[knob.name] for knob in TRAINING_OPTIMIZERS[name].knobs}
 
 
-# torch keeps NAdam's product of momenta in float32, whatever the weights are.
-TOLERANCE = {"nadam": 1e-7}
+# torch keeps NAdam's product of momenta and ASGD's rate in float32, whatever the weights are.
+TOLERANCE = {"nadam": 1e-7, "asgd": 1e-6}
+# Those that training has. Its Muon scales each step to the size of AdamW's, the engine's does not.
+COMPARED = [name for name in OPTIMIZERS if name in TRAINING_OPTIMIZERS and name != "muon"]
 
 
 class Points(nn.Module):
-    """Weights that are points, as the engine has them."""
+    """Weights that are points, as the engine has them: each is one parameter of two entries."""
 
     def __init__(self, x):
         super().__init__()
-        self.x = nn.Parameter(torch.from_numpy(x.copy()))
+        self.points = nn.ParameterList([nn.Parameter(torch.tensor(point)) for point in x.reshape(-1, 2)])
+
+    def set_gradient(self, gradient):
+        for point, slope in zip(self.points, gradient.reshape(-1, 2), strict=True):
+            point.grad = torch.tensor(slope)
+
+    def values(self):
+        return np.stack([point.detach().numpy() for point in self.points])
 
 
 def paths(name, hyper, changed=None, steps=30):
@@ -61,11 +79,11 @@ def paths(name, hyper, changed=None, steps=30):
             for key, value in changed.items():
                 optim.set_hyperparameter(optimizer, key, value)
         gradient = x + random.normal(size=x.shape)
-        network.x.grad = torch.from_numpy(gradient)
+        network.set_gradient(gradient)
         optimizer.step()
         delta, state, _ = rule.update(gradient, state, x, expand(hyper | corrected))
         x = x + delta
-    return network.x.detach().numpy(), x
+    return network.values(), x
 
 
 def assert_same(name, ours, engines):
@@ -73,15 +91,17 @@ def assert_same(name, ours, engines):
     np.testing.assert_allclose(ours, engines, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name in TRAINING_OPTIMIZERS])
+@pytest.mark.parametrize("name", COMPARED)
 def test_an_optimizer_means_the_same_in_training_as_in_the_playground(name):
     ours, engines = paths(name, unusual(name))
     assert_same(name, ours, engines)
 
 
-@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name in TRAINING_OPTIMIZERS])
+@pytest.mark.parametrize("name", COMPARED)
 def test_a_hyperparameter_that_changes_while_training_acts_from_the_next_step(name):
-    changed = {"lr": 0.2, "weight_decay": 0.5} | ({"beta1": 0.3} if "beta1" in unusual(name) else {})
+    changed = {"lr": 0.2, "weight_decay": 0.5, "beta1": 0.3, "eta_plus": 1.1, "step_max": 0.05, "eps2": 0.1}
+    acts_at_first = OPTIMIZERS[name].initial
+    changed = {key: value for key, value in changed.items() if key in unusual(name) and key not in acts_at_first}
     before, _ = paths(name, unusual(name))
     ours, engines = paths(name, unusual(name), changed)
     assert_same(name, ours, engines)
@@ -103,6 +123,17 @@ def test_a_hyperparameter_that_cannot_change_is_refused():
         optim.set_hyperparameter(optimizer, "initial_accumulator_value", 1.0)
     with pytest.raises(ValueError, match="has no beta1"):
         optim.set_hyperparameter(optimizer, "beta1", 0.5)
+
+
+def test_rprops_lr_is_the_length_of_its_first_step_and_cannot_change_later():
+    network = Points(np.ones(2))
+    optimizer = optim.build("rprop", network, unusual("rprop"))
+    optim.set_hyperparameter(optimizer, "lr", 0.05)
+    network.set_gradient(np.array([1.0, -1.0]))
+    optimizer.step()
+    assert network.values().tolist() == [[0.95, 1.05]]
+    with pytest.raises(ValueError, match="lr acts before the first step only"):
+        optim.set_hyperparameter(optimizer, "lr", 0.1)
 
 
 @pytest.mark.parametrize("name", TRAINING_OPTIMIZERS)
@@ -135,8 +166,12 @@ def test_every_optimizer_trains_the_network_and_continues_from_its_saved_state_b
     again.load_state_dict(weights)
     continued.load_state_dict(state)
     assert steps(again, continued, 4) == steps(network, optimizer, 4)
+    if name == "rprop":  # its steps do not depend on lr
+        return
     optim.set_hyperparameter(continued, "lr", 0.0)  # also after the state was loaded
     optim.set_hyperparameter(continued, "weight_decay", 0.0)
+    if name == "asgd":  # its rate of each step is computed in the step before
+        steps(again, continued, 1)
     before = [weight.clone() for weight in again.parameters()]
     steps(again, continued, 1)
     assert all(torch.equal(a, b) for a, b in zip(before, again.parameters(), strict=True))

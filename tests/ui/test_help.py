@@ -162,6 +162,7 @@ async def test_the_keys_of_windows_are_listed_where_they_hide_no_others():
     [
         (("tab",), "Now: the wide table"),
         (("i",), "Now: reading with the cursor"),
+        (("p",), "Now: the landscape of the loss"),
         (("h",), "Now: tuning a running run"),
         ((), "Training"),
     ],

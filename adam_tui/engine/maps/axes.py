@@ -118,9 +118,12 @@ def knobs_for_axes(lane: Lane) -> tuple[Knob, ...]:
 def default_axes(scenario: Scenario, lane: int) -> tuple[Axis, Axis]:
     """lr, two decades on either side of the suggested one, and the first decay rate, or the first other knob.
 
-    The lane's own setting lies on both axes.
+    The lane's own setting lies on both axes. Raises ValueError for a class that has fewer than two such knobs.
     """
-    lr, *others = knobs_for_axes(scenario.lanes[lane])
+    knobs = knobs_for_axes(scenario.lanes[lane])
+    if len(knobs) < 2:
+        raise ValueError(f"a map of settings needs two knobs: {scenario.lanes[lane].rule.label} has {len(knobs)}")
+    lr, *others = knobs
     second = next((knob for knob in others if knob.scale == "beta"), others[0])
     return default_axis(scenario, lane, lr), default_axis(scenario, lane, second)
 

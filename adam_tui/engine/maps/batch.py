@@ -198,6 +198,50 @@ class Batch:
         self._outcomes.ends[cell] = path.positions[-1]
 
 
+class LoneCells:
+    """The outcomes of cells whose paths are computed one by one: those of a class, which takes one point at a time.
+
+    The outcomes have the given shape; `alone` returns the whole path of one cell. A path that fails counts as diverged.
+    """
+
+    def __init__(self, shape: tuple[int, ...], steps: int, alone: Callable[[tuple[int, ...]], Trajectory]) -> None:
+        self._alone, self._steps = alone, steps
+        self._outcomes = Outcomes.empty(*shape)
+        self._cells = list(np.ndindex(*shape))
+        self._done = 0
+
+    @property
+    def step(self) -> int:
+        """The computed share of the cells, in steps of a path."""
+        return self._steps * self._done // max(len(self._cells), 1)
+
+    @property
+    def complete(self) -> bool:
+        """True when all outcomes are known."""
+        return self._done == len(self._cells)
+
+    def advance(self) -> None:
+        """Compute the next cell."""
+        if self.complete:
+            return
+        cell = self._cells[self._done]
+        path = self._alone(cell)
+        state, since = RUNNING, -1
+        if path.diverged_at is not None or path.failure is not None:
+            state, since = DIVERGED, path.last
+        elif path.converged_at is not None:
+            state, since = CONVERGED, path.converged_at
+        self._outcomes.states[cell], self._outcomes.steps[cell] = state, since
+        self._outcomes.losses[cell], self._outcomes.ends[cell] = path.losses[-1], path.positions[-1]
+        self._done += 1
+
+    def finish(self) -> Outcomes:
+        """Compute the rest and return the outcomes."""
+        while not self.complete:
+            self.advance()
+        return self._outcomes
+
+
 def _is_idle(gradient: Array, delta: Array) -> NDArray[np.bool_]:
     """Whether both vectors (..., 2) are shorter than the tolerance, (...)."""
     near: NDArray[np.bool_] = np.maximum(np.abs(gradient), np.abs(delta)).max(axis=-1) < TOLERANCE

@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_tui.engine.class_optimizers import ClassOptimizer
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.maps.axes import Axis
-from adam_tui.engine.maps.batch import Batch
+from adam_tui.engine.maps.batch import Batch, LoneCells
 from adam_tui.engine.maps.outcomes import NOT_COMPUTED, Outcomes, median_outcomes
 from adam_tui.engine.scenario import Scenario
 from adam_tui.engine.trajectory import Array, Trajectory, compute_trajectory, plotted_surface, start_of
@@ -27,6 +28,8 @@ BLOCK = 3600
 # The first pass computes every so many-th cell in both directions; the next ones whole rows, every 8th, 4th, 2nd, all.
 COARSEST = 8
 STRIDES = (8, 4, 2, 1)
+# A map of a class, whose cells take long, shows every so many-th cell in both directions.
+THINNED = 4
 # A map of fewer cells is computed at once without a coarse pass.
 SMALL = 600
 SEEDS_OF_A_MEDIAN = 5
@@ -39,8 +42,15 @@ class _Block(NamedTuple):
     columns: NDArray[np.intp]
 
 
-def _blocks(rows: int, columns: int, coarse: bool) -> Iterator[_Block]:
-    """All cells in blocks of at most `BLOCK`: row by row, or every 8th cell and then every 8th, 4th, 2nd row, all."""
+def _blocks(rows: int, columns: int, coarse: bool, thinned: bool) -> Iterator[_Block]:
+    """All cells in blocks of at most `BLOCK`: row by row, or every 8th cell and then every 8th, 4th, 2nd row, all.
+
+    With `thinned` only every 8th cell, and then every 4th.
+    """
+    if thinned:
+        for stride in (COARSEST, THINNED):
+            yield from _bands(np.arange(0, rows, stride), [np.arange(0, columns, stride)])
+        return
     across = [np.arange(i, min(i + BLOCK, columns)) for i in range(0, columns, BLOCK)]
     order = np.arange(rows)
     if coarse and rows * columns > SMALL:
@@ -76,11 +86,13 @@ class _Map(ABC):
         if not scenario.noise:
             self.seeds = self.seeds[:1]  # without noise all are alike
         self._outcomes = Outcomes.empty(rows, columns)
-        blocks = list(_blocks(rows, columns, coarse))
+        self._lone = isinstance(scenario.lanes[lane].rule, ClassOptimizer)
+        self.thinned = self._lone and coarse  # some cells are never computed; `coarse` finds those that stand for them
+        blocks = list(_blocks(rows, columns, coarse, self.thinned))
         self._work = sum(len(block.rows) * len(block.columns) for block in blocks)
         self._waiting = iter(blocks)
         self._block: _Block | None = None
-        self._batch: Batch | None = None
+        self._batch: Batch | LoneCells | None = None
         self._of_seeds: list[Outcomes] = []
         self._done = 0
         self._complete = False
@@ -173,7 +185,7 @@ class _Map(ABC):
         self._block, self._of_seeds = None, []
         self._complete = self._done == self._work
 
-    def _batch_of(self, block: _Block, seed: int) -> Batch:
+    def _batch_of(self, block: _Block, seed: int) -> Batch | LoneCells:
         grid, starts = self._grid(block)
 
         def alone(cell: tuple[int, ...]) -> Trajectory:
@@ -187,6 +199,8 @@ class _Map(ABC):
                 seed,
             )
 
+        if self._lone:
+            return LoneCells(starts.shape[:-1], self.scenario.steps, alone)
         return self.batch(grid, starts, seed, alone)
 
     def batch(
@@ -294,7 +308,8 @@ def coarse(states: NDArray[np.int8]) -> NDArray[np.intp]:
     """
     rows, columns = np.arange(states.shape[0])[:, np.newaxis], np.arange(states.shape[1])
     standing_for = np.full(states.shape, -1, dtype=np.intp)
-    for down, across in (*((stride, 1) for stride in reversed(STRIDES)), (COARSEST, COARSEST)):
+    alone = (THINNED, THINNED), (COARSEST, COARSEST)
+    for down, across in (*((stride, 1) for stride in reversed(STRIDES)), *alone):
         index = np.broadcast_to(rows // down * down * states.shape[1] + columns // across * across, states.shape)
         computed = (standing_for < 0) & (states.ravel()[index] != NOT_COMPUTED)
         standing_for[computed] = index[computed]

@@ -28,6 +28,7 @@ ACTIONS: tuple[Action[e.Event, e.EventContext], ...] = (
     Action("fork", "C", "Fork mode: changes apply from this step on", TIME, e.ToggleFork()),
     Action("next_optimizer", "o", "Next optimizer in this lane", LANES, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer in this lane", LANES, e.CycleOptimizer(-1)),
+    Action("your_own", "y", "Own optimizer in this lane", LANES, e.AskClass()),
     Action("add_lane", "a", "Add a lane with another optimizer", LANES, e.AddLane()),
     Action("line_up", "A", "Race all optimizers", LANES, e.LineUp()),
     Action("duplicate_lane", "D", "Duplicate this lane", LANES, e.DuplicateLane()),

@@ -11,7 +11,15 @@ from pathlib import Path
 from adam_tui.ui import effects as shared
 from adam_tui.ui.config import remember_hints
 from adam_tui.ui.mode_screen import ModeScreen
-from adam_tui.ui.playground.effects import CopyRace, Effect, RememberHints, ShowFinale, TrainLane, WriteExport
+from adam_tui.ui.playground.effects import (
+    CopyRace,
+    Effect,
+    ImportClass,
+    RememberHints,
+    ShowFinale,
+    TrainLane,
+    WriteExport,
+)
 from adam_tui.ui.playground.events import Event, EventContext
 from adam_tui.ui.playground.paths import paths_so_far, whole_paths
 from adam_tui.ui.playground.state import PlaygroundState
@@ -36,6 +44,10 @@ def carry_out(effect: Effect, screen: Screen) -> None:
             screen.host.show_finale(place, finale)
         case TrainLane(lane):
             screen.host.train_lane(lane)
+        case ImportClass(name):
+            from adam_tui.classes.service import classes  # loads what starts processes
+
+            classes().allow(name)
         case RememberHints(names):
             remember_hints(names)
         case _:

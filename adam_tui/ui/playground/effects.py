@@ -46,6 +46,13 @@ class TrainLane:
 
 
 @dataclass(frozen=True)
+class ImportClass:
+    """Import a class that the user has named, in its own process."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class RememberHints:
     """Never show these hints again, in later sessions either."""
 
@@ -53,4 +60,4 @@ class RememberHints:
 
 
 HINTS_CLOSED = Notify("no more hints", keys=": {hints} shows them again")
-Effect = SharedEffect[Event] | WriteExport | CopyRace | ShowFinale | TrainLane | RememberHints
+Effect = SharedEffect[Event] | WriteExport | CopyRace | ShowFinale | TrainLane | ImportClass | RememberHints

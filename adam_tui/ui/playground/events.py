@@ -116,6 +116,28 @@ class LineUp(Signal):
     """Race all optimizers with their defaults and a learning rate that suits the surface."""
 
 
+class AskClass(Signal):
+    """Ask for an optimizer of the user's own: a class in a file or a package."""
+
+
+@dataclass(frozen=True)
+class SetClass:
+    """Give the chosen lane a class, as the flag that names it, and import it: the user has named it."""
+
+    text: str
+
+
+class ClassesChanged(Signal):
+    """A class was imported, or its file has changed; or the screen shows classes that nobody was asked for."""
+
+
+@dataclass(frozen=True)
+class AllowClass:
+    """The user agrees to the import of a class that a file asks for."""
+
+    name: str
+
+
 # Hyperparameters
 
 
@@ -389,7 +411,9 @@ Request = (
     | ChooseExport
     | Export
     | Train
+    | AskClass
 )
+AboutClasses = SetClass | ClassesChanged | AllowClass
 # Events that change the state.
 Change = (
     Tick
@@ -406,6 +430,9 @@ Change = (
     | SelectLane
     | DuplicateLane
     | LineUp
+    | SetClass
+    | ClassesChanged
+    | AllowClass
     | Arrow
     | Cancel
     | SetKnob

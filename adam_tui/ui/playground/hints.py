@@ -64,5 +64,5 @@ def hint(state: PlaygroundState) -> tuple[str, str]:
         return PLACING, ""
     if state.map is not None:
         return MAPPING, ""
-    name = state.chosen_knob.name
+    name = state.chosen_knob.name if state.chosen_knob is not None else ""
     return HINTS[state.hints[0]].text.replace("{knob}", "the learning rate" if name == "lr" else name), CLOSE

@@ -44,7 +44,7 @@ def lane_names(scenario: Scenario) -> tuple[LaneName, ...]:
         unique = sum(each == own for each in settings) == 1
         words = ", ".join(f"{own[i].name} {own[i].value}".strip() for i in different)
         symbols = ", ".join(f"{own[i].symbol} {own[i].value}".strip() for i in different)
-        stem = lane.optimizer if unique else label
+        stem = lane.rule.label if unique else label
         names.append(LaneName((f"{stem} {words}", f"{stem} {symbols}", symbols if unique else label, label), symbols))
     return tuple(names)
 
@@ -52,6 +52,8 @@ def lane_names(scenario: Scenario) -> tuple[LaneName, ...]:
 def _settings(lane: Lane) -> tuple[_Setting, ...]:
     """All settings of a lane as text, the same ones for every lane of an optimizer."""
     settings = []
+    for name, text in lane.texts:
+        settings.append(_Setting(name, name, text))
     for knob in lane.rule.knobs:
         values = [lane[knob.name], *(change.value for change in lane.changes if change.name == knob.name)]
         symbol = "lr" if knob.name == "lr" else knob.symbol

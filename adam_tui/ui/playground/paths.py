@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from adam_tui.engine.trajectory import PathComputation, Trajectory, path_computations
+from adam_tui.engine.class_optimizers import CLASSES
+from adam_tui.engine.trajectory import Computation, Trajectory, path_computations
 from adam_tui.ui.playground.state import PlaygroundState
 
 # The part of a race that is computed and rasterized with a key, in seconds of the thread's CPU time, which other
@@ -68,8 +69,16 @@ def whole_paths(state: PlaygroundState) -> Paths:
 
 
 def compute_at_once(state: PlaygroundState) -> bool:
-    """Compute what a key waits for, and return whether the paths are complete."""
-    missing = sum(part.steps - part.step for part in _parts(state) if not part.complete)
+    """Compute what a key waits for, and return whether the paths are complete.
+
+    The paths of classes come from another process: no key waits for them.
+    """
+    parts = _parts(state)
+    if CLASSES:
+        from adam_tui.classes.path import withdraw_others  # not needed without a class
+
+        withdraw_others(parts)
+    missing = sum(part.steps - part.step for part in parts if not part.complete)
     return advance(state, COMPUTE_SHORT if missing <= SHORT_RACE else COMPUTE_LONG)
 
 
@@ -77,26 +86,33 @@ def advance(state: PlaygroundState, seconds: float, clock: Clock = time.thread_t
     """Compute for about so many seconds, all lanes in step, and return whether the paths are complete."""
     end = clock() + seconds
     unfinished = [part for part in _parts(state) if not part.complete]
-    while unfinished and clock() < end:
-        part = min(unfinished, key=_step)
+    here = [part for part in unfinished if not part.waiting]
+    while here and clock() < end:
+        part = min(here, key=_step)
         part.advance()
-        if part.complete:
-            unfinished.remove(part)
-    return not unfinished
+        if part.complete or part.waiting:
+            here.remove(part)
+    return all(part.complete for part in unfinished)
 
 
-def _step(part: PathComputation) -> int:
+def is_waiting(state: PlaygroundState) -> bool:
+    """True when only other processes have something left to compute."""
+    unfinished = [part for part in _parts(state) if not part.complete]
+    return bool(unfinished) and all(part.waiting for part in unfinished)
+
+
+def _step(part: Computation) -> int:
     return part.step
 
 
-def _parts(state: PlaygroundState) -> list[PathComputation]:
+def _parts(state: PlaygroundState) -> list[Computation]:
     lanes, ghosts, cursor = _computations(state)
     return [*filter(None, (cursor,)), *lanes, *filter(None, ghosts)]
 
 
 def _computations(
     state: PlaygroundState,
-) -> tuple[tuple[PathComputation, ...], tuple[PathComputation | None, ...], PathComputation | None]:
+) -> tuple[tuple[Computation, ...], tuple[Computation | None, ...], Computation | None]:
     """The computations of the lanes, of their ghosts, and of the cell at a map's cursor."""
     scenario = state.scenario
     ghosts = (state.ghost(i) for i in range(len(scenario.lanes)))
@@ -107,7 +123,7 @@ def _computations(
     )
 
 
-def _cursor_computation(state: PlaygroundState) -> PathComputation | None:
+def _cursor_computation(state: PlaygroundState) -> Computation | None:
     if state.map is None:
         return None
     from adam_tui.ui.playground.maps.cells import cursor_scenario  # not needed at start-up

@@ -5,6 +5,10 @@ A pure function from the state and such an event to effects. Loaded with the fir
 
 from __future__ import annotations
 
+from adam_tui.classes.completion import completions
+from adam_tui.engine.class_optimizers import CLASSES, ClassOptimizer
+from adam_tui.engine.class_reference import split_reference
+from adam_tui.engine.lane import Lane
 from adam_tui.engine.numbers import format_number, parse_whole
 from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import MAX_STEPS, parse_start, surface_of
@@ -44,6 +48,8 @@ def effects_of(state: PlaygroundState, event: e.Request) -> tuple[Effect, ...]:
             return (WriteExport(kind, state),)
         case e.Train():
             return (_train(state),)
+        case e.AskClass():
+            return (_ask_class(state),)
 
 
 def _copies(state: PlaygroundState) -> tuple[Answer, ...]:
@@ -52,9 +58,12 @@ def _copies(state: PlaygroundState) -> tuple[Answer, ...]:
     return COPIES if shown is None or shown.grid is None or shown.kind == "rates" else (MAP_COPY, *COPIES)
 
 
-def _ask_value(state: PlaygroundState) -> AskText[e.Event]:
+def _ask_value(state: PlaygroundState) -> AskText[e.Event] | Notify:
     knob = state.chosen_knob
-    title = f"{state.chosen_lane.optimizer} {knob.name}"
+    label = state.chosen_lane.rule.label
+    if knob is None:
+        return Notify(f"{label} has no knobs")
+    title = f"{label} {knob.name}"
     hint = f"{knob.meaning} · {knob.allowed()} · default {knob.format(knob.default)}"
     return AskText(title, knob.format(state.value(knob)), hint, lambda text: e.SetKnob(knob.parse(text)))
 
@@ -89,6 +98,21 @@ def _ask_function(state: PlaygroundState) -> AskText[e.Event]:
 
     hint = "x, y, pi, e, + − * / ^ |x|, sin exp log sqrt max sign …"
     return AskText("f(x, y)", value, hint, parse, e.EndPreview(), preview, aside=True)
+
+
+def _ask_class(state: PlaygroundState) -> AskText[e.Event]:
+    """Ask for a class of the user's own, or of a package: the text of the lane, if it has one."""
+    lane = state.chosen_lane
+    value = lane.to_flag() if isinstance(lane.rule, ClassOptimizer) else "./"
+
+    def parse(text: str) -> e.Event:
+        reference, _ = split_reference(text)
+        if (known := CLASSES.get(str(reference))) is not None and known.ready:
+            Lane.parse(text)
+        return e.SetClass(text.strip())
+
+    hint = "FILE.py::CLASS or package.CLASS, such as ./mine.py::MyAdam:lr=0.1 · tab completes · its code is run"
+    return AskText("Your own optimizer", value, hint, parse, complete=completions)
 
 
 def _pick_preset(state: PlaygroundState) -> Pick[e.Event]:

@@ -15,6 +15,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Click, Resize
 from textual.geometry import Size
+from textual.message import Message
 from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widget import Widget
@@ -22,6 +23,7 @@ from textual.widgets import Static
 
 from adam_tui.draw.cells import Cells, Color, text_width
 from adam_tui.draw.palette import Palette
+from adam_tui.engine.class_optimizers import ClassOptimizer
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.actions import FooterKey, KeyGroup
 from adam_tui.ui.caption import CAPTION_PADDING, caption
@@ -29,10 +31,10 @@ from adam_tui.ui.layout import NARROW, WIDE, side_size
 from adam_tui.ui.mode_screen import ModeScreen
 from adam_tui.ui.playground import view as pictures
 from adam_tui.ui.playground.actions import ACTIONS, current_keys, footer
-from adam_tui.ui.playground.events import ActionUsed, Event, EventContext, SetStart, Tick
+from adam_tui.ui.playground.events import ActionUsed, ClassesChanged, Event, EventContext, SetStart, Tick
 from adam_tui.ui.playground.hints import hint
 from adam_tui.ui.playground.lane_names import lane_names
-from adam_tui.ui.playground.paths import POSITIONS_AT_ONCE, Paths, advance, compute_at_once, paths_so_far
+from adam_tui.ui.playground.paths import POSITIONS_AT_ONCE, Paths, advance, compute_at_once, is_waiting, paths_so_far
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
 
@@ -53,6 +55,10 @@ TITLE_MARGIN = 6  # columns of a border beside its title
 SIDE = ("lanes", "knobs", "inspector", "loss")  # the panels of the right side
 MAP = ("map", "map-info")  # the panels of an open map
 PANELS = ("contour", *MAP, *SIDE, "timeline")
+
+
+class ClassNews(Message):
+    """A class was imported or has changed, or more of its path is there."""
 
 
 class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext]):
@@ -91,6 +97,9 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         self._computing = False
         self._last_key = 0.0
         self._maps: MapPanels | None = None
+        self._last_picture = 0.0
+        self._hears_classes = False
+        self._news_waiting = False
 
     def body(self) -> Iterable[Widget]:
         """The contour, the panels beside it, the caption and the timeline."""
@@ -161,6 +170,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         if self.state.playing:
             self._last_tick = self._clock()
             self._timer.resume()
+        self._hear_classes()
         self._compute()
         self._show_map()
 
@@ -196,10 +206,45 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         self._frame += 1
         self.dispatch(Tick(elapsed))
 
+    # --- classes of PyTorch ------------------------------------------------------------------------------------------
+
+    def _hear_classes(self) -> None:
+        """Hear of the classes in the race, and ask for those that a file has named."""
+        if self._hears_classes or not any(isinstance(lane.rule, ClassOptimizer) for lane in self.state.scenario.lanes):
+            return
+        from adam_tui.classes.service import classes  # not needed without a class
+
+        self._hears_classes = True
+        classes().listen(self._report_news)
+        self.call_after_refresh(self.post_message, ClassNews())
+
+    def _report_news(self) -> None:
+        """Called in other threads, for every piece of a path."""
+        if not self._news_waiting and self.is_attached:
+            self._news_waiting = True
+            self.post_message(ClassNews())
+
+    def on_unmount(self) -> None:
+        """Hear of nothing any more."""
+        if self._hears_classes:
+            from adam_tui.classes.service import classes
+
+            classes().forget(self._report_news)
+
+    async def on_class_news(self) -> None:
+        """Show what has come: the knobs of a class, the next piece of its path, or why it has no path."""
+        self._news_waiting = False
+        before = self.state
+        self.dispatch(ClassesChanged())
+        if self.state is before:
+            compute_at_once(self.state)  # a class whose file has changed has another path
+        self._continue()
+
     # --- long races ------------------------------------------------------------------------------------------------
 
     def _compute(self) -> None:
         """Compute the paths: a short race at once, a long one between keys."""
+        self._last_picture = time.monotonic()
         if not self._is_drawn(compute_at_once(self.state)):
             self._continue()
 
@@ -210,21 +255,24 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
 
     async def _compute_rest(self) -> None:
         """Compute the paths in slices until they are drawn in full, or another screen is shown."""
-        last_picture = time.monotonic()
         while self.is_active and self._views["contour"].is_attached:  # until the application closes
             now = time.monotonic()
             if now < self._last_key + KEY_PAUSE:
                 await asyncio.sleep(KEY_PAUSE)
                 continue
             done = self._is_drawn(advance(self.state, SLICE))
-            if done or now > last_picture + REFRESH:
+            waiting = not done and is_waiting(self.state)
+            if waiting and now < self._last_picture + REFRESH:
+                await asyncio.sleep(REFRESH / 2)
+                continue
+            if done or waiting or now > self._last_picture + REFRESH:
                 paths = paths_so_far(self.state)
                 self._arrange_panels(paths)
                 for panel in PANELS:
                     await asyncio.sleep(0)
                     self._draw((panel,), paths)
-                last_picture = time.monotonic()
-            if done:
+                self._last_picture = time.monotonic()
+            if done or (waiting and is_waiting(self.state)):  # `on_class_news` continues
                 break
             await asyncio.sleep(0)
         self._computing = False
@@ -256,6 +304,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         if modes[0] != modes[1]:
             self.refresh_footer()
         if (before.scenario, before.ghosts, before.map) != (after.scenario, after.ghosts, after.map):
+            self._hear_classes()
             self._compute()
         paths = paths_so_far(after)
         only_time = replace(before, clock=after.clock) == after

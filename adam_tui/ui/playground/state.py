@@ -107,6 +107,7 @@ class PlaygroundState:
     pause_at: the step at which playing pauses once, for the shown preset.
     hints: the names of the hints that have not been tried; the first one is shown.
     map: the open map, or None.
+    asked: the classes whose import the user was asked for.
     past, future: the snapshots for undo and redo.
     before_preview: the state to return to while a formula is typed and its race is shown, else None.
     """
@@ -134,6 +135,7 @@ class PlaygroundState:
     pause_at: int | None = None
     hints: tuple[str, ...] = ()
     map: MapState | None = None
+    asked: frozenset[str] = frozenset()
     past: tuple[Snapshot, ...] = ()
     future: tuple[Snapshot, ...] = ()
     before_preview: PlaygroundState | None = None
@@ -154,9 +156,10 @@ class PlaygroundState:
         return self.scenario.lanes[self.lane]
 
     @property
-    def chosen_knob(self) -> Knob:
-        """The hyperparameter that the arrow keys change."""
-        return self.chosen_lane.rule.knobs[self.knob]
+    def chosen_knob(self) -> Knob | None:
+        """The hyperparameter that the arrow keys change; None for a class without any."""
+        knobs = self.chosen_lane.rule.knobs
+        return knobs[min(self.knob, len(knobs) - 1)] if knobs else None
 
     @property
     def surface(self) -> Surface:

@@ -38,6 +38,8 @@ WARMUP_SHARES = (0.0, 0.05, 0.1, 0.2)  # of the race
 UNDO_STEPS = 200
 # The actions that move the cursor of an open map or take its cell, and turn a knob otherwise.
 CURSOR_KEYS = {f"{name}{coarse}" for name in ("turn_down", "turn_up") for coarse in ("", "_coarse")} | {"type_value"}
+# The events whose change of the scenario cannot be undone: it is no change of the user's.
+UNRECORDED = (e.Undo, e.Redo, e.PreviewFunction, e.EndPreview, e.ClassesChanged)
 LANES_BY_HAND = 8  # the most that `a` adds: more colours are hard to distinguish
 
 
@@ -58,13 +60,17 @@ def update(state: PlaygroundState, event: e.Event) -> tuple[PlaygroundState, tup
         from adam_tui.ui.playground.maps.update import followed
 
         after = followed(before, after)
-    if after.scenario != before.scenario and not isinstance(event, e.Undo | e.Redo | e.PreviewFunction | e.EndPreview):
+    if after.scenario != before.scenario and not isinstance(event, UNRECORDED):
         after = replace(after, past=(*before.past, before.snapshot)[-UNDO_STEPS:], future=())
     return after, _effects(state, after, event)
 
 
 def _effects(before: PlaygroundState, after: PlaygroundState, event: e.Change) -> tuple[Effect, ...]:
     """The effects of a change of the state."""
+    if isinstance(event, e.SetClass | e.ClassesChanged | e.AllowClass):
+        from adam_tui.ui.playground.class_effects import class_effects  # not needed without a class
+
+        return class_effects(before, after, event)
     if isinstance(event, e.Open | e.NextPreset) and after.finale is not None and after.preset is None:
         from adam_tui.ui.playground.effects import ShowFinale
 
@@ -129,6 +135,12 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
             lanes = suggested_lanes(tuple(OPTIMIZERS), state.surface)
             names = [lane.optimizer for lane in lanes]
             return _set_lanes(state, lanes, names.index(state.chosen_lane.optimizer), ghosts=())
+        case e.SetClass(text):
+            return _replace_lane(state, Lane.parse(text))
+        case e.ClassesChanged():
+            return _reread(state)
+        case e.AllowClass():
+            return state
         case e.Arrow():
             return _arrow(state, event)
         case e.Cancel():
@@ -136,7 +148,7 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
         case e.SetKnob(value):
             return _set_knob(state, value)
         case e.ResetKnob():
-            return _set_knob(state, state.chosen_knob.default)
+            return state if state.chosen_knob is None else _set_knob(state, state.chosen_knob.default)
         case e.CycleSchedule():
             return _replace_lane(state, replace(state.chosen_lane, schedule=_next_schedule(state)))
         case e.CycleWarmup():
@@ -283,7 +295,7 @@ def _seek(state: PlaygroundState, step: int) -> PlaygroundState:
 
 def _replace_lane(state: PlaygroundState, lane: Lane, ghost: Lane | None = None) -> PlaygroundState:
     """Replace the chosen lane. The chosen knob stays the one of the same name, if the new lane has it."""
-    name = state.chosen_knob.name
+    name = state.chosen_knob.name if state.chosen_knob is not None else ""
     names = [knob.name for knob in lane.rule.knobs]
     knob = names.index(name) if name in names else 0
     ghosts = tuple(ghost if i == state.lane else state.ghost(i) for i in range(len(state.scenario.lanes)))
@@ -292,7 +304,10 @@ def _replace_lane(state: PlaygroundState, lane: Lane, ghost: Lane | None = None)
 
 def _set_knob(state: PlaygroundState, value: float) -> PlaygroundState:
     """Set the chosen knob from the start on; in fork mode from the shown step on, with the old path as a ghost."""
-    lane, name = state.chosen_lane, state.chosen_knob.name
+    lane, knob = state.chosen_lane, state.chosen_knob
+    if knob is None or lane.unread:  # the knobs of a class are known once it is imported
+        return state
+    name = knob.name
     if not state.fork or state.step == 0:
         without_changes = replace(lane, changes=tuple(change for change in lane.changes if change.name != name))
         return _replace_lane(state, without_changes.replaced(name, value))
@@ -305,9 +320,20 @@ def _set_lanes(
     state: PlaygroundState, lanes: tuple[Lane, ...], chosen: int, ghosts: tuple[Lane | None, ...] | None = None
 ) -> PlaygroundState:
     """Replace all lanes, and choose one of them. `ghosts` None keeps the ghosts."""
-    knob = min(state.knob, len(lanes[chosen].rule.knobs) - 1)
+    knob = max(min(state.knob, len(lanes[chosen].rule.knobs) - 1), 0)
     ghosts = state.ghosts if ghosts is None else ghosts
     return replace(state, scenario=replace(state.scenario, lanes=lanes), lane=chosen, knob=knob, ghosts=ghosts)
+
+
+def _reread(state: PlaygroundState) -> PlaygroundState:
+    """The lanes of classes with the knobs that these have now."""
+    from adam_tui.ui.playground.class_effects import unasked  # not needed without a class
+
+    lanes = tuple(lane.reread()[0] for lane in state.scenario.lanes)
+    ghosts = tuple(ghost and ghost.reread()[0] for ghost in state.ghosts)
+    if asked := unasked(state):
+        state = replace(state, asked=state.asked | set(asked))
+    return state if lanes == state.scenario.lanes else _set_lanes(state, lanes, state.lane, ghosts)
 
 
 def _add_lane(state: PlaygroundState) -> PlaygroundState:
@@ -339,7 +365,7 @@ def _set_surface(state: PlaygroundState, scenario: Scenario) -> PlaygroundState:
     before, after = state.surface, plotted_surface(scenario)
     lanes = tuple(
         lane.replaced("lr", suggested_lane(lane.optimizer, after)["lr"])
-        if lane["lr"] == suggested_lane(lane.optimizer, before)["lr"]
+        if lane.optimizer in OPTIMIZERS and lane["lr"] == suggested_lane(lane.optimizer, before)["lr"]
         else lane
         for lane in scenario.lanes
     )
@@ -403,14 +429,15 @@ def _restore(state: PlaygroundState, snapshot: Snapshot) -> PlaygroundState:
 
     Into or out of a preset, the race plays from its start, as when the preset was opened.
     """
-    scenario = snapshot.scenario
+    lanes = tuple(lane.reread()[0] for lane in snapshot.scenario.lanes)  # a class may have changed since
+    scenario = replace(snapshot.scenario, lanes=lanes)
     other_surface = (scenario.surface, scenario.function) != (state.scenario.surface, state.scenario.function)
     lane = min(state.lane, len(scenario.lanes) - 1)
     after = replace(
         state,
         scenario=scenario,
         lane=lane,
-        knob=min(state.knob, len(scenario.lanes[lane].rule.knobs) - 1),
+        knob=max(min(state.knob, len(scenario.lanes[lane].rule.knobs) - 1), 0),
         clock=min(state.clock, float(scenario.steps)),
         window=None if other_surface else state.window,
         ghosts=(),
@@ -434,8 +461,10 @@ def _arrow(state: PlaygroundState, event: e.Arrow) -> PlaygroundState:
         return replace(state, crosshair=state.visible.clamped(moved))
     if event.dy:
         knobs = len(state.chosen_lane.rule.knobs)
-        return replace(state, knob=(state.knob - event.dy) % knobs)
+        return replace(state, knob=(state.knob - event.dy) % max(knobs, 1))
     knob = state.chosen_knob
+    if knob is None:
+        return state
     return _set_knob(state, knob.turn(state.value(knob), event.dx, coarse=event.coarse))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from textwrap import wrap
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ from adam_tui.draw.chart import Series, chart
 from adam_tui.draw.color import to_oklab
 from adam_tui.draw.contour_plot import Arrow, Backdrop, PathView, backdrop, compose, repaint
 from adam_tui.draw.palette import Palette
+from adam_tui.engine.class_optimizers import ClassOptimizer
+from adam_tui.engine.lane import Lane
 from adam_tui.engine.scenario import surface_of
 from adam_tui.engine.schedules import CONSTANT
 from adam_tui.engine.stability import describe_stability, stability
@@ -41,6 +44,8 @@ MIN_PLOT_ROWS = 6
 DIRECTION_LENGTH = 0.15  # length of a vector that shows only a direction, as a share of the visible part's size
 POINT_NUMBER = 9  # columns of a number at the crosshair: "-1.23e-10"
 UNLIKE = 0.14  # the distance in OKLab of two colours that are not mistaken for each other
+# The names of the averaged gradient: in the rules, and in the states of PyTorch's classes.
+AVERAGES = ("m", "b", "exp_avg", "momentum_buffer")
 CURSOR = "┼"  # of an open map: the head of its cell's path, and its mark beside the map
 SCHEDULE_COLUMNS = 12  # of the schedule's curve
 SCHEDULE_SAMPLES = 2000  # steps of a long race that the curve is drawn from
@@ -221,7 +226,7 @@ def _vectors(state: PlaygroundState, path: Trajectory, colors: Mapping[str, Colo
     origin = path.positions[step]
     length = min(state.visible.size) * DIRECTION_LENGTH
     arrows = []
-    for name in ("m", "b"):  # the two names of the averaged gradient in the rules
+    for name in AVERAGES:
         if name in path.terms and step > 0:
             arrows += _direction(origin, -path.terms[name][step], length, colors["m"])
     arrows += _direction(origin, -path.gradients[step], length, colors["−∇f"])
@@ -267,9 +272,18 @@ def lanes(state: PlaygroundState, width: int, height: int, palette: Palette, pat
                 distance=path.distance(state.step, state.surface.minima),
                 since=path.since(state.step),
                 ended=state.at_end,
+                note=_lane_note(state.scenario.lanes[i], path, state.step),
             )
         )
     return panels.lane_table(rows, state.lane, width, height, palette)
+
+
+def _lane_note(lane: Lane, path: Trajectory, step: int) -> str:
+    """Why the lane of a class has no numbers at a step: it is not imported yet, or its code failed."""
+    if path.failure is not None and path.state(step) == "failed":
+        return path.failure
+    rule = lane.rule
+    return "importing the class" if isinstance(rule, ClassOptimizer) and rule.status == "loading" else ""
 
 
 def _rank(losses: Sequence[float], lane: int) -> int:
@@ -303,6 +317,10 @@ def _notes(state: PlaygroundState, path: Trajectory, width: int) -> list[tuple[s
         for i, line in enumerate(describe_stability(at_point, lane, width))
         if text_width(line) <= width  # a sentence is shown whole or not at all
     ]
+    if lane.texts:
+        notes.append((" · ".join(f"{name} {text}" for name, text in lane.texts), False))
+    if path.failure is not None:
+        notes = [(line, True) for line in wrap(path.failure, width)] + notes
     if lane.schedule != CONSTANT:
         every = max(scenario.steps // SCHEDULE_SAMPLES, 1)
         factors = [lane.schedule.factor(t, scenario.steps) for t in range(1, scenario.steps + 1, every)]

@@ -42,9 +42,9 @@ def carry_out(effect: Effect, screen: SweepsScreen) -> None:
             screen.poll()
         case effects.AskPlan():
             _ask_plan(effect, screen)
-        case effects.StartSweep(plan, slots, name):
+        case effects.StartSweep(plan, slots, name, place):
             with _notified(screen, "cannot start"):
-                id = feed.start(plan, slots, name)
+                id = feed.start(plan, slots, name, place)
                 screen.poll()
                 screen.dispatch(SelectSweep(id))
         case effects.SendOrder(sweep, order):

@@ -8,6 +8,7 @@ from pathlib import Path
 from adam_tui.engine.presets import Preset
 from adam_tui.sweeps.plan import Plan
 from adam_tui.sweeps.request import Request
+from adam_tui.sweeps.sweep import On
 from adam_tui.ui.actions import Signal
 from adam_tui.ui.effects import SharedEffect
 from adam_tui.ui.sweep.events import Event
@@ -32,6 +33,7 @@ class StartSweep:
     plan: Plan
     slots: int
     name: str
+    place: tuple[On, str] = ("local", "")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from adam_tui.history.sweep_view import SweepView
 from adam_tui.sweeps.plan import Plan
+from adam_tui.sweeps.sweep import On
 from adam_tui.ui.actions import Signal
 
 
@@ -87,6 +88,7 @@ class StartSweep:
     plan: Plan
     slots: int
     name: str = ""
+    place: tuple[On, str] = ("local", "")
 
 
 class PauseOrResume(Signal):

@@ -24,11 +24,14 @@ FIELDS = {
     "optimizers": ("optimizers", "names, as adam,sgd,momentum,lion"),
     "lr": ("learning rates", "a range 1e-4..1 or a list 1e-3,1e-2; empty: around each optimizer's usual one"),
     "settings": ("other knobs", "such as beta1=0.8..0.99 batch_size=32,64"),
+    "batch_size": ("batch size", "images a step, unless it is one of the other knobs"),
     "trials": ("settings", "of each optimizer; lists alone decide by themselves"),
+    "sampler": ("sampler", "quasi, grid or tpe (Optuna learns from results); empty: quasi or grid"),
     "seeds": ("seeds", "that each setting is trained with"),
     "epochs": ("epochs", "of a trial"),
     "limit": ("images", "train on the first so many; empty: all 55,000"),
     "halving": ("halving", "yes: only the best third goes on after 1, 3, 9, … epochs"),
+    "where": ("where", "local, or ray, or ray HOST:PORT for a cluster"),
     "slots": ("slots", "trials at the same time; empty: one a core, or one a GPU"),
     "name": ("name", "of the sweep; empty: a new one"),
 }
@@ -92,6 +95,7 @@ class SweepForm(Window[StartSweep | None]):
         try:
             request = self.request
             plan = request.plan()
+            request.place()
             slots = request.slot_count(plan)
             label.update(self._estimate(plan, slots).text(plan, slots))
         except (ValueError, OSError) as error:
@@ -105,9 +109,9 @@ class SweepForm(Window[StartSweep | None]):
         try:
             request = self.request
             plan = request.plan()
-            slots = request.slot_count(plan)
+            place, slots = request.place(), request.slot_count(plan)
         except ValueError:
             self._show_dry_run()
             self.app.bell()
             return
-        self.dismiss(StartSweep(plan, slots, request.name.strip()))
+        self.dismiss(StartSweep(plan, slots, request.name.strip(), place))

@@ -7,7 +7,7 @@ best setting stands for its cell.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -81,6 +81,13 @@ class SweepGrid:
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return max(len(self.y.labels), 1), max(len(self.x.labels), 1)
+
+    def columns(self, first: int, count: int) -> SweepGrid:
+        """The part of it with so many columns from `first` on; its first one is column 0."""
+        shown = slice(first, first + count)
+        x = GridAxis(self.x.name, self.x.labels[shown], self.x.short[shown], {})
+        cells = {(r, c - first): some for (r, c), some in self.cells.items() if first <= c < first + count}
+        return SweepGrid(x, self.y, cells)
 
     def place(self, setting: Setting | None) -> tuple[int, int] | None:
         """The (row, column) of a setting."""
@@ -217,27 +224,74 @@ def mark_of(setting: Setting) -> str:
     return next((mark for state, mark in OF_STATES if state in states), "")
 
 
-def words(shown: Face, quantity: Quantity, width: int) -> str:
-    """The text of a cell in this width: mark and value, or the value alone, or the mark alone."""
-    mark = shown.mark
-    candidates: list[str] = []
-    for value in value_texts(shown.value, quantity):
-        candidates += [f"{mark} {value}", f"{mark}{value}"] if mark else [value]
-    candidates.append(mark)
-    return next((text for text in candidates if text and len(text) <= width), mark[:width])
+# The texts of the cells: all of a grid have the same unit and the same digits, as many as have room.
+
+PADDING = 2  # columns: a free one at each side of a text, or the box of the chosen cell
 
 
-def value_texts(value: float, quantity: Quantity) -> list[str]:
-    """A value in a few lengths, the longest first."""
-    if math.isnan(value):
-        return []
-    if quantity == "validation_loss":
-        if not math.isfinite(value):
-            return []
-        texts = [f"{value:.4f}", f"{value:.3f}", f"{value:.2f}"]
-        return [*texts, *(text[1:] for text in texts if text.startswith("0."))]
+class Digits(NamedTuple):
+    """The way in which the values of a grid are written: in which unit, and how. `title` names the unit."""
+
+    title: str
+    text: Callable[[float], str]
+
+
+def digit_choices(quantity: Quantity, values: Sequence[float]) -> list[Digits]:
+    """The ways to write these values of a quantity, from most digits to least."""
     if quantity == "validation_accuracy":
-        return [f"{value:.2%}", f"{value:.1%}", f"{100 * value:.1f}", f"{100 * value:.0f}"]
+        return [
+            Digits("", lambda value: f"{value:.2%}"),
+            Digits("", lambda value: f"{value:.1%}"),
+            Digits(" in %", lambda value: f"{100 * value:.1f}"),
+        ]
     if quantity == "epochs":
-        return [f"{value:g}"] if math.isfinite(value) else ["never", "–"]
-    return [format_duration(value) if value >= 60 else f"{value:.1f}", f"{value:.0f}"]
+        return [Digits("", lambda value: f"{value:g}" if math.isfinite(value) else "never"), Digits("", _epochs)]
+    if quantity == "seconds":
+        return [Digits("", lambda value: f"{value:.1f}"), Digits("", lambda value: _three_digits(value))]
+    positive = [value for value in values if 0 < value < math.inf]
+    power = math.floor(math.log10(min(positive))) if positive else 0
+    scaled = [Digits(f" ×{10.0**power:g}", lambda value: _three_digits(value / 10.0**power))] if power < -1 else []
+    return [
+        Digits("", lambda value: f"{value:.4f}"),
+        *([Digits("", lambda value: f"{value:.3f}")] if power >= -2 else []),
+        *(scaled or [Digits("", lambda value: f"{value:.2f}")]),
+    ]
+
+
+def _epochs(value: float) -> str:
+    return f"{value:g}" if math.isfinite(value) else "–"
+
+
+def _three_digits(value: float) -> str:
+    """A value in three columns or, from a thousand on, more: 3.1, 15, 143, 2e4."""
+    if round(value, 1) < 10:
+        return f"{value:.1f}"
+    return f"{value:.0f}" if round(value) < 10_000 else f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
+
+
+def words(shown: Face, digits: Digits) -> str:
+    """The text of a cell: its mark and its value, or one of them."""
+    return shown.mark + (digits.text(shown.value) if not math.isnan(shown.value) else "")
+
+
+def fitting_digits(faces: Sequence[Face], quantity: Quantity, columns: int, most: int) -> tuple[Digits, int]:
+    """The digits of a grid, and the columns that one of its cells needs for them.
+
+    With `columns` columns of the screen for `most` columns of the grid the digits are as many as all of them have room
+    for. Where there is no room even for the fewest, some columns of the grid stay out of the picture.
+    """
+    choices = digit_choices(quantity, [each.value for each in faces if not math.isnan(each.value)])
+    for digits in choices:
+        need = max((len(words(each, digits)) for each in faces), default=1) + PADDING
+        if need * most <= columns:
+            break
+    return digits, need
+
+
+def value_text(value: float, quantity: Quantity) -> str:
+    """A value as a sentence has room for it; "" for a missing one."""
+    if math.isnan(value) or (quantity == "validation_loss" and not math.isfinite(value)):
+        return ""
+    if quantity == "seconds" and value >= 60:
+        return format_duration(value)
+    return digit_choices(quantity, [value])[0].text(value)

@@ -33,9 +33,9 @@ def effects_of(state: SweepState, event: e.Request) -> tuple[Effect, ...]:
     view = state.view
     match event:
         case e.AskPlan():
-            return (effects.AskPlan(request_like(view.plan) if view is not None else FIRST),)
-        case e.StartSweep(plan, slots, name):
-            return (effects.StartSweep(plan, slots, name),)
+            return (effects.AskPlan(request_like(view.plan, view.place) if view is not None else FIRST),)
+        case e.StartSweep(plan, slots, name, place):
+            return (effects.StartSweep(plan, slots, name, place),)
         case e.AskSweep(items):
             if not items:
                 return (NO_SWEEP,)
@@ -141,7 +141,7 @@ def _widen(view: SweepView, chosen: Setting | None) -> Effect:
         return Notify(f"the range of {name} cannot be wider: {error}", severity="warning")
     if low == high:
         return Notify(f"{name} has no values beyond {knob.format(value)}")
-    before = request_like(view.plan)
+    before = request_like(view.plan, view.place)
     others = [each for each in before.settings.split() if each.partition("=")[0] != name]
     request = Request(
         optimizers=setting.optimizer,

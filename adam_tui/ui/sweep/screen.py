@@ -191,8 +191,15 @@ class SweepScreen(ModeScreen[SweepState, e.Event, "Effect", EventContext]):
         return self.query_one(f"#sweep-{panel}", CellView)
 
     def _snapshot(self) -> Snapshot:
+        grid = self._view("grid")
         return Snapshot(
-            self.state, self.feed.histories, self.host.palette, self.key_names, self._ink(), self.size.width < NARROW
+            self.state,
+            self.feed.histories,
+            self.host.palette,
+            self.key_names,
+            self._ink(),
+            self.size.width < NARROW,
+            grid.content_region.size if grid.is_mounted else (0, 0),
         )
 
     def _ink(self) -> Ink:
@@ -221,6 +228,8 @@ class SweepScreen(ModeScreen[SweepState, e.Event, "Effect", EventContext]):
     @on(CellView.Resized)
     def _view_resized(self, event: CellView.Resized) -> None:
         self._draw(panel for panel in PANELS if event.view.id == f"sweep-{panel}")
+        if event.view.id == "sweep-grid":
+            self._entitle()  # with the unit of the values that have room now
 
     def _entitle(self) -> None:
         shown = self._snapshot()

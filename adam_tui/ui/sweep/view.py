@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Literal, NamedTuple, assert_never
 
 import numpy as np
 
@@ -34,13 +34,15 @@ from adam_tui.ui.sweep.grid import (
     QUANTITY_NAMES,
     RUNNING,
     STOPPED_EARLY,
+    Digits,
     GridAxis,
     Quantity,
     SweepGrid,
     face,
+    fitting_digits,
     mark_of,
     optimizer_title,
-    value_texts,
+    value_text,
     words,
 )
 from adam_tui.ui.sweep.state import SweepState
@@ -49,6 +51,7 @@ Panel = Literal["grid", "curves", "cell", "slots", "progress"]
 FRAMED: tuple[Panel, ...] = ("grid", "curves", "cell", "slots")
 PANELS: tuple[Panel, ...] = (*FRAMED, "progress")
 LEGEND_ROWS = 2
+BEFORE, AFTER = "◂", "▸"  # the columns of the grid on either side that have no room, with their number
 MOST_SPARE = 1 / 8  # of the map's columns or rows, which may stay free so that all cells have the same size
 LABEL_STRIDES = (6, 4, 3, 2, 1)  # from few labels of an axis to all
 POINTS = 240  # of a mean curve: more than the dots across any panel
@@ -67,7 +70,8 @@ class Snapshot:
     """The data that the panels show at one moment.
 
     `histories` are the curves of the chosen cell's runs, by their directories; `keys` are the names of the keys by
-    action; `ink` is the way in which this terminal shows a heat map. With `narrow` titles are short.
+    action; `ink` is the way in which this terminal shows a heat map. With `narrow` titles are short. `grid_size` are
+    the columns and rows of the grid's panel, which decide about the unit of its values.
     """
 
     state: SweepState
@@ -76,6 +80,7 @@ class Snapshot:
     keys: Mapping[str, str]
     ink: heat.Ink = "blocks"
     narrow: bool = False
+    grid_size: tuple[int, int] = (100, 30)
 
 
 def draw(panel: Panel, shown: Snapshot, width: int, height: int) -> Cells:
@@ -104,17 +109,25 @@ def titles(shown: Snapshot) -> dict[Panel, tuple[str, str]]:
     if view is None:
         return {"grid": ("Sweeps", ""), "curves": ("", ""), "cell": ("", ""), "slots": ("", "")}
     seeds = len(view.plan.seeds)
-    over = f", median of {seeds}{'' if shown.narrow else ' seeds'}" if seeds > 1 else ""
+    over = "" if seeds < 2 else f", n = {seeds}" if shown.narrow else f", median of {seeds} seeds"
+    part = window(state, *shown.grid_size)
+    unit = part.digits.title if part is not None else ""
     setting = state.setting
     grid = with_keys_named("{quantity} quantity · {sweep_x} {sweep_y} axes", shown.keys)
     curves = curve_title(shown)
     marker = shown.palette.lane(view.plan.optimizers.index(setting.optimizer))[1] if setting is not None else ""
     return {
-        "grid": (f"{view.title} · {QUANTITY_NAMES[state.quantity]}{over}", grid),
+        "grid": (_grid_title(view.title, f"{QUANTITY_NAMES[state.quantity]}{unit}", over, shown.grid_size[0]), grid),
         "curves": (f"Training loss{curves}", f"{marker} validation loss" if curves else ""),
         "cell": (setting_title(setting) if setting is not None else "No setting here", ""),
         "slots": (slots_title(view), ""),
     }
+
+
+def _grid_title(sweep: str, quantity: str, over: str, width: int) -> str:
+    """The sweep, its quantity and the seeds, or what of these has room; the top line names the sweep too."""
+    texts = (f"{sweep} · {quantity}{over}", f"{sweep} · {quantity}", f"{quantity}{over}")
+    return next((text for text in texts if text_width(text) <= width), quantity)
 
 
 def setting_title(setting: Setting) -> str:
@@ -134,20 +147,36 @@ def _blank(width: int, height: int, palette: Palette) -> Cells:
 # The grid.
 
 
-def grid_columns(state: SweepState) -> int:
-    """The number of columns of the grid, at least 1."""
-    grid = state.grid
-    return grid.shape[1] if grid is not None else 1
+class Window(NamedTuple):
+    """The part of the grid that its panel shows: from which column on, of how many, and how its values are written."""
+
+    grid: SweepGrid
+    first: int
+    total: int
+    digits: Digits
+
+
+def window(state: SweepState, width: int, height: int) -> Window | None:
+    """The columns of the grid that have room for readable cells, the chosen one in their middle."""
+    grid, view = state.grid, state.view
+    if grid is None or view is None:
+        return None
+    place = heat.frame(width, _map_height(height), _scale(grid.y, grid.y.labels))
+    faces = [face(view, some, state.quantity) for some in grid.cells.values()]
+    total = grid.shape[1]
+    digits, need = fitting_digits(faces, state.quantity, place.columns, total)
+    count = min(max(place.columns // need, 1), total)
+    first = min(max(state.cell(grid)[1] - count // 2, 0), total - count)
+    return Window(grid if count == total else grid.columns(first, count), first, total, digits)
 
 
 def draw_grid(shown: Snapshot, view: SweepView, width: int, height: int) -> Cells:
     """The grid with its axes, and the legend of the marks below."""
-    grid = shown.state.grid
-    if grid is None or width < 1 or height < 1:
-        return _blank(max(width, 0), max(height, 0), shown.palette)
-    columns, rows = _map_size(grid, width, height)
-    cells = _blank(width, height, shown.palette)
-    drawn = _draw_map(shown, view, grid, columns, rows)
+    cells = _blank(max(width, 0), max(height, 0), shown.palette)
+    if width < 1 or height < 1 or (part := window(shown.state, width, height)) is None:
+        return cells
+    columns, rows = _map_size(part.grid, width, height)
+    drawn = _draw_map(shown, view, part, columns, rows)
     for name in ("glyph", "fg", "bg", "bold"):
         getattr(cells, name)[:rows, :columns] = getattr(drawn, name)
     for row, text in enumerate(legend_lines(view, width)):
@@ -155,10 +184,15 @@ def draw_grid(shown: Snapshot, view: SweepView, width: int, height: int) -> Cell
     return cells
 
 
+def _map_height(height: int) -> int:
+    """The rows of the map with its axes, in a panel of this height."""
+    return height - (LEGEND_ROWS if height > 3 * LEGEND_ROWS + 1 else 0)
+
+
 def _map_size(grid: SweepGrid, width: int, height: int) -> tuple[int, int]:
     """Columns and rows of the map in its panel, in which all cells of the grid have the same size if they can."""
-    height -= LEGEND_ROWS if height > 3 * LEGEND_ROWS + 1 else 0
-    place = heat.frame(width, height, _scales(grid)[1])
+    height = _map_height(height)
+    place = heat.frame(width, height, _scale(grid.y, grid.y.labels))
     rows, columns = grid.shape
     spare_columns, spare_rows = place.columns % columns, place.rows % rows
     if spare_columns <= MOST_SPARE * place.columns:
@@ -166,10 +200,6 @@ def _map_size(grid: SweepGrid, width: int, height: int) -> tuple[int, int]:
     if spare_rows <= MOST_SPARE * place.rows:
         height -= spare_rows
     return width, height
-
-
-def _scales(grid: SweepGrid) -> tuple[heat.Scale, heat.Scale]:
-    return _scale(grid.x, grid.x.short), _scale(grid.y, grid.y.labels)
 
 
 def _scale(axis: GridAxis, labels: Sequence[str]) -> heat.Scale:
@@ -180,41 +210,47 @@ def _scale(axis: GridAxis, labels: Sequence[str]) -> heat.Scale:
     return heat.Scale("" if axis.name == OPTIMIZER else axis.name, tuple(choices))
 
 
-def _draw_map(shown: Snapshot, view: SweepView, grid: SweepGrid, width: int, height: int) -> Cells:
-    state, quantity = shown.state, shown.state.quantity
+def _draw_map(shown: Snapshot, view: SweepView, part: Window, width: int, height: int) -> Cells:
+    state, quantity, grid = shown.state, shown.state.quantity, part.grid
     rows, columns = grid.shape
-    x, y = _scales(grid)
-    place = heat.frame(width, height, y)
+    x, y = _scale(grid.x, grid.x.short), _scale(grid.y, grid.y.labels)
+    after = part.total - part.first - columns
+    if after:
+        x = heat.Scale(f"{x.name} {AFTER}{after}".strip(), x.choices)
     classes = np.full((rows, columns), heat.NOT_COMPUTED, np.int8)
     values = np.full((rows, columns), np.nan)
     texts = [[""] * columns for _ in range(rows)]
-    room = max(place.columns // columns, 1)
-    chosen = state.cell(grid)
     for (row, column), some in grid.cells.items():
         own = face(view, some, quantity)
         values[row, column] = -own.value if quantity == "validation_accuracy" else own.value
-        frame = 2 if (row, column) == chosen else 1  # columns; a free one keeps the numbers apart
-        texts[row][column] = words(own, quantity, room - frame if room > 3 else room)
+        texts[row][column] = words(own, part.digits)
         if own.diverged:
             classes[row, column] = heat.DIVERGED
         elif not math.isnan(own.value):
             classes[row, column] = heat.CONVERGED if own.complete else heat.RUNNING
     ranks = heat.ranks_in_class(classes, values)
-    row, column = chosen
+    row, column = state.cell(state.grid) if state.grid is not None else (0, 0)
+    column -= part.first
     labels = grid.x.labels[column] if grid.x.labels else "", grid.y.labels[row] if grid.y.labels else ""
     cursor = heat.Cursor(row, column, *labels, boxed=True)
-    return heat.heat_map(
+    cells = heat.heat_map(
         heat.Grid(classes, ranks, texts), width, height, shown.palette, x, y, cursor=cursor, ink=shown.ink
     )
+    place = heat.frame(width, height, y)
+    if part.first and place.axes:
+        text = f"{BEFORE}{part.first}"
+        cells.put(place.rows, max(place.left - 1 - len(text), 0), text, shown.palette.foreground, bold=True)
+    return cells
 
 
 def grid_cell(state: SweepState, width: int, height: int, row: int, column: int) -> tuple[int, int] | None:
     """The (row, column) of the grid at a cell of its panel; None beside the grid. For the mouse."""
-    grid = state.grid
-    if grid is None:
+    part = window(state, width, height)
+    if part is None:
         return None
-    place = heat.frame(*_map_size(grid, width, height), _scales(grid)[1])
-    return place.grid_cell(row, column, grid.shape)
+    place = heat.frame(*_map_size(part.grid, width, height), _scale(part.grid.y, part.grid.y.labels))
+    at = place.grid_cell(row, column, part.grid.shape)
+    return (at[0], at[1] + part.first) if at is not None else None
 
 
 def legend_lines(view: SweepView, width: int) -> list[str]:
@@ -312,7 +348,7 @@ def _validation(curves: Sequence[RunHistory]) -> np.ndarray[tuple[int, int], np.
     """The mean validation loss after each epoch: (2, epochs) steps and losses."""
     by_step: dict[float, list[float]] = {}
     for each in curves:
-        for step, loss in zip(each.epochs.steps.tolist(), each.epochs.test_losses.tolist(), strict=True):
+        for step, loss in zip(each.epochs.steps.tolist(), each.epochs.losses.tolist(), strict=True):
             if math.isfinite(loss):
                 by_step.setdefault(step, []).append(loss)
     steps = sorted(by_step)
@@ -341,10 +377,10 @@ def cell_lines(shown: Snapshot, view: SweepView, width: int) -> list[Line]:
     elif setting is view.winners.get(setting.optimizer):
         lines.append((f"best of {optimizer_title(setting.optimizer)}", "accent"))
     facts = [
-        text.format(texts[0])
+        text.format(value)
         for quantity, text in FACTS.items()
         if (quantity != "epochs" or shown.state.quantity == "epochs")
-        and (texts := value_texts(figure(setting, quantity, view), quantity))
+        and (value := value_text(figure(setting, quantity, view), quantity))
     ]
     if tested := accuracy_with_error(setting, view):
         facts.append(f"test accuracy {tested[0]:.2%} ± {tested[1]:.2%}")
@@ -457,7 +493,7 @@ def draw_progress_line(shown: Snapshot, view: SweepView, width: int) -> Cells:
     bar = min(BAR, max(width // 4, 4))
     color = palette.states["converged" if view.state == "finished" else "running"]
     draw_progress(cells, 0, 1, bar, view.share, color, palette)
-    parts = [f"{view.ended}/{len(view.trials)} trials", view.state]
+    parts = [f"{view.ended}/{view.record.count} trials", view.state]
     if view.state == "running" and not math.isnan(view.seconds_left):
         parts.append(f"{format_duration(view.seconds_left)} left")
     if view.failed:
@@ -482,7 +518,7 @@ def status_line(state: SweepState, width: int) -> str:
     view = state.view
     if view is None:
         return ""
-    done = f"{view.ended}/{len(view.trials)}"
+    done = f"{view.ended}/{view.record.count}"
     place = f"{state.ids.index(view.id) + 1} of {len(state.ids)}" if len(state.ids) > 1 and view.id in state.ids else ""
     if width < STATUS_FROM:
         return f"{view.title} {done}"
@@ -492,7 +528,7 @@ def status_line(state: SweepState, width: int) -> str:
 def window_title(state: SweepState) -> str:
     """The sweep, its state and its trials, for the title of the window."""
     view = state.view
-    return f"{view.title} {view.state} {view.ended}/{len(view.trials)}" if view is not None else ""
+    return f"{view.title} {view.state} {view.ended}/{view.record.count}" if view is not None else ""
 
 
 assert set(QUANTITY_NAMES) == set(QUANTITIES)

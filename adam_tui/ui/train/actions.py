@@ -29,17 +29,21 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("log_tail", "L", "Read the end of the run's worker.log", RUN, e.OpenLog()),
     Action("previous_run", "left_square_bracket", "Select the run above", RUNS, lambda shown: shown.move_selection(-1)),
     Action("next_run", "right_square_bracket", "Select the run below", RUNS, lambda shown: shown.move_selection(1)),
-    Action("overlay", "a", "Add the run to the overlay, or remove it", RUNS, e.PickRun()),
+    Action("overlay", "a", "Add the run to the overlay, or remove it", RUNS, lambda shown: shown.overlay()),
     Action("overlay_all", "A", "Draw the overlay, or only the selected run", RUNS, e.Toggle("overlay")),
     Action("table", "tab", "All runs in a wide table, or the curves", RUNS, e.Toggle("table")),
     Action("sort", "s", "Sort the wide table by the next column", RUNS, lambda shown: shown.sort_by_next_column()),
     Action("reverse", "S", "Reverse the order of the wide table", RUNS, e.Toggle("ascending")),
     Action("search", "slash", "Filter the runs by words", RUNS, lambda shown: shown.ask_search()),
     Action("delete", "d", "Delete the selected run", RUNS, lambda shown: shown.ask_delete()),
+    Action("view", "v", "Digits, mistakes, confusions, filters, gradients", MODEL, e.CycleView()),
+    Action("previous_view", "V", "The same in reverse order", MODEL, e.CycleView(-1)),
+    Action("close", "escape", "Close cursor, table, view or caption", MODEL, e.Close()),
+    Action("next_exhibit", "M", "Next stop of the tour, or how to go on", MODEL, e.NextPreset()),
     Action("next_optimizer", "o", "Next optimizer", KNOBS, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer", KNOBS, e.CycleOptimizer(-1)),
     Action("data", "D", "Next data set", KNOBS, e.CycleData()),
-    Action("quick_try", "f", "Quick try: 6,000 images for the next run, or all", KNOBS, e.QuickTry()),
+    Action("quick_try", "f", "Quick try: next run on 6,000 images, or all", KNOBS, e.QuickTry()),
     Action("live", "h", "Tune the next run, or the selected one", KNOBS, e.Toggle("live")),
     Action("knob_up", "up,k", "Choose the hyperparameter above", KNOBS, lambda shown: shown.choose(-1)),
     Action("knob_down", "down,j", "Choose the hyperparameter below", KNOBS, lambda shown: shown.choose(1)),
@@ -64,19 +68,20 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("cursor", "i", "Cursor that reads values: arrows move it", CURVES, lambda shown: shown.toggle_cursor()),
     Action("axis", "g", "Curves over steps, epochs or time", CURVES, e.CycleAxis()),
     Action("zoom_in", "z", "Zoom in around the cursor", CURVES, lambda shown: shown.zoom(1)),
-    Action("zoom_out", "Z", "Zoom out", CURVES, lambda shown: shown.zoom(-1)),
+    Action("zoom_out", "Z", "Zoom out around the cursor", CURVES, lambda shown: shown.zoom(-1)),
     Action("earlier", "comma", "Show earlier steps", CURVES, lambda shown: shown.pan(-1)),
     Action("later", "full_stop", "Show later steps", CURVES, lambda shown: shown.pan(1)),
-    Action("reset_view", "0", "Show the whole curves", CURVES, e.SetZoom(None)),
-    Action("first", "home", "Move the cursor to the first step", CURVES, e.SetCursor(1)),
+    Action("reset_view", "0", "Show the whole curves", CURVES, lambda shown: shown.reset_view()),
+    Action("first", "home", "Move the cursor to the first step", CURVES, lambda shown: shown.cursor_to_start()),
     Action("last", "end", "Move the cursor to the last step", CURVES, lambda shown: shown.cursor_to_end()),
     Action("log", "l", "Log or linear loss axis", CURVES, e.Toggle("log")),
     Action("window", "w", "The recent part of the curves, or all", CURVES, e.Toggle("recent")),
     Action("smoothing", "m", "Average the losses over more steps", CURVES, e.CycleSmoothing()),
-    Action("view", "v", "Digits, mistakes, confusions, filters, gradients", MODEL, e.CycleView()),
-    Action("previous_view", "V", "The same in reverse order", MODEL, e.CycleView(-1)),
-    Action("close", "escape", "Close cursor, table, view or caption", MODEL, e.Close()),
-    Action("next_exhibit", "M", "Next stop of the tour, or how to go on", MODEL, e.NextPreset()),
+    Action("landscape", "p", "Landscape of the loss, or the curves", CURVES, e.OpenLandscape()),
+    Action("next_plane", "P", "Landscape: next plane", CURVES, e.NextPlane()),
+    Action("refresh_plane", "r", "Landscape: fresh plane", CURVES, e.RefreshPlane()),
+    Action("closer", "plus", "Landscape: zoom in", CURVES, lambda shown: shown.zoom_plane(1)),
+    Action("farther", "minus", "Landscape: zoom out", CURVES, lambda shown: shown.zoom_plane(-1)),
 )
 
 
@@ -102,6 +107,18 @@ READING = KeyGroup(
         KeyRow("{close}", "Hide it"),
     ),
 )
+LANDSCAPE = KeyGroup(
+    "Now: the landscape of the loss",
+    (
+        KeyRow("{next_plane} {refresh_plane}", "Next plane; newest weights or next seed"),
+        KeyRow("{overlay}", "Draw the overlaid runs' paths, or not"),
+        KeyRow("{closer} {farther} {reset_view}", "Zoom in, out (or the wheel); show all"),
+        KeyRow("{turn_down}{turn_up}{knob_up}{knob_down}", "Move the view; with a cursor, the cursor"),
+        KeyRow("{cursor}", "Cursor that reads the loss; or a click"),
+        KeyRow("{earlier} {later}", "To the recorded step before or after"),
+        KeyRow("{close} {landscape}", "Hide the cursor; back to the curves"),
+    ),
+)
 TUNING = KeyGroup(
     "Now: tuning a running run",
     (
@@ -117,6 +134,8 @@ def current_keys(state: TrainState) -> KeyGroup | None:
     """The keys that mean something else now."""
     if state.table:
         return TABLE
+    if state.landscape is not None:
+        return LANDSCAPE
     if state.cursor is not None:
         return READING
     return TUNING if state.tuned_run is not None and state.tuned_run.tunable else None
@@ -146,6 +165,21 @@ def footer(state: TrainState) -> list[FooterKey]:
             FooterKey("{again}", "again", "again", 7),
             FooterKey("{copy}", "copy", "copy", 8),
             FooterKey("{table}", "curves", "table", 5),
+            *ends,
+        ]
+    if state.landscape is not None:
+        has_cursor = state.landscape.place is not None or state.cursor is not None
+        return [
+            FooterKey("{next_plane}", "plane", "next_plane", 3),
+            FooterKey("{closer} {farther}", "zoom", "closer", 4),
+            FooterKey("{turn_down}{turn_up}{knob_up}{knob_down}", "cursor" if has_cursor else "pan", "turn_up", 5),
+            FooterKey("{earlier} {later}", "step", "later", 6),
+            FooterKey("{overlay}", "one run" if state.landscape.others else "all runs", "overlay", 8),
+            FooterKey("{cursor}", "read", "cursor", 9),
+            FooterKey("{reset_view}", "whole", "reset_view", 10),
+            FooterKey("{refresh_plane}", "anew", "refresh_plane", 11),
+            FooterKey("{previous_run} {next_run}", "run", "next_run", 7),
+            FooterKey("{close}", "no cursor" if has_cursor else "curves", "close", 2),
             *ends,
         ]
     if state.cursor is not None:
@@ -195,6 +229,7 @@ def footer(state: TrainState) -> list[FooterKey]:
             ]
         keys += [
             FooterKey("{view}", "model", "view", 8),
+            FooterKey("{landscape}", "landscape", "landscape", 6),
             FooterKey("{cursor}", "read", "cursor", 11),
             FooterKey("{zoom_in}", "zoom", "zoom_in", 14),
             FooterKey("{log}", "linear" if state.log else "log", "log", 15),

@@ -1,4 +1,7 @@
-"""The charts with one point an epoch: the test accuracy and the test loss of the drawn runs."""
+"""The charts with one point an epoch: the accuracy and the loss of the drawn runs on images that none was trained on.
+
+Those are the test images, or in a run that holds training images out, those: `labels.measured_on`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from adam_tui.draw.curves import DOTS_DOWN
 from adam_tui.draw.palette import Palette
 from adam_tui.ui.train import axes
 from adam_tui.ui.train.axes import Drawn, Histories, Limits, Scale
-from adam_tui.ui.train.labels import curve_style, run_style
+from adam_tui.ui.train.labels import curve_style, measured_on, run_style, test_text
 from adam_tui.ui.train.loss_chart import AXIS_ROWS, write_off_scale
 from adam_tui.ui.train.state import TrainState
 
@@ -26,7 +29,7 @@ FLOORS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99)
 HOPELESS = 0.5  # a run that never gets here does not decide where the axis begins
 EARLY = 0.1  # the share of epochs, the first ones, that may fall below the axis
 NOTHING_YET = "appears after the first epoch"
-FIRST_TEST = "e^−loss · the test accuracy follows after epoch 1"
+FIRST_TEST = "e^−loss · the {} accuracy follows after epoch 1"
 PROBABILITY_STEPS = 30  # that the probability is averaged over: the first epoch may have a hundred steps only
 
 
@@ -35,7 +38,7 @@ def accuracy_title(state: TrainState, histories: Histories) -> str:
     if is_first_epoch(state, histories):
         return "Right digit's probability in training"
     unit = axes.x_scale(state, axes.drawn_histories(state, histories)).unit if state.axis == "time" else "epochs"
-    return f"Test accuracy over {unit}"
+    return f"{measured_on(state.drawn).capitalize()} accuracy over {unit}"
 
 
 def is_first_epoch(state: TrainState, histories: Histories) -> bool:
@@ -47,16 +50,19 @@ def is_first_epoch(state: TrainState, histories: Histories) -> bool:
 def best_text(state: TrainState, histories: Histories) -> str:
     """The best accuracy of the selected run and its epoch; before the first one when it comes."""
     if is_first_epoch(state, histories):
-        return FIRST_TEST
+        return FIRST_TEST.format(measured_on(state.drawn[:1]))
     history = histories.get(state.selected or "")
     best = history.best if history else None
     if best is None and state.run is not None and state.run.alive:
-        return f"{state.run.title}: first test after epoch 1"
-    return f"{BEST_MARKER} best {best.test_accuracy:.2%} at epoch {best.epoch}" if best else ""
+        return f"{state.run.title}: first {state.run.spec.measured_on} after epoch 1"
+    if best is None or state.run is None:
+        return ""
+    tested = test_text(state.run, history)
+    return f"{BEST_MARKER} best {best.accuracy:.2%} at epoch {best.epoch}" + (f" · test {tested}" if tested else "")
 
 
 def draw_accuracy(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
-    """The test accuracy of the drawn runs, each with its marker at the newest one, and the selected run's best.
+    """The accuracy of the drawn runs, each with its marker at the newest one, and the selected run's best.
 
     Before the first test: the probability that the network gives the right digit of the training images.
     """
@@ -68,7 +74,7 @@ def draw_accuracy(state: TrainState, histories: Histories, width: int, height: i
     series, values = [], []
     for run, history in reversed(drawn):
         color, marker = run_style(state, run, palette)
-        x, y = scale.positions(history, history.epochs.steps), history.epochs.test_accuracies
+        x, y = scale.positions(history, history.epochs.steps), history.epochs.accuracies
         selected = run.id == state.selected
         series += [
             Series(x, y, **curve_style(state, run, palette)),
@@ -77,7 +83,7 @@ def draw_accuracy(state: TrainState, histories: Histories, width: int, height: i
         values.append(y[(x >= low) & (x <= high) & np.isfinite(y)])
         best = history.best
         if selected and best is not None and best.step != history.epochs[-1].step:
-            position, accuracy = np.array([scale.position(history, best.step)]), np.array([best.test_accuracy])
+            position, accuracy = np.array([scale.position(history, best.step)]), np.array([best.accuracy])
             series.append(Series(position, accuracy, palette.accent, bold=True, marker=BEST_MARKER))
     marks = []
     if state.cursor is not None and drawn and drawn[0][0].id == state.selected:
@@ -119,13 +125,13 @@ def _draw_probability(state: TrainState, histories: Histories, width: int, heigh
     )
 
 
-def draw_test_loss(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
-    """The test losses of the drawn runs over their epochs, each with its marker at the newest one."""
+def draw_loss(state: TrainState, histories: Histories, width: int, height: int, palette: Palette) -> Cells:
+    """The losses of the drawn runs over their epochs, each with its marker at the newest one."""
     drawn = _with_epochs(state, histories)
     series = []
     for run, history in reversed(drawn):
         color, marker = run_style(state, run, palette)
-        x, y = history.epochs.numbers, history.epochs.test_losses
+        x, y = history.epochs.numbers, history.epochs.losses
         series += [
             Series(x, y, **curve_style(state, run, palette)),
             Series(x[-1:], y[-1:], color, bold=True, marker=marker),

@@ -15,6 +15,7 @@ from adam_tui.runs.protocol import Changed, RunSpec
 from adam_tui.runs.run_label import Label
 from adam_tui.ui.actions import Signal
 from adam_tui.ui.caption import Finale
+from adam_tui.ui.train.landscape.state import Bounds, Place
 
 Switch = Literal["overlay", "log", "recent", "live", "table", "ascending"]
 
@@ -305,6 +306,44 @@ class NextPreset(Signal):
     """Say where scenarios are: the training mode has the last stop of the tour, and none follows."""
 
 
+# The landscape, in the place of the curves.
+
+
+class OpenLandscape(Signal):
+    """Show the landscape around the selected run's weights, or its curves again."""
+
+
+class NextPlane(Signal):
+    """Show the next plane: along the path, a random one, through the weights of two or three runs."""
+
+
+class RefreshPlane(Signal):
+    """Take the plane anew: through the newest weights, or another random one."""
+
+
+class TogglePaths(Signal):
+    """Draw the paths of the overlaid runs on the plane too, or only the selected run's."""
+
+
+@dataclass(frozen=True)
+class ShowPart:
+    """Show this part of the plane (a_min, a_max, b_min, b_max); None shows all of it."""
+
+    view: Bounds | None
+
+
+@dataclass(frozen=True)
+class PointAt:
+    """Put the cursor at a place (a, b) of the plane, and show this part of it; None hides it, and keeps the part.
+
+    `step` is the recorded step of the selected run there, None beside its path.
+    """
+
+    place: Place | None
+    step: int | None = None
+    view: Bounds | None = None
+
+
 SelectedRunRequest = PauseOrResume | AskStop | ContinueRun | AskRestart | AskLabel | OpenLog | AskDelete
 # Events that ask for an effect. The state stays, but a new run's settings are shown for the next one, too. In the wide
 # table, `TypeValue` closes the table instead.
@@ -325,6 +364,7 @@ Request = (
     | NextPreset
     | SelectedRunRequest
 )
+LandscapeEvent = NextPlane | RefreshPlane | TogglePaths | ShowPart | PointAt
 # Events that change settings. Those of a running run are sent to its process, which is an effect.
 SettingEvent = TurnKnob | SetKnob | ResetKnob | SendSettings
 # Events that change the state and have no effects.
@@ -348,5 +388,7 @@ Change = (
     | Search
     | ShowFinale
     | Close
+    | OpenLandscape
+    | LandscapeEvent
 )
 Event = Request | SettingEvent | Change

@@ -14,6 +14,7 @@ from adam_tui.engine.knobs import Knob
 from adam_tui.engine.numbers import format_number
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.pytorch_sources import BY_HAND
+from adam_tui.engine.rule import PARTS, join_parts
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec
 
@@ -93,7 +94,7 @@ def _json(spec: RunSpec) -> str:
 
 
 def to_pytorch(spec: RunSpec) -> str:
-    """A whole script: the same network, data, optimizer and seed; it prints the test accuracy after each epoch.
+    """A whole script: the same network, data, optimizer and seed; it prints the accuracy after each epoch.
 
     Raises ValueError with one line for an unknown optimizer or data set, and for values that no optimizer accepts.
     """
@@ -146,6 +147,7 @@ def _data(spec: RunSpec) -> str:
         lines += [
             "kept = torch.ones(len(images), dtype=torch.bool)  # without the images that are held out",
             f"kept[(2 * torch.arange({count}) + 1) * len(images) // {2 * count}] = False",
+            "held_images, held_labels = (images[~kept] - mean) / deviation, labels[~kept]",
             "images, labels = images[kept], labels[kept]",
         ]
     lines += [
@@ -159,13 +161,15 @@ def _optimizer(spec: RunSpec) -> str:
     """The call that makes the optimizer, every value given."""
     values = dict(spec.hyperparameters)
     recipe = TRAINING_OPTIMIZERS[spec.optimizer]
+    every = {knob.name: float(values.get(knob.name, knob.default)) for knob in recipe.knobs}
+    whole = join_parts(every)
     written: dict[str, str] = {}
     for knob in recipe.knobs:
-        value = values.get(knob.name, knob.default)
-        if knob.name in ("beta1", "beta2"):
-            written["betas"] = repr(tuple(float(values.get(n, recipe.knob(n).default)) for n in ("beta1", "beta2")))
+        if knob.name in PARTS:
+            argument = PARTS[knob.name][0]
+            written[argument] = repr(whole[argument])
         else:
-            written[knob.name] = _literal(knob, value)
+            written[knob.name] = _literal(knob, every[knob.name])
     if spec.optimizer in ("lion", "muon"):
         name = recipe.title
     else:
@@ -185,11 +189,21 @@ def _loop(spec: RunSpec) -> str:
     if spec.precision == "bfloat16":
         scores = "scores({})"
     body = f"loss = functional.cross_entropy({scores.format('images[batch]')}, labels[batch])\n"
-    test = (
-        "right = 0\n"
-        "for some, wanted in zip(test_images.split(1000), test_labels.split(1000)):\n"
-        f"    right += ({scores.format('some')}.argmax(1) == wanted).sum().item()\n"
-    )
+
+    def measured(part: str, images: str, indented: str, epoch: str) -> str:
+        count = (
+            "right = 0\n"
+            f"for some, wanted in zip({images}_images.split(1000), {images}_labels.split(1000)):\n"
+            f"    right += ({scores.format('some')}.argmax(1) == wanted).sum().item()\n"
+        )
+        return (
+            f"{indented}with torch.no_grad():\n"
+            + indent(count, f"{indented}    ")
+            + f'{indented}print(f"{epoch}{part} accuracy {{right / len({images}_labels):.2%}}")\n'
+        )
+
+    each = measured(spec.measured_on, "held" if spec.validation else "test", "    ", "epoch {epoch}: ")
+    once = measured("test", "test", "", "") if spec.validation else ""
     return (
         (AUTOCAST if spec.precision == "bfloat16" else "")
         + "order = torch.Generator().manual_seed(SEED)  # a generator of its own shuffles\n"
@@ -197,9 +211,8 @@ def _loop(spec: RunSpec) -> str:
         "    for batch in torch.randperm(len(images), generator=order).to(DEVICE).split(BATCH):\n"
         + indent(body, " " * 8)
         + "        optimizer.zero_grad()\n        loss.backward()\n        optimizer.step()\n"
-        "    with torch.no_grad():\n"
-        + indent(test, " " * 8)
-        + '    print(f"epoch {epoch}: test accuracy {right / len(test_labels):.2%}")\n'
+        + each
+        + once
     )
 
 

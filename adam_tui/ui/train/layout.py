@@ -37,6 +37,7 @@ SHOWN_IN: Mapping[str, Panels] = {
     "log": ("loss", "corner"),
     "view": ("model", "corner"),
     **dict.fromkeys(("sort", "ascending", "search", "matches"), ("table",)),
+    "landscape": ("loss", "accuracy", "figures", "progress"),
     "sweeps": ("loss", "runs", "figures", "progress", "table"),
 }
 
@@ -55,11 +56,15 @@ ACCURACY_SHARE, LEAST_ACCURACY = 0.32, 8  # of the rows of both
 LEAST, FEW = 5, 6  # rows of a table at the side, frame included
 LEAST_CORNER = 5  # rows from which the corner below the figures is worth a panel
 FIGURE_ROWS = 4
+CURVE_FROM = 30  # rows of a landscape from which its run's curve has some of them
+MOST_RUNS_BESIDE = 10  # rows of the list of runs beside a landscape, frame included: the readings need the rest
 
 
 def changed_panels(before: TrainState, after: TrainState) -> Iterable[Panel]:
     """The panels that show a difference between two states."""
     if [(row.id, row.state) for row in before.rows] != [(row.id, row.state) for row in after.rows]:
+        return PANELS
+    if (before.landscape is None) != (after.landscape is None):
         return PANELS
     changed = [field.name for field in fields(after) if getattr(before, field.name) != getattr(after, field.name)]
     panels = {panel for name in changed for panel in SHOWN_IN.get(name, PANELS)}
@@ -97,6 +102,8 @@ def layout(
     rows = height - FIXED_ROWS
     if state.table:
         return _with_table(state, notes, corner, rows)
+    if state.landscape is not None:
+        return _with_landscape(state, rows)
     model = digits = 0
     if state.run is not None and state.view != "digits":
         if height < PICTURES_FROM:
@@ -111,6 +118,13 @@ def layout(
     body = rows - model - digits
     accuracy = _accuracy_rows(body) if state.run is not None else 0
     return Layout(model, digits, body - accuracy, accuracy, *_side(state, notes, corner, body))
+
+
+def _with_landscape(state: TrainState, rows: int) -> Layout:
+    """The plane, below it the curve in the place of the accuracy, and the readings in that of knobs and figures."""
+    curve = max(LEAST_ACCURACY, round(rows * ACCURACY_SHARE)) if rows >= CURVE_FROM else 0
+    runs = min(len(state.rows) + 1 + FRAME, MOST_RUNS_BESIDE, max(rows // 3, LEAST))
+    return Layout(loss=rows - curve, accuracy=curve, runs=runs, figures=rows - runs)
 
 
 def _accuracy_rows(body: int) -> int:

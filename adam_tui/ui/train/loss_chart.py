@@ -76,7 +76,7 @@ def legend(state: TrainState, histories: Histories, width: int) -> str:
     if not axis.drawn:
         return ""
     history = axis.drawn[0][1]
-    test = [f"{TEST_MARKER} test"] if history.epochs else []
+    test = [f"{TEST_MARKER} {axis.drawn[0][0].spec.measured_on}"] if history.epochs else []
     if state.span == 1:
         return " · ".join(["every step", *test])
     mean = f"mean of {_averaged_steps(state, axis):,}"
@@ -173,7 +173,7 @@ def _test_series(history: RunHistory, axis: XAxis, palette: Palette) -> Series:
     A line would cover the training losses. The marked epochs are multiples of a round number, so that they stay.
     """
     epochs = history.epochs
-    x, y = axis.scale.positions(history, epochs.steps), epochs.test_losses
+    x, y = axis.scale.positions(history, epochs.steps), epochs.losses
     low, high = axis.limits
     inside = (x >= low) & (x <= high) & np.isfinite(y)
     columns = axis.columns * (x[inside][-1] - x[inside][0]) / (high - low) if inside.sum() > 1 else math.inf

@@ -36,7 +36,7 @@ HINTS: dict[ModelView, str] = {
     "layers": "Δw/w of one step: about 1e-3 is healthy",
 }
 OF_AN_EPOCH = ("mistakes", "confusion", "filters")  # views of the last evaluation
-NOTHING_YET = "appears after the first epoch"
+NOTHING_YET, AT_THE_END = "appears after the first epoch", "appears after the last epoch"
 DIGITS = 10
 MISTAKES = 20
 CURVE_FROM = 30  # columns beside the table of layers from which its curves are drawn
@@ -87,8 +87,11 @@ def draw(
             return drawings.filter_pictures(evaluation.filters, width, height, palette)
         case "mistakes" if evaluation is not None:
             return _mistakes(evaluation, width, height, palette)
+    # The test images of a run with validation images are used once.
+    once = state.run is not None and state.run.spec.validation and state.view != "layers"
+    text = AT_THE_END if once else NOTHING_YET
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    cells.put(height // 2, max((width - len(NOTHING_YET)) // 2, 0), NOTHING_YET, palette.faint)
+    cells.put(height // 2, max((width - len(text)) // 2, 0), text, palette.faint)
     return cells
 
 

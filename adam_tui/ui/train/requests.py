@@ -64,7 +64,7 @@ def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
             run, sweep = state.visible_run, state.visible_sweep
             if sweep is not None:
                 return (_of_selected_sweep(sweep, event),)
-            return (_of_selected_run(run, event) if run is not None else _no_run(state),)
+            return (_of_selected_run(run, event) if run is not None else no_run(state),)
 
 
 def _of_selected_run(run: RunView, event: e.SelectedRunRequest) -> Effect:
@@ -185,7 +185,7 @@ def _ask_delete(run: RunView, link_target: str) -> Effect:
     return _ask(f"Delete {labels.full_name(run)}?", text, ("y", e.DeleteRun(run.id), "yes, delete it"), cautious=True)
 
 
-def _no_run(state: TrainState) -> Notify:
+def no_run(state: TrainState) -> Notify:
     """A notification that there is no run which a key could act on."""
     return Notify(f"no run matches “{state.search}”", keys=": {close} shows all") if state.runs else NO_RUN
 
@@ -193,7 +193,7 @@ def _no_run(state: TrainState) -> Notify:
 def _ask_copy(state: TrainState) -> Effect:
     run = state.visible_run
     if run is None and state.runs:
-        return _no_run(state)
+        return no_run(state)
     spec, name = (run.spec, run.title) if run is not None else (state.spec(), "the next run")
     return Choose(f"Copy {name} as", "", COPIES, lambda kind: e.CopyRun(kind, spec))
 

@@ -22,6 +22,7 @@ from adam_tui.ui.train.labels import (
     differences,
     elapsed_seconds,
     loss_text,
+    measured_on,
     resource_usage,
     run_style,
     short_loss_text,
@@ -29,10 +30,13 @@ from adam_tui.ui.train.labels import (
     state_reason,
     state_text,
     state_word,
+    test_text,
     titled,
 )
 from adam_tui.ui.train.state import TrainState
 
+# The labels of the loss after each epoch, by the images that it was measured on.
+MEASURED = {"test": ("test loss", "test"), "validation": ("validation", "valid")}
 PACE_FROM = 72  # columns of the progress line from which it shows the images per second
 SHORT_REASON = 30  # columns of a reason that leave room for a key in two lines of the narrowest panel
 LOADING = "loading torch and the data…"
@@ -152,21 +156,23 @@ def _statistics(run: RunView, history: RunHistory, now: float) -> tuple[Statisti
     step, total = f"{max(history.step, run.step):,}", history.total_steps
     elapsed = elapsed_seconds(run, history, now)
     loss = loss_text(history.curve.last())
-    test_loss = loss_text(history.epochs[-1].test_loss if history.epochs else math.nan)
+    measured, short = MEASURED[run.spec.measured_on]
+    measured_loss = loss_text(history.epochs[-1].loss if history.epochs else math.nan)
     best = history.best
-    accuracy = f"{best.test_accuracy:.2%}" if best else "–"
+    accuracy = f"{best.accuracy:.2%}" if best else "–"
     speed = speed_text(None if paused else history.samples_per_second)
     left = format_duration(history.seconds_left(now) if run.alive and not paused else None)
     processor, usage = resource_usage(run)
+    tested = test_text(run, history)
     return (
         Statistic("loss", loss, "loss", loss),
         Statistic("best", f"{accuracy} @ {best.epoch}" if best else "–", "best", accuracy),
         Statistic("step", f"{step}/{total:,}" if total else step, "step", step),
-        Statistic("test loss", test_loss, "test", test_loss),
+        Statistic(measured, measured_loss, short, measured_loss),
         Statistic("samples/s", speed, "imgs/s", speed),
         Statistic("elapsed", format_duration(elapsed), "time", format_duration(elapsed)),
         Statistic(processor, usage, processor, usage.partition("%")[0] + "%" if "%" in usage else usage),
-        Statistic("ETA", left, "ETA", left),
+        Statistic("test", tested, "test", tested.partition(" ")[0]) if tested else Statistic("ETA", left, "ETA", left),
     )
 
 
@@ -192,8 +198,8 @@ def cursor_readings(state: TrainState, histories: Histories, averaged: int, pale
         raw = _raw_loss(history, step)
         mean = short_loss_text(history.curve.average_at(step, averaged)) if averaged > 1 else raw
         color, marker = run_style(state, run, palette)
-        test = short_loss_text(epoch.test_loss) if epoch else "–"
-        accuracy = f"{epoch.test_accuracy:.2%}" if epoch else "–"
+        test = short_loss_text(epoch.loss) if epoch else "–"
+        accuracy = f"{epoch.accuracy:.2%}" if epoch else "–"
         rows.append(CursorRow(marker, color, titled(run, texts), raw, mean, test, accuracy))
     return rows
 
@@ -208,7 +214,14 @@ def draw_readings(
     state: TrainState, histories: Histories, averaged: int, width: int, height: int, palette: Palette
 ) -> Cells:
     """The table of values under the cursor; the mean is over `averaged` steps."""
-    return cursor_table(cursor_readings(state, histories, averaged, palette), width, height, palette)
+    rows = cursor_readings(state, histories, averaged, palette)
+    return cursor_table(rows, width, height, palette, measured=_measured(state))
+
+
+def _measured(state: TrainState) -> str:
+    """The heading of the losses after each epoch."""
+    word = measured_on(state.drawn)
+    return MEASURED[word][1] if word in MEASURED else word
 
 
 def _reading_line(state: TrainState, histories: Histories, averaged: int, width: int, palette: Palette) -> str:
@@ -218,7 +231,7 @@ def _reading_line(state: TrainState, histories: Histories, averaged: int, width:
     if history is None or not rows:
         return ""
     first = rows[0]
-    values = f"raw {first.raw} · mean {first.mean} · test {first.test} · {first.accuracy}"
+    values = f"raw {first.raw} · mean {first.mean} · {_measured(state)} {first.test} · {first.accuracy}"
     places = _cursor_place(state, history)
     kept = next((n for n in range(len(places), 1, -1) if len(" · ".join([*places[:n], values])) < width - 1), 1)
     return " · ".join([*places[:kept], values])
@@ -267,6 +280,7 @@ def _progress_bars(run: RunView, history: RunHistory, now: float, width: int, pa
 def outcome(run: RunView, history: RunHistory, now: float) -> str:
     """How a run ended, in one line."""
     best = history.best
-    accuracy = f" · best {best.test_accuracy:.2%} at epoch {best.epoch}" if best else ""
+    accuracy = f" · best {best.accuracy:.2%} at epoch {best.epoch}" if best else ""
+    tested = f" · test {text}" if (text := test_text(run, history)) else ""
     reason = state_reason(run, history) if run.state != "stopped" else run.state
-    return f"{reason} after {format_duration(elapsed_seconds(run, history, now))}{accuracy}"
+    return f"{reason} after {format_duration(elapsed_seconds(run, history, now))}{accuracy}{tested}"

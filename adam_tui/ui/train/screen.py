@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.containers import Horizontal, Vertical
-from textual.events import Resize
-from textual.geometry import Size
+from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
+from textual.geometry import Offset, Size
 from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widget import Widget
@@ -38,6 +38,7 @@ from adam_tui.ui.train import events as e
 from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS, current_keys, footer
 from adam_tui.ui.train.context import EventContext
+from adam_tui.ui.train.landscape.cursor import NEAR, WHEEL, OnPlane
 from adam_tui.ui.train.layout import (
     FRAMED,
     OF_ALL_EVENTS,
@@ -58,6 +59,7 @@ from adam_tui.ui.widgets.tabs_line import TabsLine
 if TYPE_CHECKING:
     from adam_tui.engine.lane import Lane
     from adam_tui.ui.train.effects import Effect
+    from adam_tui.ui.train.landscape.panels import LandscapePanels
 
 # Seconds between two polls of the files. While a run is running, a poll follows when its curve has grown by a column:
 # more polls would show nothing new, and every poll takes time from a run on the same cores.
@@ -110,6 +112,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         self._changed: set[str] = set()  # runs with new events that are not drawn yet
         self._drawn_at = 0.0
         self._notes: list[Note] = []
+        self._landscape: LandscapePanels | None = None
 
     def body(self) -> Iterable[Widget]:
         """The charts, the panels beside them, the digits and the progress line."""
@@ -175,8 +178,10 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
             self.poll()
 
     def on_unmount(self) -> None:
-        """End the process that waits for a run."""
+        """End the process that waits for a run, and the computation of a landscape."""
         self.feed.close()
+        if self._landscape is not None:
+            self._landscape.stop()
 
     def poll(self) -> None:
         """List the runs, read what is new of them, draw it, and poll again later."""
@@ -237,7 +242,9 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         """Return the data that the events of some keys are made from."""
         columns = loss_chart.plot_columns(self._loss_width)
         feed = self.feed
-        return EventContext(self.state, feed.histories, self._clock(), self.size.width, columns, feed.link_target)
+        return EventContext(
+            self.state, feed.histories, self._clock(), self.size.width, columns, feed.link_target, self._on_plane
+        )
 
     def update_state(self, event: e.Event) -> tuple[TrainState, Sequence[Effect]]:
         """Return the next state and the effects."""
@@ -269,6 +276,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
             self._changed |= self.feed.poll(drawn)[0]
         self.refresh_footer()
         self._lay_out()
+        self._show_landscape()
         self._draw(changed_panels(before, after))
 
     def train_lane(self, lane: Lane) -> None:
@@ -338,18 +346,89 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
             view = self._view(panel)
             size = view.content_region.size if view.is_mounted else Size(0, 0)
             if view.display and size.width > 0 and size.height > 0:
-                view.show(train_view.draw(panel, shown, size.width, size.height))
+                view.show(self._cells(panel, shown, size))
                 if panel == "loss":
-                    view.entitle(*train_view.loss_titles(shown, size.width))
+                    view.entitle(*self._loss_titles(shown, size.width))
                     self._reread(shown, size.width)
+
+    def _cells(self, panel: Panel, shown: Snapshot, size: Size) -> Cells:
+        """The cells of a panel; two of them are the landscape's while it is open."""
+        landscape = shown.state.landscape
+        if landscape is None or self._landscape is None or panel not in ("loss", "figures"):
+            return train_view.draw(panel, shown, size.width, size.height)
+        if panel == "loss":
+            return self._landscape.plane(shown.state, landscape, size, shown.palette, self.host.plot_style, shown.keys)
+        return self._landscape.readings(shown.state, landscape, size, shown.palette)
+
+    def _loss_titles(self, shown: Snapshot, width: int) -> tuple[str, str]:
+        landscape = shown.state.landscape
+        if landscape is None or self._landscape is None:
+            return train_view.loss_titles(shown, width)
+        return self._landscape.titles(shown.state, landscape)
 
     def _resized_cells(self, panel: Panel, size: Size) -> Cells:
         """The cells of a panel whose size has changed, perhaps while it was hidden."""
-        return train_view.draw(panel, self._snapshot(), size.width, size.height)
+        return self._cells(panel, self._snapshot(), size)
 
     @on(CellView.Resized)
     def _view_resized(self, event: CellView.Resized) -> None:
+        self._show_landscape()
         self._draw(panel for panel in PANELS if event.view.id == f"train-{panel}")
+
+    # The landscape.
+
+    def _show_landscape(self) -> None:
+        """Compute what the state shows of the landscape, or end the computation."""
+        if self._landscape is None:
+            if self.state.landscape is None:
+                return
+            from adam_tui.ui.train.landscape.panels import LandscapePanels  # not needed at start-up
+
+            self._landscape = LandscapePanels(self.feed, lambda: self.call_later(self._draw_landscape))
+        self._landscape.show(self.state, self._view("loss").content_region.size, self.host.plot_style)
+
+    def _draw_landscape(self) -> None:
+        """Draw what was computed meanwhile; a plane whose size is known now is computed in the parts that it shows."""
+        if self.state.landscape is not None and self.is_mounted and self.is_attached:
+            self._show_landscape()
+            if self.is_current_mode:
+                self._draw(("loss", "figures"))
+
+    def _on_plane(self) -> OnPlane | None:
+        if self._landscape is None:
+            return None
+        size = self._view("loss").content_region.size
+        return self._landscape.on_plane(self.state, size, self.host.palette, self.host.plot_style)
+
+    def on_click(self, event: Click) -> None:
+        """Put the landscape's cursor at the place that was clicked, or at the recorded step there."""
+        if (target := self._place_at(event.screen_offset)) is not None:
+            plane, place = target
+            self.dispatch(plane.pointed(place, NEAR))
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """Zoom into the landscape about the pointer."""
+        event.stop()
+        self._zoom_at(event.screen_offset, WHEEL)
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """Zoom out of the landscape about the pointer."""
+        event.stop()
+        self._zoom_at(event.screen_offset, 1 / WHEEL)
+
+    def _zoom_at(self, at: Offset, factor: float) -> None:
+        if (target := self._place_at(at)) is not None:
+            plane, place = target
+            self.dispatch(plane.zoomed(factor, place))
+
+    def _place_at(self, at: Offset) -> tuple[OnPlane, tuple[float, float]] | None:
+        """The place of the landscape at a cell of the terminal."""
+        view = self._view("loss")
+        if self.state.landscape is None or not view.display or not view.content_region.contains_point(at):
+            return None
+        plane, offset = self._on_plane(), at - view.content_region.offset
+        place = plane.at(offset.y, offset.x) if plane is not None else None
+        return (plane, place) if plane is not None and place is not None else None
 
     def _reread(self, shown: Snapshot, width: int) -> None:
         """Let the feed read the losses again that this loss chart needs and that are no longer kept."""
@@ -374,6 +453,8 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         self.query_one(TabsLine).status = status
         for panel, titles in train_view.titles(shown).items():
             self._view(panel).entitle(*titles)
+        if state.landscape is not None:
+            self._view("figures").entitle("The plane")
         width, height = self.size
         if height:
             self._set_heights(shown, width, height - self._show_finale(width))

@@ -61,21 +61,28 @@ def _quick_try(spec: RunSpec) -> str:
 def facts(spec: RunSpec) -> list[tuple[str, str]]:
     """The size of a run as (label, text): time, images, steps, disk, and when which panels fill; least needed last."""
     data = DATA_SETS[spec.data]
-    images = spec.limit or data.train_images
+    images = min(spec.limit or data.train_images, data.train_images - spec.validation)
     per_epoch = -(-images // spec.batch_size)
     steps = per_epoch * spec.epochs
     seconds = spec.epochs * (images / IMAGES_PER_SECOND + TEST_SECONDS * data.test_images / 10_000)
     megabytes = CHECKPOINT_MEGABYTES + steps * BYTES_PER_STEP / 1e6
+    measured = f"{spec.measured_on} accuracy and loss"
     return [
         ("time", f"about {format_duration(seconds)} on two fast cores; the first seconds show the speed of yours"),
         ("quick try", f"{{quick_try}}: {_quick_try(spec)}"),
-        ("images", f"{images:,} of {data.title} to learn from, {data.test_images:,} others to test with"),
+        ("images", f"{images:,} of {data.title} to learn from, {_others(spec)}"),
         ("steps", f"{steps:,}: {per_epoch:,} an epoch, each on {spec.batch_size} images"),
         ("disk", f"about {megabytes:.1f} MB: the loss of every step, two checkpoints"),
         ("at first", "torch and the images are loaded; then the loss curve grows, and the digits get predictions"),
-        ("each epoch", "test accuracy and loss, a checkpoint; mistakes, confusions, filters, gradients ({view})"),
+        ("each epoch", f"{measured}, a checkpoint; mistakes, confusions, filters, gradients ({{view}})"),
         ("meanwhile", "{pause} pauses, {live} tunes the running run, {stop} stops it; it continues when you quit"),
     ]
+
+
+def _others(spec: RunSpec) -> str:
+    """The images that are not trained on, and their use."""
+    held = f"{spec.validation:,} held out to choose with, " if spec.validation else ""
+    return f"{held}{DATA_SETS[spec.data].test_images:,} others to test with{' at the end' if spec.validation else ''}"
 
 
 def side_notes(state: TrainState, palette: Palette) -> list[Note]:

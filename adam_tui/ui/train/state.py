@@ -17,6 +17,7 @@ from adam_tui.history.sweep_summary import SweepSummary
 from adam_tui.runs.protocol import QUEUED, RunSpec
 from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, Recipe, make_spec
 from adam_tui.ui.caption import Finale
+from adam_tui.ui.train.landscape.state import LandscapeState
 from adam_tui.ui.train.pending_settings import PendingSettings
 
 Row = RunView | SweepSummary  # of the lists of runs
@@ -54,7 +55,7 @@ class TrainState:
     The display: `smoothing` is an index into SPANS, `zoom` the part of the x axis that is shown, in the axis' units,
     `cursor` the step whose values are read. `sort` is the column of the wide table, `search` the words that its runs
     must have, `matches` the ids of those runs in the order of the table. `finale` is the tour's last stop while it is
-    shown, after its place in the tour.
+    shown, after its place in the tour. `landscape` is in the place of the curves while it is open.
     """
 
     optimizer: str = DEFAULT_OPTIMIZER
@@ -83,6 +84,7 @@ class TrainState:
     search: str = ""
     matches: tuple[str, ...] | None = None
     finale: tuple[str, Finale] | None = None
+    landscape: LandscapeState | None = None
 
     @property
     def rows(self) -> tuple[Row, ...]:

@@ -28,6 +28,7 @@ from adam_tui.ui.train.labels import (
     state_reason,
     state_text,
     state_word,
+    test_text,
 )
 from adam_tui.ui.train.state import Row, TrainState
 
@@ -88,7 +89,7 @@ def next_column(state: TrainState, by: int, width: int) -> str:
 
 
 def _best(run: RunView, history: RunHistory, now: float) -> float:
-    return history.best.test_accuracy if history.best else math.nan
+    return history.best.accuracy if history.best else math.nan
 
 
 def _loss(run: RunView, history: RunHistory, now: float) -> float:
@@ -173,7 +174,7 @@ def _row(state: TrainState, run: RunView, history: RunHistory, now: float, drawn
     color, marker = run_style(state, run, palette)
     values = {
         "epochs": f"{finished_epochs(run, history)}/{run.spec.epochs}",
-        "best": f"{history.best.test_accuracy:.2%}" if history.best else "–",
+        "best": f"{history.best.accuracy:.2%}" if history.best else "–",
         "loss": loss_text(_loss(run, history, now)),
         "speed": speed_text(_speed(run, history, now) if run.state != "paused" else None),
         "duration": format_duration(elapsed_seconds(run, history, now)),
@@ -214,6 +215,8 @@ def _details(run: RunView, history: RunHistory | None, width: int, palette: Pale
     facts = [state_reason(run, history)] if not run.alive or run.reason else []
     if history and history.started:
         facts.append(f"{history.started.device} · {history.started.precision}")
+    if tested := test_text(run, history):
+        facts.append(f"test accuracy {tested}")
     if run.alive and run.memory_bytes:
         facts.append(memory_text(run.memory_bytes))
     settings = f"{full_name(run)}: {spec_text(run.spec)}"

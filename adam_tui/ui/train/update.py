@@ -15,6 +15,7 @@ from adam_tui.history.sweep_summary import SweepSummary
 from adam_tui.runs.protocol import QUEUED, RunSpec
 from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec
 from adam_tui.ui.train import events as e
+from adam_tui.ui.train.landscape.update import followed, next_state, opened, points_problem
 from adam_tui.ui.train.pending_settings import Setting
 from adam_tui.ui.train.state import (
     AXES,
@@ -60,10 +61,26 @@ def update(state: TrainState, event: e.Event) -> Update:
         return shown, effects_of(state, event)
     if isinstance(event, e.SettingEvent):
         return _after_setting(state, event)
+    if isinstance(event, e.OpenLandscape) and state.visible_run is None:
+        from adam_tui.ui.train.requests import is_a_sweep, no_run
+
+        sweep = state.visible_sweep
+        return state, (is_a_sweep(sweep) if sweep is not None else no_run(state),)
     after = _next_state(state, event)
     if isinstance(event, e.SelectRun) and after.hides_selection:
         return state, ()  # the filter of the wide table hides that run
-    return _with_visible_selection(after), ()
+    return followed(_with_visible_selection(after)), _remarks(state, event)
+
+
+def _remarks(state: TrainState, event: e.Change) -> tuple[Effect, ...]:
+    """A notification of a plane that cannot be shown and is left out."""
+    if state.landscape is None or not isinstance(event, e.NextPlane):
+        return ()
+    if not (problem := points_problem(state, state.landscape)):
+        return ()
+    from adam_tui.ui.effects import Notify
+
+    return (Notify(problem, severity="warning", keys=": {close}, then {overlay} adds or removes one"),)
 
 
 # Hyperparameters, of the next run or of the selected one.
@@ -173,6 +190,10 @@ def _next_state(state: TrainState, event: e.Change) -> TrainState:
             return replace(state, finale=(place, finale))
         case e.Close():
             return _closed(state)
+        case e.OpenLandscape():
+            return opened(state)
+        case e.NextPlane() | e.RefreshPlane() | e.TogglePaths() | e.ShowPart() | e.PointAt():
+            return next_state(state, state.landscape, event) if state.landscape is not None else state
         case _:
             assert_never(event)
 
@@ -201,8 +222,12 @@ def _closed(state: TrainState) -> TrainState:
     """Close what was opened last; a search in the wide table before the table."""
     if state.table:
         return replace(state, search="", matches=None) if state.search else replace(state, table=False)
+    if state.landscape is not None and state.landscape.place is not None:
+        return replace(state, landscape=replace(state.landscape, place=None, step=None), cursor=None)
     if state.cursor is not None:
         return replace(state, cursor=None)
+    if state.landscape is not None:
+        return replace(state, landscape=None)
     if state.zoom is not None:
         return replace(state, zoom=None)
     if state.live:

@@ -32,7 +32,7 @@ from adam_tui.ui.train.state import TrainState
 from adam_tui.ui.widgets.tabs_line import status_room
 
 WORDS_FROM = 100  # columns of a terminal from which the top line may have words
-TEST_LOSS_ROWS = 8
+LOSS_ROWS = 8
 TENSORS = 6  # of the network: the rows of the corner once it has them
 LAYERS_TO_COME = (
     "After the first epoch: the size of the gradient ‖g‖ of each tensor, and of one step beside the weights, Δw/w. "
@@ -79,6 +79,8 @@ def draw(panel: Panel, shown: Snapshot, width: int, height: int) -> Cells:
             return start_panel.draw(state, shown.keys, width, height, palette)
         case "loss":
             return loss_chart.draw(state, histories, width, height, palette, run_panel.no_step_text(state))
+        case "accuracy" if state.landscape is not None:
+            return loss_chart.draw(state, histories, width, height, palette, run_panel.no_step_text(state))
         case "accuracy":
             return epoch_charts.draw_accuracy(state, histories, width, height, palette)
         case "runs":
@@ -94,7 +96,7 @@ def draw(panel: Panel, shown: Snapshot, width: int, height: int) -> Cells:
         case "corner" if _awaits_layers(state, histories):
             return run_panel.draw_text(LAYERS_TO_COME, width, height, palette)
         case "corner":
-            return epoch_charts.draw_test_loss(state, histories, width, height, palette)
+            return epoch_charts.draw_loss(state, histories, width, height, palette)
         case "model":
             return model_views.draw(state, histories, shown.evaluation, width, height, palette)
         case "table":
@@ -113,7 +115,7 @@ def titles(shown: Snapshot) -> dict[Panel, tuple[str, str]]:
     """The titles and subtitles of the panels, but for the loss chart's, whose legend goes with its size."""
     state, histories, keys = shown.state, shown.histories, shown.keys
     texts: dict[Panel, tuple[str, str]] = {
-        "accuracy": (epoch_charts.accuracy_title(state, histories), epoch_charts.best_text(state, histories)),
+        "accuracy": _titles_of_accuracy(shown),
         "runs": ("Runs and sweeps" if state.sweeps else "Runs", ""),
         "knobs": (knobs_title(state), with_keys_named(_knobs_hint(state), keys)),
         "figures": (run_panel.title(state, histories), ""),
@@ -124,6 +126,14 @@ def titles(shown: Snapshot) -> dict[Panel, tuple[str, str]]:
         count = len(table.listed(state, histories, shown.now))
         texts["table"] = table.title(state, count), with_keys_named(table.HINT, keys)
     return texts
+
+
+def _titles_of_accuracy(shown: Snapshot) -> tuple[str, str]:
+    """The titles of the panel below the loss chart, which has that chart while a landscape is in its place."""
+    state, histories = shown.state, shown.histories
+    if state.landscape is not None:
+        return loss_chart.title(state, histories), loss_chart.legend(state, histories, shown.loss_width)
+    return epoch_charts.accuracy_title(state, histories), epoch_charts.best_text(state, histories)
 
 
 def loss_titles(shown: Snapshot, width: int) -> tuple[str, str]:
@@ -158,7 +168,7 @@ def draw_runs(state: TrainState, histories: Histories, width: int, height: int, 
                 run.title,
                 state_text(state, run, history),
                 f"{table.finished_epochs(run, history)}/{run.spec.epochs}",
-                f"{best.test_accuracy:.2%}" if best else "–",
+                f"{best.accuracy:.2%}" if best else "–",
                 f"{run.spec.hyperparameters['lr']:g}",
                 loss_text(history.last_loss if history else math.nan),
                 run.id in drawn,
@@ -196,13 +206,13 @@ def draw_knobs(state: TrainState, width: int, height: int, palette: Palette) -> 
     return knob_table(rows, min(state.knob, len(state.knobs) - 1), color, width, height, palette)
 
 
-# The corner below the figures: gradients and updates where the run writes them, else the test losses.
+# The corner below the figures: gradients and updates where the run writes them, else the losses after each epoch.
 
 
 def corner_title(state: TrainState, histories: Histories) -> str:
     """The title of the corner."""
     layers = _layers_of_corner(state, histories) is not None or _awaits_layers(state, histories)
-    return "Gradients and updates" if layers else "Test loss"
+    return "Gradients and updates" if layers else f"{labels.measured_on(state.drawn).capitalize()} loss"
 
 
 def corner_rows(state: TrainState, histories: Histories) -> int:
@@ -212,7 +222,7 @@ def corner_rows(state: TrainState, histories: Histories) -> int:
         return len(history.layers[-1].names) + 1
     if _awaits_layers(state, histories):
         return TENSORS + 1
-    return TEST_LOSS_ROWS if state.run is not None else 0
+    return LOSS_ROWS if state.run is not None else 0
 
 
 def _awaits_layers(state: TrainState, histories: Histories) -> bool:
@@ -269,7 +279,7 @@ def status_line(state: TrainState, histories: Histories, now: float, width: int,
     best = history.best if history else None
     marker, word = run_style(state, run, palette)[1], state_word(run, history)
     epochs = _epochs(run, history)
-    accuracy = [f"{best.test_accuracy:.2%}"] if best else []
+    accuracy = [f"{best.accuracy:.2%}"] if best else []
     other = run.alive and run.state != "paused" and run.id != state.selected
     left = history.seconds_left(now) if other and history else None
     eta = [f"ETA {format_duration(left)}"] if left is not None else []

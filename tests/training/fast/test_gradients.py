@@ -127,8 +127,12 @@ def test_a_recording_is_replayed_for_full_batches_and_gives_their_own_loss_and_g
         assert torch.equal(weight, other)
 
 
+# torch keeps ASGD's rate on the device and fetches it in each step, and Adafactor fetches the norms of the weights.
+FETCHING = {"asgd", "adafactor"}
+
+
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("name", TRAINING_OPTIMIZERS)
+@pytest.mark.parametrize("name", sorted(TRAINING_OPTIMIZERS.keys() - FETCHING))
 def test_a_step_asks_no_device_for_a_number(name, precision):
     """Of a meta tensor nothing can be fetched: `.item()`, `bool()`, `.tolist()` and `.cpu()` of one raise."""
     trained = model.build(torch.device("meta"))
@@ -161,7 +165,7 @@ def test_a_number_that_is_fetched_is_counted():
 COUNTED = {"adagrad", "adamax", "nadam", "radam"}
 
 
-@pytest.mark.parametrize("name", sorted(TRAINING_OPTIMIZERS.keys() - COUNTED))
+@pytest.mark.parametrize("name", sorted(TRAINING_OPTIMIZERS.keys() - COUNTED - FETCHING))
 def test_fused_kernels_and_the_gradients_by_hand_fetch_no_number_either(name):
     trained = network()
     by_hand = manual_backward.ManualBackward(trained, torch.float32)

@@ -40,7 +40,8 @@ def test_adam_is_torchs_fused_adam_in_every_bit_whatever_is_changed_saved_and_lo
         assert all(torch.equal(a, b) for a, b in zip(network.parameters(), twin.parameters(), strict=True)), step
 
 
-TORCHS = ["SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "Muon"]
+TORCHS = ["SGD", "ASGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "Muon"]
+TORCHS += ["Adafactor"]
 
 
 @pytest.mark.parametrize("name", TORCHS)
@@ -80,7 +81,7 @@ for name, rule in TRAINING_OPTIMIZERS.items():
     assert "torch._dynamo" not in loaded
 
 
-@pytest.mark.parametrize("name", TORCHS)
+@pytest.mark.parametrize("name", [*TORCHS, "Rprop"])
 def test_every_optimizer_of_this_torch_can_be_unwrapped(name):
     kind = getattr(torch.optim, name)
     assert optimizers.unwrapped(kind) is not kind

@@ -28,6 +28,7 @@ from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import Trajectory, trajectories
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
+from adam_tui.ui.learn.pages import pages
 
 NUMBERS: dict[str, Callable[[], float]] = {}
 
@@ -440,6 +441,34 @@ numbers(
     rest=lambda: preset("nesterov-brakes")[1].converged_at,
     momentum_rest=lambda: preset("nesterov-brakes")[0].converged_at,
     less=lambda: limit("bowl", "momentum") / limit("bowl", "nesterov"),
+)
+
+
+def tried(page: str, number: int) -> tuple[Trajectory, ...]:
+    """The paths of a page's own scenario, counted from 1."""
+    own = next(each for each in pages() if each.name == page)
+    return trajectories(own.tries[number - 1].scenario)
+
+
+numbers(
+    "asgd",
+    hundred=lambda: 100,
+    swings=lambda: tried("asgd", 1)[0].losses[300:].mean(),
+    mean=lambda: (tried("asgd", 1)[0].terms["x̄"][-1] ** 2).sum(),
+)
+numbers(
+    "rprop",
+    rest_small=lambda: rest_of("rprop:lr=0.001"),
+    rest_large=lambda: rest_of("rprop:lr=1"),
+    frozen=lambda: tried("rprop", 2)[0].terms["s"][-1].min(),
+    stuck=lambda: tried("rprop", 2)[0].losses[-1],
+)
+numbers(
+    "adafactor",
+    machine=lambda: np.finfo(np.float64).eps,
+    share=lambda: np.hypot(*tried("adafactor", 1)[0].terms["Δ"][1]) / np.hypot(*SURFACES["bowl"].start),
+    bowl_loss=lambda: tried("adafactor", 1)[0].losses[-1],
+    adam_rest=lambda: rest_of(ADAM),
 )
 numbers(
     "adagrad",

@@ -247,3 +247,38 @@ def _(sophia, newton):
     assert newton.losses[-1] > newton.losses[0]
     assert np.abs(sophia.terms["Δ"][1:]).max() <= 0.05 * (1 + 1e-12)
     assert sophia.losses[-1] < 1
+
+
+@claim("asgd-1")
+def _(asgd, sgd):
+    average = asgd.terms["x̄"][-1]
+    assert asgd.losses[300:].mean() == pytest.approx(sgd.losses[300:].mean())
+    assert (average**2).sum() < 0.01 * asgd.losses[300:].mean()
+
+
+@claim("rprop-1")
+def _(*lanes):
+    for rprop in lanes:
+        assert rprop.losses[0] > 1000
+        assert rprop.losses[-1] == pytest.approx(3.0)
+        assert rprop.losses[50] < 4
+
+
+@claim("rprop-2")
+def _(rprop, sgd):
+    assert np.ptp(rprop.positions[200:], axis=0).max() < 0.001
+    assert np.ptp(sgd.positions[200:], axis=0).max() > 0.5
+
+
+@claim("adafactor-1")
+def _(adafactor, adam):
+    lengths = np.hypot(*adafactor.terms["Δ"][1:].T)
+    assert lengths[300:].max() < 0.01 * lengths[0]
+    assert adafactor.converged_at is None
+    assert adam.converged_at is not None
+
+
+@claim("adafactor-2")
+def _(adafactor):
+    assert adafactor.converged_at is not None
+    np.testing.assert_allclose(adafactor.positions[-1], [3.0, 2.0])

@@ -41,21 +41,26 @@ WRITTEN = sorted(name for name, rule in OPTIMIZERS.items() if rule.torch_name or
 coordinates = st.floats(-1e9, 1e9)
 
 
+def numbers(knob):
+    return {
+        "flag": st.sampled_from([0.0, 1.0]),
+        "beta": st.floats(0.001, 0.999),
+        "log": st.floats(max(knob.low, 1e-9), 1e2),
+        "log_off": st.just(0.0) | st.floats(1e-9, 1e2),
+        "linear": st.floats(knob.notch_low, knob.notch_high),
+        "integer": st.integers(1, 50).map(float),
+    }[knob.scale]
+
+
 @st.composite
 def lanes(draw):
     rule = OPTIMIZERS[draw(st.sampled_from(WRITTEN))]
-    numbers = {
-        "flag": st.sampled_from([0.0, 1.0]),
-        "beta": st.floats(0.001, 0.999),
-        "log": st.floats(1e-9, 1e2),
-        "log_off": st.just(0.0) | st.floats(1e-9, 1e2),
-    }
-    values = {knob.name: draw(numbers[knob.scale]) for knob in rule.knobs if draw(st.booleans())}
+    values = {knob.name: draw(numbers(knob)) for knob in rule.knobs if draw(st.booleans())}
     schedule = Schedule(
         draw(st.sampled_from(KINDS)), draw(st.integers(0, 50)), draw(st.floats(0.01, 1)), draw(st.integers(1, 99))
     )
     turned = draw(st.lists(st.sampled_from(rule.knobs), max_size=3))
-    changes = [Change(draw(st.integers(1, 500)), knob.name, draw(numbers[knob.scale])) for knob in turned]
+    changes = [Change(draw(st.integers(1, 500)), knob.name, draw(numbers(knob))) for knob in turned]
     return Lane.of(rule.name, values, schedule, changes)
 
 

@@ -38,7 +38,7 @@ def test_many_lanes_get_a_taller_loss_chart_and_leave_out_the_rule():
     surface = find_surface("bowl")
     one, all_of_them = (
         view.side_heights(52, 58, PlaygroundState(Scenario(lanes=suggested_lanes(names, surface), steps=9)))
-        for names in (("adam",), ("adam", *(name for name in OPTIMIZERS if name != "adam")))
+        for names in (("adam",), ("adam", *[name for name in OPTIMIZERS if name != "adam"][:12]))
     )
     assert one.inspector == 1 + 7 + 5 + view.FRAME  # the head, the terms of Adam and its rule
     assert all_of_them.inspector == 1 + 7 + view.FRAME

@@ -9,11 +9,13 @@ from adam_tui.history.sweep_feed import SweepFeed
 from adam_tui.ui.sweep.grid import (
     Face,
     axis_names,
+    digit_choices,
     face,
+    fitting_digits,
     make_grid,
     next_axis,
     usual_axes,
-    value_texts,
+    value_text,
     words,
 )
 
@@ -84,26 +86,41 @@ def test_many_values_share_cells_at_round_ones(tmp_path, view_of):
     assert sum(len(some) for some in grid.cells.values()) == 40
 
 
+LOSSES = [Face("★", 0.03123, True, False), Face("╱", 1.427, True, False), Face("✕", math.nan, False, True)]
+
+
 @pytest.mark.parametrize(
-    ("shown", "width", "text"),
+    ("columns", "unit", "need", "texts"),
     [
-        (Face("★", 0.04123, True, False), 9, "★ 0.0412"),
-        (Face("★", 0.04123, True, False), 7, "★0.0412"),
-        (Face("★", 0.04123, True, False), 4, "★.04"),
-        (Face("★", 0.04123, True, False), 1, "★"),
-        (Face("", 0.04123, True, False), 3, ".04"),
-        (Face("", 0.04123, True, False), 2, ""),
-        (Face("✕", math.nan, False, True), 9, "✕"),
-        (Face("·", math.nan, False, False), 9, "·"),
+        (27, "", 9, ["★0.0312", "╱1.4270", "✕"]),
+        (24, "", 8, ["★0.031", "╱1.427", "✕"]),
+        (18, " ×0.01", 6, ["★3.1", "╱143", "✕"]),
+        (3, " ×0.01", 6, ["★3.1", "╱143", "✕"]),
     ],
 )
-def test_a_cell_shows_as_much_as_it_has_room_for(shown, width, text):
-    assert words(shown, "validation_loss", width) == text
+def test_all_cells_have_as_many_digits_as_there_is_room_for(columns, unit, need, texts):
+    digits, needed = fitting_digits(LOSSES, "validation_loss", columns, 3)
+    assert (digits.title, needed, [words(each, digits) for each in LOSSES]) == (unit, need, texts)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "values", "texts"),
+    [
+        ("validation_accuracy", [0.98838, 0.1], ["98.8", "10.0"]),
+        ("epochs", [3.0, math.inf], ["3", "–"]),
+        ("seconds", [36.04, 4321.0, 54321.0], ["36", "4321", "5e4"]),
+        ("validation_loss", [0.2531, 12.0], ["0.25", "12.00"]),
+        ("validation_loss", [], []),
+    ],
+)
+def test_the_fewest_digits_of_each_quantity(quantity, values, texts):
+    digits = digit_choices(quantity, values)[-1]
+    assert [digits.text(value) for value in values] == texts
 
 
 def test_values_of_each_quantity():
-    assert value_texts(0.9876, "validation_accuracy")[0] == "98.76%"
-    assert value_texts(2.0, "epochs") == ["2"]
-    assert value_texts(math.inf, "epochs")[0] == "never"
-    assert value_texts(75.2, "seconds")[0] == "1:15"
-    assert value_texts(math.nan, "seconds") == []
+    assert value_text(0.9876, "validation_accuracy") == "98.76%"
+    assert value_text(2.0, "epochs") == "2"
+    assert value_text(math.inf, "epochs") == "never"
+    assert value_text(75.2, "seconds") == "1:15"
+    assert value_text(math.nan, "seconds") == value_text(math.inf, "validation_loss") == ""

@@ -45,6 +45,33 @@ def test_the_grid_has_equal_cells_with_marks_and_values_and_a_box_around_the_cho
     ]
 
 
+def test_a_narrow_grid_shows_some_columns_around_the_chosen_one_with_a_unit_in_the_title(tmp_path):
+    MadeSweep(tmp_path, optimizers="adam,sgd", lr="1e-4..1", trials=9, seeds=1).finish()
+    size = {"grid_size": (30, 11), "narrow": True}
+    best = shown(tmp_path, **size)
+    assert lines(sweep_view.draw("grid", best, 30, 11)) == [
+        "                 ┌────┐",
+        "                 │    │",
+        "Adam╶  14   5.8  │★2.9│ 5.8",
+        "                 └────┘",
+        "",
+        "",
+        " SGD╶ 142   105    74    48",
+        "",
+        "       1e-4  3e-4 0.001 lr ▸5",
+        "★ best   ✕ diverged",
+        "",
+    ]
+    assert sweep_view.titles(best)["grid"][0] == "made · validation loss ×0.01"
+    last = shown(tmp_path, e.ChooseCell(0, 8), **size)
+    assert lines(sweep_view.draw("grid", last, 30, 11))[6:9] == [
+        " SGD╶  14   5.5   2.9  │6.0 │",
+        "                       └────┘",
+        "  ◂5   0.03  0.1   0.3    1",
+    ]
+    assert sweep_view.grid_cell(last.state, 30, 11, 6, 28) == (0, 8)
+
+
 def test_the_legend_names_the_marks_that_are_there(tmp_path):
     made = MadeSweep(tmp_path, optimizers="adam", lr="1e-4..1", trials=5, seeds=1).finish()
     view = shown(tmp_path).state.view

@@ -65,4 +65,4 @@ def test_an_accuracy_below_100_is_below_the_row_of_100(accuracy_now, height):
 def test_before_the_first_step_the_charts_say_when_the_curves_appear():
     state, histories = with_histories(a=trained(0))
     assert "after the first epoch" in joined(accuracy(state, histories))
-    assert "after the first epoch" in joined(epoch_charts.draw_test_loss(state, histories, 70, 10, DARK))
+    assert "after the first epoch" in joined(epoch_charts.draw_loss(state, histories, 70, 10, DARK))

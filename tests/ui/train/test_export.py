@@ -89,6 +89,7 @@ def test_the_script_reaches_the_same_accuracy_as_the_run(optimizer, tmp_path):
     with Journal(run) as journal:
         assert train(journal)[0] == "finished"
     [epoch] = [event for event in run.follow().poll() if isinstance(event, Epoch)]
-    [printed] = script_accuracies(spec)
-    assert printed == pytest.approx(100 * epoch.test_accuracy, abs=0.35)
-    assert printed > 50, "it learns"
+    *validated, tested = script_accuracies(spec)
+    assert tested == pytest.approx(100 * epoch.test_accuracy, abs=0.35)
+    assert tested > 50, "it learns"
+    assert validated == ([pytest.approx(100 * epoch.validation_accuracy, abs=0.65)] if spec.validation else [])

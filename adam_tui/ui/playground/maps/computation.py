@@ -87,17 +87,23 @@ def outcomes(request: MapRequest, part: int) -> Outcomes:
     """The outcomes of one computation, or those of its last report; its coarse cells stand for those around them."""
     computed = computations(request)[part]
     if computed.complete:
-        return computed.outcomes()
+        return _whole(computed) if computed.thinned else computed.outcomes()
     reported = _REPORTED.get(request)
     return Outcomes.empty(computed.rows, computed.columns) if reported is None else reported[part]
 
 
 def chaotic_share(request: MapRequest) -> float | None:
     """The share of sampled cells at borders whose outcome the last digit of the start decides; None if not known."""
-    if request.kind == "rates":
+    if not _has_sample(request):
         return None
     sample = _SAMPLES.get(request)
     return sample.changed / sample.sampled if sample is not None and sample.complete and sample.sampled else None
+
+
+@lru_cache(maxsize=CACHED_REQUESTS)
+def _whole(thinned: Computation) -> Outcomes:
+    """The outcomes of a complete map of which some cells stand for the others."""
+    return _filled(thinned.outcomes())
 
 
 def _filled(result: Outcomes) -> Outcomes:
@@ -193,7 +199,12 @@ def _advance(request: MapRequest) -> None:
 def _is_sampled(request: MapRequest) -> bool:
     """True when the map and the sample of its borders are computed."""
     sample = _SAMPLES.get(request)
-    return is_complete(request) and (request.kind == "rates" or (sample is not None and sample.complete))
+    return is_complete(request) and (not _has_sample(request) or (sample is not None and sample.complete))
+
+
+def _has_sample(request: MapRequest) -> bool:
+    """Whether the borders of the finished map are sampled: not of curves, and not of a class, which takes too long."""
+    return request.kind != "rates" and not computations(request)[0].thinned
 
 
 _SAMPLES: dict[MapRequest, BorderSample] = {}

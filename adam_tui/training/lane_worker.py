@@ -1,0 +1,387 @@
+"""The process that computes the paths of optimizer classes: python -m adam_tui.training.lane_worker.
+
+It reads requests from its input and writes answers to its output (`classes.wire`), which the code that it runs does not
+see. A path is a loop as anyone writes it with PyTorch: loss, backward, step, in float64, on the surface's own source.
+The answers come in pieces. The kinds of requests: describe, path, cancel; of answers: ready, begin, description, piece,
+end, error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import contextlib
+import inspect
+import linecache
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from adam_tui.classes.wire import Array, Message, encode, read
+
+PIECE = 0.03  # seconds between two pieces of a path
+MOST_TERMS = 8  # of an optimizer's state
+HUNG = 3  # the exit status after a step that does not end
+
+
+class Requests:
+    """The requests that wait, read in a thread; the process ends with its input."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._waiting: collections.deque[Message] = collections.deque()
+        self._news = threading.Condition()
+        self.cancelled: set[int] = set()
+        threading.Thread(target=self._read, name="requests", daemon=True).start()
+
+    def next(self) -> Message:
+        """Wait for the next request that is not cancelled."""
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._waiting)
+                message = self._waiting.popleft()
+                if message[0]["id"] not in self.cancelled:
+                    return message
+                self.cancelled.discard(message[0]["id"])
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while (message := read(self._stream)) is not None:
+                with self._news:
+                    if message[0]["kind"] == "cancel":
+                        self.cancelled.add(message[0]["id"])
+                    else:
+                        self._waiting.append(message)
+                        self._news.notify_all()
+        os._exit(0)
+
+
+class Answers:
+    """The output, for any thread."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._lock = stream, threading.Lock()
+
+    def send(self, header: Mapping[str, Any], arrays: Mapping[str, Array] | None = None) -> None:
+        """Write one answer. The process ends when nobody reads it."""
+        try:
+            with self._lock:
+                self._stream.write(encode(header, arrays))
+                self._stream.flush()
+        except OSError:
+            os._exit(0)
+
+
+class Watch:
+    """Ends the process when a step, or the import of a file, takes longer than `seconds`, and names the line."""
+
+    def __init__(self, answers: Answers, seconds: float) -> None:
+        self._answers, self._seconds = answers, seconds
+        self._since: float | None = None
+        self._number, self._file = 0, ""
+        self._main = threading.get_ident()
+        threading.Thread(target=self._poll, name="watch", daemon=True).start()
+
+    def begin(self, number: int, file: str) -> None:
+        """Watch the work on a request, whose code is in `file`."""
+        self._number, self._file, self._since = number, file, time.monotonic()
+
+    def step(self, now: float) -> None:
+        """Another step is done."""
+        self._since = now
+
+    def end(self) -> None:
+        """The work is done."""
+        self._since = None
+
+    def _poll(self) -> None:
+        while True:
+            time.sleep(min(0.1, self._seconds / 4))
+            since = self._since
+            if since is not None and time.monotonic() - since > self._seconds:
+                message = f"{self._place()}no end within {self._seconds:g} s"
+                self._answers.send({"kind": "error", "id": self._number, "message": message})
+                os._exit(HUNG)
+
+    def _place(self) -> str:
+        """The innermost line of the file that is being executed: "mine.py, line 12: "."""
+        frame = sys._current_frames().get(self._main)
+        while frame is not None:
+            if frame.f_code.co_filename == self._file:
+                return f"{Path(self._file).name}, line {frame.f_lineno}: "
+            frame = frame.f_back
+        return ""
+
+
+class Worker:
+    """Answers requests, one after another."""
+
+    def __init__(self, requests: Requests, answers: Answers, watch: Watch) -> None:
+        self._requests, self._answers, self._watch = requests, answers, watch
+        self._classes: dict[str, type[Any]] = {}
+
+    def run(self) -> None:
+        """Answer requests until the input ends."""
+        from adam_tui.engine.class_reference import ClassReference
+        from adam_tui.training.user_code import UserCodeError, located
+
+        while True:
+            header, arrays = self._requests.next()
+            number, reference = header["id"], ClassReference.parse(header["class"])
+            self._answers.send({"kind": "begin", "id": number})
+            self._watch.begin(number, str(reference.file or ""))
+            try:
+                if header["kind"] == "describe":
+                    answer = self._describe(reference)
+                else:
+                    self._walk(reference, header, arrays)
+                    answer = {"kind": "end"}
+            except UserCodeError as error:
+                answer = {"kind": "error", "message": str(error)}
+            except BaseException as error:  # of the user's code, which may raise anything
+                answer = {"kind": "error", "message": str(located(error, reference))}
+            self._watch.end()
+            self._answers.send({**answer, "id": number})
+
+    def _describe(self, reference: Any) -> dict[str, Any]:
+        """Import the class anew: its parameters, and where it is."""
+        from adam_tui.training.user_code import load, place, signature_knobs
+
+        linecache.checkcache()
+        self._classes.pop(str(reference), None)
+        kind = self._classes[str(reference)] = load(reference)
+        where = place(reference)
+        with contextlib.suppress(OSError, TypeError):
+            where += f", line {inspect.getsourcelines(kind)[1]}"
+        return {"kind": "description", "parameters": signature_knobs(kind), "place": where}
+
+    def _walk(self, reference: Any, header: dict[str, Any], arrays: dict[str, Array]) -> None:
+        """Compute a path, and send it in pieces."""
+        from adam_tui.training.user_code import load
+
+        name = str(reference)
+        if name not in self._classes:  # the process before this one had it
+            self._classes[name] = load(reference)
+        piece = _Piece(header["id"], self._answers)
+        try:
+            path = Walk(self._classes[name], reference, header, arrays)
+            for point, terms in path.steps():
+                now = time.monotonic()
+                self._watch.step(now)
+                piece.add(now, point, terms)
+                if header["id"] in self._requests.cancelled:
+                    self._requests.cancelled.discard(header["id"])
+                    piece.clear()
+                    return
+        finally:
+            piece.send()
+
+
+class _Piece:
+    """The steps that are not sent yet."""
+
+    def __init__(self, number: int, answers: Answers) -> None:
+        self._number, self._answers = number, answers
+        self._first = 1
+        self._points: list[list[float]] = []
+        self._terms: list[list[list[float]]] = []
+        self._names: tuple[str, ...] = ()
+        self._sent = time.monotonic()
+
+    def add(self, now: float, point: list[float], terms: dict[str, list[float]]) -> None:
+        names = tuple(terms)
+        if names != self._names:
+            self.send()
+            self._names = names
+        self._points.append(point)
+        self._terms.append(list(terms.values()))
+        if now - self._sent > PIECE:
+            self.send()
+
+    def clear(self) -> None:
+        self._points = []
+
+    def send(self) -> None:
+        if not self._points:
+            return
+        header = {"kind": "piece", "id": self._number, "first": self._first, "names": self._names}
+        shape = len(self._points), len(self._names), 2
+        arrays = {"positions": np.array(self._points), "terms": np.array(self._terms).reshape(shape)}
+        self._answers.send(header, arrays)
+        self._first += len(self._points)
+        self._points, self._terms, self._sent = [], [], time.monotonic()
+
+
+class Walk:
+    """One path: the class with its arguments on one point, and the loop over the steps."""
+
+    def __init__(self, kind: type[Any], reference: Any, header: dict[str, Any], arrays: dict[str, Array]) -> None:
+        import torch
+
+        from adam_tui.training.user_code import make, signature
+
+        self._torch, self._header = torch, header
+        self._label = reference.label
+        space: dict[str, Any] = {"torch": torch}
+        exec(compile(header["loss"], "<loss>", "exec"), space)  # the engine's text, which holds no text of the user's
+        self._loss: Callable[..., Any] = space["f"]
+        self._by_step = "step" in inspect.signature(self._loss).parameters
+        self._parameters = {each.name: each for each in signature(kind)}
+        self._arguments: dict[str, Any] = header["arguments"]
+        self._p = torch.tensor(header["start"], requires_grad=True)
+        self._optimizer = make(kind, [self._p], self._arguments, reference)
+        # Most rules take a closure and need none; one such as L-BFGS evaluates the loss several times in a step.
+        closure = inspect.signature(self._optimizer.step).parameters.get("closure")
+        self._needs_closure = closure is not None and closure.default is closure.empty
+        self._noise = None if "noise" not in arrays else torch.tensor(arrays["noise"])
+        self._rates = arrays["rates"].tolist() if "rates" in arrays else None
+        # The averaged point counts: schedule-free optimizers swap the two by train() and eval().
+        modes = (getattr(self._optimizer, name, None) for name in ("train", "eval"))
+        self._modes = tuple(mode for mode in modes if callable(mode))
+
+    def steps(self) -> Iterator[tuple[list[float], dict[str, list[float]]]]:
+        """Take the steps: the point after each, and its terms, the gradient used first. Stop out of bounds."""
+        header, optimizer, p = self._header, self._optimizer, self._p
+        changes: dict[int, dict[str, float]] = {}
+        for step, name, value in header["changes"]:
+            changes.setdefault(step, {})[name] = value
+        values = dict(self._arguments)
+        (centre_x, centre_y), radius, every = header["centre"], header["radius"], header["check_every"]
+        train, evaluate = self._modes if len(self._modes) == 2 else (None, None)
+        if train is not None:
+            train()
+        for t in range(1, header["steps"] + 1):
+            if t - 1 in changes:
+                values.update(changes[t - 1])
+                self._set(changes[t - 1], values)
+            if self._rates is not None and "lr" in values:
+                self._set({"lr": values["lr"]}, {"lr": values["lr"] * self._rates[t - 1]})
+            gradients: list[list[float]] = []
+
+            def closure(t: int = t, gradients: list[list[float]] = gradients) -> Any:
+                return self._evaluate(t, gradients)
+
+            if self._needs_closure:
+                optimizer.step(closure)
+            else:
+                closure()
+                optimizer.step()
+            if evaluate is not None and train is not None:
+                evaluate()
+                point = p.tolist()
+                train()
+            else:
+                point = p.tolist()
+            gradient = gradients[0] if gradients else [float("nan")] * 2
+            yield point, {"g": gradient, **self._state()}
+            if t % every == 0:
+                x, y = point
+                if not (abs(x - centre_x) < radius and abs(y - centre_y) < radius):
+                    return
+
+    def _evaluate(self, t: int, gradients: list[list[float]]) -> Any:
+        """The loss at the point, with its gradient, and the noise of step t on it."""
+        torch = self._torch
+        p: Any = self._p  # has a gradient after `backward`
+        self._optimizer.zero_grad()
+        with torch.enable_grad():
+            loss = self._loss(p, t) if self._by_step else self._loss(p)
+            loss.backward()
+        if self._header["typed"] and torch.isfinite(loss):
+            p.grad[~p.grad.isfinite()] = 0.0  # where the slope is undefined the engine takes 0, too
+        if self._noise is not None:
+            p.grad += self._noise[t - 1]
+        gradients.append(p.grad.tolist())
+        return loss
+
+    def _set(self, new: Mapping[str, float], values: Mapping[str, Any]) -> None:
+        """Give the parameters `new` their values, in every group. Raises UserCodeError."""
+        from adam_tui.training.user_code import UserCodeError
+
+        for group in self._optimizer.param_groups:
+            for name in new:
+                known = self._parameters.get(name)
+                key = known.part_of if known is not None and known.part_of else name
+                if key not in group:
+                    raise UserCodeError(f"{name} cannot change on the way: {self._label} has it in no param_group")
+                if known is not None and known.part_of:
+                    parts = list(group[key])
+                    parts[known.index] = values[name]
+                    group[key] = tuple(parts)
+                else:
+                    old = group[key]
+                    group[key] = type(old)(values[name]) if isinstance(old, bool | int) else values[name]
+
+    def _state(self) -> dict[str, list[float]]:
+        """The tensors of two numbers that the optimizer keeps for the point, by its own names."""
+        terms: dict[str, list[float]] = {}
+        for name, value in self._optimizer.state.get(self._p, {}).items():
+            several = isinstance(value, tuple | list)
+            for i, each in enumerate(value if several else (value,)):
+                if len(terms) < MOST_TERMS and self._torch.is_tensor(each) and each.numel() == 2:
+                    terms[f"{name}[{i}]" if several else str(name)] = each.flatten().tolist()
+        return terms
+
+
+def main() -> None:
+    """Take over the pipes, load torch, and answer requests."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--step", type=float, required=True)
+    parser.add_argument("--memory", type=int, required=True)
+    limits = parser.parse_args()
+    source, sink = _private_pipes()
+    answers = Answers(sink)
+    requests = Requests(source)
+    import torch
+
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)  # as the engine computes
+    _warm_up()
+    _limit_memory(limits.memory)
+    answers.send({"kind": "ready"})
+    Worker(requests, answers, Watch(answers, limits.step)).run()
+
+
+def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes under other numbers: code that prints or reads meets /dev/null."""
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    os.close(nothing)
+    return source, sink
+
+
+def _warm_up() -> None:
+    """Take one step, whose imports and caches cost a second."""
+    import torch
+
+    p = torch.zeros(2, requires_grad=True)
+    optimizer = torch.optim.Adam([p])
+    loss: Any = p.square().sum()
+    loss.backward()
+    optimizer.step()
+    import adam_tui.training.user_code  # noqa: F401
+
+
+def _limit_memory(memory: int) -> None:
+    """Let the code use so many bytes beyond those of torch; more is a MemoryError with a line."""
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    except (ImportError, OSError, ValueError):
+        return  # the program outside watches the memory where it can
+    size = pages * os.sysconf("SC_PAGE_SIZE") + memory
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
+
+
+if __name__ == "__main__":
+    main()
