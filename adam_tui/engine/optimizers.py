@@ -18,11 +18,11 @@ from adam_tui.engine.adam_rules import ADAM, ADAMAX, ADAMW, AMSGRAD, LION, NADAM
 from adam_tui.engine.class_optimizers import find_class
 from adam_tui.engine.classic_rules import ADADELTA, ADAGRAD, ASGD, MOMENTUM, NESTEROV, RMSPROP, RPROP, SGD
 from adam_tui.engine.names import suggest
-from adam_tui.engine.rule import Array, Hyper, Optimizer, Update, expand
+from adam_tui.engine.rule import Array, Group, Hyper, Optimizer, Update, expand
 from adam_tui.engine.second_order_rules import ARMIJO, BFGS, LBFGS, NEWTON, SOPHIA
 from adam_tui.engine.tensor_rules import ADAFACTOR
 
-__all__ = ["OPTIMIZERS", "Array", "Hyper", "Optimizer", "Update", "expand", "find_optimizer"]
+__all__ = ["OPTIMIZERS", "Array", "Hyper", "Optimizer", "Update", "expand", "find_optimizer", "names_of"]
 
 OPTIMIZERS: dict[str, Optimizer] = {
     optimizer.name: optimizer
@@ -50,6 +50,11 @@ OPTIMIZERS: dict[str, Optimizer] = {
         SOPHIA,
     )
 }
+
+
+def names_of(group: Group) -> tuple[str, ...]:
+    """The names of the optimizers of a group, in their order."""
+    return tuple(name for name, optimizer in OPTIMIZERS.items() if optimizer.group == group)
 
 
 def find_optimizer(name: str) -> Optimizer:

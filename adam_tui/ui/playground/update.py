@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from adam_tui.engine.lane import Lane
-from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.engine.optimizers import OPTIMIZERS, names_of
 from adam_tui.engine.scenario import MAX_STEPS, Scenario, suggested_lane, suggested_lanes
 from adam_tui.engine.schedules import KINDS, Schedule
 from adam_tui.engine.surfaces import SURFACES
@@ -39,7 +39,7 @@ UNDO_STEPS = 200
 # The actions that move the cursor of an open map or take its cell, and turn a knob otherwise.
 CURSOR_KEYS = {f"{name}{coarse}" for name in ("turn_down", "turn_up") for coarse in ("", "_coarse")} | {"type_value"}
 # The events whose change of the scenario cannot be undone: it is no change of the user's.
-UNRECORDED = (e.Undo, e.Redo, e.PreviewFunction, e.EndPreview, e.ClassesChanged)
+UNRECORDED = (e.Undo, e.Redo, e.PreviewFunction, e.PreviewOptimizer, e.EndPreview, e.ClassesChanged)
 LANES_BY_HAND = 8  # the most that `a` adds: more colours are hard to distinguish
 
 
@@ -119,9 +119,11 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
         case e.ToggleFork():
             return replace(state, fork=not state.fork)
         case e.CycleOptimizer(by):
-            name = _next(tuple(OPTIMIZERS), state.chosen_lane.optimizer, by)
-            lane = replace(suggested_lane(name, state.surface), schedule=state.chosen_lane.schedule)
-            return _replace_lane(state, lane)
+            return _set_optimizer(state, _next(tuple(OPTIMIZERS), state.chosen_lane.optimizer, by))
+        case e.SetOptimizer(name):
+            return _set_optimizer(state, name)
+        case e.PreviewOptimizer(name):
+            return _preview_optimizer(state.before_preview or state, name)
         case e.AddLane():
             return _add_lane(state)
         case e.RemoveLane():
@@ -131,10 +133,11 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
         case e.DuplicateLane():
             lanes = state.scenario.lanes
             return _set_lanes(state, (*lanes, state.chosen_lane), len(lanes)) if len(lanes) < LANES_BY_HAND else state
-        case e.LineUp():
-            lanes = suggested_lanes(tuple(OPTIMIZERS), state.surface)
+        case e.LineUp(group):
+            lanes = suggested_lanes(names_of(group), state.surface)
             names = [lane.optimizer for lane in lanes]
-            return _set_lanes(state, lanes, names.index(state.chosen_lane.optimizer), ghosts=())
+            own = state.chosen_lane.optimizer
+            return _set_lanes(state, lanes, names.index(own) if own in names else 0, ghosts=())
         case e.SetClass(text):
             return _replace_lane(state, Lane.parse(text))
         case e.ClassesChanged():
@@ -300,6 +303,22 @@ def _replace_lane(state: PlaygroundState, lane: Lane, ghost: Lane | None = None)
     knob = names.index(name) if name in names else 0
     ghosts = tuple(ghost if i == state.lane else state.ghost(i) for i in range(len(state.scenario.lanes)))
     return replace(state, scenario=state.scenario.with_lane(state.lane, lane), knob=knob, ghosts=ghosts)
+
+
+def _set_optimizer(state: PlaygroundState, name: str) -> PlaygroundState:
+    """Give the chosen lane another optimizer; the schedule of its learning rate stays."""
+    if name == state.chosen_lane.optimizer:
+        return state
+    lane = replace(suggested_lane(name, state.surface), schedule=state.chosen_lane.schedule)
+    return _replace_lane(state, lane)
+
+
+def _preview_optimizer(before: PlaygroundState, name: str) -> PlaygroundState:
+    """The whole path of the optimizer, and the state to return to. A map stays: it would be computed anew."""
+    shown = _set_optimizer(before, name)
+    if before.map is not None or shown is before:
+        return before
+    return replace(shown, clock=float(shown.scenario.steps), playing=False, before_preview=before)
 
 
 def _set_knob(state: PlaygroundState, value: float) -> PlaygroundState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adam_tui.engine.maps.axes import Axis, default_axes, default_axis, knobs_for_axes
-from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.engine.optimizers import names_of
 from adam_tui.engine.scenario import Scenario, suggested_lanes
 from adam_tui.engine.trajectory import start_of
 from adam_tui.ui.playground.maps.state import MapGrid, MapState
@@ -37,10 +37,10 @@ def rate_axis(state: PlaygroundState, shown: MapState) -> Axis:
 
 
 def curves(state: PlaygroundState, shown: MapState) -> Scenario:
-    """The scenario whose lanes are the curves of the learning rates: that of the race, or of all optimizers."""
-    if not shown.all_optimizers:
+    """The scenario whose lanes are the curves of the learning rates: that of the race, or of a group of optimizers."""
+    if shown.group is None:
         return state.scenario
-    return replace(state.scenario, lanes=suggested_lanes(tuple(OPTIMIZERS), state.surface))
+    return replace(state.scenario, lanes=suggested_lanes(names_of(shown.group), state.surface))
 
 
 def own_place(state: PlaygroundState, shown: MapState) -> tuple[float, float]:
