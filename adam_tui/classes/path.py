@@ -49,6 +49,7 @@ class ClassPath:
         self._news = threading.Condition()
         self._number: int | None = None
         self._result: Trajectory | None = None
+        self._awaited = False
         self._reset()
 
     def _reset(self) -> None:
@@ -90,7 +91,8 @@ class ClassPath:
         _OPEN.discard(self)
 
     def finish(self) -> Trajectory:
-        """Wait for the whole path."""
+        """Wait for the whole path. Its pieces are not reported."""
+        self._awaited = True
         while True:
             self.advance()
             with self._news:
@@ -147,7 +149,8 @@ class ClassPath:
                 _OPEN.discard(self)
                 _remember(self._key, self._result)
             self._news.notify_all()
-        self._changed()
+        if not self._awaited:
+            self._changed()
 
 
 def _remember(key: tuple[object, ...], path: Trajectory) -> None:

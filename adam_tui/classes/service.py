@@ -80,7 +80,8 @@ class Classes:
     def _loaded(self, reference: ClassReference, header: dict[str, Any], arrays: dict[str, Array]) -> None:
         if header["kind"] == "description":
             parameters = signature_from_json(header["parameters"])
-            described = describe(reference, parameters, open_path=self._open, place=header["place"], status="ready")
+            about = {name: header[name] for name in ("place", "closure", "modes")}
+            described = describe(reference, parameters, open_path=self._open, status="ready", **about)
         else:
             before = CLASSES[str(reference)]
             described = describe(reference, before.parameters, problem=header["message"], status="failed")

@@ -20,6 +20,7 @@ import click
 from adam_tui.cli.errors import INTERRUPTED
 from adam_tui.engine.numbers import format_duration
 from adam_tui.runs import control, directory, files
+from adam_tui.runs.device_use import sweep_on
 from adam_tui.runs.follower import Follower
 from adam_tui.runs.protocol import Ended, Epoch, Event, RunSpec, Started, Steps, from_line
 from adam_tui.runs.report import epoch_line
@@ -45,7 +46,10 @@ def train(spec: RunSpec, runs: Path, output_format: OutputFormat, stream: TextIO
 
     Messages for the user, such as why the run failed, go to stderr.
     """
-    return follow(directory.create(spec, runs, label), output_format, stream)
+    run = directory.create(spec, runs, label)
+    if not spec.after_sweeps and (sweep := sweep_on(runs, spec.device)):
+        _print_message(f"{sweep} trains on this device too: both are slower (--after-sweeps waits for it)")
+    return follow(run, output_format, stream)
 
 
 def follow(run: Run, output_format: OutputFormat, stream: TextIO) -> int:
@@ -217,7 +221,8 @@ class JsonLines:
         subject = " ".join(status.reason.split()[:2])
         if subject != self.shown_reason:
             self.shown_reason = subject
-            hint = " (--no-queue starts a run at once)" if status.state == "queued" else ""
+            waits_for_run = status.state == "queued" and not status.reason.startswith("waits for sweep-")
+            hint = " (--no-queue starts a run at once)" if waits_for_run else ""
             _print_message(f"{self.run.id} {status.state}: {status.reason}{hint}")
 
     def close(self) -> None:

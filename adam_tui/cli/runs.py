@@ -122,6 +122,7 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
 )
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's event files too, into the run's directory.")
 @click.option("--no-queue", is_flag=True, help="Start at once, even while another run trains on the same device.")
+@click.option("--after-sweeps", is_flag=True, help="Wait while a sweep trains on the same device.")
 @click.option("--name", default="", metavar="TEXT", help="A name for the run, which lists show beside its ID.")
 @click.option("--tag", "tags", multiple=True, metavar="WORD", help="A tag for the run; may be given again.")
 @format_option
@@ -135,6 +136,7 @@ def train(
     data_dir: Path | None,
     tensorboard: bool,
     no_queue: bool,
+    after_sweeps: bool,
     name: str,
     tags: tuple[str, ...],
     output_format: Any,
@@ -166,7 +168,10 @@ def train(
                 raise ValueError(f"give the learning rate once: --lr, or lr in {optimizer!r}")
             values["lr"] = lr
         given = {key: value for key, value in rest.items() if value is not None}
-        spec = make_spec(optimizer_name, values, **given, data_dir=folder, queue=not no_queue, tensorboard=tensorboard)
+        if no_queue and after_sweeps:
+            raise ValueError("--after-sweeps waits, and --no-queue does not: give one of them")
+        waits = {"queue": not no_queue, "after_sweeps": after_sweeps}
+        spec = make_spec(optimizer_name, values, **given, **waits, data_dir=folder, tensorboard=tensorboard)
     return follow.train(spec, resolve_runs(context, runs), output_format, sys.stdout, label)
 
 

@@ -5,10 +5,11 @@ Change here how these tables look; texts and numbers come from the caller.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adam_tui.draw.cells import Cells, Color, text_width
+from adam_tui.draw.cells import Cells, Color, stack, text_width
 from adam_tui.draw.elements import format_scientific, shorten
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.playground_panels import STATE_GLYPH, state_color
@@ -126,8 +127,27 @@ class CurveRow:
     breaks_at: str
 
 
-def curve_table(rows: Sequence[CurveRow], selected: int, width: int, palette: Palette, *, whole: bool = False) -> Cells:
-    """Draw a row for each curve; the chosen lane's is bold."""
+def curve_table(
+    rows: Sequence[CurveRow],
+    selected: int,
+    width: int,
+    palette: Palette,
+    *,
+    whole: bool = False,
+    height: int | None = None,
+) -> Cells:
+    """Draw a row for each curve; the chosen lane's is bold.
+
+    If they do not fit into `height`, the curves with the best values come first, and the last row counts the others.
+    """
+    if height is not None and len(rows) + 1 > height:
+        chosen = rows[selected] if selected >= 0 else None
+        order = sorted(rows, key=lambda row: (row is not chosen, row.best if row.best == row.best else math.inf))
+        kept = order[: max(height - 2, 0)]
+        cells = curve_table(kept, -1 if chosen is None else 0, width, palette, whole=whole)
+        more = Cells.blank(width, 1, palette.foreground, palette.background)
+        more.put(0, 2, shorten(f"{len(rows) - len(kept)} curves more", width - 2), palette.faint)
+        return stack((cells, more))
     cells = Cells.blank(width, len(rows) + 1, palette.foreground, palette.background)
     columns = [("here", 10, 8), ("best at", 19, 8)]
     if width >= CURVES:

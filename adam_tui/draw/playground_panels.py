@@ -145,8 +145,9 @@ def lane_table(rows: Sequence[LaneRow], selected: int, width: int, height: int, 
             cells.put(line, at.rank, f"{row.rank:>2}", rank_ink, bold=bold)
         cells.put(line, at.name, _fitting_name(row.names, at.name_width), row.color, bold=bold)
         if row.note:
-            color = state_color(row.state, palette)
-            cells.put(line, at.loss, shorten(f"{STATE_GLYPH[row.state]} {row.note}", width - at.loss), color, bold=bold)
+            after = at.name + text_width(_fitting_name(row.names, at.name_width)) + 2
+            note = shorten(f"{STATE_GLYPH[row.state]} {row.note}", width - after)
+            cells.put(line, after, note, state_color(row.state, palette), bold=bold)
             continue
         cells.put(line, at.loss, losses[index], ink, bold=bold)
         if at.norm is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -26,7 +27,7 @@ ON, OFF = frozenset({"on", "true", "yes", "1"}), frozenset({"off", "false", "no"
 NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 # Words in the names of parameters that decide on a scale; the rest follows from the default.
 DECAYS = ("beta", "momentum", "rho", "alpha", "decay_rate", "dampening", "smooth")
-LETTERS = {"lr": "α", "beta1": "β₁", "beta2": "β₂", "beta3": "β₃", "eps": "ε", "weight_decay": "λ", "momentum": "μ"}
+LETTERS = {"lr": "α", "beta1": "β1", "beta2": "β2", "beta3": "β3", "eps": "ε", "weight_decay": "λ", "momentum": "μ"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,7 @@ def read_settings(signature: Sequence[Parameter], given: Iterable[tuple[str, str
 def parse_tuple(name: str, text: str) -> tuple[float | None, ...]:
     """Numbers in a bracket, or with commas between them: (0.9, 0.99). Raises ValueError with one line."""
     try:
-        value = ast.literal_eval(text)
+        value = ast.literal_eval(re.sub(rf"\b{NONE}\b", "None", text))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         value = None
     numbers = value if isinstance(value, tuple | list) else None

@@ -95,7 +95,7 @@ class Lane:
         rule = find_optimizer(name)
         named = rule if isinstance(rule, ClassOptimizer) else None
         if named is not None and not named.ready:
-            return replace(cls.of(named.name), unread=rest or "")
+            return replace(cls.of(named.name, _written_lr(rest or "")), unread=rest or "")
         texts: dict[str, str] = {}
         values: dict[str, float] = {}
         schedule: dict[str, Any] = {}
@@ -270,6 +270,18 @@ def _settings(rule: Optimizer, settings: str, text: str) -> list[tuple[str, str]
             raise ValueError(f"in {text!r}: write {rule.name}:name=value,name=value, not {part!r}")
         pairs.append((key.strip(), value))
     return pairs
+
+
+def _written_lr(settings: str) -> dict[str, float]:
+    """The learning rate in the settings of a class that is not imported yet, to show it meanwhile."""
+    for part in settings.split(","):
+        name, _, value = part.partition("=")
+        if name.strip() == "lr":
+            try:
+                return {"lr": parse_number(value)}
+            except ValueError:
+                break
+    return {}
 
 
 def _allows(rule: Optimizer, name: str, value: float) -> bool:

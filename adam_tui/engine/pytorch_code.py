@@ -10,10 +10,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from textwrap import indent
 
 import numpy as np
 
+from adam_tui.engine.class_optimizers import ClassOptimizer
 from adam_tui.engine.expression import has_undefined_slope
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.lane import Lane
@@ -65,12 +67,13 @@ def to_pytorch(scenario: Scenario) -> str:
     ]
     blocks = [
         _constants(scenario),
+        *_class_imports(scenario),
         loss_source(plotted_surface(scenario)),
         *(BY_HAND[name][1] for name in by_hand),
         *_loops(scenario, paths),
     ]
     code = "\n\n".join(blocks) + "\n\n" + "\n".join(calls) + "\n"
-    imports = [f"import {name}" for name in ("math", "numpy", "torch") if f"{name}." in code]
+    imports = [f"import {name}" for name in ("math", "numpy", "runpy", "torch") if f"{name}." in code]
     imports += ["from torch.optim.lbfgs import _strong_wolfe"] if "_strong_wolfe(" in code else []
     command = " ".join(shlex.join(["adam-tui", *scenario.to_flags()]).split())  # a comment has one line
     heading = ["# The race that this command shows, in PyTorch:", f"#   {command}", *imports]
@@ -106,6 +109,31 @@ def loss_source(surface: Surface) -> str:
     return f"def f({arguments}):\n" + indent(f"# {title}\nx, y = p\n{lines}\n", "    ")
 
 
+def _class_imports(scenario: Scenario) -> list[str]:
+    """The lines that import the classes of the lanes, torch.optim's aside."""
+    lines = []
+    for rule in _class_rules(scenario):
+        path, module = rule.reference.path, rule.reference.module
+        if path is not None:
+            outer, *inner = rule.reference.name.split(".")
+            lines.append(f"{_class_name(rule)} = {'.'.join([f'runpy.run_path({path!r})[{outer!r}]', *inner])}")
+        elif module is not None and module.partition(".")[0] != "torch":
+            lines.append(f"import {module}")
+    return ["\n".join(dict.fromkeys(lines)) + "\n"] if lines else []
+
+
+def _class_rules(scenario: Scenario) -> list[ClassOptimizer]:
+    return [rule for rule in dict.fromkeys(lane.rule for lane in scenario.lanes) if isinstance(rule, ClassOptimizer)]
+
+
+def _class_name(rule: ClassOptimizer) -> str:
+    """The name of a class in the script: two files may have classes of one name."""
+    if rule.reference.path is None:
+        return rule.name
+    stem = "".join(letter if letter.isalnum() else "_" for letter in PurePath(rule.reference.path).stem)
+    return f"{stem}_{rule.reference.name.replace('.', '_')}"
+
+
 def _loops(scenario: Scenario, paths: Sequence[Trajectory]) -> list[str]:
     """The functions with the loop over steps: `race`, and `search` for lanes whose steps evaluate more."""
     kinds = {lane.rule.evaluations is not None for lane in scenario.lanes}
@@ -122,6 +150,10 @@ def _loop(scenario: Scenario, paths: Sequence[Trajectory], *, searches: bool) ->
         parameters.append("factor=lambda done: 1.0")
     if changing:
         parameters.append("changes=None")
+    closures = any(rule.closure for rule in _class_rules(scenario))
+    if closures and not searches:
+        parameters.append("closures=False")
+    modes = any(rule.modes for rule in _class_rules(scenario))
     lines = [
         f"def {_function(searches=searches)}({', '.join(parameters)}):",
         '    """Take steps from START with the optimizer from `make`, and print the last point."""',
@@ -133,10 +165,11 @@ def _loop(scenario: Scenario, paths: Sequence[Trajectory], *, searches: bool) ->
             "    # Scales the learning rate by `factor` of the steps done.",
             "    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)",
         ]
+    if modes and not searches:  # schedule-free rules: the gradient is not at the point that counts
+        lines += ['    if hasattr(optimizer, "train"):', "        optimizer.train()"]
     lines.append("    for step in range(1, steps + 1):")
-    lines += indent("\n".join(_searching_step(scenario, lanes) if searches else _step(scenario, paths)), 8 * " ").split(
-        "\n"
-    )
+    step = _searching_step(scenario, lanes) if searches else _step(scenario, paths, closures=closures)
+    lines += [f"        {line}" if line else "" for line in step]
     if changing:
         lines += [
             "        changed = (changes or {}).get(step, {})  # from the next step on",
@@ -146,6 +179,8 @@ def _loop(scenario: Scenario, paths: Sequence[Trajectory], *, searches: bool) ->
         lines.append('        scheduler.base_lrs = [changed.get("lr", scheduler.base_lrs[0])]')
     if scheduled:
         lines.append("        scheduler.step()")
+    if modes:
+        lines += ['    if hasattr(optimizer, "eval"):', "        optimizer.eval()"]
     lines += ["    x, y = p.tolist()", '    print(f"{name}: x = {x}, y = {y}, loss = {f(p).item()}")']
     return "\n".join(lines) + "\n"
 
@@ -154,15 +189,19 @@ def _function(*, searches: bool) -> str:
     return "search" if searches else "race"
 
 
-def _step(scenario: Scenario, paths: Sequence[Trajectory]) -> list[str]:
-    """One step from the gradient at the point."""
+def _step(scenario: Scenario, paths: Sequence[Trajectory], *, closures: bool) -> list[str]:
+    """One step from the gradient at the point; with `closures` for classes that evaluate the loss themselves too."""
     arguments = "p" if plotted_surface(scenario).gradient_at is None else "p, step"
-    lines = ["optimizer.zero_grad()", f"f({arguments}).backward()"]
+    evaluation = ["optimizer.zero_grad()", f"f({arguments}).backward()"]
     if scenario.function is not None and any(has_undefined_slope(scenario.function, path.positions) for path in paths):
-        lines.append("p.grad[~p.grad.isfinite()] = 0  # where the slope is undefined adam-tui takes 0")
+        evaluation.append("p.grad[~p.grad.isfinite()] = 0  # where the slope is undefined adam-tui takes 0")
     if scenario.noise:
-        lines.append("p.grad += NOISE[step - 1]")
-    return [*lines, "optimizer.step()"]
+        evaluation.append("p.grad += NOISE[step - 1]")
+    if not closures:
+        return [*evaluation, "optimizer.step()"]
+    evaluation[1:2] = [f"loss = f({arguments})", "loss.backward()"]
+    closure = ["def closure():", *(f"    {line}" for line in evaluation), "    return loss.detach()", ""]
+    return [*closure, "if closures:", "    optimizer.step(closure)", "else:", "    closure()", "    optimizer.step()"]
 
 
 def _searching_step(scenario: Scenario, lanes: Sequence[Lane]) -> list[str]:
@@ -197,6 +236,9 @@ def _searching_step(scenario: Scenario, lanes: Sequence[Lane]) -> list[str]:
 def _call(label: str, lane: Lane, path: Trajectory, scenario: Scenario) -> str:
     """The call of `race` for one lane."""
     steps = scenario.steps
+    if isinstance(lane.rule, ClassOptimizer):
+        given = _class_arguments(lane.rule, lane)
+        return _written_call(label, lane, path, scenario, _class_name(lane.rule), given)
     values = {knob.name: lane[knob.name] for knob in lane.rule.knobs}
     given = _arguments({name: value for name, value in values.items() if _is_given(lane, name, value)}, values, lane)
     name = f"torch.optim.{lane.rule.torch_name}"
@@ -205,14 +247,27 @@ def _call(label: str, lane: Lane, path: Trajectory, scenario: Scenario) -> str:
         name, fixed = BY_HAND[lane.optimizer][0], {}
     else:
         given.pop(BIAS_CORRECTION, None)
-    make = ", ".join(["params", *(f"{key}={value}" for key, value in (given | fixed).items())])
+    return _written_call(label, lane, path, scenario, name, given | fixed)
+
+
+def _written_call(
+    label: str, lane: Lane, path: Trajectory, scenario: Scenario, name: str, given: Mapping[str, str]
+) -> str:
+    """The call of `race` for a lane whose optimizer is made by this name with these arguments."""
+    steps = scenario.steps
+    make = ", ".join(["params", *(f"{key}={value}" for key, value in given.items())])
     arguments = [f'"{label}"', f"lambda params: {name}({make})"]
     comment = ""
     if _amplifies_rounding(lane, path, scenario):
         comment = "# This path amplifies rounding: its end may differ from that of adam-tui.\n"
+    if path.failure is not None:
+        comment = f"# This lane fails in its next step: {path.failure}\n"
+        arguments.append(f"steps={path.last}")
     if path.diverged_at is not None:
         comment += "# This lane diverges: adam-tui stops at the same step.\n"
         arguments.append(f"steps={path.last}")
+    if isinstance(lane.rule, ClassOptimizer) and lane.rule.closure:
+        arguments.append("closures=True")
     if lane.schedule != CONSTANT:
         arguments.append(f"factor=lambda done: {_factor(lane, steps)}")
     if changes := _changes(lane, steps):
@@ -228,8 +283,11 @@ def _call(label: str, lane: Lane, path: Trajectory, scenario: Scenario) -> str:
 
 
 def _amplifies_rounding(lane: Lane, path: Trajectory, scenario: Scenario) -> bool:
-    """Whether rounding errors of the points, one in each step, lead to another end. False for races too long to try."""
-    if scenario.steps > TRIED_STEPS:
+    """Whether rounding errors of the points, one in each step, lead to another end.
+
+    False for classes, and for races too long to try.
+    """
+    if scenario.steps > TRIED_STEPS or isinstance(lane.rule, ClassOptimizer):
         return False
     surface = _rounded(plotted_surface(scenario))
     noise = gradient_noise(scenario.noise, scenario.seed, scenario.steps)
@@ -267,6 +325,22 @@ def _rounded(surface: Surface) -> Surface:
     )
 
 
+def _class_arguments(rule: ClassOptimizer, lane: Lane) -> dict[str, str]:
+    """The constructor's arguments that differ from its defaults, and `lr`, as Python text; both betas, if one does."""
+    defaults, pairs = rule.defaults(), {each.name: each.part_of for each in rule.parameters if each.part_of}
+    written = rule.arguments(dict(lane.values), dict(lane.texts))
+    given: dict[str, str] = {}
+    for name, value in written.items():
+        if name in defaults and name != "lr" and lane[name] == defaults[name]:
+            continue
+        if name in pairs:
+            parts = [each.name for each in rule.parameters if each.part_of == pairs[name]]
+            given[pairs[name]] = repr(tuple(written[part] for part in parts))
+        else:
+            given[name] = repr(value)
+    return given
+
+
 def _is_given(lane: Lane, name: str, value: float) -> bool:
     return name == "lr" or value != TORCH_DEFAULTS.get(name, lane.rule.knob(name).default)
 
@@ -274,9 +348,14 @@ def _is_given(lane: Lane, name: str, value: float) -> bool:
 def _arguments(new: Mapping[str, float], values: Mapping[str, float], lane: Lane) -> dict[str, str]:
     """The values `new` under torch's names, as Python text; all of a tuple, from `values`, if one of them is new."""
     written: dict[str, str] = {}
-    whole = join_parts(values)
+    kinds = lane.rule.parameters if isinstance(lane.rule, ClassOptimizer) else ()
+    pairs = {each.name: each for each in kinds if each.part_of}
+    whole = {} if kinds else join_parts(values)
     for name, value in new.items():
-        if name in PARTS:
+        if name in pairs:
+            parts = [each.name for each in kinds if each.part_of == pairs[name].part_of]
+            written[pairs[name].part_of] = repr(tuple(values[part] for part in parts))
+        elif name in PARTS and not kinds:
             argument = PARTS[name][0]
             written[argument] = repr(whole[argument])  # torch wants floats: 0.0, not 0
         elif name == STRONG_WOLFE:
@@ -307,6 +386,8 @@ def _changes(lane: Lane, steps: int) -> dict[int, dict[str, str]]:
 
 def _by_hand(lane: Lane, steps: int) -> bool:
     """Whether no class of torch.optim can compute this lane."""
+    if isinstance(lane.rule, ClassOptimizer):
+        return False
     if lane.rule.torch_name is None:
         return True
     if BIAS_CORRECTION in lane.rule.defaults():

@@ -18,7 +18,7 @@ from adam_tui.history.metrics_reader import MetricsReader, Record
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.history.sweep_summary import SweepSummaries, SweepSummary
-from adam_tui.runs import control, directory, file_lock
+from adam_tui.runs import control, device_use, directory, file_lock
 from adam_tui.runs.device_names import device_key, device_lock
 from adam_tui.runs.protocol import ENDED, RunSpec
 from adam_tui.runs.run import Run
@@ -195,9 +195,18 @@ class Feed:
         `used_at` is when the user last did something, by the steady clock. A spare loads torch for two seconds, which
         would slow a run down; a run that is started meanwhile waits in the queue anyway.
         """
-        is_used = file_lock.is_locked(device_lock(self.runs, device_key(RunSpec().device)))
-        if is_used is False:
+        device = RunSpec().device
+        is_used = file_lock.is_locked(device_lock(self.runs, device_key(device)))
+        if is_used is False and not device_use.sweep_on(self.runs, device):
             self._spare.keep(used_at)
+
+    def sweep_on(self, device: str) -> str:
+        """The sweep whose slots train on this device of this host; "" without one."""
+        return device_use.sweep_on(self.runs, device)
+
+    def device(self, id: str) -> str:
+        """The device of a run's specification. Raises ValueError for an unreadable one."""
+        return self._runs[id].spec().device
 
     def close(self) -> None:
         """End the process that waits for the next run."""

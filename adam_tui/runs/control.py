@@ -15,9 +15,9 @@ import sys
 import threading
 import time
 
-from adam_tui.runs import file_lock, files, processes
+from adam_tui.runs import device_use, file_lock, files, processes
 from adam_tui.runs.device_names import SHARED_CORES, device_key, device_lock
-from adam_tui.runs.protocol import Ended, to_line
+from adam_tui.runs.protocol import Ended, RunSpec, to_line
 from adam_tui.runs.run import WORKER, Run
 from adam_tui.runs.spare import Spare
 from adam_tui.runs.status import Status
@@ -46,7 +46,7 @@ def start_worker(run: Run, *, detached: bool = True, spare: Spare | None = None)
     with contextlib.suppress(ValueError):  # the process itself reports an unreadable specification
         spec = run.spec()
         status = dataclasses.replace(status, device=device_key(spec.device) if spec.queue else "")
-        if spare is not None and detached and _is_free(run, status.device):
+        if spare is not None and detached and _is_free(run, spec):
             given = spare.give(run, dataclasses.replace(status, came=time.time()))
             if given is not None:
                 _wait_in_background(given, run)
@@ -77,9 +77,12 @@ def start_worker(run: Run, *, detached: bool = True, spare: Spare | None = None)
     return process
 
 
-def _is_free(run: Run, device: str) -> bool:
+def _is_free(run: Run, spec: RunSpec) -> bool:
     """Whether the run would train at once: a process that waits for its device should not hold torch's memory."""
-    return not device or file_lock.is_locked(device_lock(run.path.parent, device)) is False
+    runs = run.path.parent
+    if spec.after_sweeps and device_use.sweep_on(runs, spec.device):
+        return False
+    return not spec.queue or file_lock.is_locked(device_lock(runs, device_key(spec.device))) is False
 
 
 def _wait_in_background(process: subprocess.Popen[bytes], run: Run) -> None:

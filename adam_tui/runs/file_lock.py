@@ -33,6 +33,14 @@ def lock(descriptor: int, timeout: float = 0.0) -> bool:
     return True
 
 
+def lock_shared(descriptor: int) -> None:
+    """Take a lock that others can share, and wait for that; Windows has none. Raises OSError as `lock` does."""
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+
+
 def _try_lock(descriptor: int) -> bool:
     if sys.platform == "win32":
         import msvcrt

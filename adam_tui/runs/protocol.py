@@ -39,7 +39,8 @@ class RunSpec:
     training images to use, 0 for all; a test always uses all test images.
 
     `data` is a name of `recipes.DATA_SETS`; `data_dir` is a folder that already holds it in torchvision's layout, so
-    that nothing is downloaded. With `queue` the run waits while another one trains on the same device of this host.
+    that nothing is downloaded. With `queue` the run waits while another one trains on the same device of this host, and
+    with `after_sweeps` while the slots of a sweep do.
     `tensorboard` adds TensorBoard's event files to the run's directory.
 
     `validation` is the number of training images that are held out to choose settings with, spread evenly over the
@@ -61,6 +62,7 @@ class RunSpec:
     data: str = "mnist"
     data_dir: str | None = None
     queue: bool = True
+    after_sweeps: bool = False
     tensorboard: bool = False
     validation: int = 0
     sweep: str = ""

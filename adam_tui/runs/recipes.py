@@ -175,6 +175,8 @@ def make_spec(optimizer: str, values: Mapping[str, float], **rest: Any) -> RunSp
         raise ValueError(f"device must be auto, cpu, cuda, cuda:N or mps, not {spec.device!r}")
     if spec.precision not in PRECISIONS:
         raise ValueError(f"precision must be auto, float32 or bfloat16, not {spec.precision!r}")
+    if spec.after_sweeps and not spec.queue:
+        raise ValueError("a run that does not queue cannot wait for sweeps")
     return spec
 
 

@@ -327,7 +327,7 @@ def _spec(plan: Plan, optimizer: str, values: Mapping[str, float], seed: int) ->
 def identity(spec: RunSpec) -> str:
     """The hash of settings and seed; the same in every sweep, on every device and from every folder of the data."""
     settings = spec.to_json()
-    for name in ("sweep", "trial", "queue", "tensorboard", "device", "data_dir", "weights"):
+    for name in ("sweep", "trial", "queue", "after_sweeps", "tensorboard", "device", "data_dir", "weights"):
         del settings[name]
     text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:IDENTITY_DIGITS]

@@ -177,13 +177,18 @@ class TerminalDriver(PosixDriver):
         assert sys.platform != "win32"  # where Textual has another driver
         previous = signal.getsignal(signal.SIGWINCH)
 
-        def handler(number: int, frame: Any) -> None:
+        def follow(number: int, frame: Any) -> None:
             if callable(previous):
                 previous(number, frame)
-            self._loop.call_soon_threadsafe(self._measure_cells)
+            self._measure_cells()
             buffer = self._painter.buffer
             if self._get_terminal_size() == (buffer.width, buffer.height):
-                self._loop.call_soon_threadsafe(self._painted_app.repaint)
+                self._painted_app.repaint()
+
+        def handler(number: int, frame: Any) -> None:
+            # The loop reads the size. A second signal can interrupt this handler: its newer size would be reported
+            # before the older one, and the older one would stay.
+            self._loop.call_soon_threadsafe(follow, number, None)
 
         signal.signal(signal.SIGWINCH, handler)
 

@@ -6,6 +6,7 @@ lists them.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -22,6 +23,7 @@ from textual.timer import Timer
 from textual.worker import WorkerFailed
 
 from adam_tui.terminal.environment import is_remote, may_have_more_colors, terminal_depth
+from adam_tui.terminal.event_loop import loop_factory
 from adam_tui.terminal.fallback import Fallback
 from adam_tui.terminal.fallback_filter import FallbackFilter
 from adam_tui.terminal.flow_control import RECHECK, FlowControl
@@ -72,6 +74,11 @@ class TerminalApp(App[None]):
             self.painter = Painter(buffer, FlowControl() if is_remote(os.environ) else None)
             super().__init__(driver_class=TerminalDriver)
         self._type_ahead = TypeAhead(self, super().on_event)
+
+    def run(self, **settings: Any) -> None:
+        """Run the app until it exits, on a loop that shows when it is idle (`event_loop`)."""
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(self.run_async(**settings))
 
     # Keys.
 

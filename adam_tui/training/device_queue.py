@@ -2,7 +2,8 @@
 
 A device of a host is a file in the directory of the runs, RUNS/.<host>-<device>.lock. The process that holds its lock
 trains, and its end releases it. Among the waiting runs, the first to be started is next. A paused run keeps its
-device. Standard library only, so a waiting run takes 15 MB and checks four times a second.
+device. The slots of a sweep do not queue; a run that is to come after them waits here until they have ended. Standard
+library only, so a waiting run takes 15 MB and checks four times a second.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from adam_tui.runs import file_lock, files
+from adam_tui.runs import device_use, file_lock, files
 from adam_tui.runs.device_names import device_key, device_lock
 from adam_tui.runs.directory import may_be_run
-from adam_tui.runs.protocol import State
+from adam_tui.runs.protocol import RunSpec, State
 from adam_tui.runs.run import Run
 from adam_tui.training.journal import Journal, log
 
@@ -28,12 +29,12 @@ POLL_SECONDS = 0.25
 class DeviceQueue:
     """A place in the queue for a device and, after `wait`, the device itself, until the context ends.
 
-    `device` is the RunSpec's. Without a lock file that can be locked there is no queue: every run starts at once.
+    `spec` is that of the run. Without a lock file that can be locked there is no queue: every run starts at once.
     """
 
-    def __init__(self, journal: Journal, device: str) -> None:
-        self._journal, self._runs = journal, journal.run.path.parent
-        self.key = device_key(device)
+    def __init__(self, journal: Journal, spec: RunSpec) -> None:
+        self._journal, self._spec, self._runs = journal, spec, journal.run.path.parent
+        self.key = device_key(spec.device)
         self.path = device_lock(self._runs, self.key)
         self._lock_file = -1
 
@@ -55,8 +56,8 @@ class DeviceQueue:
         journal = self._journal
         journal.set_device(self.key)
         shown = ""
-        while not self._acquire():
-            reason = f"waits for {self._holder()} on {self.key}"
+        while (sweep := self._sweep()) or not self._acquire():
+            reason = f"waits for {sweep or self._holder()} on {self.key}"
             if reason != shown:
                 shown = reason
                 journal.set_state("queued", reason)
@@ -65,6 +66,10 @@ class DeviceQueue:
             time.sleep(POLL_SECONDS)
         journal.set_state("starting")
         return None
+
+    def _sweep(self) -> str:
+        """The sweep that this run waits for; "" without one."""
+        return device_use.sweep_on(self._runs, self._spec.device) if self._spec.after_sweeps else ""
 
     def _acquire(self) -> bool:
         """Take the device if it is free and no earlier run waits for it."""
@@ -100,8 +105,14 @@ class DeviceQueue:
             status = other.status()
             # A process without a sign of life is stopped, or a copy of a run: it must not block the others.
             waits = status.state in ("starting", "queued") and not status.silent and status.device == self.key
-            if waits and status.is_local and (status.came, other.id) < own_place:
+            if waits and status.is_local and (status.came, other.id) < own_place and not self._passes(other):
                 return True
+        return False
+
+    def _passes(self, other: Run) -> bool:
+        """Whether this run may pass an earlier one, which waits for a sweep as this one does not."""
+        with contextlib.suppress(ValueError):
+            return other.spec().after_sweeps and bool(device_use.sweep_on(self._runs, self._spec.device))
         return False
 
     def _holder(self) -> str:

@@ -159,7 +159,8 @@ class Worker:
         where = place(reference)
         with contextlib.suppress(OSError, TypeError):
             where += f", line {inspect.getsourcelines(kind)[1]}"
-        return {"kind": "description", "parameters": signature_knobs(kind), "place": where}
+        about = {"place": where, "closure": needs_closure(kind), "modes": has_modes(kind)}
+        return {"kind": "description", "parameters": signature_knobs(kind), **about}
 
     def _walk(self, reference: Any, header: dict[str, Any], arrays: dict[str, Array]) -> None:
         """Compute a path, and send it in pieces."""
@@ -235,15 +236,11 @@ class Walk:
         self._parameters = {each.name: each for each in signature(kind)}
         self._arguments: dict[str, Any] = header["arguments"]
         self._p = torch.tensor(header["start"], requires_grad=True)
-        self._optimizer = make(kind, [self._p], self._arguments, reference)
-        # Most rules take a closure and need none; one such as L-BFGS evaluates the loss several times in a step.
-        closure = inspect.signature(self._optimizer.step).parameters.get("closure")
-        self._needs_closure = closure is not None and closure.default is closure.empty
+        self._optimizer: Any = make(kind, [self._p], self._arguments, reference)
+        self._needs_closure = needs_closure(kind)
         self._noise = None if "noise" not in arrays else torch.tensor(arrays["noise"])
         self._rates = arrays["rates"].tolist() if "rates" in arrays else None
-        # The averaged point counts: schedule-free optimizers swap the two by train() and eval().
-        modes = (getattr(self._optimizer, name, None) for name in ("train", "eval"))
-        self._modes = tuple(mode for mode in modes if callable(mode))
+        self._has_modes = has_modes(kind)
 
     def steps(self) -> Iterator[tuple[list[float], dict[str, list[float]]]]:
         """Take the steps: the point after each, and its terms, the gradient used first. Stop out of bounds."""
@@ -253,9 +250,8 @@ class Walk:
             changes.setdefault(step, {})[name] = value
         values = dict(self._arguments)
         (centre_x, centre_y), radius, every = header["centre"], header["radius"], header["check_every"]
-        train, evaluate = self._modes if len(self._modes) == 2 else (None, None)
-        if train is not None:
-            train()
+        if self._has_modes:
+            optimizer.train()
         for t in range(1, header["steps"] + 1):
             if t - 1 in changes:
                 values.update(changes[t - 1])
@@ -272,12 +268,11 @@ class Walk:
             else:
                 closure()
                 optimizer.step()
-            if evaluate is not None and train is not None:
-                evaluate()
-                point = p.tolist()
-                train()
-            else:
-                point = p.tolist()
+            if self._has_modes:
+                optimizer.eval()
+            point = p.tolist()
+            if self._has_modes:
+                optimizer.train()
             gradient = gradients[0] if gradients else [float("nan")] * 2
             yield point, {"g": gradient, **self._state()}
             if t % every == 0:
@@ -327,6 +322,20 @@ class Walk:
                 if len(terms) < MOST_TERMS and self._torch.is_tensor(each) and each.numel() == 2:
                     terms[f"{name}[{i}]" if several else str(name)] = each.flatten().tolist()
         return terms
+
+
+def needs_closure(kind: type[Any]) -> bool:
+    """Whether a step needs a closure: most rules take one only if there is one, L-BFGS evaluates the loss by it."""
+    try:
+        closure = inspect.signature(kind.step).parameters.get("closure")
+    except (TypeError, ValueError):
+        return False
+    return closure is not None and closure.default is closure.empty
+
+
+def has_modes(kind: type[Any]) -> bool:
+    """Whether a class has train() and eval(): schedule-free ones swap the point of the gradient and the average."""
+    return all(callable(getattr(kind, name, None)) for name in ("train", "eval"))
 
 
 def main() -> None:

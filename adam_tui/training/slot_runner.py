@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from adam_tui.runs import files
+from adam_tui.runs.device_use import used_by_sweep
 from adam_tui.sweeps.sweep import Sweep
 from adam_tui.sweeps.work import Leg, Worker
 from adam_tui.training.journal import Journal, log, log_traceback
@@ -49,8 +50,9 @@ def main(arguments: list[str]) -> int:
         trainer = TrialTrainer()
         worker = Worker(Sweep(Path(paths[0]).absolute()), trainer.train, name)
         _handle_signals(worker, trainer)
-        if worker.work() == "gone":
-            log(f"{paths[0]} is gone: this slot ends")
+        with used_by_sweep(worker.sweep.path, worker.plan.device):
+            if worker.work() == "gone":
+                log(f"{paths[0]} is gone: this slot ends")
     except (OSError, ValueError) as error:
         log(f"cannot work on {paths[0]}: {error}")
         return 1

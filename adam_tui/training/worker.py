@@ -99,7 +99,7 @@ def _wait_for_device(journal: Journal, held_device: ExitStack) -> tuple[State, s
         spec = journal.run.spec()
     except ValueError:  # the trainer reports it
         return None
-    return held_device.enter_context(DeviceQueue(journal, spec.device)).wait() if spec.queue else None
+    return held_device.enter_context(DeviceQueue(journal, spec)).wait() if spec.queue else None
 
 
 def _train(journal: Journal, preparation: Preparation | None) -> State:

@@ -120,6 +120,8 @@ class AskText(Window[str | None]):
         try:
             self._check(event.value)
         except ValueError as error:
+            if self._complete is not None and event.value == self._value:
+                return  # a beginning to complete
             column = getattr(error, "column", None)  # some errors know their place in the text
             caret = "" if column is None else " " * column + "^\n"
             hint.update(caret + str(error))

@@ -1,16 +1,22 @@
 """The path of any class of PyTorch: equal to ours where both exist, under the same conditions, and safe to run."""
 
+import re
 import threading
 
 import numpy as np
 import pytest
+import torch
 
 from adam_tui.classes.path import withdraw_others
 from adam_tui.engine.class_optimizers import CLASSES
+from adam_tui.engine.class_signature import format_value
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.optimizers import OPTIMIZERS
+from adam_tui.engine.pytorch_code import to_pytorch
+from adam_tui.engine.rule import join_parts
 from adam_tui.engine.scenario import Scenario, suggested_lane
 from adam_tui.engine.trajectory import path_computations, plotted_surface, trajectories
+from adam_tui.ui.learn.pages import sources
 
 DESCENT = """
 import torch
@@ -50,15 +56,16 @@ def race(*lanes, **rest):
 def in_torch(lane):
     """The lane of the class of torch.optim that equals a built-in lane."""
     rule = lane.rule
-    arguments = {name: rule.knob(name).format(value) for name, value in lane.values if name != "bias_correction"}
-    arguments |= {name: "on" if value is True else str(value) for name, value in rule.torch_arguments.items()}
-    arguments = {name: "0" if value == "off" else value for name, value in arguments.items()}
-    return f"torch.optim.{rule.torch_name}:" + ",".join(f"{name}={value}" for name, value in arguments.items())
+    switches = {knob.name for knob in rule.knobs if knob.scale == "flag"}
+    values = {name: bool(value) if name in switches else value for name, value in lane.values}
+    values.pop("bias_correction", None)  # always on in torch
+    arguments = join_parts(values) | dict(rule.torch_arguments)
+    return f"torch.optim.{rule.torch_name}:" + ",".join(f"{k}={format_value(v)}" for k, v in arguments.items())
 
 
 def test_the_classes_of_torch_equal_the_built_in_optimizers(imported):
-    ours = [name for name, rule in OPTIMIZERS.items() if rule.torch_name and rule.group in ("first order", "adaptive")]
-    assert len(ours) >= 12
+    ours = [name for name, rule in OPTIMIZERS.items() if rule.torch_name]
+    assert len(ours) >= 15
     imported(*{f"torch.optim.{OPTIMIZERS[name].torch_name}" for name in ours})
     conditions = {"surface": "himmelblau", "steps": 300, "noise": 0.3, "seed": 5}
     surface = plotted_surface(Scenario(surface="himmelblau"))
@@ -130,6 +137,38 @@ class Averaged(torch.optim.SGD):
     averaged, plain = race(f"{file}::Averaged:lr=0.1", "sgd:lr=0.1", steps=20)
     means = np.cumsum(plain.positions[1:], axis=0) / np.arange(1, 21)[:, np.newaxis]
     assert averaged.positions[1:] == pytest.approx(means, rel=1e-12)
+
+
+def test_the_copied_script_of_classes_prints_the_same_ends(imported, written, capsys):
+    mine = written()
+    imported("torch.optim.LBFGS", "pytorch_optimizer.ScheduleFreeSGD")
+    lanes = (
+        "torch.optim.LBFGS:lr=0.5,history_size=5,line_search_fn=strong_wolfe",
+        "pytorch_optimizer.ScheduleFreeSGD:lr=0.05",
+        f"{mine}:lr=0.05,beta1=0.8,sign=on,schedule=cosine,beta2@10=0.95",
+        "adam:lr=0.1",
+    )
+    scenario = Scenario.parse(lanes, steps=30, noise=0.1)
+    try:
+        exec(to_pytorch(scenario), {})
+    finally:
+        torch.set_default_dtype(torch.float32)
+    printed = [[float(number) for number in re.findall(r"= (\S+?)(?:,|$)", line)] for line in lines(capsys)]
+    paths = trajectories(scenario)
+    assert printed == [pytest.approx([*path.positions[-1], path.losses[-1]], rel=1e-9) for path in paths]
+
+
+def test_the_class_on_the_page_of_learn_is_momentum(tmp_path, imported):
+    [code] = re.findall(r"```python\n(.*?)```", sources()["own-optimizer"], re.DOTALL)
+    (tmp_path / "mine.py").write_text(code)
+    imported(f"{tmp_path}/mine.py::Heavy")
+    heavy, momentum = race(f"{tmp_path}/mine.py::Heavy", "momentum:lr=0.05", steps=200)
+    assert heavy.positions == pytest.approx(momentum.positions, rel=1e-12, abs=1e-15)
+    assert heavy.terms["b"][1:] == pytest.approx(momentum.terms["b"][1:], rel=1e-12, abs=1e-15)
+
+
+def lines(capsys):
+    return capsys.readouterr().out.splitlines()
 
 
 class TestYourOwn:

@@ -12,10 +12,13 @@ import threading
 import time
 
 import pytest
+from click.testing import CliRunner
 from made_runs import status
 
 from adam_tui.cli import follow as cli_follow
+from adam_tui.cli.app import main
 from adam_tui.runs import control, directory, files, recipes, report
+from adam_tui.runs.device_use import used_by_sweep
 from adam_tui.runs.protocol import ENDED, Ended, Epoch, RunSpec, Started, Steps, from_line, to_line
 from adam_tui.runs.run import Run
 from adam_tui.runs.status import Status
@@ -310,6 +313,7 @@ def test_ctrl_c_ends_the_watching_only(make_run, capsys):
     ("state", "reason", "message"),
     [
         ("queued", "waits for adam-1 on cpu", "queued: waits for adam-1 on cpu (--no-queue starts a run at once)\n"),
+        ("queued", "waits for sweep-a on cpu", "queued: waits for sweep-a on cpu\n"),
         ("starting", "downloading KMNIST: a.gz, 1.0 of 9.0 MB", "starting: downloading KMNIST: a.gz, 1.0 of 9.0 MB\n"),
     ],
 )
@@ -371,3 +375,17 @@ def test_a_run_whose_directory_was_moved_without_a_last_report_names_the_new_pla
     assert cli_follow._report_end(run, None, folder, 1) == 1
     place = tmp_path / "moved" / run.id
     assert capsys.readouterr().err == f"{run.id} stopped: the run's directory is gone: it was moved to {place}\n"
+
+
+def test_a_run_beside_a_sweep_is_announced_as_slower_unless_it_waits(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli_follow, "follow", lambda run, output_format, stream: run.spec().after_sweeps)
+    with used_by_sweep(tmp_path / "sweep-grid", "cpu"):
+        for waits in (True, False):
+            spec = dataclasses.replace(SPEC, device="cpu", after_sweeps=waits)
+            assert cli_follow.train(spec, tmp_path, "text", io.StringIO()) == waits
+    assert cli_follow.train(dataclasses.replace(SPEC, device="cpu"), tmp_path, "text", io.StringIO()) is False
+    note = "sweep-grid trains on this device too: both are slower (--after-sweeps waits for it)"
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith(note)
+    result = CliRunner().invoke(main, ["train", "--no-queue", "--after-sweeps", "--runs", str(tmp_path / "new")])
+    assert (result.exit_code, (tmp_path / "new").exists()) == (2, False)

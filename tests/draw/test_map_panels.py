@@ -1,6 +1,7 @@
 """The tables beside a map: every character where it belongs, at every width."""
 
 import math
+from dataclasses import replace
 
 from adam_tui.draw.map_panels import BasinRow, CurveRow, OutcomeRow, basin_table, curve_table, outcome_table
 from adam_tui.draw.palette import DARK
@@ -75,6 +76,15 @@ class TestCurves:
         ]
         assert cells.bold[1, 2]
         assert not cells.bold[2, 2]
+
+    def test_where_rows_are_short_the_chosen_curve_and_the_best_ones_stay(self):
+        rows = [replace(self.ROWS[0], name=name, best=best) for name, best in (("a", 3.0), ("b", 2.0), ("c", math.nan))]
+        names = [line[2:].split()[0] for line in curve_table((*rows, self.ROWS[1]), 2, 52, DARK, height=4).lines()[1:]]
+        assert names == ["c", "adam", "2"]
+        cells = curve_table(rows, -1, 52, DARK, height=3)
+        assert cells.lines()[1].startswith("● b ")
+        assert cells.lines()[2].strip() == "2 curves more"
+        assert curve_table(rows, -1, 52, DARK, height=4).height == 4, "all fit"
 
     def test_narrow_it_shows_the_value_here_and_the_best_rate(self):
         assert curve_table(self.ROWS, 1, 27, DARK).lines() == [

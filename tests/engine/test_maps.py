@@ -11,7 +11,7 @@ import pytest
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.maps.axes import Axis, default_axes, default_axis, knobs_for_axes
 from adam_tui.engine.maps.borders import BorderSample, stability_line
-from adam_tui.engine.maps.cells import SettingsMap, StartsMap, coarse, median_seeds
+from adam_tui.engine.maps.cells import BLOCK, SettingsMap, StartsMap, coarse, median_seeds
 from adam_tui.engine.maps.outcomes import (
     CONVERGED,
     DIVERGED,
@@ -138,7 +138,18 @@ def test_a_map_in_rows_has_the_same_cells_as_one_from_coarse_to_fine():
 
 def test_a_row_wider_than_a_block_is_exact_too():
     race = Scenario.parse(("sgd",), surface="himmelblau", steps=12)
-    assert_exact(StartsMap(race, 0, np.linspace(-6, 6, 2500), np.linspace(-1, 1, 2)), 10)
+    assert_exact(StartsMap(race, 0, np.linspace(-6, 6, BLOCK + 100), np.linspace(-1, 1, 2)), 10)
+
+
+def test_interruptions_change_no_bit():
+    whole, interrupted = (settings_map("adam", surface="himmelblau", steps=90) for _ in range(2))
+    calls = 0
+    while not interrupted.complete:
+        interrupted.advance(lambda: True)
+        calls += 1
+    assert calls >= 90 / 4
+    for one, other in zip(whole.finish(), interrupted.outcomes(), strict=True):
+        assert np.array_equal(one, other, equal_nan=True)
 
 
 def test_two_threads_compute_one_map():

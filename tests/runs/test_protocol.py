@@ -43,6 +43,7 @@ specs = st.builds(
     data=words,
     data_dir=st.none() | words,
     queue=st.booleans(),
+    after_sweeps=st.booleans(),
     tensorboard=st.booleans(),
     validation=counts,
     sweep=words,

@@ -10,9 +10,13 @@ import pytest
 
 from adam_tui.runs import file_lock
 from adam_tui.runs.device_names import device_key
+from adam_tui.runs.device_use import used_by_sweep
+from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.status import Status
 from adam_tui.training.device_queue import DeviceQueue
 from adam_tui.training.journal import Journal
+
+CPU = RunSpec(device="cpu")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,7 @@ def two(new_run):
 
 
 def is_next(run):
-    with Journal(run) as journal, DeviceQueue(journal, "cpu") as place:
+    with Journal(run) as journal, DeviceQueue(journal, CPU) as place:
         return place._acquire()
 
 
@@ -80,10 +84,10 @@ def test_the_run_that_was_started_first_is_next_and_others_do_not_matter(two, ho
 def test_one_run_holds_the_device_and_the_waiting_ones_show_its_name(two):
     mine, other = two
     arrive(other, 100.0, "starting")
-    with Journal(other) as holder, DeviceQueue(holder, "cpu") as held:
+    with Journal(other) as holder, DeviceQueue(holder, CPU) as held:
         assert held.wait() is None
         ended = []
-        with Journal(mine) as journal, DeviceQueue(journal, "cpu") as place:
+        with Journal(mine) as journal, DeviceQueue(journal, CPU) as place:
             waiting = threading.Thread(target=lambda: ended.append(place.wait()))
             waiting.start()
             deadline = time.time() + 20
@@ -112,7 +116,7 @@ def test_without_file_locks_no_run_waits(two, monkeypatch):
     def refuse(descriptor):
         raise OSError("no locks available")
 
-    with Journal(two[0]) as journal, DeviceQueue(journal, "cpu") as place:
+    with Journal(two[0]) as journal, DeviceQueue(journal, CPU) as place:
         monkeypatch.setattr(file_lock, "lock", refuse)
         assert place.wait() is None
 
@@ -120,5 +124,25 @@ def test_without_file_locks_no_run_waits(two, monkeypatch):
 def test_a_link_to_itself_among_the_runs_keeps_no_run_waiting(new_run):
     run = new_run()
     (run.path.parent / "self").symlink_to("self")
-    with Journal(run) as journal, DeviceQueue(journal, "cpu") as queue:
+    with Journal(run) as journal, DeviceQueue(journal, CPU) as queue:
         assert queue._acquire()
+
+
+def test_a_run_waits_for_the_sweep_on_its_device_where_it_shall_and_others_pass_it(new_run, hold):
+    patient, other = new_run(after_sweeps=True), new_run()
+    arrive(patient, 100.0)
+    arrive(other, 200.0)
+    ended = []
+    with Journal(patient) as journal, DeviceQueue(journal, patient.spec()) as place:
+        waiting = threading.Thread(target=lambda: ended.append(place.wait()))
+        with used_by_sweep(patient.path.parent / "sweep-grid", "cpu"):
+            waiting.start()
+            deadline = time.time() + 20
+            while patient.status().state != "queued" and time.time() < deadline:
+                time.sleep(0.01)
+            assert patient.status().reason == "waits for sweep-grid on cpu"
+            assert is_next(other), "it does not wait for the sweep"
+            assert not ended
+        waiting.join(20)
+        assert ended == [None]
+        assert not is_next(other)

@@ -8,6 +8,7 @@ import pytest
 from sweep_training import states
 
 from adam_tui.runs import directory, export
+from adam_tui.runs.device_use import sweep_on
 from adam_tui.runs.protocol import Started
 from adam_tui.sweeps import plan as plans
 from adam_tui.sweeps.executor import LocalExecutor
@@ -85,6 +86,19 @@ def test_halving_continues_a_trial_bit_for_bit_and_an_ended_trial_needs_little_d
         size = sum(path.stat().st_size for path in parted.run(each.run).path.iterdir())
         assert size < 300_000
     assert {path.stat().st_mode & 0o777 for path in parted.path.rglob("*")} == {0o600, 0o700}
+
+
+def test_a_slot_shows_that_it_uses_its_device(few, monkeypatch):
+    sweep, seen = few("shown"), []
+
+    def work(self):
+        seen.append(sweep_on(sweep.path.parent, "cpu"))
+        return "finished"
+
+    monkeypatch.setattr(slot_runner.Worker, "work", work)
+    train(sweep)
+    assert seen == ["sweep-shown"]
+    assert sweep_on(sweep.path.parent, "cpu") == ""
 
 
 def test_the_digits_are_loaded_once(few, monkeypatch):

@@ -16,11 +16,12 @@ import pytest
 import torch
 
 from adam_tui.runs import control, export, status
-from adam_tui.runs.protocol import Ended, from_line
+from adam_tui.runs.protocol import Ended, RunSpec, from_line
 from adam_tui.training.device_queue import DeviceQueue
 from adam_tui.training.journal import Journal
 
 PATIENCE = 60.0
+CPU = RunSpec(device="cpu")
 STOPPED_SECONDS = 2.5  # longer than the training of the epoch
 
 
@@ -183,12 +184,12 @@ def test_a_stopped_process_in_the_queue_does_not_block_those_behind_it(new_run, 
     holder, stopped, last = (new_run("sgd") for _ in range(3))
     process = None
     try:
-        with Journal(holder) as journal, DeviceQueue(journal, "cpu") as place:
+        with Journal(holder) as journal, DeviceQueue(journal, CPU) as place:
             assert place.wait() is None
             process = control.start_worker(stopped)
             until(lambda: stopped.status().state == "queued", "it never waits")
             process.send_signal(signal.SIGSTOP)
-        with Journal(last) as journal, DeviceQueue(journal, "cpu") as place:
+        with Journal(last) as journal, DeviceQueue(journal, CPU) as place:
             assert not place._acquire(), "its turn comes after that of the stopped one"
             assert place.wait() is None
             process.send_signal(signal.SIGCONT)
@@ -215,7 +216,7 @@ def test_a_planted_lock_file_is_neither_written_nor_followed_and_no_run_waits(ne
         os.link(target, lock)
     else:
         lock.symlink_to(target)
-    with Journal(run) as journal, DeviceQueue(journal, "cpu") as place:
+    with Journal(run) as journal, DeviceQueue(journal, CPU) as place:
         assert place.wait() is None
         assert run.status().state == "starting"
     assert f"without a queue: {lock}" in capsys.readouterr().err

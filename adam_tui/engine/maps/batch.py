@@ -19,10 +19,17 @@ from adam_tui.engine.trajectory import TOLERANCE, Array, Trajectory, divergence_
 
 # Steps between two examinations of a block. The steps in between are kept: 2 MB.
 PIECE = 32
+# Steps between two checks for an interruption: a quarter of a millisecond. It divides PIECE.
+SLICE = 4
 # Two computed derivatives are small together when both components are below this share of the tolerance.
 SURELY_IDLE = 0.7 * TOLERANCE
 
 Values = Mapping[str, float | Array]
+
+
+def never() -> bool:
+    """No: a computation without interruptions."""
+    return False
 
 
 class Batch:
@@ -56,7 +63,10 @@ class Batch:
         self._exact_gradients = draws is None and surface.gradient_at is None
         self._step = self._first = 0
         self._begin = self._end = start  # the points before and after this piece
-        self._gradients, self._deltas = list[Array](), list[Array]()
+        # The gradients and updates of this piece's steps. Each array replaces one of the piece before. Freed together,
+        # they would return to the system, and each new page costs a fault.
+        self._gradients: list[Array] = [start] * PIECE
+        self._deltas: list[Array] = [start] * PIECE
         self._any_idle = False  # at the end of the piece before
         self._lowest, self._highest = start.copy(order="K"), start.copy(order="K")
         self._pieces = iterate(
@@ -65,7 +75,7 @@ class Batch:
             surface.gradient,
             start,
             steps,
-            piece=PIECE,
+            piece=SLICE,
             gradient_at=surface.gradient_at,
             noise=draws,
             observe=self._record,
@@ -82,12 +92,16 @@ class Batch:
         """True when all outcomes are known."""
         return self._step >= self._steps or not self._alive.any()
 
-    def advance(self) -> None:
-        """Walk all cells `PIECE` steps further."""
-        if not self.complete:
+    def advance(self, interrupted: Callable[[], bool] = never) -> None:
+        """Walk all cells to the end of a piece of `PIECE` steps, or until `interrupted` is true after a few steps."""
+        while not self.complete:
             next(self._pieces)
-            with np.errstate(all="ignore"):
-                self._examine()
+            if self._step % PIECE == 0 or self._step == self._steps:
+                with np.errstate(all="ignore"):
+                    self._examine()
+                return
+            if interrupted():
+                return
 
     def finish(self) -> Outcomes:
         """Compute the rest and return the outcomes."""
@@ -96,9 +110,10 @@ class Batch:
         return self._outcomes
 
     def _record(self, t: int, x: Array, g: Array, terms: dict[str, Array]) -> None:
-        self._deltas.append(terms["Δ"])
+        place = (t - 1) % PIECE
+        self._deltas[place] = terms["Δ"]
         if self._any_idle and self._exact_gradients:
-            self._gradients.append(g)
+            self._gradients[place] = g
         np.minimum(self._lowest, x, out=self._lowest)
         np.maximum(self._highest, x, out=self._highest)
         self._end, self._step = x, t
@@ -106,8 +121,13 @@ class Batch:
     def _path(self, at: tuple[NDArray[np.intp], ...]) -> Array:
         """The points of some cells before this piece and after each of its steps, (steps + 1, cells, 2)."""
         # The same sums as in the loop, in the same order: bit for bit the same points.
-        path: Array = np.add.accumulate(np.stack([self._begin[at], *(delta[at] for delta in self._deltas)]))
+        path: Array = np.add.accumulate(np.stack([self._begin[at], *(delta[at] for delta in self._updates)]))
         return path
+
+    @property
+    def _updates(self) -> list[Array]:
+        """The updates of this piece's steps."""
+        return self._deltas[: self._step - self._first]
 
     def _examine(self) -> None:
         """Find the cells that diverged in this piece, and the last step of each that was not idle."""
@@ -116,7 +136,7 @@ class Batch:
         if outside.any():
             self._settle_diverged(np.nonzero(outside), left=True)
         gradient = self._surface.gradient(self._end)
-        idle = self._alive & _is_idle(gradient, self._deltas[-1])
+        idle = self._alive & _is_idle(gradient, self._updates[-1])
         self._last_moving[~idle] = self._step
         if idle.any():
             self._last_moves(idle, gradient)
@@ -124,26 +144,25 @@ class Batch:
             self._settle_rest()
         self._any_idle = bool(idle.any())
         self._first, self._begin = self._step, self._end
-        self._gradients, self._deltas = [], []
         np.copyto(self._lowest, self._end)
         np.copyto(self._highest, self._end)
 
     def _last_moves(self, idle: NDArray[np.bool_], gradient: Array) -> None:
         """Find the last step of this piece in which each cell of `idle`, idle at its end, was not."""
         open_cells = idle
-        if self._gradients:
+        if self._any_idle and self._exact_gradients:
             # Most cells that were idle before were so all the time, which the largest components prove.
             largest = np.abs(gradient)
-            for slope in self._gradients[1:]:
+            for slope in self._gradients[1 : self._step - self._first]:
                 np.maximum(largest, np.abs(slope), out=largest)
-            for delta in self._deltas:
+            for delta in self._updates:
                 np.maximum(largest, np.abs(delta), out=largest)
             open_cells = idle & ~(largest.max(axis=-1) < SURELY_IDLE)
             if not open_cells.any():
                 return
         at = np.nonzero(open_cells)
         points = self._path(at)[1:]
-        deltas = np.stack([delta[at] for delta in self._deltas])
+        deltas = np.stack([delta[at] for delta in self._updates])
         moving = ~_is_idle(self._surface.gradient(points), deltas)
         last = len(moving) - moving[::-1].argmax(axis=0)  # steps of this piece, from 1
         self._last_moving[at] = np.where(moving.any(axis=0), self._first + last, self._last_moving[at])
@@ -220,8 +239,8 @@ class LoneCells:
         """True when all outcomes are known."""
         return self._done == len(self._cells)
 
-    def advance(self) -> None:
-        """Compute the next cell."""
+    def advance(self, interrupted: Callable[[], bool] = never) -> None:
+        """Compute the next cell, which nothing interrupts."""
         if self.complete:
             return
         cell = self._cells[self._done]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from adam_tui.engine.maps.axes import Axis
-from adam_tui.engine.maps.batch import Batch
+from adam_tui.engine.maps.batch import Batch, never
 from adam_tui.engine.maps.cells import SettingsMap, StartsMap
 from adam_tui.engine.maps.outcomes import DIVERGED
 from adam_tui.engine.maps.rest_points import rest_points
@@ -90,10 +91,10 @@ class BorderSample:
         """True when `changed` can be read."""
         return self._batch is None or self._batch.complete
 
-    def advance(self) -> None:
-        """Compute one piece, about two milliseconds."""
+    def advance(self, interrupted: Callable[[], bool] = never) -> None:
+        """Compute one piece, about two milliseconds, or less of it when `interrupted` becomes true."""
         if self._batch is not None:
-            self._batch.advance()
+            self._batch.advance(interrupted)
 
     @property
     def changed(self) -> int:

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from adam_tui.engine.class_optimizers import ClassOptimizer
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.maps.axes import Axis
-from adam_tui.engine.maps.batch import Batch, LoneCells
+from adam_tui.engine.maps.batch import Batch, LoneCells, never
 from adam_tui.engine.maps.outcomes import NOT_COMPUTED, Outcomes, median_outcomes
 from adam_tui.engine.scenario import Scenario
 from adam_tui.engine.trajectory import Array, Trajectory, compute_trajectory, plotted_surface, start_of
 
 # Cells that are walked together: their arrays fit the processor's cache, and a step's fixed cost is small beside them.
-BLOCK = 3600
+BLOCK = 4800
 # The first pass computes every so many-th cell in both directions; the next ones whole rows, every 8th, 4th, 2nd, all.
 COARSEST = 8
 STRIDES = (8, 4, 2, 1)
@@ -135,11 +135,14 @@ class _Map(ABC):
             part = len(block.rows) * len(block.columns) * seeds / len(self.seeds)
         return min((self._done + part) / self._work, 1.0)
 
-    def advance(self) -> None:
-        """Compute one piece of a block, a few milliseconds, unless another thread is computing this map."""
+    def advance(self, interrupted: Callable[[], bool] = never) -> None:
+        """Compute one piece of a block, a few milliseconds, or less of it when `interrupted` becomes true.
+
+        While another thread is computing this map, nothing is done.
+        """
         if self._lock.acquire(blocking=False):
             try:
-                self._compute_piece()
+                self._compute_piece(interrupted)
             finally:
                 self._lock.release()
 
@@ -158,7 +161,7 @@ class _Map(ABC):
             states, steps, losses, ends = self._outcomes
             return Outcomes(states.copy(), steps.copy(), losses.copy(), ends.copy())
 
-    def _compute_piece(self) -> None:
+    def _compute_piece(self, interrupted: Callable[[], bool] = never) -> None:
         if self._complete:
             return
         if self._block is None:
@@ -168,7 +171,7 @@ class _Map(ABC):
                 return
         if self._batch is None:
             self._batch = self._batch_of(self._block, self.seeds[len(self._of_seeds)])
-        self._batch.advance()
+        self._batch.advance(interrupted)
         if not self._batch.complete:
             return
         self._of_seeds.append(self._batch.finish())

@@ -237,7 +237,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         before = self.state
         self.dispatch(ClassesChanged())
         if self.state is before:
-            compute_at_once(self.state)  # a class whose file has changed has another path
+            advance(self.state, SLICE)  # a class whose file has changed has another path
         self._continue()
 
     # --- long races ------------------------------------------------------------------------------------------------
@@ -313,7 +313,8 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
         side_was_hidden = self._hides_the_side
         if before.map is not None or after.map is not None:
             self._show_map()
-        if (before.preset, hint(before)) != (after.preset, hint(after)):
+        captions = [(each.preset, hint(each), each.map is None) for each in (before, after)]
+        if captions[0] != captions[1]:
             self._show_caption()
         self._draw(("contour", "timeline") if only_time else ("contour", *MAP, "timeline"), paths)
         if self._hides_the_side:
@@ -345,7 +346,7 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
                 return
             from adam_tui.ui.playground.maps.panels import MapPanels  # not needed at start-up
 
-            self._maps = MapPanels(self, self._views, self._draw, lambda: self._last_key)
+            self._maps = MapPanels(self, self._views, self._draw)
         self._maps.show()
 
     @property
@@ -444,7 +445,8 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             others = "{next_exhibit} next · {gallery} all · " if stops > 1 else ""
             keys = self.named("{play} play · " + paused + others + "{mode_learn} Learn · {cancel} close")
             place, columns = f"{self.state.stop + 1}/{stops}", self.size.width - CAPTION_PADDING
-            legend = [((marker, f"rgb{color}"), (f" {text}", "")) for color, marker, text in self._twins()]
+            twins = self._twins() if self.state.map is None else []  # a map shows the chosen lane alone
+            legend = [((marker, f"rgb{color}"), (f" {text}", "")) for color, marker, text in twins]
             line.update(caption(place, preset.title, preset.sentence, keys, columns, legend))
         elif text:
             key, _, words = text.partition(" ")

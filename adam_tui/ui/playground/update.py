@@ -53,6 +53,10 @@ def update(state: PlaygroundState, event: e.Event) -> tuple[PlaygroundState, tup
         from adam_tui.ui.playground.requests import effects_of  # not needed at start-up
 
         return state, effects_of(state, event)
+    if isinstance(event, e.OpenMap) and (reason := _no_map(state, event)):
+        from adam_tui.ui.effects import Notify
+
+        return state, (Notify(reason, severity="warning"),)
     # A formula replaces the race before it, and not the previews while it was typed.
     before = state.before_preview or state if isinstance(event, e.SetFunction) else state
     after = _next_state(before, event)
@@ -275,6 +279,13 @@ def _open(state: PlaygroundState, presets: tuple[Preset, ...], at: int, finale: 
         past=state.past,
     )
     return opened if preset.map is None else _open_map(opened, preset.map)
+
+
+def _no_map(state: PlaygroundState, event: e.OpenMap) -> str:
+    """Why a map cannot be opened, "" where it can."""
+    from adam_tui.ui.playground.maps.update import missing_knobs  # not needed at start-up
+
+    return missing_knobs(state, event.kind)
 
 
 def _open_map(state: PlaygroundState, kind: MapKind) -> PlaygroundState:

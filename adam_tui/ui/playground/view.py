@@ -197,13 +197,13 @@ def _path_views(state: PlaygroundState, paths: Paths, palette: Palette, *, dimme
 
 
 def _map_paths(state: PlaygroundState, paths: Paths, palette: Palette) -> list[PathView]:
-    """The lane's own path, and above it that of the cell at a map's cursor; whole while the race is paused.
+    """The lane's own path, and above it that of the cell at a map's cursor.
 
     Beside the cursor's path, in the colour of text, the lane's own is dashed and dimmed.
     """
 
     def step(path: Trajectory) -> int:
-        return min(state.step, path.last) if state.playing else path.last
+        return min(state.step, path.last)
 
     own, cursor = paths.lanes[state.lane], paths.cursor
     color, marker = palette.lane(state.lane)

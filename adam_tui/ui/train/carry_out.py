@@ -21,6 +21,7 @@ from adam_tui.ui.train import effects
 from adam_tui.ui.train.effects import Effect
 from adam_tui.ui.train.events import Event, SelectRun
 from adam_tui.ui.train.labels import error_text
+from adam_tui.ui.train.requests import ask_beside_sweep
 from adam_tui.ui.train.state import TrainState
 
 LOG_LINES = 200
@@ -54,9 +55,13 @@ class RunScreen(EventScreen[Event], Protocol):
 def carry_out(effect: Effect, screen: RunScreen) -> None:
     """Carry out an effect."""
     match effect:
-        case effects.StartRun(spec):
-            _start(spec, screen)
-            screen.poll()
+        case effects.StartRun(spec, asked):
+            sweep = "" if asked else screen.feed.sweep_on(spec.device)
+            if sweep:
+                shared.carry_out(ask_beside_sweep(spec, sweep), screen)
+            else:
+                _start(spec, screen)
+                screen.poll()
         case effects.SendCommand(run, command, values):
             with _notified(screen, f"cannot reach {run}: "):
                 screen.feed.command(run, command, **values)
@@ -65,6 +70,8 @@ def carry_out(effect: Effect, screen: RunScreen) -> None:
         case effects.ContinueRun(run):
             with _notified(screen, "cannot continue: ", "warning"):
                 screen.feed.resume(run)
+                if sweep := screen.feed.sweep_on(screen.feed.device(run)):
+                    screen.app.notify(f"{sweep} trains on this device too: both are slower")
             screen.poll()
         case effects.DeleteRun(run):
             with _notified(screen, f"cannot delete {run}: "):

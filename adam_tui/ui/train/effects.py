@@ -18,9 +18,13 @@ from adam_tui.ui.train.events import Event
 
 @dataclass(frozen=True)
 class StartRun:
-    """Start a run in a process of its own and select it."""
+    """Start a run in a process of its own and select it.
+
+    While a sweep trains on its device, ask first, unless the user was `asked` already.
+    """
 
     spec: RunSpec
+    asked: bool = False
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,14 @@ class StartNextRun(Signal):
 
 
 @dataclass(frozen=True)
+class StartBesideSweep:
+    """Start a run although a sweep trains on its device, or let it wait until the sweep has ended."""
+
+    spec: RunSpec
+    waits: bool
+
+
+@dataclass(frozen=True)
 class StartRun:
     """Start a run with these settings, and show them for the next one."""
 
@@ -350,6 +358,7 @@ SelectedRunRequest = PauseOrResume | AskStop | ContinueRun | AskRestart | AskLab
 Request = (
     StartNextRun
     | StartRun
+    | StartBesideSweep
     | OfferRun
     | StopRun
     | KillRun

@@ -86,6 +86,8 @@ def command(spec: RunSpec) -> str:
         words.append("--tensorboard")
     if not spec.queue:
         words.append("--no-queue")
+    if spec.after_sweeps:
+        words.append("--after-sweeps")
     return shlex.join(words)
 
 

@@ -5,6 +5,7 @@ A pure function from the state and such an event to effects. Loaded with the fir
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from adam_tui.engine.numbers import format_number
@@ -36,6 +37,8 @@ def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
             return (effects.StartRun(state.spec()),)
         case e.StartRun(spec):
             return (_if_known(spec, "cannot start", effects.StartRun(spec)),)
+        case e.StartBesideSweep(spec, waits):
+            return (effects.StartRun(replace(spec, queue=spec.queue or waits, after_sweeps=waits), asked=True),)
         case e.StopRun(id):
             return (effects.SendCommand(id, "stop"),)
         case e.KillRun(id):
@@ -144,6 +147,16 @@ def _if_known(spec: RunSpec, refusal: str, effect: Effect) -> Effect:
 def _over(run: RunView) -> Notify:
     keys = ", {continue_run} continues it" if run.resumable else ""
     return Notify(f"{run.id} is over: {labels.state_word(run, None)}", keys=keys)
+
+
+def ask_beside_sweep(spec: RunSpec, sweep: str) -> Choose[e.Event]:
+    """The question whether a run starts although a sweep trains on its device."""
+    return _ask(
+        f"{sweep} trains on this device",
+        f"{labels.spec_text(spec)}\nThe trials of a sweep do not take turns with a run.",
+        ("y,t", e.StartBesideSweep(spec, waits=False), "start now: the run and the sweep are both slower"),
+        ("w", e.StartBesideSweep(spec, waits=True), "wait until the sweep has ended"),
+    )
 
 
 def _ask_restart(run: RunView) -> Effect:

@@ -268,6 +268,7 @@ def _adopted(state: TrainState, spec: RunSpec) -> TrainState:
         return state
     if spec.sweep:  # the next run does not belong to it
         spec = replace(spec, sweep="", trial="", queue=True)
+    spec = replace(spec, after_sweeps=False)  # the next run asks again
     usual = TRAINING_OPTIMIZERS[spec.optimizer].defaults()
     own = {name: v for name, v in spec.hyperparameters.items() if name in usual and v != usual[name]}
     known = {"optimizer", "hyperparameters", *RUN_KNOBS}

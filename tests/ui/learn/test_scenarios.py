@@ -186,6 +186,16 @@ def _(descent, momentum):
     assert momentum.losses[-1] < descent.losses[-1]
 
 
+@claim("own-optimizer-1")
+def _(momentum, descent):
+    x, b = momentum.positions[0], np.zeros(2)
+    for point in momentum.positions[1:]:
+        b = 0.9 * b + 2 * x
+        x = x - 0.05 * b  # as the page's class computes; tests/classes run the class itself
+        assert point == pytest.approx(x, rel=1e-12, abs=1e-15)
+    assert np.abs(momentum.positions - descent.positions).max() > 0.1
+
+
 @claim("radam-1")
 def _(radam, adam):
     steps = radam.terms["Δ"]

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 from command_line import run
+from textual.widgets import Static
 
 from adam_tui.draw.heat_map import LEVELS
 from adam_tui.draw.palette import DARK
+from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import Lane, Scenario
 from adam_tui.engine.trajectory import trajectories
 from adam_tui.terminal.cell_view import CellView
@@ -283,7 +285,50 @@ async def test_the_footer_and_the_titles_follow_the_map():
         assert "steps until it converged" in str(drawn.border_title)
 
 
-@pytest.mark.parametrize(("limits", "characters"), [({"ascii": True}, "@=:./"), ({"few_colors": True}, "▓▒░·╱")])
+async def test_all_panels_show_the_end_of_the_path_and_closing_returns_to_the_step():
+    race = replace(HIMMELBLAU, steps=400)
+    app = AdamApp(PlaygroundState(race, clock=12.0))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("b")
+        await computed(pilot)
+        assert "400/400" in panel(app, "timeline")
+        assert "✓321" in panel(app, "lanes")
+        await pilot.press("escape")
+        assert app.screen.state.step == 12
+        await pilot.press("b", "home", "escape")
+        assert app.screen.state.step == 0, "the race was moved meanwhile"
+
+
+@pytest.mark.parametrize(("size", "name"), [((80, 24), "steps to converge"), ((120, 40), "steps until it converged")])
+async def test_titles_are_shown_whole(size, name):
+    app = AdamApp(PlaygroundState(RAVINE))
+    async with app.run_test(size=size) as pilot:
+        for key, panel_name, subject in (("b", "map-info", "Basins"), ("h", "map", "momentum by lr")):
+            await pilot.press(key)
+            if key == "h":
+                await pilot.press("tab")
+            await pilot.pause()
+            title = str(app.screen.query_one(f"#{panel_name}", CellView).border_title)
+            assert title.startswith(subject)
+            assert len(title) <= app.screen.query_one(f"#{panel_name}", CellView).region.width - 4
+            if key == "b":
+                assert title == f"Basins: {name}"
+
+
+async def test_the_caption_of_a_preset_names_no_lanes_that_the_map_hides():
+    twins = tuple(Lane.parse(f"momentum:lr=0.01,momentum={beta}") for beta in (0.5, 0.9))
+    preset = replace(next(iter(PRESETS.values())), scenario=replace(RAVINE, lanes=twins), map=None)
+    app = AdamApp(PlaygroundState(preset.scenario, tour=(preset,)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        caption = app.screen.query_one("#caption", Static)
+        await pilot.pause()
+        assert "▲" in str(caption.render()) or "◆" in str(caption.render())
+        await pilot.press("h")
+        await computed(pilot)
+        assert not {"▲", "◆"} & set(str(caption.render()))
+
+
+@pytest.mark.parametrize(("limits", "characters"), [({"ascii": True}, "@=:./"), ({"few_colors": True}, "▓▒░+:·╱")])
 async def test_a_poor_terminal_has_a_character_for_each_cell(limits, characters, monkeypatch):
     app = AdamApp(PlaygroundState(RAVINE))
     app.fallback = Fallback(**limits)

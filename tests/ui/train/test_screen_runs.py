@@ -5,6 +5,7 @@ from training_pilot import PATIENCE, panel, until
 
 from adam_tui.engine.lane import Lane
 from adam_tui.runs import control, directory, processes
+from adam_tui.runs.device_use import used_by_sweep
 from adam_tui.runs.protocol import Changed
 from adam_tui.runs.run_label import Label
 from adam_tui.ui.dialogs import Choose, ShowText
@@ -178,7 +179,9 @@ async def test_a_stopped_run_continues_from_its_checkpoint(app, made_run, monkey
     (made.run.path / "checkpoint.pt").write_bytes(b"state")
     resumed = []
     monkeypatch.setattr(
-        control, "resume", lambda run: resumed.append(run.id) or type("Process", (), {"poll": lambda self: None})()
+        control,
+        "resume",
+        lambda run, **how: resumed.append(run.id) or type("Process", (), {"poll": lambda self: None})(),
     )
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "u continues" in panel(app, "figures"))
@@ -227,3 +230,23 @@ async def test_a_lane_of_the_playground_is_trained_after_a_question(app, no_proc
         await pilot.press("l")
         [run] = directory.list_runs(tmp_path)
         assert run.spec().hyperparameters["lr"] == 5e-4
+
+
+async def test_while_a_sweep_trains_on_the_device_the_user_chooses_to_share_it_or_to_wait(app, no_process, tmp_path):
+    def waits():
+        return sorted(run.spec().after_sweeps for run in directory.list_runs(tmp_path))
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        with used_by_sweep(tmp_path / "sweep-grid", "auto"):
+            await pilot.press("t")
+            await until(pilot, lambda: isinstance(app.screen, Choose))
+            assert app.screen._title == "sweep-grid trains on this device"
+            await pilot.press("escape")
+            assert waits() == []
+            await pilot.press("t", "w")
+            await until(pilot, lambda: waits() == [True])
+            assert not app.screen.state.spec().after_sweeps, "the next run asks again"
+            await pilot.press("t", "t")
+            await until(pilot, lambda: waits() == [False, True])
+        await pilot.press("t")
+        await until(pilot, lambda: waits() == [False, False, True])

@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from adam_tui.engine.maps.axes import Axis
+from adam_tui.engine.maps.batch import never
 from adam_tui.engine.maps.borders import BorderSample
 from adam_tui.engine.maps.cells import SettingsMap, StartsMap, coarse, median_seeds
 from adam_tui.engine.maps.outcomes import Outcomes
@@ -25,7 +26,8 @@ from adam_tui.ui.playground.state import PlaygroundState
 
 Computation = SettingsMap | StartsMap
 REFRESH = 0.1  # seconds between two pictures of a map that is computed
-KEY_PAUSE = 0.03  # seconds after a key in which nothing is computed
+AT_ONCE = 0.015  # seconds of processor time in which the first cells of a map are computed before its first picture
+BUSY = 0.1  # seconds for which the thread waits for an idle screen, before it computes a little beside a busy one
 CACHED_REQUESTS = 4  # of 20,000 cells at 29 bytes each: half a megabyte
 
 
@@ -123,18 +125,23 @@ def _filled(result: Outcomes) -> Outcomes:
 class MapThread:
     """Computes the wanted map in a thread, and reports when there is more of it to show.
 
-    `report` is called in the thread, about ten times a second; `last_key` returns the time of the last key, after which
-    the thread pauses.
+    `report` is called in the thread, about ten times a second. `idle` is set while the screen has nothing to do: the
+    thread computes then, and stops within a few steps for a key.
     """
 
-    def __init__(self, report: Callable[[], object], last_key: Callable[[], float]) -> None:
-        self._report, self._last_key = report, last_key
+    def __init__(self, report: Callable[[], object], idle: threading.Event) -> None:
+        self._report, self._idle = report, idle
         self._wanted: MapRequest | None = None
         self._running = False
         self._lock = threading.Lock()
 
     def want(self, request: MapRequest | None, start: Callable[[Callable[[], None]], object]) -> None:
-        """Compute this map and no other one; None stops. `start` runs a function in a thread."""
+        """Compute this map and no other one; None stops. `start` runs a function in a thread.
+
+        The first cells of a short computation are there when this returns: they are in the first picture then.
+        """
+        if request is not None and request != self._wanted:
+            _compute_first_cells(request)
         with self._lock:
             if request != self._wanted:
                 self._wanted = request
@@ -145,18 +152,15 @@ class MapThread:
 
     def _run(self) -> None:
         shown = time.monotonic()
-        started: MapRequest | None = None
+        started: MapRequest | None = None  # the request whose first cells are shown
         while True:
             with self._lock:
                 request = self._wanted
                 if request is None or _is_sampled(request):
                     self._running = False
                     return
-            pause = self._last_key() + KEY_PAUSE - time.monotonic()
-            if pause > 0 and started is request:  # the first cells are the answer to a key
-                time.sleep(pause)
-                continue
-            _advance(request)
+            self._idle.wait(BUSY)
+            _advance(request, self._interrupted)
             now = time.monotonic()
             first = started is not request and any_computed(request)
             if first or (started is request and now > shown + REFRESH) or _is_sampled(request):
@@ -164,6 +168,9 @@ class MapThread:
                 report_outcomes(request)
                 self._report()
                 shown = time.monotonic()
+
+    def _interrupted(self) -> bool:
+        return not self._idle.is_set()
 
 
 def report_outcomes(request: MapRequest) -> None:
@@ -176,24 +183,34 @@ def report_outcomes(request: MapRequest) -> None:
         del _REPORTED[old]
 
 
+def _compute_first_cells(request: MapRequest) -> None:
+    """Compute until there are cells to show, but no longer than `AT_ONCE`. A single cell of a class may take longer."""
+    if any_computed(request) or any(each.thinned for each in computations(request)):
+        return
+    end = time.thread_time() + AT_ONCE
+    while not any_computed(request) and time.thread_time() < end:
+        _advance(request)
+    report_outcomes(request)
+
+
 def any_computed(request: MapRequest) -> bool:
     """True when there are cells to show."""
     return any((each.outcomes().states >= 0).any() for each in computations(request))
 
 
-def _advance(request: MapRequest) -> None:
-    """Compute a piece of the map that is least far; of a finished map, of the sample of its borders."""
-    unfinished = [each for each in computations(request) if not each.complete]
-    if unfinished:
-        min(unfinished, key=lambda each: each.share).advance()
-        return
+def _advance(request: MapRequest, interrupted: Callable[[], bool] = never) -> None:
+    """Compute a piece of the map, or of the first unfinished curve; of a finished map, of the sample of its borders."""
+    for each in computations(request):
+        if not each.complete:
+            each.advance(interrupted)
+            return
     [computed] = computations(request)
     sample = _SAMPLES.get(request)
     if sample is None:
         sample = _SAMPLES[request] = BorderSample(computed)
         for old in list(_SAMPLES)[:-CACHED_REQUESTS]:
             del _SAMPLES[old]
-    sample.advance()
+    sample.advance(interrupted)
 
 
 def _is_sampled(request: MapRequest) -> bool:

@@ -5,6 +5,7 @@ Loaded with the first map, not at start-up.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +17,7 @@ from adam_tui.draw import heat_map
 from adam_tui.draw.cells import Cells
 from adam_tui.draw.heat_map import Ink
 from adam_tui.terminal.cell_view import CellView
+from adam_tui.terminal.event_loop import idle_of
 from adam_tui.terminal.fallback import Fallback
 from adam_tui.ui.layout import side_size
 from adam_tui.ui.mode_screen import ModeScreen
@@ -53,7 +55,7 @@ class _Places(NamedTuple):
 class MapPanels:
     """Shows the open map of the playground's screen.
 
-    `draw` draws panels again, by their names; `last_key` returns the time of the last key.
+    `draw` draws panels again, by their names.
     """
 
     def __init__(
@@ -61,10 +63,9 @@ class MapPanels:
         screen: Screen,
         views: Mapping[str, CellView],
         draw: Callable[[Iterable[str]], None],
-        last_key: Callable[[], float],
     ) -> None:
         self._screen, self._views, self._draw_panels = screen, views, draw
-        self._thread = MapThread(self._report, last_key)
+        self._thread = MapThread(self._report, idle_of(asyncio.get_running_loop()))
         self._arranged: _Places | None = None
 
     def show(self) -> None:
@@ -193,10 +194,14 @@ class MapPanels:
         """
         screen = self._screen
         places = None if shown is None else self._places(shown)
-        if shown is not None:
+        if shown is not None and places is not None:
+            # Of a grid's two columns the readings are in the second one, and in a small terminal the map in the first.
+            first = _first_fraction(places.columns, screen.app.size.width)
+            second = screen.app.size.width - first
             if shown.kind != "starts":
-                self._views["map"].entitle(view.title(screen.state, shown), view.subtitle(screen.state, shown))
-            self._views["map-info"].entitle(view.info_title(shown))
+                width = first if places.corner else second
+                self._views["map"].entitle(view.title(screen.state, shown, width), view.subtitle(screen.state, shown))
+            self._views["map-info"].entitle(view.info_title(shown, second))
         if places == self._arranged:
             return
         self._arranged = places
@@ -226,7 +231,8 @@ class MapPanels:
         columns, rows = self._screen.app.size
         side, _ = side_size(columns, rows, hinted=False)
         over, corner = shown.kind == "starts", columns < BESIDE[0] or rows < BESIDE[1]
-        high = min(view.info_rows(self._screen.state, shown) + FRAME, rows * 2 // 3)
+        most = rows // 2 if shown.kind == "rates" else rows * 2 // 3
+        high = min(view.info_rows(self._screen.state, shown) + FRAME, most)
         if over:
             return _Places(over, corner, f"1fr {side}", f"{high} 1fr")
         if corner:

@@ -45,6 +45,7 @@ class MapState:
     x, y: its axes; None for the lane's own. cursor: the (column, row) of the chosen cell; None for the lane's own
     setting. grid: the cells on this screen, None before the first layout. median: of five seeds of the noise.
     group: the curves of the learning rates are those of a group of optimizers; None for those of the lanes.
+    clock: the time of the race when the map was opened. The race is at its end meanwhile: cells are outcomes.
     """
 
     kind: Kind
@@ -55,3 +56,4 @@ class MapState:
     grid: MapGrid | None = None
     median: bool = False
     group: Group | None = None
+    clock: float = 0.0

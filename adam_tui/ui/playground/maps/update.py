@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from adam_tui.engine.class_optimizers import ClassOptimizer
 from adam_tui.engine.maps.axes import default_axis, knobs_for_axes
 from adam_tui.engine.maps.outcomes import QUANTITIES, Quantity
 from adam_tui.engine.rule import GROUPS, Group
@@ -23,20 +24,48 @@ ZOOM = 2.0
 
 
 def open_map(state: PlaygroundState, kind: Kind) -> PlaygroundState:
-    """Open a map; its key again shows the median of five seeds where there is noise, and then closes it."""
+    """Open a map; its key again shows the median of five seeds where there is noise, and then closes it.
+
+    The race goes to its end, so that all panels show the path whose outcome is on the map.
+    """
     shown = state.map
     if shown is None or shown.kind != kind:
-        return replace(state, map=MapState(kind, FIRST_QUANTITY[kind]), playing=False, crosshair=None)
+        opened = MapState(kind, FIRST_QUANTITY[kind], clock=state.clock if shown is None else shown.clock)
+        return replace(_at_end(state), map=opened, playing=False, crosshair=None)
     if state.scenario.noise and not shown.median:
         return replace(state, map=replace(shown, median=True))
-    return replace(state, map=None)
+    return _closed(state, shown)
+
+
+def _at_end(state: PlaygroundState) -> PlaygroundState:
+    return replace(state, clock=float(state.scenario.steps))
+
+
+def _closed(state: PlaygroundState, shown: MapState) -> PlaygroundState:
+    """The state without the map, at the step at which it was opened unless the race was played or moved meanwhile."""
+    clock = min(shown.clock, state.clock) if state.at_end and not state.playing else state.clock
+    return replace(state, map=None, clock=clock)
+
+
+def missing_knobs(state: PlaygroundState, kind: Kind) -> str:
+    """Why there is no such map of the race: the line that names the class without the knobs for it; "" for none."""
+    lanes = state.scenario.lanes if kind == "rates" else (state.chosen_lane,)
+    for rule in (lane.rule for lane in lanes if isinstance(lane.rule, ClassOptimizer)):
+        names = [knob.name for knob in rule.knobs if knob.scale != "flag"]
+        if not rule.ready:
+            return f"{rule.label} is not imported: no map of it"
+        if kind == "rates" and "lr" not in names:
+            return f"{rule.label} has no lr: no map of rates"
+    if kind == "settings" and len(knobs_for_axes(state.chosen_lane)) < 2:
+        return f"{state.chosen_lane.rule.label} has too few knobs for a map of settings"
+    return ""
 
 
 def next_state(state: PlaygroundState, shown: MapState, event: e.Event) -> PlaygroundState | None:
     """The next state for an event that the open map takes; None for any other event."""
     match event:
         case e.Cancel():
-            return replace(state, map=None)
+            return _closed(state, shown)
         case e.NextQuantity():
             return replace(state, map=replace(shown, quantity=_next_quantity(state, shown)))
         case e.Arrow():
@@ -57,10 +86,14 @@ def next_state(state: PlaygroundState, shown: MapState, event: e.Event) -> Playg
 
 
 def followed(before: PlaygroundState, after: PlaygroundState) -> PlaygroundState:
-    """The state with axes and cursor that suit another lane, optimizer or surface."""
+    """The state with axes and cursor that suit another lane, optimizer or surface; a race at its end stays there."""
     shown = after.map
     if shown is None or before.map is None or before.map.kind != shown.kind:
         return after
+    if missing_knobs(after, shown.kind):
+        return _closed(after, shown)
+    if before.at_end and not after.playing:
+        after = _at_end(after)
     surface = (before.scenario.surface, before.scenario.function) != (after.scenario.surface, after.scenario.function)
     of_lane = shown.kind != "rates"
     if surface or (of_lane and before.chosen_lane.optimizer != after.chosen_lane.optimizer):

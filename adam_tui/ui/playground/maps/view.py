@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ from adam_tui.engine.maps.rest_points import rest_points
 from adam_tui.engine.rule import GROUPS
 from adam_tui.engine.scenario import Scenario
 from adam_tui.engine.stability import BOUNDED
+from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import Trajectory, start_of
 from adam_tui.ui.playground.maps import computation
 from adam_tui.ui.playground.maps.cells import axes, cell_scenario, cursor_cell, curves, own_place, rate_axis
@@ -57,9 +58,17 @@ from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.view import CURSOR
 
 Floats = NDArray[np.float64]
+Key = TypeVar("Key")
+Kept = TypeVar("Kept")
+KEPT_READINGS, KEPT_BASINS = 24, 4
 STATES = {RUNNING: "running", CONVERGED: "converged", DIVERGED: "diverged"}
+TITLE_MARGIN = 6  # columns of a frame beside its title
+SHORT_QUANTITIES: dict[Quantity, str] = {
+    "loss": "last loss",
+    "steps": "steps to converge",
+    "distance": "distance",
+}
 FEWEST_BASINS = 4
-MOST_CURVES = 13
 CHART_LABELS = 7  # columns that the chart's axis of values takes
 TICK_COLUMNS = 9  # of a label on the axis of learning rates
 # The axis of losses spans at most these multiples of the loss at the start.
@@ -81,19 +90,16 @@ class Reading(NamedTuple):
 
 
 def reading(request: MapRequest, name: Quantity, part: int = 0) -> Reading:
-    """The reading of a computation of a request; of a finished map from the cache."""
-    finished = computation.computations(request)[part].complete
-    return _finished(request, name, part) if finished else _reading(request, name, part)
+    """The reading of a computation of a request: the last one, until there are more outcomes."""
+    outcomes, key = computation.outcomes(request, part), (request, name, part)
+    kept = _READINGS.get(key)
+    if kept is None or kept.outcomes is not outcomes:
+        kept = _reading(outcomes, name, computation.computations(request)[part].surface)
+        _keep(_READINGS, key, kept, KEPT_READINGS)
+    return kept
 
 
-@lru_cache(maxsize=24)
-def _finished(request: MapRequest, name: Quantity, part: int) -> Reading:
-    return _reading(request, name, part)
-
-
-def _reading(request: MapRequest, name: Quantity, part: int) -> Reading:
-    outcomes = computation.outcomes(request, part)
-    surface = computation.computations(request)[part].surface
+def _reading(outcomes: Outcomes, name: Quantity, surface: Surface) -> Reading:
     values = quantity(outcomes, name, surface)
     ordered = ordering(outcomes, name, surface)
     ranks = heat_map.ranks_in_class(outcomes.states, ordered)
@@ -103,23 +109,29 @@ def _reading(request: MapRequest, name: Quantity, part: int) -> Reading:
 class Basins(NamedTuple):
     """The rest points (k, 2) of a map of starts, and the number of each start's, (rows, columns), −1 without one."""
 
+    outcomes: Outcomes
     numbers: NDArray[np.int32]
     points: Floats
 
 
 def basins(request: MapRequest) -> Basins:
-    """The basins of a map of starts; of a finished one from the cache."""
-    return _finished_basins(request) if computation.is_complete(request) else _basins(request)
+    """The basins of a map of starts: the last ones, until there are more outcomes."""
+    [computed], outcomes = computation.computations(request), computation.outcomes(request, 0)
+    kept = _BASINS.get(request)
+    if kept is None or kept.outcomes is not outcomes:
+        kept = Basins(outcomes, *rest_points(outcomes, computed.surface))
+        _keep(_BASINS, request, kept, KEPT_BASINS)
+    return kept
 
 
-@lru_cache(maxsize=4)
-def _finished_basins(request: MapRequest) -> Basins:
-    return _basins(request)
+def _keep(kept: dict[Key, Kept], key: Key, value: Kept, most: int) -> None:
+    kept[key] = value
+    while len(kept) > most:
+        del kept[next(iter(kept))]
 
 
-def _basins(request: MapRequest) -> Basins:
-    [computed] = computation.computations(request)
-    return Basins(*rest_points(computation.outcomes(request, 0), computed.surface))
+_READINGS: dict[tuple[MapRequest, Quantity, int], Reading] = {}
+_BASINS: dict[MapRequest, Basins] = {}
 
 
 # ---- the map ----
@@ -143,12 +155,18 @@ def grid_of(
     return MapGrid(columns, rows, bounds)
 
 
-def title(state: PlaygroundState, shown: MapState) -> str:
-    """The title of the map's panel."""
+def title(state: PlaygroundState, shown: MapState, width: int) -> str:
+    """The title of the map's panel, which has `width` columns with its frame."""
     if shown.kind == "rates":
-        return f"Learning rates: {QUANTITY_TITLES[shown.quantity]}"
+        return _with_quantity("Learning rates", shown, width)
     x, y = axes(state, shown)
-    return f"{y.knob.name} by {x.knob.name}: {QUANTITY_TITLES[shown.quantity]}"
+    return _with_quantity(f"{y.knob.name} by {x.knob.name}", shown, width)
+
+
+def _with_quantity(subject: str, shown: MapState, width: int) -> str:
+    """A title with the quantity; in a short form where the long one would be cut."""
+    long, short = (f"{subject}: {names[shown.quantity]}" for names in (QUANTITY_TITLES, SHORT_QUANTITIES))
+    return long if len(long) <= width - TITLE_MARGIN else short
 
 
 def subtitle(state: PlaygroundState, shown: MapState) -> str:
@@ -261,10 +279,10 @@ def _loss_limits(state: PlaygroundState, series: Sequence[Series]) -> tuple[floa
 # ---- the readings beside it ----
 
 
-def info_title(shown: MapState) -> str:
-    """The title of the panel with the readings."""
+def info_title(shown: MapState, width: int) -> str:
+    """The title of the panel with the readings, which has `width` columns with its frame."""
     if shown.kind == "starts":
-        return f"Basins: {QUANTITY_TITLES[shown.quantity]}"
+        return _with_quantity("Basins", shown, width)
     return {"settings": "Outcomes", "rates": "Curves"}[shown.kind]
 
 
@@ -279,14 +297,13 @@ def info(
 ) -> Cells:
     """Draw the readings: the values at the cursor, the classes with their shares, and a caption."""
     width, height = size
-    parts = [_table(state, shown, request, width, palette, ink, paths)]
-    if shown.kind != "rates":
+    caption = [(part, False) for line in _caption(shown, request) for part in elements.wrap(line, width)]
+    if shown.kind == "rates":
+        parts = [curve_table(state, shown, request, width, palette, height - len(caption))]
+    else:
+        parts = [_table(state, shown, request, width, palette, ink, paths)]
         parts.append(_legend(shown, request, width, palette, ink))
-    caption = _caption(shown, request)
-    parts.append(
-        elements.notes([(line, False) for line in caption for line in elements.wrap(line, width)], width, palette)
-    )
-    drawn = stack(parts)
+    drawn = stack((*parts, elements.notes(caption, width, palette)))
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     rows = min(height, drawn.height)
     for name in ("glyph", "fg", "bg", "bold"):
@@ -298,7 +315,7 @@ def info_rows(state: PlaygroundState, shown: MapState) -> int:
     """The rows that the readings need in full width."""
     match shown.kind:
         case "rates":
-            return min(len(curves(state, shown).lanes), MOST_CURVES) + 2
+            return len(curves(state, shown).lanes) + 2
         case "starts":
             return 3 + 1 + max(len(state.surface.minima), FEWEST_BASINS) + 3 + 1
         case "settings":
@@ -333,17 +350,15 @@ def _caption(shown: MapState, request: MapRequest) -> list[str]:
 def _table(
     state: PlaygroundState, shown: MapState, request: MapRequest, width: int, palette: Palette, ink: Ink, paths: Paths
 ) -> Cells:
-    if shown.kind == "rates":
-        return curve_table(state, shown, request, width, palette)
     read = reading(request, shown.quantity)
     color, marker = palette.lane(state.lane)
     rows = [_row(state, shown, marker, "lane", state, paths.lanes[state.lane], color)]
-    if paths.cursor is not None:
-        cell = cursor_cell(state, shown, request.grid)
-        rows.append(_row(state, shown, CURSOR, "cursor", cell, paths.cursor, palette.foreground, request.grid))
     if read.best is not None and shown.kind == "settings":
         row, column = read.best
         rows.append(_best_row(state, shown, read, (column, row), request.grid, palette))
+    if paths.cursor is not None:
+        cell = cursor_cell(state, shown, request.grid)
+        rows.append(_row(state, shown, CURSOR, "cursor", cell, paths.cursor, palette.foreground, request.grid))
     knobs = () if shown.kind == "starts" else tuple(axis.knob for axis in axes(state, shown))
     wide = width >= map_panels.NAMED
     names = tuple(knob.name if wide or knob.name == "lr" else knob.symbol for knob in knobs) or ("x", "y")
@@ -418,8 +433,15 @@ def _basin_table(request: MapRequest, width: int, palette: Palette, ink: Ink) ->
     return basin_table(computed.surface, result.numbers, result.points, width, palette, ink)
 
 
-def curve_table(state: PlaygroundState, shown: MapState, request: MapRequest, width: int, palette: Palette) -> Cells:
-    """Draw a row for each curve of the learning rates."""
+def curve_table(
+    state: PlaygroundState,
+    shown: MapState,
+    request: MapRequest,
+    width: int,
+    palette: Palette,
+    height: int | None = None,
+) -> Cells:
+    """Draw a row for each curve of the learning rates, within `height` rows if it is given."""
     scenario, axis = curves(state, shown), rate_axis(state, shown)
     count = request.grid.columns
     column = cursor_cell(state, shown, request.grid)[0]
@@ -445,7 +467,7 @@ def curve_table(state: PlaygroundState, shown: MapState, request: MapRequest, wi
             )
         )
     selected = -1 if shown.group is not None else state.lane
-    return map_panels.curve_table(rows, selected, width, palette, whole=shown.quantity == "steps")
+    return map_panels.curve_table(rows, selected, width, palette, whole=shown.quantity == "steps", height=height)
 
 
 # ---- the starts over the contour ----
