@@ -31,6 +31,10 @@ with open(os.environ["ADAM_TUI_CONFIG"], "w", encoding="utf-8") as file:
     file.write("hints = false\n")  # the hints that remain depend on the keys pressed in earlier tests
 
 
+# Nor do they remember the code of tests as code that this user has named.
+os.environ["XDG_DATA_HOME"] = os.path.join(_settings.name, "data")
+
+
 # The duration of an example is not tested, and on a busy machine it may be long.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import adam_tui.cli.follow
+import adam_tui.runs.user_code
 from adam_tui.cli import web_server
 from adam_tui.cli.app import main
 from adam_tui.engine import classic_rules, surfaces
@@ -81,6 +82,12 @@ class TestTheReadme:
         calls = []
         monkeypatch.setattr(adam_tui.cli.follow, "train", lambda *given: calls.append(given) or 0)
         monkeypatch.setattr(web_server, "serve", lambda *given, token: calls.append(given))
+        monkeypatch.chdir(tmp_path)
+        for name in {word.partition("::")[0] for word in arguments if word.startswith("./")}:
+            Path(name).write_text("")  # the code itself is tried in tests/cli/test_user_code.py
+        parameters = [{"name": "lr", "kind": "float", "default": 0.1}]
+        answer = {"signature": parameters, "values": {"lr": 1e-3}, "parameters": 1}
+        monkeypatch.setattr(adam_tui.runs.user_code, "_reply", lambda request: answer)
         result = CliRunner().invoke(main, arguments, env={"ADAM_TUI_RUNS": str(tmp_path)})
         if arguments[:1] in (["train"], ["serve"]):
             assert calls, result.output

@@ -115,7 +115,7 @@ class ClassPath:
         assert isinstance(rule, ClassOptimizer)
         header = {
             "kind": "path",
-            "class": rule.name,
+            "class": str(rule.reference.absolute()),
             "loss": loss_source(self._surface),
             "typed": self._surface.formula is not None,
             "arguments": rule.arguments(dict(lane.values), dict(lane.texts)),

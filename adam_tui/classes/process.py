@@ -31,6 +31,7 @@ IDLE, START = 60.0, 120.0
 STEP = 5.0  # seconds for one step, or for the import of a file; the process names the line in which it hangs
 GRACE = 2.0  # seconds more, for code that does not let the process watch itself
 MEMORY = 2 << 30  # bytes that the code may use
+ATTEMPTS = 3  # processes that get a request, if the earlier ones end before they begin with it
 TICK = 0.2
 
 Handler = Callable[[dict[str, Any], dict[str, Array]], None]
@@ -50,6 +51,7 @@ class _Request:
     number: int
     message: bytes
     handler: Handler
+    attempts: int = 0
 
 
 class Helper:
@@ -102,9 +104,12 @@ class Helper:
     def close(self) -> None:
         """End the process."""
         with self._lock:
+            given_up = list(self._requests.values())
             self._requests.clear()
             process, self._process = self._process, None
             self._outbox.put(None)
+        for request in given_up:  # a thread may wait for its answer
+            request.handler({"kind": "error", "message": "the process was ended"}, {})
         if process is not None:
             _end(process)
 
@@ -113,6 +118,7 @@ class Helper:
     def _deliver(self, request: _Request) -> None:
         if self._process is None:
             self._start()
+        request.attempts += 1
         self._outbox.put(request.message)
 
     def _start(self) -> None:
@@ -171,8 +177,10 @@ class Helper:
             self._process = None
             self._outbox.put(None)
             failed = self._requests.pop(self._current or 0, None)
-            if failed is None and self._requests and not self._ready:  # it does not even start
-                failed = self._requests.pop(next(iter(self._requests)))
+            blamed = next(iter(self._requests.values()), None)
+            # It does not start, or hangs before it begins with this request, or ended so often.
+            if failed is None and blamed and (not self._ready or self._reason or blamed.attempts >= ATTEMPTS):
+                failed = self._requests.pop(blamed.number)
             reason = self._reason or _cause(process.returncode)
             rest = list(self._requests.values())
             self._heard = time.monotonic()

@@ -71,7 +71,7 @@ class Classes:
     def _load(self, known: ClassOptimizer) -> None:
         if not known.ready:  # a class that is loaded anew keeps its knobs and its paths until then
             self._enter(describe(known.reference, known.parameters, status="loading"))
-        request = {"kind": "describe", "class": known.name}
+        request = {"kind": "describe", "class": str(known.reference.absolute())}
         try:
             self.helper.request(request, {}, partial(self._loaded, known.reference))
         except OSError as error:

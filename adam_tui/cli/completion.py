@@ -26,7 +26,7 @@ def joined(words: Iterable[str]) -> list[str]:
     typed: list[str] = []
     glue = False
     for word in words:
-        is_separator = word in SEPARATORS
+        is_separator = bool(word) and set(word) <= set(SEPARATORS)  # "::" is one word
         if typed and (glue or is_separator):
             typed[-1] += word
         else:
@@ -44,6 +44,13 @@ class JoiningBashComplete(BashComplete):
         current = int(os.environ["COMP_CWORD"])
         typed = joined(words[1 : current + 1])
         return (typed[:-1], typed[-1]) if current < len(words) and typed else (typed, "")
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
+        """The completions; of a class in a file only the part after the colons, which is all that bash replaces."""
+        items = super().get_completions(args, incomplete)
+        begin = incomplete.rpartition("=")[2]
+        kept = begin[: begin.rfind(":") + 1]
+        return [CompletionItem(item.value.removeprefix(kept), item.type, item.help) for item in items]
 
 
 def _with_flag(items: list[CompletionItem], incomplete: str) -> list[CompletionItem]:

@@ -16,7 +16,7 @@ import click
 
 from adam_tui.cli.errors import INTERRUPTED, print_error, usage_errors
 from adam_tui.cli.flags import Command, whole_number
-from adam_tui.cli.runs import complete_run, find_run, runs_option
+from adam_tui.cli.runs import complete_run, find_run, runs_option, trust_option
 
 if TYPE_CHECKING:
     from adam_tui.landscape.directory import Landscape
@@ -55,6 +55,7 @@ TRIES = 3  # a process that was killed is started again
     default="text",
     help="Rows a,b,loss,accuracy; all numbers with the paths; or a picture.  [default: text]",
 )
+@trust_option
 @runs_option
 @click.pass_context
 def landscape(
@@ -65,6 +66,7 @@ def landscape(
     images: str,
     seed: int,
     output_format: str,
+    trust: bool,
     runs: Path | None,
 ) -> int:
     """Compute the loss around the weights of a run, with its path.
@@ -74,6 +76,7 @@ def landscape(
     """
     chosen = list({run.path: run for run in (find_run(context, each, runs) for each in run_ids)}.values())
     from adam_tui.landscape import directory
+    from adam_tui.runs import control
     from adam_tui.runs.recipes import DATA_SETS
 
     with usage_errors():
@@ -85,6 +88,8 @@ def landscape(
         if not 1 <= count <= most:
             raise ValueError(f"--images is from 1 to {most:,}, not {count:,}")
         _check_plane(kind, paths)
+        if trust:
+            control.trust(chosen[0])
     made = directory.Landscape.create(chosen[0], request)
     try:
         compute(made)

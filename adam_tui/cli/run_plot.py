@@ -117,7 +117,8 @@ def _table(runs: Sequence[Run], histories: Sequence[RunHistory], top: float, wid
     for run, history in zip(runs, histories, strict=True):
         spec, best = run.spec(), history.best
         loss = format_number(float(f"{history.last_loss:.3g}")) if history.step else "–"
-        lr = format_number(history.settings(spec)["lr"])
+        rate = history.settings(spec).get("lr")
+        lr = "–" if rate is None else format_number(rate)
         accuracy = f"{best.accuracy:.2%}" if best else "–"
         state = "diverged" if history.diverged_at is not None else run.status().label
         state += " ▲ off scale" if history.last_loss > top else ""
@@ -125,7 +126,7 @@ def _table(runs: Sequence[Run], histories: Sequence[RunHistory], top: float, wid
             (
                 run.label().drawn_name or run.id,
                 state,
-                spec.optimizer,
+                spec.optimizer_label,
                 lr,
                 f"{len(history.epochs)}/{spec.epochs}",
                 loss,

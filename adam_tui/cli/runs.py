@@ -43,6 +43,9 @@ runs_option = click.option(
 )
 
 
+trust_option = click.option("--trust", is_flag=True, help="Execute the code that comes with it: you have read it.")
+
+
 format_option = click.option(
     "--format",
     "output_format",
@@ -55,10 +58,18 @@ format_option = click.option(
 def _complete_training_optimizer(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
+    from adam_tui.classes.completion import completions
     from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
 
     items = TRAINING_OPTIMIZERS.items()
-    return [CompletionItem(name, help=each.title) for name, each in items if name.startswith(incomplete)]
+    known = [CompletionItem(name, help=each.title) for name, each in items if name.startswith(incomplete)]
+    return known or [CompletionItem(each) for each in completions(incomplete)]
+
+
+def _complete_network(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from adam_tui.classes.completion import completions
+
+    return [CompletionItem(each) for each in completions(incomplete, networks=True)]
 
 
 def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -85,7 +96,20 @@ def _complete_data(context: click.Context, parameter: click.Parameter, incomplet
     metavar="NAME[:KNOB=VALUE,…]",
     default="adam",
     shell_complete=_complete_training_optimizer,
-    help="An optimizer, such as adam:beta1=0.95; those of the playground, and muon.  [default: adam]",
+    help="An optimizer, such as adam:beta1=0.95, or a class: ./mine.py::MyAdam, torch.optim.Rprop.  [default: adam]",
+)
+@click.option(
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A setting of the optimizer, such as weight_decay=0.01 or betas=(0.9,0.99); may be repeated.",
+)
+@click.option(
+    "--network",
+    metavar="FILE::NAME",
+    shell_complete=_complete_network,
+    help="Your network: a function without arguments, ./net.py::build, that returns a module from N×1×28×28 to N×10.",
 )
 @click.option("--lr", type=number, metavar="α", help="The learning rate.  [default: the optimizer's, 5e-4 for adam]")
 @click.option("--batch-size", type=whole_number, metavar="N", help="Images a step.  [default: 64]")
@@ -132,6 +156,8 @@ def train(
     context: click.Context,
     /,
     optimizer: str,
+    settings: tuple[str, ...],
+    network: str | None,
     lr: float | None,
     data_dir: Path | None,
     tensorboard: bool,
@@ -149,6 +175,8 @@ def train(
     and end; `adam-tui runs resume` continues.
     """
     from adam_tui.cli import follow
+    from adam_tui.cli.user_code import check_class, check_network
+    from adam_tui.engine.class_reference import is_reference
     from adam_tui.runs.recipes import check_data_directory, check_tensorboard, make_spec, parse_optimizer
     from adam_tui.runs.run_label import make_label
     from adam_tui.runs.user_paths import cache_directory
@@ -162,16 +190,24 @@ def train(
         if rest["limit"] == 0:
             raise ValueError("--limit must be at least 1; leave it out to train on all images")
         label = make_label(name, tags)
-        optimizer_name, values = parse_optimizer(optimizer)
-        if lr is not None:
-            if "lr" in values:
-                raise ValueError(f"give the learning rate once: --lr, or lr in {optimizer!r}")
-            values["lr"] = lr
         given = {key: value for key, value in rest.items() if value is not None}
         if no_queue and after_sweeps:
             raise ValueError("--after-sweeps waits, and --no-queue does not: give one of them")
-        waits = {"queue": not no_queue, "after_sweeps": after_sweeps}
-        spec = make_spec(optimizer_name, values, **given, **waits, data_dir=folder, tensorboard=tensorboard)
+        given |= {"data_dir": folder, "queue": not no_queue, "after_sweeps": after_sweeps, "tensorboard": tensorboard}
+        if is_reference(optimizer):
+            make_spec("adam", {}, **given)  # the other flags, before seconds pass
+            optimizer_name, values, code = check_class(optimizer, settings, lr, network, rest["device"])
+        else:
+            optimizer_name, values = parse_optimizer(optimizer, settings)
+            if lr is not None:
+                if "lr" in values:
+                    raise ValueError(f"give the learning rate once: --lr, or lr in {optimizer!r}")
+                values["lr"] = lr
+            code = {}
+            if network is not None:
+                make_spec(optimizer_name, values, **given)
+                code = check_network(network)
+        spec = make_spec(optimizer_name, values, **given, **code)
     return follow.train(spec, resolve_runs(context, runs), output_format, sys.stdout, label)
 
 
@@ -330,11 +366,11 @@ def change(context: click.Context, run_id: str, setting: str, runs: Path | None)
 
     The new value applies from the next step on.
     """
-    from adam_tui.runs.recipes import parse_optimizer
+    from adam_tui.runs.recipes import parse_settings
 
     run = _find_active_run(context, run_id, runs)
     with usage_errors():
-        _, values = parse_optimizer(f"{run.spec().optimizer}:{setting}")
+        values = parse_settings(run.spec(), setting)
     for name, value in values.items():
         _send_command(run, "set", f"set {name} to {value:g}", name=name, value=value)
 
@@ -342,13 +378,17 @@ def change(context: click.Context, run_id: str, setting: str, runs: Path | None)
 @runs.command()
 @run_id_argument
 @click.option("--follow", is_flag=True, help="Train here to the end, as `train` does, and not in the background.")
+@trust_option
 @format_option
 @runs_option
 @click.pass_context
-def resume(context: click.Context, run_id: str, follow: bool, output_format: Any, runs: Path | None) -> int:
+def resume(
+    context: click.Context, run_id: str, follow: bool, trust: bool, output_format: Any, runs: Path | None
+) -> int:
     """Continue a run that is paused or has ended.
 
-    A run that has ended, or whose process is gone, continues from its checkpoint.
+    A run that has ended, or whose process is gone, continues from its checkpoint. A run with a class or network of its
+    own uses the copy in its directory; a copy that you never trained with yourself needs --trust.
     """
     from adam_tui.cli import follow as progress
     from adam_tui.runs import control
@@ -359,6 +399,9 @@ def resume(context: click.Context, run_id: str, follow: bool, output_format: Any
         return 0
     with usage_errors():
         control.check_resume(run)
+        if trust:
+            control.trust(run)
+        control.check_trust(run)
     if follow:
         return progress.follow(run, output_format, sys.stdout)
     process = control.resume(run)

@@ -17,7 +17,9 @@ from typing import Any, Literal, TextIO
 import click
 
 from adam_tui.cli.follow import CLEAR_LINE, DEFAULT_COLUMNS, HIDE_CURSOR, SHOW_CURSOR, bar_line
+from adam_tui.engine.class_reference import short_name
 from adam_tui.engine.numbers import format_duration
+from adam_tui.runs.device_use import run_on
 from adam_tui.sweeps import results
 from adam_tui.sweeps.executor import LocalExecutor
 from adam_tui.sweeps.journal import ENDED, Decided, JournalReader, SweepEvent, SweepRecord, TrialEnded, to_line
@@ -51,6 +53,8 @@ def follow(
     parts = [_count(slots, "slot")] * bool(slots) + [f"Ray {address}".strip()] * (on == "ray")
     where = " of ".join(parts)
     progress.message(f"{sweep.id}: {sweep.record().count} trials on {where}, {sweep.path}")
+    if on == "local" and (run := run_on(sweep.path.parent, sweep.plan().device)):
+        progress.message(f"{run} trains on this device too: both are slower")
 
     def stop() -> None:
         try:
@@ -175,7 +179,7 @@ class Progress:
         winner = results.best(results.settings(record))
         figures = [f"{ended}/{record.count} trials"]
         if winner is not None:
-            figures.append(f"best {winner.optimizer} {winner.loss:.4f}")
+            figures.append(f"best {short_name(winner.optimizer)} {winner.loss:.4f}")
         figures.append(f"{format_duration(self._seconds_left(record))} left")
         if self.signals:
             figures = [STOPPING]

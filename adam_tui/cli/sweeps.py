@@ -17,7 +17,15 @@ from click.shell_completion import CompletionItem
 from adam_tui.cli import launch
 from adam_tui.cli.errors import usage_errors
 from adam_tui.cli.flags import Command, Group, UserPath, whole_number
-from adam_tui.cli.runs import COMPLETABLE_ID, existing_runs, resolve_runs, runs_flag, runs_option, sweep_table
+from adam_tui.cli.runs import (
+    COMPLETABLE_ID,
+    existing_runs,
+    resolve_runs,
+    runs_flag,
+    runs_option,
+    sweep_table,
+    trust_option,
+)
 from adam_tui.terminal.sanitize import sanitize, sanitize_line
 
 if TYPE_CHECKING:
@@ -65,7 +73,7 @@ sweep_id_argument = click.argument("sweep_id", metavar="ID", shell_complete=_com
     "optimizers",
     metavar="NAME,…",
     default="adam",
-    help="Optimizers to compare, such as adam,sgd.  [default: adam]",
+    help="Optimizers to compare, such as adam,sgd,./mine.py::MyAdam.  [default: adam]",
 )
 @click.option(
     "--lr",
@@ -147,7 +155,7 @@ def sweep(
         if dry_run:
             click.echo(_described(plan, results.estimate(plan, folder, count).text(plan, count)))
             return 0
-        _check_place(place)
+        _check_place(place, plan.device)
         new = create(plan, folder, name, *place)
     return sweep_progress.follow(new, count, place, output_format, sys.stdout, runs_flag(context))
 
@@ -166,6 +174,8 @@ def _plan(
     **rest: Any,
 ) -> Plan:
     """The plan that the flags describe. Raises ValueError with one line."""
+    from adam_tui.cli.user_code import check_signature
+    from adam_tui.engine.class_reference import is_reference
     from adam_tui.runs.recipes import check_data_directory
     from adam_tui.sweeps import plan as plans
     from adam_tui.sweeps.tpe import check_optuna
@@ -175,11 +185,19 @@ def _plan(
     if seeds < 1:
         raise ValueError("--seeds must be at least 1")
     names = plans.read_optimizers("--optimizer", optimizers)
-    space = plans.make_space({each: {} for each in names}, lr, plans.read_settings("--set", settings))
+    classes = {}
+    for number, name in enumerate(names):
+        if is_reference(name):
+            checked = check_signature(name)
+            names[number] = checked.optimizer
+            classes[checked.optimizer] = plans.UserClass(checked.rest["signature"], checked.rest.get("code", {}))
+    varied = plans.read_settings("--set", settings)
+    space = plans.make_space({each: {} for each in names}, lr, varied, classes)
     if sampler == "tpe":
         check_optuna()
     return plans.make_plan(
         space,
+        classes=classes,
         sampler=sampler or ("grid" if plans.is_grid(space) else "quasi"),
         seeds=tuple(range(seed, seed + seeds)),
         seed=seed,
@@ -211,24 +229,26 @@ def _place(on: On | None, address: str | None, before: tuple[On, str]) -> tuple[
     return before if on in (None, before[0]) else (on or "local", "")
 
 
-def _check_place(place: tuple[On, str]) -> None:
+def _check_place(place: tuple[On, str], device: str) -> None:
     if place[0] == "ray":
-        from adam_tui.sweeps.ray_executor import check_ray
+        from adam_tui.sweeps.ray_executor import check_device, check_ray
 
+        check_device(device)
         check_ray(place[1])
 
 
 def _described(plan: Plan, size: str) -> str:
     """The dry run: the size of the sweep, then the settings of each optimizer."""
+    from adam_tui.engine.class_reference import short_name
     from adam_tui.sweeps import plan as plans
     from adam_tui.sweeps.space import format_dimension
 
     lines, trials = [size], plans.trials_of(plan, "")
     for optimizer, dimensions in plan.space.items():
-        knobs = plans.knobs_of(optimizer)
+        knobs = plans.knobs_of(optimizer, plan.classes)
         values = ", ".join(f"{name} {format_dimension(knobs[name], each)}" for name, each in dimensions.items())
         count = sum(trial.spec.optimizer == optimizer for trial in trials)
-        lines.append(f"{optimizer}: {count} trials, {values}")
+        lines.append(f"{short_name(optimizer)}: {count} trials, {values}")
     return "\n".join(lines)
 
 
@@ -277,6 +297,7 @@ def show(context: click.Context, sweep_id: str, runs: Path | None) -> None:
 @sweep_id_argument
 @slots_option
 @place_options("as before")
+@trust_option
 @format_option
 @runs_option
 @click.pass_context
@@ -286,6 +307,7 @@ def resume(
     slots: int | None,
     on: Any,
     address: str | None,
+    trust: bool,
     output_format: Any,
     runs: Path | None,
 ) -> int:
@@ -293,7 +315,7 @@ def resume(
 
     Trials that have ended are not repeated; the others continue from their checkpoints.
     """
-    return _continue(context, find_sweep(context, sweep_id, runs), slots, on, address, output_format)
+    return _continue(context, _trusted(find_sweep(context, sweep_id, runs), trust), slots, on, address, output_format)
 
 
 def _continue(
@@ -313,7 +335,7 @@ def _continue(
             each.command("resume")
             click.echo(sanitize_line(f"{each.id} goes on"))
             return 0
-        _check_place(place)
+        _check_place(place, each.plan().device)
         if each.plan().sampler == "tpe" and record.undecided:
             from adam_tui.sweeps.tpe import check_optuna
 
@@ -326,6 +348,7 @@ def _continue(
 @sweep_id_argument
 @slots_option
 @place_options("as before")
+@trust_option
 @format_option
 @runs_option
 @click.pass_context
@@ -335,11 +358,12 @@ def retry(
     slots: int | None,
     on: Any,
     address: str | None,
+    trust: bool,
     output_format: Any,
     runs: Path | None,
 ) -> int:
     """Train the trials that failed again, from their first step."""
-    each = find_sweep(context, sweep_id, runs)
+    each = _trusted(find_sweep(context, sweep_id, runs), trust)
     with usage_errors():
         count = each.retry()
         if not count:
@@ -413,8 +437,9 @@ def rm(context: click.Context, sweep_id: str, yes: bool, runs: Path | None) -> N
 @sweeps.command()
 @click.argument("directory", metavar="DIR", type=UserPath(file_okay=False))
 @slots_option
+@trust_option
 @click.pass_context
-def work(context: click.Context, directory: Path, slots: int | None) -> int:
+def work(context: click.Context, directory: Path, slots: int | None, trust: bool) -> int:
     """Train trials of the sweep in DIR on this host too.
 
     It ends with the sweep. For a second terminal, another host with the same file system, or `sbatch --array`. Ctrl-C
@@ -430,7 +455,17 @@ def work(context: click.Context, directory: Path, slots: int | None) -> int:
             raise ValueError(f"{each.id} is finished: there is nothing left to train")
         if each.order() == "stop":
             raise ValueError(f"{each.id} was stopped: continue it with 'adam-tui sweeps resume {each.id}'")
+    _trusted(each, trust)
     return sweep_progress.work(each, count)
+
+
+def _trusted(each: Sweep, trust: bool) -> Sweep:
+    """The sweep, if the user trusts its code, or consents to it now. Raises UsageError."""
+    with usage_errors():
+        if trust:
+            each.trust()
+        each.check_trust()
+    return each
 
 
 def find_sweep(context: click.Context, sweep_id: str, runs: Path | None) -> Sweep:

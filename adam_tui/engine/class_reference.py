@@ -67,6 +67,14 @@ def is_reference(text: str) -> bool:
     return FILE_MARK in text or "." in text.partition(":")[0]
 
 
+def short_name(text: str) -> str:
+    """The label of a reference; any other name as it is: MyAdam for `./mine.py::MyAdam`, adam for adam."""
+    try:
+        return split_reference(text)[0].label
+    except ValueError:
+        return text
+
+
 def split_reference(text: str) -> tuple[ClassReference, str | None]:
     """The reference and the settings of `./mine.py::MyAdam:lr=0.1`: "lr=0.1"; None where no colon follows the name.
 

@@ -34,8 +34,9 @@ LETTERS = {"lr": "α", "beta1": "β1", "beta2": "β2", "beta3": "β3", "eps": "�
 class Parameter:
     """One parameter of a constructor. `default` is JSON: a number, true, false, null, text or a list of numbers.
 
-    `required` means that the constructor has no default, `optional` that None is allowed. `part_of` and `index` place
-    the part of a pair: beta2 is `part_of` "betas" with `index` 1.
+    `required` means that the constructor has no default, `optional` that None is allowed, `fixed` that the value counts
+    before the first step only: it is in no parameter group. `part_of` and `index` place the part of a pair: beta2 is
+    `part_of` "betas" with `index` 1.
     """
 
     name: str
@@ -45,12 +46,14 @@ class Parameter:
     optional: bool = False
     part_of: str = ""
     index: int = 0
+    fixed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` reads back."""
         given = {"name": self.name, "kind": self.kind, "default": _to_json(self.default)}
         given |= {"required": True} if self.required else {}
         given |= {"optional": True} if self.optional else {}
+        given |= {"fixed": True} if self.fixed else {}
         return given | ({"part_of": self.part_of, "index": self.index} if self.part_of else {})
 
     @classmethod
@@ -72,6 +75,7 @@ class Parameter:
             data.get("optional") is True,
             json_fields.text("part_of", data.get("part_of", "")),
             json_fields.whole("index", data.get("index", 0)),
+            data.get("fixed") is True,
         )
 
     def parse(self, text: str) -> Any:
@@ -230,6 +234,21 @@ def format_value(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"({','.join(map(format_value, value))})"
     return str(value)
+
+
+def typed(parameter: Parameter, value: Any) -> Any:
+    """A value of a specification, whose numbers are all floats, in the type that the class expects."""
+    if value is None:
+        return None
+    if parameter.kind == "bool":
+        return bool(value)
+    if parameter.kind == "int":
+        return int(value)
+    if parameter.kind == "float" and isinstance(value, float) and value.is_integer():
+        # The class gets an int where its own default is one, such as a number of steps without an annotation.
+        whole = isinstance(parameter.default, int) and not isinstance(parameter.default, bool)
+        return int(value) if whole else value
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _number(kind: Kind, value: Any) -> Any:

@@ -55,6 +55,7 @@ class Feed:
         self._summaries = SweepSummaries(runs, clock)
         self._clock = clock
         self._spare = Spare()
+        self._usual_lock: Path | None = None  # of the device that the next run would use
         self._runs: dict[str, Run] = {}
         self._attached: dict[str, Run] = {}  # runs from elsewhere, such as those of a sweep
         self._views: dict[str, RunView] = {}
@@ -196,7 +197,9 @@ class Feed:
         would slow a run down; a run that is started meanwhile waits in the queue anyway.
         """
         device = RunSpec().device
-        is_used = file_lock.is_locked(device_lock(self.runs, device_key(device)))
+        if self._usual_lock is None:
+            self._usual_lock = device_lock(self.runs, device_key(device))
+        is_used = file_lock.is_locked(self._usual_lock)
         if is_used is False and not device_use.sweep_on(self.runs, device):
             self._spare.keep(used_at)
 
@@ -212,9 +215,14 @@ class Feed:
         """End the process that waits for the next run."""
         self._spare.end()
 
-    def resume(self, id: str) -> None:
-        """Continue a run from its checkpoint. Raises ValueError when it cannot be resumed, OSError for its files."""
+    def resume(self, id: str, *, trusted: bool = False) -> None:
+        """Continue a run from its checkpoint; `trusted` is the user's consent to the code in its directory.
+
+        Raises ValueError when it cannot be resumed, UntrustedError for code that the user has not named, OSError.
+        """
         self._check_own(id)
+        if trusted:
+            control.trust(self._runs[id])
         control.resume(self._runs[id], spare=self._spare)
         self._refresh(id)
 

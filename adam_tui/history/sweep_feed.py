@@ -14,11 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from adam_tui.engine.class_reference import short_name
 from adam_tui.history.metrics_reader import MetricsReader
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.sweep_summary import BETWEEN_SECONDS
 from adam_tui.history.sweep_view import GOAL, SlotView, SweepView
 from adam_tui.runs import files
+from adam_tui.runs.device_use import run_on
 from adam_tui.runs.run import Run
 from adam_tui.sweeps import launch, results
 from adam_tui.sweeps.journal import ENDED, SweepRecord
@@ -93,8 +95,8 @@ class SweepFeed:
         planned = time.strftime("%Y-%m-%d %H:%M", time.localtime(sweep.created))
         state = sweep.state(record, sweep.living())
         winner = results.best(results.settings(record))
-        best = f"best: {winner.optimizer}, validation loss {winner.loss:.4f}" if winner else "no result yet"
-        title = f"{id.removeprefix('sweep-')}  {', '.join(plan.optimizers)}  {state}"
+        best = f"best: {short_name(winner.optimizer)}, validation loss {winner.loss:.4f}" if winner else "no result yet"
+        title = f"{id.removeprefix('sweep-')}  {', '.join(map(short_name, plan.optimizers))}  {state}"
         return title, f"planned {planned} · {results.counts(record)} · {best}"
 
     # One sweep.
@@ -176,10 +178,13 @@ class SweepFeed:
             known = self._reached.get(number)
             if known and (known.run, known.epoch) == (trial.run, trial.epoch):
                 continue
-            if self._clock() - began > POLL_SECONDS:
+            if trial.last is not None and len(trial.last.accuracies) == trial.epoch:
+                accuracies = trial.last.accuracies
+            elif self._clock() - began > POLL_SECONDS:
                 break
-            epochs = sweep.run(trial.run).epochs()
-            first = next((each.epoch for each in epochs if each.held_out_accuracy >= GOAL), float("inf"))
+            else:  # an earlier version's journal, or an attempt that has not ended
+                accuracies = tuple(each.held_out_accuracy for each in sweep.run(trial.run).epochs())
+            first = next((i for i, accuracy in enumerate(accuracies, start=1) if accuracy >= GOAL), float("inf"))
             self._reached[number], changed = _Reached(trial.run, trial.epoch, float(first)), True
         return changed
 
@@ -226,6 +231,10 @@ class SweepFeed:
         self._listed, self._listed_change = tuple(self._sweeps), -1
         self._launch(sweep, slots or None)
         return sweep.id
+
+    def run_on(self, device: str) -> str:
+        """The run that trains on this device of this host; "" without one."""
+        return run_on(self.runs, device)
 
     def resume(self, id: str) -> None:
         """Continue a paused sweep, or start a process for one that has none. Raises ValueError, OSError."""

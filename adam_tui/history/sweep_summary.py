@@ -155,7 +155,7 @@ def _moments(sweep: Sweep) -> tuple[int, ...]:
 
 def summarize(sweep: Sweep) -> SweepSummary:
     """A sweep as it is now. Raises ValueError with one line when its plan cannot be read."""
-    from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
+    from adam_tui.runs.recipes import optimizer_title
     from adam_tui.sweeps import results
     from adam_tui.sweeps.journal import ENDED
     from adam_tui.sweeps.plan import knobs_of
@@ -167,10 +167,10 @@ def summarize(sweep: Sweep) -> SweepSummary:
     known = [each for each in settings if math.isfinite(each.loss) and each.epoch == longest]
     best = []
     for each in sorted(known, key=lambda each: each.loss)[:BEST_SHOWN]:
-        knobs, accuracies = knobs_of(each.optimizer), each.values_of("validation_accuracy")
+        knobs, accuracies = knobs_of(each.optimizer, plan.classes), each.values_of("validation_accuracy")
         values = " · ".join(f"{name} {knobs[name].format(value)}" for name, value in each.values.items())
         accuracy = fmean(accuracies) if accuracies else math.nan
-        best.append(BestSetting(TRAINING_OPTIMIZERS[each.optimizer].title, values, each.loss, accuracy))
+        best.append(BestSetting(optimizer_title(each.optimizer), values, each.loss, accuracy))
     return SweepSummary(
         sweep.id,
         sweep.created,

@@ -30,6 +30,7 @@ from adam_tui.landscape.plane import KINDS, Plane, Projection
 from adam_tui.landscape.weights import WeightPath, check_same_network, read
 from adam_tui.runs import files
 from adam_tui.runs.run import Run
+from adam_tui.runs.user_code import NETWORK_FILE
 
 PREFIX = "landscape-"
 ID_DIGITS = 8
@@ -116,6 +117,10 @@ def request(
     """
     paths = [read(run) for run in runs]
     check_same_network(paths)
+    networks = [(run.spec().network, run.spec().code.get(NETWORK_FILE, "")) for run in runs]
+    for run, network in zip(runs, networks, strict=True):
+        if network != networks[0]:
+            raise ValueError(f"{runs[0].id} and {run.id} are different networks")
     data = [run.spec().data for run in runs]
     for run, name in zip(runs, data, strict=True):
         if name != data[0]:

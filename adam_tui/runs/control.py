@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-from adam_tui.runs import device_use, file_lock, files, processes
+from adam_tui.runs import device_use, file_lock, files, processes, user_code
 from adam_tui.runs.device_names import SHARED_CORES, device_key, device_lock
 from adam_tui.runs.protocol import Ended, RunSpec, to_line
 from adam_tui.runs.run import WORKER, Run
@@ -30,11 +30,12 @@ def start_worker(run: Run, *, detached: bool = True, spare: Spare | None = None)
 
     Its output goes to worker.log. With `detached` it has a session of its own, outlives this process and its terminal,
     and leaves no zombie. A `spare` process becomes that of a detached run which need not wait for its device. Raises
-    ValueError when the run is active, OSError when its files cannot be written.
+    ValueError when the run is active, UntrustedError as `check_trust` does, OSError when its files cannot be written.
     """
     before = run.reported_status()
     if (before is not None and _is_active(run)) or run.is_held():
         raise ValueError(f"{run.id} is running already")
+    check_trust(run)
     try:  # earlier orders are not for this process
         obeyed = (run.path / "control.jsonl").stat().st_size
     except FileNotFoundError:
@@ -113,6 +114,32 @@ def check_resume(run: Run) -> None:
         raise ValueError(f"{run.id} is a trial: 'adam-tui sweeps resume {sweep}' continues it")
     if not run.has_checkpoint:
         raise ValueError(f"{run.id} has no checkpoint to continue from")
+
+
+def check_trust(run: Run) -> None:
+    """Raise UntrustedError where the run has code that this user has not named: it came from elsewhere, or was edited.
+
+    `user_code.trust` is the user's consent.
+    """
+    with contextlib.suppress(UnreadableSpecError):
+        user_code.check_trust(_spec(run), run.path, f"read it, then 'adam-tui runs resume {run.id} --trust'")
+
+
+def trust(run: Run) -> None:
+    """The user's consent to the code of a run. Raises ValueError where it cannot be kept."""
+    with contextlib.suppress(UnreadableSpecError):
+        user_code.trust(_spec(run), run.path)
+
+
+class UnreadableSpecError(ValueError):
+    """The run's process itself reports an unreadable specification."""
+
+
+def _spec(run: Run) -> RunSpec:
+    try:
+        return run.spec()
+    except ValueError as error:
+        raise UnreadableSpecError(str(error)) from None
 
 
 def _is_active(run: Run) -> bool:

@@ -1,13 +1,15 @@
-"""Which sweep trains on a device of this host: its slots share a lock, which ends with their processes.
+"""Which run and which sweep train on a device of this host, by locks that end with their processes.
 
-A run on its own asks before it starts: the slots of a sweep take no turns with other runs. The lock is on the file
-RUNS/.<host>-<device>-sweeps.lock, which holds the id of the sweep. Standard library only.
+Runs take turns: one holds RUNS/.<host>-<device>.lock, which contains its id. The slots of a sweep take no turns with
+them. They share the lock of RUNS/.<host>-<device>-sweeps.lock, which contains the id of the sweep. Standard library
+only.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from adam_tui.runs import file_lock, files
 from adam_tui.runs.device_names import device_key, device_lock
 
 MAX_ID = 200  # bytes
+ATTEMPTS, RETRY_SECONDS = 2, 0.001  # another process may test it at the same moment
 
 
 @contextlib.contextmanager
@@ -23,7 +26,7 @@ def used_by_sweep(sweep: Path, device: str) -> Iterator[None]:
     descriptor = -1
     try:
         with contextlib.suppress(OSError):
-            descriptor = files.open_private(_path(sweep.parent, device), os.O_RDWR | os.O_CREAT)
+            descriptor = files.open_lock_file(_path(sweep.parent, device))
             file_lock.lock_shared(descriptor)
             os.ftruncate(descriptor, 0)
             os.write(descriptor, sweep.name.encode("utf-8", "surrogateescape"))
@@ -35,11 +38,24 @@ def used_by_sweep(sweep: Path, device: str) -> Iterator[None]:
 
 def sweep_on(runs: Path, device: str) -> str:
     """The id of a sweep in the directory whose slots train on this device of this host; "" without one."""
+    return _holder(_path(runs, device))
+
+
+def run_on(runs: Path, device: str) -> str:
+    """The id of the run in the directory that holds this device of this host; "" without one."""
+    return _holder(device_lock(runs, device_key(device)))
+
+
+def _holder(path: Path) -> str:
+    """The content of a file that another process has locked; "" for any other file."""
     with contextlib.suppress(OSError):
-        descriptor = files.open_private(_path(runs, device), os.O_RDWR)
+        descriptor = files.open_private(path, os.O_RDWR)
         try:
-            if not file_lock.lock(descriptor):
-                return os.read(descriptor, MAX_ID).decode("utf-8", "replace") or "a sweep"
+            for _ in range(ATTEMPTS):
+                if file_lock.lock(descriptor):
+                    return ""
+                time.sleep(RETRY_SECONDS)
+            return os.read(descriptor, MAX_ID).decode("utf-8", "replace") or "another process"
         finally:
             os.close(descriptor)
     return ""

@@ -9,20 +9,24 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import time
 from pathlib import Path
 
-from adam_tui.runs import files
+from adam_tui.runs import files, user_code
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.run import Run
 from adam_tui.runs.run_label import Label
 
 
 def create(spec: RunSpec, runs: Path, label: Label | None = None) -> Run:
-    """Create the directory of a new run (0700) with its spec.json; its id is short and unused. Raises OSError."""
+    """Create the directory of a new run (0700) with its spec.json and the copies of the user's code.
+
+    Its id is short and unused. Raises OSError, and ValueError where the code is not remembered.
+    """
     files.make_private_folder(runs)
     while True:
-        path = runs / f"{spec.optimizer}-{secrets.token_hex(2)}"
+        path = runs / f"{spec.optimizer_label}-{secrets.token_hex(2)}"
         try:
             path.mkdir(mode=0o700)
             break
@@ -31,7 +35,7 @@ def create(spec: RunSpec, runs: Path, label: Label | None = None) -> Run:
     try:
         write_spec(spec, path)
     except BaseException:
-        path.rmdir()
+        shutil.rmtree(path, ignore_errors=True)
         raise
     run = Run(path)
     if label is not None:
@@ -39,10 +43,15 @@ def create(spec: RunSpec, runs: Path, label: Label | None = None) -> Run:
     return run
 
 
-def write_spec(spec: RunSpec, path: Path) -> None:
-    """Write spec.json into the directory of a new run. Raises OSError."""
+def write_spec(spec: RunSpec, path: Path, code: Path | None = None, *, durable: bool = True) -> None:
+    """Write spec.json and the copies of the user's code into the directory of a new run.
+
+    `code` is the folder that holds the code, by default the user's own. Without `durable` the specification may be
+    empty after a loss of power: for one that can be written again. Raises OSError, ValueError as `create` does.
+    """
+    user_code.write_copies(spec, path, code)
     body = spec.to_json() | {"created": time.time()}
-    files.write_atomically(path / "spec.json", json.dumps(body, indent=2) + "\n", durable=True)
+    files.write_atomically(path / "spec.json", json.dumps(body, indent=2) + "\n", durable=durable)
 
 
 def list_runs(runs: Path) -> list[Run]:

@@ -60,6 +60,15 @@ def open_private(path: Path, flags: int) -> int:
     return descriptor
 
 
+def open_lock_file(path: Path) -> int:
+    """Open a file whose lock matters, or create it. Raises OSError for a planted one, which stands for another file."""
+    descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
+    if os.fstat(descriptor).st_nlink > 1:
+        os.close(descriptor)
+        raise OSError(errno.EMLINK, "it is a second name of another file", str(path))
+    return descriptor
+
+
 def _check_own_file(descriptor: int, path: Path) -> None:
     info = os.fstat(descriptor)
     if not stat.S_ISREG(info.st_mode):

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from adam_tui.engine.class_reference import short_name
+from adam_tui.engine.class_signature import Signature, signature_from_json
 from adam_tui.runs.weights_file import KEPT
 
 # "queued": the process waits until its device is free, see `training.device_queue`.
@@ -49,6 +51,12 @@ class RunSpec:
 
     `weights` is the number of steps whose weights are kept in weights.bin, 0 for none. A specification of an earlier
     version has no such field: that run keeps none.
+
+    `optimizer` may be a class of the user (`engine.class_reference`). Then `signature` holds the parameters of its
+    constructor, `hyperparameters` those that are numbers, and `arguments` the given ones that are none. `network` is
+    the function that builds the network, "" for the article's. `code` holds the SHA-256 of each file of the user, by
+    the name of its copy in the run's directory (`runs.user_code`). `calls` is what a step of the class needs besides
+    the gradients, as far as it is known: closure, graph (of second derivatives), modes (train and eval).
     """
 
     optimizer: str = "adam"
@@ -68,6 +76,21 @@ class RunSpec:
     sweep: str = ""
     trial: str = ""
     weights: int = KEPT
+    signature: Signature = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    network: str = ""
+    code: Mapping[str, str] = field(default_factory=dict)
+    calls: tuple[str, ...] = ()
+
+    @property
+    def optimizer_label(self) -> str:
+        """The short name of the optimizer: adam, or MyAdam for a class of the user."""
+        return short_name(self.optimizer)
+
+    @property
+    def lr(self) -> float | None:
+        """The learning rate; None for a class of the user without one."""
+        return self.hyperparameters.get("lr")
 
     @property
     def measured_on(self) -> str:
@@ -75,10 +98,12 @@ class RunSpec:
         return "validation" if self.validation else "test"
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary that `from_json` reads back."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | {
-            "hyperparameters": dict(self.hyperparameters)
-        }
+        """A plain dictionary that `from_json` reads back; the fields of a user's code only where there is some."""
+        body = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        body |= {"hyperparameters": dict(self.hyperparameters), "arguments": dict(self.arguments)}
+        body |= {"signature": [each.to_json() for each in self.signature], "code": dict(self.code)}
+        body |= {"calls": list(self.calls)}
+        return {name: value for name, value in body.items() if value or name not in OF_USER_CODE}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunSpec:
@@ -86,13 +111,17 @@ class RunSpec:
         try:
             known = {f.name: _decode(f.type, data[f.name]) for f in dataclasses.fields(cls) if f.name in data}
             known.setdefault("weights", 0)
-            if "lr" not in known["hyperparameters"]:
+            if "lr" not in known["hyperparameters"] and not known.get("signature"):
                 raise ValueError("hyperparameters hold no lr")
         except KeyError as error:
             raise ValueError(f"not a run specification: {error.args[0]} is missing") from None
         except (TypeError, AttributeError, ValueError, OverflowError) as error:
             raise ValueError(f"not a run specification: {error}") from None
         return cls(**known)
+
+
+# Fields that only a run with code of the user has; the specification of any other run is as before.
+OF_USER_CODE = {"signature", "arguments", "network", "code", "calls"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +404,12 @@ def _decode(annotation: Any, value: Any) -> Any:
         return None if value is None else _decode("str", value)
     if annotation == "Mapping[str, float]":
         return {str(k): _decode_number(v) for k, v in dict(value).items()}
+    if annotation == "Signature":
+        return signature_from_json(value)
+    if annotation == "Mapping[str, str]":
+        return {str(k): _decode("str", v) for k, v in dict(value).items()}
+    if annotation == "Mapping[str, Any]":
+        return {str(k): tuple(v) if isinstance(v, list) else v for k, v in dict(value).items()}
     if annotation == "str" and not isinstance(value, str):
         raise TypeError(f"text is needed, not {value!r:.50}")
     return value

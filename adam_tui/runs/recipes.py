@@ -11,10 +11,12 @@ import dataclasses
 import importlib.util
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adam_tui.engine.class_reference import ClassReference, is_reference, short_name
+from adam_tui.engine.class_signature import NUMERIC, Signature, knobs_of, split_settings
 from adam_tui.engine.knobs import Knob, find_knob
 from adam_tui.engine.names import suggest
 from adam_tui.engine.optimizers import OPTIMIZERS
@@ -142,12 +144,15 @@ DEVICES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
-def parse_optimizer(text: str) -> tuple[str, dict[str, float]]:
-    """The name and the given values of "adam:beta1=0.95,eps=1e-8". Raises ValueError with one line."""
+def parse_optimizer(text: str, settings: Sequence[str] = ()) -> tuple[str, dict[str, float]]:
+    """The name and the given values of "adam:beta1=0.95,eps=1e-8"; `settings` are more of them, "eps=1e-8" each.
+
+    Raises ValueError with one line.
+    """
     name, colon, rest = text.strip().partition(":")
     recipe = _find(name.strip())
     values: dict[str, float] = {}
-    for part in rest.split(",") if colon else ():
+    for part in [*(rest.split(",") if colon else ()), *settings]:
         key, equals, value = part.partition("=")
         if not equals:
             raise ValueError(f"{part.strip()!r} in {text!r} is not a setting: write {recipe.name}:lr=0.01")
@@ -163,14 +168,17 @@ def make_spec(optimizer: str, values: Mapping[str, float], **rest: Any) -> RunSp
 
     Raises ValueError with one line for an unknown name or a value that is not allowed.
     """
-    recipe = _find(optimizer)
-    hyperparameters = recipe.defaults()
-    for name, value in values.items():
-        hyperparameters[name] = recipe.knob(name).check(float(value))
+    if is_reference(optimizer):
+        name, hyperparameters = optimizer, _numbers_of_class(optimizer, rest.get("signature", ()), values)
+    else:
+        recipe = _find(optimizer)
+        name, hyperparameters = recipe.name, recipe.defaults()
+        for each, value in values.items():
+            hyperparameters[each] = recipe.knob(each).check(float(value))
     for knob in (*RUN_KNOBS.values(), WEIGHTS_KNOB, *_image_knobs(rest.get("data", RunSpec().data))):
         if knob.name in rest:
             rest[knob.name] = int(knob.check(rest[knob.name]))
-    spec = RunSpec(optimizer=recipe.name, hyperparameters=hyperparameters, **rest)
+    spec = RunSpec(optimizer=name, hyperparameters=hyperparameters, **rest)
     if not DEVICES.fullmatch(spec.device):
         raise ValueError(f"device must be auto, cpu, cuda, cuda:N or mps, not {spec.device!r}")
     if spec.precision not in PRECISIONS:
@@ -200,8 +208,32 @@ def accuracy_with_error(data: str, accuracy: float) -> str:
 
 def check_spec(spec: RunSpec) -> RunSpec:
     """The specification from a file that anyone may have edited, checked and completed as by `make_spec`."""
-    given = spec.to_json()
+    given = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
     return make_spec(given.pop("optimizer"), given.pop("hyperparameters"), **given)
+
+
+def _numbers_of_class(optimizer: str, signature: Signature, values: Mapping[str, float]) -> dict[str, float]:
+    """The numbers that the constructor of a user's class gets: its own defaults, and `values` over them.
+
+    Raises ValueError with one line for a specification without the signature, and for a wrong name or value.
+    """
+    label = ClassReference.parse(optimizer).label
+    if not signature:
+        raise ValueError(f"the specification lacks the parameters of {label}")
+    known = {each.name: each for each in signature if each.kind in NUMERIC}
+    numbers = {
+        name: float(each.default)
+        for name, each in known.items()
+        if each.default is not None and math.isfinite(each.default)
+    }
+    for name, value in values.items():
+        if name not in known:
+            raise ValueError(f"{label} has no {name!r}{suggest(name, known)}")
+        knob = known[name].knob()
+        if not math.isfinite(value):
+            raise ValueError(f"{name} must be a finite number, not {value}")
+        numbers[name] = knob.check(float(value)) if knob is not None else float(value)
+    return numbers
 
 
 def check_data_directory(text: str) -> str:
@@ -222,9 +254,39 @@ def check_tensorboard() -> None:
         raise ValueError("tensorboard is not installed: pip install tensorboard, or leave --tensorboard out")
 
 
-def check_setting(optimizer: str, name: str, value: float) -> float:
-    """The value, if the optimizer has this knob and the knob allows it. Raises ValueError with one line."""
-    return _find(optimizer).knob(name).check(value)
+def recipe_of(spec: RunSpec) -> Recipe:
+    """The knobs of a run's optimizer, with their defaults. Raises ValueError for an unknown optimizer."""
+    return class_recipe(spec.optimizer, spec.signature) if is_reference(spec.optimizer) else _find(spec.optimizer)
+
+
+def class_recipe(optimizer: str, signature: Signature) -> Recipe:
+    """The recipe of a user's class: those of its parameters that are knobs."""
+    label = short_name(optimizer)
+    return Recipe(label, label, knobs_of(signature))
+
+
+def optimizer_title(optimizer: str) -> str:
+    """The optimizer as people write it: Adam, or MyAdam for a class of the user; an unknown name as it is."""
+    recipe = TRAINING_OPTIMIZERS.get(optimizer)
+    return recipe.title if recipe is not None else short_name(optimizer)
+
+
+def check_setting(spec: RunSpec, name: str, value: float) -> float:
+    """The value, if the run's optimizer has this knob, which can change, and allows it. Raises ValueError."""
+    if any(each.name == name and each.fixed for each in spec.signature):
+        raise ValueError(f"{name} acts before the first step only")
+    return recipe_of(spec).knob(name).check(value)
+
+
+def parse_settings(spec: RunSpec, text: str) -> dict[str, float]:
+    """The values in "lr=0.01,beta1=0.5" for a run's optimizer. Raises ValueError with one line."""
+    values: dict[str, float] = {}
+    for name, value in split_settings(text):
+        knob = recipe_of(spec).knob(name)
+        if name in values:
+            raise ValueError(f"{name} is set twice in {text!r}")
+        values[name] = check_setting(spec, name, knob.parse(value))
+    return values
 
 
 def _find(name: str) -> Recipe:

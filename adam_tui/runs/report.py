@@ -24,11 +24,13 @@ def describe(run: Run, runs_flag: str = "") -> str:
 
     `runs_flag` ends the commands that it shows.
     """
+    from adam_tui.engine.class_signature import format_value
     from adam_tui.engine.numbers import format_number
     from adam_tui.runs.recipes import DATA_SETS, accuracy_with_error  # they import numpy, which the table does not need
 
     spec, status = run.spec(), run.status()
     knobs = ", ".join(f"{name}={format_number(value)}" for name, value in spec.hyperparameters.items())
+    knobs = ", ".join([knobs, *(f"{name}={format_value(value)}" for name, value in spec.arguments.items())])
     data = DATA_SETS[spec.data].title if spec.data in DATA_SETS else spec.data
     held = f" with {spec.validation:,} training images held out" if spec.validation else ""
     setup = f"{data}{held}, batch size {spec.batch_size}, seed {spec.seed}"
@@ -38,6 +40,7 @@ def describe(run: Run, runs_flag: str = "") -> str:
         f"{run.id} {status.label}" + (f": {status.reason}" if status.reason else ""),
         *([label] if label else []),
         f"{spec.optimizer}: {knobs}",
+        *([f"network {spec.network}"] if spec.network else []),
         setup + (f", the first {spec.limit:,} images" if spec.limit else ""),
         f"step {status.step:,}, epoch {status.epoch} of {spec.epochs}",
         str(run.path),
@@ -72,7 +75,7 @@ def summary(run: Run) -> str:
         return f"{run.id}, which cannot be read"
     epochs = run.epochs()
     accuracy = f", {max(epoch.held_out_accuracy for epoch in epochs):.2%} at best" if epochs else ""
-    settings = f"{spec.optimizer} at lr {format_number(spec.hyperparameters['lr'])}"
+    settings = spec.optimizer_label + ("" if spec.lr is None else f" at lr {format_number(spec.lr)}")
     name = f"“{run.label().name}”, " if run.label().name else ""
     progress = f"{len(epochs)} of {spec.epochs} epochs{accuracy}"
     return f"{run.id} ({name}{run.status().label}, {settings}, {progress})"
@@ -109,11 +112,11 @@ def table(runs: Iterable[Run]) -> str:
         epochs = run.epochs()
         best = f"{max(epoch.held_out_accuracy for epoch in epochs):.2%}" if epochs else "–"
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
-        lr = f"{spec.hyperparameters['lr']:g}"
+        lr = "–" if spec.lr is None else f"{spec.lr:g}"
         done = epochs[-1].epoch if epochs else 0
         limit = f"{spec.limit:,}" if spec.limit else "–"
         progress = f"{done}/{spec.epochs}"
-        rows.append((run.id, run.status().label, spec.optimizer, lr, limit, progress, best, started, label))
+        rows.append((run.id, run.status().label, spec.optimizer_label, lr, limit, progress, best, started, label))
     if len(rows) == 1:
         return "no runs yet"
     lined = [[_one_line(cell) for cell in row] for row in rows]

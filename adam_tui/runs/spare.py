@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
+import selectors
 import subprocess
 import sys
 import time
@@ -25,6 +25,7 @@ from adam_tui.runs.status import Status, status_text
 VARIABLE = "ADAM_TUI_SPARE"  # "0" switches spares off
 UNUSED_SECONDS = 300.0  # an unused spare ends after this time
 RENEW_SECONDS = 30.0  # between two signs of use
+RETRY_SECONDS = 60.0  # after a spare that failed
 FREE_BYTES = 2_000_000_000  # a spare leaves so much memory free
 OWN_BYTES = 750_000_000  # the memory of a spare: torch and the 70,000 digits
 ACCEPT_SECONDS = 0.5  # a spare that takes no run over within this time hangs
@@ -46,6 +47,7 @@ class Spare:
         self._surroundings: tuple[dict[str, str], str] | None = None  # environment and directory of the process
         self._is_ready = False
         self._renewed_at = 0.0
+        self._failed_at = -RETRY_SECONDS  # when a process ended by a signal or could not load torch
 
     @property
     def pid(self) -> int | None:
@@ -72,7 +74,8 @@ class Spare:
         if now - used_at >= UNUSED_SECONDS:
             return
         if self._process is None:
-            if is_supported() and is_enough_memory(FREE_BYTES + OWN_BYTES):
+            failed = now - self._failed_at < RETRY_SECONDS
+            if not failed and is_supported() and is_enough_memory(FREE_BYTES + OWN_BYTES):
                 self._start()
         elif used_at > self._renewed_at and now - self._renewed_at >= RENEW_SECONDS:
             self._renewed_at = now
@@ -120,6 +123,8 @@ class Spare:
     def _reap(self) -> None:
         if self._process is not None and self._process.poll() is not None:
             process, self._process, self._is_ready = self._process, None, False
+            if process.returncode:
+                self._failed_at = time.monotonic()
             _close(process)
 
     def _send(self, line: bytes) -> bool:
@@ -147,10 +152,12 @@ def _surroundings() -> tuple[dict[str, str], str]:
 
 def _read(process: subprocess.Popen[bytes], seconds: float) -> bytes:
     """The next line of the process, b"" when none comes in time; a line is written at once and whole."""
-    if process.stdout is None or not select.select([process.stdout], [], [], seconds)[0]:
+    if process.stdout is None:
         return b""
     try:
-        return os.read(process.stdout.fileno(), 64)
+        with selectors.DefaultSelector() as ready:  # `select` knows the first 1,024 descriptors only
+            ready.register(process.stdout, selectors.EVENT_READ)
+            return os.read(process.stdout.fileno(), 64) if ready.select(seconds) else b""
     except OSError:
         return b""
 

@@ -12,8 +12,9 @@ import dataclasses
 import json
 import math
 import os
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -87,7 +88,8 @@ class TrialEnded(SweepEvent):
     of a cluster has ended.
 
     The numbers are those of the run's last finished epoch, NaN before the first; `seconds` is the time of training
-    and measuring of all its epochs. The test numbers are those of a finished trial.
+    and measuring of all its epochs. The test numbers are those of a finished trial. `accuracies` are the validation
+    accuracies of all its epochs, so that no reader opens the run; an earlier version wrote none.
     """
 
     name: ClassVar[str] = "ended"
@@ -103,6 +105,7 @@ class TrialEnded(SweepEvent):
     test_loss: float
     test_accuracy: float
     seconds: float
+    accuracies: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,17 +212,37 @@ class SweepJournal:
 
     def __init__(self, folder: Path, writer: str) -> None:
         self._path = folder / (f"trials-{writer}.jsonl" if writer else PLAN_FILE)
+        self._failure: OSError | None = None  # of a thread that waited for the disk
 
-    def record(self, *events: SweepEvent) -> None:
-        """Append the events. The file is closed then, so that other hosts see them, and ends are on the disk."""
+    def record(self, *events: SweepEvent, then: Callable[[], None] | None = None) -> None:
+        """Append the events. The file is closed then, so that other hosts see them, and ends are on the disk.
+
+        With `then` another thread waits for the disk and calls it: a disk may need longer than all else between two
+        trials. An error of the disk is raised by the next call.
+        """
+        if self._failure is not None:
+            raise self._failure
         descriptor = files.open_private(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             files.end_torn_line(descriptor)
             content = memoryview("".join(map(to_line, events)).encode())
             while content:
                 content = content[os.write(descriptor, content) :]
-            if not all(isinstance(event, TrialStarted) for event in events):
+            if then is not None:
+                threading.Thread(target=self._sync, args=(os.dup(descriptor), then), name="syncs").start()
+            elif not all(isinstance(event, TrialStarted) for event in events):
                 os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _sync(self, descriptor: int, then: Callable[[], None]) -> None:
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            error.filename = str(self._path)
+            self._failure = error
+        else:
+            then()
         finally:
             os.close(descriptor)
 

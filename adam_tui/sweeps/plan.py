@@ -14,9 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from adam_tui.engine.class_reference import short_name
+from adam_tui.engine.class_signature import Signature, signature_from_json
 from adam_tui.engine.knobs import Knob
 from adam_tui.runs.protocol import RunSpec
-from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS, make_spec
+from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS, class_recipe, make_spec
 from adam_tui.sweeps import space
 from adam_tui.sweeps.journal import Planned, now
 from adam_tui.sweeps.space import Dimension, Range, Values
@@ -32,13 +34,36 @@ SWEPT_RUN_KNOBS = ("batch_size",)  # knobs of a run, not of its optimizer, that 
 
 
 @dataclass(frozen=True, slots=True)
+class UserClass:
+    """An optimizer class of the user in a plan: its parameters, and the digests of its files as in RunSpec."""
+
+    signature: Signature
+    code: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `from_json` reads back."""
+        return {"signature": [each.to_json() for each in self.signature], "code": dict(self.code)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> UserClass:
+        """The inverse of `to_json`. Raises ValueError, TypeError, KeyError for anything else."""
+        return cls(signature_from_json(data["signature"]), {str(k): str(v) for k, v in dict(data["code"]).items()})
+
+
+# By the reference, as in `RunSpec.optimizer`.
+UserClasses = Mapping[str, UserClass]
+NO_CLASSES: UserClasses = {}
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A sweep as it was asked for.
 
     `space` holds the values of the varied knobs for each optimizer. `trials` is the number of settings of an optimizer
     unless the sampler is grid and the lists decide; `seeds` are the seeds that each setting is trained with. `rungs`
     are the epochs after which successive halving decides, and the last is `epochs`; without halving there is that one.
-    `validation` is the number of training images that are held out. The rest is as in RunSpec.
+    `validation` is the number of training images that are held out. `classes` are the optimizers that are classes of
+    the user; their files are in the sweep's directory. The rest is as in RunSpec.
     """
 
     space: Mapping[str, Mapping[str, Dimension]]
@@ -55,6 +80,7 @@ class Plan:
     precision: str = "auto"
     data: str = "mnist"
     data_dir: str | None = None
+    classes: UserClasses = field(default_factory=dict)
 
     @property
     def optimizers(self) -> tuple[str, ...]:
@@ -67,7 +93,9 @@ class Plan:
         dimensions = {
             optimizer: {name: each.to_json() for name, each in knobs.items()} for optimizer, knobs in self.space.items()
         }
-        return plain | {"space": dimensions, "seeds": list(self.seeds), "rungs": list(self.rungs)}
+        del plain["classes"]
+        classes = {"classes": {name: each.to_json() for name, each in self.classes.items()}} if self.classes else {}
+        return plain | {"space": dimensions, "seeds": list(self.seeds), "rungs": list(self.rungs)} | classes
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Plan:
@@ -78,6 +106,8 @@ class Plan:
                 str(optimizer): {str(name): space.dimension_from_json(each) for name, each in knobs.items()}
                 for optimizer, knobs in known["space"].items()
             }
+            classes = known.get("classes", {})
+            known["classes"] = {str(name): UserClass.from_json(each) for name, each in classes.items()}
             for name in ("seeds", "rungs"):
                 known[name] = tuple(map(int, known[name]))
             return check_plan(cls(**known))
@@ -103,14 +133,17 @@ class Trial:
     @property
     def run(self) -> str:
         """The name of its run's directory: adam-0007."""
-        return f"{self.spec.optimizer}-{self.number:04}"
+        return f"{self.spec.optimizer_label}-{self.number:04}"
 
 
-def knobs_of(optimizer: str) -> dict[str, Knob]:
+def knobs_of(optimizer: str, classes: UserClasses = NO_CLASSES) -> dict[str, Knob]:
     """The knobs of an optimizer that a sweep may vary, by name. Raises ValueError for an unknown optimizer."""
-    if optimizer not in TRAINING_OPTIMIZERS:
+    if optimizer in classes:
+        knobs = class_recipe(optimizer, classes[optimizer].signature).knobs
+    else:
         make_spec(optimizer, {})  # raises with the choices
-    own = {knob.name: knob for knob in TRAINING_OPTIMIZERS[optimizer].knobs}
+        knobs = TRAINING_OPTIMIZERS[optimizer].knobs
+    own = {knob.name: knob for knob in knobs}
     return own | {name: RUN_KNOBS[name] for name in SWEPT_RUN_KNOBS}
 
 
@@ -138,7 +171,10 @@ def read_settings(field: str, texts: Iterable[str]) -> dict[str, str]:
 
 
 def make_space(
-    optimizers: Mapping[str, Mapping[str, float]], lr: str | None, settings: Mapping[str, str]
+    optimizers: Mapping[str, Mapping[str, float]],
+    lr: str | None,
+    settings: Mapping[str, str],
+    classes: UserClasses = NO_CLASSES,
 ) -> dict[str, dict[str, Dimension]]:
     """The space of optimizers with fixed values, a learning rate as typed, and other knobs as typed.
 
@@ -147,9 +183,12 @@ def make_space(
     """
     chosen: dict[str, dict[str, Dimension]] = {}
     for optimizer, fixed in optimizers.items():
-        knobs = knobs_of(optimizer)
+        knobs = knobs_of(optimizer, classes)
         dimensions: dict[str, Dimension] = {}
-        if lr is not None:
+        if "lr" not in knobs:
+            if lr is not None or not settings:
+                raise ValueError(f"{short_name(optimizer)} has no lr: vary other parameters of it with --set")
+        elif lr is not None:
             dimensions["lr"] = space.parse_dimension(knobs["lr"], lr)
         elif "lr" not in settings and "lr" not in fixed:
             dimensions["lr"] = space.usual_lr_range(knobs["lr"])
@@ -160,13 +199,13 @@ def make_space(
                 dimensions[name] = space.parse_dimension(knobs[name], text)
         for name, value in fixed.items():
             if name in dimensions:
-                raise ValueError(f"{name} of {optimizer} is given twice")
+                raise ValueError(f"{name} of {short_name(optimizer)} is given twice")
             dimensions[name] = Values((value,))
         chosen[optimizer] = dimensions
     every: dict[str, Knob] = {}
     for optimizer in optimizers:
-        every |= knobs_of(optimizer)
-    space.check_knobs(tuple(settings), every, " and ".join(optimizers))
+        every |= knobs_of(optimizer, classes)
+    space.check_knobs(tuple(settings), every, " and ".join(map(short_name, optimizers)))
     return chosen
 
 
@@ -214,7 +253,7 @@ def check_plan(plan: Plan) -> Plan:
 def images(plan: Plan) -> int:
     """The number of images that a trial trains on. Raises ValueError where none is left."""
     if plan.data not in DATA_SETS:
-        make_spec(plan.optimizers[0], {}, data=plan.data)  # raises with the choices
+        make_spec("adam", {}, data=plan.data)  # raises with the choices
     others = DATA_SETS[plan.data].train_images - plan.validation
     if others < 1:
         raise ValueError(f"{plan.validation:,} images held out leave none to train on")
@@ -223,7 +262,7 @@ def images(plan: Plan) -> int:
 
 def settings_of(plan: Plan, optimizer: str) -> list[dict[str, float]]:
     """The values of the varied knobs of each setting, in order."""
-    knobs, dimensions = knobs_of(optimizer), plan.space[optimizer]
+    knobs, dimensions = knobs_of(optimizer, plan.classes), plan.space[optimizer]
     for name in dimensions:
         space.check_knobs((name,), knobs, optimizer)
     if plan.sampler == "grid":
@@ -255,7 +294,7 @@ def _different(points: Iterator[dict[str, float]], plan: Plan, optimizer: str) -
 
 def combinations(plan: Plan, optimizer: str) -> Iterator[dict[str, float]]:
     """Every setting of a space that holds a finite number of them; nothing for any other."""
-    knobs, dimensions = knobs_of(optimizer), plan.space[optimizer]
+    knobs, dimensions = knobs_of(optimizer, plan.classes), plan.space[optimizer]
     sizes = [space.size(knobs[name], each) for name, each in dimensions.items()]
     finite = [each for each in sizes if each is not None]
     return space.grid(knobs, dimensions, max(finite, default=1)) if len(finite) == len(sizes) else iter(())
@@ -263,7 +302,7 @@ def combinations(plan: Plan, optimizer: str) -> Iterator[dict[str, float]]:
 
 def settings_count(plan: Plan, optimizer: str) -> int:
     """The number of settings that tpe decides for an optimizer: no more than there are."""
-    knobs, total = knobs_of(optimizer), 1
+    knobs, total = knobs_of(optimizer, plan.classes), 1
     for name, each in plan.space[optimizer].items():
         total *= space.size(knobs[name], each) or plan.trials
         if total >= plan.trials:
@@ -321,12 +360,19 @@ def _spec(plan: Plan, optimizer: str, values: Mapping[str, float], seed: int) ->
         name: getattr(plan, name)
         for name in ("epochs", "batch_size", "limit", "validation", "device", "precision", "data", "data_dir")
     }
+    if (user_class := plan.classes.get(optimizer)) is not None:
+        rest |= {"signature": user_class.signature, "code": user_class.code}
     return make_spec(optimizer, own, **(rest | of_run), seed=seed, queue=False, weights=0)
 
 
 def identity(spec: RunSpec) -> str:
-    """The hash of settings and seed; the same in every sweep, on every device and from every folder of the data."""
+    """The hash of settings and seed; the same in every sweep, on every device and from every folder of the data.
+
+    A file of the user counts by its content, wherever it was.
+    """
     settings = spec.to_json()
+    if spec.code:
+        settings["optimizer"] = spec.optimizer_label
     for name in ("sweep", "trial", "queue", "after_sweeps", "tensorboard", "device", "data_dir", "weights"):
         del settings[name]
     text = json.dumps(settings, sort_keys=True, separators=(",", ":"))

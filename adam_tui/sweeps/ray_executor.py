@@ -51,6 +51,12 @@ def check_address(address: str) -> tuple[str, int] | None:
     return match["host"].strip("[]"), int(match["port"])
 
 
+def check_device(device: str) -> None:
+    """Raise ValueError with one line for the number of a GPU: Ray gives each slot one GPU, which it sees as cuda:0."""
+    if device.startswith("cuda:") and device != "cuda:0":
+        raise ValueError(f"device {device} names no GPU of a Ray cluster, where each slot has its own: use cuda")
+
+
 class RayExecutor:
     """The slots of a sweep on a Ray cluster as one slot of the supervisor: the bridge, with its output in ray.log.
 

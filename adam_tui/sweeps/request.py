@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from adam_tui.engine.class_reference import is_reference
 from adam_tui.engine.numbers import parse_whole
 from adam_tui.sweeps import plan as plans
 from adam_tui.sweeps.executor import default_slots
-from adam_tui.sweeps.plan import Plan
+from adam_tui.sweeps.plan import Plan, UserClasses
 from adam_tui.sweeps.ray_executor import check_address
 from adam_tui.sweeps.space import Dimension, format_dimension
 from adam_tui.sweeps.sweep import On
@@ -21,7 +22,8 @@ MOST_SLOTS = 1024
 class Request:
     """The texts of the fields. `lr` is empty for a range around each optimizer's usual one, `limit` for all images.
 
-    `settings` holds the other knobs, as "beta1=0.8..0.99 batch_size=32,64".
+    `settings` holds the other knobs, as "beta1=0.8..0.99 batch_size=32,64". `classes` are the classes of the user that
+    `optimizers` may name: those of an earlier sweep, whose files are kept.
     """
 
     optimizers: str = "adam,sgd"
@@ -37,14 +39,20 @@ class Request:
     where: str = "local"
     slots: str = ""
     name: str = ""
+    classes: UserClasses = field(default_factory=dict)
 
     def plan(self) -> Plan:
         """The plan. Raises ValueError with one line that names the field."""
         names = plans.read_optimizers("optimizers", self.optimizers)
+        for name in names:
+            if is_reference(name) and name not in self.classes:
+                raise ValueError(f"optimizers: start a sweep of a class with 'adam-tui sweep --optimizer {name}'")
+        classes = {name: each for name, each in self.classes.items() if name in names}
         knobs = plans.read_settings("other knobs", self.settings.split())
-        space = plans.make_space({each: {} for each in names}, self.lr.strip() or None, knobs)
+        space = plans.make_space({each: {} for each in names}, self.lr.strip() or None, knobs, classes)
         return plans.make_plan(
             space,
+            classes=classes,
             trials=_whole("settings", self.trials, 1),
             seeds=tuple(range(_whole("seeds", self.seeds, 1))),
             sampler=self._sampler() or usual_sampler(space),
@@ -90,10 +98,14 @@ class Request:
 
 def request_like(plan: Plan, place: tuple[On, str] = ("local", "")) -> Request:
     """The fields that ask for a sweep like this one, trained in that place, as far as they can."""
-    lrs = {format_dimension(plans.knobs_of(each)["lr"], own["lr"]) for each, own in plan.space.items() if "lr" in own}
+    lrs = {
+        format_dimension(plans.knobs_of(each, plan.classes)["lr"], own["lr"])
+        for each, own in plan.space.items()
+        if "lr" in own
+    }
     others: dict[str, str] = {}
     for optimizer, own in plan.space.items():
-        knobs = plans.knobs_of(optimizer)
+        knobs = plans.knobs_of(optimizer, plan.classes)
         others |= {name: format_dimension(knobs[name], each) for name, each in own.items() if name != "lr"}
     return Request(
         optimizers=",".join(plan.optimizers),
@@ -107,6 +119,7 @@ def request_like(plan: Plan, place: tuple[On, str] = ("local", "")) -> Request:
         limit=str(plan.limit) if plan.limit else "",
         halving="yes" if len(plan.rungs) > 1 else "no",
         where=" ".join(place).strip(),
+        classes=plan.classes,
     )
 
 

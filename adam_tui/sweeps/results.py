@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any, TextIO
 
+from adam_tui.engine.class_reference import short_name
 from adam_tui.engine.numbers import format_duration, format_number, round_nearest
 from adam_tui.runs.directory import list_runs
 from adam_tui.runs.recipes import DATA_SETS
@@ -154,12 +155,13 @@ def _table(
 ) -> list[str]:
     cells: dict[tuple[float, str], Setting] = {}
     for each in every:
-        key = (place(each.values["lr"]), each.optimizer)
+        key = (place(each.values.get("lr", 0.0)), each.optimizer)
         cells[key] = _better(cells.get(key), each)
-    width = max(10, *(len(name) + 2 for name in optimizers))
-    lines = [f"{'lr':>10}" + "".join(f"{name:>{width}} " for name in optimizers)]
+    names = list(map(short_name, optimizers))
+    width = max(10, *(len(name) + 2 for name in names))
+    lines = [f"{'lr':>10}" + "".join(f"{name:>{width}} " for name in names)]
     for lr in sorted({lr for lr, _ in cells}):
-        row = f"{format_number(lr):>10}"
+        row = f"{format_number(lr) if lr else '–':>10}"  # a class of the user may have no lr
         for optimizer in optimizers:
             cell = cells.get((lr, optimizer))
             row += " " * (width + 1) if cell is None else _cell(cell, winners[optimizer], width)
@@ -182,12 +184,12 @@ def _cell(setting: Setting, winner: Setting | None, width: int) -> str:
 
 def _winner_lines(plan: Plan, optimizer: str, winner: Setting | None, every: Sequence[Setting]) -> list[str]:
     if winner is None:
-        return [f"{optimizer}: no trial has a finite loss"]
-    knobs = knobs_of(optimizer)
+        return [f"{short_name(optimizer)}: no trial has a finite loss"]
+    knobs = knobs_of(optimizer, plan.classes)
     values = ", ".join(f"{name}={knobs[name].format(value)}" for name, value in winner.values.items())
     accuracy = winner.values_of("validation_accuracy")
     after = f" after epoch {winner.epoch} of {plan.epochs}" if winner.epoch < plan.epochs else ""
-    lines = [f"{optimizer}: best {values}{after}"]
+    lines = [f"{short_name(optimizer)}: best {values}{after}"]
     if accuracy:
         lines.append(f"  validation loss {winner.loss:.4f}, accuracy {fmean(accuracy):.2%}")
     if tested := winner.values_of("test_accuracy"):
@@ -208,7 +210,7 @@ def decisions(record: SweepRecord) -> list[str]:
 def decision(event: Decided) -> str:
     """One decision with the numbers that made it: "adam after epoch 1: 3 of 9 settings go on, loss ≤ 0.1; …"."""
     total, kept = len(event.settings), event.promoted
-    text = f"{event.optimizer} after epoch {event.epoch}: {kept} of {total} settings go on"
+    text = f"{short_name(event.optimizer)} after epoch {event.epoch}: {kept} of {total} settings go on"
     if kept:
         text += f", loss ≤ {event.losses[kept - 1]:.4f}"
     rest = [loss for loss in event.losses[kept:] if math.isfinite(loss)]
@@ -328,11 +330,11 @@ def table(rows: Iterable[tuple[str, str, Plan, SweepRecord, float]]) -> str:
             (
                 id,
                 state,
-                ",".join(plan.optimizers),
+                ",".join(map(short_name, plan.optimizers)),
                 str(record.count),
                 str(sum(each in ENDED for each in states)),
                 str(states.count("failed")),
-                f"{winner.optimizer} {winner.loss:.4f}" if winner else "–",
+                f"{short_name(winner.optimizer)} {winner.loss:.4f}" if winner else "–",
                 time.strftime("%Y-%m-%d %H:%M", time.localtime(created)),
             )
         )

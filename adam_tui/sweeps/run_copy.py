@@ -14,12 +14,13 @@ from pathlib import Path
 
 from adam_tui.runs import file_lock, files
 from adam_tui.runs.run import Run
+from adam_tui.runs.user_code import COPIES
 
 APPENDED = ("metrics.jsonl", "worker.log")  # these files only grow
 REPLACED = ("evaluation.npz", "status.json")  # these are replaced in one move
 CHECKPOINT, CONTROL = "checkpoint.pt", "control.jsonl"
 # A node continues a trial from these files.
-SENT = ("spec.json", "metrics.jsonl", CHECKPOINT, "checkpoint.old.pt", CONTROL, "status.json", "worker.log")
+SENT = ("spec.json", "metrics.jsonl", CHECKPOINT, "checkpoint.old.pt", CONTROL, "status.json", "worker.log", *COPIES)
 MAX_FILE = 1 << 30  # bytes; a larger file is damaged
 MAX_PIECE = 1 << 23  # bytes of a growing file in one answer
 

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from adam_tui.runs import files
+from adam_tui.engine.class_reference import ClassReference, short_name
+from adam_tui.runs import files, user_code
 from adam_tui.runs.protocol import parse_json
 from adam_tui.runs.run import Run
 from adam_tui.runs.status import valid_time
@@ -25,10 +26,12 @@ from adam_tui.sweeps import plan as plans
 from adam_tui.sweeps.claims import Claim, Claims, living
 from adam_tui.sweeps.journal import JournalReader, Planned, Retried, SweepFold, SweepJournal, SweepRecord, now
 from adam_tui.sweeps.plan import Plan, Trial
+from adam_tui.sweeps.ray_executor import check_device
 
 PREFIX = "sweep-"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
 MAX_JSON = 1 << 22  # bytes of a sweep.json or control.jsonl; a larger one is damaged
+CODE = "code"  # the folder of the user's files
 FORMAT = 1  # of sweep.json
 # Files that make a run resumable; an ended trial has none of them.
 CHECKPOINTS = ("checkpoint.pt", "checkpoint.old.pt")
@@ -108,6 +111,33 @@ class Sweep:
         """Where the sweep was started, and the address of the Ray cluster. Raises ValueError for an unreadable plan."""
         data = self._read_file()
         return ("ray" if data.get("on") == "ray" else "local"), str(data.get("address", ""))
+
+    @property
+    def code(self) -> Path:
+        """The folder of the user's files, <digest>.py; it may not exist."""
+        return self.path / CODE
+
+    def check_trust(self) -> None:
+        """Raise UntrustedError where the sweep has code that this user has not named.
+
+        Raises ValueError for an unreadable plan.
+        """
+        unknown = [
+            short_name(reference)
+            for reference, each in self.plan().classes.items()
+            if not user_code.is_trusted(ClassReference.parse(reference), each.code.values())
+        ]
+        if unknown:
+            problem = f"{self.id} runs code that you have not named, {' and '.join(unknown)}"
+            raise user_code.UntrustedError(problem, f"read it in {self.code}, then add --trust")
+
+    def trust(self) -> None:
+        """The user's consent to the code of the sweep. Raises ValueError where it cannot be kept."""
+        for reference, each in self.plan().classes.items():
+            user_code.trust_reference(ClassReference.parse(reference))
+            for key in each.code.values():
+                if (content := user_code.recall(key, self.code)) is not None:
+                    user_code.remember(content)
 
     def trial(self, planned: Planned) -> Trial:
         """The trial of a line of the journal. Raises ValueError with one line."""
@@ -209,7 +239,7 @@ def remove_checkpoints(run: Path) -> None:
 
 def _is_attempt(entry: os.DirEntry[str]) -> bool:
     """Whether an entry of the sweep's directory is the directory of an attempt: adam-0007-2."""
-    return entry.is_dir(follow_symlinks=False) and re.fullmatch(r"[a-z]+-\d{4,}-\d+", entry.name) is not None
+    return entry.is_dir(follow_symlinks=False) and re.fullmatch(r"\w+-\d{4,}-\d+", entry.name) is not None
 
 
 def writer_name() -> str:
@@ -232,6 +262,8 @@ def create(plan: Plan, runs: Path, name: str = "", on: On = "local", address: st
     Raises ValueError with one line for a name that is in use or not allowed, OSError.
     """
     plans.check_plan(plan)
+    if on == "ray":
+        check_device(plan.device)
     path = runs / directory_name(name)
     lines = plans.planned(plan, "")  # before the directory: it may raise
     files.make_private_folder(runs)
@@ -247,12 +279,24 @@ def create(plan: Plan, runs: Path, name: str = "", on: On = "local", address: st
     if on == "ray":
         body |= {"on": on, "address": address}
     try:
+        _write_code(plan, path)
         files.write_atomically(path / "sweep.json", json.dumps(body, indent=2) + "\n", durable=True)
         SweepJournal(path, "").record(*lines)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
     return Sweep(path)
+
+
+def _write_code(plan: Plan, path: Path) -> None:
+    """Write the files of the user's classes into the directory of a new sweep. Raises ValueError, OSError."""
+    for reference, each in plan.classes.items():
+        for key in each.code.values():
+            content = user_code.recall(key)
+            if content is None:
+                raise ValueError(f"the file of {reference} is not kept here: name it with its path again")
+            files.make_private_folder(path / CODE)
+            files.write_atomically(path / CODE / f"{key}.py", content, durable=True)
 
 
 def sweep_ids(runs: Path) -> tuple[str, ...]:

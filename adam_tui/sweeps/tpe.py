@@ -84,7 +84,7 @@ def suggest(plan: Plan, optimizer: str, setting: int, tried: list[Tried]) -> dic
     with one line when Optuna is not installed.
     """
     check_optuna()
-    knobs, dimensions = plans.knobs_of(optimizer), plan.space[optimizer]
+    knobs, dimensions = plans.knobs_of(optimizer, plan.classes), plan.space[optimizer]
     known = [dict(each.values) for each in tried]
     with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some of Optuna's options are experimental

@@ -18,9 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from adam_tui.engine.class_reference import is_reference, short_name
 from adam_tui.runs import directory
 from adam_tui.runs.protocol import Diverged, Epoch, Started
 from adam_tui.runs.run import Run
+from adam_tui.runs.user_code import COPIES
 from adam_tui.sweeps import halving
 from adam_tui.sweeps.claims import RENEW_SECONDS, Claim, Claims
 from adam_tui.sweeps.journal import (
@@ -37,12 +39,21 @@ from adam_tui.sweeps.journal import (
 from adam_tui.sweeps.plan import Trial
 from adam_tui.sweeps.sweep import Order, Sweep, remove_checkpoints, writer_name
 
+ACCURACY_DIGITS = 6  # of 5,000 or more images: exact
 WATCH_SECONDS = 0.1  # between two readings of the sweep's orders
 IDLE_SECONDS = 0.1  # before the next search for a trial, while others train the last ones of a rung
 # Why a trial's run was stopped before its end; neither ends the trial.
 SWEEP_STOPS, REPLACED = "the sweep was stopped", "another process has taken over this trial"
 # The files of an attempt that another one continues from; neither its orders nor its status.
-CONTINUED = ("spec.json", "metrics.jsonl", "checkpoint.pt", "checkpoint.old.pt", "evaluation.npz", "worker.log")
+CONTINUED = (
+    "spec.json",
+    "metrics.jsonl",
+    "checkpoint.pt",
+    "checkpoint.old.pt",
+    "evaluation.npz",
+    "worker.log",
+    *COPIES,
+)
 
 
 class Steered(Protocol):
@@ -141,7 +152,10 @@ class Worker:
         lines = tpe.decide(self.plan, self.sweep.id, record)
         if not lines:
             return False
-        name = f"{lines[0].optimizer}-{lines[0].setting:04}"
+        optimizer = lines[0].optimizer
+        if is_reference(optimizer):  # two files may hold classes of one name
+            optimizer = f"{short_name(optimizer)}{self.plan.optimizers.index(optimizer)}"
+        name = f"{optimizer}-{lines[0].setting:04}"
         return record_once(self.sweep.path, name, lines)  # another slot may have decided it: its decision counts
 
     def _make_attempt(self, claim: Claim, before: Claim | None) -> None:
@@ -182,8 +196,11 @@ class Worker:
             run = self.sweep.run(f"{trial.run}-{copy_as}")
             _copy_attempt(self.sweep.path / record.run, run.path)
         run.path.mkdir(mode=0o700, exist_ok=True)
-        if not (run.path / "spec.json").exists():
-            directory.write_spec(trial.spec, run.path)
+        with contextlib.suppress(ValueError):
+            run.spec()
+            return run
+        # A new run, or one whose specification was lost with the power: the plan has it.
+        directory.write_spec(trial.spec, run.path, self.sweep.code, durable=False)
         return run
 
     def _train_leg(self, claim: Claim, trial: Trial, run: Run, until: int) -> None:
@@ -216,9 +233,8 @@ class Worker:
         if replaced.is_set() or not self.claims.renew(claim):
             return
         end = self._end(claim, run, *_trial_state(run, state, reason))
-        self.journal.record(end)
-        if end.state in ENDED and end.state != "stopped":
-            remove_checkpoints(run.path)
+        is_over = end.state in ENDED and end.state != "stopped"
+        self.journal.record(end, then=lambda: remove_checkpoints(run.path) if is_over else None)
 
     def _attend(self, steered: Steered, claim: Claim, ended: threading.Event, replaced: threading.Event) -> None:
         """Renew the claim and pass on the sweep's orders, until the leg has ended."""
@@ -257,6 +273,7 @@ class Worker:
             last.test_loss,
             last.test_accuracy,
             sum(epoch.seconds for epoch in epochs),
+            tuple(round(epoch.held_out_accuracy, ACCURACY_DIGITS) for epoch in epochs),
         )
 
 

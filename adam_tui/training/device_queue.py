@@ -9,10 +9,8 @@ library only, so a waiting run takes 15 MB and checks four times a second.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import time
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -40,7 +38,7 @@ class DeviceQueue:
 
     def __enter__(self) -> Self:
         try:
-            self._lock_file = _open_lock_file(self.path)
+            self._lock_file = files.open_lock_file(self.path)
         except OSError as error:
             log(f"without a queue: {self.path}: {error.strerror}")
         return self
@@ -122,12 +120,3 @@ class DeviceQueue:
             os.lseek(self._lock_file, 0, os.SEEK_SET)
             name = os.read(self._lock_file, 200).decode("utf-8", "replace")
         return name if name not in ("", self._journal.run.id) else "its turn"
-
-
-def _open_lock_file(path: Path) -> int:
-    """Open the lock file, or create it. Raises OSError for a planted one, which stands for another file."""
-    descriptor = files.open_private(path, os.O_RDWR | os.O_CREAT)
-    if os.fstat(descriptor).st_nlink > 1:
-        os.close(descriptor)
-        raise OSError(errno.EMLINK, "it is a second name of another file", str(path))
-    return descriptor

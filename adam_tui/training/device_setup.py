@@ -42,6 +42,8 @@ def precision_of(spec: RunSpec, device: torch.device) -> torch.dtype:
     """The type of the convolutions; weights, losses and the optimizer are always float32."""
     if spec.precision != "auto":
         return torch.bfloat16 if spec.precision == "bfloat16" else torch.float32
+    if spec.network:  # a network of the user gets the float32 images that it was written for
+        return torch.float32
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     return torch.bfloat16 if device.type == "cpu" and _cpu_computes_bfloat16() else torch.float32

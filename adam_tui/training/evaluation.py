@@ -1,7 +1,8 @@
 """The network's predictions for the test images: the numbers of an epoch, and evaluation.npz with its mistakes.
 
 Readers of evaluation.npz depend on these arrays (N is 20, or the number of mistakes if there are fewer):
-- confusion (10, 10) int64 [label, prediction]; filters (32, 5, 5) float32, the first layer's weight
+- confusion (10, 10) int64 [label, prediction]; filters (F, h, w) float32, the first convolution's weight; (0, 1, 1) for
+  a network of the user that has no convolution over grey images
 - worst_images (N, 28, 28) uint8, worst_indices, worst_labels, worst_predictions (N,) int64, worst_confidences (N,)
   float32: the most confident of the wrong predictions, in falling order
 - sample_images (S, 28, 28) uint8, sample_labels (S,) int64: the images of the `sample` events
@@ -24,6 +25,7 @@ from adam_tui.runs import files
 from adam_tui.training.data import Digits
 
 WORST = 20
+MOST_FILTERS = 4096  # of a network of the user: the screen cannot draw more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,8 +58,10 @@ def evaluate(scores: Tensor, labels: Tensor) -> Evaluation:
     return Evaluation(loss, accuracy, labels, predictions, best.values.cpu())
 
 
-def write(path: Path, evaluation: Evaluation, digits: Digits, filters: Tensor, epoch: int) -> None:
-    """Replace the file in one move. `filters` is the first layer's weight, (32, 1, 5, 5)."""
+def write(path: Path, evaluation: Evaluation, digits: Digits, filters: Tensor | None, epoch: int) -> None:
+    """Replace the file in one move. `filters` is the first convolution's weight, (F, 1, h, w), if there is one."""
+    if filters is None or len(filters) > MOST_FILTERS:
+        filters = torch.zeros(0, 1, 1, 1)
     worst = evaluation.worst()
     tensors = {
         "confusion": evaluation.confusion(),

@@ -14,12 +14,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from adam_tui.training import data
 from adam_tui.training.model import PARAMETERS
 
+NETWORK_CHUNK = 250  # images of a network of the user, as in a test
 CHUNK = 50  # images: 100 are no faster and take 12 MB more, 10 a sixth slower
 MOST_LAID_OUT = 1000  # images whose windows are kept, 21 MB; those of more are laid out again for every point
 WINDOW = 36  # pixels that a pooled cell of the first layer sees; a one follows them, whose weight is the bias
@@ -107,6 +108,28 @@ class LossAt:
         windows[..., :WINDOW] = strips.as_strided((12 * n, 12, WINDOW), (168, 12, 1)).view(n, 12, 12, WINDOW)
 
 
+class NetworkLoss:
+    """The same function for a network of the user, which computes as it was written: in evaluation mode, on chunks."""
+
+    def __init__(self, network: nn.Module, images: Tensor, labels: Tensor) -> None:
+        self._network, self._images, self._labels = network, images, labels
+        self._weights = list(network.parameters())
+        self._count = sum(weight.numel() for weight in self._weights)
+
+    @torch.no_grad()
+    def __call__(self, weights: Tensor) -> Loss:
+        """The loss at weights (P,) in float32, in the order of the network's tensors."""
+        if weights.shape != (self._count,):
+            raise ValueError(f"the network has {self._count:,} weights, not {len(weights):,}")
+        start = 0
+        for weight in self._weights:
+            weight.copy_(weights[start : start + weight.numel()].view_as(weight))
+            start += weight.numel()
+        scores = torch.cat([self._network(chunk).float() for chunk in torch.split(self._images, NETWORK_CHUNK)])
+        loss = functional.cross_entropy(scores, self._labels).item()
+        return Loss(loss, (scores.argmax(1) == self._labels).float().mean().item())
+
+
 def spread(count: int, total: int) -> Tensor:
     """The indices (count,) of images that are spread evenly over a file of `total`."""
     return (2 * torch.arange(count) + 1) * total // (2 * count)
@@ -131,6 +154,19 @@ def load_images(
     return images, labels, mean, deviation
 
 
-def loss_on(images: Tensor, labels: Tensor, mean: float, deviation: float, device: torch.device) -> LossAt:
-    """The loss as a function of the weights on images (n, 28, 28) uint8; it is computed on the device."""
-    return LossAt(data.normalise(images, mean, deviation, device, torch.float32), labels.to(device))
+def loss_on(
+    images: Tensor,
+    labels: Tensor,
+    mean: float,
+    deviation: float,
+    device: torch.device,
+    network: nn.Module | None = None,
+) -> LossAt | NetworkLoss:
+    """The loss as a function of the weights on images (n, 28, 28) uint8; it is computed on the device.
+
+    `network` is one of the user, None for the article's.
+    """
+    normalised = data.normalise(images, mean, deviation, device, torch.float32)
+    if network is None:
+        return LossAt(normalised, labels.to(device))
+    return NetworkLoss(network, normalised, labels.to(device))

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from adam_tui.landscape import directory
 from adam_tui.landscape.directory import ALL, GRID, PATH, POINT, Landscape, Request, Survey
@@ -32,11 +33,12 @@ from adam_tui.landscape.process import BUSY, SERVE, Order
 from adam_tui.landscape.step_losses import StepLosses, checksums
 from adam_tui.landscape.survey import recorded_up_to, survey_of
 from adam_tui.landscape.weights import WeightPath, check_same_network, read
-from adam_tui.runs import file_lock, files
+from adam_tui.runs import file_lock, files, user_code
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.run import Run
-from adam_tui.training import device_setup
+from adam_tui.training import device_setup, user_network
 from adam_tui.training.landscape_loss import Loss, load_images, loss_on, spread
+from adam_tui.training.time_limit import time_limit
 
 Measure = Callable[[torch.Tensor], Loss]
 
@@ -138,30 +140,47 @@ class Images:
 
     _known: dict[tuple[object, ...], tuple[Measure, Measure, int]] = field(default_factory=dict)
 
-    def of(self, spec: RunSpec, request: Request) -> tuple[Measure, Measure, int]:
+    def of(self, run: Run, request: Request) -> tuple[Measure, Measure, int]:
         """The loss on the request's images, the one on all of them, and the number of all. Raises ValueError."""
+        spec = run.spec()
         limits = (spec.limit, spec.validation) if request.part == "train" else (0, 0)
         device = device_of(spec)
-        key = (spec.data, spec.data_dir, request.part, *limits, request.images, device)
+        key = (spec.data, spec.data_dir, request.part, *limits, request.images, device, spec.network and run.path)
         if key not in self._known:
             self._known.clear()
             device_setup.tune_process(device)
+            network = network_of(run, spec, device) if spec.network else None
             images, labels, mean, deviation = load_images(spec.data, spec.data_dir, request.part, *limits)
             total = len(images)
             index = spread(min(request.images, total), total)
-            some = loss_on(images[index], labels[index], mean, deviation, device)
+            some = loss_on(images[index], labels[index], mean, deviation, device, network)
 
             def on_all(weights: torch.Tensor) -> Loss:
                 """A part of the images after the other: the memory of one part."""
                 loss, right = 0.0, 0.0
                 for start in range(0, total, ALL_AT_ONCE):
                     own = slice(start, start + ALL_AT_ONCE)
-                    part = loss_on(images[own], labels[own], mean, deviation, device)(weights)
+                    part = loss_on(images[own], labels[own], mean, deviation, device, network)(weights)
                     loss, right = loss + part.loss * len(images[own]), right + part.accuracy * len(images[own])
                 return Loss(loss / total, right / total)
 
             self._known[key] = some, on_all, total
         return self._known[key]
+
+
+def network_of(run: Run, spec: RunSpec, device: torch.device) -> nn.Module:
+    """The network of a run that has one of the user. Raises ValueError with one line."""
+    user_code.check_trust(spec, run.path, "read it, then add --trust to 'adam-tui landscape'")
+    reference = user_code.copy_reference(spec, run.path, user_code.NETWORK_FILE)
+
+    def give_up(place: str) -> None:
+        print(f"{place}: your code has not ended after {user_code.CODE_SECONDS:.0f} s", file=sys.stderr, flush=True)
+
+    with time_limit(user_code.CODE_SECONDS, give_up):
+        network = user_network.build(reference, device)
+    if layer := user_network.running_statistics(network):
+        raise ValueError(f"{run.id} has no landscape: its {layer} keeps statistics that are no weights of weights.bin")
+    return network.eval()
 
 
 def device_of(spec: RunSpec) -> torch.device:
@@ -196,7 +215,7 @@ class Computing:
             survey = survey_of(self.request, self.paths)
             landscape.write_survey(survey)
         self.survey: Survey = survey
-        self.measure, self.measure_all, self.total = images.of(self.runs[0].spec(), self.request)
+        self.measure, self.measure_all, self.total = images.of(self.runs[0], self.request)
         self._single = torch.empty(survey.plane.origin.shape, dtype=torch.float32)
         self._exact = np.empty_like(survey.plane.origin)
 

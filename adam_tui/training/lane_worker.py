@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,7 +26,7 @@ import numpy as np
 
 from adam_tui.classes.wire import Array, Message, encode, read
 
-PIECE = 0.03  # seconds between two pieces of a path
+PIECE = 0.03  # seconds of a turn, after which the computed piece of a path is sent
 MOST_TERMS = 8  # of an optimizer's state
 HUNG = 3  # the exit status after a step that does not end
 
@@ -35,20 +36,18 @@ class Requests:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._waiting: collections.deque[Message] = collections.deque()
+        self._waiting: list[Message] = []
         self._news = threading.Condition()
         self.cancelled: set[int] = set()
         threading.Thread(target=self._read, name="requests", daemon=True).start()
 
-    def next(self) -> Message:
-        """Wait for the next request that is not cancelled."""
-        while True:
-            with self._news:
+    def take(self, *, wait: bool) -> list[Message]:
+        """The requests that have come; with `wait`, at least one."""
+        with self._news:
+            if wait:
                 self._news.wait_for(lambda: self._waiting)
-                message = self._waiting.popleft()
-                if message[0]["id"] not in self.cancelled:
-                    return message
-                self.cancelled.discard(message[0]["id"])
+            taken, self._waiting = self._waiting, []
+            return taken
 
     def _read(self) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -120,34 +119,46 @@ class Watch:
 
 
 class Worker:
-    """Answers requests, one after another."""
+    """Answers requests. Paths are computed in turns, so that a slow one delays no other; a new one gets the first."""
 
     def __init__(self, requests: Requests, answers: Answers, watch: Watch) -> None:
         self._requests, self._answers, self._watch = requests, answers, watch
         self._classes: dict[str, type[Any]] = {}
+        self._paths: collections.deque[_Path] = collections.deque()
 
     def run(self) -> None:
         """Answer requests until the input ends."""
+        while True:
+            for header, arrays in self._requests.take(wait=not self._paths):
+                if header["kind"] == "describe":
+                    self._work(header["id"], header["class"], self._describe)
+                else:
+                    self._paths.appendleft(_Path(header, arrays, self._answers))
+            if self._paths:
+                path = self._paths.popleft()
+                if path.number in self._requests.cancelled:
+                    self._requests.cancelled.discard(path.number)
+                elif self._work(path.number, path.header["class"], partial(self._walk, path)):
+                    self._paths.append(path)
+
+    def _work(self, number: int, name: str, work: Callable[[Any], dict[str, Any] | None]) -> bool:
+        """Run the user's code in `work`, and send its answer. Return whether more work is left: None was the answer."""
         from adam_tui.engine.class_reference import ClassReference
         from adam_tui.training.user_code import UserCodeError, located
 
-        while True:
-            header, arrays = self._requests.next()
-            number, reference = header["id"], ClassReference.parse(header["class"])
-            self._answers.send({"kind": "begin", "id": number})
-            self._watch.begin(number, str(reference.file or ""))
-            try:
-                if header["kind"] == "describe":
-                    answer = self._describe(reference)
-                else:
-                    self._walk(reference, header, arrays)
-                    answer = {"kind": "end"}
-            except UserCodeError as error:
-                answer = {"kind": "error", "message": str(error)}
-            except BaseException as error:  # of the user's code, which may raise anything
-                answer = {"kind": "error", "message": str(located(error, reference))}
-            self._watch.end()
+        reference = ClassReference.parse(name)
+        self._answers.send({"kind": "begin", "id": number})
+        self._watch.begin(number, str(reference.file or ""))
+        try:
+            answer = work(reference)
+        except UserCodeError as error:
+            answer = {"kind": "error", "message": str(error)}
+        except BaseException as error:  # of the user's code, which may raise anything
+            answer = {"kind": "error", "message": str(located(error, reference))}
+        self._watch.end()
+        if answer is not None:
             self._answers.send({**answer, "id": number})
+        return answer is None
 
     def _describe(self, reference: Any) -> dict[str, Any]:
         """Import the class anew: its parameters, and where it is."""
@@ -162,61 +173,59 @@ class Worker:
         about = {"place": where, "closure": needs_closure(kind), "modes": has_modes(kind)}
         return {"kind": "description", "parameters": signature_knobs(kind), **about}
 
-    def _walk(self, reference: Any, header: dict[str, Any], arrays: dict[str, Array]) -> None:
-        """Compute a path, and send it in pieces."""
+    def _walk(self, path: _Path, reference: Any) -> dict[str, Any] | None:
+        """Compute the next piece of a path and send it; None while there is more."""
         from adam_tui.training.user_code import load
 
-        name = str(reference)
-        if name not in self._classes:  # the process before this one had it
-            self._classes[name] = load(reference)
-        piece = _Piece(header["id"], self._answers)
         try:
-            path = Walk(self._classes[name], reference, header, arrays)
-            for point, terms in path.steps():
+            if path.steps is None:
+                name = str(reference)
+                if name not in self._classes:  # the process before this one had it
+                    self._classes[name] = load(reference)
+                path.steps = Walk(self._classes[name], reference, path.header, path.arrays).steps()
+            end = time.monotonic() + PIECE
+            for point, terms in path.steps:
                 now = time.monotonic()
                 self._watch.step(now)
-                piece.add(now, point, terms)
-                if header["id"] in self._requests.cancelled:
-                    self._requests.cancelled.discard(header["id"])
-                    piece.clear()
-                    return
+                path.add(point, terms)
+                if now > end or path.number in self._requests.cancelled:
+                    return None
         finally:
-            piece.send()
+            path.send()
+        return {"kind": "end"}
 
 
-class _Piece:
-    """The steps that are not sent yet."""
+class _Path:
+    """A path that is being computed: its request, its loop, and the steps that are not sent yet."""
 
-    def __init__(self, number: int, answers: Answers) -> None:
-        self._number, self._answers = number, answers
+    def __init__(self, header: dict[str, Any], arrays: dict[str, Array], answers: Answers) -> None:
+        self.header, self.arrays, self.number = header, arrays, header["id"]
+        self.steps: Iterator[tuple[list[float], dict[str, list[float]]]] | None = None
+        self._answers = answers
         self._first = 1
         self._points: list[list[float]] = []
         self._terms: list[list[list[float]]] = []
         self._names: tuple[str, ...] = ()
-        self._sent = time.monotonic()
 
-    def add(self, now: float, point: list[float], terms: dict[str, list[float]]) -> None:
+    def add(self, point: list[float], terms: dict[str, list[float]]) -> None:
+        """Keep a step. Those before it are sent when its terms have other names."""
         names = tuple(terms)
         if names != self._names:
             self.send()
             self._names = names
         self._points.append(point)
         self._terms.append(list(terms.values()))
-        if now - self._sent > PIECE:
-            self.send()
-
-    def clear(self) -> None:
-        self._points = []
 
     def send(self) -> None:
+        """Send the steps that are kept, if there are any."""
         if not self._points:
             return
-        header = {"kind": "piece", "id": self._number, "first": self._first, "names": self._names}
+        header = {"kind": "piece", "id": self.number, "first": self._first, "names": self._names}
         shape = len(self._points), len(self._names), 2
         arrays = {"positions": np.array(self._points), "terms": np.array(self._terms).reshape(shape)}
         self._answers.send(header, arrays)
         self._first += len(self._points)
-        self._points, self._terms, self._sent = [], [], time.monotonic()
+        self._points, self._terms = [], []
 
 
 class Walk:

@@ -19,16 +19,19 @@ STEPS_MEASURED = 4  # an epoch, evenly spread, the last one among them
 class LayerWatch:
     """Measures a few steps of each epoch. `measured` is part of the checkpoint."""
 
-    def __init__(self, network: nn.Sequential) -> None:
+    def __init__(self, network: nn.Module) -> None:
         kinds = {"conv": nn.Conv2d, "linear": nn.Linear}
         self.names: list[str] = []
         self._weights: list[nn.Parameter] = []
         for title, kind in kinds.items():
-            layers = [layer for layer in network if isinstance(layer, kind)]
+            layers = [layer for layer in network.children() if isinstance(layer, kind)]
             for number, layer in enumerate(layers, 1):
                 for name, weight in layer.named_parameters():
                     self.names.append(f"{title}{number if len(layers) > 1 else ''}.{name}")  # conv2.bias
                     self._weights.append(weight)
+        named = list(network.named_parameters())
+        if len(named) != len(self._weights):  # a network of the user with other layers: torch's names
+            self.names, self._weights = [name for name, _ in named], [weight for _, weight in named]
         self.measured: list[Tensor] = []  # (2, tensors): gradient norms and ratios of one step
         self._before: list[Tensor] | None = None
 
@@ -45,7 +48,8 @@ class LayerWatch:
         """Measure the step; nothing is fetched from the device."""
         if self._before is None:
             return
-        gradients = [weight.grad for weight in self._weights if weight.grad is not None]
+        # A weight of a user's network that takes no part has no gradient.
+        gradients = [torch.zeros_like(w) if w.grad is None else w.grad for w in self._weights]
         moves = [weight - before for weight, before in zip(self._weights, self._before, strict=True)]
         norms, moved, sizes = (
             torch.stack(torch._foreach_norm(tensors)).float() for tensors in (gradients, moves, self._before)

@@ -26,6 +26,8 @@ from adam_tui.training.journal import log_traceback
 from adam_tui.training.slot_runner import TrialTrainer
 
 PREFIX = "adam-tui-node-"
+MAX_OWNER = 1 << 10  # bytes
+OWNER = "owner"  # in a slot's directory: the birth of its process, because process numbers are used again
 Command = tuple[str, dict[str, Any]]  # a name and its values, as for `Journal.add_command`
 
 
@@ -49,6 +51,7 @@ class NodeSlot:
 
         _remove_abandoned()
         self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        files.write_atomically(self._folder / OWNER, processes.birth(os.getpid()))
         self._trainer = TrialTrainer()
         self._key: tuple[int, int] | None = None
         self._run = Run(self._folder)
@@ -102,6 +105,10 @@ class NodeSlot:
             with self._changed:
                 self._steered = None
 
+    def close(self) -> None:
+        """Remove the slot's directory: its process is killed next, and nothing of it is wanted."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
     def poll(
         self, known: Known, commands: Sequence[Command], orders: Piece, seconds: float, checkpoint_seconds: float
     ) -> Report:
@@ -133,9 +140,17 @@ class NodeSlot:
 
 
 def _remove_abandoned() -> None:
-    """Remove the directories of slots of this host whose process was killed."""
+    """Remove the directories of slots of this node whose process was killed.
+
+    Containers may share the directory for temporary files: processes that this one cannot see keep theirs.
+    """
     with contextlib.suppress(OSError):
         for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
             pid = folder.name.removeprefix(PREFIX).partition("-")[0]
-            if pid.isdecimal() and not processes.is_running(int(pid)):
+            try:
+                birth = files.read_regular(folder / OWNER, MAX_OWNER).decode("ascii", "replace")
+            except OSError:
+                birth = ""  # not written yet, or another user's
+            is_own = birth and processes.is_of_this_namespace(birth)
+            if is_own and pid.isdecimal() and not processes.is_running(int(pid), birth):
                 shutil.rmtree(folder, ignore_errors=True)

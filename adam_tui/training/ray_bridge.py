@@ -28,7 +28,7 @@ from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError, Ray
 import adam_tui
 from adam_tui.runs.device_names import SHARED_CORES
 from adam_tui.sweeps.executor import THREADS
-from adam_tui.sweeps.ray_executor import ERROR, MESSAGE, cores_a_slot, gpu_share
+from adam_tui.sweeps.ray_executor import ERROR, MESSAGE, check_device, cores_a_slot, gpu_share
 from adam_tui.sweeps.run_copy import RunCopy
 from adam_tui.sweeps.supervisor import UNUSABLE
 from adam_tui.sweeps.sweep import Sweep
@@ -41,6 +41,7 @@ POLL_SECONDS = 0.25  # as often as the training reports its losses
 CHECKPOINTS_A_SECOND = 10.0  # of all slots together: 15 MB
 CALL_SECONDS = 30.0  # an actor that does not answer for so long is lost
 RETRY_SECONDS = 0.5
+CLOSE_SECONDS = 2.0  # for an actor to remove its files before it is killed
 WAIT_SECONDS = 0.5  # between two readings of the sweep's state by a slot without a node
 PENDING_SECONDS = 20.0  # after which a slot without a node is reported
 CAUSE = re.compile(r"[\w.]*(Error|Exception)\b")
@@ -115,7 +116,7 @@ class Slot:
 
     def _find_node(self) -> bool:
         """Start the actor; False when the sweep has ended meanwhile. Raises NodeLostError when it cannot start."""
-        began, is_reported = time.monotonic(), False
+        began, is_reported, self._node = time.monotonic(), False, ""
         self._actor = self.bridge.new_actor()
         ready = self._actor.__ray_ready__.remote()
         while not ray.wait([ready], timeout=WAIT_SECONDS)[0]:
@@ -134,7 +135,10 @@ class Slot:
         return True
 
     def _drop(self) -> None:
-        """End the actor."""
+        """End the actor, which removes its files first where it still answers."""
+        if self._node and not self._is_lost:
+            with contextlib.suppress(RayError, ValueError):
+                ray.wait([self._actor.close.remote()], timeout=CLOSE_SECONDS)
         with contextlib.suppress(RayError, ValueError):
             ray.kill(self._actor)
 
@@ -320,7 +324,7 @@ def main(arguments: list[str]) -> int:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the sweep outlives its terminal
     try:
         sweep = Sweep(options.sweep.absolute())
-        sweep.plan()
+        check_device(sweep.plan().device)
     except ValueError as error:
         Bridge.error(str(error))
         return UNUSABLE

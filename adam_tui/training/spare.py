@@ -62,8 +62,8 @@ class Handover:
         os.close(self._answer)
 
 
-def wait_for_run() -> Handover | None:
-    """Load everything, then wait for a run; None when the process shall end without one."""
+def prepare() -> Preparation | None:
+    """Load torch and the digits; None where that fails."""
     try:
         from adam_tui.training import trainer  # noqa: F401  # imports torch: seconds
         from adam_tui.training.preparation import Preparation
@@ -72,6 +72,11 @@ def wait_for_run() -> Handover | None:
         preparation.rehearse()
     except Exception:  # a run that is started reports it
         return None
+    return preparation
+
+
+def wait_for_run(preparation: Preparation) -> Handover | None:
+    """Wait for a run; None when the process shall end without one."""
     try:
         os.write(STDOUT, READY)
         order = _next_order()

@@ -18,14 +18,16 @@ and with it, on 2 slower cores that others used too (torch 2.14):
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from adam_tui.runs.protocol import (
@@ -42,13 +44,18 @@ from adam_tui.runs.protocol import (
     Steps,
 )
 from adam_tui.runs.recipes import check_setting, check_spec
-from adam_tui.training import data, device_setup, evaluation, model, optim, tensorboard_log
+from adam_tui.runs.user_code import CODE_SECONDS, NETWORK_FILE, OPTIMIZER_FILE, copy_reference, references
+from adam_tui.training import data, device_setup, evaluation, model, optim, tensorboard_log, user_code, user_network
 from adam_tui.training.checkpoint import Checkpoints
 from adam_tui.training.errors import describe
+from adam_tui.training.fast import optimizers as fast_optimizers
 from adam_tui.training.fast.gradients import GradientFunction, fastest_gradients
 from adam_tui.training.journal import Journal, log, log_traceback
 from adam_tui.training.layers import LayerWatch
 from adam_tui.training.preparation import Preparation
+from adam_tui.training.time_limit import time_limit
+from adam_tui.training.user_code import UserCodeError
+from adam_tui.training.user_optimizer import UserOptimizer, backward
 from adam_tui.training.weights_log import WeightsLog
 
 # Settings of the process. Those of a run are in its RunSpec.
@@ -58,6 +65,7 @@ SAMPLE_SECONDS = 1.5  # between two predictions of the ten digits on the screen
 CHECKPOINT_SECONDS = 30.0  # a crash within a long epoch loses no more than this
 PAUSE_SECONDS = 0.05  # a paused process carries out a command after this time
 RETRY_SECONDS = 10.0  # for the last checkpoint, when the directory is away
+PROBE_IMAGES = 16  # of the step on a copy of the network that shows what a class of the user needs
 TEST_CHUNK = 250  # test images a forward pass: fits the caches; all 10,000 in 0.2 s (0.4 in float32), 1000 took 0.4
 
 
@@ -113,11 +121,17 @@ class Training:
 
         # Model. The seed draws the weights, and with a generator of its own the order of the images.
         torch.manual_seed(spec.seed)
-        self.network = model.build(self.device)
         fast = os.environ.get("ADAM_TUI_FAST") != "0"  # see fast/README.md
-        self.optimizer = optim.build(spec.optimizer, self.network, spec.hyperparameters, fast=fast)
+        self.network: nn.Module
+        self.optimizer: optim.TrainingOptimizer
+        self.user_optimizer: UserOptimizer | None = None  # the same object, where the class is the user's
+        if references(spec):
+            self._build_user_code(fast=fast)
+        else:
+            self.network = model.build(self.device)
+            self.optimizer = optim.build(spec.optimizer, self.network, spec.hyperparameters, fast=fast)
         self.gradients: GradientFunction = self.autograd
-        if fast:
+        if fast and isinstance(self.network, nn.Sequential) and not spec.network:
             full_batch = self.digits.batch(torch.arange(min(spec.batch_size, self.images), device=self.device))
             proved = preparation.proved if preparation else None
             self.gradients = fastest_gradients(self.autograd, self.network, *full_batch, proved)
@@ -141,6 +155,41 @@ class Training:
             writer = tensorboard_log.open_writer(journal.run.path / "tensorboard", self.progress.step)
             journal.listeners.append(tensorboard_log.TensorboardLog(writer).write)
 
+    def _build_user_code(self, *, fast: bool) -> None:
+        """Make the network and the optimizer where one of them is the user's. Raises UserCodeError."""
+        spec, folder = self.spec, self.journal.run.path
+        named = {name: copy_reference(spec, folder, name) for name in references(spec)}
+        for name, reference in references(spec).items():
+            if named[name].path is not None:
+                user_code.show_as(named[name], reference)
+
+        def give_up(place: str) -> None:
+            self.journal.end("failed", f"{place}: your code has not ended after {CODE_SECONDS:.0f} s")
+
+        with time_limit(CODE_SECONDS, give_up):
+            if NETWORK_FILE in named:
+                self.network = user_network.build(named[NETWORK_FILE], self.device)
+            else:
+                # In torch's usual order: a class may call `view` on a weight or a gradient.
+                order = torch.contiguous_format if OPTIMIZER_FILE in named else torch.channels_last
+                self.network = model.build(self.device, order)
+            if OPTIMIZER_FILE not in named:
+                self.optimizer = optim.build(spec.optimizer, self.network, spec.hyperparameters, fast=fast)
+                return
+            if fast:
+                fast_optimizers.leave_the_compiler_out()
+            values = {**spec.hyperparameters, **spec.arguments}
+            self.optimizer = self.user_optimizer = UserOptimizer(
+                named[OPTIMIZER_FILE], self.network, values, self._probe_gradients
+            )
+
+    def _probe_gradients(self, network: nn.Module, with_graph: bool) -> Tensor:
+        """The loss of a few images on a copy of the network, with the gradients in `grad`."""
+        images, labels = self.digits.batch(torch.arange(min(PROBE_IMAGES, self.images), device=self.device))
+        loss = functional.cross_entropy(model.scores(network, images, self.precision), labels)
+        backward(loss, network, with_graph=with_graph)
+        return loss.detach()
+
     def _show_loading(self, text: str) -> None:
         """Show the progress of a download as the run's reason. Raises StoppedEarlyError after a command to stop."""
         self.journal.set_state("starting", text)
@@ -157,7 +206,8 @@ class Training:
             self.train_epoch()
             if not self.ending:
                 self.end_epoch()
-        self.weights.end(progress.step)
+        with self.evaluating():
+            self.weights.end(progress.step)
         if self.ending:
             if self.ending[0] == "stopped" and self.save_at_end and not (self.save() or self.save_later()):
                 return "stopped", f"{self.ending[1]}, but {self.checkpoints.problem}"
@@ -187,7 +237,7 @@ class Training:
         self.journal.set_state("running")
         if not self.leg and not self.checkpoints.is_whole:  # the run can be continued from its first step on
             self.save()
-        self.weights.after(self.progress.step)
+        self._keep_weights()
 
     def train_epoch(self) -> None:
         """Train the rest of the current epoch, batch by batch; a command may end it between two steps."""
@@ -201,12 +251,16 @@ class Training:
                 break
             if measured := self.layers.wants(progress.batch, self.batches):
                 self.layers.before_step()
-            self.unreported.append(self.train_step(*digits.batch(index)))
+            try:
+                self.unreported.append(self.train_step(*digits.batch(index)))
+            except UserCodeError:
+                self.report_losses()
+                raise
             if measured:
                 self.layers.after_step()
             progress.batch += 1
             progress.step += 1
-            self.weights.after(progress.step)
+            self._keep_weights()
             began += self.journal.take_stopped_seconds()
             now = time.perf_counter()
             if now - reported >= self.report_after:
@@ -224,9 +278,61 @@ class Training:
 
     def train_step(self, images: Tensor, labels: Tensor) -> Tensor:
         """One step; the loss (a scalar, mean over the batch) stays on the device, so Python never waits for a GPU."""
-        loss = self.gradients(images, labels)
-        self.optimizer.step()
+        user_optimizer = self.user_optimizer
+        if user_optimizer is None:
+            loss = self.gradients(images, labels)
+            self.optimizer.step()
+            return loss
+        if user_optimizer.needs == "closure":
+            return self._step_with_closure(user_optimizer, images, labels)
+        if user_optimizer.needs == "graph":
+            loss = functional.cross_entropy(self.scores(images), labels)
+            backward(loss, self.network, with_graph=True)
+            loss = loss.detach()
+        else:
+            loss = self.gradients(images, labels)
+            self._hand_over_gradients()
+        user_optimizer.step()
+        if user_optimizer.needs == "graph":  # the graph of the second derivatives holds the memory of the whole step
+            for weight in self.network.parameters():
+                weight.grad = None if weight.grad is None else weight.grad.detach()
         return loss
+
+    def _step_with_closure(self, user_optimizer: UserOptimizer, images: Tensor, labels: Tensor) -> Tensor:
+        """A step that computes the loss itself, perhaps often; the first one is that of the weights before it."""
+        losses: list[Tensor] = []
+
+        def closure() -> Tensor:
+            with torch.enable_grad():
+                loss = self.gradients(images, labels)
+            self._hand_over_gradients()
+            losses.append(loss)
+            return loss
+
+        user_optimizer.step(closure)
+        if not losses:
+            raise UserCodeError(f"a step of {user_optimizer.label} did not call its closure")
+        return losses[0]
+
+    def _hand_over_gradients(self) -> None:
+        """Give the weights gradients that the class may keep: the shortcuts compute into the same memory each time."""
+        if self.gradients != self.autograd:
+            for weight in self.network.parameters():
+                weight.grad = None if weight.grad is None else weight.grad.clone()
+
+    def _keep_weights(self) -> None:
+        """Record the weights in weights.bin if this step is planned: those that are evaluated."""
+        if self.weights.is_due(self.progress.step):
+            with self.evaluating():
+                self.weights.after(self.progress.step)
+
+    @contextlib.contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """The network as it is evaluated: dropout off, and with the weights that the user's class evaluates with."""
+        self.network.eval()
+        with self.user_optimizer.evaluating() if self.user_optimizer else contextlib.nullcontext():
+            yield
+        self.network.train()
 
     def autograd(self, images: Tensor, labels: Tensor) -> Tensor:
         """The loss of a batch by torch's autograd, which leaves the gradients in the weights' `grad`."""
@@ -237,7 +343,7 @@ class Training:
 
     def scores(self, images: Tensor) -> Tensor:
         """The network's scores (n, 10) in float32, computed in the run's precision."""
-        return model.scores(self.network, images, self.precision)
+        return model.scores(self.network, images, self.precision, self.device.type)
 
     def end_epoch(self) -> None:
         """Measure the network with images that it was not trained on, record the epoch and save a checkpoint."""
@@ -278,12 +384,13 @@ class Training:
         return self._evaluate(self.digits.validation_images, self.digits.validation_labels)
 
     def _evaluate(self, images: Tensor, labels: Tensor) -> evaluation.Evaluation:
-        scores = torch.cat([self.scores(chunk) for chunk in data.split(images, TEST_CHUNK)])
+        with self.evaluating():
+            scores = torch.cat([self.scores(chunk) for chunk in data.split(images, TEST_CHUNK)])
         return evaluation.evaluate(scores, labels)
 
     def _write_evaluation(self, result: evaluation.Evaluation) -> None:
         """Write evaluation.npz for the screen. Without it the run still has its numbers."""
-        path, filters = self.journal.run.evaluation, next(self.network.parameters())
+        path, filters = self.journal.run.evaluation, user_network.first_filters(self.network)
         try:
             evaluation.write(path, result, self.digits, filters, self.progress.epoch)
         except OSError as error:
@@ -326,7 +433,8 @@ class Training:
     def report_samples(self) -> None:
         """Record the network's predictions for the ten sample digits, with their confidence."""
         self.sampled_at = time.perf_counter()
-        best = self.scores(self.digits.sample_images).softmax(1).max(1)
+        with self.evaluating():
+            best = self.scores(self.digits.sample_images).softmax(1).max(1)
         self.journal.record(
             Sample(
                 *self._now(),
@@ -377,8 +485,11 @@ class Training:
     def set_hyperparameter(self, name: Any, value: Any) -> None:
         """Change one hyperparameter; a command that is not valid goes to worker.log and changes nothing."""
         try:
-            value = check_setting(self.spec.optimizer, str(name), float(value))
-            optim.set_hyperparameter(self.optimizer, str(name), value)
+            value = check_setting(self.spec, str(name), float(value))
+            if self.user_optimizer is not None:
+                self.user_optimizer.set_hyperparameter(str(name), value)
+            else:
+                optim.set_hyperparameter(self.optimizer, str(name), value)
         except (ValueError, TypeError, OverflowError) as error:
             log(f"cannot set {name} to {value}: {error}")
             return
@@ -390,14 +501,30 @@ class Training:
     def save(self) -> bool:
         """Save the state after the last step as checkpoint.pt; False when it cannot be written."""
         self.saved_at = time.perf_counter()
-        state = {
-            "model": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+        state: dict[str, Any] = {
             "sampler": self.epoch_start,
             "rng": torch.get_rng_state(),
             "progress": vars(self.progress),
             "layers": self.layers.measured,
         }
+        user_optimizer = self.user_optimizer
+        if user_optimizer is not None and user_optimizer.has_modes:
+            state["trained_weights"] = user_optimizer.weights()  # those of the model are the ones to evaluate with
+        with self.evaluating():
+            state |= {"model": self.network.state_dict(), "optimizer": self._optimizer_state()}
+            return self._save(state)
+
+    def _optimizer_state(self) -> dict[str, Any] | None:
+        """The state of the optimizer; None where no checkpoint can hold that of the user's class."""
+        try:
+            state = self.optimizer.state_dict()
+        except UserCodeError as error:
+            self.journal.report_problem("state", f"{error}; the run cannot be continued")
+            return None
+        self.journal.clear_problem("state")
+        return state
+
+    def _save(self, state: dict[str, Any]) -> bool:
         if not self.checkpoints.save(state, self.progress.step):
             return False
         self.journal.record(Checkpointed(*self._now(), str(self.journal.run.checkpoint)))
@@ -415,7 +542,11 @@ class Training:
     def restore(self, state: dict[str, Any]) -> int:
         """Continue from a checkpoint's state; its step."""
         self.network.load_state_dict(state["model"])
+        if state["optimizer"] is None:
+            raise ValueError(f"it lacks the state of {self.spec.optimizer_label}, which no checkpoint can hold")
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.user_optimizer is not None and "trained_weights" in state:
+            self.user_optimizer.set_weights(state["trained_weights"])
         self.epoch_start = state["sampler"]
         self.sampler.set_state(self.epoch_start)
         torch.set_rng_state(state["rng"])

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from adam_tui.engine.class_reference import ClassReference
-from adam_tui.engine.class_signature import Kind, Parameter
+from adam_tui.engine.class_signature import Kind, Parameter, typed
 from adam_tui.engine.names import did_you_mean
 
 MAX_MESSAGE = 200  # characters of an exception's text
@@ -69,7 +69,7 @@ def find(reference: ClassReference) -> Any:
 
 def place(reference: ClassReference) -> str:
     """The file or the package of a reference, for a message."""
-    return str(reference.module) if reference.path is None else Path(reference.path).name
+    return str(reference.module) if reference.path is None else _file_name(reference.path)
 
 
 def _module(reference: ClassReference) -> ModuleType:
@@ -97,6 +97,18 @@ def _module(reference: ClassReference) -> ModuleType:
     return module
 
 
+_shown: dict[str, str] = {}  # the name of the original file, by the path of its copy in a run's directory
+
+
+def show_as(copy: ClassReference, original: ClassReference) -> None:
+    """Name the original file in messages about a copy."""
+    _shown[str(copy.file)] = Path(original.path or "").name
+
+
+def _file_name(path: str | Path) -> str:
+    return _shown.get(str(path), Path(path).name)
+
+
 _executed = 0  # files so far: each has a module name of its own, so that a changed file is never the old module
 
 
@@ -117,7 +129,7 @@ def _execute(reference: ClassReference, file: Path) -> ModuleType:
     except OSError as error:
         raise UserCodeError(f"cannot read {reference.path}: {error.strerror or error}") from None
     except SystemExit as error:
-        raise UserCodeError(f"{file.name} ended the process when it was imported: {error}") from None
+        raise UserCodeError(f"{_file_name(file)} ended the process when it was imported: {error}") from None
     except Exception as error:
         raise located(error, reference) from None
     return module
@@ -130,11 +142,11 @@ def located(error: BaseException, reference: ClassReference) -> UserCodeError:
     """The error with the file and the line where it happened: the innermost line of the referenced code, if any."""
     message = " ".join(str(error).split())
     if isinstance(error, SyntaxError) and error.filename:
-        return UserCodeError(f"{Path(error.filename).name}, line {error.lineno}: {error.msg}"[:MAX_MESSAGE])
+        return UserCodeError(f"{_file_name(error.filename)}, line {error.lineno}: {error.msg}"[:MAX_MESSAGE])
     kind = type(error).__name__
     text = f"{kind}: {message}" if message else kind
     frame = _frame_of(error, reference)
-    where = f"{Path(frame.filename).name}, line {frame.lineno}: " if frame else ""
+    where = f"{_file_name(frame.filename)}, line {frame.lineno}: " if frame else ""
     return UserCodeError(where + (text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"))
 
 
@@ -257,7 +269,7 @@ def arguments(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
             if parameter.part_of:
                 pairs.setdefault(parameter.part_of, {})[parameter.index] = parameter.default
             continue
-        value = _typed(parameter, values[name])
+        value = typed(parameter, values[name])
         if parameter.part_of:
             pairs.setdefault(parameter.part_of, {})[parameter.index] = value
         else:
@@ -266,20 +278,6 @@ def arguments(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
         if any(each.part_of == name and each.name in values for each in known.values()):
             given[name] = tuple(parts[index] for index in sorted(parts))
     return given
-
-
-def _typed(parameter: Parameter, value: Any) -> Any:
-    if value is None:
-        return None
-    if parameter.kind == "bool":
-        return bool(value)
-    if parameter.kind == "int":
-        return int(value)
-    if parameter.kind == "float" and isinstance(value, float) and value.is_integer():
-        # The class gets an int where its own default is one, such as a number of steps without an annotation.
-        whole = isinstance(parameter.default, int) and not isinstance(parameter.default, bool)
-        return int(value) if whole else value
-    return tuple(value) if isinstance(value, list) else value
 
 
 def make(

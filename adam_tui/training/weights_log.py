@@ -9,8 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from adam_tui.runs.weights_file import WeightsFile, planned_steps
-from adam_tui.training.journal import Journal
+from adam_tui.runs.weights_file import FLOAT_BYTES, WeightsFile, planned_steps
+from adam_tui.training.journal import Journal, log
+
+# Of a network of the user, which may be large; the article's may keep as many steps as the user asks for.
+MOST_BYTES = 1 << 30
+LEAST_KEPT = 8  # fewer steps are no path
 
 
 class WeightsLog:
@@ -21,6 +25,11 @@ class WeightsLog:
     """
 
     def __init__(self, journal: Journal, network: nn.Module, last: int, most: int, step: int) -> None:
+        count = sum(weight.numel() for weight in network.parameters())
+        allowed = MOST_BYTES // (FLOAT_BYTES * count)
+        if most > allowed:
+            log(f"weights.bin keeps {allowed} steps, not {most}: the network has {count:,} weights")
+            most = allowed if allowed >= LEAST_KEPT else 0
         self._journal, self._network, self._most = journal, network, most
         self._planned = planned_steps(last, most)
         self._file: WeightsFile | None = None
@@ -34,9 +43,13 @@ class WeightsLog:
             self._file = None
         self._planned = [each for each in self._planned if each >= step]
 
+    def is_due(self, step: int) -> bool:
+        """Whether the weights after `step` are planned to be recorded."""
+        return bool(self._planned) and step >= self._planned[0]
+
     def after(self, step: int) -> None:
         """Record the weights after `step` if it is planned; step 0 is before the first."""
-        if self._planned and step >= self._planned[0]:
+        if self.is_due(step):
             while self._planned and step >= self._planned[0]:
                 del self._planned[0]
             self._record(step)

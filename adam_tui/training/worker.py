@@ -52,10 +52,13 @@ def main(arguments: list[str]) -> int:
 
 
 def _be_spare() -> int:
-    """Wait for a run with torch loaded, and train it; 0 where no run comes."""
+    """Wait for a run with torch loaded, and train it; 0 where no run comes, 1 where torch cannot be loaded."""
     from adam_tui.training import spare
 
-    handover = spare.wait_for_run()
+    preparation = spare.prepare()
+    if preparation is None:
+        return 1
+    handover = spare.wait_for_run(preparation)
     if handover is None:
         return 0
     _outlive_terminal()

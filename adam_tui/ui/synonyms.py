@@ -115,6 +115,7 @@ SYNONYMS: Mapping[str, str] = {
     "reverse": "order ascending descending",
     "search": "filter find query grep",
     "delete": "remove erase rm trash clean",
+    "own_network": "model module architecture custom file python nn class",
     "data": "dataset mnist fashion kmnist emnist images change",
     "live": "tune while running change hyperparameters learning rate lr fly",
     # Curves

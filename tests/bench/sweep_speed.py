@@ -3,7 +3,9 @@
 `python tests/bench/sweep_speed.py` prints the figures as JSON. Each slot is a real slot runner on the real digits. Two
 slots of one thread are compared with one slot of two threads, in turns, so that a busy machine slows both alike.
 `python tests/bench/sweep_speed.py --ray` measures one slot on a Ray cluster that it starts on this host, and one slot
-without Ray beside it.
+without Ray beside it. `python tests/bench/sweep_speed.py --open` measures the app on a sweep of 1,000 recorded trials,
+in turns with an empty directory: the seconds and the processor's seconds to its picture, and the bytes that it sends
+while the sweep rests and while two trials a second end.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from subprocess import DEVNULL, PIPE
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from made_sweeps import MadeSweep
+from wire import Wire
+
 from adam_tui.runs.protocol import Ended, Epoch, Started
 from adam_tui.sweeps.executor import RUNNER, THREADS
 from adam_tui.sweeps.plan import Plan, make_space
@@ -26,7 +31,9 @@ from adam_tui.sweeps.ray_executor import BRIDGE
 from adam_tui.sweeps.sweep import Sweep, create
 
 TRIALS, ROUNDS, TRIALS_A_ROUND = 50, 3, 4
-RAY_TRIALS = 30
+RAY_TRIALS = 50
+RECORDED, LATER = 1000, 21  # trials, and those that end while the app watches
+WATCHED = 10.0  # seconds
 IMAGES = 3200  # 50 steps an epoch
 
 
@@ -103,5 +110,40 @@ def measured_on_ray() -> dict[str, float]:
     return figures
 
 
+def measured_opening() -> dict[str, float]:
+    """The figures of the app on a large sweep."""
+    figures: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        empty, full = Path(folder) / "empty", Path(folder) / "full"
+        empty.mkdir()
+        made = MadeSweep(full, "big", "adam,sgd,momentum,lion", trials=50, seeds=5, epochs=9)
+        made.finish(*made.trials[: RECORDED - LATER])
+        for trial in made.trials[: RECORDED - LATER]:
+            made.write_run(trial)
+        for _ in range(ROUNDS):
+            for name, runs, text in (("bare", empty, "plans and starts one"), ("full", full, f"{RECORDED - LATER}/")):
+                with opened(runs) as app:
+                    figures.setdefault(f"{name}_seconds", []).append(app.seconds_until(text.encode(), 60.0))
+                    figures.setdefault(f"{name}_processor", []).append(app.processor())
+        with opened(full) as app:
+            app.drain(3.0)
+            figures["bytes_at_rest"] = [len(app.drain(WATCHED)) / WATCHED]
+            claims, claim = made.claim(made.trials[-1])
+            came = 0
+            for trial in made.trials[RECORDED - LATER : RECORDED - 1]:
+                made.write_run(trial)
+                made.finish(trial)
+                came += len(app.drain(0.5))
+            claims.remove(claim)
+            figures["bytes_while_running"] = [2 * came / (LATER - 1)]
+    return {name: round(median(values), 3) for name, values in figures.items()}
+
+
+def opened(runs: Path) -> Wire:
+    """The app on the sweeps of a directory."""
+    return Wire([sys.executable, "-m", "adam_tui", "--mode", "sweep", "--runs", str(runs)])
+
+
 if __name__ == "__main__":
-    print(json.dumps(measured_on_ray() if sys.argv[1:] == ["--ray"] else measured()))
+    kinds = {"--ray": measured_on_ray, "--open": measured_opening}
+    print(json.dumps(kinds.get("".join(sys.argv[1:]), measured)()))

@@ -53,17 +53,18 @@ def test_mistakes_are_one_line(classes, mine):
 def test_a_file_asks_for_a_class_in_vain_until_the_user_agrees(classes, mine):
     race = {"lanes": [{"optimizer": "./mine.py::Mine", "lr": 0.1}], "steps": 2}
     (mine / "race.json").write_text(json.dumps(race))
-    (mine / "mine.py").write_text("open('imported', 'w').close()\n" + (mine / "mine.py").read_text())
+    (mine / "mine.py").write_text("open(__file__ + '.ran', 'w').close()\n" + (mine / "mine.py").read_text())
     code, _, error = run("path", "--scenario", "race.json")
     assert code == 2
     assert error == (
         "adam-tui: race.json asks for the class ./mine.py::Mine, whose code would run: "
         "agree with --allow ./mine.py::Mine\n"
     )
-    assert not (mine / "imported").exists()
+    assert not (mine / "mine.py.ran").exists()
     code, out, _ = run("path", "--scenario", "race.json", "--allow", "./mine.py::Mine")
     assert code == 0
     assert len(out.splitlines()) == 4
+    assert (mine / "mine.py.ran").exists()
 
 
 def test_names_of_classes_are_completed_from_the_files_without_an_import(mine):

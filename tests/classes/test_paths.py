@@ -11,6 +11,9 @@ from adam_tui.classes.path import withdraw_others
 from adam_tui.engine.class_optimizers import CLASSES
 from adam_tui.engine.class_signature import format_value
 from adam_tui.engine.lane import Lane
+from adam_tui.engine.maps.axes import Axis
+from adam_tui.engine.maps.cells import SettingsMap, coarse
+from adam_tui.engine.maps.outcomes import NOT_COMPUTED
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.pytorch_code import to_pytorch
 from adam_tui.engine.rule import join_parts
@@ -77,7 +80,7 @@ def test_the_classes_of_torch_equal_the_built_in_optimizers(imported):
 
 
 def test_adam_of_torch_converges_at_the_same_step_with_its_schedule_and_its_changes(imported):
-    imported("torch.optim.Adam")
+    imported("torch.optim.Adam", "torch.optim.SGD")
     settings = "lr=0.1,beta1@100=0.8,schedule=cosine,warmup=20"
     mine, torchs = race(f"adam:{settings}", f"torch.optim.Adam:{settings}", steps=1000)
     assert np.abs(mine.positions - torchs.positions).max() < 1e-12
@@ -165,6 +168,25 @@ def test_the_class_on_the_page_of_learn_is_momentum(tmp_path, imported):
     heavy, momentum = race(f"{tmp_path}/mine.py::Heavy", "momentum:lr=0.05", steps=200)
     assert heavy.positions == pytest.approx(momentum.positions, rel=1e-12, abs=1e-15)
     assert heavy.terms["b"][1:] == pytest.approx(momentum.terms["b"][1:], rel=1e-12, abs=1e-15)
+
+
+def test_the_map_of_a_class_has_every_fourth_cell_of_the_built_in_one(imported):
+    imported("torch.optim.SGD")
+    maps = []
+    for lane in ("sgd:lr=0.1", "torch.optim.SGD:lr=0.1"):
+        scenario = Scenario.parse([lane], surface="ravine", steps=40)
+        knobs = scenario.lanes[0].rule.knobs
+        x, y = (Axis(next(knob for knob in knobs if knob.name == name), low, high) for name, low, high in AXES)
+        maps.append(SettingsMap(scenario, 0, x, y, 9, 6))
+    ours, theirs = (each.finish() for each in maps)
+    assert theirs.states[::4, ::4].tolist() == ours.states[::4, ::4].tolist()
+    assert len(set(theirs.states[::4, ::4].flat)) == 2, "some diverged"
+    assert (theirs.states[1::4] == NOT_COMPUTED).all()
+    assert theirs.ends[::4, ::4] == pytest.approx(ours.ends[::4, ::4], rel=1e-12)
+    assert (coarse(theirs.states) >= 0).all(), "a computed cell stands for every other one"
+
+
+AXES = (("lr", 1e-3, 1.0), ("weight_decay", 1e-3, 0.1))
 
 
 def lines(capsys):

@@ -1,6 +1,7 @@
 """The sweeps of a directory as the screen reads them."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from made_sweeps import MadeSweep
@@ -92,6 +93,16 @@ def test_the_epochs_to_the_goal_are_read_from_the_runs(tmp_path):
     view = feed.view(made.id, reached=True)
     assert [figure(each, "epochs", view) for each in view.settings] == [1.0, math.inf]
     assert feed.view(made.id, reached=True) is view, "they are read once"
+
+
+def test_the_epochs_to_the_goal_come_from_the_journal_alone_where_it_has_them(tmp_path, monkeypatch):
+    made = MadeSweep(tmp_path, "goal", "adam", lr="1e-3,3e-2", trials=2, seeds=1)
+    for trial, accuracies in zip(made.trials, [(0.97, 0.985, 0.99), (0.1, 0.1, 0.1)], strict=True):
+        made.journal.record(made.started(trial), replace(made.ended(trial), accuracies=accuracies))
+    monkeypatch.setattr(Run, "epochs", lambda self: pytest.fail("a run was opened"))
+    feed = SweepFeed(tmp_path)
+    view = feed.view(feed.ids()[0], reached=True)
+    assert [figure(each, "epochs", view) for each in view.settings] == [2.0, math.inf]
 
 
 def test_the_best_value_at_an_edge_is_named(tmp_path):

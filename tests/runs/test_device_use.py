@@ -3,8 +3,12 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
-from adam_tui.runs.device_use import sweep_on, used_by_sweep
+from made_runs import lock
+
+from adam_tui.runs.device_names import device_lock
+from adam_tui.runs.device_use import run_on, sweep_on, used_by_sweep
 
 SLOT = """
 import sys
@@ -34,15 +38,27 @@ def test_a_device_is_in_use_until_the_last_slot_has_ended_even_by_a_kill(tmp_pat
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_the_run_that_holds_a_device_is_known_by_its_id(tmp_path):
+    assert run_on(tmp_path, "cpu") == ""
+    path = device_lock(tmp_path, "cpu")
+    path.write_text("adam-7f3a")
+    assert run_on(tmp_path, "cpu") == "", "it has ended"
+    held = lock(SimpleNamespace(metrics=path))
+    assert run_on(tmp_path, "cpu") == "adam-7f3a"
+    os.close(held)
+
+
 def test_a_directory_that_cannot_be_written_stops_no_slot(tmp_path):
     with used_by_sweep(tmp_path / "missing" / "sweep-a", "cpu"):
         assert sweep_on(tmp_path / "missing", "cpu") == ""
     planted = tmp_path / "elsewhere"
-    planted.touch()
+    planted.write_text("mine")
     with used_by_sweep(tmp_path / "sweep-a", "cpu"):
         [path] = [each for each in tmp_path.iterdir() if each.name.startswith(".")]
     os.unlink(path)
-    path.symlink_to(planted)
-    with used_by_sweep(tmp_path / "sweep-a", "cpu"):
-        assert sweep_on(tmp_path, "cpu") == ""
-    assert planted.read_bytes() == b""
+    for plant in (path.symlink_to, path.hardlink_to):
+        plant(planted)
+        with used_by_sweep(tmp_path / "sweep-a", "cpu"):
+            assert sweep_on(tmp_path, "cpu") == ""
+        path.unlink()
+    assert planted.read_text() == "mine"

@@ -7,7 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from adam_tui.cli.app import main
+from adam_tui.sweeps.plan import Plan, make_space
 from adam_tui.sweeps.ray_executor import RayExecutor, check_ray, cores_a_slot, gpu_share
+from adam_tui.sweeps.sweep import create
 
 
 @pytest.fixture
@@ -39,6 +41,17 @@ def test_without_ray_the_command_names_the_extra(monkeypatch, tmp_path):
     assert done.exit_code == 2
     assert "Ray is not installed: pip install 'adam-tui[ray]'" in done.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_number_of_a_gpu_is_refused_on_ray_before_anything_is_written(tmp_path):
+    message = "adam-tui: device cuda:1 names no GPU of a Ray cluster, where each slot has its own: use cuda\n"
+    result = CliRunner().invoke(main, ["sweep", "--on", "ray", "--device", "cuda:1", "--runs", str(tmp_path)])
+    assert (result.exit_code, result.stderr) == (2, message)
+    assert not list(tmp_path.iterdir())
+    plan = Plan(make_space({"adam": {}}, "1e-3", {}), sampler="grid", device="cuda:1")
+    create(plan, tmp_path, "here")
+    moved = CliRunner().invoke(main, ["sweeps", "resume", "here", "--on", "ray", "--runs", str(tmp_path)])
+    assert (moved.exit_code, moved.stderr) == (2, message)
 
 
 def test_an_address_is_for_ray_alone(tmp_path):

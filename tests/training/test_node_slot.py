@@ -1,11 +1,14 @@
 """A slot on a node, without a cluster: the copy of its run, and how another node goes on."""
 
+import os
+import subprocess
+import sys
 import tempfile
 
 import pytest
 import torch
 
-from adam_tui.runs import directory, export
+from adam_tui.runs import directory, export, processes
 from adam_tui.sweeps import plan as plans
 from adam_tui.sweeps.plan import Plan
 from adam_tui.sweeps.run_copy import RunCopy
@@ -42,6 +45,28 @@ def trial(tmp_path, few_digits):
         return planned, run
 
     return make
+
+
+def test_a_new_slot_removes_the_files_of_killed_ones_and_no_others(tmp_path):
+    def slot_of(pid, birth):
+        folder = tmp_path / f"adam-tui-node-{pid}-x{len(birth)}"
+        folder.mkdir()
+        if birth:
+            (folder / "owner").write_text(birth)
+        return folder
+
+    killed = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    dead = slot_of(killed.pid, processes.birth(killed.pid))
+    killed.kill()
+    killed.wait()
+    mine = processes.birth(os.getpid())
+    reused = slot_of(os.getpid(), "1@" + mine.partition("@")[2])
+    kept = [slot_of(os.getpid(), mine), slot_of(4000000, ""), slot_of(4000001, "5@another namespace")]
+    slot = NodeSlot()
+    assert [dead.exists(), reused.exists(), *(folder.exists() for folder in kept)] == [False, False, True, True, True]
+    slot.close()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {folder.name for folder in kept}, "a slot that is closed leaves nothing"
 
 
 def train(slot, trial, run, until, commands=(), checkpoint_seconds=1e9, seen=None):

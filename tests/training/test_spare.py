@@ -46,7 +46,7 @@ def until(true):
 
 @pytest.mark.skipif((free_memory() or 0) < FREE_BYTES + 3 * OWN_BYTES, reason="no spare on so small a machine")
 def test_a_run_that_a_spare_takes_over_is_like_any_run_and_outlives_the_program(new_run, few_digits, tmp_path):
-    asked = {"limit": 0, "epochs": 3, "data_dir": few_digits}
+    asked = {"limit": 0, "epochs": 2, "data_dir": few_digits}
     run, same = new_run(**asked), new_run(**asked)
     place = {"ADAM_TUI_SPARE": "1", "SOMETHING": "of this shell"}
     program = subprocess.Popen(
@@ -93,6 +93,14 @@ def test_a_run_that_a_spare_takes_over_is_like_any_run_and_outlives_the_program(
         assert trainer.train(journal)[0] == "finished"
     assert list(export.losses(run)) == list(export.losses(same))
     assert [epoch.test_loss for epoch in run.epochs()] == [epoch.test_loss for epoch in same.epochs()]
+
+
+def test_a_spare_that_cannot_load_torch_ends_with_a_failure_and_without_a_word(monkeypatch, tmp_path):
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch on this machine')")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    command = [sys.executable, "-m", "adam_tui.training.worker", "--spare"]
+    done = subprocess.run(command, input="", capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
 @pytest.fixture

@@ -39,10 +39,10 @@ async def test_two_actions_may_swap_their_keys():
 
 
 async def test_the_footer_and_the_help_show_the_keys_as_they_are_set():
-    app = app_with(forward=";", turn_up="y", help="f2")
+    app = app_with(forward=";", turn_up="%", help="f2")
     async with app.run_test(size=(160, 45)) as pilot:
         assert ", ; step" in footer(app)
-        assert "←y tune" in footer(app)
+        assert "←% tune" in footer(app)
         assert "f2 keys" in footer(app)
         await pilot.press("f2")
         text = "\n".join(strip.text for strip in app.screen._compositor.render_strips())

@@ -48,7 +48,7 @@ class ManualBackward:
         # The weights in `precision`, in the layout of the products; one call a step fills views of them.
         filters, bias, filters2, bias2, matrix, bias3 = (weight.detach() for weight in self._weights)
         self._filters = torch.zeros(4 * 32, ROW, 1, 1, dtype=precision)
-        self._filters2 = torch.empty_like(filters2, dtype=precision)
+        self._filters2 = torch.empty_like(filters2, dtype=precision, memory_format=torch.channels_last)
         self._bias2, self._bias3 = (torch.empty_like(each, dtype=precision) for each in (bias2, bias3))
         self._matrix = torch.empty(10, 1024, dtype=precision)  # its columns in the order of channels_last
         four_filters, four_biases = _four_places(self._filters)

@@ -39,11 +39,19 @@ def unwrapped(kind: type[Kind]) -> type[Kind]:
     methods = [getattr(torch.optim.Optimizer, name) for name in WRAPPED_METHODS]
     if not all(_has_known_wrappers(method) for method in (*methods, kind.step)):
         return kind
-    for method in map(inspect.unwrap, methods):
-        # torch looks here for the method that its compiler must not trace. Without it the first call imports the
-        # compiler, which takes as long as the rest of torch.
-        method.__dict__["__dynamo_disable"] = method
+    leave_the_compiler_out()
     return cast("type[Kind]", type(kind.__name__, (kind,), {"step": _without_profiler(_plain_step(kind))}))
+
+
+def leave_the_compiler_out() -> None:
+    """Let the methods of torch's base class not import torch's compiler, which takes as long as the rest of torch.
+
+    torch looks in this place for the method that its compiler must not trace; the first call would put it there.
+    """
+    methods = [getattr(torch.optim.Optimizer, name) for name in WRAPPED_METHODS]
+    if all(map(_has_known_wrappers, methods)):
+        for method in map(inspect.unwrap, methods):
+            method.__dict__["__dynamo_disable"] = method
 
 
 def _has_known_wrappers(function: Callable[..., Any]) -> bool:

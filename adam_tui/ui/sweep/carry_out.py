@@ -47,6 +47,8 @@ def carry_out(effect: Effect, screen: SweepsScreen) -> None:
                 id = feed.start(plan, slots, name, place)
                 screen.poll()
                 screen.dispatch(SelectSweep(id))
+                if place[0] == "local" and (run := feed.run_on(plan.device)):
+                    screen.app.notify(f"{run} trains on this device too: both are slower")
         case effects.SendOrder(sweep, order):
             with _notified(screen, f"cannot reach {sweep}"):
                 feed.command(sweep, order)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
+from typing import Any
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -87,7 +88,7 @@ class SweepForm(Window[StartSweep | None]):
     @property
     def request(self) -> Request:
         """The texts of the fields."""
-        texts = {f.name: self.query_one(f"#field-{f.name}", Input).value for f in fields(Request)}
+        texts: dict[str, Any] = {name: self.query_one(f"#field-{name}", Input).value for name in FIELDS}
         return replace(self._request, **texts)
 
     def _show_dry_run(self) -> None:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from adam_tui.engine.class_reference import is_reference
 from adam_tui.engine.knobs import Knob
-from adam_tui.engine.numbers import format_duration, round_nearest
+from adam_tui.engine.numbers import format_duration, format_number, round_nearest
 from adam_tui.history.sweep_view import GOAL, SweepView, figure
-from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
+from adam_tui.runs.recipes import optimizer_title
 from adam_tui.sweeps.plan import knobs_of
 from adam_tui.sweeps.results import Setting
 
@@ -187,12 +188,12 @@ def _to_decade(value: float) -> float:
 def knob_named(view: SweepView, name: str) -> Knob:
     """The knob of the first optimizer that varies it."""
     optimizer = next(each.optimizer for each in view.settings if name in each.values)
-    return knobs_of(optimizer)[name]
+    return knobs_of(optimizer, view.plan.classes)[name]
 
 
-def optimizer_title(name: str) -> str:
-    """The optimizer as people write it: Adam."""
-    return TRAINING_OPTIMIZERS[name].title if name in TRAINING_OPTIMIZERS else name
+def knob_text(optimizer: str, name: str, value: float) -> str:
+    """A knob's value; a plain number for a class of the user, whose knobs the plan knows."""
+    return format_number(value) if is_reference(optimizer) else knobs_of(optimizer)[name].format(value)
 
 
 # The contents of a cell.

@@ -11,6 +11,7 @@ from adam_tui.engine.lane import Lane
 from adam_tui.engine.presets import Preset
 from adam_tui.engine.scenario import Scenario
 from adam_tui.history.sweep_view import SweepView
+from adam_tui.runs.recipes import optimizer_title
 from adam_tui.sweeps.journal import TrialRecord
 from adam_tui.sweeps.plan import SWEPT_RUN_KNOBS, knobs_of
 from adam_tui.sweeps.request import Request, request_like
@@ -19,7 +20,7 @@ from adam_tui.ui.effects import Choose, Notify, Pick
 from adam_tui.ui.sweep import effects
 from adam_tui.ui.sweep import events as e
 from adam_tui.ui.sweep.effects import Effect
-from adam_tui.ui.sweep.grid import optimizer_title
+from adam_tui.ui.sweep.grid import knob_text
 from adam_tui.ui.sweep.state import SweepState
 
 NO_SWEEP = Notify("there is no sweep yet", keys=": {start} plans one")
@@ -125,7 +126,7 @@ def _widen(view: SweepView, chosen: Setting | None) -> Effect:
     if not view.edges:
         return Notify("no best value lies at the edge of its range")
     setting, name, word = min(view.edges, key=lambda edge: edge[0] is not chosen)
-    knob, value = knobs_of(setting.optimizer)[name], setting.values[name]
+    knob, value = knobs_of(setting.optimizer, view.plan.classes)[name], setting.values[name]
     far = value / WIDER if word == "lowest" else value * WIDER
     if knob.scale not in ("log", "log_off"):
         tried = sorted({each.values[name] for each in view.settings if name in each.values})
@@ -152,6 +153,7 @@ def _widen(view: SweepView, chosen: Setting | None) -> Effect:
         epochs=before.epochs,
         limit=before.limit,
         halving=before.halving,
+        classes=before.classes,
     )
     title = optimizer_title(setting.optimizer)
     return effects.AskPlan(request, f"{title} was best at the {word} {name} that was tried, {knob.format(value)}.")
@@ -175,19 +177,18 @@ def _run_title(trial: TrialRecord) -> str:
 
 
 def _setting_text(trial: TrialRecord) -> str:
-    knobs = knobs_of(trial.planned.optimizer)
-    return " · ".join(f"{name} {knobs[name].format(value)}" for name, value in trial.planned.settings.items())
+    planned = trial.planned
+    return " · ".join(f"{name} {knob_text(planned.optimizer, name, value)}" for name, value in planned.settings.items())
 
 
 def _try(setting: Setting) -> Effect:
     """The setting as a lane of the playground."""
-    knobs = knobs_of(setting.optimizer)
     values = {name: value for name, value in setting.values.items() if name not in SWEPT_RUN_KNOBS}
     try:
         lane = Lane.of(setting.optimizer, values)
     except ValueError as error:
         return Notify(f"the playground cannot show this setting: {error}", severity="warning")
-    text = ", ".join(f"{name} {knobs[name].format(value)}" for name, value in values.items())
+    text = ", ".join(f"{name} {knob_text(setting.optimizer, name, value)}" for name, value in values.items())
     title = f"{optimizer_title(setting.optimizer)} {text}"
     return effects.OpenPreset(
         Preset(

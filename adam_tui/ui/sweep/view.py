@@ -20,8 +20,8 @@ from adam_tui.draw.palette import Palette
 from adam_tui.engine.numbers import format_duration
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.sweep_view import SlotView, SweepView, accuracy_with_error, figure
+from adam_tui.runs.recipes import optimizer_title
 from adam_tui.sweeps import results
-from adam_tui.sweeps.plan import knobs_of
 from adam_tui.sweeps.results import Setting
 from adam_tui.ui.actions import with_keys_named
 from adam_tui.ui.sweep.grid import (
@@ -40,8 +40,8 @@ from adam_tui.ui.sweep.grid import (
     SweepGrid,
     face,
     fitting_digits,
+    knob_text,
     mark_of,
-    optimizer_title,
     value_text,
     words,
 )
@@ -136,8 +136,7 @@ def setting_title(setting: Setting) -> str:
 
 
 def _values(setting: Setting) -> list[str]:
-    knobs = knobs_of(setting.optimizer)
-    return [f"{name} {knobs[name].format(value)}" for name, value in setting.values.items()]
+    return [f"{name} {knob_text(setting.optimizer, name, value)}" for name, value in setting.values.items()]
 
 
 def _blank(width: int, height: int, palette: Palette) -> Cells:
@@ -392,7 +391,7 @@ def cell_lines(shown: Snapshot, view: SweepView, width: int) -> list[Line]:
         lines.append((f"the best of {len(some)} settings in this cell", "faint"))
     for edge, name, word in view.edges:
         if edge is setting:
-            value = knobs_of(edge.optimizer)[name].format(edge.values[name])
+            value = knob_text(edge.optimizer, name, edge.values[name])
             direction = "lower" if word == "lowest" else "higher"
             text = f"{name} {value} is the {word} that was tried: the best may be {direction}. {{widen}} widens it"
             lines += [(each, "warning") for each in wrap(with_keys_named(text, shown.keys), width)]

@@ -42,6 +42,8 @@ ACTIONS: tuple[Action[e.Event, EventContext], ...] = (
     Action("next_exhibit", "M", "Next stop of the tour, or how to go on", MODEL, e.NextPreset()),
     Action("next_optimizer", "o", "Next optimizer", KNOBS, e.CycleOptimizer(1)),
     Action("previous_optimizer", "O", "Previous optimizer", KNOBS, e.CycleOptimizer(-1)),
+    Action("your_own", "y", "Your own optimizer for the next run", KNOBS, e.AskClass()),
+    Action("own_network", "Y", "Your own network for the next run", KNOBS, e.AskNetwork()),
     Action("data", "D", "Next data set", KNOBS, e.CycleData()),
     Action("quick_try", "f", "Quick try: next run on 6,000 images, or all", KNOBS, e.QuickTry()),
     Action("live", "h", "Tune the next run, or the selected one", KNOBS, e.Toggle("live")),

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Literal, Protocol
 
 from textual.timer import Timer
 
+from adam_tui.engine.class_reference import ClassReference
 from adam_tui.history.feed import Feed
 from adam_tui.runs.protocol import RunSpec
+from adam_tui.runs.user_code import UntrustedError, check_code
 from adam_tui.ui import dialogs
 from adam_tui.ui import effects as shared
 from adam_tui.ui.effects import EventScreen
 from adam_tui.ui.host import Host
 from adam_tui.ui.train import effects
 from adam_tui.ui.train.effects import Effect
-from adam_tui.ui.train.events import Event, SelectRun
+from adam_tui.ui.train.events import AdoptNetwork, AskTrust, CodeChecked, Event, SelectRun
 from adam_tui.ui.train.labels import error_text
 from adam_tui.ui.train.requests import ask_beside_sweep
 from adam_tui.ui.train.state import TrainState
@@ -38,6 +41,9 @@ class RunScreen(EventScreen[Event], Protocol):
     @property
     def host(self) -> Host:
         """The application, as a mode sees it."""
+
+    def run_worker(self, work: Callable[[], None], *, thread: bool, exclusive: bool, group: str) -> object:
+        """Run a function in a thread."""
 
     def set_timer(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call back after so many seconds."""
@@ -67,11 +73,17 @@ def carry_out(effect: Effect, screen: RunScreen) -> None:
                 screen.feed.command(run, command, **values)
         case effects.KillRun(run):
             _kill(run, screen)
-        case effects.ContinueRun(run):
-            with _notified(screen, "cannot continue: ", "warning"):
-                screen.feed.resume(run)
-                if sweep := screen.feed.sweep_on(screen.feed.device(run)):
-                    screen.app.notify(f"{sweep} trains on this device too: both are slower")
+        case effects.CheckCode():
+            screen.app.notify(f"trying {effect.optimizer or effect.network} …")
+            screen.run_worker(partial(_check_code, effect, screen), thread=True, exclusive=True, group="check code")
+        case effects.ContinueRun(run, trusted):
+            try:
+                with _notified(screen, "cannot continue: ", "warning"):
+                    screen.feed.resume(run, trusted=trusted)
+                    if sweep := screen.feed.sweep_on(screen.feed.device(run)):
+                        screen.app.notify(f"{sweep} trains on this device too: both are slower")
+            except UntrustedError as error:
+                screen.dispatch(AskTrust(run, error.problem))
             screen.poll()
         case effects.DeleteRun(run):
             with _notified(screen, f"cannot delete {run}: "):
@@ -107,8 +119,27 @@ def _notified(
     """Show an error of a run or its files as a notification."""
     try:
         yield
+    except UntrustedError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         screen.app.notify(prefix + error_text(error), severity=severity)
+
+
+def _check_code(effect: effects.CheckCode, screen: RunScreen) -> None:
+    """Try code of the user. This runs in a thread: the process of the check loads torch first."""
+    optimizer, network = (ClassReference.parse(each) if each else None for each in (effect.optimizer, effect.network))
+    app = screen.app
+    try:
+        code = check_code(optimizer, effect.settings, network)
+    except (OSError, ValueError) as error:
+        app.call_from_thread(app.notify, error_text(error), severity="error")
+        return
+    if optimizer is not None:
+        app.call_from_thread(screen.dispatch, CodeChecked(code, effect.remarks))
+        return
+    message = f"the next run trains {effect.network}, {code.parameters:,} weights"
+    app.call_from_thread(screen.dispatch, AdoptNetwork(code.rest["network"], code.rest.get("code", {})))
+    app.call_from_thread(app.notify, message)
 
 
 def _start(spec: RunSpec, screen: RunScreen) -> None:

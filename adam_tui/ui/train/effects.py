@@ -28,6 +28,19 @@ class StartRun:
 
 
 @dataclass(frozen=True)
+class CheckCode:
+    """Try code of the user in a process of its own; `CodeChecked` follows, or a notification with the error.
+
+    `optimizer` and `network` are references, "" for none; `settings` are names and texts.
+    """
+
+    optimizer: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
+    network: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class SendCommand:
     """Send a command to a run's process: pause, resume, stop, or set with `name` and `value`."""
 
@@ -45,9 +58,13 @@ class KillRun:
 
 @dataclass(frozen=True)
 class ContinueRun:
-    """Start a process that continues an ended run from its checkpoint."""
+    """Start a process that continues an ended run from its checkpoint.
+
+    `trusted` means that the user consents to the code in its directory.
+    """
 
     run: str
+    trusted: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +118,7 @@ class ScheduleSettings(Signal):
 Effect = (
     SharedEffect[Event]
     | StartRun
+    | CheckCode
     | SendCommand
     | KillRun
     | ContinueRun

@@ -6,6 +6,7 @@ An event is made when a key is pressed, a question is answered or the runs are l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ from adam_tui.history.run_view import RunView
 from adam_tui.history.sweep_summary import SweepSummary
 from adam_tui.runs.protocol import Changed, RunSpec
 from adam_tui.runs.run_label import Label
+from adam_tui.runs.user_code import CheckedCode
 from adam_tui.ui.actions import Signal
 from adam_tui.ui.caption import Finale
 from adam_tui.ui.train.landscape.state import Bounds, Place
@@ -77,12 +79,54 @@ class AdoptSettings:
 
 
 @dataclass(frozen=True)
+class AdoptNetwork:
+    """Take a network of the user for the next run, with the digest of its file; "" is the article's network."""
+
+    network: str
+    code: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class OfferRun:
     """Ask whether to start a run with a playground lane's optimizer; `remarks` say where the two differ."""
 
     spec: RunSpec
     usual: RunSpec
     remarks: tuple[str, ...]
+
+
+class AskClass(Signal):
+    """Ask for an optimizer class of the user."""
+
+
+class AskNetwork(Signal):
+    """Ask for a network of the user."""
+
+
+@dataclass(frozen=True)
+class CheckClass:
+    """Try an optimizer class, `./mine.py::MyAdam:lr=0.1`, in a process of its own, then offer a run with it.
+
+    `remarks` are lines for the offer.
+    """
+
+    text: str
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckNetwork:
+    """Try a network, `./net.py::build`, in a process of its own, then take it for the next run."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class CodeChecked:
+    """A class of the user works: offer a run with it."""
+
+    code: CheckedCode
+    remarks: tuple[str, ...] = ()
 
 
 class PauseOrResume(Signal):
@@ -112,6 +156,21 @@ class KillRun:
 
 class ContinueRun(Signal):
     """Continue the selected run from its checkpoint."""
+
+
+@dataclass(frozen=True)
+class AskTrust:
+    """Ask whether to execute the code of a run that this user has not named; `problem` says which."""
+
+    run: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class TrustRun:
+    """Consent to the code of a run, and continue it."""
+
+    run: str
 
 
 class AskRestart(Signal):
@@ -360,6 +419,13 @@ Request = (
     | StartRun
     | StartBesideSweep
     | OfferRun
+    | AskClass
+    | AskNetwork
+    | CheckClass
+    | CheckNetwork
+    | CodeChecked
+    | AskTrust
+    | TrustRun
     | StopRun
     | KillRun
     | DeleteRun
@@ -382,6 +448,7 @@ Change = (
     | SelectRun
     | MoveSelection
     | AdoptSettings
+    | AdoptNetwork
     | CycleOptimizer
     | CycleData
     | QuickTry

@@ -10,6 +10,8 @@ import json
 import shlex
 from textwrap import indent
 
+from adam_tui.engine.class_reference import ClassReference
+from adam_tui.engine.class_signature import format_value, typed
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.numbers import format_number
 from adam_tui.engine.optimizers import OPTIMIZERS
@@ -17,6 +19,7 @@ from adam_tui.engine.pytorch_sources import BY_HAND
 from adam_tui.engine.rule import PARTS, join_parts
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec
+from adam_tui.ui.train.labels import default_numbers
 
 # The answers of the dialog: a key, the kind, and the label.
 COPIES: tuple[tuple[str, str, str], ...] = (
@@ -71,13 +74,15 @@ def copy_text(kind: str, spec: RunSpec) -> str:
 def command(spec: RunSpec) -> str:
     """The `adam-tui train` that starts this run, quoted for a shell; defaults are left out."""
     usual = RunSpec()
-    recipe = TRAINING_OPTIMIZERS.get(spec.optimizer)
-    defaults = recipe.defaults() if recipe else {}
+    defaults = default_numbers(spec)
     changed = {k: v for k, v in spec.hyperparameters.items() if k != "lr" and v != defaults.get(k)}
-    knobs = ",".join(f"{name}={format_number(value)}" for name, value in changed.items())
-    words = ["adam-tui", "train", "--optimizer", spec.optimizer + (f":{knobs}" if knobs else "")]
-    if spec.hyperparameters["lr"] != defaults.get("lr"):
-        words += ["--lr", format_number(spec.hyperparameters["lr"])]
+    settings = [f"{name}={format_number(value)}" for name, value in changed.items()]
+    settings += [f"{name}={format_value(value)}" for name, value in spec.arguments.items()]
+    words = ["adam-tui", "train", "--optimizer", spec.optimizer + (f":{','.join(settings)}" if settings else "")]
+    if spec.lr is not None and spec.lr != defaults.get("lr"):
+        words += ["--lr", format_number(spec.lr)]
+    if spec.network:
+        words += ["--network", spec.network]
     for name in (*RUN_KNOBS, "device", "precision", "limit", "validation", "data", "data_dir", "weights"):
         value = getattr(spec, name)
         if value != getattr(usual, name):
@@ -106,11 +111,12 @@ def to_pytorch(spec: RunSpec) -> str:
     by_hand = {"lion": BY_HAND["lion"][1], "muon": MUON}.get(spec.optimizer)
     parts = [
         f"# The run that this command starts, in PyTorch:\n#   {command(spec)}\n"
-        "import torch\nfrom torch import nn\nfrom torch.nn import functional\nfrom torchvision import datasets\n",
+        + ("import runpy\n" if spec.code else "")
+        + "import torch\nfrom torch import nn\nfrom torch.nn import functional\nfrom torchvision import datasets\n",
         f"DEVICE = {device}\nEPOCHS, BATCH, SEED = {spec.epochs}, {spec.batch_size}, {spec.seed}\n",
         _data(spec),
         *([by_hand] if by_hand else []),
-        f"torch.manual_seed(SEED)\n{NETWORK}optimizer = {_optimizer(spec)}\n",
+        f"torch.manual_seed(SEED)\n{_network(spec)}optimizer = {_optimizer(spec)}\n",
         _loop(spec),
     ]
     return "\n".join(parts)
@@ -123,6 +129,22 @@ network = nn.Sequential(
     nn.Flatten(), nn.Linear(64 * 4 * 4, 10),
 ).to(DEVICE, memory_format=torch.channels_last)
 """
+
+
+def _network(spec: RunSpec) -> str:
+    """The network: the article's, in torch's usual order of the weights for a class of the user; or the user's."""
+    if spec.network:
+        return f"network = {_imported(spec.network)}().to(DEVICE)\n"
+    return NETWORK.replace(", memory_format=torch.channels_last", "") if spec.signature else NETWORK
+
+
+def _imported(reference: str) -> str:
+    """The expression for an object of the user's: `runpy.run_path("mine.py")["MyAdam"]`, or pkg.Class."""
+    named = ClassReference.parse(reference)
+    if named.path is None:
+        return f"__import__({named.module!r}, fromlist=['_']).{named.name}"
+    first, dot, rest = named.name.partition(".")
+    return f"runpy.run_path({named.path!r})[{first!r}]{dot}{rest}"
 
 
 def _data(spec: RunSpec) -> str:
@@ -162,6 +184,8 @@ def _data(spec: RunSpec) -> str:
 def _optimizer(spec: RunSpec) -> str:
     """The call that makes the optimizer, every value given."""
     values = dict(spec.hyperparameters)
+    if spec.signature:
+        return _class_call(spec)
     recipe = TRAINING_OPTIMIZERS[spec.optimizer]
     every = {knob.name: float(values.get(knob.name, knob.default)) for knob in recipe.knobs}
     whole = join_parts(every)
@@ -182,6 +206,24 @@ def _optimizer(spec: RunSpec) -> str:
     return f"{name}(list(network.parameters()), {arguments})"
 
 
+def _class_call(spec: RunSpec) -> str:
+    """The call of a class of the user, with the values that differ from its defaults."""
+    defaults, given = default_numbers(spec), {**spec.hyperparameters, **spec.arguments}
+    written: dict[str, str] = {}
+    parts: dict[str, list[str]] = {}
+    for each in spec.signature:
+        if each.name not in given:
+            continue
+        value = typed(each, given[each.name])
+        if each.part_of:
+            parts.setdefault(each.part_of, []).append(repr(value))
+        elif each.name not in defaults or defaults[each.name] != given[each.name]:
+            written[each.name] = repr(value)
+    written |= {name: f"({', '.join(values)})" for name, values in parts.items()}
+    arguments = "".join(f", {key}={value}" for key, value in written.items())
+    return f"{_imported(spec.optimizer)}(list(network.parameters()){arguments})"
+
+
 def _literal(knob: Knob, value: float) -> str:
     return str(bool(value)) if knob.scale == "flag" else knob.format(value).replace("off", "0.0")
 
@@ -190,7 +232,15 @@ def _loop(spec: RunSpec) -> str:
     scores = "network({})"
     if spec.precision == "bfloat16":
         scores = "scores({})"
-    body = f"loss = functional.cross_entropy({scores.format('images[batch]')}, labels[batch])\n"
+    call = scores.format("images[batch]")
+    graph = "create_graph=True" if "graph" in spec.calls else ""
+    body = f"loss = functional.cross_entropy({call}, labels[batch])\noptimizer.zero_grad()\nloss.backward({graph})\n"
+    step = "optimizer.step()\n"
+    if "closure" in spec.calls:
+        body, step = "def closure():\n" + indent(body + "return loss\n", " " * 4), "optimizer.step(closure)\n"
+    train, test_mode = (["network.train()\n"], ["network.eval()\n"]) if spec.network else ([], [])
+    if "modes" in spec.calls:
+        train, test_mode = [*train, "optimizer.train()\n"], [*test_mode, "optimizer.eval()\n"]
 
     def measured(part: str, images: str, indented: str, epoch: str) -> str:
         count = (
@@ -210,9 +260,10 @@ def _loop(spec: RunSpec) -> str:
         (AUTOCAST if spec.precision == "bfloat16" else "")
         + "order = torch.Generator().manual_seed(SEED)  # a generator of its own shuffles\n"
         "for epoch in range(1, EPOCHS + 1):\n"
-        "    for batch in torch.randperm(len(images), generator=order).to(DEVICE).split(BATCH):\n"
-        + indent(body, " " * 8)
-        + "        optimizer.zero_grad()\n        loss.backward()\n        optimizer.step()\n"
+        + indent("".join(train), " " * 4)
+        + "    for batch in torch.randperm(len(images), generator=order).to(DEVICE).split(BATCH):\n"
+        + indent(body + step, " " * 8)
+        + indent("".join(test_mode), " " * 4)
         + each
         + once
     )

@@ -12,11 +12,13 @@ from typing import TypedDict
 
 from adam_tui.draw.cells import Color
 from adam_tui.draw.palette import Palette
+from adam_tui.engine.class_reference import short_name
+from adam_tui.engine.class_signature import format_value
 from adam_tui.engine.numbers import format_number
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.runs.protocol import LOST, QUEUED, RunSpec
-from adam_tui.runs.recipes import TRAINING_OPTIMIZERS, accuracy_with_error
+from adam_tui.runs.recipes import TRAINING_OPTIMIZERS, accuracy_with_error, make_spec
 from adam_tui.ui.train.state import COLORS, TrainState
 
 DEFAULTS = RunSpec()
@@ -101,20 +103,30 @@ def error_text(error: Exception) -> str:
 
 def tuned_settings(spec: RunSpec) -> list[str]:
     """The lr, and the other hyperparameters that are not the optimizer's defaults: "beta1=0.8"."""
-    recipe = TRAINING_OPTIMIZERS.get(spec.optimizer)
-    defaults = recipe.defaults() if recipe else {}
+    defaults = default_numbers(spec)
     values = spec.hyperparameters.items()
-    return [f"{name}={format_number(v)}" for name, v in values if name == "lr" or defaults.get(name) != v]
+    changed = [f"{name}={format_number(v)}" for name, v in values if name == "lr" or defaults.get(name) != v]
+    return changed + [f"{name}={format_value(v)}" for name, v in spec.arguments.items()]
+
+
+def default_numbers(spec: RunSpec) -> Mapping[str, float]:
+    """The optimizer's default of every hyperparameter; empty for an optimizer of a newer version."""
+    if spec.signature:
+        return make_spec(spec.optimizer, {}, signature=spec.signature).hyperparameters
+    recipe = TRAINING_OPTIMIZERS.get(spec.optimizer)
+    return recipe.defaults() if recipe else {}
 
 
 def other_settings(spec: RunSpec) -> list[str]:
     """The settings without a knob that are not at their defaults: "data=kmnist"."""
-    return [f"{name}={getattr(spec, name)}" for name in WITHOUT_KNOB if getattr(spec, name) != getattr(DEFAULTS, name)]
+    others = [name for name in WITHOUT_KNOB if getattr(spec, name) != getattr(DEFAULTS, name)]
+    network = [f"network={short_name(spec.network)}"] if spec.network else []
+    return network + [f"{name}={getattr(spec, name)}" for name in others]
 
 
 def settings_text(spec: RunSpec) -> str:
     """The optimizer and the settings that differ from the defaults: "adam lr=0.0005 batch=32 seed=3 data=kmnist"."""
-    parts = [spec.optimizer, *tuned_settings(spec)]
+    parts = [spec.optimizer_label, *tuned_settings(spec)]
     if spec.batch_size != DEFAULTS.batch_size:
         parts.append(f"batch={spec.batch_size}")
     if spec.seed != DEFAULTS.seed:
@@ -164,7 +176,7 @@ def titled(run: RunView, texts: Mapping[str, str]) -> str:
 
 def spec_text(spec: RunSpec) -> str:
     """All settings of a run in one line, the hyperparameters at their defaults left out."""
-    optimizer = " ".join([spec.optimizer, *tuned_settings(spec)])
+    optimizer = " ".join([spec.optimizer_label, *tuned_settings(spec)])
     run = (f"batch {spec.batch_size}", epochs_text(spec.epochs), f"seed {spec.seed}")
     return " · ".join([optimizer, *run, *other_settings(spec)])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.numbers import format_number
 from adam_tui.engine.schedules import CONSTANT
@@ -18,13 +20,24 @@ def spec_for(lane: Lane) -> tuple[RunSpec, tuple[str, ...]]:
     remarks = _lr_remark(lane["lr"], recipe.knob("lr").default)
     if dict(lane.values).get("bias_correction", 1.0) == 0.0:
         remarks.append("bias_correction is on: torch.optim cannot switch it off")
+    return make_spec(lane.optimizer, values), (*remarks, *remarks_on(lane))
+
+
+def remarks_on(lane: Lane) -> tuple[str, ...]:
+    """Remarks, with marks for keys, on what a run leaves out of a lane, whatever its optimizer."""
+    remarks = []
     if lane.schedule != CONSTANT:
         remarks.append("the schedule is left out: the network trains with a constant lr, which {live} changes later")
     if lane.changes:
         names = ", ".join(dict.fromkeys(change.name for change in lane.changes))
         remarks.append(f"changes during the race ({names}) are left out: the run keeps the initial values")
     remarks.append("its gradients are noisy by themselves: each is of one batch of 64 images, not of the whole surface")
-    return make_spec(lane.optimizer, values), tuple(remarks)
+    return tuple(remarks)
+
+
+def class_text(lane: Lane) -> str:
+    """A lane with a class of the user as text, `./mine.py::MyAdam:lr=0.1`, without schedule and changes."""
+    return replace(lane, schedule=CONSTANT, changes=()).to_flag()
 
 
 def _lr_remark(lr: float, usual: float) -> list[str]:

@@ -19,8 +19,9 @@ FRAMED: tuple[Panel, ...] = ("loss", "accuracy", "runs", "knobs", "figures", "co
 PANELS: tuple[Panel, ...] = (*FRAMED, "digits", "progress")
 Panels = Sequence[Panel]
 
-# The panels to draw when a run wrote losses, predictions for the samples, or anything else.
-OF_LOSSES: Panels = ("loss", "runs")
+# The panels to draw when a curve has grown, and when a run wrote losses, predictions for the samples, or other events.
+OF_LOSSES: Panels = ("loss",)
+OF_NUMBERS: Panels = ("runs",)
 OF_SAMPLES: Panels = ("model", "digits")
 OF_ALL_EVENTS: Panels = ("loss", "accuracy", "runs", "corner", "model", "digits")
 OF_TIME: Panels = ("figures", "progress", "table")

@@ -6,14 +6,19 @@ A pure function from the state and such an event to effects. Loaded with the fir
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
+from adam_tui.classes.completion import completions
+from adam_tui.engine.class_reference import ClassReference, is_reference, split_reference
+from adam_tui.engine.class_signature import split_settings
 from adam_tui.engine.numbers import format_number
 from adam_tui.history.run_view import RunView
 from adam_tui.history.sweep_summary import SweepSummary
 from adam_tui.runs.protocol import Changed, RunSpec
-from adam_tui.runs.recipes import check_spec
+from adam_tui.runs.recipes import check_spec, make_spec
 from adam_tui.runs.run_label import Label
+from adam_tui.runs.user_code import read_source
 from adam_tui.ui.effects import AskText, Choose, CopyText, Notify, ShowText
 from adam_tui.ui.train import effects, labels
 from adam_tui.ui.train import events as e
@@ -24,6 +29,8 @@ from adam_tui.ui.train.sweep_panel import sweep_text
 from adam_tui.ui.train.table import matching
 
 SEARCH_HINT = "words of a run's name, state or settings, such as: adam lr=0.01 running; empty keeps all"
+CLASS_HINT = "FILE.py::CLASS or package.CLASS, such as ./mine.py::MyAdam:lr=0.001 · tab completes · its code is run"
+NETWORK_HINT = "FILE.py::FUNCTION that returns a module, such as ./net.py::build · empty: the usual one · tab completes"
 LABEL_HINT = "a name, and words that begin with # as tags, such as: long warm-up #baseline; empty removes it"
 TOUR_IS_OVER = Notify("the tour is over", keys=": {mode_learn} opens Learn")
 NO_SCENARIOS = Notify("the scenarios are in the playground", keys=": {mode_playground} opens it")
@@ -53,6 +60,22 @@ def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
             return (effects.WriteLabel(id, label),)
         case e.OfferRun():
             return (_offer(event),)
+        case e.AskClass():
+            return (AskText("Your own optimizer", _class_text(state), CLASS_HINT, _check_class, complete=completions),)
+        case e.AskNetwork():
+            network = str(state.rest.get("network", ""))
+            networks = partial(completions, networks=True)
+            return (AskText("Your own network", network, NETWORK_HINT, _check_network, complete=networks),)
+        case e.CheckClass(text, remarks):
+            return (_checked_class(state, text, remarks),)
+        case e.CheckNetwork(text):
+            return (effects.CheckCode(network=text),)
+        case e.CodeChecked():
+            return (_offer_class(state, event),)
+        case e.AskTrust(id, problem):
+            return (_ask_trust(id, problem),)
+        case e.TrustRun(id):
+            return (effects.ContinueRun(id, trusted=True),)
         case e.AskCopy():
             return (_ask_copy(state) if state.visible_sweep is None else is_a_sweep(state.visible_sweep),)
         case e.CopyRun():
@@ -68,6 +91,59 @@ def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
             if sweep is not None:
                 return (_of_selected_sweep(sweep, event),)
             return (_of_selected_run(run, event) if run is not None else no_run(state),)
+
+
+def _class_text(state: TrainState) -> str:
+    """The class of the next run as it is typed, or the beginning of one."""
+    return state.optimizer if is_reference(state.optimizer) else "torch.optim.Rprop"
+
+
+def _check_class(text: str) -> e.Event:
+    reference, settings = split_reference(text)
+    if settings is not None:
+        split_settings(settings)
+    if reference.file is not None:
+        read_source(reference)
+    return e.CheckClass(text)
+
+
+def _check_network(text: str) -> e.Event:
+    if not text.strip():
+        return e.AdoptNetwork("", {})
+    try:
+        reference = ClassReference.parse(text)
+    except ValueError as error:
+        raise ValueError(str(error).replace("MyAdam", "build")) from None
+    if reference.file is not None:
+        read_source(reference)
+    return e.CheckNetwork(text.strip())
+
+
+def _checked_class(state: TrainState, text: str, remarks: tuple[str, ...]) -> Effect:
+    reference, settings = split_reference(text)
+    pairs = tuple(split_settings(settings)) if settings else ()
+    return effects.CheckCode(str(reference), pairs, str(state.rest.get("network", "")), remarks)
+
+
+def _offer_class(state: TrainState, event: e.CodeChecked) -> Effect:
+    """A question about a run with a class of the user that works, with the other settings of the next run."""
+    rest = {name: value for name, value in state.rest.items() if name not in ("network", "code")}
+    try:
+        spec = make_spec(event.code.optimizer, event.code.values, **state.run_values, **rest, **event.code.rest)
+    except ValueError as error:
+        return Notify(f"cannot train: {error}", severity="warning")
+    remarks = [*event.remarks, *([event.code.warning] if event.code.warning else [])]
+    return _ask(
+        f"Train the network with {spec.optimizer_label}?",
+        "\n".join([labels.spec_text(spec), spec.optimizer, *(f"· {remark}" for remark in remarks)]),
+        ("y,t", e.StartRun(spec), "start it now"),
+        ("e", e.AdoptSettings(spec), "take it for the next run, to change a setting first"),
+    )
+
+
+def _ask_trust(id: str, problem: str) -> Effect:
+    text = f"{problem}.\nIt came from elsewhere, or was edited. Python executes whatever it holds, with your rights."
+    return _ask(f"Execute the code of {id}?", text, ("y", e.TrustRun(id), "yes, I have read it"), cautious=True)
 
 
 def _of_selected_run(run: RunView, event: e.SelectedRunRequest) -> Effect:
@@ -223,7 +299,7 @@ def _copy(event: e.CopyRun) -> tuple[Effect, ...]:
 def _offer(event: e.OfferRun) -> Effect:
     """A question about a run with a playground lane's optimizer."""
     spec, usual = event.spec, event.usual
-    lr = f"{usual.hyperparameters['lr']:g}"
+    lr = f"{usual.lr:g}"
     with_usual = ("l", e.StartRun(usual), f"train with lr {lr}, the rest as it is")
     return _ask(
         "Train the network with this lane's optimizer?",

@@ -33,7 +33,7 @@ from adam_tui.ui.actions import Action, FooterKey, KeyGroup
 from adam_tui.ui.caption import CAPTION_PADDING, caption
 from adam_tui.ui.layout import NARROW, WIDE
 from adam_tui.ui.mode_screen import ModeScreen
-from adam_tui.ui.train import epoch_charts, loss_chart, model_views, run_panel, start_panel, sweep_panel, table
+from adam_tui.ui.train import axes, epoch_charts, loss_chart, model_views, run_panel, start_panel, sweep_panel, table
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train import view as train_view
 from adam_tui.ui.train.actions import ACTIONS, current_keys, footer
@@ -43,6 +43,7 @@ from adam_tui.ui.train.layout import (
     FRAMED,
     OF_ALL_EVENTS,
     OF_LOSSES,
+    OF_NUMBERS,
     OF_SAMPLES,
     OF_TIME,
     PANELS,
@@ -110,6 +111,8 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         self._poll_timer: Timer | None = None
         self._polling = True
         self._changed: set[str] = set()  # runs with new events that are not drawn yet
+        self._gathered: dict[Panel, None] | None = None  # the panels to draw at the end of a poll, in this order
+        self._drawn_steps: dict[str, int] = {}  # of each run whose curve is drawn: the steps of that drawing
         self._drawn_at = 0.0
         self._notes: list[Note] = []
         self._landscape: LandscapePanels | None = None
@@ -187,6 +190,7 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
         """List the runs, read what is new of them, draw it, and poll again later."""
         if not self._polling:  # a timer that fired when something else was shown already
             return
+        self._gathered = {}
         runs = self.feed.views()
         changed, more = self.feed.poll([run.id for run in self.state.drawn])
         self._changed |= changed
@@ -198,6 +202,8 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
             self._draw_changed_runs()
         elif not more:
             self._draw(OF_TIME)
+        panels, self._gathered = self._gathered, None
+        self._draw(panels)
         running = any(run.state in POLLED_OFTEN for run in self.state.runs)
         pause = POLL_READING if more else self._seconds_per_column() if running else POLL_IDLE
         if self._waits_for_first_loss():
@@ -281,8 +287,12 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
 
     def train_lane(self, lane: Lane) -> None:
         """Ask whether to train with the optimizer of one of the playground's lanes."""
-        from adam_tui.ui.train.lane_to_run import spec_for, usual_lr
+        from adam_tui.engine.class_reference import is_reference
+        from adam_tui.ui.train.lane_to_run import class_text, remarks_on, spec_for, usual_lr
 
+        if is_reference(lane.optimizer):
+            self.dispatch(e.CheckClass(class_text(lane), tuple(map(self.named, remarks_on(lane)))))
+            return
         spec, remarks = spec_for(lane)
         self.dispatch(e.OfferRun(spec, usual_lr(spec), tuple(map(self.named, remarks))))
 
@@ -335,12 +345,26 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
             self._lay_out()
             self._draw(OF_ALL_EVENTS)
         else:
-            self._draw((*OF_LOSSES, *OF_SAMPLES) if "sample" in changes else OF_LOSSES)
+            if self._curves_have_grown():
+                self._draw(OF_LOSSES)
+            self._draw((*OF_NUMBERS, *OF_SAMPLES) if "sample" in changes else OF_NUMBERS)
             if epoch_charts.is_first_epoch(self.state, self.feed.histories):
                 self._draw(("accuracy",))
         self._draw(OF_TIME)
 
+    def _curves_have_grown(self) -> bool:
+        """Whether a curve is a dot longer than in the last drawing: a drawing costs most of a poll's time."""
+        axis = axes.x_axis(self.state, self.feed.histories, loss_chart.plot_columns(self._loss_width))
+        return any(
+            run.id not in self._drawn_steps
+            or not 0 <= len(history.curve) - self._drawn_steps[run.id] < axis.visible(history).steps_per_dot
+            for run, history in axis.drawn
+        )
+
     def _draw(self, panels: Iterable[Panel]) -> None:
+        if self._gathered is not None:
+            self._gathered |= dict.fromkeys(panels)
+            return
         shown = self._snapshot()
         for panel in panels:
             view = self._view(panel)
@@ -348,6 +372,8 @@ class TrainScreen(ModeScreen[TrainState, e.Event, "Effect", EventContext]):
             if view.display and size.width > 0 and size.height > 0:
                 view.show(self._cells(panel, shown, size))
                 if panel == "loss":
+                    drawn = axes.drawn_histories(shown.state, shown.histories)
+                    self._drawn_steps = {run.id: len(history.curve) for run, history in drawn}
                     view.entitle(*self._loss_titles(shown, size.width))
                     self._reread(shown, size.width)
 

@@ -46,9 +46,9 @@ WEIGHTS = "832 weights in the first filters, 51,264 in the second ones, 10,250 i
 def invitation(state: TrainState) -> str:
     """The effect of the start key, in words that follow the key."""
     spec = state.spec()
-    lr, epochs = spec.hyperparameters["lr"], epochs_text(spec.epochs)
+    lr, epochs = "" if spec.lr is None else f", lr {spec.lr:g}", epochs_text(spec.epochs)
     images = f", {spec.limit:,} images" if spec.limit else ""
-    return f"trains a network with {state.recipe.title}, lr {lr:g}, {epochs}{images}"
+    return f"trains a network with {state.recipe.title}{lr}, {epochs}{images}"
 
 
 def _quick_try(spec: RunSpec) -> str:

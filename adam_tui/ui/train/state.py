@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from adam_tui.draw.palette import MARKERS
 from adam_tui.engine.knobs import Knob
 from adam_tui.history.run_view import RunView
 from adam_tui.history.sweep_summary import SweepSummary
 from adam_tui.runs.protocol import QUEUED, RunSpec
-from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, Recipe, make_spec
+from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_OPTIMIZERS, Recipe, class_recipe, make_spec, recipe_of
 from adam_tui.ui.caption import Finale
 from adam_tui.ui.train.landscape.state import LandscapeState
 from adam_tui.ui.train.pending_settings import PendingSettings
@@ -47,6 +47,8 @@ class TrainState:
     index of the chosen knob. With `live` the arrow keys turn the selected run's knobs; `pending` holds the settings
     that were changed this way and that the run has not confirmed yet.
 
+    `classes` holds, for each optimizer that is a class of the user, the fields of RunSpec about it.
+
     The runs: `runs` are newest first, as are the `sweeps` beside them, which are one row of the lists each; `slots` is
     the index of the colour and marker of each run, by id. `selected` is the id of a run or of a sweep. With `overlay`
     the newest runs are drawn beside the selected one; `picked` holds the runs that were taken in (True) or out (False)
@@ -62,6 +64,7 @@ class TrainState:
     tuned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     run_values: Mapping[str, float] = field(default_factory=lambda: {k: v.default for k, v in RUN_KNOBS.items()})
     rest: Mapping[str, object] = field(default_factory=dict)
+    classes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     knob: int = 0
     live: bool = False
     pending: PendingSettings = field(default_factory=PendingSettings)
@@ -133,13 +136,18 @@ class TrainState:
     def recipe(self) -> Recipe:
         """The optimizer whose knobs are shown."""
         run = self.tuned_run
-        return TRAINING_OPTIMIZERS[run.spec.optimizer if run is not None else self.optimizer]
+        if run is not None:
+            return recipe_of(run.spec)
+        if self.optimizer in self.classes:
+            return class_recipe(self.optimizer, self.classes[self.optimizer]["signature"])
+        return TRAINING_OPTIMIZERS[self.optimizer]
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
         """The knobs that are shown: the optimizer's hyperparameters, then those of a run that has not begun."""
         if self.tuned_run is not None:
-            return tuple(knob for knob in self.recipe.knobs if knob.name != BEFORE_THE_FIRST_STEP)
+            fixed = {each.name for each in self.tuned_run.spec.signature if each.fixed} | {BEFORE_THE_FIRST_STEP}
+            return tuple(knob for knob in self.recipe.knobs if knob.name not in fixed)
         return (*self.recipe.knobs, *RUN_KNOBS.values())
 
     @property
@@ -163,7 +171,15 @@ class TrainState:
 
     def spec(self) -> RunSpec:
         """The settings of the next run."""
-        return make_spec(self.optimizer, self.tuned.get(self.optimizer, {}), **self.run_values, **self.rest)
+        rest = {**self.rest, **self.classes.get(self.optimizer, {})}
+        code = {**self._code(self.rest), **self._code(self.classes.get(self.optimizer, {}))}
+        rest |= {"code": code} if code else {}
+        return make_spec(self.optimizer, self.tuned.get(self.optimizer, {}), **self.run_values, **rest)
+
+    @staticmethod
+    def _code(fields: Mapping[str, Any]) -> Mapping[str, str]:
+        code: Mapping[str, str] = fields.get("code", {})
+        return code
 
     @property
     def span(self) -> int:
@@ -202,10 +218,10 @@ class TrainState:
 
 def tuning_problem(run: RunView) -> str:
     """The reason why no knob can show this run's settings, as of a run of a newer version; "" if all can."""
-    recipe = TRAINING_OPTIMIZERS.get(run.spec.optimizer)
-    if recipe is None:
+    if not run.spec.signature and run.spec.optimizer not in TRAINING_OPTIMIZERS:
         return f"no optimizer {run.spec.optimizer!r}"
     try:
+        recipe = recipe_of(run.spec)
         for knob in recipe.knobs:
             knob.check(run.setting(knob))
     except ValueError as error:

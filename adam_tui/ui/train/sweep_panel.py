@@ -9,8 +9,9 @@ from adam_tui.draw.cells import Cells, text_width
 from adam_tui.draw.elements import draw_progress, shorten, wrap
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.run_panels import MISSING, RunRow, state_color
+from adam_tui.engine.class_reference import short_name
 from adam_tui.history.sweep_summary import BestSetting, SweepSummary
-from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
+from adam_tui.runs.recipes import optimizer_title
 from adam_tui.ui.actions import with_keys_named
 from adam_tui.ui.train.labels import epochs_text, loss_text
 from adam_tui.ui.train.run_panel import Note
@@ -39,7 +40,7 @@ def accuracy_text(sweep: SweepSummary) -> str:
 
 def settings_text(sweep: SweepSummary) -> str:
     """Its optimizers and its varied knobs: "adam,sgd lr,beta1"; of one that cannot be read, the reason."""
-    return f"{','.join(sweep.optimizers)} {','.join(sweep.knobs)}".strip() or sweep.reason
+    return f"{','.join(map(short_name, sweep.optimizers))} {','.join(sweep.knobs)}".strip() or sweep.reason
 
 
 def row(sweep: SweepSummary, palette: Palette) -> RunRow:
@@ -68,7 +69,7 @@ def sweep_text(sweep: SweepSummary) -> str:
     """The plan in one line: "Adam, SGD · lr · 36 trials of 3 epochs · 3 seeds"."""
     if not sweep.trials:
         return sweep.reason or "its files are being read"
-    names = ", ".join(TRAINING_OPTIMIZERS[each].title for each in sweep.optimizers)
+    names = ", ".join(optimizer_title(each) for each in sweep.optimizers)
     trials = f"{sweep.trials:,} trial{'s' * (sweep.trials != 1)} of {epochs_text(sweep.epochs)}"
     seeds = [f"{sweep.seeds} seeds"] if sweep.seeds > 1 else []
     return " · ".join([names, ", ".join(sweep.knobs), trials, *seeds])

@@ -205,8 +205,8 @@ def _settings(run: Row) -> str:
     if isinstance(run, SweepSummary):
         return sweep_panel.settings_text(run)
     settings = settings_text(run.spec)
-    if run.title.startswith(f"{run.spec.optimizer}-"):
-        settings = settings.removeprefix(f"{run.spec.optimizer} ")
+    if run.title.startswith(f"{run.spec.optimizer_label}-"):
+        settings = settings.removeprefix(f"{run.spec.optimizer_label} ")
     return " ".join([settings, *(f"#{tag}" for tag in run.label.tags)])
 
 

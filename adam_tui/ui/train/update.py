@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, assert_never
 from adam_tui.history.run_view import RunView
 from adam_tui.history.sweep_summary import SweepSummary
 from adam_tui.runs.protocol import QUEUED, RunSpec
-from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec
+from adam_tui.runs.recipes import DATA_SETS, RUN_KNOBS, TRAINING_OPTIMIZERS, check_spec, recipe_of
+from adam_tui.runs.user_code import NETWORK_FILE, OPTIMIZER_FILE
 from adam_tui.ui.train import events as e
 from adam_tui.ui.train.landscape.update import followed, next_state, opened, points_problem
 from adam_tui.ui.train.pending_settings import Setting
@@ -158,6 +159,9 @@ def _next_state(state: TrainState, event: e.Change) -> TrainState:
             return _with_neighbour_selected(state, by, order)
         case e.AdoptSettings(spec):
             return _adopted(state, spec)
+        case e.AdoptNetwork(network, code):
+            rest = {name: value for name, value in state.rest.items() if name not in ("network", "code")}
+            return replace(state, rest={**rest, "network": network, "code": code} if network else rest)
         case e.CycleOptimizer(by):
             return _with_optimizer(state, by)
         case e.CycleData():
@@ -239,7 +243,7 @@ def _closed(state: TrainState) -> TrainState:
 
 def _with_optimizer(state: TrainState, by: int) -> TrainState:
     """Another optimizer for the next run; the chosen knob stays the one of the same name where there is one."""
-    names = tuple(TRAINING_OPTIMIZERS)
+    names = (*TRAINING_OPTIMIZERS, *state.classes)
     knob = state.chosen_knob.name
     after = replace(state, live=False, optimizer=names[(names.index(state.optimizer) + by) % len(names)])
     return with_knob(after, knob)
@@ -269,10 +273,16 @@ def _adopted(state: TrainState, spec: RunSpec) -> TrainState:
     if spec.sweep:  # the next run does not belong to it
         spec = replace(spec, sweep="", trial="", queue=True)
     spec = replace(spec, after_sweeps=False)  # the next run asks again
-    usual = TRAINING_OPTIMIZERS[spec.optimizer].defaults()
+    usual, usual_spec = recipe_of(spec).defaults(), RunSpec()
     own = {name: v for name, v in spec.hyperparameters.items() if name in usual and v != usual[name]}
-    known = {"optimizer", "hyperparameters", *RUN_KNOBS}
-    others = (field for field in dataclasses.fields(spec) if field.name not in known)
+    known = {"optimizer", "hyperparameters", *RUN_KNOBS, "signature", "arguments", "calls"}
+    others = [field for field in dataclasses.fields(spec) if field.name not in known]
+    classes = dict(state.classes)
+    if spec.signature:
+        of_class = {"signature": spec.signature, "arguments": spec.arguments, "calls": spec.calls}
+        own |= {name: v for name, v in spec.hyperparameters.items() if name not in usual}  # numbers without a scale
+        classes[spec.optimizer] = of_class | {"code": _of_file(spec, OPTIMIZER_FILE)}
+    spec = replace(spec, code=_of_file(spec, NETWORK_FILE))
     return replace(
         state,
         live=False,
@@ -280,8 +290,14 @@ def _adopted(state: TrainState, spec: RunSpec) -> TrainState:
         optimizer=spec.optimizer,
         tuned={**state.tuned, spec.optimizer: own},
         run_values={name: float(getattr(spec, name)) for name in RUN_KNOBS},
-        rest={f.name: getattr(spec, f.name) for f in others if getattr(spec, f.name) != f.default},
+        rest={f.name: getattr(spec, f.name) for f in others if getattr(spec, f.name) != getattr(usual_spec, f.name)},
+        classes=classes,
     )
+
+
+def _of_file(spec: RunSpec, name: str) -> dict[str, str]:
+    """The digest of one of the user's files, by the name of its copy."""
+    return {each: digest for each, digest in spec.code.items() if each == name}
 
 
 def _with_neighbour_selected(state: TrainState, by: int, order: tuple[str, ...]) -> TrainState:

@@ -41,7 +41,7 @@ def caption(drawn: SettingsMap | StartsMap, name: Quantity | None = None) -> str
     scenario = drawn.scenario
     title = QUANTITY_TITLES[name or shown_first(drawn)]
     title = f"basins, {title}" if isinstance(drawn, StartsMap) else title
-    lane = f"{scenario.lanes[drawn.lane].optimizer} on {drawn.surface.title}, {scenario.steps:,} steps"
+    lane = f"{scenario.lanes[drawn.lane].rule.label} on {drawn.surface.title}, {scenario.steps:,} steps"
     seeds = f", median of {len(drawn.seeds)} seeds" if len(drawn.seeds) > 1 else ""
     return f"{title[0].upper()}{title[1:]}: {lane}{seeds}"
 
