@@ -242,8 +242,8 @@ class BFGS(torch.optim.Optimizer):
 class Sophia(torch.optim.Optimizer):
     """The averaged gradient over the averaged curvature, clipped (Liu et al. 2023); here with the exact Hessian."""
 
-    def __init__(self, params, lr=1e-2, betas=(0.96, 0.99), gamma=0.01, eps=1e-12, weight_decay=0.0, update_period=10):
-        values = {"lr": lr, "betas": betas, "gamma": gamma, "eps": eps}
+    def __init__(self, params, lr=1e-2, betas=(0.96, 0.99), rho=0.01, eps=1e-12, weight_decay=0.0, update_period=10):
+        values = {"lr": lr, "betas": betas, "rho": rho, "eps": eps}
         super().__init__(params, values | {"weight_decay": weight_decay, "update_period": update_period})
 
     def step(self, loss):
@@ -257,7 +257,7 @@ class Sophia(torch.optim.Optimizer):
             h = beta2 * h + (1 - beta2) * torch.autograd.functional.hessian(loss, p).diag()
         self.state[p]["averages"] = t + 1, m, h
         with torch.no_grad():
-            d = (m / (group["gamma"] * h).clamp(min=group["eps"])).clamp(-1, 1)
+            d = (m / (group["rho"] * h).clamp(min=group["eps"])).clamp(-1, 1)
             p -= group["lr"] * (d + group["weight_decay"] * p)
 ''',
         ),

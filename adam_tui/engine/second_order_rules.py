@@ -464,8 +464,8 @@ def sophia_update(gradient: Array, state: SophiaState, x: Array, hyper: Hyper, o
 
     Where an axis curves down or is flat the step is α along it. The diagonal here is exact; the paper estimates it
     (Hutchinson, Gauss–Newton–Bartlett), which a network needs. It is renewed every k-th step, from the first on. As in
-    the paper's algorithm 3; pytorch-optimizer's SophiaH has p in place of γ and the learning rate α / p. Neither
-    average is corrected for its start at 0: h is small at first, and the steps are α.
+    the paper's algorithm 3, whose γ the authors' code calls rho; SophiaH of pytorch-optimizer has p = γ and
+    lr = α / γ. Neither average is corrected for its start at 0: h is small at first, and the steps are α.
     """
     g, at = gradient, _everywhere(x, hyper)
     due = np.broadcast_to(np.asarray(state.step % np.asarray(_per_point(hyper["update_period"])) == 0), at.shape[:-1])
@@ -474,7 +474,7 @@ def sophia_update(gradient: Array, state: SophiaState, x: Array, hyper: Hyper, o
         matrix = objective.hessian(at, due)
         diagonal = np.stack([matrix[..., 0, 0], matrix[..., 1, 1]], axis=-1)
         h = np.where(due[..., np.newaxis], average(h, diagonal, hyper["beta2"]), h)
-    d = np.clip(m / np.maximum(hyper["gamma"] * h, hyper["eps"]), -1.0, 1.0)
+    d = np.clip(m / np.maximum(hyper["rho"] * h, hyper["eps"]), -1.0, 1.0)
     delta = -hyper["lr"] * (d + hyper["weight_decay"] * x)
     return finish(delta, SophiaState(state.step + 1, m, h), {"g": g, "m": m, "h": h, "d": d})
 
@@ -487,7 +487,7 @@ SOPHIA = Optimizer(
         Knob("lr", "α", 1e-2, "log", "the longest step along an axis", notch_low=1e-7, notch_high=1e3),
         beta1_knob(0.96),
         beta2_knob(0.99, "memory of the curvature, in renewals"),
-        Knob("gamma", "γ", 0.01, "log", "share of the curvature that divides", notch_low=1e-6, notch_high=10.0),
+        Knob("rho", "γ", 0.01, "log", "share of the curvature that divides", notch_low=1e-6, notch_high=10.0),
         eps_knob(1e-12, "the least divisor: where curvature is below it the step is α"),
         weight_decay_knob(0.0, "pull to the origin by α·λ·x a step"),
         Knob("update_period", "k", 10.0, "integer", "steps from one Hessian to the next", low=1.0, high=1000.0),
@@ -497,7 +497,7 @@ SOPHIA = Optimizer(
     rule=(
         SLOPE,
         "m ← β1·m + (1−β1)·g",
-        "h ← β2·h + (1−β2)·diag ∇²f(x)   (each k-th step)",
+        "h ← β2·h + (1−β2)·diag ∇²f(x)   (k-th steps)",
         "d = m / max(γ·h, ε),   between −1 and 1",
         "Δ = −α·(d + λ·x)",
     ),

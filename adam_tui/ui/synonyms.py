@@ -35,8 +35,9 @@ SYNONYMS: Mapping[str, str] = {
     "fork": "branch change midway halfway",
     # Lanes
     "choose_optimizer": "algorithm method change switch list sgd momentum nesterov rmsprop adam adamw lion newton",
-    "next_optimizer": "algorithm method change switch choose cycle",
-    "previous_optimizer": "algorithm method change switch choose cycle",
+    "step_optimizer": "algorithm method change switch cycle",
+    "next_optimizer": "algorithm method change switch choose sgd momentum nesterov adagrad rmsprop adam adamw lion",
+    "previous_optimizer": "algorithm method change switch choose",
     "add_lane": "compare race new second opponent contest versus",
     "your_own": "class custom import python file torch pytorch package module reload",
     "duplicate_lane": "copy clone same twice",

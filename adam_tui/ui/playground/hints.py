@@ -29,7 +29,7 @@ HINTS: Mapping[str, Hint] = {
     ),
     "optimizer": Hint(
         "{choose_optimizer} lists the optimizers and shows the path of each",
-        ("choose_optimizer", "next_optimizer", "previous_optimizer"),
+        ("choose_optimizer", "step_optimizer"),
     ),
     "race": Hint(
         "{add_lane} adds a second optimizer to race from the same start", ("add_lane", "duplicate_lane", "line_up")

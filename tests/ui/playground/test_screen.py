@@ -385,8 +385,6 @@ async def test_a_click_takes_an_optimizer_and_the_last_line_asks_for_a_class(app
         assert "Your own optimizer" in str(app.screen.query_one(".dialog").border_title)
         await pilot.press("escape", "O")
         assert app.screen.state.chosen_lane.optimizer == "asgd"
-        await pilot.press("ctrl+o", "ctrl+o")
-        assert app.screen.state.chosen_lane.optimizer == "momentum"
 
 
 async def test_a_learning_rate_above_the_bound_is_a_warning():
