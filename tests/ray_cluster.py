@@ -1,7 +1,7 @@
 """A Ray cluster of one host as a process: a head without processors, and nodes with one each.
 
 `python tests/ray_cluster.py NODES` prints its address and the ids of its nodes as a line of JSON. A node's id on stdin
-kills that node, the end of stdin the cluster.
+kills that node; "new" adds a node and prints its id in the same way; the end of stdin ends the cluster.
 """
 
 import json
@@ -30,7 +30,12 @@ def main(count: int) -> None:
         known = {node.node_id: node for node in nodes}
         print(json.dumps({"address": cluster.address, "nodes": list(known)}), flush=True)
         for line in sys.stdin:
-            cluster.remove_node(known[line.strip()], allow_graceful=False)
+            if line.strip() == "new":
+                node = cluster.add_node(num_cpus=1, object_store_memory=STORE)
+                known[node.node_id] = node
+                print(json.dumps({"address": cluster.address, "nodes": [node.node_id]}), flush=True)
+            else:
+                cluster.remove_node(known.pop(line.strip()), allow_graceful=False)
     finally:
         cluster.shutdown()
         shutil.rmtree(FOLDER, ignore_errors=True)

@@ -79,9 +79,19 @@ class BasinRow:
     listed: bool
 
 
-def basin_table(rows: Sequence[BasinRow], width: int, palette: Palette, *, letters: bool = False) -> Cells:
-    """Draw a row for each rest point: its colour or letter, place, loss if there is room, and share of the starts."""
-    cells = Cells.blank(width, len(rows) + 1, palette.foreground, palette.background)
+def basin_table(
+    rows: Sequence[BasinRow],
+    width: int,
+    palette: Palette,
+    *,
+    letters: bool = False,
+    others: tuple[int, float] = (0, 0.0),
+) -> Cells:
+    """Draw a row for each rest point: its colour or letter, place, loss if there is room, and share of the starts.
+
+    `others` is the number of rest points without a row, and their share of the starts.
+    """
+    cells = Cells.blank(width, len(rows) + 1 + (others[0] > 0), palette.foreground, palette.background)
     roomy = width >= BASINS
     share_at = width - 6
     loss_at = share_at - 8
@@ -102,6 +112,9 @@ def basin_table(rows: Sequence[BasinRow], width: int, palette: Palette, *, lette
         if roomy:
             cells.put(line, loss_at, format_scientific(row.loss, 7), palette.foreground)
         cells.put(line, share_at, f"{percent_text(row.share):>6}", palette.foreground)
+    if others[0]:
+        cells.put(len(rows) + 1, 3, f"{others[0]} more", palette.faint)
+        cells.put(len(rows) + 1, share_at, f"{percent_text(others[1]):>6}", palette.faint)
     return cells
 
 

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import os
 import select
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,8 @@ from adam_tui.training.journal import Journal
 if TYPE_CHECKING:
     from adam_tui.training.preparation import Preparation
 
-MEMORY_SECONDS = 2.0  # between two looks at the free memory
+MEMORY_SECONDS = 2.0  # between two readings of the free memory
+WATCH_MILLISECONDS = 200  # between two tests whether everything is loaded
 STDIN, STDOUT, STDERR = 0, 1, 2
 
 
@@ -63,7 +65,9 @@ class Handover:
 
 
 def prepare() -> Preparation | None:
-    """Load torch and the digits; None where that fails."""
+    """Load torch and the digits; None where that fails. The process ends here when its program does."""
+    loaded = threading.Event()
+    threading.Thread(target=_end_with_program, args=(loaded,), name="watches the program", daemon=True).start()
     try:
         from adam_tui.training import trainer  # noqa: F401  # imports torch: seconds
         from adam_tui.training.preparation import Preparation
@@ -72,7 +76,18 @@ def prepare() -> Preparation | None:
         preparation.rehearse()
     except Exception:  # a run that is started reports it
         return None
+    finally:
+        loaded.set()
     return preparation
+
+
+def _end_with_program(loaded: threading.Event) -> None:
+    """End this process when its standard input is closed before everything is loaded."""
+    hang_up = select.poll()
+    hang_up.register(STDIN, 0)  # POLLHUP alone, which is always reported
+    while not loaded.is_set():
+        if hang_up.poll(WATCH_MILLISECONDS):
+            os._exit(0)
 
 
 def wait_for_run(preparation: Preparation) -> Handover | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import os
 import signal
 import sys
 from contextlib import ExitStack
@@ -60,7 +61,7 @@ def _be_spare() -> int:
         return 1
     handover = spare.wait_for_run(preparation)
     if handover is None:
-        return 0
+        os._exit(0)  # at once: torch's own end takes long on a busy machine, and its memory may be needed
     _outlive_terminal()
     journal = handover.open_journal()
     if journal is None:

@@ -71,6 +71,7 @@ def of_the_terminal() -> Iterator[Line]:
     yield "16", "a map's key to its first cells, ms", 1000 * maps["first cells"], "<= 50", at_most(50)
     yield "16", "a map's cursor, p95, ms", 1000 * maps["move"], "<= 50", at_most(50)
     yield "16", "the same, bytes", maps["bytes"], "<= 1500", at_most(1500)
+    yield "16", "the first one, with which the cursor appears, bytes", maps["first bytes"], "<= 1500", at_most(1500)
     yield "16", "a key while a map is computed, p95, ms", 1000 * maps["busy"], "<= 50", at_most(50)
     yield "16", "memory after three maps, MB more", maps["memory"] / 1e6, "<= 20", at_most(20)
     for answers in (True, False):

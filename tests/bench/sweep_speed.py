@@ -1,7 +1,8 @@
 """The time of a slot of a sweep that is not training: between two trials, and of 50 short trials together.
 
-`python tests/bench/sweep_speed.py` prints the figures as JSON. Each slot is a real slot runner on the real digits. Two
-slots of one thread are compared with one slot of two threads, in turns, so that a busy machine slows both alike.
+`python tests/bench/sweep_speed.py` prints the figures as JSON. Each slot is a real slot runner on the real digits.
+`python tests/bench/sweep_speed.py --slots` compares two slots of one thread with one slot of two threads, in turns of a
+few short trials: by the time, which other programs disturb, and by the seconds of a processor for the same work.
 `python tests/bench/sweep_speed.py --ray` measures one slot on a Ray cluster that it starts on this host, and one slot
 without Ray beside it. `python tests/bench/sweep_speed.py --open` measures the app on a sweep of 1,000 recorded trials,
 in turns with an empty directory: the seconds and the processor's seconds to its picture, and the bytes that it sends
@@ -10,11 +11,13 @@ while the sweep rests and while two trials a second end.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from statistics import median
 from subprocess import DEVNULL, PIPE
@@ -30,7 +33,7 @@ from adam_tui.sweeps.plan import Plan, make_space
 from adam_tui.sweeps.ray_executor import BRIDGE
 from adam_tui.sweeps.sweep import Sweep, create
 
-TRIALS, ROUNDS, TRIALS_A_ROUND = 50, 3, 4
+TRIALS, ROUNDS, TRIALS_A_ROUND = 50, 3, 6
 RAY_TRIALS = 50
 RECORDED, LATER = 1000, 21  # trials, and those that end while the app watches
 WATCHED = 10.0  # seconds
@@ -75,17 +78,40 @@ def measured() -> dict[str, float]:
         busy = sum(epoch.seconds for run in runs_of(sweep) for epoch in run.epochs())
         between = sorted(gaps(sweep))
         sizes = [sum(path.stat().st_size for path in run.path.iterdir()) for run in runs_of(sweep)]
-        ratios = []
-        for _ in range(ROUNDS):
-            two = train(planned(runs, TRIALS_A_ROUND, limit=IMAGES), 2, 1)
-            ratios.append(train(planned(runs, TRIALS_A_ROUND, limit=IMAGES), 1, 2) / two)
     return {
         "gap": median(between),
         "gap_p90": between[len(between) * 9 // 10],
         "share": busy / whole,
-        "two_slots": median(ratios),
         "trial_bytes": max(sizes),
     }
+
+
+def measured_slots(rounds: int = 6) -> dict[str, list[float]]:
+    """One slot of two threads / two slots of one thread, each round: the time, and the processor's seconds."""
+    ratios: dict[str, list[float]] = {"time": [], "processor": []}
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(rounds):
+            two = spent(planned(Path(folder), TRIALS_A_ROUND, limit=IMAGES), 2, 1)
+            one = spent(planned(Path(folder), TRIALS_A_ROUND, limit=IMAGES), 1, 2)
+            for name, a, b in zip(ratios, one, two, strict=True):
+                ratios[name].append(round(a / b, 3))
+    return ratios
+
+
+def spent(sweep: Sweep, slots: int, threads: int) -> tuple[float, float]:
+    """The seconds that a sweep takes from its first step on, and those of all processors in its processes."""
+    own = os.environ | {THREADS: str(threads)}
+    runners = [subprocess.Popen([sys.executable, "-m", RUNNER, str(sweep.path)], env=own) for _ in range(slots)]
+    used: dict[int, list[float]] = {runner.pid: [] for runner in runners}
+    while any(runner.poll() is None for runner in runners):
+        begun = {int(each.runner.split("-")[1]) for each in sweep.record().trials.values() if each.runner}
+        for pid in used.keys() & begun:
+            with contextlib.suppress(OSError, IndexError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+                used[pid].append((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+        time.sleep(0.05)
+    moments = [event.time for run in runs_of(sweep) for event in run.events(Started, Ended)]
+    return max(moments) - min(moments), sum(each[-1] - each[0] for each in used.values() if each)
 
 
 def measured_on_ray() -> dict[str, float]:
@@ -145,5 +171,5 @@ def opened(runs: Path) -> Wire:
 
 
 if __name__ == "__main__":
-    kinds = {"--ray": measured_on_ray, "--open": measured_opening}
+    kinds = {"--ray": measured_on_ray, "--open": measured_opening, "--slots": measured_slots}
     print(json.dumps(kinds.get("".join(sys.argv[1:]), measured)()))

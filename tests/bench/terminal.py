@@ -136,8 +136,8 @@ def maps(moves: int = 20) -> dict[str, float]:
     """Figures of a settings map of Adam in Rosenbrock's valley, 500 steps.
 
     Seconds from its key to the first of its cells; the 95th percentile of the seconds from an arrow key to the first
-    byte of its answer, and the median of its bytes; the same while the map is computed; and the bytes of memory that
-    three maps take.
+    byte of its answer, and the median of its bytes; those of the first arrow, with which the cursor appears; the same
+    while the map is computed; and the bytes of memory that three maps take.
     """
     chance = random.Random(0)
     flags = ("--surface", "rosenbrock", "--lane", "adam:lr=0.02")
@@ -180,6 +180,7 @@ def maps(moves: int = 20) -> dict[str, float]:
         "first cells": median(first),
         "move": quantiles([seconds for seconds, _ in answers], n=20)[-1],
         "bytes": median(len(data) for _, data in answers),
+        "first bytes": len(answers[0][1]),
         "busy": quantiles(busy, n=20)[-1],
         "memory": grown,
     }

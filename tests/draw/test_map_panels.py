@@ -60,6 +60,13 @@ class TestBasins:
             "e  −0.271, −0.923      0.4%",
         ]
 
+    def test_the_last_row_counts_the_rest_points_without_a_row(self):
+        assert basin_table(self.ROWS[:1], 27, DARK, others=(119, 0.985)).lines() == [
+            "   rest point        starts",
+            "   3, 2 ✛               28%",
+            "   119 more             98%",
+        ]
+
 
 class TestCurves:
     ROWS = (

@@ -1,8 +1,10 @@
 """Maps: each cell is the path that its settings give alone, bit for bit."""
 
+import gc
 import inspect
 import math
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -139,6 +141,26 @@ def test_a_map_in_rows_has_the_same_cells_as_one_from_coarse_to_fine():
 def test_a_row_wider_than_a_block_is_exact_too():
     race = Scenario.parse(("sgd",), surface="himmelblau", steps=12)
     assert_exact(StartsMap(race, 0, np.linspace(-6, 6, BLOCK + 100), np.linspace(-1, 1, 2)), 10)
+
+
+def test_a_finished_block_frees_its_arrays_at_once():
+    blocks = []
+
+    class Watched(SettingsMap):
+        def batch(self, *arguments):
+            batch = super().batch(*arguments)
+            blocks.append(weakref.ref(batch))
+            return batch
+
+    race = Scenario.parse(("momentum",), surface="ravine", steps=40)
+    drawn = Watched(race, 0, *default_axes(race, 0), 40, 20)
+    gc.disable()  # it would hide a cycle of references
+    try:
+        drawn.finish()
+        assert len(blocks) == 2
+        assert all(block() is None for block in blocks)
+    finally:
+        gc.enable()
 
 
 def test_interruptions_change_no_bit():

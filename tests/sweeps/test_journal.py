@@ -1,6 +1,11 @@
+import errno
 import json
 import math
+import os
 import random
+import threading
+import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -22,12 +27,13 @@ from adam_tui.sweeps.journal import (
 
 floats, counts, words = st.floats(), st.integers(0, 10**6), st.text(max_size=9)
 times = st.floats(0, 3e10)
+numbers = st.lists(floats, max_size=4).map(tuple)
 several = st.lists(counts, max_size=4).map(tuple)
 events = st.one_of(
     st.builds(Planned, times, counts, words, words, words, counts, counts, st.dictionaries(words, floats, max_size=3)),
     st.builds(TrialStarted, times, counts, counts, several, words, words, counts),
-    st.builds(TrialEnded, times, counts, counts, words, words, words, counts, *[floats] * 6),
-    st.builds(Decided, times, words, counts, counts, several, st.lists(floats, max_size=4).map(tuple)),
+    st.builds(TrialEnded, times, counts, counts, words, words, words, counts, *[floats] * 6, numbers),
+    st.builds(Decided, times, words, counts, counts, several, numbers),
     st.builds(Retried, times, several, several),
 )
 
@@ -93,6 +99,52 @@ def test_the_journals_of_all_processes_are_read_in_the_order_of_time(tmp_path):
     assert reader.new_events() == []
     times = [event.time for event in JournalReader(tmp_path).new_events()]
     assert times == [1.0, 1.0, 4.0, 5.0, 6.0]
+
+
+def test_an_end_of_an_earlier_version_has_no_accuracies():
+    line = json.loads(to_line(replace(ended(1, 1), accuracies=(0.9,))))
+    assert line.pop("accuracies") == [0.9]
+    assert repr(from_line(json.dumps(line).encode())) == repr(ended(1, 1))
+
+
+def test_an_end_is_seen_at_once_and_another_thread_waits_for_the_disk(tmp_path, monkeypatch):
+    slow, synced = threading.Event(), threading.Event()
+    monkeypatch.setattr(os, "fsync", lambda descriptor: slow.wait(10))
+    journal = SweepJournal(tmp_path, "a")
+    journal.record(ended(1, 1), then=synced.set)
+    assert repr(JournalReader(tmp_path).new_events()) == repr([ended(1, 1)])
+    assert not synced.is_set()
+    slow.set()
+    assert synced.wait(10)
+
+
+def test_an_error_of_the_disk_is_raised_by_the_next_event(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    journal = SweepJournal(tmp_path, "a")
+    journal.record(ended(1, 1), then=lambda: pytest.fail("the end is not on the disk"))
+    for thread in threading.enumerate():
+        if thread.name == "syncs":
+            thread.join()
+    with pytest.raises(OSError, match="No space left"):
+        journal.record(started(1, 2))
+
+
+def test_a_journal_that_appears_later_is_found_although_the_directory_is_listed_once(tmp_path, monkeypatch):
+    SweepJournal(tmp_path, "").record(planned(0))
+    reader = JournalReader(tmp_path)
+    assert len(reader.new_events()) == 1
+    monkeypatch.setattr(time, "monotonic", lambda: 1e9)
+    lists = []
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: lists.append(path) or listdir(path))
+    assert reader.new_events() == []
+    assert lists == [], "nothing has changed"
+    SweepJournal(tmp_path, "late").record(started(0, 1))
+    assert reader.new_events() == [started(0, 1)]
+    assert reader.sizes() == [(path.name, path.stat().st_size) for path in sorted(tmp_path.iterdir())]
 
 
 def test_events_that_arrive_one_by_one_in_any_order_give_the_same_state():

@@ -65,7 +65,7 @@ def test_a_new_slot_removes_the_files_of_killed_ones_and_no_others(tmp_path):
     slot = NodeSlot()
     assert [dead.exists(), reused.exists(), *(folder.exists() for folder in kept)] == [False, False, True, True, True]
     slot.close()
-    left = {path.name for path in tmp_path.iterdir()}
+    left = {path.name for path in tmp_path.glob("adam-tui-node-*")}
     assert left == {folder.name for folder in kept}, "a slot that is closed leaves nothing"
 
 

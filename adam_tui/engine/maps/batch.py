@@ -99,6 +99,9 @@ class Batch:
             if self._step % PIECE == 0 or self._step == self._steps:
                 with np.errstate(all="ignore"):
                     self._examine()
+                if self.complete:
+                    # The loop refers to this object, which would keep its arrays until the next collection of garbage.
+                    self._pieces = iter(())
                 return
             if interrupted():
                 return

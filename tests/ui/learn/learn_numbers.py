@@ -26,9 +26,12 @@ from adam_tui.engine.schedules import Schedule
 from adam_tui.engine.stability import stability
 from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import Trajectory, trajectories
+from adam_tui.landscape.survey import SHAPES
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
+from adam_tui.runs.weights_file import KEPT, planned_steps
 from adam_tui.ui.learn.pages import pages
+from adam_tui.ui.train.landscape.computation import IMAGES
 
 NUMBERS: dict[str, Callable[[], float]] = {}
 
@@ -675,6 +678,60 @@ numbers(
     median=lambda: float(np.median(basins("sgd:lr=0.002", "rastrigin", 1000)[0].finish().losses)),
     rough_lr=lambda: 0.03,
     chaotic=lambda: chaotic(0.03),
+)
+
+
+@cache
+def random_walk(steps: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The shares (T,) of the principal components of a simulated random walk, and its places on them (T, T).
+
+    It is seen at these steps: those between two of them are one jump of their variance.
+    """
+    random = np.random.default_rng(0)
+    jumps = np.sqrt(np.diff((0, *steps)))[:, None] * random.standard_normal((len(steps), 50_000), dtype=np.float32)
+    points = jumps.cumsum(axis=0)
+    points -= points.mean(axis=0)
+    sizes, vectors = np.linalg.eigh(points @ points.T)
+    return (sizes / sizes.sum())[::-1], (vectors * np.sqrt(abs(sizes)))[:, ::-1]
+
+
+EVEN = tuple(range(100))
+
+
+def curvature(x: float, y: float, direction: np.ndarray | None = None) -> float:
+    """λmax of (xy − 1)²/2, or its second derivative along a direction, by differences."""
+    h, at = 1e-4, np.array([x, y])
+
+    def loss(point):
+        return (point[0] * point[1] - 1) ** 2 / 2
+
+    def along(d):
+        return (loss(at + h * d) - 2 * loss(at) + loss(at - h * d)) / h**2
+
+    if direction is not None:
+        return along(direction)
+    angles = np.linspace(0, np.pi, 3601)
+    return max(along(np.array([math.cos(angle), math.sin(angle)])) for angle in angles)
+
+
+def normalized(x: float, y: float) -> float:
+    """The curvature along (1, 1)/√2 after filter normalization: each weight is a filter of its own."""
+    return curvature(x, y, np.array([x, y]) / math.sqrt(2))
+
+
+numbers(
+    "landscape",
+    weights=lambda: sum(math.prod(shape) for shape in SHAPES),
+    cosine=lambda: 1 / math.sqrt(sum(math.prod(shape) for shape in SHAPES)),
+    images=lambda: IMAGES,
+    error=lambda: math.sqrt(0.99 * 0.01 / IMAGES),
+    walk_first=lambda: random_walk(EVEN)[0][0],
+    walk_second=lambda: random_walk(EVEN)[0][1],
+    epochs=lambda: RunSpec().epochs,
+    log_first=lambda: random_walk(tuple(planned_steps(RunSpec().epochs * steps_an_epoch(), KEPT)))[0][0],
+    even=lambda: curvature(1, 1),
+    skew=lambda: curvature(4, 0.25),
+    normalized=lambda: normalized(4, 0.25),
 )
 
 

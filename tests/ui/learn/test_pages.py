@@ -5,6 +5,7 @@ import runpy
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 
 from adam_tui.cli.playground import build_scenario as from_command_line
@@ -20,6 +21,7 @@ from adam_tui.ui.learn.pages import TOUR, WIDEST, Page, pages, read_page, scenar
 _numbers = runpy.run_path(str(Path(__file__).with_name("learn_numbers.py")))
 NUMBERS, variance = _numbers["NUMBERS"], _numbers["variance"]
 himmelblau_basins, chaotic = _numbers["himmelblau_basins"], _numbers["chaotic"]
+random_walk, normalized = _numbers["random_walk"], _numbers["normalized"]
 
 NUMBER = re.compile(r"(?<![\w.,−-])[−-]?\d[\d,]*(?:\.\d+)?(?:e[−-]?\d+)?%?(?!\w)")
 COMPUTED = re.compile(r"(\S+?)<!--=(\w+)-->")
@@ -89,6 +91,17 @@ def test_the_borders_of_basins_are_rough_only_near_the_limit() -> None:
     states = himmelblau_basins("sgd:lr=0.03")[0].finish().states
     assert (states == CONVERGED).mean() < 0.01
     assert 0.3 < (states == DIVERGED).mean() < 0.7
+
+
+def test_a_random_walk_looks_like_a_parabola_on_its_principal_plane() -> None:
+    times = (np.arange(100) + 0.5) / 100 * np.pi
+    places = random_walk(tuple(range(100)))[1]
+    for component, wave in ((0, np.cos(times)), (1, np.cos(2 * times))):
+        assert abs(np.corrcoef(places[:, component], wave)[0, 1]) > 0.999
+
+
+def test_filter_normalization_gives_both_minima_the_same_curvature() -> None:
+    assert normalized(1, 1) == pytest.approx(normalized(4, 0.25), rel=1e-4)
 
 
 def given(page: Page) -> set[float]:

@@ -209,6 +209,13 @@ def _(lion, adam):
     assert np.array_equal(steps[:, 0], steps[:, 1])
 
 
+@claim("landscape-1")
+def _(descent):
+    x, y = descent.positions[-1]
+    assert x * y == pytest.approx(1, abs=1e-3)
+    assert x * x + y * y < 10 < 16, "λmax is below 2/lr where it comes to rest"
+
+
 @claim("armijo-1")
 def _(armijo, sgd):
     assert (np.diff(armijo.losses) <= 0).all()

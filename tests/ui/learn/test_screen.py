@@ -227,7 +227,7 @@ async def test_the_contents_lead_to_any_page(app):
         await opened(app, pilot)
         await pilot.press("enter", "end")
         await pilot.pause()
-        assert "Training · The training screen plots" in seen(app), "what the page is about"
+        assert "Training · The network has 62,346 weights" in seen(app), "what the page is about"
         await pilot.press("enter")
         await settle(app, pilot)
         assert app.screen.page is pages()[-1]

@@ -104,6 +104,7 @@ async def test_the_contour_shows_the_path_at_the_cursor_beside_the_lanes_own():
         assert f"{path.losses[-1]:.1e}" in panel(app, "map-info")
         await pilot.press("enter")
         assert app.screen.state.chosen_lane != RAVINE.lanes[0]
+        assert "…" not in panel(app, "map-info")
         await pilot.press("u")
         assert app.screen.state.chosen_lane == RAVINE.lanes[0]
 
@@ -232,6 +233,16 @@ async def test_a_map_of_starts_lies_over_the_contour_and_names_the_minima():
         await pilot.press("shift+up")
         await pilot.press("enter")
         assert app.screen.state.scenario.start is not None
+
+
+async def test_where_there_are_many_basins_the_legend_stays():
+    app = AdamApp(PlaygroundState(Scenario("rastrigin", lanes=(Lane.parse("sgd:lr=0.002"),), steps=60)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("b")
+        await computed(pilot)
+        lines = panel(app, "map-info").splitlines()
+        [more] = [i for i, line in enumerate(lines) if " more " in line]
+        assert any(line.startswith("converged") for line in lines[more + 1 :])
 
 
 async def test_a_zoomed_contour_computes_its_starts_again():

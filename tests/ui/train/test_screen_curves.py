@@ -7,6 +7,7 @@ from training_pilot import panel, until
 
 from adam_tui.terminal.cell_view import CellView
 from adam_tui.ui.train import screen as train_screen
+from adam_tui.ui.train import view as train_view
 
 
 @pytest.fixture
@@ -31,6 +32,24 @@ async def test_runs_are_selected_and_overlaid(app, made_run):
         assert "▸●−momentum" in panel(app, "runs"), "out of the overlay, though it is seen while it is selected"
         await pilot.press("[")
         assert " ○−momentum" in panel(app, "runs")
+
+
+async def test_the_curves_are_drawn_anew_when_they_are_a_dot_longer(app, made_run, monkeypatch):
+    run = made_run(epochs=100).start()
+    run.steps([1.0] * 300)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "300/" in panel(app, "figures"))
+        await pilot.pause(0.3)
+        drawn = []
+        draw = train_view.draw
+        monkeypatch.setattr(train_view, "draw", lambda name, *rest: drawn.append(name) or draw(name, *rest))
+        run.steps([0.9])  # a dot is three steps wide or more
+        await until(pilot, lambda: "301/" in panel(app, "figures"))
+        assert "loss" not in drawn
+        assert "0.9" in panel(app, "figures")
+        assert drawn.count("figures") <= drawn.count("progress"), "a panel once a poll"
+        run.steps([0.8] * 30)
+        await until(pilot, lambda: "331/" in panel(app, "figures") and "loss" in drawn)
 
 
 async def test_the_views_of_the_curves_change_by_key(app, made_run):

@@ -16,6 +16,7 @@ from adam_tui.draw.contour_plot import MINIMUM
 from adam_tui.draw.heat_map import Grid, Ink, LegendPart, Mark
 from adam_tui.draw.map_panels import BasinRow
 from adam_tui.draw.palette import Palette
+from adam_tui.engine.knobs import Knob
 from adam_tui.engine.maps.axes import Axis
 from adam_tui.engine.maps.borders import stability_line
 from adam_tui.engine.maps.cells import SettingsMap, StartsMap
@@ -89,14 +90,17 @@ def scale_of(axis: Axis) -> heat_map.Scale:
 
 
 def value_text(axis: Axis, place: float) -> str:
-    """A value in the fewest digits that differ from those of its neighbours: three, for β of its distance from 1."""
-    value = axis.at(place)
-    if axis.knob.scale == "beta" and value > 0.5:
+    """The value at a place of an axis, see `short_text`: its digits differ from those of its neighbours."""
+    return short_text(axis.knob, axis.at(place))
+
+
+def short_text(knob: Knob, value: float) -> str:
+    """A value of a knob in three digits, for β of its distance from 1."""
+    if knob.scale == "beta" and value > 0.5:
         distance = 1 - value
         digits = max(2 - math.floor(math.log10(distance)), 3) if distance > 0 else 6
         return f"{value:.{min(digits - 1, 7)}f}"
-    text = f"{value:.3g}"
-    return axis.knob.format(float(text))
+    return knob.format(float(f"{value:.3g}"))
 
 
 def legend_parts(outcomes: Outcomes, ordered: Array, name: Quantity) -> list[LegendPart]:
@@ -111,13 +115,24 @@ def largest_basin(numbers: NDArray[np.int32]) -> int:
 
 
 def basin_table(
-    surface: Surface, numbers: NDArray[np.int32], points: Array, width: int, palette: Palette, ink: Ink
+    surface: Surface,
+    numbers: NDArray[np.int32],
+    points: Array,
+    width: int,
+    palette: Palette,
+    ink: Ink,
+    most: int = MOST_BASINS,
 ) -> Cells:
-    """Draw a row for each rest point, by its share of the starts; `numbers` and `points` are those of `rest_points`."""
+    """Draw a row for each rest point, by its share of the starts; `numbers` and `points` are those of `rest_points`.
+
+    Of more than `most` rest points, the last row counts those with the smallest shares.
+    """
     counts = np.bincount(numbers[numbers >= 0], minlength=len(points))
-    order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]][:MOST_BASINS]
+    order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]]
     if not order:
         return elements.notes([("no start converged", False)], width, palette)
+    others = order[most - 1 :] if len(order) > most else []
+    order = order[: len(order) - len(others)]
     losses = surface.f(points) if len(points) else np.empty(0)
     hues = heat_map.basin_colors(palette)
     listed = len(surface.minima)
@@ -132,7 +147,8 @@ def basin_table(
         )
         for i in order
     ]
-    return map_panels.basin_table(rows, width, palette, letters=ink != "blocks")
+    rest = len(others), counts[others].sum() / numbers.size
+    return map_panels.basin_table(rows, width, palette, letters=ink != "blocks", others=rest)
 
 
 def _widened(picture: Cells, width: int, palette: Palette) -> Cells:

@@ -20,6 +20,7 @@ from adam_tui.draw.contour_plot import Backdrop
 from adam_tui.draw.heat_map import Cursor, Grid, Ink, Mark
 from adam_tui.draw.map_panels import CurveRow, OutcomeRow
 from adam_tui.draw.palette import DARK, Palette
+from adam_tui.engine.knobs import Knob
 from adam_tui.engine.maps.axes import Axis
 from adam_tui.engine.maps.borders import stability_line
 from adam_tui.engine.maps.outcomes import (
@@ -51,6 +52,7 @@ from adam_tui.ui.playground.maps.still import (
     largest_basin,
     legend_parts,
     scale_of,
+    short_text,
     value_text,
 )
 from adam_tui.ui.playground.paths import Paths
@@ -301,8 +303,13 @@ def info(
     if shown.kind == "rates":
         parts = [curve_table(state, shown, request, width, palette, height - len(caption))]
     else:
-        parts = [_table(state, shown, request, width, palette, ink, paths)]
-        parts.append(_legend(shown, request, width, palette, ink))
+        parts = [
+            _table(state, shown, request, width, palette, ink, paths),
+            _legend(shown, request, width, palette, ink),
+        ]
+        if shown.kind == "starts":
+            others = sum(part.height for part in parts) + len(caption)
+            parts.insert(1, _basin_table(request, width, palette, ink, max(height - others - 1, FEWEST_BASINS)))
     drawn = stack((*parts, elements.notes(caption, width, palette)))
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     rows = min(height, drawn.height)
@@ -366,7 +373,7 @@ def _table(
     table = map_panels.outcome_table(rows, (*names, HEADERS[shown.quantity]), width, palette, whole=whole)
     if len(rows) < 3 and shown.kind == "settings":
         table = stack((table, Cells.blank(width, 3 - len(rows), palette.foreground, palette.background)))
-    return stack((table, _basin_table(request, width, palette, ink))) if shown.kind == "starts" else table
+    return table
 
 
 def _row(
@@ -396,7 +403,7 @@ def _row(
     if shown.kind == "starts":
         texts = tuple(f"{value:.3g}".replace("-", "−") for value in map(float, path.positions[0]))
     elif cell is state:
-        texts = tuple(axis.knob.format(lane[axis.knob.name]) for axis in axes(state, shown))
+        texts = tuple(_own_text(axis.knob, lane[axis.knob.name]) for axis in axes(state, shown))
     else:
         assert grid is not None
         assert isinstance(cell, tuple)
@@ -406,6 +413,12 @@ def _row(
             for axis, index, n in zip(axes(state, shown), cell, counts, strict=True)
         )
     return OutcomeRow(mark, name, texts, number, path.state(last), path.since(last), color)
+
+
+def _own_text(knob: Knob, value: float) -> str:
+    """A value of the lane with all its digits, or where a column is too narrow for them, with three."""
+    text = knob.format(value)
+    return text if len(text) <= map_panels.NARROW_NUMBER else short_text(knob, value)
 
 
 def _best_row(
@@ -426,11 +439,11 @@ def _best_row(
     )
 
 
-def _basin_table(request: MapRequest, width: int, palette: Palette, ink: Ink) -> Cells:
-    """The rest points that starts end at, by their shares."""
+def _basin_table(request: MapRequest, width: int, palette: Palette, ink: Ink, most: int) -> Cells:
+    """At most so many of the rest points that starts end at, by their shares."""
     result = basins(request)
     [computed] = computation.computations(request)
-    return basin_table(computed.surface, result.numbers, result.points, width, palette, ink)
+    return basin_table(computed.surface, result.numbers, result.points, width, palette, ink, most)
 
 
 def curve_table(

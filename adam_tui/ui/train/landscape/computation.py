@@ -118,6 +118,7 @@ class LandscapeThread:
         self._lock, self._wake = threading.Lock(), threading.Event()
         self._wanted: Wanted | None = None
         self._thread: threading.Thread | None = None
+        self._follower: _Follower | None = None
         self.picture: Picture | None = None
 
     def want(self, wanted: Wanted | None) -> None:
@@ -134,7 +135,7 @@ class LandscapeThread:
                 self._thread.start()
 
     def _run(self) -> None:
-        follower = _Follower()
+        follower = self._follower = _Follower()
         try:
             while True:
                 with self._lock:
@@ -293,7 +294,7 @@ class _Follower:
         server = self._server
         if server is not None and (status := server.status) is not None:
             self._take_end(server, status)
-            self._server = None
+            self.close()
         complete = self._picture is not None and self._picture.complete and self._picture.wanted == wanted
         order = (landscape.path, wanted.view, tuple((path, each.state) for _, path, each in recorded))
         if self._failure or (order == self._order and (self._server is not None or complete)):
