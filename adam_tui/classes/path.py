@@ -121,6 +121,7 @@ class ClassPath:
             "arguments": rule.arguments(dict(lane.values), dict(lane.texts)),
             "changes": [[each.step, each.name, each.value] for each in lane.changes],
             "steps": steps,
+            "seed": self._seed % 2**63,
             "start": list(self._start),
             "centre": self._record.centre.tolist(),
             "radius": self._record.radius,

@@ -123,15 +123,13 @@ class Helper:
 
     def _start(self) -> None:
         flags = ["--step", str(self.limits.step), "--memory", str(self.limits.memory)]
-        root = str(Path(__file__).parents[2])
-        path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH", ""), root]))
         self._process = process = subprocess.Popen(
             [sys.executable, "-m", WORKER, *flags],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             # One thread: two numbers need no more. The GPU is for training runs.
-            env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": path},
+            env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
             **processes.detached_options(),
         )
         self._ready, self._reason, self._current = False, "", None

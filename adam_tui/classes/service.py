@@ -80,7 +80,7 @@ class Classes:
     def _loaded(self, reference: ClassReference, header: dict[str, Any], arrays: dict[str, Array]) -> None:
         if header["kind"] == "description":
             parameters = signature_from_json(header["parameters"])
-            about = {name: header[name] for name in ("place", "closure", "modes")}
+            about = {name: header[name] for name in ("place", "needs", "modes")}
             described = describe(reference, parameters, open_path=self._open, status="ready", **about)
         else:
             before = CLASSES[str(reference)]

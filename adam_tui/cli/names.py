@@ -12,7 +12,8 @@ SURFACES = (
 )
 OPTIMIZERS = (
     *("sgd", "momentum", "nesterov", "asgd", "armijo", "rprop", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad"),
-    *("adamw", "adamax", "nadam", "radam", "adafactor", "lion", "newton", "bfgs", "lbfgs", "sophia"),
+    *("adamw", "adamax", "nadam", "radam", "adafactor", "lion", "lamb", "adan", "prodigy", "sf-sgd", "sf-adamw"),
+    *("ademamix", "adopt", "soap", "muon", "newton", "bfgs", "lbfgs", "sophia"),
 )
 SCHEDULES = ("constant", "step", "exponential", "cosine")
 PRESETS = (

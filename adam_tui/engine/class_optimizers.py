@@ -30,7 +30,8 @@ class ClassOptimizer(Optimizer):
     """A class as an optimizer: `init` and `update` do not exist, `open_path` starts the computation of a path.
 
     parameters: those of the constructor; the ones with a scale are knobs. place: the file and line of the class.
-    closure: whether a step needs a closure that evaluates the loss. modes: whether it has train() and eval().
+    needs: what a step needs besides the gradient: nothing more ("gradients"), a closure that evaluates the loss, or
+    the gradient's graph, for second derivatives. modes: whether it has train() and eval().
     problem: the line that says why it could not be imported. status: whether the knobs are known.
     """
 
@@ -38,7 +39,7 @@ class ClassOptimizer(Optimizer):
     open_path: Callable[..., Any]
     parameters: Signature = ()
     place: str = ""
-    closure: bool = False
+    needs: str = "gradients"
     modes: bool = False
     problem: str = ""
     status: Status = "unknown"
@@ -103,7 +104,7 @@ def describe(
     *,
     open_path: Callable[..., Any] = _not_imported,
     place: str = "",
-    closure: bool = False,
+    needs: str = "gradients",
     modes: bool = False,
     problem: str = "",
     status: Status = "unknown",
@@ -129,7 +130,7 @@ def describe(
         open_path=open_path,
         parameters=parameters,
         place=place,
-        closure=closure,
+        needs=needs,
         modes=modes,
         problem=problem,
         status=status,

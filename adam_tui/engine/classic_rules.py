@@ -197,8 +197,8 @@ def asgd_update(gradient: Array, state: AsgdState, x: Array, hyper: Hyper) -> Up
     """ASGD: gradient descent with a slowly falling rate, whose result is the average of the points after step t0.
 
     The path is that of x. As in torch.optim the average x̄ is kept beside it, nothing puts it in the place of x, and at
-    the default t0 of a million x̄ is x in any shorter race. η falls as (1 + ζ·α·t)^−p: at the defaults by 1 percent in
-    13,491 steps at α = 1. Each η is computed in the step before, so a change of α acts one step late. Polyak and
+    the default t0 of a million x̄ is x in any shorter race. η falls as (1 + ζ·α·t)^−p: at the defaults and α = 1 by
+    1 percent in 135 steps. Each η is computed in the step before, so a change of α acts one step late. Polyak and
     Juditsky average from the first step on (t0 = 0) and have neither ζ nor a fixed form of η; those are Xu's.
     """
     eta, zeta = state.eta, hyper["lambd"]

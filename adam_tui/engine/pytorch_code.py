@@ -150,9 +150,11 @@ def _loop(scenario: Scenario, paths: Sequence[Trajectory], *, searches: bool) ->
         parameters.append("factor=lambda done: 1.0")
     if changing:
         parameters.append("changes=None")
-    closures = any(rule.closure for rule in _class_rules(scenario))
+    closures = any(rule.needs == "closure" for rule in _class_rules(scenario))
     if closures and not searches:
         parameters.append("closures=False")
+    if (graph := any(rule.needs == "graph" for rule in _class_rules(scenario))) and not searches:
+        parameters.append("graph=False")  # for second derivatives
     modes = any(rule.modes for rule in _class_rules(scenario))
     lines = [
         f"def {_function(searches=searches)}({', '.join(parameters)}):",
@@ -168,7 +170,7 @@ def _loop(scenario: Scenario, paths: Sequence[Trajectory], *, searches: bool) ->
     if modes and not searches:  # schedule-free rules: the gradient is not at the point that counts
         lines += ['    if hasattr(optimizer, "train"):', "        optimizer.train()"]
     lines.append("    for step in range(1, steps + 1):")
-    step = _searching_step(scenario, lanes) if searches else _step(scenario, paths, closures=closures)
+    step = _searching_step(scenario, lanes) if searches else _step(scenario, paths, closures=closures, graph=graph)
     lines += [f"        {line}" if line else "" for line in step]
     if changing:
         lines += [
@@ -189,17 +191,23 @@ def _function(*, searches: bool) -> str:
     return "search" if searches else "race"
 
 
-def _step(scenario: Scenario, paths: Sequence[Trajectory], *, closures: bool) -> list[str]:
-    """One step from the gradient at the point; with `closures` for classes that evaluate the loss themselves too."""
+def _step(scenario: Scenario, paths: Sequence[Trajectory], *, closures: bool, graph: bool) -> list[str]:
+    """One step from the gradient at the point; with `closures` for classes that evaluate the loss themselves too.
+
+    `graph` is for classes that need second derivatives.
+    """
     arguments = "p" if plotted_surface(scenario).gradient_at is None else "p, step"
     evaluation = ["optimizer.zero_grad()", f"f({arguments}).backward()"]
+    if graph:
+        evaluation[1:] = [f"loss = f({arguments})", "(p.grad,) = torch.autograd.grad(loss, [p], create_graph=graph)"]
     if scenario.function is not None and any(has_undefined_slope(scenario.function, path.positions) for path in paths):
         evaluation.append("p.grad[~p.grad.isfinite()] = 0  # where the slope is undefined adam-tui takes 0")
     if scenario.noise:
         evaluation.append("p.grad += NOISE[step - 1]")
     if not closures:
         return [*evaluation, "optimizer.step()"]
-    evaluation[1:2] = [f"loss = f({arguments})", "loss.backward()"]
+    if not graph:
+        evaluation[1:2] = [f"loss = f({arguments})", "loss.backward()"]
     closure = ["def closure():", *(f"    {line}" for line in evaluation), "    return loss.detach()", ""]
     return [*closure, "if closures:", "    optimizer.step(closure)", "else:", "    closure()", "    optimizer.step()"]
 
@@ -266,8 +274,10 @@ def _written_call(
     if path.diverged_at is not None:
         comment += "# This lane diverges: adam-tui stops at the same step.\n"
         arguments.append(f"steps={path.last}")
-    if isinstance(lane.rule, ClassOptimizer) and lane.rule.closure:
+    if isinstance(lane.rule, ClassOptimizer) and lane.rule.needs == "closure":
         arguments.append("closures=True")
+    if isinstance(lane.rule, ClassOptimizer) and lane.rule.needs == "graph":
+        arguments.append("graph=True")
     if lane.schedule != CONSTANT:
         arguments.append(f"factor=lambda done: {_factor(lane, steps)}")
     if changes := _changes(lane, steps):

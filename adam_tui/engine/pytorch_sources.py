@@ -1,13 +1,16 @@
 """PyTorch source texts: each built-in surface as a loss, and the optimizers that torch.optim lacks.
 
 They are texts because the engine never imports torch; the tests run them. The losses have their usual form, or the
-engine's where the usual form loses digits near a minimum. A new surface needs its loss here.
+engine's where the usual form loses digits near a minimum. A new surface needs its loss here. The optimizers of the last
+years are in `pytorch_recent`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+
+from adam_tui.engine.pytorch_recent import RECENT
 
 # The last lines of `def f(p)`, after `x, y = p`. A surface with a gradient per step (Surface.gradient_at) has
 # `def f(p, step=None)`, where None is the mean over the steps.
@@ -262,4 +265,5 @@ class Sophia(torch.optim.Optimizer):
 ''',
         ),
     }
+    | dict(RECENT)
 )

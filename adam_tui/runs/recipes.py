@@ -1,8 +1,8 @@
 """The choices that training offers: optimizers with their knobs and defaults, data sets, devices; and their checks.
 
-The optimizers have the engine's names and knobs, without those that only the playground has, plus Muon, which needs
-matrices and so has no path on a surface. The learning rates differ from the playground's: a network of 62,346 weights
-with noisy gradients is not a bowl. The command line and the screens read these tables, so nothing here imports torch.
+The optimizers have the engine's names and knobs, without those that only the playground has. The learning rates differ
+from the playground's: a network of 62,346 weights with noisy gradients is not a bowl. The command line and the screens
+read these tables, so nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -50,15 +50,6 @@ TRAINING_LR = {
     "muon": 1e-3,
 }
 
-# torch.optim.Muon's own defaults (torch 2.9 and later).
-MUON_KNOBS = (
-    Knob("lr", "α", 1e-3, "log", "step size, of the matrices and of the rest", low=0.0, notch_low=1e-6, notch_high=1.0),
-    Knob("momentum", "μ", 0.95, "beta", "how much of the last direction stays", high=1.0, high_excluded=True),
-    Knob("nesterov", "", 1.0, "flag", "look ahead along the momentum", high=1.0),
-    Knob("weight_decay", "λ", 0.1, "log_off", "shrinks the weights by lr·λ a step", notch_low=1e-6, notch_high=1.0),
-    Knob("ns_steps", "k", 5.0, "integer", "Newton-Schulz steps that even out the directions", low=1.0, high=20.0),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -90,7 +81,7 @@ TRAINING_OPTIMIZERS: dict[str, Recipe] = {
     optimizer.name: _recipe(optimizer.name, optimizer.title, optimizer.knobs)
     for optimizer in OPTIMIZERS.values()
     if optimizer.name in TRAINING_LR  # the playground may have one that the training process cannot build
-} | {"muon": _recipe("muon", "Muon", MUON_KNOBS)}
+}
 
 RUN_KNOBS: dict[str, Knob] = {
     knob.name: knob

@@ -13,6 +13,7 @@ import collections
 import contextlib
 import inspect
 import linecache
+import math
 import os
 import sys
 import threading
@@ -82,7 +83,8 @@ class Watch:
 
     def __init__(self, answers: Answers, seconds: float) -> None:
         self._answers, self._seconds = answers, seconds
-        self._since: float | None = None
+        self._since = 0.0
+        self._working = threading.Event()
         self._number, self._file = 0, ""
         self._main = threading.get_ident()
         threading.Thread(target=self._poll, name="watch", daemon=True).start()
@@ -90,6 +92,7 @@ class Watch:
     def begin(self, number: int, file: str) -> None:
         """Watch the work on a request, whose code is in `file`."""
         self._number, self._file, self._since = number, file, time.monotonic()
+        self._working.set()
 
     def step(self, now: float) -> None:
         """Another step is done."""
@@ -97,13 +100,13 @@ class Watch:
 
     def end(self) -> None:
         """The work is done."""
-        self._since = None
+        self._working.clear()
 
     def _poll(self) -> None:
         while True:
             time.sleep(min(0.1, self._seconds / 4))
-            since = self._since
-            if since is not None and time.monotonic() - since > self._seconds:
+            self._working.wait()
+            if time.monotonic() - self._since > self._seconds:
                 message = f"{self._place()}no end within {self._seconds:g} s"
                 self._answers.send({"kind": "error", "id": self._number, "message": message})
                 os._exit(HUNG)
@@ -170,14 +173,19 @@ class Worker:
         where = place(reference)
         with contextlib.suppress(OSError, TypeError):
             where += f", line {inspect.getsourcelines(kind)[1]}"
-        about = {"place": where, "closure": needs_closure(kind), "modes": has_modes(kind)}
+        need, modes = needs(kind, reference)
+        about = {"place": where, "needs": need, "modes": modes}
         return {"kind": "description", "parameters": signature_knobs(kind), **about}
 
     def _walk(self, path: _Path, reference: Any) -> dict[str, Any] | None:
         """Compute the next piece of a path and send it; None while there is more."""
+        import torch
+
         from adam_tui.training.user_code import load
 
         try:
+            # Each path has random numbers of its own: the same ones whenever it is computed.
+            torch.set_rng_state(path.random) if path.random is not None else torch.manual_seed(path.header["seed"])
             if path.steps is None:
                 name = str(reference)
                 if name not in self._classes:  # the process before this one had it
@@ -191,6 +199,7 @@ class Worker:
                 if now > end or path.number in self._requests.cancelled:
                     return None
         finally:
+            path.random = torch.get_rng_state()
             path.send()
         return {"kind": "end"}
 
@@ -201,6 +210,7 @@ class _Path:
     def __init__(self, header: dict[str, Any], arrays: dict[str, Array], answers: Answers) -> None:
         self.header, self.arrays, self.number = header, arrays, header["id"]
         self.steps: Iterator[tuple[list[float], dict[str, list[float]]]] | None = None
+        self.random: Any = None  # the state of torch's random numbers
         self._answers = answers
         self._first = 1
         self._points: list[list[float]] = []
@@ -229,122 +239,119 @@ class _Path:
 
 
 class Walk:
-    """One path: the class with its arguments on one point, and the loop over the steps."""
+    """One path: an optimizer of the class over one point, and the loop over the steps."""
 
     def __init__(self, kind: type[Any], reference: Any, header: dict[str, Any], arrays: dict[str, Array]) -> None:
         import torch
 
-        from adam_tui.training.user_code import make, signature
+        from adam_tui.training.user_optimizer import UserOptimizer
 
-        self._torch, self._header = torch, header
-        self._label = reference.label
+        self._header, self._label = header, reference.label
         space: dict[str, Any] = {"torch": torch}
         exec(compile(header["loss"], "<loss>", "exec"), space)  # the engine's text, which holds no text of the user's
         self._loss: Callable[..., Any] = space["f"]
         self._by_step = "step" in inspect.signature(self._loss).parameters
-        self._parameters = {each.name: each for each in signature(kind)}
-        self._arguments: dict[str, Any] = header["arguments"]
-        self._p = torch.tensor(header["start"], requires_grad=True)
-        self._optimizer: Any = make(kind, [self._p], self._arguments, reference)
-        self._needs_closure = needs_closure(kind)
-        self._noise = None if "noise" not in arrays else torch.tensor(arrays["noise"])
+        self._noise = torch.tensor(arrays["noise"]) if "noise" in arrays else None
         self._rates = arrays["rates"].tolist() if "rates" in arrays else None
-        self._has_modes = has_modes(kind)
+        self._network = torch.nn.ParameterList([torch.tensor(header["start"])])
+        self._optimizer = UserOptimizer(reference, self._network, header["arguments"], self._gradients, kind)
 
     def steps(self) -> Iterator[tuple[list[float], dict[str, list[float]]]]:
         """Take the steps: the point after each, and its terms, the gradient used first. Stop out of bounds."""
-        header, optimizer, p = self._header, self._optimizer, self._p
+        header, optimizer, p = self._header, self._optimizer, self._network[0]
         changes: dict[int, dict[str, float]] = {}
         for step, name, value in header["changes"]:
             changes.setdefault(step, {})[name] = value
-        values = dict(self._arguments)
+        lr = header["arguments"].get("lr")
         (centre_x, centre_y), radius, every = header["centre"], header["radius"], header["check_every"]
-        if self._has_modes:
-            optimizer.train()
         for t in range(1, header["steps"] + 1):
-            if t - 1 in changes:
-                values.update(changes[t - 1])
-                self._set(changes[t - 1], values)
-            if self._rates is not None and "lr" in values:
-                self._set({"lr": values["lr"]}, {"lr": values["lr"] * self._rates[t - 1]})
+            for name, value in changes.get(t - 1, {}).items():
+                self._set(name, value)
+                lr = value if name == "lr" else lr
+            if self._rates is not None and lr is not None:
+                self._set("lr", lr * self._rates[t - 1])
             gradients: list[list[float]] = []
-
-            def closure(t: int = t, gradients: list[list[float]] = gradients) -> Any:
-                return self._evaluate(t, gradients)
-
-            if self._needs_closure:
+            closure = self._closure(t, gradients)
+            if optimizer.needs == "closure":
                 optimizer.step(closure)
             else:
                 closure()
                 optimizer.step()
-            if self._has_modes:
-                optimizer.eval()
-            point = p.tolist()
-            if self._has_modes:
-                optimizer.train()
-            gradient = gradients[0] if gradients else [float("nan")] * 2
-            yield point, {"g": gradient, **self._state()}
-            if t % every == 0:
-                x, y = point
-                if not (abs(x - centre_x) < radius and abs(y - centre_y) < radius):
-                    return
+            with optimizer.evaluating():  # where the optimizer has two points, this is the one that counts
+                point = p.tolist()
+            yield point, {"g": gradients[0] if gradients else [math.nan, math.nan], **self._state(p)}
+            if t % every == 0 and not (abs(point[0] - centre_x) < radius and abs(point[1] - centre_y) < radius):
+                return
 
-    def _evaluate(self, t: int, gradients: list[list[float]]) -> Any:
-        """The loss at the point, with its gradient, and the noise of step t on it."""
-        torch = self._torch
-        p: Any = self._p  # has a gradient after `backward`
-        self._optimizer.zero_grad()
+    def _closure(self, t: int, gradients: list[list[float]]) -> Callable[[], Any]:
+        """A function that evaluates the loss in step t, and adds the gradient that it leaves to `gradients`."""
+        graph = self._optimizer.needs == "graph"
+
+        def closure() -> Any:
+            loss = self._gradients(self._network, graph, t)
+            gradients.append(self._network[0].grad.tolist())
+            return loss
+
+        return closure
+
+    def _gradients(self, network: Any, graph: bool, t: int = 1) -> Any:
+        """The loss at the point of `network`; its gradient, with the noise of step t, is left in `grad`."""
+        import torch
+
+        from adam_tui.training.user_optimizer import backward
+
+        p = network[0]
         with torch.enable_grad():
             loss = self._loss(p, t) if self._by_step else self._loss(p)
-            loss.backward()
+            backward(loss, network, with_graph=graph)
         if self._header["typed"] and torch.isfinite(loss):
-            p.grad[~p.grad.isfinite()] = 0.0  # where the slope is undefined the engine takes 0, too
+            p.grad = p.grad.where(p.grad.isfinite(), 0.0)  # where the slope is undefined the engine takes 0, too
         if self._noise is not None:
-            p.grad += self._noise[t - 1]
-        gradients.append(p.grad.tolist())
+            p.grad = p.grad + self._noise[t - 1]
         return loss
 
-    def _set(self, new: Mapping[str, float], values: Mapping[str, Any]) -> None:
-        """Give the parameters `new` their values, in every group. Raises UserCodeError."""
+    def _set(self, name: str, value: float) -> None:
+        """Give a parameter a value from the next step on. Raises UserCodeError."""
         from adam_tui.training.user_code import UserCodeError
 
-        for group in self._optimizer.param_groups:
-            for name in new:
-                known = self._parameters.get(name)
-                key = known.part_of if known is not None and known.part_of else name
-                if key not in group:
-                    raise UserCodeError(f"{name} cannot change on the way: {self._label} has it in no param_group")
-                if known is not None and known.part_of:
-                    parts = list(group[key])
-                    parts[known.index] = values[name]
-                    group[key] = tuple(parts)
-                else:
-                    old = group[key]
-                    group[key] = type(old)(values[name]) if isinstance(old, bool | int) else values[name]
+        try:
+            self._optimizer.set_hyperparameter(name, value)
+        except ValueError as error:
+            raise UserCodeError(str(error)) from None
 
-    def _state(self) -> dict[str, list[float]]:
+    def _state(self, p: Any) -> dict[str, list[float]]:
         """The tensors of two numbers that the optimizer keeps for the point, by its own names."""
+        import torch
+
         terms: dict[str, list[float]] = {}
-        for name, value in self._optimizer.state.get(self._p, {}).items():
+        for name, value in self._optimizer.inner.state.get(p, {}).items():
             several = isinstance(value, tuple | list)
             for i, each in enumerate(value if several else (value,)):
-                if len(terms) < MOST_TERMS and self._torch.is_tensor(each) and each.numel() == 2:
+                if len(terms) < MOST_TERMS and torch.is_tensor(each) and each.numel() == 2:
                     terms[f"{name}[{i}]" if several else str(name)] = each.flatten().tolist()
         return terms
 
 
-def needs_closure(kind: type[Any]) -> bool:
-    """Whether a step needs a closure: most rules take one only if there is one, L-BFGS evaluates the loss by it."""
+def needs(kind: type[Any], reference: Any) -> tuple[str, bool]:
+    """The needs of a step of the class with its defaults, and whether it has train() and eval().
+
+    They are found by a step on a parabola. A class that fails there shows its error on its path.
+    """
+    import torch
+
+    from adam_tui.training.user_code import UserCodeError
+    from adam_tui.training.user_optimizer import UserOptimizer, backward
+
+    def probe(network: Any, graph: bool) -> Any:
+        loss = network[0].square().sum()
+        backward(loss, network, with_graph=graph)
+        return loss
+
     try:
-        closure = inspect.signature(kind.step).parameters.get("closure")
-    except (TypeError, ValueError):
-        return False
-    return closure is not None and closure.default is closure.empty
-
-
-def has_modes(kind: type[Any]) -> bool:
-    """Whether a class has train() and eval(): schedule-free ones swap the point of the gradient and the average."""
-    return all(callable(getattr(kind, name, None)) for name in ("train", "eval"))
+        tried = UserOptimizer(reference, torch.nn.ParameterList([torch.ones(2)]), {}, probe, kind)
+    except UserCodeError:
+        return "gradients", False
+    return tried.needs, tried.has_modes
 
 
 def main() -> None:
@@ -385,7 +392,7 @@ def _warm_up() -> None:
     loss: Any = p.square().sum()
     loss.backward()
     optimizer.step()
-    import adam_tui.training.user_code  # noqa: F401
+    import adam_tui.training.user_optimizer  # noqa: F401
 
 
 def _limit_memory(memory: int) -> None:

@@ -32,7 +32,8 @@ class UserOptimizer:
     """An object of the user's class over a network's weights. Raises UserCodeError, as its methods do.
 
     `gradients` computes the loss of one batch and leaves the gradients in the weights' `grad`; with True they keep
-    their graph. It is used to find out what a step needs, on a copy of the network, so that no weight moves.
+    their graph. It is used to find out what a step needs, on a copy of the network, so that no weight moves. `kind` is
+    the class, if it is imported already.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class UserOptimizer:
         network: nn.Module,
         values: Mapping[str, Any],
         probe: Callable[[nn.Module, bool], Tensor],
+        kind: type[torch.optim.Optimizer] | None = None,
     ) -> None:
         self.reference = reference
-        self._kind = user_code.load(reference)
+        self._kind = user_code.load(reference) if kind is None else kind
+        self._parameters = {parameter.name: parameter for parameter in user_code.signature(self._kind)}
         self._weights = list(network.parameters())
         self._values = values
         self.inner = user_code.make(self._kind, self._weights, values, reference)
@@ -147,7 +150,7 @@ class UserOptimizer:
 
     def set_hyperparameter(self, name: str, value: float) -> None:
         """Give a number in the parameter groups, by our name, a new value. Raises ValueError where no group has it."""
-        parameter = next((each for each in user_code.signature(self._kind) if each.name == name), None)
+        parameter = self._parameters.get(name)
         key = (parameter.part_of or name) if parameter else name
         groups = [group for group in self.param_groups if key in group]
         if parameter is None or not groups:

@@ -33,11 +33,11 @@ from adam_tui.sweeps.plan import Plan, make_space
 from adam_tui.sweeps.ray_executor import BRIDGE
 from adam_tui.sweeps.sweep import Sweep, create
 
-TRIALS, ROUNDS, TRIALS_A_ROUND = 50, 3, 6
+TRIALS, ROUNDS, TRIALS_A_ROUND = 50, 3, 4
 RAY_TRIALS = 50
 RECORDED, LATER = 1000, 21  # trials, and those that end while the app watches
 WATCHED = 10.0  # seconds
-IMAGES = 3200  # 50 steps an epoch
+IMAGES, FEW_IMAGES = 3200, 640  # 50 and 10 steps an epoch
 
 
 def planned(runs: Path, trials: int, **values: int) -> Sweep:
@@ -91,8 +91,8 @@ def measured_slots(rounds: int = 6) -> dict[str, list[float]]:
     ratios: dict[str, list[float]] = {"time": [], "processor": []}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(rounds):
-            two = spent(planned(Path(folder), TRIALS_A_ROUND, limit=IMAGES), 2, 1)
-            one = spent(planned(Path(folder), TRIALS_A_ROUND, limit=IMAGES), 1, 2)
+            two = spent(planned(Path(folder), TRIALS_A_ROUND, limit=FEW_IMAGES), 2, 1)
+            one = spent(planned(Path(folder), TRIALS_A_ROUND, limit=FEW_IMAGES), 1, 2)
             for name, a, b in zip(ratios, one, two, strict=True):
                 ratios[name].append(round(a / b, 3))
     return ratios

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import mean, median, quantiles, stdev
 
 from bench.engine_speed import RACE
-from bench.wire import CELLS, FRAME, SEXTANT, SIZE, Wire, app, bare
+from bench.wire import CELLS, FRAME, SEXTANT, SIZE, TICKS, Wire, app, bare
 from pty_terminal import COMMAND, KEYS, Terminal
 
 from adam_tui.draw.blocks import Blocks
@@ -252,13 +252,15 @@ def in_training(turns: int = TURNS, seconds: float = 2.0) -> dict[str, float]:
 
     The run's speed wanders by more than the app takes. So one app watches and is stopped (SIGSTOP) in short turns, and
     "speed" is the mean of the turns' ratios, each to the mean of the turns without it before and after; "error" is its
-    standard error. "core" is the app's share of a core while it watches.
+    standard error. "work" is the same ratio of images in a second of the run's processor time, and "work error" its
+    error: other programs on the cores disturb it less. "core" is the app's share of a core while it watches.
     """
     with tempfile.TemporaryDirectory() as runs, _training(runs) as images:
         time.sleep(8)
         with app("--mode", "train", "--runs", runs) as terminal:
             terminal.drain(4)
-            alone, watched, sent, core = [_alone(terminal, images, seconds)], [], 0, 0.0
+            alone, sent, core = [_alone(terminal, images, seconds)], 0, 0.0
+            watched: list[tuple[float, float]] = []
             for _ in range(turns):
                 terminal.drain(0.5)  # it catches up
                 before, came = terminal.processor(), terminal.came
@@ -267,12 +269,17 @@ def in_training(turns: int = TURNS, seconds: float = 2.0) -> dict[str, float]:
                 sent += terminal.came - came
                 alone.append(_alone(terminal, images, seconds))
         waited = keys(40)
-    ratios = [2 * speed / (alone[turn] + alone[turn + 1]) for turn, speed in enumerate(watched)]
+    speed, work = (
+        [2 * each[kind] / (alone[turn][kind] + alone[turn + 1][kind]) for turn, each in enumerate(watched)]
+        for kind in (0, 1)
+    )
     return {
         "bytes a second": sent / (turns * seconds),
         "key": waited,
-        "speed": mean(ratios),
-        "error": stdev(ratios) / math.sqrt(turns),
+        "speed": mean(speed),
+        "error": stdev(speed) / math.sqrt(turns),
+        "work": mean(work),
+        "work error": stdev(work) / math.sqrt(turns),
         "core": core,
     }
 
@@ -326,7 +333,7 @@ def _spare_seconds(app: int) -> float | None:
     return None
 
 
-def _alone(terminal: Wire, images: _Images, seconds: float) -> float:
+def _alone(terminal: Wire, images: _Images, seconds: float) -> tuple[float, float]:
     """Images a second while the app does nothing at all."""
     os.kill(terminal.pid, signal.SIGSTOP)
     try:
@@ -338,8 +345,13 @@ def _alone(terminal: Wire, images: _Images, seconds: float) -> float:
 class _Images:
     """Counts a run's images by its metrics, and by the times in them: they come a few times a second only."""
 
-    def __init__(self, runs: str) -> None:
-        self._runs = Path(runs)
+    def __init__(self, runs: str, process: int) -> None:
+        self._runs, self._process = Path(runs), process
+
+    def processor(self) -> float:
+        """Seconds of processor time of the run's process so far."""
+        fields = Path(f"/proc/{self._process}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
 
     def progress(self) -> tuple[float, int]:
         """The time of the last record of steps, and the images so far."""
@@ -348,13 +360,24 @@ class _Images:
         steps = [json.loads(line) for line in lines[-9:-1] if line.startswith(b'{"event":"steps"')]
         return (steps[-1]["time"], 64 * steps[-1]["step"]) if steps else (0.0, 0)
 
-    def speed(self, seconds: float, spend: Callable[[float], object]) -> float:
-        """Images a second over the next seconds, which are spent in slices."""
-        (began, first), end = self.progress(), time.perf_counter() + seconds
+    def speed(self, seconds: float, spend: Callable[[float], object]) -> tuple[float, float]:
+        """Images a second over the next seconds, which are spent in slices, and a second of the run's processor time.
+
+        It begins and ends with a new record of steps, which comes a few times a second.
+        """
+        began, first, used = self._next_record(spend)
+        end = time.perf_counter() + seconds
         while time.perf_counter() < end:
             spend(0.1)
-        now, last = self.progress()
-        return (last - first) / (now - began)
+        now, last, spent = self._next_record(spend)
+        return (last - first) / (now - began), (last - first) / max(spent - used, 1 / TICKS)
+
+    def _next_record(self, spend: Callable[[float], object]) -> tuple[float, int, float]:
+        """The time of the next record of steps, the images until then, and the processor time when it came."""
+        before = self.progress()[1]
+        while (record := self.progress())[1] == before:
+            spend(0.02)
+        return *record, self.processor()
 
 
 @contextlib.contextmanager
@@ -363,7 +386,7 @@ def _training(runs: str) -> Iterator[_Images]:
     run = directory.create(make_spec("adam", {}, epochs=500, queue=False), Path(runs))
     process = control.start_worker(run)
     try:
-        images = _Images(runs)
+        images = _Images(runs, process.pid)
         while not images.progress()[1]:
             time.sleep(0.5)
         yield images

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from adam_tui.classes.path import withdraw_others
+from adam_tui.engine import trajectory
 from adam_tui.engine.class_optimizers import CLASSES
 from adam_tui.engine.class_signature import format_value
 from adam_tui.engine.lane import Lane
@@ -144,10 +145,11 @@ class Averaged(torch.optim.SGD):
 
 def test_the_copied_script_of_classes_prints_the_same_ends(imported, written, capsys):
     mine = written()
-    imported("torch.optim.LBFGS", "pytorch_optimizer.ScheduleFreeSGD")
+    imported("torch.optim.LBFGS", "pytorch_optimizer.ScheduleFreeSGD", "pytorch_optimizer.AdaHessian")
     lanes = (
         "torch.optim.LBFGS:lr=0.5,history_size=5,line_search_fn=strong_wolfe",
         "pytorch_optimizer.ScheduleFreeSGD:lr=0.05",
+        "pytorch_optimizer.AdaHessian:lr=0.05,num_samples=2",
         f"{mine}:lr=0.05,beta1=0.8,sign=on,schedule=cosine,beta2@10=0.95",
         "adam:lr=0.1",
     )
@@ -223,7 +225,7 @@ class Outside(torch.optim.SGD):
         imported(f"{file}::Outside")
         assert race(f"{file}::Outside:size=0.2", steps=5)[0].failure is None
         failure = race(f"{file}::Outside:size@3=0.2", steps=5)[0].failure
-        assert failure == "size cannot change on the way: Outside has it in no param_group"
+        assert failure == "Outside has no size that acts after the first step"
 
     def test_a_changed_file_is_loaded_anew_and_knobs_keep_their_values(self, classes, written, tmp_path):
         name = written()
@@ -259,6 +261,15 @@ class Outside(torch.optim.SGD):
 
 
 class TestLimits:
+    def test_a_random_rule_has_the_same_path_whenever_it_is_computed(self, written):
+        name = written("p += 0.1 * torch.randn(2)")
+        one = race(f"{name}:lr=0.1", steps=300, noise=0.1)[0]
+        trajectory._cached_computation.cache_clear()
+        two = race(f"{name}:lr=0.1", f"{name}:lr=0.2", steps=300, noise=0.1)[0]
+        assert one is not two
+        other = race(f"{name}:lr=0.1", steps=300, noise=0.1, seed=1)[0]
+        assert one.positions.tolist() == two.positions.tolist() != other.positions.tolist()
+
     def test_a_path_that_is_not_wanted_any_more_gives_way(self, written):
         slow, quick = written("import time; time.sleep(0.02)"), written(name="quick.py")
         long, short = path_computations(Scenario.parse([f"{slow}:lr=0.1", f"{quick}:lr=0.1"], steps=1000))

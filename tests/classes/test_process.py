@@ -1,9 +1,12 @@
 """The helper process from outside: it ends when it has nothing to do, and tells why when it does not start."""
 
+import os
 import time
+from pathlib import Path
 
 import pytest
 
+import adam_tui
 from adam_tui.classes import process
 from adam_tui.classes.process import Helper, Limits
 
@@ -28,7 +31,7 @@ while (message := read(sys.stdin.buffer)) is not None:
 def helper(tmp_path, monkeypatch):
     """Make a helper whose process is the stub."""
     (tmp_path / "stub_of_worker.py").write_text(STUB)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(Path(adam_tui.__file__).parents[1])]))
     monkeypatch.setattr(process, "WORKER", "stub_of_worker")
     monkeypatch.setattr(process, "GRACE", 0.2)
     made = []

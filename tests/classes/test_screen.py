@@ -6,14 +6,15 @@ from dataclasses import replace
 import pytest
 
 from adam_tui.draw.palette import DARK
-from adam_tui.engine.class_optimizers import CLASSES
+from adam_tui.engine.class_optimizers import CLASSES, describe
+from adam_tui.engine.class_reference import ClassReference
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.scenario import Scenario
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.effects import Choose, Notify
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground import view
-from adam_tui.ui.playground.effects import ImportClass
+from adam_tui.ui.playground.effects import ImportClass, TrainLane
 from adam_tui.ui.playground.paths import paths_so_far
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
@@ -114,6 +115,13 @@ class TestWithoutAProcess:
         assert update(asked, e.ClassesChanged()) == (asked, ())
         assert update(asked, e.AllowClass("./other.py::Other"))[1] == (ImportClass("./other.py::Other"),)
 
+    def test_a_ready_class_can_train_the_network(self):
+        reference = ClassReference.parse("./mine.py::Mine")
+        state = PlaygroundState(Scenario.parse([str(reference)]))
+        assert update(state, e.Train())[1] == (Notify("Mine is not imported", severity="warning"),)
+        CLASSES[str(reference)] = describe(reference, status="ready")
+        assert update(state, e.Train())[1] == (TrainLane(state.chosen_lane),)
+
     def test_a_class_that_is_not_imported_has_neither_a_map_nor_knobs_that_turn(self):
         state = PlaygroundState(Scenario.parse(["./mine.py::Mine"]))
         for kind in ("settings", "starts", "rates"):
@@ -124,9 +132,6 @@ class TestWithoutAProcess:
         assert update(typed, e.Arrow(1, 0))[0] == typed
 
     def test_a_class_without_knobs_is_a_lane_all_the_same(self):
-        from adam_tui.engine.class_optimizers import describe
-        from adam_tui.engine.class_reference import ClassReference
-
         reference = ClassReference.parse("./bare.py::Bare")
         CLASSES[str(reference)] = describe(reference, status="ready", place="bare.py, line 1")
         state = replace(PlaygroundState(Scenario.parse(["adam"])), knob=3)

@@ -20,7 +20,7 @@ def values_of(knob):
     if knob.scale == "flag":
         return st.sampled_from([0.0, 1.0])
     if knob.scale == "integer":
-        return st.integers(int(knob.low), int(min(knob.high, 1000))).map(float)
+        return st.integers(int(knob.low), int(min(knob.high, 10_000))).map(float)
     low, high = max(knob.low, -1e300), min(knob.high, 1e300)
     return st.floats(low, high, exclude_min=knob.low_excluded, exclude_max=knob.high_excluded)
 

@@ -10,8 +10,10 @@ though each step is right.
 - *Same gradients, made up*: the same with sequences that no surface gives: zeros, spikes, a constant, sign flips.
 - *Each on its own*: both walk alone and see their own gradients, on smooth paths that end in a minimum.
 
-The difference is relative to max(|x|, 1), over all steps and coordinates. Lion is not in torch.optim; it is compared
-with a line-by-line writing of the paper's Algorithm 2 below.
+The difference is relative to max(|x|, 1), over all steps and coordinates. Those that torch.optim lacks are compared
+with the authors' package schedulefree, with pytorch-optimizer in the authors' meaning, or (Lion, LAMB) with a
+line-by-line writing of the paper's algorithm below. `test_variants` compares them with what these packages do by
+themselves.
 """
 
 import inspect
@@ -19,6 +21,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+import pytorch_optimizer
+import schedulefree
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,13 +41,6 @@ STARTS = np.array([[0.0, 0.0], [0.3, -0.1], [-0.2, 0.4], [0.05, 0.25]])
 
 Array = NDArray[np.float64]
 Gradient = Callable[[int, Array], Array]  # of step (from 0) and points
-
-# One that torch does not have is compared where there is a reference for it here.
-# Those that evaluate more than one gradient a step are in test_second_order.py.
-COMPARED = [
-    name for name, rule in OPTIMIZERS.items() if (rule.torch_name or name == "lion") and rule.evaluations is None
-]
-every_optimizer = pytest.mark.parametrize("name", COMPARED)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -77,25 +74,126 @@ class ReferenceLion(torch.optim.Optimizer):
             momentum[i] = beta2 * momentum[i] + (1 - beta2) * g
 
 
+class ReferenceLamb(torch.optim.Optimizer):
+    """You et al. 2020, Algorithm 2, line by line with vectors of plain torch; φ(z) = z."""
+
+    def __init__(self, params, lr, betas, eps, weight_decay):
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "lambda": weight_decay})
+
+    @torch.no_grad()
+    def step(self):
+        (group,) = self.param_groups
+        (x,) = group["params"]
+        beta1, beta2 = group["betas"]
+        t, m, v = self.state.get("moments", (0, torch.zeros_like(x), torch.zeros_like(x)))
+        t, m, v = t + 1, beta1 * m + (1 - beta1) * x.grad, beta2 * v + (1 - beta2) * x.grad**2
+        self.state["moments"] = t, m, v
+        r = (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + group["eps"]) + group["lambda"] * x
+        phi, length = torch.linalg.vector_norm(x), torch.linalg.vector_norm(r)
+        x -= group["lr"] * (phi / length if phi and length else 1.0) * r
+
+
+class InFloat64:
+    """The module torch, whose float32 is float64: for the two iterations that a reference makes in float32."""
+
+    float32 = torch.float64
+
+    def __getattr__(self, name):
+        return getattr(torch, name)
+
+
+@pytest.fixture(autouse=True)
+def _references_in_float64(monkeypatch):
+    """SOAP's reference turns its axes in float32, Muon's iterates in bfloat16: here both compute in float64."""
+    monkeypatch.setattr(pytorch_optimizer.optimizer.soap, "torch", InFloat64())
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
+
+
 # Rules that measure the whole parameter: each point needs a torch parameter and an optimizer of its own.
-WHOLE = {"adafactor"}
+WHOLE = {"adafactor", "lamb", "prodigy", "soap", "muon"}
+MATRIX = {"soap", "muon"}  # whose parameter is a matrix of one row
+FLAGS = {"centered", "decoupled_weight_decay", "nesterov", "correct_bias"}
+FLAGS |= {"use_bias_correction", "safeguard_warmup", "no_prox", "clip"}
+WHOLE_NUMBERS = {"ns_steps", "warmup_steps", "precondition_frequency", "t_alpha_beta3"}
+
+
+class AuthorsAdopt(pytorch_optimizer.ADOPT):
+    """ADOPT as its authors count: the limit of the second step is 1, and the first step moves nothing."""
+
+    def __init__(self, params, clip, decoupled_weight_decay, **rest):
+        limit = (lambda step: (step - 1) ** 0.25) if clip else None
+        super().__init__(params, clip_lambda=limit, weight_decouple=decoupled_weight_decay, **rest)
+
+    def step(self):
+        (group,) = self.param_groups
+        decay = group["weight_decay"]
+        if "step" not in group and group["weight_decouple"]:
+            group["weight_decay"] = 0.0
+        super().step()
+        group["weight_decay"] = decay
+
+
+def ademamix(params, t_alpha_beta3, **rest):
+    return pytorch_optimizer.AdEMAMix(params, t_alpha_beta3=t_alpha_beta3 or None, weight_decouple=True, **rest)
+
+
+def adan(params, no_prox, **rest):
+    return pytorch_optimizer.Adan(params, weight_decouple=no_prox, **rest)
+
+
+def prodigy(params, use_bias_correction, **rest):
+    return pytorch_optimizer.Prodigy(params, bias_correction=use_bias_correction, **rest)
+
+
+def in_train_mode(kind):
+    def build(params, **rest):
+        optimizer = kind(params, **rest)
+        optimizer.train()
+        return optimizer
+
+    return build
+
+
+# The references of the rules that torch.optim lacks, or that it has for other shapes.
+REFERENCES = {
+    "lion": ReferenceLion,
+    "lamb": ReferenceLamb,
+    "adan": adan,
+    "prodigy": prodigy,
+    "sf-sgd": in_train_mode(schedulefree.SGDScheduleFree),
+    "sf-adamw": in_train_mode(schedulefree.AdamWScheduleFree),
+    "ademamix": ademamix,
+    "adopt": AuthorsAdopt,
+    "soap": pytorch_optimizer.SOAP,
+    "muon": torch.optim.Muon,
+}
+
+
+# One that torch does not have is compared where there is a reference for it here.
+COMPARED = [
+    name for name, rule in OPTIMIZERS.items() if (rule.torch_name and rule.evaluations is None) or name in REFERENCES
+]
+every_optimizer = pytest.mark.parametrize("name", COMPARED)
 
 
 def reference(rule: Optimizer, values: dict[str, float], parameter: torch.nn.Parameter) -> torch.optim.Optimizer:
     """The reference's optimizer of one parameter, with the same hyperparameters."""
     arguments = dict(values)
     assert arguments.pop("bias_correction", 1.0) == 1.0  # torch cannot leave it out
-    for flag in ("centered", "decoupled_weight_decay"):
-        if flag in arguments:
-            arguments[flag] = bool(arguments[flag])
-    kind = getattr(torch.optim, rule.torch_name) if rule.torch_name else ReferenceLion
+    for name in arguments.keys() & FLAGS:
+        arguments[name] = bool(arguments[name])
+    for name in arguments.keys() & WHOLE_NUMBERS:
+        arguments[name] = int(arguments[name])
+    kind = REFERENCES[rule.name] if rule.name in REFERENCES else getattr(torch.optim, rule.torch_name)
     return kind([parameter], **join_parts(arguments), **rule.torch_arguments)
 
 
 def twins(rule: Optimizer, values: dict[str, float], start: Array) -> tuple[Array, Callable[[Array], None]]:
     """The points (K, 2) of the reference, and a function that takes a step with gradients (K, 2) and moves them."""
     points = torch.tensor(start)
-    rows = [points[i] for i in range(len(points))] if rule.name in WHOLE else [points]
+    rows = [points]
+    if rule.name in WHOLE:
+        rows = [points[i : i + 1] if rule.name in MATRIX else points[i] for i in range(len(points))]
     parameters = [torch.nn.Parameter(row) for row in rows]  # share the memory of `points`
     optimizers = [reference(rule, values, parameter) for parameter in parameters]
     step = inspect.unwrap(type(optimizers[0]).step)  # what torch wraps around it takes longer than the step itself
@@ -104,7 +202,7 @@ def twins(rule: Optimizer, values: dict[str, float], start: Array) -> tuple[Arra
     def move(new: Array) -> None:
         gradients.copy_(torch.from_numpy(new))
         for i, (parameter, optimizer) in enumerate(zip(parameters, optimizers, strict=True)):
-            parameter.grad = gradients[i] if rule.name in WHOLE else gradients
+            parameter.grad = gradients[i].view_as(parameter) if rule.name in WHOLE else gradients
             step(optimizer)
 
     return points.numpy(), move
@@ -173,18 +271,45 @@ RANGES = {
     "beta2_decay": st.floats(-2.0, 0.0),
     "eps2": powers_of_ten(-6, 0),
     "d": powers_of_ten(0, 1),
+    "beta3": st.floats(0.0, 0.9999),
+    "no_prox": st.sampled_from([0.0, 1.0]),
+    "d0": powers_of_ten(-7, -2),
+    "d_coef": powers_of_ten(-1, 0.5),
+    "use_bias_correction": st.sampled_from([0.0, 1.0]),
+    "safeguard_warmup": st.sampled_from([0.0, 1.0]),
+    "warmup_steps": st.sampled_from([0.0, 1.0, 50.0, 2000.0]),
+    "r": st.floats(0.0, 3.0),
+    "weight_lr_power": st.floats(0.0, 3.0),
+    "t_alpha_beta3": st.sampled_from([0.0, 1.0, 50.0, 2000.0]),
+    "clip": st.sampled_from([0.0, 1.0]),
+    "precondition_frequency": st.sampled_from([1.0, 2.0, 10.0]),
+    "correct_bias": st.sampled_from([0.0, 1.0]),
+    "nesterov": st.sampled_from([0.0, 1.0]),
+    "ns_steps": st.integers(1, 8).map(float),
+}
+
+
+# Where a range of RANGES is not a rule's own.
+OWN_RANGES = {
+    "nesterov": {"momentum": st.floats(0.01, 0.99)},
+    "sf-sgd": {"momentum": st.floats(0.01, 0.99)},
+    "sf-adamw": {"beta1": st.floats(0.01, 0.999)},
+    "ademamix": {"alpha": st.just(0.0) | st.floats(0.01, 8.0), "beta1": st.floats(0.01, 0.999)},
+    "soap": {"eps": powers_of_ten(-2, -1)},
 }
 
 
 def draw_values(data: st.DataObject, name: str) -> dict[str, float]:
     """Random hyperparameters but for the learning rate."""
-    ranges = dict(RANGES)
-    if name == "nesterov":
-        ranges["momentum"] = st.floats(0.01, 0.99)
+    ranges = RANGES | OWN_RANGES.get(name, {})
     values = {key: data.draw(ranges[key], label=key) for key in OPTIMIZERS[name].defaults() if key != "lr"}
     if "beta2" in values and "eps" in values:
         # A v that forgets sooner than m divides the rounding of yesterday's large m by today's small √v.
         values["beta2"] = data.draw(st.floats(max(values["beta1"], 0.01), 0.99999), label="beta2 from beta1 on")
+    if name == "adan":  # its scale is n, with β3
+        values["beta3"] = data.draw(st.floats(max(values["beta1"], values["beta2"]), 0.99999), label="the longest")
+    if name == "ademamix":  # its second average is the slow one
+        values["beta3"] = data.draw(st.floats(values["beta1"], 0.99999), label="beta3 from beta1 on")
     if values.get("centered"):
         # v − ḡ² is a difference of nearly equal numbers where the gradient hardly changes within 1/(1−α) steps: no two
         # ways of adding up agree there (torch's own may turn nan). `made_up` feeds it noise; a memory of at least ten
@@ -202,7 +327,8 @@ def test_fed_the_gradients_of_a_surface_it_walks_as_torch_does(name, data):
     if "centered" in values:
         values["centered"] = 0.0
     values["lr"] = suited_lr(OPTIMIZERS[name], surface) * data.draw(powers_of_ten(-1.5, 0.5), label="lr factor")
-    difference = largest_difference(name, values, starts_on(surface), lambda _, at: surface.gradient(at))
+    starts = starts_on(surface)[: 1 if name in WHOLE else None]
+    difference = largest_difference(name, values, starts, lambda _, at: surface.gradient(at))
     assert difference <= TOLERANCE
 
 
@@ -231,12 +357,18 @@ def test_fed_made_up_gradients_it_walks_as_torch_does(name, data):
     gradients = made_up(data.draw(st.integers(0, 2**32 - 1)), data.draw(powers_of_ten(-3, 0), label="scale"))
     if values.get("centered"):
         gradients = gradients[:, :2]
+    if name in WHOLE:  # one by one: some of the kinds take as long as all of them together elsewhere
+        gradients = gradients[:, data.draw(st.permutations(range(8)), label="kinds")[:2]]
     start = np.random.default_rng(0).standard_normal(gradients.shape[1:])
     assert largest_difference(name, values, start, lambda t, _: gradients[t]) <= TOLERANCE
 
 
 # Where a path is chaotic and so is compared by fed gradients only; the last test shows that these are.
-CHAOTIC = {("adadelta", "rosenbrock"), ("rmsprop", "rosenbrock"), ("nadam", "rosenbrock")}
+CHAOTIC = {("adadelta", "rosenbrock"), ("rmsprop", "rosenbrock"), ("nadam", "rosenbrock"), ("prodigy", "rosenbrock")}
+CHAOTIC |= {("lamb", "himmelblau")}
+CHAOTIC |= {(name, place) for name in ("adan", "sf-adamw", "muon") for place in ("himmelblau", "rosenbrock")}
+# SOAP divides the slope across its axis, often nothing but rounding, by its own size plus ε.
+CHAOTIC |= {("soap", place) for place in ("bowl", "ravine", "himmelblau", "rosenbrock")}
 ALONE = [(name, surface) for name in COMPARED for surface in ("bowl", "ravine", "himmelblau", "rosenbrock")]
 
 
@@ -253,9 +385,10 @@ def test_where_it_is_not_asked_to_the_last_digit_of_the_start_decides(name, plac
     rule, surface = OPTIMIZERS[name], SURFACES[place]
     hyper = expand(rule.defaults() | {"lr": suited_lr(rule, surface)})
     x = starts_on(surface)
-    x = np.stack([x, x * (1 + 1e-15)])
-    state = rule.init(x, hyper)
+    x = np.stack([x, *(x * (1 + error) for error in (1e-15, -1e-15, 2e-15, -2e-15))])
+    state, apart = rule.init(x, hyper), 0.0
     for _ in range(STEPS):
         delta, state, _ = rule.update(surface.gradient(x), state, x, hyper)
         x = x + delta
-    assert np.abs(x[0] - x[1]).max() > 1000 * TOLERANCE
+        apart = max(apart, float(np.abs(x[1:] - x[0]).max()))
+    assert apart > 1000 * TOLERANCE

@@ -56,7 +56,7 @@ def assert_the_same(scenario: Scenario) -> None:
 
 
 # Where a path is chaotic the last digit of the gradient decides sooner than after 60 steps.
-CHAOTIC = {("adadelta", "rosenbrock"), ("nadam", "rosenbrock"), ("adadelta", "rastrigin")}
+CHAOTIC = {("adadelta", "rosenbrock"), ("nadam", "rosenbrock"), ("adadelta", "rastrigin"), ("lamb", "rastrigin")}
 BEFORE_CHAOS = 20
 
 
@@ -67,6 +67,8 @@ def test_every_optimizer_ends_where_the_engine_does(place):
         for name, rule in OPTIMIZERS.items()
         if (rule.torch_name or name in BY_HAND) and rule.evaluations is None
     ]
+    # SOAP divides the slope across its axis, often nothing but rounding, by its own size plus ε.
+    lanes = [lane.replaced("eps", 0.1) if lane.optimizer == "soap" else lane for lane in lanes]
     chaotic = [lane for lane in lanes if (lane.optimizer, place) in CHAOTIC]
     calm = [lane for lane in lanes if lane not in chaotic]
     for some, steps in ((calm[::2], STEPS), (calm[1::2], STEPS), (chaotic, BEFORE_CHAOS)):
@@ -123,6 +125,21 @@ TURNED = [
     "radam:lr=0.01,beta1=0.5,beta2=0.9,eps=0.1,weight_decay=0.2",
     "radam:lr=0.01,weight_decay=0.2,decoupled_weight_decay=1",
     "lion:lr=0.03,beta1=0.8,beta2=0.95,weight_decay=0.2",
+    "lamb:lr=0.1,beta1=0.8,beta2=0.95,eps=0.1,weight_decay=0.2",
+    "lamb:lr=0.1,bias_correction=0",
+    "adan:lr=0.1,beta1=0.9,beta2=0.8,beta3=0.95,eps=0.1,weight_decay=0.2",
+    "adan:lr=0.1,weight_decay=0.2,no_prox=1",
+    "prodigy:lr=0.2,beta1=0.8,beta2=0.95,d0=0.001,d_coef=2,eps=0.1,weight_decay=0.2",
+    "prodigy:lr=0.2,d0=0.01,use_bias_correction=1,safeguard_warmup=1",
+    "sf-sgd:lr=0.02,momentum=0.8,weight_decay=0.1,warmup_steps=20,r=1.5,weight_lr_power=1",
+    "sf-adamw:lr=0.2,beta1=0.8,beta2=0.95,eps=0.1,weight_decay=0.1,warmup_steps=20,r=1.5,weight_lr_power=1",
+    "ademamix:lr=0.1,beta1=0.8,beta2=0.95,beta3=0.99,alpha=3,t_alpha_beta3=40,eps=0.1,weight_decay=0.2",
+    "adopt:lr=0.1,beta1=0.8,beta2=0.95,eps=0.1,weight_decay=0.2",
+    "adopt:lr=0.1,beta2=0.95,eps=0.1,weight_decay=0.2,decoupled_weight_decay=1,clip=0",
+    "soap:lr=0.1,beta1=0.8,beta2=0.9,eps=0.1,weight_decay=0.2,precondition_frequency=3",
+    "soap:lr=0.1,eps=0.1,correct_bias=0",
+    "muon:lr=0.1,weight_decay=0.2,momentum=0.8,nesterov=0,ns_steps=3",
+    "muon:lr=0.1,ns_steps=6",
     "armijo:lr=0.5,c1=0.4,shrink=0.7",
     "newton:lr=0.3,damping=2,saddle_free=1",
     "bfgs:lr=0.5,c1=0.01,c2=0.3,tolerance_grad=0.1",
@@ -175,6 +192,11 @@ CHANGED = [
     "rmsprop:lr=0.02,eps=0.1,centered@20=1,weight_decay=0.1,alpha@30=0.9",
     "rmsprop:lr=0.02,eps=0.1,momentum=0.5,centered=1,momentum@20=0,centered@20=0",
     "lion:lr=0.03,beta1@20=0.5,schedule=step,gamma=0.5,every=20",
+    "sf-adamw:lr=0.2,schedule=step,gamma=0.5,every=20,beta1@20=0.5,weight_decay@30=0.1",
+    "prodigy:lr=0.2,schedule=cosine,warmup=10,beta2@20=0.9,d_coef@30=2",
+    "ademamix:lr=0.1,beta3@20=0.99,alpha@30=1,t_alpha_beta3@10=40",
+    "soap:lr=0.1,eps=0.1,precondition_frequency@20=3,beta2@30=0.8",
+    "muon:lr=0.1,nesterov@20=0,ns_steps@30=3",
     "newton:lr=0.1,schedule=cosine,lr@20=0.05,damping@10=1",
     "sophia:lr=0.1,update_period@9=4,beta1@20=0.5",
     "lbfgs:lr=0.01,strong_wolfe=0,strong_wolfe@20=1,lr@20=1,history_size@10=2",

@@ -5,11 +5,10 @@ from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.recipes import RUN_KNOBS, TRAINING_LR, TRAINING_OPTIMIZERS, check_spec, make_spec, parse_optimizer
 
 
-def test_training_offers_the_engines_optimizers_and_muon_without_the_playgrounds_own_knobs():
+def test_training_offers_the_engines_optimizers_without_the_playgrounds_own_knobs():
     offered = [name for name in OPTIMIZERS if name in TRAINING_LR]
-    assert list(TRAINING_OPTIMIZERS) == [*offered, "muon"]
-    one_gradient = {name for name, rule in OPTIMIZERS.items() if rule.evaluations is None}
-    assert set(offered) == one_gradient
+    assert list(TRAINING_OPTIMIZERS) == offered
+    assert set(offered) == {name for name, rule in OPTIMIZERS.items() if rule.evaluations is None}
     names = {knob.name for knob in TRAINING_OPTIMIZERS["adam"].knobs}
     assert names == {"lr", "beta1", "beta2", "eps", "weight_decay"}
 

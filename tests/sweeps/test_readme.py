@@ -44,7 +44,8 @@ def test_every_file_is_described(new_sweep, work):
     described = set(re.findall(r"^\| `(.*?)`", TEXT.partition("## How")[0], re.MULTILINE))
     names = {"trials-<writer>.jsonl" if path.name.startswith("trials-") else path.name for path in sweep.path.iterdir()}
     names = {re.sub(r"adam-\d+", "adam-0007/", name) for name in names} - {"claims"}
-    assert described == names | {"claims/<trial>-<attempt>", "slot-0.log", "sweep.log", "ray.log"}
+    elsewhere = {"claims/<trial>-<attempt>", "slot-0.log", "sweep.log", "ray.log", "code/<SHA-256>.py"}
+    assert described == names | elsewhere
 
 
 def test_the_commands_work(tmp_path, monkeypatch, new_sweep):

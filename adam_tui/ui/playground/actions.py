@@ -26,7 +26,7 @@ ACTIONS: tuple[Action[e.Event, e.EventContext], ...] = (
     Action("go_to", "g", "Go to a step by its number", TIME, e.AskStep()),
     Action("steps", "G", "Set the number of steps", TIME, e.AskSteps()),
     Action("fork", "C", "Fork mode: changes apply from this step on", TIME, e.ToggleFork()),
-    Action("choose_optimizer", "o", "Choose this lane's optimizer", LANES, e.ChooseOptimizer()),
+    Action("choose_optimizer", "o", "Any optimizer in this lane", LANES, e.ChooseOptimizer()),
     Action("step_optimizer", "O", "Next optimizer in this lane", LANES, e.CycleOptimizer(1)),
     Action("your_own", "y", "Own optimizer in this lane", LANES, e.AskClass()),
     Action("add_lane", "a", "Add a lane with another optimizer", LANES, e.AddLane()),

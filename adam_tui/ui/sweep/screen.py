@@ -64,6 +64,7 @@ class SweepScreen(ModeScreen[SweepState, e.Event, "Effect", EventContext]):
         self._poll_timer: Timer | None = None
         self._polling = True
         self._followed: tuple[str, ...] = ()
+        self._has_curves = False
 
     def body(self) -> Iterable[Widget]:
         """The panels, and the progress line."""
@@ -124,7 +125,7 @@ class SweepScreen(ModeScreen[SweepState, e.Event, "Effect", EventContext]):
         self.dispatch(e.ShowSweep(ids, view))
         if selected and (problem := self.feed.problem(selected)):
             self.notify(problem, severity="error")
-        if self._read_curves():
+        if self._has_curves and self._read_curves():
             self._draw(("curves",))
             self._entitle()
             reading = True
@@ -162,13 +163,23 @@ class SweepScreen(ModeScreen[SweepState, e.Event, "Effect", EventContext]):
     def watch_state(self, before: SweepState, after: SweepState) -> None:
         """Draw everything; the cells that did not change are not sent."""
         if self.is_mounted and before is not after:
-            self._read_curves()
+            if self._has_curves:
+                self._read_curves()
             self._show_state()
+
+    def _show_curves(self) -> None:
+        """Draw the curves for the first time: after the grid is seen, because that loads the charts and a run."""
+        self._has_curves = True
+        self._read_curves()
+        self._entitle()
+        self._draw(("curves",))
 
     def _show_state(self) -> None:
         self.refresh_footer()
         self._lay_out()
         self._draw(PANELS)
+        if not self._has_curves and self.state.view is not None:
+            self.call_after_refresh(self._show_curves)
 
     def on_click(self, event: Click) -> None:
         """Choose the cell of the grid that was clicked; a second click opens its run."""
@@ -219,10 +230,13 @@ class SweepScreen(ModeScreen[SweepState, e.Event, "Effect", EventContext]):
         for panel in panels:
             view = self._view(panel)
             size = view.content_region.size if view.is_mounted else Size(0, 0)
-            if view.display and size.width > 0 and size.height > 0:
+            is_due = panel != "curves" or self._has_curves
+            if is_due and view.display and size.width > 0 and size.height > 0:
                 view.show(sweep_view.draw(panel, shown, size.width, size.height))
 
     def _resized_cells(self, panel: Panel, size: Size) -> Cells:
+        if panel == "curves" and not self._has_curves:
+            return Cells.blank(size.width, size.height, self.host.palette.foreground, self.host.palette.background)
         return sweep_view.draw(panel, self._snapshot(), size.width, size.height)
 
     @on(CellView.Resized)

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import resources
 
 import numpy as np
+import pytorch_optimizer
 
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.maps.axes import Axis, default_axes
@@ -540,7 +541,65 @@ def singular_values() -> np.ndarray:
     return s
 
 
-numbers("muon", singular_low=lambda: singular_values().min(), singular_high=lambda: singular_values().max())
+numbers(
+    "muon",
+    singular_low=lambda: singular_values().min(),
+    singular_high=lambda: singular_values().max(),
+    one=lambda: np.hypot(*tried("muon", 1)[0].terms["O"][1]),
+)
+
+
+def average_loss(page: str) -> float:
+    """The mean loss on the bowl of the average x in the last 100 steps of the page's first lane."""
+    return float((tried(page, 1)[0].terms["x"][-100:] ** 2).sum(axis=1).mean())
+
+
+numbers(
+    "lamb",
+    limit=lambda: pytorch_optimizer.Lamb.clamp,
+    constant=lambda: tried("lamb", 1)[0].losses[-1],
+    cosine=lambda: tried("lamb", 1)[1].losses[-1],
+)
+numbers(
+    "adan",
+    far=lambda: tried("adan", 1)[0].positions[:, 0].max(),
+    near=lambda: tried("adan", 1)[1].positions[:, 0].max(),
+    adam=lambda: tried("adan", 1)[2].positions[:, 0].max(),
+)
+numbers(
+    "prodigy",
+    estimate=lambda: tried("prodigy", 1)[0].terms["d"][-1, 0],
+    distance=lambda: np.hypot(*SURFACES["bowl"].start),
+    leap=lambda: tried("prodigy", 2)[0].positions[:, 0].max(),
+)
+numbers(
+    "sf-sgd",
+    hundred=lambda: 100,
+    at_y=lambda: tried("sf-sgd", 1)[0].losses[-100:].mean(),
+    at_x=lambda: average_loss("sf-sgd"),
+    sgd=lambda: tried("sf-sgd", 1)[1].losses[-100:].mean(),
+)
+numbers(
+    "sf-adamw",
+    hundred=lambda: 100,
+    at_y=lambda: tried("sf-adamw", 1)[0].losses[-100:].mean(),
+    at_x=lambda: average_loss("sf-adamw"),
+    adamw=lambda: tried("sf-adamw", 1)[1].losses[-100:].mean(),
+)
+numbers(
+    "ademamix",
+    fast=lambda: memory(default("ademamix", "beta1")),
+    slow=lambda: memory(default("ademamix", "beta3")),
+    beyond=lambda: tried("ademamix", 1)[0].positions[:, 0].max(),
+    adamw=lambda: tried("ademamix", 1)[1].converged_at,
+)
+numbers("adopt", steps=lambda: 400, rosenbrock=lambda: path("adopt:lr=0.05", "rosenbrock").losses[-1])
+numbers(
+    "soap",
+    hundred=lambda: 100,
+    soap=lambda: tried("soap", 1)[0].losses[100],
+    adam=lambda: tried("soap", 1)[1].losses[100],
+)
 numbers("lion", hundred=lambda: 100, loss=lambda: path("lion:lr=0.05").losses[100])
 
 

@@ -204,9 +204,11 @@ def _(radam, adam):
 
 
 @claim("muon-1")
-def _(lion, adam):
-    steps = np.abs(lion.terms["Δ"][1:])
-    assert np.array_equal(steps[:, 0], steps[:, 1])
+def _(muon, momentum):
+    lengths = np.hypot(*muon.terms["Δ"][1:].T)
+    np.testing.assert_allclose(lengths, lengths[0], rtol=1e-9)
+    slowing = np.hypot(*momentum.terms["Δ"][1:].T)
+    assert slowing[-1] < 0.01 * slowing[0]
 
 
 @claim("landscape-1")
@@ -299,3 +301,73 @@ def _(adafactor, adam):
 def _(adafactor):
     assert adafactor.converged_at is not None
     np.testing.assert_allclose(adafactor.positions[-1], [3.0, 2.0])
+
+
+@claim("lamb-1")
+def _(constant, falling):
+    lengths = np.hypot(*constant.terms["Δ"][1:].T) / np.hypot(*constant.positions[:-1].T)
+    np.testing.assert_allclose(lengths, 0.02)
+    late = constant.positions[600:] - constant.positions[600:].mean(axis=0)
+    assert np.ptp(np.sign(late), axis=0).tolist() == [2, 2], "it circles"
+    assert falling.losses[-1] < 1e-6 < constant.losses[-1]
+
+
+@claim("adan-1")
+def _(own, short, adam):
+    assert own.positions[:, 0].max() > 5 * adam.positions[:, 0].max()
+    assert short.converged_at is not None
+    assert adam.converged_at is not None
+    assert short.converged_at < adam.converged_at
+
+
+@claim("prodigy-1")
+def _(prodigy):
+    assert np.abs(prodigy.positions[20] - prodigy.positions[0]).max() < 0.05
+    assert prodigy.terms["d"][30, 0] > 1000 * 1e-6
+    assert prodigy.converged_at is not None
+
+
+@claim("prodigy-2")
+def _(prodigy):
+    assert np.hypot(*prodigy.terms["Δ"][1:].T).max() > 4
+    assert prodigy.converged_at is not None
+
+
+@claim("sf-sgd-1")
+def _(free, sgd):
+    assert free.losses[300:].mean() < 0.1 * sgd.losses[300:].mean()
+
+
+@claim("sf-adamw-1")
+def _(free, adamw):
+    assert free.losses[300:].mean() < 0.2 * adamw.losses[300:].mean()
+
+
+@claim("ademamix-1")
+def _(ademamix, adamw):
+    assert ademamix.positions[200, 0] > adamw.positions[200, 0]
+    assert ademamix.positions[:, 0].max() > 0.1
+    assert ademamix.converged_at is None
+    assert adamw.converged_at is not None
+
+
+@claim("adopt-1")
+def _(adopt, adam):
+    assert adopt.positions[-1, 0] < -0.9
+    assert adam.positions[-1, 0] > 0.9
+
+
+@claim("soap-1")
+def _(soap, adam):
+    q = soap.terms["q"][-1]
+    assert abs(abs(q[0]) - abs(q[1])) < 0.05, "its axes are the valley's"
+    straight = soap.positions[100:] @ np.array([1.0, -1.0])
+    assert np.abs(straight).max() < 0.5
+    assert soap.losses[100] < 0.3 * adam.losses[100]
+
+
+@claim("schedule-free-3")
+def _(free, cosine):
+    averaged = (free.terms["x"][300:] ** 2).sum(axis=1)
+    assert averaged.mean() < 0.01
+    assert averaged[0] < 0.5 * cosine.losses[300:310].mean(), "long before the end"

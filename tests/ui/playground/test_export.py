@@ -48,7 +48,7 @@ def numbers(knob):
         "log": st.floats(max(knob.low, 1e-9), min(0.99 * knob.high, 1e2)),
         "log_off": st.just(0.0) | st.floats(1e-9, 1e2),
         "linear": st.floats(knob.notch_low, knob.notch_high),
-        "integer": st.integers(1, 50).map(float),
+        "integer": st.integers(1, 20).map(float),
     }[knob.scale]
 
 
