@@ -38,7 +38,7 @@ HATCH = "╱"
 UPPER_HALF = "▀"
 # The characters of a class where there is one for each cell, from the worst rank to the best.
 CHARACTERS = {
-    "shades": {RUNNING: "·:+░", CONVERGED: "▒▓█", DIVERGED: HATCH},
+    "shades": {RUNNING: "·:+░", CONVERGED: "▒▓", DIVERGED: HATCH},
     "ascii": {RUNNING: ".:-", CONVERGED: "=%@", DIVERGED: "/"},
 }
 UNSETTLED_DOTS = ".:-="  # of a start that is still running, in place of the letter of a rest point

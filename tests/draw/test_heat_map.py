@@ -51,7 +51,7 @@ class TestCells:
         assert cells.lines() == [" "]
         assert rgb(cells.bg[0, 0]) == DARK.background
 
-    @pytest.mark.parametrize(("ink", "lines"), [("ascii", ["@==", ":./"]), ("shades", ["█▒▒", "+·╱"])])
+    @pytest.mark.parametrize(("ink", "lines"), [("ascii", ["@==", ":./"]), ("shades", ["▓▒▒", "+·╱"])])
     def test_with_few_characters_or_colours_each_cell_is_one_of_its_class(self, ink, lines):
         outcomes = grid([[C, C, C], [R, R, D]], [[0, 0.7, 1], [0.4, 1, 0]])
         assert heat_map(outcomes, 3, 2, DARK, NO_AXIS, NO_AXIS, ink=ink).lines() == lines
