@@ -72,6 +72,11 @@ class Request:
         text = json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
 
+    @property
+    def folder(self) -> str:
+        """The name of the directory in the first run's."""
+        return f"{PREFIX}{self.id}"
+
     @classmethod
     def from_json(cls, data: Any) -> Request:
         """The request of a request.json. Raises ValueError for anything else."""
@@ -173,7 +178,7 @@ class Landscape:
     @classmethod
     def create(cls, run: Run, asked: Request) -> Landscape:
         """The directory of this request in the run's; an existing one goes on. Raises OSError."""
-        landscape = cls(run.path / f"{PREFIX}{asked.id}")
+        landscape = cls(run.path / asked.folder)
         files.make_private_folder(landscape.path)
         if not landscape._request.exists():
             files.write_atomically(landscape._request, json.dumps(dataclasses.asdict(asked)) + "\n")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rotation import rotated
 
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import MAX_STEPS, Lane, Scenario, suggested_lane
@@ -176,8 +177,7 @@ class TestDivergence:
             assert path.diverged_at == (40 if steps >= 40 else None)
             assert path.last == min(steps, 40)
 
-    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-    @pytest.mark.parametrize("name", SURFACES)
+    @pytest.mark.parametrize(("optimizer", "name"), rotated(OPTIMIZERS, SURFACES, 4))
     def test_nothing_warns_or_raises_at_an_absurd_learning_rate(self, optimizer, name):
         for lr in (1e300, 1e-300):
             path = only_path(surface=name, lanes=(Lane.of(optimizer, {"lr": lr}),), steps=70)
