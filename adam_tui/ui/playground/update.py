@@ -361,6 +361,8 @@ def _reread(state: PlaygroundState) -> PlaygroundState:
 
     lanes = tuple(lane.reread()[0] for lane in state.scenario.lanes)
     ghosts = tuple(ghost and ghost.reread()[0] for ghost in state.ghosts)
+    if state.before_preview is not None:
+        state = replace(state, before_preview=_reread(state.before_preview))
     if asked := unasked(state):
         state = replace(state, asked=state.asked | set(asked))
     return state if lanes == state.scenario.lanes else _set_lanes(state, lanes, state.lane, ghosts)
