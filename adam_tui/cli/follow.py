@@ -46,14 +46,18 @@ def train(spec: RunSpec, runs: Path, output_format: OutputFormat, stream: TextIO
 
     Messages for the user, such as why the run failed, go to stderr.
     """
-    run = directory.create(spec, runs, label)
-    if not spec.after_sweeps and (sweep := sweep_on(runs, spec.device)):
-        _print_message(f"{sweep} trains on this device too: both are slower (--after-sweeps waits for it)")
-    return follow(run, output_format, stream)
+    return follow(directory.create(spec, runs, label), output_format, stream, " (--after-sweeps waits for it)")
 
 
-def follow(run: Run, output_format: OutputFormat, stream: TextIO) -> int:
-    """Start a run's worker, or continue the run from its checkpoint, and print its progress; the exit status."""
+def follow(run: Run, output_format: OutputFormat, stream: TextIO, beside_sweep: str = "") -> int:
+    """Start a run's worker, or continue the run from its checkpoint, and print its progress; the exit status.
+
+    `beside_sweep` ends the message that a sweep trains on the same device.
+    """
+    with contextlib.suppress(ValueError):  # the process itself reports an unreadable specification
+        spec = run.spec()
+        if not spec.after_sweeps and (sweep := sweep_on(run.path.parent, spec.device)):
+            _print_message(f"{sweep} trains on this device too: both are slower{beside_sweep}")
     reporter = make_reporter(run, output_format, stream)
     follower = run.follow()
     follower.skip()  # events of an earlier process

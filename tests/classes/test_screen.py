@@ -8,6 +8,7 @@ import pytest
 from adam_tui.draw.palette import DARK
 from adam_tui.engine.class_optimizers import CLASSES, describe
 from adam_tui.engine.class_reference import ClassReference
+from adam_tui.engine.class_signature import Parameter
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.scenario import Scenario
 from adam_tui.ui.app import AdamApp
@@ -144,3 +145,15 @@ class TestWithoutAProcess:
         assert update(state, e.OpenMap("settings"))[1] == (
             Notify("Bare has too few knobs for a map of settings", severity="warning"),
         )
+
+    def test_a_class_that_is_loaded_while_a_formula_is_typed_has_its_knobs_afterwards(self):
+        reference = ClassReference.parse("./mine.py::Mine")
+        state = PlaygroundState(Scenario.parse([f"{reference}:lr=0.3"]))
+        state, _ = update(state, e.PreviewFunction("x*x + y*y"))
+        parameters = (Parameter("lr", "float", 0.1), Parameter("rho", "float", 0.9))
+        CLASSES[str(reference)] = describe(reference, parameters, status="ready")
+        for event in (e.ClassesChanged(), e.EndPreview()):
+            state, _ = update(state, event)
+        assert dict(state.chosen_lane.values) == {"lr": 0.3, "rho": 0.9}
+        assert state.scenario.function is None
+        assert state.past == ()

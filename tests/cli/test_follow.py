@@ -377,13 +377,19 @@ def test_a_run_whose_directory_was_moved_without_a_last_report_names_the_new_pla
     assert capsys.readouterr().err == f"{run.id} stopped: the run's directory is gone: it was moved to {place}\n"
 
 
+def stop(*arguments):
+    raise InterruptedError
+
+
 def test_a_run_beside_a_sweep_is_announced_as_slower_unless_it_waits(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cli_follow, "follow", lambda run, output_format, stream: run.spec().after_sweeps)
+    monkeypatch.setattr(cli_follow, "make_reporter", stop)
     with used_by_sweep(tmp_path / "sweep-grid", "cpu"):
         for waits in (True, False):
             spec = dataclasses.replace(SPEC, device="cpu", after_sweeps=waits)
-            assert cli_follow.train(spec, tmp_path, "text", io.StringIO()) == waits
-    assert cli_follow.train(dataclasses.replace(SPEC, device="cpu"), tmp_path, "text", io.StringIO()) is False
+            with pytest.raises(InterruptedError):
+                cli_follow.train(spec, tmp_path, "text", io.StringIO())
+    with pytest.raises(InterruptedError):
+        cli_follow.train(dataclasses.replace(SPEC, device="cpu"), tmp_path, "text", io.StringIO())
     note = "sweep-grid trains on this device too: both are slower (--after-sweeps waits for it)"
     [line] = capsys.readouterr().err.splitlines()
     assert line.endswith(note)

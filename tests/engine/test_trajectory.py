@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rotation import rotated
 
+from adam_tui.engine.objective import Objective
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import MAX_STEPS, Lane, Scenario, suggested_lane
 from adam_tui.engine.surfaces import SURFACES, find_surface
@@ -176,8 +178,7 @@ class TestDivergence:
             assert path.diverged_at == (40 if steps >= 40 else None)
             assert path.last == min(steps, 40)
 
-    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-    @pytest.mark.parametrize("name", SURFACES)
+    @pytest.mark.parametrize(("optimizer", "name"), rotated(OPTIMIZERS, SURFACES, 4))
     def test_nothing_warns_or_raises_at_an_absurd_learning_rate(self, optimizer, name):
         for lr in (1e300, 1e-300):
             path = only_path(surface=name, lanes=(Lane.of(optimizer, {"lr": lr}),), steps=70)
@@ -241,10 +242,15 @@ class TestSimulate:
         starts = np.stack([x, y], axis=-1)
         rates = np.geomspace(1e-4, 1e-1, 20).reshape(4, 5)
         values = rule.defaults() | {"lr": rates}
-        grid = simulate(rule, values, plot.gradient, starts, 60)
+
+        def end(values, start):
+            objective = None if rule.evaluations is None else Objective(plot)
+            return simulate(rule, values, plot.gradient, start, 60, objective=objective)
+
+        grid = end(values, starts)
         assert grid.shape == (4, 5, 2)
         for place in np.ndindex(4, 5):
-            alone = simulate(rule, values | {"lr": float(rates[place])}, plot.gradient, starts[place], 60)
+            alone = end(values | {"lr": float(rates[place])}, starts[place])
             assert alone == pytest.approx(grid[place], rel=1e-12, abs=1e-12, nan_ok=True)
 
     def test_the_start_is_left_as_it_was(self):

@@ -140,8 +140,8 @@ def default_axis(scenario: Scenario, lane: int, knob: Knob) -> Axis:
         low, high = (float(f"{middle * 10.0**decades:.3g}") for decades in (-DECADES, DECADES))
         return Axis(knob, min(low, own or low), max(high, own))
     if knob.scale == "beta":
-        lowest = 1e-3 if knob.low_excluded else 0.0
-        return Axis(knob, min(lowest, own), max(HIGHEST_DECAY, own))
+        lowest = 1e-3 if knob.low_excluded else knob.low
+        return Axis(knob, min(lowest, own), max(min(HIGHEST_DECAY, knob.high), own))
     if knob.scale == "linear":
         return Axis(knob, min(knob.notch_low, own), max(knob.notch_high, own))
     low = 0.0 if knob.scale == "log_off" else min(knob.notch_low, own or knob.notch_low)

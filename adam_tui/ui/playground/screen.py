@@ -225,7 +225,9 @@ class PlaygroundScreen(ModeScreen[PlaygroundState, Event, "Effect", EventContext
             self.post_message(ClassNews())
 
     def on_unmount(self) -> None:
-        """Hear of nothing any more."""
+        """Hear of nothing any more, and end the map's thread, for which the end of the program would wait."""
+        if self._maps is not None:
+            self._maps.close()
         if self._hears_classes:
             from adam_tui.classes.service import classes
 

@@ -93,6 +93,15 @@ def test_none_stops_it():
     assert share(wanted) < 0.5
 
 
+def test_a_closed_one_ends_and_starts_no_more():
+    thread, wanted = Thread(), request(steps=100_000, seed=11)
+    thread.want(wanted)
+    thread.maps.close()
+    thread.join()
+    thread.want(wanted)
+    assert len(thread.threads) == 1
+
+
 def test_it_stops_within_a_few_steps_for_a_busy_screen_and_goes_on_beside_an_idle_one(monkeypatch):
     monkeypatch.setattr(computation, "BUSY", 60.0)
     thread, wanted = Thread(), request(steps=100_000, seed=4)

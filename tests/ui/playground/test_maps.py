@@ -1,5 +1,6 @@
 """Maps on the playground's screen: keys in, panels out (Textual's Pilot)."""
 
+import asyncio
 import csv
 import re
 import shlex
@@ -20,7 +21,7 @@ from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground import view
 from adam_tui.ui.playground.export import MAP_COPY, MAP_EXPORTS, copy_text, save
-from adam_tui.ui.playground.maps.computation import computations, is_complete, request_of
+from adam_tui.ui.playground.maps.computation import computations, is_complete, request_of, share
 from adam_tui.ui.playground.maps.state import MapGrid, MapState
 from adam_tui.ui.playground.paths import whole_paths
 from adam_tui.ui.playground.requests import effects_of
@@ -76,6 +77,18 @@ async def test_a_map_of_settings_is_beside_the_contour_or_takes_its_place(size, 
         assert not is_shown(app, "map")
         assert app.screen.query_one("#contour").region.x == 0
         assert is_shown(app, "lanes")
+
+
+async def test_the_computation_ends_with_the_app():
+    app = AdamApp(PlaygroundState(replace(RAVINE, steps=100_000)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("h")
+        await pilot.pause(0.1)
+        wanted = request(app)
+    await asyncio.sleep(0.1)  # the steps in progress end
+    before = share(wanted)
+    await asyncio.sleep(0.2)
+    assert share(wanted) == before < 1
 
 
 async def test_the_finished_map_has_no_cell_that_was_not_computed():
@@ -268,7 +281,8 @@ async def test_the_learning_rates_show_a_curve_and_a_row_for_each_lane():
         assert "✕" in panel(app, "map"), "where sgd breaks"
         await pilot.press("Y")
         await computed(pilot)
-        assert {"adam", "rprop", "nadam"} <= set(panel(app, "map-info").split())
+        assert {"adam", "radam", "nadam"} <= set(panel(app, "map-info").split())
+        assert "group: adaptive" in str(app.screen.query_one("#map", CellView).border_subtitle)
 
 
 async def test_a_knob_that_the_map_does_not_vary_computes_it_again():
@@ -277,7 +291,7 @@ async def test_a_knob_that_the_map_does_not_vary_computes_it_again():
         await pilot.press("h")
         await computed(pilot)
         before = request(app)
-        await pilot.press("o")
+        await pilot.press("O")
         await computed(pilot)
         assert request(app) != before
         assert "nesterov" in str(request(app).scenario.lanes[0].optimizer)

@@ -135,7 +135,7 @@ class MapThread:
     def __init__(self, report: Callable[[], object], idle: threading.Event) -> None:
         self._report, self._idle = report, idle
         self._wanted: MapRequest | None = None
-        self._running = False
+        self._running = self._closed = False
         self._turn_ends = 0.0
         self._lock = threading.Lock()
 
@@ -144,6 +144,8 @@ class MapThread:
 
         The first cells of a short computation are there when this returns: they are in the first picture then.
         """
+        if self._closed:
+            return
         if request is not None and request != self._wanted:
             _compute_first_cells(request)
         with self._lock:
@@ -153,6 +155,11 @@ class MapThread:
                 return
             self._running = True
         start(self._run)
+
+    def close(self) -> None:
+        """Stop for good: the program ends only when its threads have ended."""
+        with self._lock:
+            self._wanted, self._closed = None, True
 
     def _run(self) -> None:
         shown = time.monotonic()

@@ -92,6 +92,10 @@ class MapPanels:
         """Stop the computation."""
         self._thread.want(None, self._start)
 
+    def close(self) -> None:
+        """Stop the computation for good."""
+        self._thread.close()
+
     def cells(self, panel: str, size: Size, paths: Paths | None = None) -> Cells:
         """The picture of one of the map's panels."""
         state, palette = self._screen.state, self._screen.host.palette

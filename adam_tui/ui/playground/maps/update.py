@@ -7,6 +7,7 @@ from dataclasses import replace
 from adam_tui.engine.class_optimizers import ClassOptimizer
 from adam_tui.engine.maps.axes import default_axis, knobs_for_axes
 from adam_tui.engine.maps.outcomes import QUANTITIES, Quantity
+from adam_tui.engine.rule import GROUPS, Group
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.maps.cells import (
     axes,
@@ -172,10 +173,16 @@ def _zoomed(state: PlaygroundState, shown: MapState, notches: int) -> MapState:
     return replace(shown, x=x.zoomed(across, ZOOM**notches), y=y.zoomed(up, ZOOM**notches))
 
 
+def _next_group(own: Group, shown: Group | None) -> Group | None:
+    """The group after the shown one: the lane's own first, then the others, then the lanes (None)."""
+    groups: list[Group | None] = [own, *(group for group in GROUPS if group != own), None]
+    return groups[(groups.index(shown) + 1) % len(groups)]
+
+
 def _with_next_knob(state: PlaygroundState, shown: MapState, axis: str) -> MapState:
-    """The map with the next knob on one axis; of the learning rates, with the curves of all optimizers or the lanes."""
+    """The map with the next knob on one axis; of the learning rates, with the curves of a group or of the lanes."""
     if shown.kind == "rates":
-        return replace(shown, all_optimizers=not shown.all_optimizers)
+        return replace(shown, group=_next_group(state.chosen_lane.rule.group, shown.group))
     if shown.kind == "starts":
         return shown
     x, y = axes(state, shown)
