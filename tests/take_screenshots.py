@@ -14,6 +14,7 @@ from pathlib import Path
 
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}  # whatever terminal this is run in
 
+import numpy as np
 from rich.color import Color
 
 from adam_tui.draw.cells import Cells, text_width
@@ -21,9 +22,13 @@ from adam_tui.draw.svg import to_svg
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.presets import PRESETS
 from adam_tui.engine.scenario import Scenario
+from adam_tui.landscape.directory import Request, Survey
+from adam_tui.landscape.grid import Grid
+from adam_tui.landscape.plane import Plane, Projection
 from adam_tui.ui.app import AdamApp
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.sweep.screen import SweepScreen
+from adam_tui.ui.train.landscape import computation, panels
 from adam_tui.ui.train.screen import TrainScreen
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
@@ -31,13 +36,19 @@ FOLDER = Path(__file__).parents[1] / "screenshots"
 RUN = Path(__file__).parent / "data" / "adam-50-epochs"
 # A sweep as it was: Adam, SGD, momentum and Lion × 9 learning rates × 3 seeds, 2 epochs of 2,000 images each.
 SWEEP = Path(__file__).parent / "data" / "sweep-mnist"
+# Three runs as they were, 4 epochs of 6,000 images each, and the landscape on the plane through their ends.
+LANDSCAPE = Path(__file__).parent / "data" / "landscape-mnist"
+PICTURE = "picture.npz"
 LARGE, SMALL = (120, 40), (80, 24)
 START = PlaygroundState()
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: what is open, and which keys are pressed there. `words` must be seen before it is taken."""
+    """One picture: what is open, and which keys are pressed there. `words` must be seen before it is taken.
+
+    `runs` is a folder of runs in the place of the usual one, and `selected` the one that is selected.
+    """
 
     name: str
     title: str
@@ -47,6 +58,8 @@ class Shot:
     theme: str = "adam-dark"
     keys: tuple[str, ...] = ()
     words: str = "adam-tui"
+    runs: Path | None = None
+    selected: str | None = None
 
 
 def preset(name, clock):
@@ -114,6 +127,15 @@ SHOTS = (
         theme="adam-light",
     ),
     Shot("training", "50 epochs of MNIST", mode="train", words="99.32"),
+    Shot(
+        "landscape",
+        "Adam, SGD and Lion on one plane",
+        mode="train",
+        keys=("p", "P", "P"),
+        words="0.1065",
+        runs=LANDSCAPE,
+        selected="adam-c48a",
+    ),
     Shot("sweep", "A sweep on MNIST", mode="sweep", words="94.91%"),
     Shot("learn", "A page of Learn", mode="learn", keys=("right",) * 6, words="Adam"),
 )
@@ -123,11 +145,13 @@ async def take(shot):
     """The picture as cells."""
     with tempfile.TemporaryDirectory() as folder:
         app = AdamApp(shot.state, mode=shot.mode)
-        app._screens["train"] = TrainScreen(_runs(Path(folder)), clock=lambda: 0.0)
+        runs = _runs(Path(folder)) if shot.runs is None else _several_runs(shot.runs, Path(folder) / "runs")
+        app._screens["train"] = TrainScreen(runs, shot.selected, clock=lambda: 0.0)
         app.install_screen(app._screens["train"], "train")
         if shot.mode == "sweep":
             app._screens["sweep"] = SweepScreen(_sweeps(Path(folder)))
             app.install_screen(app._screens["sweep"], "sweep")
+        panels.LandscapeThread = RecordedLandscape if shot.runs is not None else computation.LandscapeThread
         app.theme = shot.theme
         app.animation_level = "none"
         async with app.run_test(size=shot.size) as pilot:
@@ -146,6 +170,51 @@ def _runs(folder):
     """The directory of the runs, with the run in it as a training process leaves it."""
     _unpack(RUN, folder / "adam-8319")
     return folder
+
+
+def _several_runs(source, folder):
+    _unpack(source, folder)
+    (folder / PICTURE).unlink()
+    return folder
+
+
+class RecordedLandscape:
+    """In the place of the thread that follows a landscape: its picture as it was, computed from 16 MB of weights a run.
+
+    The plane's directions are not recorded: of them the screen needs the lengths only, and those are 1.
+    """
+
+    def __init__(self, report):
+        self._report = report
+        self.picture = None
+
+    def want(self, wanted):
+        if wanted is None or (self.picture is not None and self.picture.wanted == wanted):
+            return
+        held = np.load(LANDSCAPE / PICTURE)
+        grid, view = Grid(tuple(held["bounds"]), *held["size"].tolist()), tuple(held["view"])
+        part = grid.covering(view)
+        seen = [
+            Projection(str(id), *(held[f"{name}{n}"] for name in ("steps", "places", "off", "far")))
+            for n, id in enumerate(held["ids"])
+        ]
+        survey = Survey(
+            Plane("points", np.zeros(2), np.eye(2)), grid, tuple(seen), tuple(held["explained"]), (0.0, 0.0)
+        )
+        steps = tuple((int(each.steps[-1]), len(each.steps)) for each in seen)
+        request = Request("points", tuple(map(str, held["ids"])), steps, grid.columns, grid.rows, 4 / 3)
+        paths = [
+            computation.PathOnPlane(each.name, each, held[f"losses{n}"], held[f"accuracies{n}"])
+            for n, each in enumerate(seen)
+        ]
+        loss_at, accuracy_at = (
+            computation._layered(part, held[name], grid, held[f"own_{name}"]) for name in ("losses", "accuracies")
+        )
+        loss, images = held["all"].tolist()
+        self.picture = computation.Picture(
+            wanted, survey, request, tuple(paths), loss_at, accuracy_at, grid.bounds, loss, int(images), 1, 1
+        )
+        self._report()
 
 
 def _sweeps(folder):

@@ -123,6 +123,8 @@ def test_a_run_that_is_a_link_out_of_the_directory_is_not_emptied(evil, tmp_path
     assert (other.path / "spec.json").exists()
 
 
+# The processes that run code which the user has named; the second one also runs the engine's PyTorch sources.
+RUN_CODE = ("user_code.py", "lane_worker.py")
 SERVERS = ("socketserver", "http.server", "aiohttp", "textual_serve")
 
 
@@ -138,7 +140,8 @@ def test_nothing_evaluates_text_starts_a_shell_or_opens_a_port():
             if not isinstance(node, ast.Call):
                 continue
             if isinstance(node.func, ast.Name):
-                assert node.func.id not in forbidden, (file, node.lineno)
+                runs_code = file.parent.name == "training" and file.name in RUN_CODE
+                assert node.func.id not in forbidden or runs_code, (file, node.lineno)
             elif isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
                 called = (node.func.value.id, node.func.attr)
                 assert called[0] not in ("os", "subprocess") or called[1] not in forbidden, (file, node.lineno)

@@ -28,7 +28,9 @@ from adam_tui.runs import processes
 WORKER = "adam_tui.training.lane_worker"
 # Seconds until a process without requests ends, and those that its start may take, with torch on a cold disk.
 IDLE, START = 60.0, 120.0
-STEP = 5.0  # seconds for one step, or for the import of a file; the process names the line in which it hangs
+# Seconds of the processor for one step, or for the import of a file. The process names the line in which it hangs.
+STEP = 5.0
+PATIENCE = 4.0  # times as many seconds for code that only waits, or for a busy machine
 GRACE = 2.0  # seconds more, for code that does not let the process watch itself
 MEMORY = 2 << 30  # bytes that the code may use
 ATTEMPTS = 3  # processes that get a request, if the earlier ones end before they begin with it
@@ -201,7 +203,8 @@ class Helper:
                     self._process = None
                     self._outbox.put(None)
                     break
-                hung = self._requests and silent > (self.limits.step + GRACE if self._ready else START)
+                patience = PATIENCE * self.limits.step + GRACE if self._ready else START
+                hung = self._requests and silent > patience
                 if hung:
                     self._reason = f"no end within {self.limits.step:g} s: the process was ended"
                 elif _memory(process.pid) > 2 * self.limits.memory:

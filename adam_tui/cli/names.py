@@ -11,9 +11,9 @@ SURFACES = (
     *("styblinski-tang", "goldstein-price", "saddle", "plateau", "reddi"),
 )
 OPTIMIZERS = (
-    *("sgd", "momentum", "nesterov", "asgd", "rprop", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad", "adamw"),
-    *("adamax", "nadam", "radam", "adafactor", "lion", "lamb", "adan", "prodigy", "sf-sgd", "sf-adamw"),
-    *("ademamix", "adopt", "soap", "muon"),
+    *("sgd", "momentum", "nesterov", "asgd", "armijo", "rprop", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad"),
+    *("adamw", "adamax", "nadam", "radam", "adafactor", "lion", "lamb", "adan", "prodigy", "sf-sgd", "sf-adamw"),
+    *("ademamix", "adopt", "soap", "muon", "newton", "bfgs", "lbfgs", "sophia"),
 )
 SCHEDULES = ("constant", "step", "exponential", "cosine")
 PRESETS = (

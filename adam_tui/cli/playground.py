@@ -268,8 +268,9 @@ def _read_scenario(file: Path) -> Scenario:
 def path(output_format: str, **flags: Any) -> None:
     """Write the paths of all lanes to stdout as numbers.
 
-    The columns are lane,step,x,y,loss; step 0 is the start. JSON also holds the scenario with every hyperparameter.
-    On a terminal, stderr names the suggested learning rates of lanes without lr.
+    The columns are lane,step,x,y,loss; step 0 is the start. With a lane such as lbfgs three more count its evaluations.
+    JSON also holds the scenario with every hyperparameter. On a terminal, stderr names the suggested learning rates of
+    lanes without lr.
     """
     scenario = build_scenario(**flags)
     check_paths(scenario)

@@ -48,7 +48,8 @@ class LaneRow:
     `names` are its names, the longest first; the longest one that fits is shown. `rank` is its place by loss, from 1;
     `distance` the distance to the nearest minimum, nan if no minimum is known; `since` the step at which the state
     began, None for running. `ended`: the race is at its last step. `note` takes the place of the numbers: why there are
-    none, or why they end.
+    none, or why they end. `evaluations` is the number of losses, gradients and Hessians so far, in place of the
+    distance; None where all lanes evaluate one gradient a step.
     """
 
     marker: str
@@ -62,6 +63,7 @@ class LaneRow:
     since: int | None = None
     ended: bool = False
     note: str = ""
+    evaluations: int | None = None
 
 
 class _Columns(NamedTuple):
@@ -116,13 +118,14 @@ def lane_table(rows: Sequence[LaneRow], selected: int, width: int, height: int, 
     """Draw the table of lanes: marker, rank, name, loss, ‖g‖, distance to a minimum, state and its first step.
 
     Below NORMAL columns rank, ‖g‖ and distance are omitted. From WIDE columns on the state is a word. Names with
-    settings may take the place of the distance. Different losses look different. The first row says how many lanes
-    have no row.
+    settings may take the place of the distance, and so does the number of evaluations. Different losses look different.
+    The first row says how many lanes have no row.
     """
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     at = _lane_columns(rows, width)
     cells.put(0, at.loss, f"{'loss':>{at.loss_width}}", palette.faint)
-    for place, title in ((at.norm, "‖g‖"), (at.distance, "dist")):
+    counted = any(row.evaluations is not None for row in rows)
+    for place, title in ((at.norm, "‖g‖"), (at.distance, "evals" if counted else "dist")):
         if place is not None:
             cells.put(0, place, f"{title:>{SHORT_NUMBER}}", palette.faint)
     if at.norm is not None:
@@ -150,8 +153,7 @@ def lane_table(rows: Sequence[LaneRow], selected: int, width: int, height: int, 
         if at.norm is not None:
             cells.put(line, at.norm, format_scientific(row.gradient_norm, SHORT_NUMBER), ink, bold=bold)
         if at.distance is not None:
-            distance = "–" if math.isnan(row.distance) else format_scientific(row.distance, SHORT_NUMBER)
-            cells.put(line, at.distance, f"{distance:>{SHORT_NUMBER}}", ink, bold=bold)
+            cells.put(line, at.distance, f"{_last_number(row):>{SHORT_NUMBER}}", ink, bold=bold)
         state = _state_text(row, width - at.state, in_words=at.in_words)
         cells.put(line, at.state, state, state_color(row.state, palette), bold=bold)
     return cells
@@ -160,6 +162,14 @@ def lane_table(rows: Sequence[LaneRow], selected: int, width: int, height: int, 
 def state_color(state: str, palette: Palette) -> Color:
     """The colour of a lane's state."""
     return palette.states[STATE_COLOR.get(state, state)]
+
+
+def _last_number(row: LaneRow) -> str:
+    """The evaluations of a lane, or its distance to a minimum."""
+    if row.evaluations is not None:
+        text = str(row.evaluations)
+        return text if len(text) < SHORT_NUMBER else format_scientific(row.evaluations, SHORT_NUMBER)
+    return "–" if math.isnan(row.distance) else format_scientific(row.distance, SHORT_NUMBER)
 
 
 def _fitting_name(names: Sequence[str], columns: int) -> str:

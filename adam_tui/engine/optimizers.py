@@ -8,8 +8,9 @@
     delta, state, terms = adam.update(gradient(x), state, x, hyper)
     x = x + delta
 
-The rules are in `classic_rules` (SGD to RMSProp), `adam_rules` (Adam to Lion), `recent_rules` (of the last years) and
-`tensor_rules` (those that measure the whole parameter), their common parts in `rule`.
+The rules are in `classic_rules` (SGD to RMSProp), `adam_rules` (Adam to Lion), `recent_rules` (of the last years),
+`tensor_rules` (those that measure the whole parameter) and `second_order_rules` (line searches and curvature), their
+common parts in `rule`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from adam_tui.engine.classic_rules import ADADELTA, ADAGRAD, ASGD, MOMENTUM, NES
 from adam_tui.engine.names import suggest
 from adam_tui.engine.recent_rules import ADAN, ADEMAMIX, ADOPT, PRODIGY, SCHEDULE_FREE_ADAMW, SCHEDULE_FREE_SGD
 from adam_tui.engine.rule import Array, Group, Hyper, Optimizer, Update, expand
+from adam_tui.engine.second_order_rules import ARMIJO, BFGS, LBFGS, NEWTON, SOPHIA
 from adam_tui.engine.tensor_rules import ADAFACTOR, LAMB, MUON, SOAP
 
 __all__ = ["OPTIMIZERS", "Array", "Hyper", "Optimizer", "Update", "expand", "find_optimizer", "names_of"]
@@ -31,6 +33,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
         MOMENTUM,
         NESTEROV,
         ASGD,
+        ARMIJO,
         RPROP,
         ADAGRAD,
         ADADELTA,
@@ -52,6 +55,10 @@ OPTIMIZERS: dict[str, Optimizer] = {
         ADOPT,
         SOAP,
         MUON,
+        NEWTON,
+        BFGS,
+        LBFGS,
+        SOPHIA,
     )
 }
 

@@ -1,7 +1,7 @@
 """A scenario as a PyTorch script that computes the same paths: to read, to run, to change.
 
 The script has only the parts that its scenario needs: no scheduler without a schedule, no noise without noise. Rules
-that torch.optim cannot express (Lion, Adam without bias correction, momentum turned on later) are written out in it.
+that torch.optim cannot express (Lion, Newton, Adam without bias correction, momentum turned on later) are written out.
 The engine writes the text without importing torch; the tests run it.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from textwrap import indent
 
@@ -19,6 +20,7 @@ from adam_tui.engine.expression import has_undefined_slope
 from adam_tui.engine.knobs import Knob
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.numbers import format_number
+from adam_tui.engine.objective import Objective
 from adam_tui.engine.pytorch_formula import formula
 from adam_tui.engine.pytorch_sources import BY_HAND, LOSSES
 from adam_tui.engine.rule import PARTS, join_parts
@@ -40,10 +42,11 @@ from adam_tui.engine.trajectory import (
 ROUNDING, AMPLIFIED, TRIED_STEPS = 2.0**-52, 1e-10, 2000
 LINE_WIDTH = 110  # a longer call gets one line for each argument
 # torch.optim.SGD has no momentum by default; all other defaults are the engine's.
-TORCH_DEFAULTS: Mapping[str, float] = {"momentum": 0.0}
+TORCH_DEFAULTS: Mapping[str, float] = {"momentum": 0.0, "history_size": 100.0, "strong_wolfe": 0.0}
 # Knobs that torch.optim keeps no state for while they are 0, so that it cannot turn them on in mid-path.
 STATEFUL: Mapping[str, tuple[str, ...]] = {"momentum": ("momentum",), "rmsprop": ("momentum", "centered")}
 BIAS_CORRECTION = "bias_correction"  # torch.optim has no such switch: always on
+STRONG_WOLFE = "strong_wolfe"  # torch.optim.LBFGS has line_search_fn, None or this word
 
 
 def to_pytorch(scenario: Scenario) -> str:
@@ -67,10 +70,11 @@ def to_pytorch(scenario: Scenario) -> str:
         *_class_imports(scenario),
         loss_source(plotted_surface(scenario)),
         *(BY_HAND[name][1] for name in by_hand),
-        _loop(scenario, paths),
+        *_loops(scenario, paths),
     ]
     code = "\n\n".join(blocks) + "\n\n" + "\n".join(calls) + "\n"
     imports = [f"import {name}" for name in ("math", "numpy", "runpy", "torch") if f"{name}." in code]
+    imports += ["from torch.optim.lbfgs import _strong_wolfe"] if "_strong_wolfe(" in code else []
     command = " ".join(shlex.join(["adam-tui", *scenario.to_flags()]).split())  # a comment has one line
     heading = ["# The race that this command shows, in PyTorch:", f"#   {command}", *imports]
     return "\n".join(heading) + "\n\n" + code
@@ -130,22 +134,30 @@ def _class_name(rule: ClassOptimizer) -> str:
     return f"{stem}_{rule.reference.name.replace('.', '_')}"
 
 
-def _loop(scenario: Scenario, paths: Sequence[Trajectory]) -> str:
-    """The function `race`, with the loop over steps that all lanes share."""
-    scheduled = any(lane.schedule != CONSTANT for lane in scenario.lanes)
-    changing = any(_changes(lane, scenario.steps) for lane in scenario.lanes)
+def _loops(scenario: Scenario, paths: Sequence[Trajectory]) -> list[str]:
+    """The functions with the loop over steps: `race`, and `search` for lanes whose steps evaluate more."""
+    kinds = {lane.rule.evaluations is not None for lane in scenario.lanes}
+    return [_loop(scenario, paths, searches=kind) for kind in sorted(kinds)]
+
+
+def _loop(scenario: Scenario, paths: Sequence[Trajectory], *, searches: bool) -> str:
+    """The function `race` or `search`, with the loop over steps that its lanes share."""
+    lanes = [lane for lane in scenario.lanes if (lane.rule.evaluations is not None) == searches]
+    scheduled = any(lane.schedule != CONSTANT for lane in lanes)
+    changing = any(_changes(lane, scenario.steps) for lane in lanes)
     parameters = ["name", "make", "steps=STEPS"]
     if scheduled:
         parameters.append("factor=lambda done: 1.0")
     if changing:
         parameters.append("changes=None")
-    if closures := any(rule.needs == "closure" for rule in _class_rules(scenario)):
+    closures = any(rule.needs == "closure" for rule in _class_rules(scenario))
+    if closures and not searches:
         parameters.append("closures=False")
-    if any(rule.needs == "graph" for rule in _class_rules(scenario)):  # for second derivatives
-        parameters.append("graph=False")
+    if (graph := any(rule.needs == "graph" for rule in _class_rules(scenario))) and not searches:
+        parameters.append("graph=False")  # for second derivatives
     modes = any(rule.modes for rule in _class_rules(scenario))
     lines = [
-        f"def race({', '.join(parameters)}):",
+        f"def {_function(searches=searches)}({', '.join(parameters)}):",
         '    """Take steps from START with the optimizer from `make`, and print the last point."""',
         "    p = torch.tensor(START, requires_grad=True)",
         "    optimizer = make([p])",
@@ -155,26 +167,11 @@ def _loop(scenario: Scenario, paths: Sequence[Trajectory]) -> str:
             "    # Scales the learning rate by `factor` of the steps done.",
             "    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)",
         ]
-    arguments = "p" if plotted_surface(scenario).gradient_at is None else "p, step"
-    if modes:  # schedule-free rules: the gradient is not at the point that counts
+    if modes and not searches:  # schedule-free rules: the gradient is not at the point that counts
         lines += ['    if hasattr(optimizer, "train"):', "        optimizer.train()"]
-    evaluation = ["optimizer.zero_grad()", f"f({arguments}).backward()"]
-    if "graph=False" in parameters:
-        evaluation[1:] = [f"loss = f({arguments})", "(p.grad,) = torch.autograd.grad(loss, [p], create_graph=graph)"]
-    if scenario.function is not None and any(has_undefined_slope(scenario.function, path.positions) for path in paths):
-        evaluation.append("p.grad[~p.grad.isfinite()] = 0  # where the slope is undefined adam-tui takes 0")
-    if scenario.noise:
-        evaluation.append("p.grad += NOISE[step - 1]")
     lines.append("    for step in range(1, steps + 1):")
-    if closures:  # the rules that evaluate the loss themselves, and the others
-        if "graph=False" not in parameters:
-            evaluation[1:2] = [f"loss = f({arguments})", "loss.backward()"]
-        lines += ["        def closure():", *(f"            {line}" for line in evaluation)]
-        lines += ["            return loss.detach()", ""]
-        lines += ["        if closures:", "            optimizer.step(closure)", "        else:"]
-        lines += ["            closure()", "            optimizer.step()"]
-    else:
-        lines += [f"        {line}" for line in (*evaluation, "optimizer.step()")]
+    step = _searching_step(scenario, lanes) if searches else _step(scenario, paths, closures=closures, graph=graph)
+    lines += [f"        {line}" if line else "" for line in step]
     if changing:
         lines += [
             "        changed = (changes or {}).get(step, {})  # from the next step on",
@@ -188,6 +185,57 @@ def _loop(scenario: Scenario, paths: Sequence[Trajectory]) -> str:
         lines += ['    if hasattr(optimizer, "eval"):', "        optimizer.eval()"]
     lines += ["    x, y = p.tolist()", '    print(f"{name}: x = {x}, y = {y}, loss = {f(p).item()}")']
     return "\n".join(lines) + "\n"
+
+
+def _function(*, searches: bool) -> str:
+    return "search" if searches else "race"
+
+
+def _step(scenario: Scenario, paths: Sequence[Trajectory], *, closures: bool, graph: bool) -> list[str]:
+    """One step from the gradient at the point; with `closures` for classes that evaluate the loss themselves too.
+
+    `graph` is for classes that need second derivatives.
+    """
+    arguments = "p" if plotted_surface(scenario).gradient_at is None else "p, step"
+    evaluation = ["optimizer.zero_grad()", f"f({arguments}).backward()"]
+    if graph:
+        evaluation[1:] = [f"loss = f({arguments})", "(p.grad,) = torch.autograd.grad(loss, [p], create_graph=graph)"]
+    if scenario.function is not None and any(has_undefined_slope(scenario.function, path.positions) for path in paths):
+        evaluation.append("p.grad[~p.grad.isfinite()] = 0  # where the slope is undefined adam-tui takes 0")
+    if scenario.noise:
+        evaluation.append("p.grad += NOISE[step - 1]")
+    if not closures:
+        return [*evaluation, "optimizer.step()"]
+    if not graph:
+        evaluation[1:2] = [f"loss = f({arguments})", "loss.backward()"]
+    closure = ["def closure():", *(f"    {line}" for line in evaluation), "    return loss.detach()", ""]
+    return [*closure, "if closures:", "    optimizer.step(closure)", "else:", "    closure()", "    optimizer.step()"]
+
+
+def _searching_step(scenario: Scenario, lanes: Sequence[Lane]) -> list[str]:
+    """One step with an optimizer that evaluates the loss of the step where it wants; LBFGS takes a closure."""
+    arguments = "q" if plotted_surface(scenario).gradient_at is None else "q, step"
+    if scenario.noise:
+        loss = [
+            "begin = p.detach().clone()  # the noise tilts the loss of this step",
+            f"loss = lambda q: f({arguments}) + NOISE[step - 1] @ (q - begin)",
+        ]
+    else:
+        loss = [f"loss = lambda q: f({arguments})"] if arguments != "q" else ["loss = f"]
+    closure = [
+        "def closure():",
+        "    optimizer.zero_grad()",
+        "    value = loss(p)",
+        "    value.backward()",
+        "    return value",
+        "",
+    ]
+    kinds = {_by_hand(lane, scenario.steps) for lane in lanes}
+    if kinds == {True}:
+        return [*loss, "optimizer.step(loss)"]
+    if kinds == {False}:
+        return [*loss, *closure, "optimizer.step(closure)"]
+    return [*loss, *closure, "optimizer.step(closure if isinstance(optimizer, torch.optim.LBFGS) else loss)"]
 
 
 # ---- one lane ----
@@ -224,7 +272,7 @@ def _written_call(
         comment = f"# This lane fails in its next step: {path.failure}\n"
         arguments.append(f"steps={path.last}")
     if path.diverged_at is not None:
-        comment = "# This lane diverges: adam-tui stops at the same step.\n"
+        comment += "# This lane diverges: adam-tui stops at the same step.\n"
         arguments.append(f"steps={path.last}")
     if isinstance(lane.rule, ClassOptimizer) and lane.rule.needs == "closure":
         arguments.append("closures=True")
@@ -237,8 +285,11 @@ def _written_call(
             f"{step}: {{{', '.join(f'{k!r}: {v}' for k, v in new.items())}}}" for step, new in changes.items()
         )
         arguments.append(f"changes={{{', '.join(steps_changed)}}}".replace("'", '"'))
-    line = f"race({', '.join(arguments)})"
-    return comment + (line if len(line) <= LINE_WIDTH else "race(\n" + indent(",\n".join(arguments), "    ") + ",\n)")
+    name = _function(searches=lane.rule.evaluations is not None)
+    line = f"{name}({', '.join(arguments)})"
+    return comment + (
+        line if len(line) <= LINE_WIDTH else f"{name}(\n" + indent(",\n".join(arguments), "    ") + ",\n)"
+    )
 
 
 def _amplifies_rounding(lane: Lane, path: Trajectory, scenario: Scenario) -> bool:
@@ -248,19 +299,40 @@ def _amplifies_rounding(lane: Lane, path: Trajectory, scenario: Scenario) -> boo
     """
     if scenario.steps > TRIED_STEPS or isinstance(lane.rule, ClassOptimizer):
         return False
-    surface = plotted_surface(scenario)
-    random = np.random.default_rng(0)
+    surface = _rounded(plotted_surface(scenario))
     noise = gradient_noise(scenario.noise, scenario.seed, scenario.steps)
-
-    def gradient(t: int, x: Array) -> Array:
-        x = x * (1 + ROUNDING * random.choice((-1.0, 1.0), 2))
-        return surface.gradient(x) if surface.gradient_at is None else surface.gradient_at(t, x)
-
     values = (lambda t: lane.values_for(t, scenario.steps)) if lane.varies else dict(lane.values)
-    start = np.array(start_of(scenario))
-    end = simulate(lane.rule, values, surface.gradient, start, path.last, gradient_at=gradient, noise=noise)
+    end = simulate(
+        lane.rule,
+        values,
+        surface.gradient,
+        np.array(start_of(scenario)),
+        path.last,
+        gradient_at=surface.gradient_at,
+        noise=noise,
+        objective=None if lane.rule.evaluations is None else Objective(surface, noise),
+    )
     last = path.positions[-1]
-    return not bool(np.abs(end - last).max() <= AMPLIFIED * max(1.0, np.abs(last).max()))
+    with np.errstate(all="ignore"):
+        return not bool(np.abs(end - last).max() <= AMPLIFIED * max(1.0, np.abs(last).max()))
+
+
+def _rounded(surface: Surface) -> Surface:
+    """The surface with a rounding error in every point at which it is evaluated."""
+    random = np.random.default_rng(0)
+
+    def moved(x: Array) -> Array:
+        return x * (1 + ROUNDING * random.choice((-1.0, 1.0), 2))
+
+    gradient_at, loss_at = surface.gradient_at, surface.loss_at
+    return replace(
+        surface,
+        f=lambda x: surface.f(moved(x)),
+        gradient=lambda x: surface.gradient(moved(x)),
+        hessian=lambda x: surface.hessian(moved(x)),
+        gradient_at=None if gradient_at is None else lambda t, x: gradient_at(t, moved(x)),
+        loss_at=None if loss_at is None else lambda t, x: loss_at(t, moved(x)),
+    )
 
 
 def _class_arguments(rule: ClassOptimizer, lane: Lane) -> dict[str, str]:
@@ -296,12 +368,16 @@ def _arguments(new: Mapping[str, float], values: Mapping[str, float], lane: Lane
         elif name in PARTS and not kinds:
             argument = PARTS[name][0]
             written[argument] = repr(whole[argument])  # torch wants floats: 0.0, not 0
+        elif name == STRONG_WOLFE:
+            written["line_search_fn"] = repr(STRONG_WOLFE if value else None).replace("'", '"')
         else:
             written[name] = _literal(lane.rule.knob(name), value)
     return written
 
 
 def _literal(knob: Knob, value: float) -> str:
+    if knob.scale == "integer":
+        return str(int(value))
     return str(bool(value)) if knob.scale == "flag" else format_number(value)
 
 

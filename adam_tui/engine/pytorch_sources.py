@@ -144,6 +144,126 @@ class RMSprop(torch.optim.Optimizer):
                 p -= group["lr"] * b
 ''',
         ),
+        "armijo": (
+            "Armijo",
+            '''\
+class Armijo(torch.optim.Optimizer):
+    """Gradient descent whose steps are shortened until the loss falls enough (Armijo 1966). torch.optim has none."""
+
+    def __init__(self, params, lr=1.0, c1=1e-4, shrink=0.5):
+        super().__init__(params, {"lr": lr, "c1": c1, "shrink": shrink})
+
+    def step(self, loss):
+        (group,) = self.param_groups
+        (p,) = group["params"]
+        begin = loss(p)
+        (g,) = torch.autograd.grad(begin, p)
+        with torch.no_grad():
+            t = group["lr"]
+            for _ in range(100):
+                if loss(p - t * g) <= begin - group["c1"] * t * g.dot(g):
+                    p -= t * g
+                    return
+                t *= group["shrink"]
+''',
+        ),
+        "newton": (
+            "Newton",
+            '''\
+class Newton(torch.optim.Optimizer):
+    """Newton's method, damped by a factor and by a term on the Hessian's diagonal. torch.optim has none."""
+
+    def __init__(self, params, lr=1.0, damping=0.0, saddle_free=False):
+        super().__init__(params, {"lr": lr, "damping": damping, "saddle_free": saddle_free})
+
+    def step(self, loss):
+        (group,) = self.param_groups
+        (p,) = group["params"]
+        (g,) = torch.autograd.grad(loss(p), p)
+        H = torch.autograd.functional.hessian(loss, p)
+        if group["saddle_free"]:  # the sizes of the curvatures, without their signs
+            curvatures, axes = torch.linalg.eigh(H)
+            H = axes @ curvatures.abs().diag() @ axes.T
+        with torch.no_grad():
+            # solve_ex gives inf without curvature, where solve would raise.
+            p -= group["lr"] * torch.linalg.solve_ex(H + group["damping"] * torch.eye(2), g).result
+''',
+        ),
+        "bfgs": (
+            "BFGS",
+            '''\
+class BFGS(torch.optim.Optimizer):
+    """BFGS with the line search of torch.optim.LBFGS, which keeps pairs in place of the matrix."""
+
+    def __init__(self, params, lr=1.0, c1=1e-4, c2=0.9, tolerance_grad=1e-7):
+        super().__init__(params, {"lr": lr, "c1": c1, "c2": c2, "tolerance_grad": tolerance_grad})
+
+    def step(self, loss):
+        (group,) = self.param_groups
+        (p,) = group["params"]
+
+        def evaluate(x, t, d):
+            q = (x + t * d).requires_grad_()
+            value = loss(q)
+            return value.item(), torch.autograd.grad(value, q)[0]
+
+        x = p.detach().clone()
+        value, g = evaluate(x, 0.0, torch.zeros(2))
+        state = self.state[p]
+        if state:
+            B, scaled = self.estimate(state["s"], g - state["g"], state["B"], state["scaled"])
+            t = group["lr"]
+        else:
+            B, scaled = torch.eye(2), False
+            t = min(1.0, 1.0 / g.abs().sum().item()) * group["lr"]
+        s = torch.zeros(2)
+        if g.abs().max() > group["tolerance_grad"]:
+            d = -B @ g
+            found = _strong_wolfe(evaluate, x, t, d, value, g, g.dot(d), c1=group["c1"], c2=group["c2"])
+            s = found[2] * d
+        state.update(s=s, g=g, B=B, scaled=scaled)
+        with torch.no_grad():
+            p += s
+
+    def estimate(self, s, y, B, scaled):
+        """The inverse Hessian after a step s along which the gradient changed by y."""
+        ys = y.dot(s)
+        if s.any() and y.any():
+            if not scaled and ys != 0:
+                B = ys.abs() / y.dot(y) * B
+            scaled = True
+            yBy = y.dot(B @ y)
+            if ys > 1e-8 * yBy:
+                By = B @ y
+                B = B + (ys + yBy) / ys**2 * torch.outer(s, s) - (torch.outer(By, s) + torch.outer(s, By)) / ys
+        return B, scaled
+''',
+        ),
+        "sophia": (
+            "Sophia",
+            '''\
+class Sophia(torch.optim.Optimizer):
+    """The averaged gradient over the averaged curvature, clipped (Liu et al. 2023); here with the exact Hessian."""
+
+    def __init__(self, params, lr=1e-2, betas=(0.96, 0.99), rho=0.01, eps=1e-12, weight_decay=0.0, update_period=10):
+        values = {"lr": lr, "betas": betas, "rho": rho, "eps": eps}
+        super().__init__(params, values | {"weight_decay": weight_decay, "update_period": update_period})
+
+    def step(self, loss):
+        (group,) = self.param_groups
+        (p,) = group["params"]
+        beta1, beta2 = group["betas"]
+        t, m, h = self.state[p].get("averages", (0, torch.zeros_like(p), torch.zeros_like(p)))
+        (g,) = torch.autograd.grad(loss(p), p)
+        m = beta1 * m + (1 - beta1) * g
+        if t % group["update_period"] == 0:
+            h = beta2 * h + (1 - beta2) * torch.autograd.functional.hessian(loss, p).diag()
+        self.state[p]["averages"] = t + 1, m, h
+        with torch.no_grad():
+            d = (m / (group["rho"] * h).clamp(min=group["eps"])).clamp(-1, 1)
+            p -= group["lr"] * (d + group["weight_decay"] * p)
+''',
+        ),
     }
     | dict(RECENT)
 )

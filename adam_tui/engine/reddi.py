@@ -27,8 +27,12 @@ FLOOR = 0.35
 
 def loss(at: Array) -> Array:
     """The mean loss over a period, (...)."""
-    x, y = at[..., 0], at[..., 1]
-    return MEAN_SLOPE * x + 0.5 * WALL * np.square(_beyond(x)) + 0.5 * (y * y) + FLOOR
+    return _loss(at, MEAN_SLOPE)
+
+
+def loss_at(step: int, at: Array) -> Array:
+    """The loss of step 1, 2, 3, …, (...)."""
+    return _loss(at, _slope_of(step))
 
 
 def gradient(at: Array) -> Array:
@@ -38,7 +42,7 @@ def gradient(at: Array) -> Array:
 
 def gradient_at(step: int, at: Array) -> Array:
     """The gradient of step 1, 2, 3, …, (..., 2)."""
-    return _slope(at, C if step % PERIOD == 1 else -1.0)
+    return _slope(at, _slope_of(step))
 
 
 def hessian(at: Array) -> Array:
@@ -47,6 +51,16 @@ def hessian(at: Array) -> Array:
     out[..., 0, 0] = np.where(np.abs(at[..., 0]) > 1.0, WALL, 0.0)
     out[..., 1, 1] = 1.0
     return out
+
+
+def _slope_of(step: int) -> float:
+    """The slope between the walls in a step."""
+    return C if step % PERIOD == 1 else -1.0
+
+
+def _loss(at: Array, between_the_walls: float) -> Array:
+    x, y = at[..., 0], at[..., 1]
+    return between_the_walls * x + 0.5 * WALL * np.square(_beyond(x)) + 0.5 * (y * y) + FLOOR
 
 
 def _slope(at: Array, between_the_walls: float) -> Array:

@@ -5,6 +5,9 @@ and a point to a step, the next state and the terms that an inspector shows. Poi
 hyperparameter is a float or an array (..., 1): one path and a grid of 9,600 configurations run the same code. Every
 call gets the hyperparameters, so one may change in mid-path.
 
+A rule that needs more than the gradient at its point, such as losses on a line or the Hessian, takes an `Objective` as
+a fifth argument, and its `Optimizer` says in `evaluations` what a step evaluates. `Optimizer.step` calls both kinds.
+
 `init` and `update` never raise on inf or nan: they pass them on. Callers silence numpy's warnings (`np.errstate`).
 """
 
@@ -13,12 +16,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.engine.knobs import Knob, find_knob
+from adam_tui.engine.objective import Objective
 
 Array = NDArray[np.float64]
 Value = Array | float
@@ -59,6 +63,11 @@ class Update(NamedTuple):
     terms: dict[str, Array]
 
 
+# The function `update`: of gradient, state, x and hyperparameters, or of these and the objective.
+GradientRule = Callable[[Array, Any, Array, Hyper], Update]
+ObjectiveRule = Callable[[Array, Any, Array, Hyper, Objective], Update]
+
+
 @dataclass(frozen=True, eq=False)
 class Optimizer:
     """One optimizer: its functions, its knobs, and the description that the screens show.
@@ -68,7 +77,8 @@ class Optimizer:
     in torch.optim (None: there is no such class) and `torch_arguments` its fixed arguments besides the knobs. A
     learning rate whose path is visible on a plot is `lr_hint` times the width of the plot (`lr_hint_of` "width") or
     times the learning rate that the surface's curvature allows ("curvature"), or `lr_hint` itself where the step is not
-    measured in the plot's units ("fixed"). `initial` are the knobs that act before the first step only.
+    measured in the plot's units ("fixed"). `initial` are the knobs that act before the first step only. `evaluations`
+    is what a step evaluates, in words, for an `update` that takes an objective; None is one gradient.
     """
 
     name: str
@@ -76,7 +86,7 @@ class Optimizer:
     group: Group
     knobs: tuple[Knob, ...]
     init: Callable[[Array, Hyper], Any]
-    update: Callable[[Array, Any, Array, Hyper], Update]
+    update: GradientRule | ObjectiveRule
     rule: tuple[str, ...]
     paper: str
     torch_name: str | None
@@ -84,11 +94,25 @@ class Optimizer:
     lr_hint_of: Literal["width", "curvature", "fixed"]
     torch_arguments: Mapping[str, bool | float] = field(default_factory=dict)
     initial: frozenset[str] = frozenset()
+    evaluations: str | None = None
 
     @property
     def label(self) -> str:
         """The short name for tables and exports: the name itself, or that of a class without its file."""
         return self.name
+
+    @property
+    def summary(self) -> str:
+        """One sentence on the rule: the first line of the docstring of `update`."""
+        return (self.update.__doc__ or "").partition("\n")[0]
+
+    def step(self, gradient: Array, state: Any, x: Array, hyper: Hyper, objective: Objective | None = None) -> Update:
+        """One update. A rule that takes an objective gets this one, of which `gradient` is the gradient at x."""
+        if self.evaluations is None:
+            return cast(GradientRule, self.update)(gradient, state, x, hyper)
+        if objective is None:
+            raise ValueError(f"{self.name} needs an objective: it evaluates more than the gradient at its point")
+        return cast(ObjectiveRule, self.update)(gradient, state, x, hyper, objective)
 
     def defaults(self) -> dict[str, float]:
         """Every knob's default by name, in the order of the knobs."""

@@ -30,7 +30,7 @@ __all__ = [
     "surface_of",
 ]
 
-MAX_LANES = 16  # all optimizers, and a few to spare
+MAX_LANES = 16  # the largest group of optimizers, and a few to spare
 MAX_STEPS = 100_000  # the path of one lane then takes a few seconds
 DEFAULT_STEPS = 400
 DEFAULT_SURFACE = "bowl"

@@ -59,6 +59,11 @@ ADAPTIVE_NOTES: Mapping[str, str] = {
     "adopt": "lr is divided by the slope's past size",
     "soap": "a step is about lr along the turned axes",
     "muon": "a step is about lr long at any slope",
+    "armijo": "a step is shortened until the loss falls",
+    "newton": "stable for lr < 2 at any curvature",
+    "bfgs": "lr is the first step that is tried",
+    "lbfgs": "lr is the first step that is tried",
+    "sophia": "a step is at most lr on each axis",
 }
 
 
@@ -130,6 +135,8 @@ def describe_stability(at: Stability, lane: Lane, columns: int = COLUMNS) -> tup
     note = ADAPTIVE_NOTES.get(lane.optimizer)
     if lane.optimizer == "rmsprop" and lane["centered"]:
         note = "lr is divided by the slope's spread"
+    if lane.optimizer == "lbfgs" and not lane["strong_wolfe"]:
+        note = "a step is lr of the quasi-Newton step"
     if note == ABOUT_LR[-1]:
         note = fitting(*ABOUT_LR)
     others: tuple[str, ...] = (note,) if note else ()

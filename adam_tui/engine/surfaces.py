@@ -31,8 +31,9 @@ class Surface:
     `bounds` (x_min, x_max, y_min, y_max) is the plotted area. `minima` lists every known global minimum. `descent_lr`
     is a learning rate at which plain gradient descent from `start` is stable and visibly moves within a few hundred
     steps. `note` is one sentence for students, at most 100 characters.
-    `gradient_at`, if given, is the gradient of step t = 1, 2, …: (t, (..., 2)) -> (..., 2). The other functions then
-    belong to the mean over the steps. `formula` is the whole typed formula of a surface that is not built in.
+    `gradient_at`, if given, is the gradient of step t = 1, 2, …: (t, (..., 2)) -> (..., 2), and `loss_at` the loss of
+    that step. The other functions then belong to the mean over the steps; the Hessian is that of every step. `formula`
+    is the whole typed formula of a surface that is not built in.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Surface:
     source: str
     note: str = ""
     gradient_at: Callable[[int, Array], Array] | None = None
+    loss_at: Callable[[int, Array], Array] | None = None
     formula: str | None = None
 
     @property
@@ -437,7 +439,7 @@ SURFACES: dict[str, Surface] = {each.name: each for each in (
             bounds=(-2.0, 2.0, -1.5, 1.5), start=(0.0, 1.0), minima=((-1.1, 0.0),), descent_lr=0.05,
             source="Reddi, Kale & Kumar 2018, On the Convergence of Adam and Beyond, theorem 1; walls for its [−1, 1]",
             note="One step in three pulls to the minimum, two push away: with a short memory Adam loses its way.",
-            gradient_at=reddi.gradient_at),
+            gradient_at=reddi.gradient_at, loss_at=reddi.loss_at),
 )}
 # fmt: on
 

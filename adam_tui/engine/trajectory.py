@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.engine.class_optimizers import ClassOptimizer
+from adam_tui.engine.objective import EVALUATIONS, Objective
 from adam_tui.engine.optimizers import Optimizer, expand
 from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario, surface_of
 from adam_tui.engine.surfaces import Surface
@@ -54,6 +55,8 @@ class Trajectory:
     converged_at: the first step of the idle end of the path, or None. diverged_at: the last step if the lane diverged,
     or None. failure: the line that says why the class of the lane ended the path here, or None. complete: False while
     more of the path is being computed. stale: the path of earlier settings, shown until the first piece of the new one.
+    evaluations: how often the loss, the gradient and the Hessian have been evaluated up to each point, (N + 1, 3), for
+    an optimizer whose steps evaluate more than one gradient; else None.
     """
 
     positions: Array
@@ -65,6 +68,7 @@ class Trajectory:
     failure: str | None = None
     complete: bool = True
     stale: bool = False
+    evaluations: NDArray[np.int64] | None = None
 
     @property
     def last(self) -> int:
@@ -92,6 +96,14 @@ class Trajectory:
             return float("nan")
         with np.errstate(all="ignore"):
             return float(np.hypot(*(np.array(minima) - self.positions[min(step, self.last)]).T).min())
+
+    def evaluations_at(self, step: int) -> tuple[int, int, int]:
+        """How many losses, gradients and Hessians the optimizer has evaluated by `step`."""
+        step = min(step, self.last)
+        if self.evaluations is None:
+            return 0, step, 0
+        losses, gradients, hessians = self.evaluations[step].tolist()
+        return losses, gradients, hessians
 
     def gradient_norm(self, step: int) -> float:
         """‖∇f‖ at the point of `step`."""
@@ -134,6 +146,7 @@ def iterate(
     gradient_at: Callable[[int, Array], Array] | None = None,
     noise: Array | None = None,
     observe: Callable[[int, Array, Array, dict[str, Array]], bool | None] | None = None,
+    objective: Objective | None = None,
 ) -> Iterator[Array]:
     """Take `steps` steps of `rule` from `start` (..., 2); yield the points (..., 2) after every `piece` steps.
 
@@ -142,6 +155,9 @@ def iterate(
     gradient per step (Surface.gradient_at). `noise`, (steps, 2), is added to the gradients. `observe(t, x, g, terms)`
     is called after every step t = 1 … steps with the gradient used; it stops the loop by returning True. Overflow
     raises nothing.
+
+    A rule with `evaluations` needs `objective`, which has the surface and the noise. `gradient`, `gradient_at` and
+    `noise` are not used then.
     """
     hyper = expand(values(1) if callable(values) else values)
     x = np.array(start, dtype=np.float64)
@@ -151,12 +167,16 @@ def iterate(
     for first in range(1, steps + 1, piece):
         with np.errstate(all="ignore"):  # not across the yield: it would hold for the caller too
             for t in range(first, min(first + piece, steps + 1)):
-                g = gradient(x) if gradient_at is None else gradient_at(t, x)
-                if noise is not None:
-                    g = g + noise[t - 1]
+                if objective is not None:
+                    objective.begin(t, x)
+                    g = objective.gradient(x)
+                else:
+                    g = gradient(x) if gradient_at is None else gradient_at(t, x)
+                    if noise is not None:
+                        g = g + noise[t - 1]
                 if t > 1 and callable(values):
                     hyper = expand(values(t))
-                delta, state, terms = rule.update(g, state, x, hyper)
+                delta, state, terms = rule.step(g, state, x, hyper, objective)
                 x = x + delta
                 if observe is not None:
                     terms["Δ"] = delta
@@ -178,12 +198,22 @@ def simulate(
     gradient_at: Callable[[int, Array], Array] | None = None,
     noise: Array | None = None,
     observe: Callable[[int, Array, Array, dict[str, Array]], bool | None] | None = None,
+    objective: Objective | None = None,
 ) -> Array:
     """Take `steps` steps as `iterate` does, and return the last points (..., 2)."""
     x = np.array(start, dtype=np.float64)
     piece = max(steps, 1)
     for x in iterate(  # noqa: B007
-        rule, values, gradient, start, steps, piece=piece, gradient_at=gradient_at, noise=noise, observe=observe
+        rule,
+        values,
+        gradient,
+        start,
+        steps,
+        piece=piece,
+        gradient_at=gradient_at,
+        noise=noise,
+        observe=observe,
+        objective=objective,
     ):
         pass
     return x
@@ -219,10 +249,16 @@ class Computation(Protocol):
 
 
 class PathRecord:
-    """The rows of one path as they are computed, and the judgement on the finished path."""
+    """The rows of one path as they are computed, and the judgement on the finished path.
 
-    def __init__(self, surface: Surface, start: tuple[float, float], steps: int) -> None:
-        self._surface = surface
+    With an `objective` its evaluations are recorded too.
+    """
+
+    def __init__(
+        self, surface: Surface, start: tuple[float, float], steps: int, objective: Objective | None = None
+    ) -> None:
+        self._surface, self._objective = surface, objective
+        self._counts = None if objective is None else np.zeros((steps + 1, len(EVALUATIONS)), dtype=np.int64)
         centre, radius = divergence_bounds(surface, np.array(start))
         self.centre, self.radius, self.steps = centre, float(radius), steps
         # Rows of losses and gradients are valid below `_evaluated`.
@@ -236,6 +272,7 @@ class PathRecord:
     def recorder(self) -> Callable[[int, Array, Array, dict[str, Array]], bool]:
         """A function that records a step, and returns True when the lane has diverged."""
         positions, terms, centre, radius = self._positions, self._terms, self.centre, self.radius
+        objective, counts = self._objective, self._counts
 
         def record(t: int, x: Array, g: Array, new_terms: dict[str, Array]) -> bool:
             positions[t] = x
@@ -244,6 +281,8 @@ class PathRecord:
                 for values in terms.values():
                     values[0] = np.nan
             terms["g"][t] = g
+            if objective is not None and counts is not None:
+                counts[t] = objective.evaluations
             for name, value in new_terms.items():
                 terms[name][t] = value
             if t % CHECK_EVERY:
@@ -290,7 +329,8 @@ class PathRecord:
         rows = self._evaluated
         terms = {name: values[:rows] for name, values in self._terms.items()}
         positions, losses, gradients = self._positions[:rows], self._losses[:rows], self._gradients[:rows]
-        return Trajectory(positions, losses, gradients, terms, None, None, complete=False)
+        counts = None if self._counts is None else self._counts[:rows]
+        return Trajectory(positions, losses, gradients, terms, None, None, complete=False, evaluations=counts)
 
     def finished(self, step: int, failure: str | None = None) -> Trajectory:
         """The path up to `step`: cut where it diverged, with the step where it converged."""
@@ -314,7 +354,17 @@ class PathRecord:
             idle &= np.hypot(*terms["Δ"].T) < TOLERANCE if terms else False
         idle_steps = int(idle[::-1].argmin())  # at the end of the path
         converged_at = kept - idle_steps if idle_steps and failure is None else None
-        return Trajectory(positions[:kept], losses[:kept], gradients, terms, converged_at, diverged_at, failure)
+        counts = None if self._counts is None else self._counts[:kept]
+        return Trajectory(
+            positions[:kept],
+            losses[:kept],
+            gradients,
+            terms,
+            converged_at,
+            diverged_at,
+            failure,
+            evaluations=counts,
+        )
 
 
 class PathComputation:
@@ -328,7 +378,9 @@ class PathComputation:
     def __init__(
         self, surface: Surface, lane: Lane, start: tuple[float, float], steps: int, noise: float, seed: int
     ) -> None:
-        self._record = PathRecord(surface, start, steps)
+        draws = gradient_noise(noise, seed, steps)
+        objective = None if lane.rule.evaluations is None else Objective(surface, draws)
+        self._record = PathRecord(surface, start, steps, objective)
         self.step = 0
         self._result: Trajectory | None = None
         self._lock = threading.Lock()
@@ -340,8 +392,9 @@ class PathComputation:
             steps,
             piece=PIECE,
             gradient_at=surface.gradient_at,
-            noise=gradient_noise(noise, seed, steps),
+            noise=draws,
             observe=self._record.recorder(),
+            objective=objective,
         )
         self._compute_piece()  # a path without a step has no terms to show
 

@@ -29,6 +29,7 @@ from adam_tui.landscape.grid import Bounds, Grid
 from adam_tui.landscape.plane import KINDS, Plane, Projection
 from adam_tui.landscape.weights import WeightPath, check_same_network, read
 from adam_tui.runs import files
+from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.run import Run
 from adam_tui.runs.user_code import NETWORK_FILE
 
@@ -71,6 +72,11 @@ class Request:
         """The hash that names the directory."""
         text = json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
+
+    @property
+    def folder(self) -> str:
+        """The name of the directory in the first run's."""
+        return f"{PREFIX}{self.id}"
 
     @classmethod
     def from_json(cls, data: Any) -> Request:
@@ -117,7 +123,7 @@ def request(
     """
     paths = [read(run) for run in runs]
     check_same_network(paths)
-    networks = [(run.spec().network, run.spec().code.get(NETWORK_FILE, "")) for run in runs]
+    networks = [network_of(run.spec()) for run in runs]
     for run, network in zip(runs, networks, strict=True):
         if network != networks[0]:
             raise ValueError(f"{runs[0].id} and {run.id} are different networks")
@@ -130,6 +136,11 @@ def request(
     # Only a random plane depends on the seed.
     seed = seed if kind == "random" else 0
     return Request(kind, names, recorded, columns, rows, aspect, images, seed, part=part), paths
+
+
+def network_of(spec: RunSpec) -> tuple[str, str]:
+    """The network of a run: the user's function that builds it and the checksum of its file, both "" for ours."""
+    return spec.network, spec.code.get(NETWORK_FILE, "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,7 +184,7 @@ class Landscape:
     @classmethod
     def create(cls, run: Run, asked: Request) -> Landscape:
         """The directory of this request in the run's; an existing one goes on. Raises OSError."""
-        landscape = cls(run.path / f"{PREFIX}{asked.id}")
+        landscape = cls(run.path / asked.folder)
         files.make_private_folder(landscape.path)
         if not landscape._request.exists():
             files.write_atomically(landscape._request, json.dumps(dataclasses.asdict(asked)) + "\n")

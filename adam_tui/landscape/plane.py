@@ -166,12 +166,15 @@ def project(plane: Plane, path: WeightPath) -> Projection:
     return Projection(path.name, path.steps, np.array(places), np.array(off), np.array(far))
 
 
-def explained(plane: Plane, path: WeightPath) -> tuple[float, float]:
-    """The shares of the path's variance along the two directions; 0 for a path of one point."""
+def explained(plane: Plane, path: WeightPath, seen: Projection | None = None) -> tuple[float, float]:
+    """The shares of the path's variance along the two directions; 0 for a path of one point.
+
+    `seen` is its projection, if that is known already.
+    """
     total = float(np.trace(gram(path.weights, _centred(path, len(path.steps)))))
     if total <= 0:
         return 0.0, 0.0
-    places = project(plane, path).places * plane.norms
+    places = (seen or project(plane, path)).places * plane.norms
     first, second = (((places - places.mean(0)) ** 2).sum(0) / total).tolist()
     return first, second
 

@@ -31,7 +31,7 @@ def survey_of(request: Request, paths: list[WeightPath]) -> Survey:
         chosen,
         Grid(bounds, request.columns, request.rows),
         projections,
-        plane.explained(chosen, paths[0]),
+        plane.explained(chosen, paths[0], projections[0]),
         plane.random_walk_shares(paths[0].steps),
     )
 

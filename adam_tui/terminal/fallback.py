@@ -42,7 +42,7 @@ ASCII_GLYPHS = str.maketrans(
         **dict.fromkeys("◀←◂", "<"),
         **{chr(c): "*" for c in range(0x2801, 0x2900)},
         "·": ".",
-        **dict(zip("αβεζησρλθμγ∇Δ", "abeznsrlOmyVd", strict=True)),
+        **dict(zip("αβδεζησρλθμγ∇Δ", "abdeznsrlOmyVd", strict=True)),
         **dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True)),
         **dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)),
         **dict.fromkeys("▁▂▃", "_"),

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from adam_tui.classes.process import PATIENCE
 from adam_tui.classes.wire import Array, Message, encode, read
 
 PIECE = 0.03  # seconds of a turn, after which the computed piece of a path is sent
@@ -79,11 +80,15 @@ class Answers:
 
 
 class Watch:
-    """Ends the process when a step, or the import of a file, takes longer than `seconds`, and names the line."""
+    """Ends the process when a step, or the import of a file, takes longer than `seconds`, and names the line.
+
+    The seconds are those of the processor, which other programs may keep busy; code that only waits has `PATIENCE`
+    times as long.
+    """
 
     def __init__(self, answers: Answers, seconds: float) -> None:
         self._answers, self._seconds = answers, seconds
-        self._since = 0.0
+        self._since = self._used = 0.0
         self._working = threading.Event()
         self._number, self._file = 0, ""
         self._main = threading.get_ident()
@@ -91,12 +96,13 @@ class Watch:
 
     def begin(self, number: int, file: str) -> None:
         """Watch the work on a request, whose code is in `file`."""
-        self._number, self._file, self._since = number, file, time.monotonic()
+        self._number, self._file = number, file
+        self.step(time.monotonic())
         self._working.set()
 
     def step(self, now: float) -> None:
         """Another step is done."""
-        self._since = now
+        self._since, self._used = now, time.process_time()
 
     def end(self) -> None:
         """The work is done."""
@@ -106,7 +112,8 @@ class Watch:
         while True:
             time.sleep(min(0.1, self._seconds / 4))
             self._working.wait()
-            if time.monotonic() - self._since > self._seconds:
+            waited, worked = time.monotonic() - self._since, time.process_time() - self._used
+            if worked > self._seconds or waited > PATIENCE * self._seconds:
                 message = f"{self._place()}no end within {self._seconds:g} s"
                 self._answers.send({"kind": "error", "id": self._number, "message": message})
                 os._exit(HUNG)

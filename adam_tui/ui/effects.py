@@ -62,6 +62,21 @@ class Pick(Generic[Event]):
 
 
 @dataclass(frozen=True)
+class PickGrouped(Generic[Event]):
+    """Let the user pick from a list in groups, (heading, ((value, title, detail, words to find it by), …)).
+
+    `preview` makes an event of each highlighted value. The event `cancel` ends the preview; `event` takes the value.
+    """
+
+    title: str
+    groups: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...]
+    selected: str
+    event: Callable[[str], Event] = field(compare=False)
+    preview: Callable[[str], Event] = field(compare=False)
+    cancel: Event
+
+
+@dataclass(frozen=True)
 class CopyText:
     """Copy text to the clipboard, through the terminal (OSC 52)."""
 
@@ -86,7 +101,7 @@ class Notify:
     keys: str = ""
 
 
-SharedEffect = AskText[Event] | Choose[Event] | Pick[Event] | CopyText | ShowText | Notify
+SharedEffect = AskText[Event] | Choose[Event] | Pick[Event] | PickGrouped[Event] | CopyText | ShowText | Notify
 
 
 class EventScreen(Protocol[Event_contra]):
@@ -125,6 +140,17 @@ def carry_out(effect: SharedEffect[Event], screen: EventScreen[Event]) -> None:
             screen.app.push_screen(dialogs.Choose(title, text, answers, cautious=cautious), answer(event))
         case Pick(title, items, selected, event):
             screen.app.push_screen(dialogs.Pick(title, items, selected), answer(event))
+        case PickGrouped(title, groups, selected, event, preview, end):
+            from adam_tui.ui.grouped_list import Item
+            from adam_tui.ui.grouped_list import PickGrouped as Window
+
+            def take(value: str | None) -> None:
+                screen.dispatch(end)
+                if value is not None:
+                    screen.dispatch(event(value))
+
+            listed = [(heading, [Item(*line) for line in lines]) for heading, lines in groups]
+            screen.app.push_screen(Window(title, listed, selected, answer(preview)), take)
         case CopyText(text):
             screen.app.copy_to_clipboard(text)
         case ShowText(title, text):

@@ -78,6 +78,19 @@ def test_the_scenario_in_the_json_makes_the_same_json_again():
     assert "".join(to_json(again)) == "".join(to_json(RACE))
 
 
+def test_the_evaluations_are_counted_where_a_lane_evaluates_more_than_one_gradient_a_step():
+    race = Scenario(lanes=(Lane.parse("armijo:lr=0.5"), Lane.parse("newton"), Lane.parse("sgd:lr=0.5")), steps=2)
+    lines = list(to_csv(race))
+    assert lines[0] == "lane,step,x,y,loss,losses,gradients,hessians\n"
+    # At 1/2 the bowl's step ends at the minimum: a loss before and one after. There, every trial is the same point.
+    ends = [line.rpartition(",0.0,")[2] for line in lines if line.split(",")[1] == "2"]
+    assert ends == ["4,2,0\n", "0,2,2\n", "0,2,0\n"]
+    armijo, newton, sgd = json.loads("".join(to_json(race)))["lanes"]
+    assert armijo["evaluations"] == {"losses": [0, 2, 4], "gradients": [0, 1, 2], "hessians": [0, 0, 0]}
+    assert newton["evaluations"]["hessians"] == [0, 1, 2]
+    assert "evaluations" not in sgd
+
+
 def test_a_wrong_function_writes_nothing():
     for write in (to_csv, to_json):
         with pytest.raises(ValueError, match="missing at the end"):

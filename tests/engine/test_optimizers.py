@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from objectives import Tilted
 
+from adam_tui.engine.objective import Objective
 from adam_tui.engine.optimizers import OPTIMIZERS, Optimizer, expand, find_optimizer
 from adam_tui.engine.rule import GROUPS, join_parts, power
 from adam_tui.engine.scenario import suggested_lr
@@ -18,6 +20,13 @@ every_optimizer = pytest.mark.parametrize("rule", OPTIMIZERS.values(), ids=list(
 
 # How torch computes, not what; and what makes one torch class several optimizers here.
 MECHANICS = {"params", "foreach", "maximize", "capturable", "differentiable", "fused"}
+# Knobs whose default is another than torch's: theirs would be plain SGD, a memory that two coordinates do not need, and
+# no line search.
+OWN_DEFAULTS = {
+    "momentum": {"momentum": (0.9, 0)},
+    "nesterov": {"momentum": (0.9, 0)},
+    "lbfgs": {"history_size": (10, 100), "line_search_fn": ("strong_wolfe", None)},
+}
 VARIANTS = {
     "sgd": {"momentum", "dampening", "nesterov"},
     "momentum": {"nesterov"},
@@ -25,6 +34,7 @@ VARIANTS = {
     "adam": {"amsgrad", "decoupled_weight_decay"},
     "amsgrad": {"amsgrad", "decoupled_weight_decay"},
     "adamw": {"amsgrad"},
+    "lbfgs": {"max_iter", "max_eval"},
 }
 
 
@@ -33,7 +43,8 @@ def walk(rule: Optimizer, values, gradients, start):
     hyper, x = expand(values), np.array(start, float)
     state, seen = rule.init(x, hyper), []
     for g in np.asarray(gradients, float):
-        update = rule.update(np.broadcast_to(g, x.shape), state, x, hyper)
+        g = np.broadcast_to(g, x.shape)
+        update = rule.step(g, state, x, hyper, Tilted(g, x))
         seen.append(update)
         x, state = x + update.delta, update.state
     return seen
@@ -45,9 +56,10 @@ def noise(*shape: int, seed: int = 0):
 
 def test_they_come_simplest_first():
     in_order = (
-        "sgd momentum nesterov asgd",
+        "sgd momentum nesterov asgd armijo",
         "rprop adagrad adadelta rmsprop adam amsgrad adamw adamax nadam radam adafactor",
         "lion lamb adan prodigy sf-sgd sf-adamw ademamix adopt soap muon",
+        "newton bfgs lbfgs sophia",
     )
     assert " ".join(OPTIMIZERS) == " ".join(in_order)
     assert all(name == rule.name for name, rule in OPTIMIZERS.items())
@@ -72,9 +84,10 @@ def test_the_knobs_and_defaults_are_those_of_torch(name):
     ours = join_parts(rule.defaults())
     if name == "adam":
         assert ours.pop("bias_correction") == 1.0
-    if name in ("momentum", "nesterov"):  # torch's own 0 would be plain SGD
-        assert torchs.pop("momentum") == 0
-        assert ours.pop("momentum") == 0.9
+    if name == "lbfgs":
+        ours["line_search_fn"] = "strong_wolfe" if ours.pop("strong_wolfe") else None
+    for key, pair in OWN_DEFAULTS.get(name, {}).items():
+        assert (ours.pop(key), torchs.pop(key)) == pair
     assert ours == torchs
     assert set(rule.torch_arguments) <= set(parameters)
 
@@ -104,6 +117,8 @@ def test_torch_accepts_what_the_arrow_keys_reach(rule):
             if rule.torch_name and knob.name != "bias_correction":
                 values = join_parts(rule.defaults() | {knob.name: value})
                 values.pop("bias_correction", None)
+                if values.pop("strong_wolfe", None):
+                    values["line_search_fn"] = "strong_wolfe"
                 getattr(torch.optim, rule.torch_name)([torch.zeros(2)], **values, **rule.torch_arguments)
 
 
@@ -126,7 +141,7 @@ def test_arrays_get_the_axis_of_the_coordinates_and_numbers_stay_numbers():
 def varied(rule: Optimizer, count: int) -> dict:
     """Every knob of the optimizer as an array of `count` different values, flags on and off."""
     rng = np.random.default_rng(7)
-    ends = {"log": (1e-6, 0.1), "log_off": (0.0, 0.1), "beta": (0.5, 0.99), "flag": (0.0, 1.0)}
+    ends = {"log": (1e-6, 0.1), "log_off": (0.0, 0.1), "beta": (0.5, 0.99), "flag": (0.0, 1.0), "integer": (1.0, 5.0)}
     values = {}
     for knob in rule.knobs:
         low, high = ends.get(knob.scale, (knob.notch_low, knob.notch_high))
@@ -169,11 +184,11 @@ def test_one_start_and_a_grid_of_learning_rates_give_a_grid_of_paths(rule, start
 def test_an_update_leaves_what_it_was_given_as_it_was(rule):
     x, g, hyper = noise(3, 2), noise(3, 2, seed=1), expand(varied(rule, 3))
     state = rule.init(x, hyper)
-    _, state, _ = rule.update(g, state, x, hyper)
+    _, state, _ = rule.step(g, state, x, hyper, Tilted(g, x))
     given = [x, g, *(part for part in state if isinstance(part, np.ndarray))]
     copies = [array.copy() for array in given]
-    first = rule.update(g, state, x, hyper)
-    again = rule.update(g, state, x, hyper)
+    first = rule.step(g, state, x, hyper, Tilted(g, x))
+    again = rule.step(g, state, x, hyper, Tilted(g, x))
     for array, copy in zip(given, copies, strict=True):
         assert_array_equal(array, copy)
     assert_array_equal(first.delta, again.delta)
@@ -207,6 +222,11 @@ LAST_LINE = {
     "adopt": lambda t: -0.1 * t["m"],
     "soap": lambda t: -t["α_t"] * t["u"] - t["α·λ·x"],
     "muon": lambda t: -0.1 * t["O"] - t["α·λ·x"],
+    "armijo": lambda t: -t["t"] * t["g"],
+    "newton": lambda t: -0.1 * t["d"],
+    "bfgs": lambda t: t["t"] * t["d"],
+    "lbfgs": lambda t: t["t"] * t["d"],
+    "sophia": lambda t: -0.1 * t["d"],
 }
 
 
@@ -312,11 +332,11 @@ def test_the_suggested_learning_rate_is_seen_to_move_and_does_not_leap(rule):
         surface = SURFACES[name]
         hyper = expand(rule.defaults() | {"lr": suggested_lr(rule, surface)})
         x, longest = np.array(surface.start), 0.0
-        state = rule.init(x, hyper)
+        state, objective = rule.init(x, hyper), Objective(surface)
         for _ in range(400):
-            delta, state, _ = rule.update(surface.gradient(x), state, x, hyper)
+            delta, state, _ = rule.step(surface.gradient(x), state, x, hyper, objective)
             x, longest = x + delta, max(longest, np.hypot(*delta) / surface.width)
-        assert longest < 0.12
+        assert longest < 0.12 or rule.evaluations is not None  # such a step may be the whole way
         assert surface.f(x) < 0.5 * surface.f(np.array(surface.start))
         if name == "bowl":
             assert surface.f(x) < 0.1  # from 18.5

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rotation import rotated
 
+from adam_tui.engine.objective import Objective
 from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.engine.scenario import MAX_STEPS, Lane, Scenario, suggested_lane
 from adam_tui.engine.surfaces import SURFACES, find_surface
@@ -241,10 +242,15 @@ class TestSimulate:
         starts = np.stack([x, y], axis=-1)
         rates = np.geomspace(1e-4, 1e-1, 20).reshape(4, 5)
         values = rule.defaults() | {"lr": rates}
-        grid = simulate(rule, values, plot.gradient, starts, 60)
+
+        def end(values, start):
+            objective = None if rule.evaluations is None else Objective(plot)
+            return simulate(rule, values, plot.gradient, start, 60, objective=objective)
+
+        grid = end(values, starts)
         assert grid.shape == (4, 5, 2)
         for place in np.ndindex(4, 5):
-            alone = simulate(rule, values | {"lr": float(rates[place])}, plot.gradient, starts[place], 60)
+            alone = end(values | {"lr": float(rates[place])}, starts[place])
             assert alone == pytest.approx(grid[place], rel=1e-12, abs=1e-12, nan_ok=True)
 
     def test_the_start_is_left_as_it_was(self):

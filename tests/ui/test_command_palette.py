@@ -40,7 +40,7 @@ PHRASES = {
         exact value: type_value · edit value: type_value · train on mnist: train · neural network: train
         start training: Train: Start training · tutorial: Learn: Guided tour · delete run: Train: Delete
         documentation: mode_learn · explain: mode_learn · go to training: mode_train
-        optimzer: next_optimizer · switch algorithm: next_optimizer · try lion: next_optimizer
+        optimzer: choose_optimizer · switch algorithm: choose_optimizer · try lion: choose_optimizer
     """,
     "train": """
         start: start · begin a run: start · fit the model: start · launch: start
@@ -202,10 +202,10 @@ async def test_enter_does_what_is_chosen():
 async def test_a_click_does_it_too():
     app = AdamApp(PlaygroundState())
     async with app.run_test(size=(120, 40)) as pilot:
-        await typed(pilot, "race all")
+        await typed(pilot, "duplicate")
         await pilot.click(OptionList, offset=(3, 0))
         await pilot.pause()
-        assert len(app.screen.state.scenario.lanes) > 8
+        assert len(app.screen.state.scenario.lanes) == 2
 
 
 async def test_escape_does_nothing_and_so_does_enter_where_nothing_is_found():

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.maps.outcomes import CONVERGED, DIVERGED, RUNNING, Outcomes
+from adam_tui.engine.objective import Objective
 from adam_tui.engine.surfaces import Surface
 from adam_tui.engine.trajectory import TOLERANCE, Array, Trajectory, divergence_bounds, gradient_noise, iterate
 
@@ -78,6 +79,7 @@ class Batch:
             gradient_at=surface.gradient_at,
             noise=draws,
             observe=self._record,
+            objective=None if lane.rule.evaluations is None else Objective(surface, draws),
         )
 
     @property

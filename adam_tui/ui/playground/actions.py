@@ -26,11 +26,11 @@ ACTIONS: tuple[Action[e.Event, e.EventContext], ...] = (
     Action("go_to", "g", "Go to a step by its number", TIME, e.AskStep()),
     Action("steps", "G", "Set the number of steps", TIME, e.AskSteps()),
     Action("fork", "C", "Fork mode: changes apply from this step on", TIME, e.ToggleFork()),
-    Action("next_optimizer", "o", "Next optimizer in this lane", LANES, e.CycleOptimizer(1)),
-    Action("previous_optimizer", "O", "Previous optimizer in this lane", LANES, e.CycleOptimizer(-1)),
+    Action("choose_optimizer", "o", "Any optimizer in this lane", LANES, e.ChooseOptimizer()),
+    Action("step_optimizer", "O", "Next optimizer in this lane", LANES, e.CycleOptimizer(1)),
     Action("your_own", "y", "Own optimizer in this lane", LANES, e.AskClass()),
     Action("add_lane", "a", "Add a lane with another optimizer", LANES, e.AddLane()),
-    Action("line_up", "A", "Race all optimizers of a group", LANES, e.LineUp()),
+    Action("line_up", "A", "Race all optimizers of a group", LANES, e.ChooseGroup()),
     Action("duplicate_lane", "D", "Duplicate this lane", LANES, e.DuplicateLane()),
     Action("remove_lane", "x", "Remove this lane", LANES, e.RemoveLane()),
     Action("previous_lane", "left_square_bracket", "Select the previous lane", LANES, e.SelectLane(-1)),
@@ -101,7 +101,7 @@ MAPPING = KeyGroup(
         KeyRow("{turn_down}{knob_up}{knob_down}{turn_up}", "Move the cursor"),
         KeyRow("{turn_down_coarse}{far_up}{far_down}{turn_up_coarse}", "Move it eight cells"),
         KeyRow("{type_value}", "Take its cell into the lane"),
-        KeyRow("{map_y}", "Rates: all optimizers, or the lanes"),
+        KeyRow("{map_y}", "Rates: a group, or the lanes"),
         KeyRow("{zoom_in} {zoom_out} {reset_view}", "Zoom around it, or reset"),
         KeyRow("{settings_map} {starts_map} {rates_map}", "Again, with noise: median of 5 seeds"),
         KeyRow("{cancel}", "Close the map"),
@@ -129,7 +129,7 @@ def current_keys(state: PlaygroundState) -> KeyGroup | None:
 def _axis_keys(kind: str) -> list[FooterKey]:
     if kind == "settings":
         return [FooterKey("{map_x} {map_y}", "axes", "map_x", 8)]
-    return [FooterKey("{map_y}", "all optimizers", "map_y", 8)] if kind == "rates" else []
+    return [FooterKey("{map_y}", "group", "map_y", 8)] if kind == "rates" else []
 
 
 def footer(state: PlaygroundState) -> list[FooterKey]:
@@ -156,7 +156,7 @@ def footer(state: PlaygroundState) -> list[FooterKey]:
     return [
         FooterKey("{play}", "pause" if state.playing else "play", "play", 1),
         FooterKey("{back} {forward}", "step", "forward", 6),
-        FooterKey("{next_optimizer}", "optimizer", "next_optimizer", 3),
+        FooterKey("{choose_optimizer}", "optimizer", "choose_optimizer", 3),
         FooterKey("{knob_up}{knob_down} {turn_down}{turn_up}", "tune", "turn_up", 4),
         FooterKey("{next_surface}", "surface", "next_surface", 5),
         FooterKey("{add_lane} {remove_lane}", "lanes", "add_lane", 7),

@@ -15,6 +15,7 @@ from adam_tui.ui.playground.state import Switch
 
 if TYPE_CHECKING:
     from adam_tui.engine.presets import Preset
+    from adam_tui.engine.rule import Group
     from adam_tui.ui.caption import Finale
     from adam_tui.ui.playground.maps.state import Kind, MapGrid
 
@@ -112,8 +113,33 @@ class DuplicateLane(Signal):
     """Add a copy of the chosen lane, and choose it."""
 
 
-class LineUp(Signal):
-    """Race the optimizers of the lane's group with their defaults and a learning rate that suits the surface."""
+class ChooseOptimizer(Signal):
+    """Let the user choose an optimizer for the lane from a list of all."""
+
+
+@dataclass(frozen=True)
+class SetOptimizer:
+    """Give the chosen lane an optimizer, by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class PreviewOptimizer:
+    """Show the whole path of an optimizer in the chosen lane, while the user moves through the list."""
+
+    name: str
+
+
+class ChooseGroup(Signal):
+    """Let the user choose a group of optimizers to race."""
+
+
+@dataclass(frozen=True)
+class LineUp:
+    """Race the optimizers of a group with their defaults and a learning rate that suits the surface."""
+
+    group: Group
 
 
 class AskClass(Signal):
@@ -216,7 +242,7 @@ class PreviewFunction:
 
 
 class EndPreview(Signal):
-    """Show the race again that was there before the formula was typed."""
+    """Show the race again that was there before a formula or an optimizer was previewed."""
 
 
 class AskFunction(Signal):
@@ -412,6 +438,8 @@ Request = (
     | Export
     | Train
     | AskClass
+    | ChooseOptimizer
+    | ChooseGroup
 )
 AboutClasses = SetClass | ClassesChanged | AllowClass
 # Events that change the state.
@@ -430,6 +458,8 @@ Change = (
     | SelectLane
     | DuplicateLane
     | LineUp
+    | SetOptimizer
+    | PreviewOptimizer
     | SetClass
     | ClassesChanged
     | AllowClass

@@ -27,7 +27,10 @@ HINTS: Mapping[str, Hint] = {
         "{turn_up} turns {knob} up: the whole path changes at once",
         ("turn_up", "turn_down", "turn_up_coarse", "turn_down_coarse", "type_value", "default"),
     ),
-    "optimizer": Hint("{next_optimizer} tries the next optimizer", ("next_optimizer", "previous_optimizer")),
+    "optimizer": Hint(
+        "{choose_optimizer} lists the optimizers and shows the path of each",
+        ("choose_optimizer", "step_optimizer"),
+    ),
     "race": Hint(
         "{add_lane} adds a second optimizer to race from the same start", ("add_lane", "duplicate_lane", "line_up")
     ),

@@ -5,21 +5,29 @@ A pure function from the state and such an event to effects. Loaded with the fir
 
 from __future__ import annotations
 
+from typing import cast
+
 from adam_tui.classes.completion import completions
 from adam_tui.engine.class_optimizers import CLASSES, ClassOptimizer
 from adam_tui.engine.class_reference import split_reference
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.numbers import format_number, parse_whole
+from adam_tui.engine.optimizers import OPTIMIZERS, Optimizer, names_of
 from adam_tui.engine.presets import PRESETS
+from adam_tui.engine.rule import GROUPS, Group
 from adam_tui.engine.scenario import MAX_STEPS, parse_start, surface_of
 from adam_tui.engine.surfaces import formula
 from adam_tui.engine.trajectory import start_of
 from adam_tui.runs.recipes import TRAINING_OPTIMIZERS
-from adam_tui.ui.effects import AskText, Choose, Notify, Pick
+from adam_tui.ui.effects import AskText, Choose, Notify, Pick, PickGrouped
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.effects import CopyRace, Effect, TrainLane, WriteExport
 from adam_tui.ui.playground.export import COPIES, EXPORTS, MAP_COPY, MAP_EXPORTS, SCREEN, Answer
 from adam_tui.ui.playground.state import PlaygroundState
+
+OWN = "own"  # the line of the list that asks for a class
+NAME_COLUMNS = 10
+LISTED = 4  # names in the question for a group
 
 
 def effects_of(state: PlaygroundState, event: e.Request) -> tuple[Effect, ...]:
@@ -50,6 +58,43 @@ def effects_of(state: PlaygroundState, event: e.Request) -> tuple[Effect, ...]:
             return (_train(state),)
         case e.AskClass():
             return (_ask_class(state),)
+        case e.ChooseOptimizer():
+            return (_choose_optimizer(state),)
+        case e.ChooseGroup():
+            return (_choose_group(),)
+
+
+def _choose_optimizer(state: PlaygroundState) -> PickGrouped[e.Event]:
+    """The list of all optimizers by group; its last line asks for a class of the user's own."""
+    groups = tuple(
+        (GROUPS[group], tuple(_line_of(OPTIMIZERS[name]) for name in names_of(group)))
+        for group in GROUPS
+        if names_of(group)
+    )
+    own = (OWN, "Your own…", "A class in a file of yours or in a package, such as ./mine.py::MyAdam.", "custom torch")
+    lane = state.chosen_lane.optimizer
+    return PickGrouped(
+        "Optimizers",
+        (*groups, ("not built in", (own,))),
+        lane if lane in OPTIMIZERS else OWN,
+        lambda name: e.AskClass() if name == OWN else e.SetOptimizer(name),
+        lambda name: e.EndPreview() if name == OWN else e.PreviewOptimizer(name),
+        e.EndPreview(),
+    )
+
+
+def _line_of(rule: Optimizer) -> tuple[str, str, str, str]:
+    costs = f" A step evaluates {rule.evaluations}." if rule.evaluations is not None else ""
+    return rule.name, f"{rule.name:<{NAME_COLUMNS}} {rule.title}", rule.summary + costs, rule.paper
+
+
+def _choose_group() -> Choose[e.Event]:
+    answers = []
+    for i, group in enumerate(GROUPS, 1):
+        names = names_of(group)
+        listed = ", ".join(names[:LISTED]) + (" …" if len(names) > LISTED else "")
+        answers.append((str(i), group, f"{GROUPS[group]}, {len(names)}: {listed}"))
+    return Choose("Race a group", "", tuple(answers), lambda group: e.LineUp(cast(Group, group)))
 
 
 def _copies(state: PlaygroundState) -> tuple[Answer, ...]:
@@ -128,7 +173,8 @@ def _train(state: PlaygroundState) -> TrainLane | Notify:
         return Notify(f"{lane.rule.label} is not imported", severity="warning")
     if isinstance(lane.rule, ClassOptimizer) or lane.optimizer in TRAINING_OPTIMIZERS:
         return TrainLane(lane)
-    return Notify(f"{lane.rule.title} is for the playground only", severity="warning")
+    reason = ": a training step evaluates one gradient" if lane.rule.evaluations is not None else ""
+    return Notify(f"{lane.rule.title} is for the playground only{reason}", severity="warning")
 
 
 def _integer(text: str, low: int, high: int) -> int:

@@ -39,7 +39,7 @@ UNDO_STEPS = 200
 # The actions that move the cursor of an open map or take its cell, and turn a knob otherwise.
 CURSOR_KEYS = {f"{name}{coarse}" for name in ("turn_down", "turn_up") for coarse in ("", "_coarse")} | {"type_value"}
 # The events whose change of the scenario cannot be undone: it is no change of the user's.
-UNRECORDED = (e.Undo, e.Redo, e.PreviewFunction, e.EndPreview, e.ClassesChanged)
+UNRECORDED = (e.Undo, e.Redo, e.PreviewFunction, e.PreviewOptimizer, e.EndPreview, e.ClassesChanged)
 LANES_BY_HAND = 8  # the most that `a` adds: more colours are hard to distinguish
 
 
@@ -123,9 +123,11 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
         case e.ToggleFork():
             return replace(state, fork=not state.fork)
         case e.CycleOptimizer(by):
-            name = _next(tuple(OPTIMIZERS), state.chosen_lane.optimizer, by)
-            lane = replace(suggested_lane(name, state.surface), schedule=state.chosen_lane.schedule)
-            return _replace_lane(state, lane)
+            return _set_optimizer(state, _next(tuple(OPTIMIZERS), state.chosen_lane.optimizer, by))
+        case e.SetOptimizer(name):
+            return _set_optimizer(state, name)
+        case e.PreviewOptimizer(name):
+            return _preview_optimizer(state.before_preview or state, name)
         case e.AddLane():
             return _add_lane(state)
         case e.RemoveLane():
@@ -135,8 +137,8 @@ def _next_state(state: PlaygroundState, event: e.Change) -> PlaygroundState:
         case e.DuplicateLane():
             lanes = state.scenario.lanes
             return _set_lanes(state, (*lanes, state.chosen_lane), len(lanes)) if len(lanes) < LANES_BY_HAND else state
-        case e.LineUp():
-            lanes = suggested_lanes(names_of(state.chosen_lane.rule.group), state.surface)
+        case e.LineUp(group):
+            lanes = suggested_lanes(names_of(group), state.surface)
             names = [lane.optimizer for lane in lanes]
             own = state.chosen_lane.optimizer
             return _set_lanes(state, lanes, names.index(own) if own in names else 0, ghosts=())
@@ -314,6 +316,22 @@ def _replace_lane(state: PlaygroundState, lane: Lane, ghost: Lane | None = None)
     return replace(state, scenario=state.scenario.with_lane(state.lane, lane), knob=knob, ghosts=ghosts)
 
 
+def _set_optimizer(state: PlaygroundState, name: str) -> PlaygroundState:
+    """Give the chosen lane another optimizer; the schedule of its learning rate stays."""
+    if name == state.chosen_lane.optimizer:
+        return state
+    lane = replace(suggested_lane(name, state.surface), schedule=state.chosen_lane.schedule)
+    return _replace_lane(state, lane)
+
+
+def _preview_optimizer(before: PlaygroundState, name: str) -> PlaygroundState:
+    """The whole path of the optimizer, and the state to return to. A map stays: it would be computed anew."""
+    shown = _set_optimizer(before, name)
+    if before.map is not None or shown is before:
+        return before
+    return replace(shown, clock=float(shown.scenario.steps), playing=False, before_preview=before)
+
+
 def _set_knob(state: PlaygroundState, value: float) -> PlaygroundState:
     """Set the chosen knob from the start on; in fork mode from the shown step on, with the old path as a ghost."""
     lane, knob = state.chosen_lane, state.chosen_knob
@@ -343,6 +361,8 @@ def _reread(state: PlaygroundState) -> PlaygroundState:
 
     lanes = tuple(lane.reread()[0] for lane in state.scenario.lanes)
     ghosts = tuple(ghost and ghost.reread()[0] for ghost in state.ghosts)
+    if state.before_preview is not None:
+        state = replace(state, before_preview=_reread(state.before_preview))
     if asked := unasked(state):
         state = replace(state, asked=state.asked | set(asked))
     return state if lanes == state.scenario.lanes else _set_lanes(state, lanes, state.lane, ghosts)

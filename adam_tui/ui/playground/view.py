@@ -257,6 +257,7 @@ def lanes(state: PlaygroundState, width: int, height: int, palette: Palette, pat
     """Draw the table of lanes at the step, with their ranks by loss."""
     paths = paths or whole_paths(state)
     losses = [float(path.losses[min(state.step, path.last)]) for path in paths.lanes]
+    counted = any(path.evaluations is not None for path in paths.lanes)
     rows = []
     for i, (name, path) in enumerate(zip(lane_names(state.scenario), paths.lanes, strict=True)):
         color, marker = palette.lane(i)
@@ -273,6 +274,7 @@ def lanes(state: PlaygroundState, width: int, height: int, palette: Palette, pat
                 since=path.since(state.step),
                 ended=state.at_end,
                 note=_lane_note(state.scenario.lanes[i], path, state.step),
+                evaluations=sum(path.evaluations_at(state.step)) if counted else None,
             )
         )
     return panels.lane_table(rows, state.lane, width, height, palette)
@@ -327,6 +329,9 @@ def _notes(state: PlaygroundState, path: Trajectory, width: int) -> list[tuple[s
         notes.append((f"{elements.sparkline(factors, SCHEDULE_COLUMNS)} lr {lane.schedule.describe()}", False))
     if scenario.noise:
         notes.append((f"gradient noise σ {scenario.noise:g} · seed {scenario.seed}", False))
+    if path.evaluations is not None:
+        counts = zip(path.evaluations_at(state.step), ("losses", "gradients", "Hessians"), strict=True)
+        notes.append((f"so far {', '.join(f'{count} {name}' for count, name in counts if count) or 'nothing'}", False))
     return notes
 
 

@@ -792,3 +792,63 @@ numbers(
     skew=lambda: curvature(4, 0.25),
     normalized=lambda: normalized(4, 0.25),
 )
+
+
+def searched(lane: str, surface: str) -> tuple[int, int, int]:
+    """The steps of a lane until it converges, and the losses and gradients that it evaluates by then."""
+    walked = path(lane, surface)
+    assert walked.converged_at is not None
+    losses, gradients, _ = walked.evaluations_at(walked.converged_at)
+    return walked.converged_at, losses, gradients
+
+
+def accepted(lane: str, surface: str) -> np.ndarray:
+    """The step lengths that a line search accepted until the lane converged."""
+    return path(lane, surface).terms["t"][1 : rest_of(lane, surface) + 1, 0]
+
+
+def noisy_end(name: str) -> float:
+    """The median loss of the last 200 of 400 steps on the noisy ravine."""
+    [walked] = trajectories(Scenario.parse((name,), surface="ravine", noise=0.5))
+    return float(np.median(walked.losses[-200:]))
+
+
+ARMIJO = "armijo:lr=1"
+numbers(
+    "armijo",
+    shortest=lambda: accepted(ARMIJO, "himmelblau").min(),
+    longest=lambda: accepted(ARMIJO, "himmelblau").max(),
+    steps=lambda: searched(ARMIJO, "himmelblau")[0],
+    losses=lambda: searched(ARMIJO, "himmelblau")[1],
+    ravine=lambda: rest_of(ARMIJO, "ravine"),
+    reddi_first=lambda: path(ARMIJO, "reddi").losses[0],
+    reddi_last=lambda: path(ARMIJO, "reddi").losses[-1],
+)
+numbers(
+    "newton",
+    rosenbrock=lambda: rest_of("newton", "rosenbrock"),
+    sgd=lambda: path("sgd:lr=0.0005", "rosenbrock").losses[-1],
+    summit=lambda: path("newton", "himmelblau").losses[-1],
+    far=lambda: math.hypot(*path("newton", "plateau").positions[-1]),
+    damped=lambda: rest_of("newton:damping=1", "plateau"),
+)
+numbers(
+    "bfgs",
+    steps=lambda: searched("bfgs", "rosenbrock")[0],
+    gradients=lambda: searched("bfgs", "rosenbrock")[2],
+    noisy=lambda: noisy_end("bfgs"),
+    noisy_sgd=lambda: noisy_end("sgd"),
+)
+numbers(
+    "lbfgs",
+    outside=lambda: path("lbfgs:strong_wolfe=0", "rastrigin").losses[-1],
+    began=lambda: path("lbfgs:strong_wolfe=0", "rastrigin").losses[0],
+    slope=lambda: path("lbfgs", "ravine").gradient_norm(400),
+    steps=lambda: rest_of("lbfgs:tolerance_change=0", "ravine"),
+)
+numbers(
+    "sophia",
+    race=lambda: Scenario().steps,
+    hessians=lambda: path("sophia:lr=0.05", "ravine").evaluations_at(400)[2],
+    loss=lambda: path("sophia:lr=0.05", "ravine").losses[-1],
+)

@@ -218,6 +218,56 @@ def _(descent):
     assert x * x + y * y < 10 < 16, "λmax is below 2/lr where it comes to rest"
 
 
+@claim("armijo-1")
+def _(armijo, sgd):
+    assert (np.diff(armijo.losses) <= 0).all()
+    assert set(np.log2(armijo.terms["t"][1 : armijo.converged_at, 0])) <= set(range(-60, 1))
+    assert sgd.diverged_at is not None
+
+
+@claim("armijo-2")
+def _(armijo, sgd):
+    assert armijo.losses[-1] > armijo.losses[0] > sgd.losses[-1]
+
+
+@claim("newton-1")
+def _(newton, sgd):
+    assert np.abs(newton.positions[1]).max() < 1e-12
+    assert sgd.converged_at is None or sgd.converged_at > 100
+
+
+@claim("newton-2")
+def _(newton, saddle_free):
+    assert newton.converged_at == 3
+    assert newton.losses[-1] > newton.losses[0]
+    assert saddle_free.losses[-1] < 1e-9
+
+
+@claim("bfgs-1")
+def _(bfgs, sgd):
+    assert bfgs.converged_at is not None
+    assert np.hypot(*(bfgs.positions[-1] - 1)) < 1e-6
+    assert sgd.losses[-1] > 0.4 * sgd.losses[0]
+
+
+@claim("lbfgs-1")
+def _(lbfgs, bfgs):
+    assert np.abs(lbfgs.positions - bfgs.positions).max() < 0.2
+
+
+@claim("lbfgs-2")
+def _(without, searching):
+    assert np.abs(without.positions[-1]).min() > 5.12
+    assert without.losses[-1] > without.losses[0] > searching.losses[-1]
+
+
+@claim("sophia-1")
+def _(sophia, newton):
+    assert newton.losses[-1] > newton.losses[0]
+    assert np.abs(sophia.terms["Δ"][1:]).max() <= 0.05 * (1 + 1e-12)
+    assert sophia.losses[-1] < 1
+
+
 @claim("asgd-1")
 def _(asgd, sgd):
     average = asgd.terms["x̄"][-1]

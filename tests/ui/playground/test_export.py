@@ -44,8 +44,8 @@ coordinates = st.floats(-1e9, 1e9)
 def numbers(knob):
     return {
         "flag": st.sampled_from([0.0, 1.0]),
-        "beta": st.floats(0.001, 0.999),
-        "log": st.floats(max(knob.low, 1e-9), 1e2),
+        "beta": st.floats(max(knob.low, 0.001), min(knob.high, 0.999)),
+        "log": st.floats(max(knob.low, 1e-9), min(0.99 * knob.high, 1e2)),
         "log_off": st.just(0.0) | st.floats(1e-9, 1e2),
         "linear": st.floats(knob.notch_low, knob.notch_high),
         "integer": st.integers(1, 20).map(float),

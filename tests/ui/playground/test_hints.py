@@ -20,7 +20,7 @@ from adam_tui.ui.playground.update import update
 
 NEW = PlaygroundState(playing=True, hints=tuple(HINTS))
 NAMES = key_names((*ACTIONS, *SHARED_ACTIONS))
-KEYS = ("right", "o", "a", "s", "h", "m", "3")  # one that follows each hint
+KEYS = ("right", "O", "a", "s", "h", "m", "3")  # one that follows each hint
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_the_hint_names_the_hyperparameter_that_the_arrows_change():
 def test_a_tried_hint_is_replaced_by_the_next_in_any_order():
     state = after(NEW, e.ActionUsed("next_surface"), e.ActionUsed("turn_down_coarse"))
     assert state.hints == ("optimizer", "race", "maps", "scenes", "learn")
-    assert shown(state).startswith("o tries the next optimizer")
+    assert shown(state).startswith("o lists the optimizers")
 
 
 def test_an_action_without_a_hint_changes_nothing():

@@ -7,6 +7,7 @@ import pytest
 from adam_tui.engine.lane import Lane
 from adam_tui.engine.maps.cells import SettingsMap, StartsMap
 from adam_tui.engine.optimizers import names_of
+from adam_tui.engine.rule import GROUPS
 from adam_tui.engine.scenario import Scenario
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground.maps.cells import axes, cell_scenario, cursor_cell, rate_axis
@@ -167,12 +168,13 @@ def test_the_outcomes_do_not_depend_on_the_settings_that_the_map_varies():
 class TestRates:
     RACE = PlaygroundState(Scenario(lanes=(Lane.parse("adam:lr=0.1"), Lane.parse("sgd:lr=0.1"))))
 
-    def test_there_is_a_curve_for_each_lane_or_for_the_optimizers_of_its_group(self):
-        state = opened("rates", self.RACE)
-        assert [lane.optimizer for lane in request_of(state, state.map, GRID).scenario.lanes] == ["adam", "sgd"]
-        state = after(state, e.NextAxisKnob("y"))
-        lanes = request_of(state, state.map, GRID).scenario.lanes
-        assert [lane.optimizer for lane in lanes] == list(names_of("adaptive"))
+    def test_there_is_a_curve_for_each_lane_or_for_each_optimizer_of_a_group(self):
+        state, drawn = opened("rates", self.RACE), []
+        for _ in range(len(GROUPS) + 2):
+            drawn.append(tuple(lane.optimizer for lane in request_of(state, state.map, GRID).scenario.lanes))
+            state = after(state, e.NextAxisKnob("y"))
+        groups = ("adaptive", "first order", "recent", "second order")  # the chosen lane's own comes first
+        assert drawn == [("adam", "sgd"), *map(names_of, groups), ("adam", "sgd")]
 
     def test_left_and_right_move_along_the_rates_and_up_and_down_choose_the_lane(self):
         state = after(opened("rates", self.RACE), e.Arrow(1, 0), e.Arrow(0, -1))

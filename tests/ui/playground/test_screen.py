@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from adam_tui.engine.optimizers import names_of
 from adam_tui.engine.presets import PRESETS
@@ -269,7 +269,7 @@ async def test_undo_brings_the_picture_back(app):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("end")
         before = app.screen.query_one("#contour", CellView).cells
-        await pilot.press("right", "o", "u", "u")
+        await pilot.press("right", "O", "u", "u")
         assert not app.screen.query_one("#contour", CellView).cells.changed(before).any()
         await pilot.press("ctrl+r")
         assert "0.2" in panel(app, "knobs")
@@ -319,7 +319,7 @@ async def test_in_a_terminal_that_is_too_small_only_quit_and_repaint_work(app):
         assert len(names) > 50
         for name in names:
             playground.action_perform(name)
-        await pilot.press("m", "question_mark", "ctrl+p", "2", "right", "o", "F")
+        await pilot.press("m", "question_mark", "ctrl+p", "2", "right", "O", "F")
         assert app.screen is playground
         assert replace(playground.state, clock=before.clock) == before
         await pilot.resize_terminal(80, 24)
@@ -336,11 +336,55 @@ async def test_a_terminal_that_is_too_small_can_still_be_left(app):
         assert app._exit
 
 
-async def test_all_optimizers_of_a_group_line_up(app):
+async def test_a_group_of_optimizers_lines_up_and_counts_its_evaluations(app):
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("A", "end")
+        await pilot.press("A", "4", "end")
+        shown = panel(app, "lanes")
+        assert all(name in shown for name in names_of("second order"))
+        assert "evals" in shown
+        assert "dist" not in shown
+        assert "so far 400 gradients, 400 Hessians" in panel(app, "knobs")
+        await pilot.press("A", "2", "end")
         shown = panel(app, "lanes")
         assert all(name in shown for name in names_of("adaptive"))
+        assert "dist" in shown
+
+
+async def test_the_list_of_optimizers_finds_by_words_and_escape_restores_the_race(app):
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("end", "o")
+        listed = app.screen.query_one(OptionList)
+        assert listed.highlighted_option.id == "adam"
+        before = app.screen_stack[-2].state
+        await pilot.press("down")
+        assert listed.highlighted_option.id == "amsgrad"
+        assert app.screen_stack[-2].state.chosen_lane.optimizer == "amsgrad"
+        await pilot.press("q", "u", "a", "s", "i")
+        assert listed.option_count == 0
+        await pilot.press("enter", *["backspace"] * 5, *"newt")
+        assert listed.highlighted_option.id == "newton"
+        assert "1 Hessian" in str(app.screen.query_one(".hint").render())
+        assert app.screen_stack[-2].state.chosen_lane.optimizer == "newton"
+        await pilot.press("escape")
+        assert app.screen.state.scenario == before.scenario
+        assert app.screen.state.clock == before.clock
+        await pilot.press("o", *"lion", "enter")
+        assert app.screen.state.chosen_lane.optimizer == "lion"
+        await pilot.press("u")
+        assert app.screen.state.chosen_lane.optimizer == "adam"
+
+
+async def test_a_click_takes_an_optimizer_and_the_last_line_asks_for_a_class(app):
+    async with app.run_test(size=(120, 50)) as pilot:
+        await pilot.press("o")
+        listed = app.screen.query_one(OptionList)
+        line = listed.get_option_index("nesterov") - listed.scroll_offset.y
+        await pilot.click(OptionList, offset=(5, line))
+        assert app.screen.state.chosen_lane.optimizer == "nesterov"
+        await pilot.press("o", *"your own", "enter")
+        assert "Your own optimizer" in str(app.screen.query_one(".dialog").border_title)
+        await pilot.press("escape", "O")
+        assert app.screen.state.chosen_lane.optimizer == "asgd"
 
 
 async def test_a_learning_rate_above_the_bound_is_a_warning():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from adam_tui.engine.optimizers import OPTIMIZERS, names_of
 from adam_tui.engine.presets import PRESETS
+from adam_tui.engine.rule import GROUPS
 from adam_tui.engine.scenario import MAX_LANES, Lane, Scenario
 from adam_tui.engine.surfaces import SURFACES
 from adam_tui.engine.trajectory import start_of, trajectories
@@ -225,7 +226,8 @@ def test_display_switches_come_round():
 
 
 def test_every_change_of_the_scenario_can_be_undone_and_made_again():
-    changes = [e.Arrow(1, 0), e.AddLane(), e.CycleOptimizer(1), e.CycleSurface(1), e.SetStart(1.0, 1.0), e.LineUp()]
+    changes = [e.Arrow(1, 0), e.AddLane(), e.CycleOptimizer(1), e.CycleSurface(1), e.SetStart(1.0, 1.0)]
+    changes += [e.LineUp("second order"), e.SetOptimizer("lion")]
     changes += [e.CycleNoise(), e.Reseed(), e.CycleSchedule(), e.CycleWarmup(), e.SetSteps(50), e.RemoveLane()]
     states = [PlaygroundState()]
     for change in changes:
@@ -269,10 +271,48 @@ def test_without_forking_a_turned_knob_counts_from_the_start():
     assert (replayed.chosen_lane["lr"], replayed.chosen_lane.changes) == (0.5, ())
 
 
-def test_all_optimizers_of_a_group_line_up_once_each():
-    state = after(PlaygroundState(), e.LineUp())
-    assert [lane.optimizer for lane in state.scenario.lanes] == list(names_of("adaptive"))
-    assert state.chosen_lane.optimizer == "adam"
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_optimizers_of_a_group_line_up_once_each(group):
+    state = after(PlaygroundState(), e.LineUp(group))
+    assert [lane.optimizer for lane in state.scenario.lanes] == list(names_of(group))
+    assert state.chosen_lane.optimizer == ("adam" if group == "adaptive" else names_of(group)[0])
+
+
+def test_every_optimizer_is_in_one_group():
+    assert sorted(name for group in GROUPS for name in names_of(group)) == sorted(OPTIMIZERS)
+
+
+class TestChoosing:
+    START = PlaygroundState(Scenario(lanes=(Lane.of("adam", {"lr": 0.3, "beta1": 0.5}),)), clock=7.0, playing=True)
+
+    def test_the_list_has_all_optimizers_by_group_and_a_line_for_ones_own(self):
+        [effect] = update(self.START, e.ChooseOptimizer())[1]
+        names = [value for _, items in effect.groups for value, *_ in items]
+        assert names == [*OPTIMIZERS, "own"]
+        assert [heading for heading, _ in effect.groups] == [*GROUPS.values(), "not built in"]
+        details = {value: detail for _, items in effect.groups for value, _, detail, _ in items}
+        assert details["newton"].endswith("A step evaluates 1 gradient, 1 Hessian.")
+        assert "evaluates" not in details["adam"]
+        assert effect.selected == "adam"
+        assert effect.event("own") == e.AskClass()
+
+    def test_a_preview_shows_the_whole_path_and_its_end_restores_the_race(self):
+        shown = after(self.START, e.PreviewOptimizer("newton"))
+        assert (shown.chosen_lane.optimizer, shown.at_end, shown.playing) == ("newton", True, False)
+        other = after(shown, e.PreviewOptimizer("sgd"))
+        assert other.chosen_lane.optimizer == "sgd"
+        assert after(other, e.EndPreview()) == self.START
+        assert after(other, e.PreviewOptimizer("adam")) == self.START, "its own settings, not the suggested ones"
+
+    def test_the_choice_can_be_undone_and_the_current_one_changes_nothing(self):
+        chosen = after(self.START, e.PreviewOptimizer("sgd"), e.EndPreview(), e.SetOptimizer("newton"))
+        assert chosen.chosen_lane.optimizer == "newton"
+        assert after(chosen, e.Undo()).scenario == self.START.scenario
+        assert after(self.START, e.SetOptimizer("adam")) == self.START
+
+    def test_an_open_map_stays_while_the_list_is_shown(self):
+        mapped = after(self.START, e.OpenMap("settings"))
+        assert after(mapped, e.PreviewOptimizer("sgd")) == mapped
 
 
 def test_a_duplicate_has_the_same_values():
@@ -420,7 +460,8 @@ EVENTS = st.one_of(
         [
             *(e.TogglePlay(), e.Restart(), e.AddLane(), e.RemoveLane(), e.ResetKnob()),
             *(e.Place(), e.Confirm(), e.Cancel(), e.ResetView(), e.CycleFill(), e.Toggle("vectors"), e.Toggle("solo")),
-            *(e.Undo(), e.Redo(), e.ToggleFork(), e.DuplicateLane(), e.LineUp(), e.CycleSchedule(), e.CycleWarmup()),
+            *(e.Undo(), e.Redo(), e.ToggleFork(), e.DuplicateLane(), e.LineUp("adaptive")),
+            *(e.CycleSchedule(), e.CycleWarmup()),
             *(e.CycleNoise(), e.Reseed(), e.NextPreset(), e.Cancel(), e.SetFunction("x*y + cos(x)")),
             e.Open(tuple(PRESETS.values()), 3),
         ]

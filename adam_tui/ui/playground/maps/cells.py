@@ -37,10 +37,10 @@ def rate_axis(state: PlaygroundState, shown: MapState) -> Axis:
 
 
 def curves(state: PlaygroundState, shown: MapState) -> Scenario:
-    """The scenario whose lanes are the curves of the learning rates: that of the race, or of all optimizers."""
-    if not shown.all_optimizers:
+    """The scenario whose lanes are the curves of the learning rates: that of the race, or of a group of optimizers."""
+    if shown.group is None:
         return state.scenario
-    return replace(state.scenario, lanes=suggested_lanes(names_of(state.chosen_lane.rule.group), state.surface))
+    return replace(state.scenario, lanes=suggested_lanes(names_of(shown.group), state.surface))
 
 
 def own_place(state: PlaygroundState, shown: MapState) -> tuple[float, float]:

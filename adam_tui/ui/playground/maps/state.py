@@ -12,6 +12,7 @@ import numpy as np
 
 from adam_tui.engine.maps.axes import Axis
 from adam_tui.engine.maps.outcomes import Quantity
+from adam_tui.engine.rule import Group
 
 Kind = Literal["settings", "starts", "rates"]
 # The quantity that a map opens with.
@@ -43,7 +44,7 @@ class MapState:
 
     x, y: its axes; None for the lane's own. cursor: the (column, row) of the chosen cell; None for the lane's own
     setting. grid: the cells on this screen, None before the first layout. median: of five seeds of the noise.
-    all_optimizers: the curves of the learning rates are those of all optimizers, not of the lanes.
+    group: the curves of the learning rates are those of a group of optimizers; None for those of the lanes.
     clock: the time of the race when the map was opened. The race is at its end meanwhile: cells are outcomes.
     """
 
@@ -54,5 +55,5 @@ class MapState:
     cursor: tuple[int, int] | None = None
     grid: MapGrid | None = None
     median: bool = False
-    all_optimizers: bool = False
+    group: Group | None = None
     clock: float = 0.0

@@ -35,6 +35,7 @@ from adam_tui.engine.maps.outcomes import (
     quantity,
 )
 from adam_tui.engine.maps.rest_points import rest_points
+from adam_tui.engine.rule import GROUPS
 from adam_tui.engine.scenario import Scenario
 from adam_tui.engine.stability import BOUNDED
 from adam_tui.engine.surfaces import Surface
@@ -173,7 +174,7 @@ def _with_quantity(subject: str, shown: MapState, width: int) -> str:
 def subtitle(state: PlaygroundState, shown: MapState) -> str:
     """The meaning of the marks on the map."""
     if shown.kind == "rates":
-        return "all optimizers" if shown.all_optimizers else ""
+        return "" if shown.group is None else f"group: {GROUPS[shown.group]}"
     marks = [f"{DARK.lane(state.lane)[1]} lane", f"{BEST} best"]
     x, y = axes(state, shown)
     if state.chosen_lane.optimizer in BOUNDED and "lr" in (x.knob.name, y.knob.name):
@@ -240,7 +241,7 @@ def rates_chart(
     log_y = shown.quantity != "steps"
     xs = np.log10(axis.values(request.grid.columns))
     series = []
-    chosen = -1 if shown.all_optimizers else state.lane
+    chosen = -1 if shown.group is not None else state.lane
     order = [i for i in range(len(lanes)) if i != chosen] + ([chosen] if chosen >= 0 else [])
     for i in order:
         read = reading(request, shown.quantity, i)
@@ -478,7 +479,7 @@ def curve_table(
                 else "–",
             )
         )
-    selected = -1 if shown.all_optimizers else state.lane
+    selected = -1 if shown.group is not None else state.lane
     return map_panels.curve_table(rows, selected, width, palette, whole=shown.quantity == "steps", height=height)
 
 

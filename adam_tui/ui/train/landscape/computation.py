@@ -197,12 +197,13 @@ class _Follower:
         runs = [Run(path) for _, path in wanted.runs]
         aspect = (COLUMNS - 1) / (ROWS - 1)
         request, paths = directory.request(runs, wanted.kind, COLUMNS, ROWS, aspect, IMAGES, wanted.seed)
-        computed = survey_of(request, paths)
-        landscape = Landscape.create(runs[0], request)
+        landscape = Landscape(runs[0].path / request.folder)
         survey = landscape.survey()
         if survey is None:
-            landscape.write_survey(computed)
-        self._landscape, self._request, self._survey = landscape, request, survey or computed
+            survey = survey_of(request, paths)  # first: a plane that cannot be taken leaves no directory
+            landscape = Landscape.create(runs[0], request)
+            landscape.write_survey(survey)
+        self._landscape, self._request, self._survey = landscape, request, survey
         self._plane, self._recorded, self._order, self._files = wanted.plane, {}, None, None
         self._kills, self._failure, self._again_at = 0, "", 0.0
 
@@ -254,7 +255,8 @@ class _Follower:
         present, remarks = [], []
         for number, (id, folder) in enumerate((*wanted.runs, *wanted.others)):
             try:
-                each = self._read(folder, survey, wanted.runs[0])
+                own = survey.paths[number] if number < len(wanted.runs) else None
+                each = self._read(folder, survey, wanted.runs[0], own)
             except ValueError as error:
                 if number < len(wanted.runs):
                     raise
@@ -263,7 +265,8 @@ class _Follower:
                 present.append((id, folder, each))
         return present, tuple(remarks)
 
-    def _read(self, folder: Path, survey: Survey, first: tuple[str, Path]) -> _Recorded:
+    def _read(self, folder: Path, survey: Survey, first: tuple[str, Path], own: Projection | None) -> _Recorded:
+        """The recorded steps of a run; `own` is where those of the survey lie. Raises ValueError with one line."""
         run = Run(folder)
         try:
             info = run.weights.stat()
@@ -279,10 +282,14 @@ class _Follower:
             raise ValueError(
                 f"{run.id} is left out: its network has {weights:,} weights, that of {first[0]} {expected:,}"
             )
-        mine, theirs = run.spec().data, Run(first[1]).spec().data
-        if mine != theirs:
-            raise ValueError(f"{run.id} is left out: it was trained on {mine}, {first[0]} on {theirs}")
-        self._recorded[folder] = _Recorded(state, path, checksums(path), plane.project(survey.plane, path))
+        mine, theirs = run.spec(), Run(first[1]).spec()
+        if directory.network_of(mine) != directory.network_of(theirs):
+            raise ValueError(f"{run.id} is left out: its network is another one than that of {first[0]}")
+        if mine.data != theirs.data:
+            raise ValueError(f"{run.id} is left out: it was trained on {mine.data}, {first[0]} on {theirs.data}")
+        same = own is not None and np.array_equal(own.steps, path.steps)
+        seen = own if own is not None and same else plane.project(survey.plane, path)
+        self._recorded[folder] = _Recorded(state, path, checksums(path), seen)
         return self._recorded[folder]
 
     # The process.
