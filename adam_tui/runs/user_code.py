@@ -227,7 +227,7 @@ def untrusted(spec: RunSpec, path: Path) -> list[str]:
         if reference.path is None and not is_trusted(reference, ()):
             unknown.append(f"the package {_package(reference)}")
         elif content is not None and not is_trusted(reference, [digest(content)]):
-            unknown.append(name)
+            unknown.append(str(path / name))
     return unknown
 
 
