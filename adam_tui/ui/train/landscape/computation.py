@@ -282,9 +282,11 @@ class _Follower:
             raise ValueError(
                 f"{run.id} is left out: its network has {weights:,} weights, that of {first[0]} {expected:,}"
             )
-        mine, theirs = run.spec().data, Run(first[1]).spec().data
-        if mine != theirs:
-            raise ValueError(f"{run.id} is left out: it was trained on {mine}, {first[0]} on {theirs}")
+        mine, theirs = run.spec(), Run(first[1]).spec()
+        if directory.network_of(mine) != directory.network_of(theirs):
+            raise ValueError(f"{run.id} is left out: its network is another one than that of {first[0]}")
+        if mine.data != theirs.data:
+            raise ValueError(f"{run.id} is left out: it was trained on {mine.data}, {first[0]} on {theirs.data}")
         same = own is not None and np.array_equal(own.steps, path.steps)
         seen = own if own is not None and same else plane.project(survey.plane, path)
         self._recorded[folder] = _Recorded(state, path, checksums(path), seen)
