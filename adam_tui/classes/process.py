@@ -14,7 +14,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -126,7 +125,7 @@ class Helper:
     def _start(self) -> None:
         flags = ["--step", str(self.limits.step), "--memory", str(self.limits.memory)]
         self._process = process = subprocess.Popen(
-            [sys.executable, "-m", WORKER, *flags],
+            processes.module_command(WORKER, *flags),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

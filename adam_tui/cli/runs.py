@@ -254,7 +254,7 @@ run_id_argument = click.argument("run_id", metavar="ID", shell_complete=complete
 @runs_option
 @click.pass_context
 def list_runs(context: click.Context, output_format: str, runs: Path | None) -> int:
-    """List the runs, newest first, then the sweeps; runs that cannot be read come last.
+    """List runs, newest first, then sweeps; unreadable runs come last.
 
     A sweep's runs are one row together: `adam-tui sweeps show ID` lists them. The JSON array has runs only.
     """

@@ -5,7 +5,6 @@ The server itself is in `web_server`, which needs the optional packages; this mo
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from adam_tui.cli.launch import mode_option, theme_option
 from adam_tui.cli.names import THEMES
 from adam_tui.cli.playground import SCENARIO_NAMES, build_scenario, scenario_options
 from adam_tui.cli.runs import runs_option
+from adam_tui.runs import processes
 
 
 @click.command(cls=Command, names={**SCENARIO_NAMES, "--theme": THEMES})
@@ -60,7 +60,7 @@ def serve(
         scenario_flags = ["--preset", flags["preset"]]  # with its caption
     else:
         scenario_flags = scenario.to_flags() if any(flags.values()) else []
-    arguments = [sys.executable, "-m", "adam_tui", *app_flags, *scenario_flags]
+    arguments = processes.module_command("adam_tui", *app_flags, *scenario_flags)
     web_server.serve(arguments, host, port, url, token=not no_token)
 
 

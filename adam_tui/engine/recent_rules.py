@@ -138,7 +138,7 @@ def prodigy_update(gradient: Array, state: ProdigyState, x: Array, hyper: Hyper)
     """Prodigy: Adam with a rate that it finds itself: d, an estimate of the distance from the start to the minimum.
 
     On a convex function r / ‖s‖ is at most that distance in theory, and d is the largest one so far: it only grows. A
-    slope that points back towards the start would lower it. α stays at 1 and can carry a schedule. The point is one
+    slope that points back towards the start lowers r. α stays at 1 and can carry a schedule. The point is one
     parameter: d is one number for both coordinates. As in the authors' code the memory of r and s is √β2, the first
     moments are not corrected unless `use_bias_correction` is on, and nothing moves before the first gradient that is
     not 0. Its limit on the growth of d, off by default, is left out here.

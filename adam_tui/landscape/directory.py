@@ -29,6 +29,7 @@ from adam_tui.landscape.grid import Bounds, Grid
 from adam_tui.landscape.plane import KINDS, Plane, Projection
 from adam_tui.landscape.weights import WeightPath, check_same_network, read
 from adam_tui.runs import files
+from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.run import Run
 from adam_tui.runs.user_code import NETWORK_FILE
 
@@ -122,7 +123,7 @@ def request(
     """
     paths = [read(run) for run in runs]
     check_same_network(paths)
-    networks = [(run.spec().network, run.spec().code.get(NETWORK_FILE, "")) for run in runs]
+    networks = [network_of(run.spec()) for run in runs]
     for run, network in zip(runs, networks, strict=True):
         if network != networks[0]:
             raise ValueError(f"{runs[0].id} and {run.id} are different networks")
@@ -135,6 +136,11 @@ def request(
     # Only a random plane depends on the seed.
     seed = seed if kind == "random" else 0
     return Request(kind, names, recorded, columns, rows, aspect, images, seed, part=part), paths
+
+
+def network_of(spec: RunSpec) -> tuple[str, str]:
+    """The network of a run: the user's function that builds it and the checksum of its file, both "" for ours."""
+    return spec.network, spec.code.get(NETWORK_FILE, "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +96,7 @@ def _popen(arguments: list[str], log: Path, stdin: int, *, detached: bool) -> su
     descriptor = files.open_private(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         return subprocess.Popen(
-            [sys.executable, "-m", WORKER, *arguments],
+            processes.module_command(WORKER, *arguments),
             stdin=stdin,
             stdout=descriptor,
             stderr=descriptor,

@@ -11,7 +11,6 @@ import dataclasses
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 
@@ -54,7 +53,7 @@ def start_worker(run: Run, *, detached: bool = True, spare: Spare | None = None)
                 return given
     with open(files.open_private(run.path / "worker.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", WORKER, str(run.path.absolute()), "--wait-for-input"],
+            processes.module_command(WORKER, str(run.path.absolute()), "--wait-for-input"),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -22,6 +22,14 @@ KILL_SECONDS = 1.0  # how long a killed process may take to disappear
 PS_SECONDS = 5.0
 
 
+def module_command(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of this program with this Python.
+
+    The current folder is no place for imports (-P): a file random.py there would replace Python's own.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
 def is_running(pid: int, birth: str = "") -> bool:
     """Whether a process with this number runs, in this PID namespace of this host; a zombie does not run.
 

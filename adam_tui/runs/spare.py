@@ -111,7 +111,7 @@ class Spare:
         self._surroundings, self._is_ready, self._renewed_at = _surroundings(), False, time.monotonic()
         with contextlib.suppress(OSError):
             self._process = subprocess.Popen(
-                [sys.executable, "-m", WORKER, SPARE_FLAG],
+                processes.module_command(WORKER, SPARE_FLAG),
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 
 from adam_tui.engine.class_reference import ClassReference, is_reference
 from adam_tui.engine.class_signature import NUMERIC, signature_from_json
-from adam_tui.runs import files
+from adam_tui.runs import files, processes
 from adam_tui.runs.device_names import SHARED_CORES
 from adam_tui.runs.protocol import RunSpec, parse_json
 from adam_tui.runs.user_paths import user_directory
@@ -100,7 +99,7 @@ def _reply(request: Mapping[str, Any]) -> dict[str, Any]:
     """The answer of the check's process. Raises ValueError when it gives none."""
     try:
         done = subprocess.run(
-            [sys.executable, "-m", CHECKER],
+            processes.module_command(CHECKER),
             input=json.dumps(request).encode(),
             capture_output=True,
             timeout=START_SECONDS,
@@ -227,7 +226,7 @@ def untrusted(spec: RunSpec, path: Path) -> list[str]:
         if reference.path is None and not is_trusted(reference, ()):
             unknown.append(f"the package {_package(reference)}")
         elif content is not None and not is_trusted(reference, [digest(content)]):
-            unknown.append(name)
+            unknown.append(str(path / name))
     return unknown
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -61,7 +60,7 @@ class LocalExecutor:
         log = files.open_private(self._log(slot), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             self._processes[slot] = subprocess.Popen(
-                [sys.executable, "-m", RUNNER, "--name", f"slot{slot}", str(self._sweep)],
+                processes.module_command(RUNNER, "--name", f"slot{slot}", str(self._sweep)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

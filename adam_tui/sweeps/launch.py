@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 
 from adam_tui.runs import files, processes
@@ -22,7 +21,7 @@ def start_detached(sweep: Sweep, slots: int | None = None) -> subprocess.Popen[b
     Raises OSError when its files cannot be written.
     """
     path = sweep.path.absolute()
-    command = [sys.executable, "-m", "adam_tui", "sweeps", "resume", path.name, "--runs", str(path.parent)]
+    command = processes.module_command("adam_tui", "sweeps", "resume", path.name, "--runs", str(path.parent))
     if slots is not None:
         command += ["--slots", str(slots)]
     log = files.open_private(path / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT)

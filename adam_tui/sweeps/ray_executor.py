@@ -10,7 +10,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,7 +70,7 @@ class RayExecutor:
 
     def start(self, slot: int) -> None:
         """Start the bridge. Raises OSError."""
-        command = [sys.executable, "-m", BRIDGE, "--slots", str(self._slots)]
+        command = processes.module_command(BRIDGE, "--slots", str(self._slots))
         if self._address:
             command += ["--address", self._address]
         log = files.open_private(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)

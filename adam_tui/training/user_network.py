@@ -44,11 +44,11 @@ def build(reference: ClassReference, device: torch.device) -> nn.Module:
 
 
 def first_filters(network: nn.Module) -> Tensor | None:
-    """The weight (F, 1, h, w) of the first convolution over grey images; None for a network without one."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            return module.weight if module.weight.shape[1] == 1 else None
-    return None
+    """The weight (F, 1, k, k) of the first convolution, if it takes grey images and is square; else None."""
+    first = next((module for module in network.modules() if isinstance(module, nn.Conv2d)), None)
+    if first is None or first.weight.shape[1] != 1 or first.weight.shape[2] != first.weight.shape[3]:
+        return None
+    return first.weight
 
 
 def running_statistics(network: nn.Module) -> str:

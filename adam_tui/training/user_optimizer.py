@@ -99,8 +99,11 @@ class UserOptimizer:
                         mode()
                     step: Callable[..., Any] = optimizer.step
                     if needs == "closure":
-                        closure = torch.enable_grad()(functools.partial(probe, trial, False))
+                        called: list[Tensor] = []
+                        closure = torch.enable_grad()(functools.partial(_kept, called, probe, trial))
                         user_code.call(self.reference, functools.partial(step, closure))
+                        if not called:  # it did nothing, because there were no gradients
+                            continue
                     else:
                         probe(trial, needs == "graph")
                         user_code.call(self.reference, step)
@@ -206,6 +209,12 @@ def _culprit(error: Exception) -> str:
     text = " ".join(str(error).split())
     _, mark, rest = text.partition("GLOBAL ")
     return f"it holds {rest.split()[0].rpartition('.')[2]} objects" if mark and rest else text[:120]
+
+
+def _kept(losses: list[Tensor], probe: Callable[[nn.Module, bool], Tensor], network: nn.Module) -> Tensor:
+    """The loss of a probe, which is kept as a sign that the closure was called."""
+    losses.append(probe(network, False))
+    return losses[-1]
 
 
 def backward(loss: Tensor, network: nn.Module, *, with_graph: bool) -> None:

@@ -135,8 +135,10 @@ class PickGrouped(Window[str | None]):
     @on(OptionList.OptionHighlighted)
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Show the details of the item, and its preview."""
-        if event.option_id is not None and self.is_active:
-            self.query_one(".hint", Label).update(self._items[event.option_id].detail)
+        if event.option_id is None:
+            return
+        self.query_one(".hint", Label).update(self._items[event.option_id].detail)
+        if self.is_active:  # not for the line that is highlighted when the window opens
             self._preview(event.option_id)
 
     @on(Input.Submitted)

@@ -16,6 +16,7 @@ from adam_tui.ui.effects import Choose, Notify
 from adam_tui.ui.playground import events as e
 from adam_tui.ui.playground import view
 from adam_tui.ui.playground.effects import ImportClass, TrainLane
+from adam_tui.ui.playground.maps.cells import axes
 from adam_tui.ui.playground.paths import paths_so_far
 from adam_tui.ui.playground.state import PlaygroundState
 from adam_tui.ui.playground.update import update
@@ -157,3 +158,14 @@ class TestWithoutAProcess:
         assert dict(state.chosen_lane.values) == {"lr": 0.3, "rho": 0.9}
         assert state.scenario.function is None
         assert state.past == ()
+
+    def test_the_map_of_a_class_lies_around_its_own_learning_rate(self):
+        reference = ClassReference.parse("./mine.py::Mine")
+        parameters = (Parameter("rho", "float", 0.9), Parameter("lr", "float", 0.001))
+        CLASSES[str(reference)] = describe(reference, parameters, status="ready")
+        state = PlaygroundState(Scenario.parse([f"{reference}:lr=0.2"]))
+        state, _ = update(state, e.OpenMap("settings"))
+        x, y = axes(state, state.map)
+        assert (x.knob.name, x.low, x.high) == ("lr", 0.002, 20.0)
+        assert y.knob.name == "rho"
+        assert update(state, e.LineUp("adaptive"))[0].lane == 0

@@ -38,10 +38,10 @@ def made(tmp_path):
     return make
 
 
-def computed(runs, kind="pca", size=(5, 4), images=1000, aspect=None):
+def computed(runs, kind="pca", size=(5, 4), images=1000, aspect=None, part="test"):
     """A complete landscape: the loss is a² + 2b² + 0.1, and each step's true loss 0.5 more."""
     aspect = aspect or (size[0] - 1) / (size[1] - 1)
-    asked, paths = directory.request(runs, kind, *size, aspect, images, 0)
+    asked, paths = directory.request(runs, kind, *size, aspect, images, 0, part)
     chosen = plane.pca(paths[0]) if kind == "pca" else plane.points(paths)
     seen = tuple(plane.project(chosen, path) for path in paths)
     bounds = bounds_around(np.concatenate([each.places for each in seen]), aspect)
@@ -98,6 +98,14 @@ def test_json_adds_norms_shares_and_the_path(made):
     assert path["off_plane"] == pytest.approx(survey.paths[0].off_plane)
     assert path["loss"] == pytest.approx([a * a + 2 * b * b + 0.6 for a, b in survey.paths[0].places.tolist()])
     assert (document["end_loss"], document["end_loss_of_all_images"]) == pytest.approx((0.6, 0.1))
+
+
+def test_the_images_may_be_those_that_the_run_learned_from(made):
+    run = made()
+    computed([run], images=500, part="train")
+    document = json.loads(invoke(run, "adam-1", "--size", "5x4", "--images", "train:500", "--format", "json").stdout)
+    assert (document["images"], document["training_images"]) == (500, 10_000)
+    assert document["caption"][-1].startswith("loss on 500 of 10,000 training images: ")
 
 
 def test_the_caption_reports_how_much_the_plane_hides(made):

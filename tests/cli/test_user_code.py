@@ -61,7 +61,8 @@ def test_a_run_keeps_its_code_and_a_copy_of_it_from_elsewhere_needs_consent(here
     refused = run("runs", "resume", made.id, "--follow")
     assert refused.exit_code == 2
     assert refused.stderr == (
-        f"adam-tui: {made.id} runs code that you have not named, optimizer.py and network.py: "
+        f"adam-tui: {made.id} runs code that you have not named, runs/{made.id}/optimizer.py and "
+        f"runs/{made.id}/network.py: "
         f"read it, then 'adam-tui runs resume {made.id} --trust'\n"
     )
     resumed = run("runs", "resume", made.id, "--follow", "--trust")

@@ -12,7 +12,7 @@ from objectives import Tilted
 
 from adam_tui.engine.objective import Objective
 from adam_tui.engine.optimizers import OPTIMIZERS, Optimizer, expand, find_optimizer
-from adam_tui.engine.rule import GROUPS, join_parts
+from adam_tui.engine.rule import GROUPS, join_parts, power
 from adam_tui.engine.scenario import suggested_lr
 from adam_tui.engine.surfaces import SURFACES
 
@@ -340,3 +340,18 @@ def test_the_suggested_learning_rate_is_seen_to_move_and_does_not_leap(rule):
         assert surface.f(x) < 0.5 * surface.f(np.array(surface.start))
         if name == "bowl":
             assert surface.f(x) < 0.1  # from 18.5
+
+
+def test_parts_become_the_tuples_of_a_class_and_a_missing_one_is_none():
+    assert join_parts({"lr": 0.1, "beta2": 0.9, "beta1": 0.5, "eps2": 1e-3}) == {
+        "lr": 0.1,
+        "betas": (0.5, 0.9),
+        "eps": (None, 1e-3),
+    }
+    assert join_parts({"beta1": 1.0, "beta2": 2.0, "beta3": 3.0}) == {"betas": (1.0, 2.0, 3.0)}
+
+
+def test_a_power_beyond_the_floats_is_infinite_for_a_number_as_for_an_array():
+    with np.errstate(all="ignore"):
+        for base, exponent in ((1e300, 2.0), (0.0, -0.8)):
+            assert power(base, exponent) == power(np.array([base]), exponent)[0] == math.inf

@@ -300,6 +300,36 @@ class TestTheNotesAreTrue:
         assert ratio[5:] == pytest.approx(np.ones(55), abs=1e-6)
 
 
+class TestTheNotesOnSearchesAndCurvatureAreTrue:
+    def path(self, flag, surface="ravine", steps=40):
+        return compute_trajectory(SURFACES[surface], Lane.parse(flag), SURFACES[surface].start, steps, 0.0, 0)
+
+    def test_newton_is_stable_below_2_and_not_above(self):
+        for name in ("bowl", "ravine"):
+            below, above = (self.path(f"newton:lr={lr}", name, 60) for lr in (1.8, 2.2))
+            assert below.losses[-1] < 1e-6 * below.losses[0]
+            assert above.diverged_at is not None
+
+    def test_armijo_shortens_its_steps_until_the_loss_falls(self):
+        path = self.path("armijo:lr=1000", "himmelblau")
+        assert (np.diff(path.losses) <= 0).all()
+        assert path.terms["t"][1:].max() < 1
+
+    def test_the_quasi_newton_searches_begin_with_lr(self):
+        for name in ("bfgs", "lbfgs"):
+            lengths = {lr: set(self.path(f"{name}:lr={lr}").terms["t"][2:10, 0]) for lr in (0.5, 0.25)}
+            assert 0.5 in lengths[0.5]
+            assert 0.25 in lengths[0.25]
+
+    def test_without_a_search_each_step_is_lr_of_the_quasi_newton_step(self):
+        path = self.path("lbfgs:lr=0.3,strong_wolfe=0", "himmelblau", 10)
+        assert path.terms["Δ"][2:] == pytest.approx(0.3 * path.terms["d"][2:])
+
+    def test_sophias_steps_are_at_most_lr(self):
+        steps = np.abs(self.path("sophia:lr=0.05", "rosenbrock", 400).terms["Δ"][1:])
+        assert steps.max() <= 0.05 * (1 + 1e-12)
+
+
 def test_above_the_bound_swings_grow_on_a_real_surface_too():
     """At Himmelblau's minimum: a start beside it comes back below the bound and is driven off above it."""
     plot = SURFACES["himmelblau"]

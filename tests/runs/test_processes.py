@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -171,3 +172,17 @@ def test_a_number_of_another_pid_namespace_is_not_a_process_of_this_one(sleeper)
     assert not processes.is_running(sleeper.pid, elsewhere)
     with pytest.raises(ValueError, match="may be another one"):
         processes.kill(sleeper.pid, elsewhere)
+
+
+def test_a_file_of_the_current_folder_does_not_replace_a_module_of_python(tmp_path):
+    (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')")
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    command = processes.module_command("adam_tui", "--version")
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_process_of_the_program_is_started_that_way():
+    package = Path(processes.__file__).parents[1]
+    found = [path.name for path in package.rglob("*.py") if '"-m"' in path.read_text(encoding="utf-8")]
+    assert found == ["processes.py"]

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from adam_tui.engine.class_signature import Parameter
 from adam_tui.runs.recipes import check_spec, make_spec
 from adam_tui.sweeps import plan as plans
 from adam_tui.sweeps.plan import Plan
@@ -54,6 +55,40 @@ def test_a_line_of_the_journal_holds_the_whole_trial():
     assert [plans.trial_of(plan, "sweep-x", line) for line in lines] == list(plans.trials_of(plan, "sweep-x"))
     assert lines[0].settings.keys() == {"lr", "beta1", "batch_size"}
     assert lines[1].settings.keys() == {"lr", "batch_size"}, "sgd has no beta1"
+
+
+MINE = "/home/me/mine.py::MyAdam"
+SIGNATURE = (Parameter("lr", "float", 1e-3), Parameter("power", "float", 0.5), Parameter("fast", "bool", False))
+
+
+def a_plan_with_a_class(reference=MINE, digest="0" * 64, **values):
+    classes = {reference: plans.UserClass(SIGNATURE, {"optimizer.py": digest})}
+    space = plans.make_space({reference: {}, "adam": {}}, "1e-4..1e-1", {"power": "0.1..0.9"}, classes)
+    defaults = {"epochs": 1, "halving": False, "trials": 2, "classes": classes}
+    return plans.make_plan(space, **defaults | values)
+
+
+def test_a_class_of_the_user_is_swept_by_its_own_parameters_and_known_by_its_content():
+    plan = a_plan_with_a_class()
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    mine, adam = plans.trials_of(plan, "s")[:2]
+    assert [mine.run, adam.run] == ["MyAdam-0000", "adam-0001"]
+    assert mine.spec.signature == SIGNATURE
+    assert set(mine.spec.hyperparameters) == {"lr", "power", "fast"}
+    assert 0.1 <= mine.spec.hyperparameters["power"] <= 0.9
+    assert "power" not in adam.spec.hyperparameters
+    moved, edited = a_plan_with_a_class("/tmp/mine.py::MyAdam"), a_plan_with_a_class(digest="1" * 64)
+    assert plans.trials_of(moved, "s")[0].identity == mine.identity
+    assert plans.trials_of(edited, "s")[0].identity != mine.identity
+    with pytest.raises(ValueError, match=r"MyAdam and adam has no 'pover': did you mean power\?"):
+        plans.make_space({MINE: {}, "adam": {}}, None, {"pover": "1"}, plan.classes)
+
+
+def test_a_class_without_a_learning_rate_is_swept_by_another_parameter():
+    classes = {MINE: plans.UserClass(SIGNATURE[1:])}
+    with pytest.raises(ValueError, match=r"MyAdam has no lr: vary other parameters of it with --set"):
+        plans.make_space({MINE: {}}, None, {}, classes)
+    assert set(plans.make_space({MINE: {}}, None, {"power": "0.1,0.2"}, classes)[MINE]) == {"power"}
 
 
 def test_equal_settings_are_trained_once():

@@ -103,7 +103,7 @@ def test_the_process_of_a_sweep_is_the_command_and_writes_a_log(new_sweep, monke
     launch.start_detached(sweep, 2)
     command, options = started[0]
     assert command[1:] == [
-        *("-m", "adam_tui", "sweeps", "resume", "sweep-own"),
+        *("-P", "-m", "adam_tui", "sweeps", "resume", "sweep-own"),
         *("--runs", str(sweep.path.parent.absolute()), "--slots", "2"),
     ]
     assert options["start_new_session"], "it outlives the app and its terminal"

@@ -46,7 +46,7 @@ def test_keys_change_what_is_seen():
         t.until("x² + y²")
         t.press("s")
         t.until("ravine")
-        t.press("o")
+        t.press("O")
         t.until("AMSGrad")
         t.press("right")
         t.press("?")

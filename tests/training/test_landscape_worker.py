@@ -13,6 +13,7 @@ from adam_tui.landscape.process import Order
 from adam_tui.landscape.step_losses import StepLosses
 from adam_tui.landscape.survey import PARAMETERS, SHAPES, survey_of
 from adam_tui.landscape.weights import read
+from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.weights_file import WeightsFile
 from adam_tui.training import landscape_loss, landscape_worker, model
 from adam_tui.training.data import normalise
@@ -297,6 +298,12 @@ def test_the_landscape_on_training_images_is_of_those_that_the_run_learns_from(w
     assert seen == [(spec.data, spec.data_dir, "train", spec.limit, spec.validation)]
     assert made.points(made.survey()).total_images == 20
     assert (run.path / "losses-train-10.bin").exists(), "not mixed with those on test images"
+
+
+def test_the_device_is_the_runs_or_the_best_one_of_this_machine():
+    assert landscape_worker.device_of(RunSpec(device="cpu")) == torch.device("cpu")
+    missing = landscape_worker.device_of(RunSpec(device="cuda:63"))
+    assert missing == landscape_worker.device_setup.device_of(RunSpec(device="auto"))
 
 
 def test_the_training_images_are_those_of_the_run():

@@ -1,6 +1,7 @@
 """A slot on a node, without a cluster: the copy of its run, and how another node goes on."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -8,11 +9,14 @@ import tempfile
 import pytest
 import torch
 
-from adam_tui.runs import directory, export, processes
+from adam_tui.engine.class_signature import Parameter
+from adam_tui.runs import directory, export, processes, user_code
 from adam_tui.sweeps import plan as plans
 from adam_tui.sweeps.plan import Plan
 from adam_tui.sweeps.run_copy import RunCopy
+from adam_tui.sweeps.space import Values
 from adam_tui.sweeps.sweep import create
+from adam_tui.sweeps.work import Worker
 from adam_tui.training.node_slot import NodeSlot
 
 STOP = ("stop", {"reason": "enough"})
@@ -139,3 +143,25 @@ def test_a_call_that_arrives_twice_starts_a_leg_once_and_an_error_ends_the_leg_a
         pass
     assert report.end[0] == "failed"
     copy.close()
+
+
+def test_the_file_of_a_users_class_travels_to_the_node(few_digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    text = "import torch\n\nclass Mine(torch.optim.SGD):\n    pass\n"
+    key, reference = user_code.remember(text.encode()), "/home/me/mine.py::Mine"
+    classes = {reference: plans.UserClass((Parameter("lr", "float", 0.05),), {"optimizer.py": key})}
+    settings = {"limit": 640, "validation": 100, "device": "cpu", "precision": "float32", "data_dir": few_digits}
+    plan = Plan({reference: {"lr": Values((0.05,))}}, trials=1, epochs=1, rungs=(1,), classes=classes, **settings)
+    sweep = create(plan, tmp_path / "runs", "mine")
+    shutil.rmtree(tmp_path / "data")  # the sweep's directory has it
+    worker = Worker(sweep, lambda leg: ("stopped", ""))
+    record = sweep.record().trials[0]
+    run = worker._prepare(sweep.trial(record.planned), record, None)
+    assert (run.path / "optimizer.py").read_text() == text
+    slot = NodeSlot()
+    assert train(slot, sweep.trial(record.planned), run, 1) == ("finished", "epoch 1 of 1 done")
+    assert (slot._run.path / "optimizer.py").read_text() == text
+    with pytest.raises(user_code.UntrustedError, match=r"sweep-mine runs code that you have not named, Mine"):
+        sweep.check_trust()
+    sweep.trust()
+    sweep.check_trust()

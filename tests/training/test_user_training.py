@@ -73,6 +73,18 @@ class Curved(torch.optim.Optimizer):
                 for weight, gradient in zip(group["params"], gradients):
                     weight.sub_(gradient, alpha=group["lr"])
 
+class Failing(torch.optim.Optimizer):
+    """Fails at its first gradient, and does nothing without one."""
+
+    def __init__(self, params):
+        super().__init__(params, {})
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    raise SystemError("always")
+
 class Averaged(torch.optim.Optimizer):
     """Trains one point and evaluates at another one, as schedule-free optimizers do."""
 
@@ -248,6 +260,11 @@ def test_a_state_that_no_checkpoint_can_hold_is_reported_and_refuses_to_continue
     assert "it lacks the state of Unsaved, which no checkpoint can hold" in reason
 
 
+def test_a_step_that_always_fails_is_found_before_a_run_is_made(make):
+    with pytest.raises(ValueError, match=r"mine\.py, line \d+: SystemError: always"):
+        make("Failing")
+
+
 def test_an_error_in_a_step_ends_the_run_with_the_file_and_the_line(make):
     run = make("Late")
     assert train(run) == ("failed", "mine.py, line 28: RuntimeError: five are enough")
@@ -312,7 +329,9 @@ def test_a_run_that_came_from_elsewhere_is_executed_only_after_consent(make, fil
     control.check_trust(Run(files / "runs" / "copy"))  # the code is the same
     (files / "runs" / "copy" / "optimizer.py").write_text(MINE + "\n")
     monkeypatch.setattr(control.subprocess, "Popen", None)  # no process may start
-    with pytest.raises(user_code.UntrustedError, match=r"copy runs code that you have not named, optimizer\.py"):
+    with pytest.raises(
+        user_code.UntrustedError, match=r"copy runs code that you have not named, /.*/copy/optimizer\.py"
+    ):
         control.resume(Run(files / "runs" / "copy"))
     control.trust(Run(files / "runs" / "copy"))
     control.check_trust(Run(files / "runs" / "copy"))

@@ -128,6 +128,12 @@ def default_axes(scenario: Scenario, lane: int) -> tuple[Axis, Axis]:
     return default_axis(scenario, lane, lr), default_axis(scenario, lane, second)
 
 
+def axis_around(knob: Knob, value: float) -> Axis:
+    """Two decades on either side of a positive value."""
+    low, high = (float(f"{value * 10.0**decades:.3g}") for decades in (-DECADES, DECADES))
+    return Axis(knob, low, high)
+
+
 def default_axis(scenario: Scenario, lane: int, knob: Knob) -> Axis:
     """The range of a knob that is worth a map: of lr two decades on either side of the suggested one, else all of it.
 
@@ -136,11 +142,10 @@ def default_axis(scenario: Scenario, lane: int, knob: Knob) -> Axis:
     chosen = scenario.lanes[lane]
     own = chosen[knob.name]
     if knob.name == "lr":
-        middle = suggested_lr(chosen.rule, plotted_surface(scenario))
-        low, high = (float(f"{middle * 10.0**decades:.3g}") for decades in (-DECADES, DECADES))
-        return Axis(knob, min(low, own or low), max(high, own))
+        around = axis_around(knob, suggested_lr(chosen.rule, plotted_surface(scenario)))
+        return Axis(knob, min(around.low, own or around.low), max(around.high, own))
     if knob.scale == "beta":
-        lowest = 1e-3 if knob.low_excluded else knob.low
+        lowest = 1e-3 if knob.low_excluded else max(knob.low, 0.0)  # a class allows any number
         return Axis(knob, min(lowest, own), max(min(HIGHEST_DECAY, knob.high), own))
     if knob.scale == "linear":
         return Axis(knob, min(knob.notch_low, own), max(knob.notch_high, own))

@@ -169,9 +169,10 @@ def _pick_preset(state: PlaygroundState) -> Pick[e.Event]:
 
 def _train(state: PlaygroundState) -> TrainLane | Notify:
     lane = state.chosen_lane
-    if isinstance(lane.rule, ClassOptimizer) and not lane.rule.ready:
-        return Notify(f"{lane.rule.label} is not imported", severity="warning")
-    if isinstance(lane.rule, ClassOptimizer) or lane.optimizer in TRAINING_OPTIMIZERS:
+    rule = lane.rule
+    if isinstance(rule, ClassOptimizer) and not rule.ready:
+        return Notify(rule.problem or f"{rule.label} is not imported", severity="warning")
+    if isinstance(rule, ClassOptimizer) or lane.optimizer in TRAINING_OPTIMIZERS:
         return TrainLane(lane)
     reason = ": a training step evaluates one gradient" if lane.rule.evaluations is not None else ""
     return Notify(f"{lane.rule.title} is for the playground only{reason}", severity="warning")

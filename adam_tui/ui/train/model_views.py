@@ -12,6 +12,7 @@ from adam_tui.draw import network_panels as drawings
 from adam_tui.draw.cells import Cells, stack
 from adam_tui.draw.chart import Series, chart
 from adam_tui.draw.digits import DigitGrid, Guess, digit_grid, digit_line, sample_digits
+from adam_tui.draw.elements import wrap
 from adam_tui.draw.network_panels import HEALTHY_RATIO, LayerRow
 from adam_tui.draw.palette import Palette
 from adam_tui.history.evaluation import CLASSES, Evaluation
@@ -35,6 +36,9 @@ HINTS: dict[ModelView, str] = {
     "filters": "dark negative · bright positive",
     "layers": "Δw/w of one step: about 1e-3 is healthy",
 }
+LINES_OF_TEXT = 5  # of a view that gives a reason
+NO_FILTERS = "The first convolution of this network, if any, has no square filters over grey images."
+ARTICLES_FILTERS = 32  # the screen is laid out for these
 OF_AN_EPOCH = ("mistakes", "confusion", "filters")  # views of the last evaluation
 NOTHING_YET, AT_THE_END = "appears after the first epoch", "appears after the last epoch"
 DIGITS = 10
@@ -61,7 +65,7 @@ def rows_wanted(
         case "filters" if evaluation is not None:
             count, side = len(evaluation.filters), evaluation.filters.shape[1]
             grid = drawings.filter_grid(count, side, width, most)
-            return grid.height if grid else most
+            return grid.height if grid else most if count == ARTICLES_FILTERS else min(LINES_OF_TEXT, most)
         case "layers":
             names = history.layers[-1].names if history and history.layers else ()
             return min(max(len(names) + 1, 8), most)
@@ -84,15 +88,31 @@ def draw(
         case "confusion" if evaluation is not None:
             return drawings.confusion_matrix(evaluation.confusion, width, height, palette)
         case "filters" if evaluation is not None:
-            return drawings.filter_pictures(evaluation.filters, width, height, palette)
+            return _filters(evaluation, width, height, palette)
         case "mistakes" if evaluation is not None:
             return _mistakes(evaluation, width, height, palette)
     # The test images of a run with validation images are used once.
     once = state.run is not None and state.run.spec.validation and state.view != "layers"
-    text = AT_THE_END if once else NOTHING_YET
+    return _in_the_middle(AT_THE_END if once else NOTHING_YET, width, height, palette)
+
+
+def _in_the_middle(text: str, width: int, height: int, palette: Palette) -> Cells:
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    cells.put(height // 2, max((width - len(text)) // 2, 0), text, palette.faint)
+    lines = wrap(text, width)
+    for row, line in enumerate(lines, max((height - len(lines)) // 2, 0)):
+        cells.put(row, max((width - len(line)) // 2, 0), line, palette.faint)
     return cells
+
+
+def _filters(evaluation: Evaluation, width: int, height: int, palette: Palette) -> Cells:
+    """The filters of the first convolution; a network of the user may have none, or too many."""
+    count, rows, columns = evaluation.filters.shape
+    if not count:
+        return _in_the_middle(NO_FILTERS, width, height, palette)
+    if drawings.filter_grid(count, rows, width, height) is None and count != ARTICLES_FILTERS:
+        text = f"{count} filters of {rows}×{columns} need more room than there is."
+        return _in_the_middle(text, width, height, palette)
+    return drawings.filter_pictures(evaluation.filters, width, height, palette)
 
 
 # The sample digits.

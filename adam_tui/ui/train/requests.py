@@ -95,7 +95,7 @@ def effects_of(state: TrainState, event: e.Request) -> tuple[Effect, ...]:
 
 def _class_text(state: TrainState) -> str:
     """The class of the next run as it is typed, or the beginning of one."""
-    return state.optimizer if is_reference(state.optimizer) else "torch.optim.Rprop"
+    return state.optimizer if is_reference(state.optimizer) else "./"
 
 
 def _check_class(text: str) -> e.Event:

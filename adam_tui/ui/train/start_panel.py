@@ -66,8 +66,9 @@ def facts(spec: RunSpec) -> list[tuple[str, str]]:
     steps = per_epoch * spec.epochs
     seconds = spec.epochs * (images / IMAGES_PER_SECOND + TEST_SECONDS * data.test_images / 10_000)
     megabytes = CHECKPOINT_MEGABYTES + steps * BYTES_PER_STEP / 1e6
+    own = {"time", "disk"} if spec.network else set()  # they were measured with the article's network
     measured = f"{spec.measured_on} accuracy and loss"
-    return [
+    known = [
         ("time", f"about {format_duration(seconds)} on two fast cores; the first seconds show the speed of yours"),
         ("quick try", f"{{quick_try}}: {_quick_try(spec)}"),
         ("images", f"{images:,} of {data.title} to learn from, {_others(spec)}"),
@@ -77,6 +78,7 @@ def facts(spec: RunSpec) -> list[tuple[str, str]]:
         ("each epoch", f"{measured}, a checkpoint; mistakes, confusions, filters, gradients ({{view}})"),
         ("meanwhile", "{pause} pauses, {live} tunes the running run, {stop} stops it; it continues when you quit"),
     ]
+    return [(label, text) for label, text in known if label not in own]
 
 
 def _others(spec: RunSpec) -> str:
@@ -88,7 +90,9 @@ def _others(spec: RunSpec) -> str:
 def side_notes(state: TrainState, palette: Palette) -> list[Note]:
     """The network layer by layer, its weights, and the meaning of every setting of the next run."""
     meanings = [f"{knob.name}: {knob.meaning}" for knob in state.knobs]
-    layers = [(line, palette.faint) for line in (*NETWORK, WEIGHTS)]
+    network = state.rest.get("network")
+    own = (f"of your own: {network}", "N×1×28×28 to N×10, cross-entropy")
+    layers = [(line, palette.faint) for line in (own if network else (*NETWORK, WEIGHTS))]
     return [*layers, ("", palette.faint), *((text, palette.faint) for text in meanings)]
 
 

@@ -355,6 +355,7 @@ async def test_the_list_of_optimizers_finds_by_words_and_escape_restores_the_rac
         await pilot.press("end", "o")
         listed = app.screen.query_one(OptionList)
         assert listed.highlighted_option.id == "adam"
+        assert "Adam: the running average" in str(app.screen.query_one(".hint").render())
         before = app.screen_stack[-2].state
         await pilot.press("down")
         assert listed.highlighted_option.id == "amsgrad"

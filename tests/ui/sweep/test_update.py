@@ -3,6 +3,7 @@
 import pytest
 from made_sweeps import MadeSweep
 
+from adam_tui.engine.optimizers import OPTIMIZERS
 from adam_tui.history.sweep_feed import SweepFeed
 from adam_tui.sweeps.journal import TrialEnded
 from adam_tui.ui.effects import Choose, Notify, Pick
@@ -149,9 +150,11 @@ def test_a_setting_opens_in_the_playground(state):
     assert opened.preset.title == "Adam lr 0.001"
 
 
-def test_an_optimizer_that_the_playground_lacks_is_refused(tmp_path):
+def test_an_optimizer_that_the_playground_lacks_is_refused(tmp_path, monkeypatch):
     MadeSweep(tmp_path, "m", "muon", lr="1e-3,1e-2", trials=2, seeds=1).finish()
-    (notice,) = effects_of(state_of(tmp_path), e.TrySetting())
+    state = state_of(tmp_path)
+    monkeypatch.delitem(OPTIMIZERS, "muon")
+    (notice,) = effects_of(state, e.TrySetting())
     assert notice.severity == "warning"
     assert "muon" in notice.message
 

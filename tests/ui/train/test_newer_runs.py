@@ -54,7 +54,7 @@ def after_everything(state, event):
             assert answered_by_y == effect.title.endswith("?")
             for _, value, _ in effect.answers:
                 yield from after_everything(state, effect.event(value))
-        if isinstance(effect, AskText):
+        if isinstance(effect, AskText) and effect.value != "./":  # the beginning of a path
             yield from after_everything(state, effect.parse(effect.value))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adam_tui.engine.class_optimizers import ClassOptimizer
-from adam_tui.engine.maps.axes import default_axis, knobs_for_axes
+from adam_tui.engine.maps.axes import Axis, axis_around, default_axis, knobs_for_axes
 from adam_tui.engine.maps.outcomes import QUANTITIES, Quantity
 from adam_tui.engine.rule import GROUPS, Group
 from adam_tui.ui.playground import events as e
@@ -30,7 +30,8 @@ def open_map(state: PlaygroundState, kind: Kind) -> PlaygroundState:
     """
     shown = state.map
     if shown is None or shown.kind != kind:
-        opened = MapState(kind, FIRST_QUANTITY[kind], clock=state.clock if shown is None else shown.clock)
+        x = _rates_of_class(state) if kind == "settings" else None
+        opened = MapState(kind, FIRST_QUANTITY[kind], x, clock=state.clock if shown is None else shown.clock)
         return replace(_at_end(state), map=opened, playing=False, crosshair=None)
     if state.scenario.noise and not shown.median:
         return replace(state, map=replace(shown, median=True))
@@ -45,6 +46,15 @@ def _closed(state: PlaygroundState, shown: MapState) -> PlaygroundState:
     """The state without the map, at the step at which it was opened unless the race was played or moved meanwhile."""
     clock = min(shown.clock, state.clock) if state.at_end and not state.playing else state.clock
     return replace(state, map=None, clock=clock)
+
+
+def _rates_of_class(state: PlaygroundState) -> Axis | None:
+    """The learning rates around the lane's own one, for a class: none is known to suit the surface. Else None."""
+    lane = state.chosen_lane
+    knob = next((knob for knob in lane.rule.knobs if knob.name == "lr"), None)
+    if not isinstance(lane.rule, ClassOptimizer) or knob is None or lane["lr"] <= 0:
+        return None
+    return axis_around(knob, lane["lr"])
 
 
 def missing_knobs(state: PlaygroundState, kind: Kind) -> str:

@@ -213,14 +213,28 @@ class _Follower:
         assert self._survey is not None
         landscape, request, survey = self._landscape, self._request, self._survey
         recorded, remarks = self._paths(wanted, survey)
-        grid = survey.grid.covering(wanted.view or survey.grid.bounds)
-        self._give_order(wanted, landscape, recorded)
         stores = [StepLosses.of(Run(path), request) for _, path, _ in recorded]
         files = [landscape.points_file, landscape.zoomed_file, *(store.path for store in stores)]
         state = (wanted, tuple(map(_size, files)), tuple(each.state for *_, each in recorded), self._failure, remarks)
-        if self._picture is not None and state == self._files:
-            return self._picture
-        self._files = state
+        if self._picture is None or state != self._files:
+            self._files = state
+            self._picture = self._composed(wanted, landscape, request, survey, recorded, stores, remarks)
+            self.pause = POLL_IDLE if self._picture.complete else POLL_COMPUTING
+        self._give_order(wanted, landscape, recorded, complete=self._picture.complete)
+        return self._picture
+
+    def _composed(
+        self,
+        wanted: Wanted,
+        landscape: Landscape,
+        request: Request,
+        survey: Survey,
+        recorded: Sequence[tuple[str, Path, _Recorded]],
+        stores: Sequence[StepLosses],
+        remarks: tuple[str, ...],
+    ) -> Picture:
+        """The picture from what the files hold now. Raises OSError."""
+        grid = survey.grid.covering(wanted.view or survey.grid.bounds)
         paths = []
         for (id, _, each), store in zip(recorded, stores, strict=True):
             paths.append(PathOnPlane(id, each.seen, *store.read(each.path, each.sums)))
@@ -231,7 +245,7 @@ class _Follower:
         steps = int(sum(np.isfinite(path.losses).sum() for path in paths))
         total = len(part) + sum(len(path.losses) for path in paths)
         points = landscape.points(survey)
-        self._picture = Picture(
+        return Picture(
             wanted,
             survey,
             request,
@@ -247,8 +261,6 @@ class _Follower:
             self._failure,
             remarks,
         )
-        self.pause = POLL_IDLE if self._picture.complete else POLL_COMPUTING
-        return self._picture
 
     def _paths(self, wanted: Wanted, survey: Survey) -> tuple[list[tuple[str, Path, _Recorded]], tuple[str, ...]]:
         """The paths of the runs as far as they are recorded now, and why some runs have none on this plane."""
@@ -282,9 +294,11 @@ class _Follower:
             raise ValueError(
                 f"{run.id} is left out: its network has {weights:,} weights, that of {first[0]} {expected:,}"
             )
-        mine, theirs = run.spec().data, Run(first[1]).spec().data
-        if mine != theirs:
-            raise ValueError(f"{run.id} is left out: it was trained on {mine}, {first[0]} on {theirs}")
+        mine, theirs = run.spec(), Run(first[1]).spec()
+        if directory.network_of(mine) != directory.network_of(theirs):
+            raise ValueError(f"{run.id} is left out: its network is another one than that of {first[0]}")
+        if mine.data != theirs.data:
+            raise ValueError(f"{run.id} is left out: it was trained on {mine.data}, {first[0]} on {theirs.data}")
         same = own is not None and np.array_equal(own.steps, path.steps)
         seen = own if own is not None and same else plane.project(survey.plane, path)
         self._recorded[folder] = _Recorded(state, path, checksums(path), seen)
@@ -293,16 +307,20 @@ class _Follower:
     # The process.
 
     def _give_order(
-        self, wanted: Wanted, landscape: Landscape, recorded: Sequence[tuple[str, Path, _Recorded]]
+        self,
+        wanted: Wanted,
+        landscape: Landscape,
+        recorded: Sequence[tuple[str, Path, _Recorded]],
+        *,
+        complete: bool,
     ) -> None:
-        """Start the process if it does not run and has something to do, and order what is wanted now."""
+        """Start the process if it does not run, and order what is wanted now; nothing where all is computed."""
         server = self._server
         if server is not None and (status := server.status) is not None:
             self._take_end(server, status)
             self.close()
-        complete = self._picture is not None and self._picture.complete and self._picture.wanted == wanted
         order = (landscape.path, wanted.view, tuple((path, each.state) for _, path, each in recorded))
-        if self._failure or (order == self._order and (self._server is not None or complete)):
+        if self._failure or complete or (order == self._order and self._server is not None):
             return
         if self._server is None:
             if time.monotonic() < self._again_at:

@@ -6,6 +6,7 @@ Pure functions of the state and of a `Picture`, what is known of the landscape s
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,7 +16,6 @@ from adam_tui.draw import contour_plot, landscape_plot
 from adam_tui.draw.blocks import Blocks
 from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.contour_plot import Backdrop
-from adam_tui.draw.elements import wrap
 from adam_tui.draw.landscape_plot import DOT, HOLLOW, Track
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.viewport import Viewport
@@ -34,13 +34,13 @@ PREPARING = "projecting the path…"
 def title(state: TrainState, shown: LandscapeState) -> str:
     """The title of the plane's panel."""
     plane = {
-        "pca": "main plane of its path",
+        "pca": "path's main plane",
         "random": f"random plane, seed {shown.seed}",
         "points": "plane of the runs",
     }
     name = state.run.title if state.run is not None else shown.run
     zoomed = " · zoomed, 0 shows all" if shown.view is not None else ""
-    return f"Loss around {name}: {plane[shown.kind]}{zoomed}"
+    return f"Loss · {name} · {plane[shown.kind]}{zoomed}"
 
 
 def subtitle(picture: Picture | None) -> str:
@@ -120,7 +120,7 @@ def empty(size: tuple[int, int], palette: Palette, text: str) -> Cells:
     """A panel without a plane: the reason, and the remedy."""
     width, height = size
     cells = Cells.blank(width, height, palette.foreground, palette.background)
-    lines = [line for part in text.split("\n") for line in wrap(part, max(width - 4, 1))][:height]
+    lines = [line for part in text.split("\n") for line in _wrapped(part, width - 4)][:height]
     for row, line in enumerate(lines, max((height - len(lines)) // 2, 0)):
         cells.put(row, max((width - len(line)) // 2, 0), line, palette.foreground)
     return cells
@@ -163,23 +163,31 @@ def readings(
     cells = Cells.blank(width, height, palette.foreground, palette.background)
     lines: list[_Line] = []
     if picture is not None and picture.survey is not None:
-        lines += _at_cursor(state, shown, picture, palette)
-        lines += _legend(state, picture, palette)
+        first = _at_cursor(state, shown, picture, palette)
         if picture.problem:
             lines.append(_Line(picture.problem, palette.states["diverged"]))
         elif not picture.complete:
             lines.append(_Line(progress(picture), palette.states["running"]))
         lines += [_Line(remark, palette.states["diverged"]) for remark in picture.remarks]
         lines += [_Line(text, palette.faint) for text in caption(picture)]
+        legend = _legend(state, picture, palette)
+        # The list of runs has the markers too: where there is no room, the caption is more important.
+        rows = sum(len(_wrapped(line.text, width)) for line in (*first, *legend, *lines))
+        lines = [*first, *(legend if rows <= height else ()), *lines]
     row = 0
     for line in lines:
-        for text in wrap(line.text, width):
+        for text in _wrapped(line.text, width):
             if row < height:
                 cells.put(row, 0, text, line.color, bold=line.bold)
             row += 1
     if row > height > 0:
         cells.put(height - 1, width - 1, "…", palette.faint)
     return cells
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` columns; the name of a run is not broken at its hyphen."""
+    return textwrap.wrap(text, max(width, 1), break_on_hyphens=False)
 
 
 def caption(picture: Picture) -> list[str]:
