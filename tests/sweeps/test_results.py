@@ -83,7 +83,7 @@ def test_an_exploded_loss_leaves_the_columns_of_the_table_straight(new_sweep, wo
     last = record.trials[0].last
     record.trials[0].last = dataclasses.replace(last, validation_loss=27840963707666432.0)
     lines = results.text(sweep.plan(), record).splitlines()
-    assert lines[5:7] == ["     0.001   2.78e+16     0.3333", "      0.01    0.0000*    0.0000*"]
+    assert lines[5:7] == ["     0.001  2.78e+16     0.3333", "      0.01    0.0000*    0.0000*"]
 
 
 def test_a_trial_is_in_progress_only_while_a_process_works_on_the_sweep(new_sweep):
