@@ -20,6 +20,7 @@ from adam_tui.cli.follow import CLEAR_LINE, DEFAULT_COLUMNS, HIDE_CURSOR, SHOW_C
 from adam_tui.engine.class_reference import short_name
 from adam_tui.engine.numbers import count_noun, format_duration, format_loss
 from adam_tui.runs.device_use import run_on
+from adam_tui.runs.status import STALE_SECONDS
 from adam_tui.sweeps import results
 from adam_tui.sweeps.executor import LocalExecutor
 from adam_tui.sweeps.journal import ENDED, Decided, JournalReader, SweepEvent, SweepRecord, TrialEnded, to_line
@@ -53,6 +54,9 @@ def follow(
     parts = [count_noun(slots, "slot")] * bool(slots) + [f"Ray {address}".strip()] * (on == "ray")
     where = " of ".join(parts)
     progress.message(f"{sweep.id}: {count_noun(sweep.record().count, 'trial')} on {where}, {sweep.path}")
+    if waiting := sweep.uncertain(sweep.record()):
+        silence = f"after a silence of {STALE_SECONDS:.0f} s"
+        progress.message(f"{count_noun(waiting, 'trial')} may still be trained elsewhere: continued here {silence}")
     if on == "local" and (run := run_on(sweep.path.parent, sweep.plan().device)):
         progress.message(f"{run} trains on this device too: both are slower")
 

@@ -145,14 +145,14 @@ def sweep(
     """
     from adam_tui.cli import sweep_progress
     from adam_tui.sweeps import results
-    from adam_tui.sweeps.sweep import create, directory_name
+    from adam_tui.sweeps.sweep import check_free, create
 
     folder = resolve_runs(context, runs)
     with usage_errors():
         plan = _plan(**flags)
         place = _place(on, address, ("local", ""))
         count = _slots(slots, plan.device, place)
-        directory_name(name)
+        check_free(folder, name)
         if dry_run:
             click.echo(_described(plan, results.estimate(plan, folder, count).text(plan, count)))
             return 0

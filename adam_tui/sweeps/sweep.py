@@ -198,6 +198,12 @@ class Sweep:
         has_begun = bool(claims) or any(each.attempt for each in record.trials.values())
         return "running" if has_begun else "starting"
 
+    def uncertain(self, record: SweepRecord) -> int:
+        """The trials in progress whose process may still run on another host: they are free after STALE_SECONDS."""
+        claims = self._claims.newest()
+        running = (number for number, each in record.trials.items() if each.state == "running")
+        return sum(number not in claims or not Claims.has_ended(claims[number]) for number in running)
+
     def is_active(self) -> bool:
         """Whether a process works on the sweep, or ends its trial now. Raises ValueError for an unreadable plan."""
         return bool(self.living()) or self.state(self.record(), {}) in ACTIVE
@@ -285,6 +291,12 @@ def directory_name(name: str = "") -> str:
     return whole
 
 
+def check_free(runs: Path, name: str) -> None:
+    """Raise ValueError with one line for a name of a new sweep that is not allowed or in use; "" is a random one."""
+    if name and os.path.lexists(path := runs / directory_name(name)):
+        raise ValueError(f"there is a sweep {path.name!r} already")
+
+
 def create(plan: Plan, runs: Path, name: str = "", on: On = "local", address: str = "") -> Sweep:
     """Plan a sweep: its directory RUNS/sweep-<name> with sweep.json and trials.jsonl; `on` and `address`: see `place`.
 
@@ -293,6 +305,7 @@ def create(plan: Plan, runs: Path, name: str = "", on: On = "local", address: st
     plans.check_plan(plan)
     if on == "ray":
         check_device(plan.device)
+    check_free(runs, name)
     path = runs / directory_name(name)
     lines = plans.planned(plan, "")  # before the directory: it may raise
     files.make_private_folder(runs)
@@ -301,8 +314,7 @@ def create(plan: Plan, runs: Path, name: str = "", on: On = "local", address: st
             path.mkdir(mode=0o700)
             break
         except FileExistsError:
-            if name:
-                raise ValueError(f"there is a sweep {path.name!r} already") from None
+            check_free(runs, name)
             path = runs / directory_name()
     body: dict[str, Any] = {"format": FORMAT, "created": time.time(), "trials": len(lines), "plan": plan.to_json()}
     if on == "ray":
