@@ -98,7 +98,7 @@ class TestPlanning:
         result = call(tmp_path, "sweep", *flags, "--slots", "2", "--dry-run")
         assert result.stdout.splitlines() == [
             "54 trials of 9 epochs on 2 slots, decisions after epoch 1, 3",
-            "108,360 steps, about 23:47 at 5,000 images/s (assumed: no run was measured here)",
+            "108,360 steps, about 23:47 at 5,000 images/s (assumed: nothing was measured here)",
             "about 87 MB of disk",
             "adam: 27 trials, lr 0.0001..0.1",
             "sgd: 27 trials, lr 0.0001..0.1",

@@ -44,7 +44,14 @@ def test_every_file_is_described(new_sweep, work):
     described = set(re.findall(r"^\| `(.*?)`", TEXT.partition("## How")[0], re.MULTILINE))
     names = {"trials-<writer>.jsonl" if path.name.startswith("trials-") else path.name for path in sweep.path.iterdir()}
     names = {re.sub(r"adam-\d+", "adam-0007/", name) for name in names} - {"claims"}
-    elsewhere = {"claims/<trial>-<attempt>", "slot-0.log", "sweep.log", "ray.log", "code/<SHA-256>.py"}
+    elsewhere = {
+        "claims/<trial>-<attempt>",
+        "slot-0.log",
+        ".<host>-sweep.lock",
+        "sweep.log",
+        "ray.log",
+        "code/<SHA-256>.py",
+    }
     assert described == names | elsewhere
 
 
