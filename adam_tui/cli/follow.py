@@ -18,7 +18,7 @@ from typing import Any, Literal, TextIO
 import click
 
 from adam_tui.cli.errors import INTERRUPTED
-from adam_tui.engine.numbers import format_duration
+from adam_tui.engine.numbers import format_duration, format_loss
 from adam_tui.runs import control, directory, files
 from adam_tui.runs.device_use import sweep_on
 from adam_tui.runs.follower import Follower
@@ -297,7 +297,7 @@ class ProgressBar(PlainLines):
         self.share = event.step / max(self.steps, 1)
         self.figures = (
             f"epoch {epoch}/{self.epochs}",
-            f"loss {event.losses[-1]:.4f}",
+            f"loss {format_loss(event.losses[-1])}",
             f"{speed:,.0f} img/s",
             f"{format_duration(left)} left",
         )

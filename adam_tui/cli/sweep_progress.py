@@ -18,8 +18,9 @@ import click
 
 from adam_tui.cli.follow import CLEAR_LINE, DEFAULT_COLUMNS, HIDE_CURSOR, SHOW_CURSOR, bar_line
 from adam_tui.engine.class_reference import short_name
-from adam_tui.engine.numbers import format_duration
+from adam_tui.engine.numbers import count_noun, format_duration, format_loss
 from adam_tui.runs.device_use import run_on
+from adam_tui.runs.status import STALE_SECONDS
 from adam_tui.sweeps import results
 from adam_tui.sweeps.executor import LocalExecutor
 from adam_tui.sweeps.journal import ENDED, Decided, JournalReader, SweepEvent, SweepRecord, TrialEnded, to_line
@@ -50,9 +51,12 @@ def follow(
         supervisor = Supervisor(sweep, RayExecutor(sweep.path, slots, address), 1, progress.message)
     else:
         supervisor = Supervisor(sweep, LocalExecutor(sweep.path, slots, sweep.plan().device), slots, progress.message)
-    parts = [_count(slots, "slot")] * bool(slots) + [f"Ray {address}".strip()] * (on == "ray")
+    parts = [count_noun(slots, "slot")] * bool(slots) + [f"Ray {address}".strip()] * (on == "ray")
     where = " of ".join(parts)
-    progress.message(f"{sweep.id}: {sweep.record().count} trials on {where}, {sweep.path}")
+    progress.message(f"{sweep.id}: {count_noun(sweep.record().count, 'trial')} on {where}, {sweep.path}")
+    if waiting := sweep.uncertain(sweep.record()):
+        silence = f"after a silence of {STALE_SECONDS:.0f} s"
+        progress.message(f"{count_noun(waiting, 'trial')} may still be trained elsewhere: continued here {silence}")
     if on == "local" and (run := run_on(sweep.path.parent, sweep.plan().device)):
         progress.message(f"{run} trains on this device too: both are slower")
 
@@ -77,12 +81,8 @@ def work(sweep: Sweep, slots: int) -> int:
     """Train trials of a sweep that another process may have started; the exit status as for `follow`."""
     progress = Progress(sweep, sys.stderr)
     supervisor = Supervisor(sweep, LocalExecutor(sweep.path, slots, sweep.plan().device), slots, progress.message)
-    progress.message(f"{sweep.id}: {_count(slots, 'more slot')}")
+    progress.message(f"{sweep.id}: {count_noun(slots, 'more slot')}")
     return _exit_status(_run(supervisor, progress, supervisor.stop), progress)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _exit_status(record: SweepRecord, progress: Progress) -> int:
@@ -169,7 +169,7 @@ class Progress:
             if self._in_place and event.state not in ("failed", "stopped", "lost"):
                 return ""
             ended = f"{sum(each.state in ENDED for each in record.trials.values())}/{record.count}"
-            reason = f": {event.reason}" if event.reason else f", validation loss {event.validation_loss:.4f}"
+            reason = f": {event.reason}" if event.reason else f", validation loss {format_loss(event.validation_loss)}"
             return f"{ended}  {event.run} {event.state}{reason}"
         return ""
 
@@ -179,7 +179,7 @@ class Progress:
         winner = results.best(results.settings(record))
         figures = [f"{ended}/{record.count} trials"]
         if winner is not None:
-            figures.append(f"best {short_name(winner.optimizer)} {winner.loss:.4f}")
+            figures.append(f"best {short_name(winner.optimizer)} {format_loss(winner.loss)}")
         figures.append(f"{format_duration(self._seconds_left(record))} left")
         if self.signals:
             figures = [STOPPING]

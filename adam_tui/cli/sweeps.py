@@ -26,6 +26,7 @@ from adam_tui.cli.runs import (
     sweep_table,
     trust_option,
 )
+from adam_tui.engine.numbers import count_noun
 from adam_tui.terminal.sanitize import sanitize, sanitize_line
 
 if TYPE_CHECKING:
@@ -144,14 +145,14 @@ def sweep(
     """
     from adam_tui.cli import sweep_progress
     from adam_tui.sweeps import results
-    from adam_tui.sweeps.sweep import create, directory_name
+    from adam_tui.sweeps.sweep import check_free, create
 
     folder = resolve_runs(context, runs)
     with usage_errors():
         plan = _plan(**flags)
         place = _place(on, address, ("local", ""))
         count = _slots(slots, plan.device, place)
-        directory_name(name)
+        check_free(folder, name)
         if dry_run:
             click.echo(_described(plan, results.estimate(plan, folder, count).text(plan, count)))
             return 0
@@ -248,7 +249,7 @@ def _described(plan: Plan, size: str) -> str:
         knobs = plans.knobs_of(optimizer, plan.classes)
         values = ", ".join(f"{name} {format_dimension(knobs[name], each)}" for name, each in dimensions.items())
         count = sum(trial.spec.optimizer == optimizer for trial in trials)
-        lines.append(f"{short_name(optimizer)}: {count} trials, {values}")
+        lines.append(f"{short_name(optimizer)}: {count_noun(count, 'trial')}, {values}")
     return "\n".join(lines)
 
 
@@ -281,12 +282,14 @@ def show(context: click.Context, sweep_id: str, runs: Path | None) -> None:
     The beginning of an ID is enough, if it fits one sweep only.
     """
     from adam_tui.sweeps import results
+    from adam_tui.sweeps.sweep import ACTIVE
 
     each = find_sweep(context, sweep_id, runs)
     with usage_errors():
         record, plan = each.record(), each.plan()
         claims = each.living()
-        lines = [f"{each.id} is {each.state(record, claims)}", results.text(plan, record)]
+        state = each.state(record, claims)
+        lines = [f"{each.id} is {state}", results.text(plan, record, active=state in ACTIVE)]
         lines += results.decisions(record)
         lines += [f"{claim.runner} on {claim.host} trains trial {trial}" for trial, claim in sorted(claims.items())]
         lines.append(str(each.path))
@@ -329,7 +332,7 @@ def _continue(
         record = each.record()
         if record.is_over:
             raise ValueError(f"{each.id} is finished: there is nothing left to train")
-        if each.living():
+        if each.is_active():
             if each.order() != "pause":
                 raise ValueError(f"{each.id} is running already: add slots with 'adam-tui sweeps work {each.path}'")
             each.command("resume")
@@ -368,8 +371,8 @@ def retry(
         count = each.retry()
         if not count:
             raise ValueError(f"{each.id} has no failed trials")
-    if each.living():
-        click.echo(sanitize_line(f"{each.id} trains {count} trials again"))
+    if each.is_active():
+        click.echo(sanitize_line(f"{each.id} trains {count_noun(count, 'trial')} again"))
         return 0
     return _continue(context, each, slots, on, address, output_format)
 
@@ -421,10 +424,10 @@ def rm(context: click.Context, sweep_id: str, yes: bool, runs: Path | None) -> N
 
     each = find_sweep(context, sweep_id, runs)
     with usage_errors():
-        if each.living():
+        if each.is_active():
             raise ValueError(f"{each.id} is still running: stop it first")
         if not yes:
-            question = f"Delete {each.id} ({results.counts(each.record())})?"
+            question = f"Delete {each.id} ({results.counts(each.record(), active=False)})?"
             if not launch.is_interactive():
                 raise ValueError(f"{question} There is no terminal to ask on: add --yes")
             if not click.confirm(sanitize_line(question)):
@@ -479,7 +482,8 @@ def find_sweep(context: click.Context, sweep_id: str, runs: Path | None) -> Swee
 def _ask(context: click.Context, sweep_id: str, runs: Path | None, order: str) -> None:
     """Send an order to the processes of a sweep. Raises UsageError where none runs."""
     each = find_sweep(context, sweep_id, runs)
-    if not each.living():
-        raise click.UsageError(f"{each.id} is not running")
+    with usage_errors():
+        if not each.is_active():
+            raise ValueError(f"{each.id} is not running")
     each.command(order)
     click.echo(sanitize_line(f"{each.id} was asked to {order}"))

@@ -27,7 +27,7 @@ from adam_tui.draw.elements import (
 from adam_tui.draw.palette import Palette
 from adam_tui.engine.knobs import Knob
 
-NAME = 10  # columns of the longest label of a lane, "adadelta-2"; a name with settings may take more
+NAME = 10  # columns of a lane's label, as in "adadelta-2"; a longer one is cut before its number
 SHORT_NUMBER = 7  # columns of "5.6e-02", a number that is not negative
 LONG_NUMBER = 9  # columns of "-1.23e+10"
 STATE, STATE_IN_WORDS = 5, 16  # columns of "✓1000" and "converged 100000"

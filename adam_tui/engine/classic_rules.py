@@ -228,7 +228,7 @@ ASGD = Optimizer(
     rule=(
         GRADIENT,
         "Δ = −η·g − η·ζ·x",
-        "x̄ ← x̄ + μ·(x + Δ − x̄),   μ = 1 / max(1, t−1−t0)",
+        "x̄ ← x̄ + (x + Δ − x̄) / max(1, t−1−t0)",
         "η ← α / (1 + ζ·α·t)^p   (first η = α)",
     ),
     paper="Polyak & Juditsky 1992, SIAM J. Control Optim. 30(4); Xu 2011, arXiv:1107.2490",
@@ -304,8 +304,8 @@ RPROP = Optimizer(
     update=rprop_update,
     rule=(
         "g ← ∇f(x)",
-        "η = η+ where g·g_old > 0,   η− where g·g_old < 0,   else 1",
-        "s ← min(max(η·s, s_min), s_max)   (first s = α)",
+        "η = η+ where g·g_old > 0, η− where < 0, else 1",
+        "s ← min(max(η·s, s_min), s_max), first s = α",
         "g_old ← g ← 0 where g·g_old < 0, else g",
         "Δ = −s·sign(g)",
     ),

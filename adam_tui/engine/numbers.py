@@ -89,6 +89,16 @@ def format_number(value: float) -> str:
     return text[:-2] if text.endswith(".0") else text
 
 
+def format_loss(value: float) -> str:
+    """A loss with four decimals, or with three digits and an exponent where these show nothing or far too much."""
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 or not math.isfinite(value) else f"{value:.2e}"
+
+
+def count_noun(number: int, noun: str) -> str:
+    """A number with a regular noun: "1 trial", "2,000 trials"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def format_duration(seconds: float | None) -> str:
     """A duration as a clock shows it: 0:07, 12:34, 1:02:03; "–" for one that is unknown or infinite."""
     if seconds is None or not math.isfinite(seconds):

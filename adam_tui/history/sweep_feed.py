@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adam_tui.engine.class_reference import short_name
+from adam_tui.engine.numbers import format_loss
 from adam_tui.history.metrics_reader import MetricsReader
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.sweep_summary import BETWEEN_SECONDS
@@ -26,7 +27,7 @@ from adam_tui.sweeps import launch, results
 from adam_tui.sweeps.journal import ENDED, SweepRecord
 from adam_tui.sweeps.plan import Plan
 from adam_tui.sweeps.results import Estimate
-from adam_tui.sweeps.sweep import On, Sweep, create, list_sweeps
+from adam_tui.sweeps.sweep import ACTIVE, On, Sweep, create, list_sweeps
 
 POLL_SECONDS = 0.02  # after this time a poll reads no further file of a trial
 SETTLING_SECONDS = 3.0  # a new directory gets its files a moment after it appears
@@ -95,9 +96,13 @@ class SweepFeed:
         planned = time.strftime("%Y-%m-%d %H:%M", time.localtime(sweep.created))
         state = sweep.state(record, sweep.living())
         winner = results.best(results.settings(record))
-        best = f"best: {short_name(winner.optimizer)}, validation loss {winner.loss:.4f}" if winner else "no result yet"
+        best = (
+            f"best: {short_name(winner.optimizer)}, validation loss {format_loss(winner.loss)}"
+            if winner
+            else "no result yet"
+        )
         title = f"{id.removeprefix('sweep-')}  {', '.join(map(short_name, plan.optimizers))}  {state}"
-        return title, f"planned {planned} · {results.counts(record)} · {best}"
+        return title, f"planned {planned} · {results.counts(record, active=state in ACTIVE)} · {best}"
 
     # One sweep.
 
@@ -239,7 +244,7 @@ class SweepFeed:
     def resume(self, id: str) -> None:
         """Continue a paused sweep, or start a process for one that has none. Raises ValueError, OSError."""
         sweep = self._sweeps[id]
-        if sweep.living():
+        if sweep.is_active():
             sweep.command("resume")
         elif sweep.record().is_over:
             raise ValueError(f"{id} is finished: there is nothing left to train")

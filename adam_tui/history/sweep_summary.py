@@ -14,9 +14,8 @@ from pathlib import Path
 from statistics import fmean
 
 from adam_tui.sweeps.claims import FOLDER
-from adam_tui.sweeps.sweep import Sweep
+from adam_tui.sweeps.sweep import ACTIVE, Sweep
 
-ACTIVE = frozenset({"running", "paused"})
 REFRESH_SECONDS = 1.0  # between two readings of the same sweep
 BETWEEN_SECONDS = 1.5  # that a slot may need from one trial to the next: meanwhile no process has a trial
 BEST_SHOWN = 8  # settings of a summary
@@ -41,8 +40,9 @@ class BestSetting:
 class SweepSummary:
     """One sweep in a list. `created` is in seconds since 1970.
 
-    `state` is running, paused, stopped, finished, "broken" for one that cannot be read, with the reason, or "" before
-    it was read. `best` are the best settings, the best first, at most BEST_SHOWN. `share` of its epochs are done.
+    `state` is starting, running, paused, stopped, finished, "broken" for one that cannot be read, with the reason, or
+    "" before it was read. `best` are the best settings, the best first, at most BEST_SHOWN. `share` of its epochs are
+    done.
     """
 
     id: str
@@ -143,9 +143,9 @@ class SweepSummaries:
 
 
 def _moments(sweep: Sweep) -> tuple[int, ...]:
-    """The times of change of a sweep's directory and its claims: a process that begins to work on it changes them."""
+    """The times of change of a sweep's directory, claims and lock: a process that begins to work on it changes them."""
     moments = []
-    for path in (sweep.path, sweep.path / FOLDER, sweep.control):
+    for path in (sweep.path, sweep.path / FOLDER, sweep.control, sweep.lock):
         try:
             moments.append(path.stat().st_mtime_ns)
         except OSError:

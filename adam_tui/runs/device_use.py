@@ -23,13 +23,20 @@ ATTEMPTS, RETRY_SECONDS = 2, 0.001  # another process may test it at the same mo
 @contextlib.contextmanager
 def used_by_sweep(sweep: Path, device: str) -> Iterator[None]:
     """Show that this process trains trials of a sweep on a device, as far as files can be locked here."""
+    with shared(_path(sweep.parent, device), sweep.name):
+        yield
+
+
+@contextlib.contextmanager
+def shared(path: Path, content: str) -> Iterator[None]:
+    """Share the lock of a file with this content, as far as files can be locked here."""
     descriptor = -1
     try:
         with contextlib.suppress(OSError):
-            descriptor = files.open_lock_file(_path(sweep.parent, device))
+            descriptor = files.open_lock_file(path)
             file_lock.lock_shared(descriptor)
             os.ftruncate(descriptor, 0)
-            os.write(descriptor, sweep.name.encode("utf-8", "surrogateescape"))
+            os.write(descriptor, content.encode("utf-8", "surrogateescape"))
         yield
     finally:
         if descriptor >= 0:
@@ -38,15 +45,15 @@ def used_by_sweep(sweep: Path, device: str) -> Iterator[None]:
 
 def sweep_on(runs: Path, device: str) -> str:
     """The id of a sweep in the directory whose slots train on this device of this host; "" without one."""
-    return _holder(_path(runs, device))
+    return holder(_path(runs, device))
 
 
 def run_on(runs: Path, device: str) -> str:
     """The id of the run in the directory that holds this device of this host; "" without one."""
-    return _holder(device_lock(runs, device_key(device)))
+    return holder(device_lock(runs, device_key(device)))
 
 
-def _holder(path: Path) -> str:
+def holder(path: Path) -> str:
     """The content of a file that another process has locked; "" for any other file."""
     with contextlib.suppress(OSError):
         descriptor = files.open_private(path, os.O_RDWR)

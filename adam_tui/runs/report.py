@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from adam_tui.engine.numbers import format_loss
 from adam_tui.runs.export import finite_or_null
 from adam_tui.runs.protocol import LOST, Epoch
 from adam_tui.runs.run import Run
@@ -168,5 +169,6 @@ def epoch_line(event: Epoch, epochs: int) -> str:
     """
     number = f"{event.epoch:>{len(str(epochs))}}/{epochs}"
     part = "test" if math.isnan(event.validation_accuracy) else "validation"
-    losses = f"train {event.train_loss:.4f}  {part} {event.held_out_loss:.4f}, {event.held_out_accuracy:.2%}"
+    held_out = f"{part} {format_loss(event.held_out_loss)}, {event.held_out_accuracy:.2%}"
+    losses = f"train {format_loss(event.train_loss)}  {held_out}"
     return f"epoch {number}  {losses}  {event.samples_per_second:,.0f} img/s, {event.seconds:.1f} s with {part}"

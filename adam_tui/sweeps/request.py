@@ -11,7 +11,7 @@ from adam_tui.sweeps import plan as plans
 from adam_tui.sweeps.executor import default_slots
 from adam_tui.sweeps.plan import Plan, UserClasses
 from adam_tui.sweeps.ray_executor import check_address
-from adam_tui.sweeps.space import Dimension, format_dimension
+from adam_tui.sweeps.space import Dimension, format_dimension, usual_lr_range
 from adam_tui.sweeps.sweep import On
 from adam_tui.sweeps.tpe import check_optuna
 
@@ -103,6 +103,8 @@ def request_like(plan: Plan, place: tuple[On, str] = ("local", "")) -> Request:
         for each, own in plan.space.items()
         if "lr" in own
     }
+    if all(_has_usual_lr(plan, optimizer) for optimizer in plan.space):
+        lrs.clear()  # another optimizer that is added then has a range of its own
     others: dict[str, str] = {}
     for optimizer, own in plan.space.items():
         knobs = plans.knobs_of(optimizer, plan.classes)
@@ -121,6 +123,11 @@ def request_like(plan: Plan, place: tuple[On, str] = ("local", "")) -> Request:
         where=" ".join(place).strip(),
         classes=plan.classes,
     )
+
+
+def _has_usual_lr(plan: Plan, optimizer: str) -> bool:
+    knob = plans.knobs_of(optimizer, plan.classes).get("lr")
+    return knob is None or plan.space[optimizer].get("lr") == usual_lr_range(knob)
 
 
 def usual_sampler(space: Mapping[str, Mapping[str, Dimension]]) -> str:

@@ -16,13 +16,14 @@ from statistics import fmean, median, stdev
 from typing import Any, TextIO
 
 from adam_tui.engine.class_reference import short_name
-from adam_tui.engine.numbers import format_duration, format_number, round_nearest
+from adam_tui.engine.numbers import count_noun, format_duration, format_loss, format_number, round_nearest
 from adam_tui.runs.directory import list_runs
 from adam_tui.runs.recipes import DATA_SETS
 from adam_tui.sweeps import plan as plans
 from adam_tui.sweeps.journal import ENDED, Decided, SweepRecord, TrialRecord
 from adam_tui.sweeps.plan import Plan, knobs_of
 from adam_tui.sweeps.space import Range
+from adam_tui.sweeps.sweep import sweep_ids
 
 CSV_COLUMNS = (
     *("trial", "run", "optimizer", "seed", "state", "epochs"),
@@ -112,12 +113,12 @@ def at_the_edge(chosen: Setting, every: Iterable[Setting]) -> list[tuple[str, st
 # Text.
 
 
-def text(plan: Plan, record: SweepRecord) -> str:
+def text(plan: Plan, record: SweepRecord, *, active: bool = False) -> str:
     """The results as a table of validation losses by learning rate and optimizer, and the best of each optimizer."""
     every = settings(record)
     winners = {optimizer: best(each for each in every if each.optimizer == optimizer) for optimizer in plan.optimizers}
     place = _lr_places(plan)
-    lines = [counts(record), "", _heading(plan)]
+    lines = [counts(record, active=active), "", _heading(plan)]
     lines += _table(plan.optimizers, every, winners, place)
     for optimizer, winner in winners.items():
         lines.append("")
@@ -125,15 +126,23 @@ def text(plan: Plan, record: SweepRecord) -> str:
     return "\n".join(lines)
 
 
-def counts(record: SweepRecord) -> str:
-    """How many trials are in which state: "12 trials: 9 finished, 3 diverged"."""
-    words = {"cut": "stopped early", "running": "in progress", "waiting": "waiting at a rung", "stopped": "stopped"}
+def counts(record: SweepRecord, *, active: bool = True) -> str:
+    """How many trials are in which state: "12 trials: 9 finished, 3 diverged".
+
+    No trial is in progress where no process is `active`.
+    """
+    words = {
+        "cut": "stopped early",
+        "running": "in progress" if active else "interrupted",
+        "waiting": "waiting at a rung",
+        "stopped": "stopped",
+    }
     states = [each.state for each in record.trials.values()]
     order = ("finished", "cut", "diverged", "failed", "stopped", "waiting", "running", "planned")
     parts = [f"{states.count(state)} {words.get(state, state)}" for state in order if state in states]
     if record.undecided:
         parts.append(f"{record.undecided} to be decided")
-    return f"{record.count} trials: {', '.join(parts)}"
+    return f"{count_noun(record.count, 'trial')}: {', '.join(parts)}"
 
 
 def _heading(plan: Plan) -> str:
@@ -178,23 +187,24 @@ def _better(one: Setting | None, other: Setting) -> Setting:
 
 def _cell(setting: Setting, winner: Setting | None, width: int) -> str:
     mark = "*" if setting == winner else setting.mark
-    number = "·" if math.isnan(setting.loss) else f"{setting.loss:.4f}" if math.isfinite(setting.loss) else ""
+    number = "·" if math.isnan(setting.loss) else format_loss(setting.loss) if math.isfinite(setting.loss) else ""
     return f"{number:>{width}}{mark or ' '}" if number else f"{mark or '!':>{width}} "
 
 
 def _winner_lines(plan: Plan, optimizer: str, winner: Setting | None, every: Sequence[Setting]) -> list[str]:
     if winner is None:
-        return [f"{short_name(optimizer)}: no trial has a finite loss"]
+        is_over = all(each.loss == math.inf for each in every if each.optimizer == optimizer)
+        return [f"{short_name(optimizer)}: no {'trial has a finite loss' if is_over else 'result yet'}"]
     knobs = knobs_of(optimizer, plan.classes)
     values = ", ".join(f"{name}={knobs[name].format(value)}" for name, value in winner.values.items())
     accuracy = winner.values_of("validation_accuracy")
     after = f" after epoch {winner.epoch} of {plan.epochs}" if winner.epoch < plan.epochs else ""
     lines = [f"{short_name(optimizer)}: best {values}{after}"]
     if accuracy:
-        lines.append(f"  validation loss {winner.loss:.4f}, accuracy {fmean(accuracy):.2%}")
+        lines.append(f"  validation loss {format_loss(winner.loss)}, accuracy {fmean(accuracy):.2%}")
     if tested := winner.values_of("test_accuracy"):
         error = standard_error(tested, DATA_SETS[plan.data].test_images)
-        over = f"{len(tested)} seeds" if len(tested) > 1 else "1 seed"
+        over = count_noun(len(tested), "seed")
         lines.append(f"  test accuracy {fmean(tested):.2%} ± {error:.2%} (standard error, {over})")
     for name, word in at_the_edge(winner, every):
         value, direction = knobs[name].format(winner.values[name]), "lower" if word == "lowest" else "higher"
@@ -212,9 +222,9 @@ def decision(event: Decided) -> str:
     total, kept = len(event.settings), event.promoted
     text = f"{short_name(event.optimizer)} after epoch {event.epoch}: {kept} of {total} settings go on"
     if kept:
-        text += f", loss ≤ {event.losses[kept - 1]:.4f}"
+        text += f", loss ≤ {format_loss(event.losses[kept - 1])}"
     rest = [loss for loss in event.losses[kept:] if math.isfinite(loss)]
-    return text + (f"; the next has {rest[0]:.4f}" if rest else "")
+    return text + (f"; the next has {format_loss(rest[0])}" if rest else "")
 
 
 def share_done(plan: Plan, record: SweepRecord) -> float:
@@ -265,7 +275,7 @@ def write_csv(plan: Plan, record: SweepRecord, stream: TextIO) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The size of a sweep. `speed` is in images a second, `measured` whether a run of this directory reached it."""
+    """The size of a sweep. `speed` is in images a second, `measured` whether runs of this directory reached it."""
 
     trials: int
     steps: int
@@ -276,11 +286,13 @@ class Estimate:
 
     def text(self, plan: Plan, slots: int) -> str:
         """The estimate in words; `slots` of 0 are not known yet."""
-        source = "as the last runs here" if self.measured else "assumed: no run was measured here"
+        source = "as the last ones here" if self.measured else "assumed: nothing was measured here"
         rungs = f", decisions after epoch {', '.join(map(str, plan.rungs[:-1]))}" if len(plan.rungs) > 1 else ""
+        on = f" on {count_noun(slots, 'slot')}" if slots else ""
         return (
-            f"{self.trials:,} trials of {plan.epochs} epochs{f' on {slots} slots' if slots else ''}{rungs}\n"
-            f"{self.steps:,} steps, about {format_duration(self.seconds)} at {self.speed:,.0f} images/s ({source})\n"
+            f"{count_noun(self.trials, 'trial')} of {count_noun(plan.epochs, 'epoch')}{on}{rungs}\n"
+            f"{count_noun(self.steps, 'step')}, about {format_duration(self.seconds)} "
+            f"at {self.speed:,.0f} images/s ({source})\n"
             f"about {self.bytes / 1e6:,.0f} MB of disk"
         )
 
@@ -300,13 +312,24 @@ def estimate(plan: Plan, runs: Path, slots: int) -> Estimate:
             measured += share * validation * (rung - before)
             measured += share * test if rung == plan.epochs else 0.0
             before, remaining = rung, math.ceil(remaining / plans.REDUCTION)
-    speed = _recent_speed(runs)
+    speed = _sweep_speed(runs, slots) or _recent_speed(runs)
     work = trained + MEASURED_SHARE * measured
     held = max(slots, len(trials) if len(plan.rungs) > 1 else 0)
     size = len(trials) * TRIAL_BYTES + int(steps) * LOSS_BYTES + held * CHECKPOINT_BYTES
     return Estimate(
         len(trials), round(steps), work / (speed or ASSUMED_SPEED), size, speed or ASSUMED_SPEED, bool(speed)
     )
+
+
+def _sweep_speed(runs: Path, slots: int) -> float:
+    """The speed of so many slots, as fast as those of the newest sweep with results, in images a second; 0 without one.
+
+    The processes of a sweep share the cores, so a trial is slower than a run by itself.
+    """
+    for id in sweep_ids(runs)[:RECENT_RUNS]:
+        if speed := _recent_speed(runs / id):
+            return slots * speed
+    return 0.0
 
 
 def _recent_speed(runs: Path) -> float:
@@ -334,7 +357,7 @@ def table(rows: Iterable[tuple[str, str, Plan, SweepRecord, float]]) -> str:
                 str(record.count),
                 str(sum(each in ENDED for each in states)),
                 str(states.count("failed")),
-                f"{short_name(winner.optimizer)} {winner.loss:.4f}" if winner else "–",
+                f"{short_name(winner.optimizer)} {format_loss(winner.loss)}" if winner else "–",
                 time.strftime("%Y-%m-%d %H:%M", time.localtime(created)),
             )
         )

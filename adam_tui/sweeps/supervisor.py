@@ -30,6 +30,10 @@ class Supervisor:
 
     def run(self) -> Iterator[SweepRecord]:
         """Yield the state of the sweep a few times a second until every slot has ended."""
+        with self.sweep.worked_on():
+            yield from self._run()
+
+    def _run(self) -> Iterator[SweepRecord]:
         record = self.sweep.record()
         for slot in self.slots[: max(self._free_trials(record), 1)]:
             self._start(slot, record)

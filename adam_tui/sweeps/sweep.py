@@ -13,12 +13,13 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from adam_tui.engine.class_reference import ClassReference, short_name
-from adam_tui.runs import files, user_code
+from adam_tui.runs import device_use, files, user_code
+from adam_tui.runs.device_names import device_lock
 from adam_tui.runs.protocol import parse_json
 from adam_tui.runs.run import Run
 from adam_tui.runs.status import valid_time
@@ -35,6 +36,8 @@ CODE = "code"  # the folder of the user's files
 FORMAT = 1  # of sweep.json
 # Files that make a run resumable; an ended trial has none of them.
 CHECKPOINTS = ("checkpoint.pt", "checkpoint.old.pt")
+
+ACTIVE = frozenset({"starting", "running", "paused"})  # states of a sweep that a process works on
 
 On = Literal["local", "ray"]  # where the sweep process starts slots
 Order = Literal["run", "pause", "stop"]
@@ -168,13 +171,42 @@ class Sweep:
         """The claims whose process is not dead, by trial."""
         return living(self._claims, self._claims.newest())
 
+    @property
+    def lock(self) -> Path:
+        """The file whose lock the processes of this host share while they work on the sweep."""
+        return device_lock(self.path, "sweep")
+
+    @contextlib.contextmanager
+    def worked_on(self) -> Iterator[None]:
+        """Show that this process works on the sweep: while it loads and between two trials it has no claim."""
+        with device_use.shared(self.lock, str(os.getpid())):
+            yield
+
     def state(self, record: SweepRecord, claims: Mapping[int, Claim]) -> str:
-        """The state in a word: finished, running, paused, or stopped."""
+        """The state in a word: finished, starting, running, paused, or stopped.
+
+        A sweep without claims is active while a process of this host works on it: it is starting before its first
+        trial, and running between two trials.
+        """
         if record.is_over:
             return "finished"
-        if not claims:
+        order = self.order()
+        if not claims and (order == "stop" or not device_use.holder(self.lock)):
             return "stopped"
-        return "paused" if self.order() == "pause" else "running"
+        if order == "pause":
+            return "paused"
+        has_begun = bool(claims) or any(each.attempt for each in record.trials.values())
+        return "running" if has_begun else "starting"
+
+    def uncertain(self, record: SweepRecord) -> int:
+        """The trials in progress whose process may still run on another host: they are free after STALE_SECONDS."""
+        claims = self._claims.newest()
+        running = (number for number, each in record.trials.items() if each.state == "running")
+        return sum(number not in claims or not Claims.has_ended(claims[number]) for number in running)
+
+    def is_active(self) -> bool:
+        """Whether a process works on the sweep, or ends its trial now. Raises ValueError for an unreadable plan."""
+        return bool(self.living()) or self.state(self.record(), {}) in ACTIVE
 
     def run(self, name: str) -> Run:
         """The run of a trial by the name of its directory."""
@@ -224,8 +256,11 @@ class Sweep:
                 shutil.rmtree(path, ignore_errors=True)
 
     def delete(self) -> None:
-        """Remove the sweep with all its runs. Raises ValueError while a process works on it, OSError."""
-        if self.living():
+        """Remove the sweep with all its runs.
+
+        Raises ValueError while a process works on it and for an unreadable plan, OSError.
+        """
+        if self.is_active():
             raise ValueError(f"{self.id} is still running: stop it first")
         shutil.rmtree(self.path)  # follows no link within it
 
@@ -256,6 +291,12 @@ def directory_name(name: str = "") -> str:
     return whole
 
 
+def check_free(runs: Path, name: str) -> None:
+    """Raise ValueError with one line for a name of a new sweep that is not allowed or in use; "" is a random one."""
+    if name and os.path.lexists(path := runs / directory_name(name)):
+        raise ValueError(f"there is a sweep {path.name!r} already")
+
+
 def create(plan: Plan, runs: Path, name: str = "", on: On = "local", address: str = "") -> Sweep:
     """Plan a sweep: its directory RUNS/sweep-<name> with sweep.json and trials.jsonl; `on` and `address`: see `place`.
 
@@ -264,6 +305,7 @@ def create(plan: Plan, runs: Path, name: str = "", on: On = "local", address: st
     plans.check_plan(plan)
     if on == "ray":
         check_device(plan.device)
+    check_free(runs, name)
     path = runs / directory_name(name)
     lines = plans.planned(plan, "")  # before the directory: it may raise
     files.make_private_folder(runs)
@@ -272,8 +314,7 @@ def create(plan: Plan, runs: Path, name: str = "", on: On = "local", address: st
             path.mkdir(mode=0o700)
             break
         except FileExistsError:
-            if name:
-                raise ValueError(f"there is a sweep {path.name!r} already") from None
+            check_free(runs, name)
             path = runs / directory_name()
     body: dict[str, Any] = {"format": FORMAT, "created": time.time(), "trials": len(lines), "plan": plan.to_json()}
     if on == "ray":

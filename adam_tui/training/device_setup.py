@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from adam_tui.engine.numbers import count_noun
 from adam_tui.runs.device_names import cores
 from adam_tui.runs.protocol import RunSpec
 
@@ -62,7 +63,11 @@ def name_of(device: torch.device) -> str:
     """The device and its model: "cuda:0 (NVIDIA H200)", "cpu (16 threads)"."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else f"{device} ({platform.machine()})"
+    return (
+        f"cpu ({count_noun(torch.get_num_threads(), 'thread')})"
+        if device.type == "cpu"
+        else f"{device} ({platform.machine()})"
+    )
 
 
 def tune_process(device: torch.device) -> None:

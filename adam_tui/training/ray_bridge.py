@@ -336,7 +336,7 @@ def main(arguments: list[str]) -> int:
         if bridge is not None:
             bridge.stop(caught[0])
 
-    with contextlib.ExitStack() as connection:
+    with sweep.worked_on(), contextlib.ExitStack() as connection:
         try:
             connection.enter_context(connected(options.address))
         except Exception as error:  # Ray raises nearly anything for a wrong address

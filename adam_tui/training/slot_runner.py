@@ -39,6 +39,13 @@ def main(arguments: list[str]) -> int:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the sweep outlives its terminal
     with contextlib.suppress(OSError, ValueError, AttributeError):  # no stderr
         faulthandler.enable()
+    sweep = Sweep(Path(paths[0]).absolute())
+    with sweep.worked_on():
+        return _work(sweep, name)
+
+
+def _work(sweep: Sweep, name: str) -> int:
+    """Load the training, then train trials to the end; the exit status as for `main`."""
     try:
         # Before a trial is claimed: without torch none of them could be trained.
         import adam_tui.training.trainer  # noqa: F401
@@ -48,13 +55,13 @@ def main(arguments: list[str]) -> int:
         return 1
     try:
         trainer = TrialTrainer()
-        worker = Worker(Sweep(Path(paths[0]).absolute()), trainer.train, name)
+        worker = Worker(sweep, trainer.train, name)
         _handle_signals(worker, trainer)
         with used_by_sweep(worker.sweep.path, worker.plan.device):
             if worker.work() == "gone":
-                log(f"{paths[0]} is gone: this slot ends")
+                log(f"{sweep.path} is gone: this slot ends")
     except (OSError, ValueError) as error:
-        log(f"cannot work on {paths[0]}: {error}")
+        log(f"cannot work on {sweep.path}: {error}")
         return 1
     return 0
 

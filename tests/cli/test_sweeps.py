@@ -93,12 +93,17 @@ class TestPlanning:
         dry = call(tmp_path, "sweep", "--on", "ray", "--dry-run").stdout
         assert dry.startswith("8 trials of 3 epochs\n")
 
+    def test_a_dry_run_refuses_a_name_in_use(self, tmp_path, followed):
+        assert call(tmp_path, "sweep", "--name", "n").exit_code == 0
+        refused = call(tmp_path, "sweep", "--name", "n", "--dry-run")
+        assert (refused.exit_code, refused.stderr) == (2, "adam-tui: there is a sweep 'sweep-n' already\n")
+
     def test_a_dry_run_shows_the_size_and_creates_nothing(self, tmp_path):
         flags = ("--optimizer", "adam,sgd", "--lr", "1e-4..1e-1", "--trials", "27", "--epochs", "9", "--halving")
         result = call(tmp_path, "sweep", *flags, "--slots", "2", "--dry-run")
         assert result.stdout.splitlines() == [
             "54 trials of 9 epochs on 2 slots, decisions after epoch 1, 3",
-            "108,360 steps, about 23:47 at 5,000 images/s (assumed: no run was measured here)",
+            "108,360 steps, about 23:47 at 5,000 images/s (assumed: nothing was measured here)",
             "about 87 MB of disk",
             "adam: 27 trials, lr 0.0001..0.1",
             "sgd: 27 trials, lr 0.0001..0.1",

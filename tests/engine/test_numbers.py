@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from adam_tui.engine.numbers import (
     MINUS_SIGNS,
     TooSmallError,
+    count_noun,
     decimal,
     format_duration,
+    format_loss,
     format_number,
     parse_number,
     parse_whole,
@@ -118,3 +120,16 @@ def test_a_number_that_would_become_0_is_refused(text):
         parse_number(text)
     assert parse_number("0.000e-400") == parse_number("-0") == 0.0
     assert parse_number("5e-324") > 0.0
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"),
+    [(0.0, "0.0000"), (0.0321, "0.0321"), (3.21e-5, "3.21e-05"), (1234.5, "1234.5000"), (2.784e16, "2.78e+16")],
+)
+def test_a_loss_has_four_decimals_where_they_show_it(loss, text):
+    assert format_loss(loss) == text
+    assert (format_loss(math.inf), format_loss(math.nan)) == ("inf", "nan")
+
+
+def test_a_noun_agrees_with_its_number():
+    assert [count_noun(number, "trial") for number in (0, 1, 2000)] == ["0 trials", "1 trial", "2,000 trials"]

@@ -44,7 +44,7 @@ def test_the_code_reads_the_whole_records_of_the_weights(tmp_path, monkeypatch):
 
 
 def test_every_event_is_described():
-    table = TEXT.partition("## The events")[2].partition("## Reading")[0]
+    table = TEXT.partition("## The events")[2].partition("\n## ")[0]
     names = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
     assert names == set(EVENTS)
 

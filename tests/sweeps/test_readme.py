@@ -44,7 +44,14 @@ def test_every_file_is_described(new_sweep, work):
     described = set(re.findall(r"^\| `(.*?)`", TEXT.partition("## How")[0], re.MULTILINE))
     names = {"trials-<writer>.jsonl" if path.name.startswith("trials-") else path.name for path in sweep.path.iterdir()}
     names = {re.sub(r"adam-\d+", "adam-0007/", name) for name in names} - {"claims"}
-    elsewhere = {"claims/<trial>-<attempt>", "slot-0.log", "sweep.log", "ray.log", "code/<SHA-256>.py"}
+    elsewhere = {
+        "claims/<trial>-<attempt>",
+        "slot-0.log",
+        ".<host>-sweep.lock",
+        "sweep.log",
+        "ray.log",
+        "code/<SHA-256>.py",
+    }
     assert described == names | elsewhere
 
 
@@ -57,7 +64,8 @@ def test_the_commands_work(tmp_path, monkeypatch, new_sweep):
     [block] = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
     for line in block.splitlines():
         arguments = shlex.split(line.replace("RUNS", str(grid.path.parent)))[1:]
-        result = CliRunner().invoke(main, arguments, env={"ADAM_TUI_RUNS": str(grid.path.parent)})
+        runs = tmp_path / "new" if "--dry-run" in arguments else grid.path.parent
+        result = CliRunner().invoke(main, arguments, env={"ADAM_TUI_RUNS": str(runs)})
         assert result.exit_code == 0, result.output
     new, learning, by_hand, on_ray = followed
     assert (learning.record().count, len(learning.record().trials)) == (40, 10)

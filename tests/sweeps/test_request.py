@@ -108,3 +108,9 @@ def test_the_process_of_a_sweep_is_the_command_and_writes_a_log(new_sweep, monke
     ]
     assert options["start_new_session"], "it outlives the app and its terminal"
     assert (sweep.path / "sweep.log").exists()
+
+
+def test_the_usual_range_of_one_optimizer_is_not_forced_on_another_that_is_added():
+    like = request_like(Request("adam").plan())
+    assert (like.lr, like.plan()) == ("", Request("adam").plan())
+    assert request_like(Request("adam", "1e-3..1").plan()).lr == "0.001..1"

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 import math
 
@@ -8,6 +9,7 @@ from adam_tui.runs import directory
 from adam_tui.runs.protocol import Epoch, RunSpec, to_line
 from adam_tui.sweeps import results
 from adam_tui.sweeps import sweep as sweeps
+from adam_tui.sweeps.journal import SweepJournal, TrialStarted
 from adam_tui.sweeps.plan import trials_of
 
 GRID = {"lr": "1e-3,1e-2,1e-1", "sampler": "grid", "trials": 1}
@@ -71,7 +73,29 @@ def test_a_sweep_without_an_ended_trial_has_a_table_too(new_sweep):
     lines = results.text(sweep.plan(), sweep.record()).splitlines()
     assert lines[0] == "3 trials: 3 planned"
     assert lines[5].split() == ["0.001", "·"]
-    assert lines[-1] == "adam: no trial has a finite loss"
+    assert lines[-1] == "adam: no result yet"
+
+
+def test_an_exploded_loss_leaves_the_columns_of_the_table_straight(new_sweep, work, monkeypatch):
+    sweep = new_sweep("adam,sgd", lr="1e-3,1e-2", sampler="grid", trials=1)
+    work(sweep)
+    record = sweep.record()
+    last = record.trials[0].last
+    record.trials[0].last = dataclasses.replace(last, validation_loss=27840963707666432.0)
+    lines = results.text(sweep.plan(), record).splitlines()
+    assert lines[5:7] == ["     0.001  2.78e+16     0.3333", "      0.01    0.0000*    0.0000*"]
+
+
+def test_a_trial_is_in_progress_only_while_a_process_works_on_the_sweep(new_sweep):
+    sweep = new_sweep(lr="1e-2", sampler="grid", epochs=1, trials=1)
+    SweepJournal(sweep.path, "a").record(TrialStarted(1.0, 0, 1, (), "adam-0000", "slot0-a", 0))
+    assert results.counts(sweep.record()) == "1 trial: 1 in progress"
+    assert results.counts(sweep.record(), active=False) == "1 trial: 1 interrupted"
+    assert (
+        results.estimate(sweep.plan(), sweep.path, 1)
+        .text(sweep.plan(), 1)
+        .startswith("1 trial of 1 epoch on 1 slot\n860 steps")
+    )
 
 
 def test_the_standard_error_is_that_of_the_seeds_or_of_the_test_images():
@@ -117,6 +141,14 @@ def test_the_time_is_estimated_by_the_speed_of_the_last_runs(new_sweep, tmp_path
     assert (size.speed, size.measured) == (2000.0, True)
     images = 4 * (3 * 1000 + results.MEASURED_SHARE * (3 * 100 + 10_000))
     assert size.seconds == pytest.approx(images / 2000)
+
+
+def test_slots_are_expected_to_be_as_fast_as_those_of_the_newest_sweep(new_sweep, work, tmp_path):
+    plan = new_sweep(limit=1000, validation=100).plan()
+    earlier = new_sweep(name="earlier")
+    run = directory.create(RunSpec(), earlier.path)
+    run.metrics.write_text(to_line(Epoch(1.0, 9, 1, 0.1, 0.1, 0.9, 1.0, 700.0)))
+    assert results.estimate(plan, tmp_path / "runs", 3).speed == 2100.0
 
 
 def test_the_epochs_that_are_left_fall_to_none(new_sweep, work):

@@ -383,3 +383,32 @@ def test_a_lost_trial_is_free_at_once_and_later_progress_forgets_the_losses(new_
     work(sweep, lose)
     record = sweep.record().trials[0]
     assert (record.state, record.attempt, record.lost, record.closed) == ("finished", 4, 0, {1, 2, 3, 4})
+
+
+def test_a_sweep_is_active_while_its_processes_load_and_between_their_trials(new_sweep, work):
+    sweep = new_sweep()
+    assert (sweep.state(sweep.record(), {}), sweep.is_active()) == ("stopped", False)
+    with Sweep(sweep.path).worked_on():
+        assert (sweep.state(sweep.record(), {}), sweep.is_active()) == ("starting", True)
+        with pytest.raises(ValueError, match="is still running: stop it first"):
+            sweep.delete()
+        SweepJournal(sweep.path, "a").record(TrialStarted(1.0, 0, 1, (), "adam-0000", "slot0-a", 0))
+        assert sweep.state(sweep.record(), {}) == "running"
+        sweep.command("pause")
+        assert sweep.state(sweep.record(), {}) == "paused"
+        sweep.command("stop")
+        assert (sweep.state(sweep.record(), {}), sweep.is_active()) == ("stopped", False)
+        sweep.command("resume")
+    assert (sweep.state(sweep.record(), {}), sweep.is_active()) == ("stopped", False)
+
+
+def test_a_trial_without_the_end_of_its_process_is_uncertain_for_a_while(new_sweep):
+    sweep = new_sweep()
+    assert sweep.uncertain(sweep.record()) == 0
+    for trial in (0, 1):
+        line = TrialStarted(1.0, trial, 1, (), f"adam-000{trial}", "slot0-a", 0)
+        SweepJournal(sweep.path, "a").record(line)
+    Claims(sweep.path, "slot0-a").take(0, 1)
+    dead = sweep.path / "claims" / "0000-1"
+    dead.write_text(json.dumps(json.loads(dead.read_text()) | {"pid": 2**22 + 1}))
+    assert sweep.uncertain(sweep.record()) == 1, "the one without a claim"

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from adam_tui.engine.class_reference import is_reference
 from adam_tui.engine.knobs import Knob
-from adam_tui.engine.numbers import format_duration, format_number, round_nearest
+from adam_tui.engine.numbers import format_duration, format_loss, format_number, round_nearest
 from adam_tui.history.sweep_view import GOAL, SweepView, figure
 from adam_tui.runs.recipes import optimizer_title
 from adam_tui.sweeps.plan import knobs_of
@@ -251,9 +251,11 @@ def digit_choices(quantity: Quantity, values: Sequence[float]) -> list[Digits]:
         return [Digits("", lambda value: f"{value:.1f}"), Digits("", lambda value: _three_digits(value))]
     positive = [value for value in values if 0 < value < math.inf]
     power = math.floor(math.log10(min(positive))) if positive else 0
+    if positive and max(positive) >= 1e4:  # one setting exploded: its digits would leave no room for the others
+        return [Digits("", format_loss), Digits("", _three_digits)]
     scaled = [Digits(f" ×{10.0**power:g}", lambda value: _three_digits(value / 10.0**power))] if power < -1 else []
     return [
-        Digits("", lambda value: f"{value:.4f}"),
+        Digits("", format_loss),
         *([Digits("", lambda value: f"{value:.3f}")] if power >= -2 else []),
         *(scaled or [Digits("", lambda value: f"{value:.2f}")]),
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from adam_tui.engine.lane import Lane
+from adam_tui.engine.numbers import format_loss
 from adam_tui.engine.presets import Preset
 from adam_tui.engine.scenario import Scenario
 from adam_tui.history.sweep_view import SweepView
@@ -113,7 +114,7 @@ def _ask_stop(view: SweepView) -> Effect:
 def _ask_delete(view: SweepView) -> Effect:
     if view.state in ("running", "paused", "starting"):
         return Notify(f"{view.title} is {view.state}", severity="warning", keys=": {stop} stops it first")
-    text = f"{counts(view.record)}\nIts runs and their curves are gone for good."
+    text = f"{counts(view.record, active=False)}\nIts runs and their curves are gone for good."
     label = "yes, delete it with all its runs"
     return _ask(f"Delete {view.title}?", text, "y", e.DeleteSweep(view.id), label, cautious=True)
 
@@ -171,7 +172,7 @@ def _open_run(state: SweepState, view: SweepView) -> Effect:
 
 
 def _run_title(trial: TrialRecord) -> str:
-    loss = f"  loss {trial.last.validation_loss:.4f}" if trial.last is not None else ""
+    loss = f"  loss {format_loss(trial.last.validation_loss)}" if trial.last is not None else ""
     state = "stopped early" if trial.state == "cut" else trial.state
     return f"{trial.run}  seed {trial.planned.seed}  {state}{loss if math.isfinite(trial.loss) else ''}"
 

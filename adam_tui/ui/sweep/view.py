@@ -17,7 +17,7 @@ from adam_tui.draw.cells import Cells, Color, text_width
 from adam_tui.draw.chart import Series, chart
 from adam_tui.draw.elements import POINTER, draw_progress, shorten, wrap
 from adam_tui.draw.palette import Palette
-from adam_tui.engine.numbers import format_duration
+from adam_tui.engine.numbers import format_duration, format_loss
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.sweep_view import SlotView, SweepView, accuracy_with_error, figure
 from adam_tui.runs.recipes import optimizer_title
@@ -440,7 +440,7 @@ def _winner_lines(view: SweepView) -> list[Line]:
     if len(view.plan.optimizers) < 2:
         return []
     lines: list[Line] = [
-        (f"{each.loss:.4f}  {setting_title(each)}", "accent" if each is view.best else "")
+        (f"{format_loss(each.loss)}  {setting_title(each)}", "accent" if each is view.best else "")
         for each in sorted(known, key=lambda each: each.loss)
     ]
     diverged = [optimizer_title(name) for name, each in view.winners.items() if each is None]
@@ -498,7 +498,7 @@ def draw_progress_line(shown: Snapshot, view: SweepView, width: int) -> Cells:
     if view.failed:
         parts.append(f"{view.failed} failed")
     if view.best is not None:
-        parts.append(f"{BEST} {setting_title(view.best)} {view.best.loss:.4f}")
+        parts.append(f"{BEST} {setting_title(view.best)} {format_loss(view.best.loss)}")
     if view.edges:
         setting, name, word = view.edges[0]
         where = "highest" if word == "highest" else "lowest"

@@ -10,6 +10,7 @@ from adam_tui.draw.elements import draw_progress, shorten, wrap
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.run_panels import MISSING, RunRow, state_color
 from adam_tui.engine.class_reference import short_name
+from adam_tui.engine.numbers import format_loss
 from adam_tui.history.sweep_summary import BestSetting, SweepSummary
 from adam_tui.runs.recipes import optimizer_title
 from adam_tui.ui.actions import with_keys_named
@@ -130,7 +131,7 @@ def draw(sweep: SweepSummary, keys: Mapping[str, str], width: int, height: int, 
 def _best_line(sweep: SweepSummary, setting: BestSetting) -> str:
     accuracy = MISSING if math.isnan(setting.accuracy) else f"{setting.accuracy:.2%}"
     title = setting.title if len(sweep.optimizers) > 1 else setting.values or setting.optimizer
-    return f"{setting.loss:>7.4f}  {accuracy:>7}  {title}"
+    return f"{format_loss(setting.loss):>7}  {accuracy:>7}  {title}"
 
 
 def draw_progress_line(sweep: SweepSummary, width: int, palette: Palette) -> Cells:
@@ -142,6 +143,6 @@ def draw_progress_line(sweep: SweepSummary, width: int, palette: Palette) -> Cel
     if sweep.failed:
         parts.append(f"{sweep.failed} failed")
     if sweep.best:
-        parts.append(f"★ {sweep.best[0].title} {sweep.best[0].loss:.4f}")
+        parts.append(f"★ {sweep.best[0].title} {format_loss(sweep.best[0].loss)}")
     cells.put(0, bar + 3, shorten(" · ".join(parts), max(width - bar - 4, 1)), palette.foreground)
     return cells

@@ -10,7 +10,7 @@ from adam_tui.draw.cells import Cells, Color
 from adam_tui.draw.elements import shorten
 from adam_tui.draw.palette import Palette
 from adam_tui.draw.run_panels import SORT_KEYS, WideRow, visible_columns, wide_table
-from adam_tui.engine.numbers import format_duration
+from adam_tui.engine.numbers import format_duration, format_loss
 from adam_tui.history.run_history import RunHistory
 from adam_tui.history.run_view import RunView
 from adam_tui.history.sweep_summary import SweepSummary
@@ -161,7 +161,7 @@ def draw(state: TrainState, histories: Histories, now: float, width: int, height
         cells.put(height - detail + 1, 1, _cut(_sweep_detail(state.visible_sweep), width - 2), palette.foreground)
         if state.visible_sweep.best:
             best = state.visible_sweep.best[0]
-            text = f"best: {best.title} · validation loss {best.loss:.4f}, accuracy {best.accuracy:.2%}"
+            text = f"best: {best.title} · validation loss {format_loss(best.loss)}, accuracy {best.accuracy:.2%}"
             cells.put(height - detail + 2, 1, _cut(text, width - 2), palette.faint)
     elif state.visible_run is not None:
         lines = _details(state.visible_run, histories.get(state.visible_run.id), width, palette)
