@@ -27,6 +27,7 @@ def format_scientific(value: float, width: int = NUMBER, decimals: int = 1) -> s
     """Format a float in scientific notation, right-aligned, with at most `decimals` that fit: " 5.6e-02"."""
     if not math.isfinite(value):
         return f"{'∞' if value > 0 else '−∞' if value < 0 else 'nan':>{width}}"
+    value += 0.0  # −0.0 becomes 0
     texts = (f"{value:.{digits}e}" for digits in range(decimals, -1, -1))
     text = next((text for text in texts if len(text) <= width), f"{value:.0e}")
     return f"{text:>{width}}"
@@ -78,6 +79,7 @@ def format_decimal(value: float, width: int) -> str:
     """Format a float with five decimals if they fit and are significant, else in scientific notation."""
     if not math.isfinite(value):
         return format_scientific(value, width)
+    value += 0.0  # −0.0 becomes 0
     text = f"{value:.5f}"
     if len(text) > width - 1 or (value and abs(value) < 1e-3):
         text = format_scientific(value, width - 1, 3)
