@@ -44,7 +44,7 @@ MOST_POINTS = 1_000_000
 # PATH + r for the recorded step number `index` of the run number r.
 POINT = np.dtype([("kind", "<i4"), ("index", "<i4"), ("a", "<f8"), ("b", "<f8"), ("loss", "<f8"), ("accuracy", "<f8")])
 GRID, ALL, PATH = 0, 1, 2
-NO_INDEX = -1  # of a point in zoomed.bin: it is none of the grid's
+NO_INDEX = -1  # of a point in zoomed.bin, which the grid lacks
 NEAR = 1e-6  # of the grid's spacing: so far from its place a record may be
 PARTS = ("test", "train")  # of the data set
 

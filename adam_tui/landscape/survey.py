@@ -59,7 +59,7 @@ def requested(path: WeightPath, request: Request, number: int) -> WeightPath:
     count = int(np.searchsorted(path.steps, last, side="right"))
     if not count or path.steps[count - 1] != last:
         raise ValueError(f"{path.name} no longer holds the weights of step {last:,}")
-    found = WeightPath(path.name, path.steps[:count], path.weights[:count])
-    if request.weights and fingerprint(found.steps, checksums(found)) != request.weights[number]:
+    kept = WeightPath(path.name, path.steps[:count], path.weights[:count])
+    if request.weights and fingerprint(kept.steps, checksums(kept)) != request.weights[number]:
         raise ValueError(f"{path.name} has recorded other weights since this landscape was begun: begin another one")
-    return found
+    return kept

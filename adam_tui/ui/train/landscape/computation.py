@@ -173,7 +173,7 @@ class _Follower:
         self._order: object = None
         self._files: object = None
         self._kills, self._failure = 0, ""
-        self._elsewhere, self._look_at = False, 0.0
+        self._elsewhere, self._check_at = False, 0.0
         self._pace: tuple[object, float, int] = (None, 0.0, 0)
 
     def close(self) -> None:
@@ -209,7 +209,7 @@ class _Follower:
         self._landscape, self._request, self._survey = landscape, request, survey
         self._plane, self._recorded, self._order, self._files = wanted.plane, {}, None, None
         self._kills, self._failure = 0, ""
-        self._elsewhere, self._look_at = False, 0.0
+        self._elsewhere, self._check_at = False, 0.0
 
     def _refreshed(self, wanted: Wanted) -> Picture:
         assert self._landscape is not None
@@ -338,14 +338,14 @@ class _Follower:
         if server is not None and (status := server.status) is not None:
             self._take_end(server, status)
             self.close()
-        if self._elsewhere and time.monotonic() >= self._look_at:
-            self._look_elsewhere(landscape)
+        if self._elsewhere and time.monotonic() >= self._check_at:
+            self._check_elsewhere(landscape)
         order = (landscape.path, wanted.view, tuple((path, each.state) for _, path, each in recorded))
         if self._failure or complete or (order == self._order and self._server is not None):
             return
         if self._server is None:
             if not self._elsewhere:
-                self._look_elsewhere(landscape)  # first: a process would load torch in vain
+                self._check_elsewhere(landscape)  # first: a process would load torch in vain
             if self._elsewhere:
                 return
             self._server = Server(landscape.path / LOG)
@@ -353,14 +353,14 @@ class _Follower:
             self._server.order(Order(landscape.path, wanted.view, tuple(path for _, path, _ in recorded)))
             self._order = order
 
-    def _look_elsewhere(self, landscape: Landscape) -> None:
+    def _check_elsewhere(self, landscape: Landscape) -> None:
         """See whether another process computes this landscape now."""
-        self._elsewhere, self._look_at = is_active(landscape), time.monotonic() + RETRY_SECONDS
+        self._elsewhere, self._check_at = is_active(landscape), time.monotonic() + RETRY_SECONDS
 
     def _take_end(self, server: Server, status: int) -> None:
         """Note how the process has ended: by itself after its work, or with an error, which is shown in words."""
         if status == BUSY:
-            self._elsewhere, self._look_at = True, time.monotonic() + RETRY_SECONDS
+            self._elsewhere, self._check_at = True, time.monotonic() + RETRY_SECONDS
         elif status < 0:
             self._kills += 1
             if self._kills >= KILLS:
