@@ -223,7 +223,10 @@ def make_plan(space: Mapping[str, Mapping[str, Dimension]], *, epochs: int, halv
     if halving and plan.sampler == "tpe":
         raise ValueError(TPE_AND_HALVING)
     settings = min((len(settings_of(plan, each)) for each in space), default=0)
-    return check_plan(dataclasses.replace(plan, rungs=rungs_of(epochs, settings, halving=halving)))
+    rungs = rungs_of(epochs, settings, halving=halving)
+    if halving and len(rungs) == 1:
+        raise ValueError(f"halving needs {REDUCTION} epochs and {REDUCTION} settings of each optimizer, at least")
+    return check_plan(dataclasses.replace(plan, rungs=rungs))
 
 
 def check_plan(plan: Plan) -> Plan:

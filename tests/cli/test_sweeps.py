@@ -126,6 +126,8 @@ class TestPlanning:
             (("--slots", "0"), "--slots must be at least 1"),
             (("--validation", "0"), "holds out at least one"),
             (("--sampler", "magic"), "'magic' is not one of"),
+            (("--halving", "--trials", "2"), "halving needs 3 epochs and 3 settings of each optimizer, at least"),
+            (("--halving", "--epochs", "2"), "halving needs 3 epochs and 3 settings of each optimizer, at least"),
             (("--sampler", "tpe", "--halving", "--trials", "9"), "tpe learns from whole trials: leave halving out"),
             (("--batch-size", "0"), "batch_size must be at least 1"),
             (("--device", "tpu"), "device must be"),

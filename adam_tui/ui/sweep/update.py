@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from adam_tui.ui.effects import Notify
 from adam_tui.ui.sweep import events as e
 from adam_tui.ui.sweep.effects import Effect, Refresh
 from adam_tui.ui.sweep.grid import QUANTITIES, next_axis
 from adam_tui.ui.sweep.state import SweepState
 
+ONLY_AXES = Notify("the sweep varies nothing else")
 Result = tuple[SweepState, tuple[Effect, ...]]
 
 
@@ -34,7 +36,9 @@ def update(state: SweepState, event: e.Event) -> Result:
             at = QUANTITIES.index(state.quantity) + by
             return replace(state, quantity=QUANTITIES[at % len(QUANTITIES)]), (Refresh(),)
         case e.CycleAxis(axis):
-            return _turn_axis(state, axis), ()
+            turned = _turn_axis(state, axis)
+            is_other = turned.axes != state.axes or state.view is None
+            return (turned, ()) if is_other else (state, (ONLY_AXES,))
         case _:
             from adam_tui.ui.sweep.requests import effects_of  # not needed before the first of them
 

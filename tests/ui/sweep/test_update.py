@@ -190,3 +190,9 @@ def test_failed_trials_are_repeated(state, tmp_path):
     made.journal.record(made.started(made.trials[0]), made.ended(made.trials[0], "failed", 1, "no space left"))
     assert TrialEnded.name == "ended"
     assert effects_of(state_of(tmp_path), e.Retry()) == (effects.RetrySweep("sweep-f"),)
+
+
+def test_an_axis_without_another_knob_stays_and_says_so(tmp_path):
+    MadeSweep(tmp_path, "one", "adam", trials=3, seeds=1).finish()
+    state = state_of(tmp_path)
+    assert update(state, e.CycleAxis("x")) == (state, (Notify("the sweep varies nothing else"),))
