@@ -191,7 +191,10 @@ class Helper:
                     self._deliver(request)
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Kill the process when it hangs or grows too much, and end it when it has nothing to do."""
+        """Kill the process when it hangs or grows too much, and end it when it has nothing to do.
+
+        Where it has ended by itself, its children are killed: they would hold its output open.
+        """
         while True:
             time.sleep(min(TICK, self.limits.step / 4, self.limits.idle / 2))
             with self._lock:
@@ -208,9 +211,9 @@ class Helper:
                     self._reason = f"no end within {self.limits.step:g} s: the process was ended"
                 elif _memory(process.pid) > 2 * self.limits.memory:
                     self._reason = "too much memory: the process was ended"
-                else:
+                elif not _has_ended(process):
                     continue
-            process.kill()
+            _kill(process)
             return
         _end(process)
 
@@ -224,9 +227,30 @@ def _write(process: subprocess.Popen[bytes], outbox: queue.SimpleQueue[bytes | N
             stream.flush()
 
 
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and those that its code has started, which hold its pipes open. It may have ended."""
+    if process.returncode is not None:  # its number may belong to another process by now
+        return
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)  # it leads its group
+            return
+    process.kill()
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it has ended. It is not waited for: its number stays its own, and so does its group."""
+    if not hasattr(os, "waitid"):
+        return process.poll() is not None
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # another thread has waited for it
+        return True
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill the process and wait for it."""
-    process.kill()
+    _kill(process)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(GRACE)
 

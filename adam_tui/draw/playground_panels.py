@@ -45,11 +45,11 @@ NORMAL, WIDE = 45, 56
 class LaneRow:
     """One lane at one step.
 
-    `names` are its names, the longest first; the longest one that fits is shown. `rank` is its place by loss, from 1;
-    `distance` the distance to the nearest minimum, nan if no minimum is known; `since` the step at which the state
-    began, None for running. `ended`: the race is at its last step. `note` takes the place of the numbers: why there are
-    none, or why they end. `evaluations` is the number of losses, gradients and Hessians so far, in place of the
-    distance; None where all lanes evaluate one gradient a step.
+    `names` are its names, the longest first; the longest one that fits is shown. `rank` is its place by loss, from 1,
+    None for a lane without a loss at this step; `distance` the distance to the nearest minimum, nan if no minimum is
+    known; `since` the step at which the state began, None for running. `ended`: the race is at its last step. `note`
+    takes the place of the numbers: why there are none, or why they end. `evaluations` is the number of losses,
+    gradients and Hessians so far, in place of the distance; None where all lanes evaluate one gradient a step.
     """
 
     marker: str
@@ -58,7 +58,7 @@ class LaneRow:
     loss: float
     gradient_norm: float
     state: str
-    rank: int = 1
+    rank: int | None = 1
     distance: float = math.nan
     since: int | None = None
     ended: bool = False
@@ -140,7 +140,7 @@ def lane_table(rows: Sequence[LaneRow], selected: int, width: int, height: int, 
         if bold:
             cells.put(line, 0, POINTER, palette.accent, bold=True)
         cells.put(line, 1, row.marker, row.color, bold=True)
-        if at.rank is not None:
+        if at.rank is not None and row.rank is not None:
             rank_ink = palette.foreground if row.rank == 1 else palette.faint
             cells.put(line, at.rank, f"{row.rank:>2}", rank_ink, bold=bold)
         cells.put(line, at.name, _fitting_name(row.names, at.name_width), row.color, bold=bold)

@@ -15,6 +15,7 @@ import inspect
 import linecache
 import math
 import os
+import signal
 import sys
 import threading
 import time
@@ -60,23 +61,25 @@ class Requests:
                     else:
                         self._waiting.append(message)
                         self._news.notify_all()
-        os._exit(0)
+        _leave()
 
 
 class Answers:
     """The output, for any thread."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream, self._lock = stream, threading.Lock()
+        self._stream, self._lock, self._owner = stream, threading.Lock(), os.getpid()
 
     def send(self, header: Mapping[str, Any], arrays: Mapping[str, Array] | None = None) -> None:
-        """Write one answer. The process ends when nobody reads it."""
+        """Write one answer. The process ends when nobody reads it, and so does a fork that the user's code has made."""
+        if os.getpid() != self._owner:
+            os._exit(0)
         try:
             with self._lock:
                 self._stream.write(encode(header, arrays))
                 self._stream.flush()
         except OSError:
-            os._exit(0)
+            _leave()
 
 
 class Watch:
@@ -265,6 +268,8 @@ class Walk:
 
     def steps(self) -> Iterator[tuple[list[float], dict[str, list[float]]]]:
         """Take the steps: the point after each, and its terms, the gradient used first. Stop out of bounds."""
+        from adam_tui.training.user_code import UserCodeError
+
         header, optimizer, p = self._header, self._optimizer, self._network[0]
         changes: dict[int, dict[str, float]] = {}
         for step, name, value in header["changes"]:
@@ -285,7 +290,9 @@ class Walk:
                 closure()
                 optimizer.step()
             with optimizer.evaluating():  # where the optimizer has two points, this one counts
-                point = p.tolist()
+                point = p.flatten().tolist()
+            if p.shape != (2,) or not p.is_floating_point():
+                raise UserCodeError(f"after step {t} the parameter is {p.dtype} of shape {tuple(p.shape)}, not (2,)")
             yield point, {"g": gradients[0] if gradients else [math.nan, math.nan], **self._state(p)}
             if t % every == 0 and not (abs(point[0] - centre_x) < radius and abs(point[1] - centre_y) < radius):
                 return
@@ -334,7 +341,7 @@ class Walk:
         for name, value in self._optimizer.inner.state.get(p, {}).items():
             several = isinstance(value, tuple | list)
             for i, each in enumerate(value if several else (value,)):
-                if len(terms) < MOST_TERMS and torch.is_tensor(each) and each.numel() == 2:
+                if len(terms) < MOST_TERMS and torch.is_tensor(each) and each.numel() == 2 and not each.is_complex():
                     terms[f"{name}[{i}]" if several else str(name)] = each.flatten().tolist()
         return terms
 
@@ -387,7 +394,23 @@ def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
     for number in (0, 1, 2):
         os.dup2(nothing, number)
     os.close(nothing)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=partial(_close_in_fork, source.fileno(), sink.fileno()))
     return source, sink
+
+
+def _close_in_fork(*numbers: int) -> None:
+    """Close the pipes in a process that the user's code forks: they end with this one."""
+    for number in numbers:
+        with contextlib.suppress(OSError):
+            os.close(number)
+
+
+def _leave() -> None:
+    """End this process, and those that the user's code has started: they are in the group that it leads."""
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 def _warm_up() -> None:

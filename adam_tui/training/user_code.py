@@ -139,14 +139,14 @@ def _execute(reference: ClassReference, file: Path) -> ModuleType:
 
 
 def located(error: BaseException, reference: ClassReference) -> UserCodeError:
-    """The error with the file and the line where it happened: the innermost line of the referenced code, if any."""
+    """The error with its place: the innermost line of the referenced code; its file or package for an error outside."""
     message = " ".join(str(error).split())
     if isinstance(error, SyntaxError) and error.filename:
         return UserCodeError(f"{_file_name(error.filename)}, line {error.lineno}: {error.msg}"[:MAX_MESSAGE])
     kind = type(error).__name__
     text = f"{kind}: {message}" if message else kind
     frame = _frame_of(error, reference)
-    where = f"{_file_name(frame.filename)}, line {frame.lineno}: " if frame else ""
+    where = f"{_file_name(frame.filename)}, line {frame.lineno}: " if frame else f"{place(reference)}: "
     return UserCodeError(where + (text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"))
 
 

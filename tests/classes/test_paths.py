@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from adam_tui.engine.pytorch_code import to_pytorch
 from adam_tui.engine.rule import join_parts
 from adam_tui.engine.scenario import Scenario, suggested_lane
 from adam_tui.engine.trajectory import path_computations, plotted_surface, trajectories
+from adam_tui.runs import processes
 from adam_tui.ui.learn.pages import sources
 
 DESCENT = """
@@ -191,6 +193,13 @@ def test_the_map_of_a_class_has_every_fourth_cell_of_the_built_in_one(imported):
 AXES = (("lr", 1e-3, 1.0), ("weight_decay", 1e-3, 0.1))
 
 
+def wait_until(condition):
+    end = time.monotonic() + 10
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
 def lines(capsys):
     return capsys.readouterr().out.splitlines()
 
@@ -297,3 +306,24 @@ class TestLimits:
         assert paths[0].last <= 5
         assert paths[1].last == 300
         assert classes.helper.pid != pid
+
+    def test_the_processes_that_code_starts_end_with_it(self, written, tmp_path):
+        started = tmp_path / "started"
+        child = f"open({str(started)!r}, 'w').write(str(__import__('subprocess').Popen(['sleep', '60']).pid))"
+        fork = "__import__('os').abort() if __import__('os').fork() else __import__('time').sleep(60)"
+        [path] = race(written(f"t > 2 and ({child}, {fork})"), steps=9)
+        assert path.failure == "the process crashed: SIGABRT", "the fork does not hold the pipe of the answers open"
+        pid = int(started.read_text())
+        assert wait_until(lambda: not processes.is_running(pid))
+
+    def test_a_fork_that_returns_answers_nothing(self, written):
+        name = written("t == 1 and __import__('os').fork()")
+        path, other = race(f"{name}:lr=0.1", "sgd:lr=0.1", steps=300)
+        assert path.failure is None
+        assert path.positions == pytest.approx(other.positions, rel=1e-14)
+
+    def test_a_parameter_of_another_shape_fails_with_its_step(self, written):
+        name = written("t == 3 and (setattr(p, 'data', torch.zeros(5)), setattr(p, 'grad', torch.zeros(5)))")
+        [path] = race(name, steps=9)
+        assert path.failure == "after step 3 the parameter is torch.float64 of shape (5,), not (2,)"
+        assert path.last == 2

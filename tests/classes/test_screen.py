@@ -102,6 +102,15 @@ async def test_the_class_of_a_scenario_file_is_imported_after_consent(classes, f
 
 
 class TestWithoutAProcess:
+    def test_a_lane_without_a_loss_has_no_rank(self):
+        state = PlaygroundState(Scenario.parse(["./mine.py::Mine", "adam", "sgd:lr=0.0001"], steps=20))
+        state, _ = update(state, e.Seek(20))
+        cells = view.lanes(state, 60, 4, DARK, paths_so_far(state))
+        first, second, third = (cells.text(row).split() for row in range(1, 4))
+        assert first[:3] == ["▸●", "Mine", "!"]
+        assert second[1:3] == ["1", "adam"], "its loss is not compared with the start of the first lane"
+        assert third[1:3] == ["2", "sgd"]
+
     def test_a_typed_class_is_imported_and_one_of_a_file_is_asked_for_once(self):
         state, effects = update(PlaygroundState(), e.SetClass("./mine.py::Mine:lr=0.1,foo=2"))
         assert effects == (ImportClass("./mine.py::Mine"),)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import compress
 from textwrap import wrap
 from typing import NamedTuple
 
@@ -258,6 +259,8 @@ def lanes(state: PlaygroundState, width: int, height: int, palette: Palette, pat
     paths = paths or whole_paths(state)
     losses = [float(path.losses[min(state.step, path.last)]) for path in paths.lanes]
     counted = any(path.evaluations is not None for path in paths.lanes)
+    notes = [_lane_note(lane, path, state.step) for lane, path in zip(state.scenario.lanes, paths.lanes, strict=True)]
+    known = [not note and path.state(state.step) != "computing" for path, note in zip(paths.lanes, notes, strict=True)]
     rows = []
     for i, (name, path) in enumerate(zip(lane_names(state.scenario), paths.lanes, strict=True)):
         color, marker = palette.lane(i)
@@ -269,11 +272,11 @@ def lanes(state: PlaygroundState, width: int, height: int, palette: Palette, pat
                 losses[i],
                 path.gradient_norm(state.step),
                 path.state(state.step),
-                rank=_rank(losses, i),
+                rank=_rank(losses[i], list(compress(losses, known))) if known[i] else None,
                 distance=path.distance(state.step, state.surface.minima),
                 since=path.since(state.step),
                 ended=state.at_end,
-                note=_lane_note(state.scenario.lanes[i], path, state.step),
+                note=notes[i],
                 evaluations=sum(path.evaluations_at(state.step)) if counted else None,
             )
         )
@@ -288,11 +291,11 @@ def _lane_note(lane: Lane, path: Trajectory, step: int) -> str:
     return "importing the class" if isinstance(rule, ClassOptimizer) and rule.status == "loading" else ""
 
 
-def _rank(losses: Sequence[float], lane: int) -> int:
-    """The place of a lane by its loss, from 1. Equal losses share a place; losses that are not finite come last."""
-    if not np.isfinite(losses[lane]):
+def _rank(loss: float, losses: Sequence[float]) -> int:
+    """The place of a loss, from 1. Equal losses share a place; losses that are not finite come last."""
+    if not np.isfinite(loss):
         return 1 + sum(map(bool, np.isfinite(losses)))
-    return 1 + sum(loss < losses[lane] for loss in losses)
+    return 1 + sum(other < loss for other in losses)
 
 
 def knobs(state: PlaygroundState, width: int, height: int, palette: Palette, paths: Paths | None = None) -> Cells:
