@@ -359,6 +359,6 @@ def _in_place(records: NDArray[np.void], survey: Survey) -> NDArray[np.bool_]:
 def work(survey: Survey) -> list[tuple[int, int]]:
     """The points to compute, (kind, index), in their order: a coarse grid, the paths, all images, the rest."""
     order = survey.grid.order()
-    coarse = survey.grid.level(survey.grid.strides[0]).size
+    coarse = survey.grid.coarse.size
     steps = [(PATH + number, n) for number, path in enumerate(survey.paths) for n in range(len(path.steps))]
     return [*((GRID, n) for n in order[:coarse]), *steps, (ALL, 0), *((GRID, n) for n in order[coarse:])]

@@ -256,7 +256,7 @@ class Computing:
         """Compute the part of the plane in a view: its coarse points, the steps of the runs, all images, the rest."""
         grid = self.survey.grid.covering(order.view)
         wanted = grid.order(order.view)
-        coarse = set(grid.level(grid.strides[0]).ravel().tolist())
+        coarse = set(grid.coarse.tolist())
         losses = self._landscape.losses_on(grid, self.survey)[0].ravel()
         missing = [index for index in wanted if np.isnan(losses[index])]
         places = {index: grid.point(index) for index in missing}
