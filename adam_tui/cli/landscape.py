@@ -169,17 +169,22 @@ def compute(made: Landscape) -> None:
     ) as bar:
         bar.update(done)
         for _ in range(TRIES):
+            waits = False
             process = start(made, detached=False)
             try:
                 while process.poll() is None or (process.returncode == BUSY and is_active(made)):
+                    if process.returncode == BUSY and not waits:
+                        waits = True
+                        click.echo("another process computes this landscape; waiting for it", err=True)
                     time.sleep(POLL_SECONDS)
                     bar.update(progress(made)[0] - bar.pos)
             except BaseException:
                 process.terminate()
                 process.wait()
                 raise
-            bar.update(progress(made)[0] - bar.pos)
-            if bar.pos == total:
+            done = progress(made)[0]
+            bar.update(done - bar.pos)
+            if done == total:
                 return
             if process.returncode > 0 and process.returncode != BUSY:
                 break

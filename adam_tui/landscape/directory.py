@@ -7,11 +7,14 @@
     worker.log     stderr of the process
 
 The identity is a hash of the request. So the same request goes on where it was interrupted, and a run that has recorded
-more gets another landscape. The process that computes is `training.landscape_worker`; everything here needs numpy only.
+more, or other weights after a resume, gets another landscape. A damaged request or plane is written anew, and a record
+with other coordinates than its point's is left out. The process that computes is `training.landscape_worker`;
+everything here needs numpy only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -20,14 +23,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.landscape.grid import Bounds, Grid
 from adam_tui.landscape.plane import KINDS, Plane, Projection
-from adam_tui.landscape.weights import WeightPath, check_same_network, read
+from adam_tui.landscape.weights import WeightPath, check_same_network, checksums, fingerprint, read
 from adam_tui.runs import files
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.run import Run
@@ -41,6 +44,8 @@ MOST_POINTS = 1_000_000
 # PATH + r for the recorded step number `index` of the run number r.
 POINT = np.dtype([("kind", "<i4"), ("index", "<i4"), ("a", "<f8"), ("b", "<f8"), ("loss", "<f8"), ("accuracy", "<f8")])
 GRID, ALL, PATH = 0, 1, 2
+NO_INDEX = -1  # of a point in zoomed.bin, which the grid lacks
+NEAR = 1e-6  # of the grid's spacing: so far from its place a record may be
 PARTS = ("test", "train")  # of the data set
 
 Floats = NDArray[np.float64]
@@ -50,10 +55,10 @@ Floats = NDArray[np.float64]
 class Request:
     """All that determines a landscape.
 
-    `runs` are the names of the runs' directories, from the directory that holds the first one, and `recorded` the last
-    recorded step and the number of records of each. `aspect` is the width of the area by its height; `area`
-    (a_min, a_max, b_min, b_max) takes its place. `images` are images of a `part` of the data, spread evenly over it:
-    of the test images, or of the first run's training images.
+    `runs` are the names of the runs' directories, from the directory that holds the first one, `recorded` the last
+    recorded step and the number of records of each, and `weights` the checksum of these records. `aspect` is the width
+    of the area by its height; `area` (a_min, a_max, b_min, b_max) takes its place. `images` are images of a `part` of
+    the data, spread evenly over it: of the test images, or of the first run's training images.
     """
 
     kind: str
@@ -66,6 +71,7 @@ class Request:
     seed: int = 0
     area: Bounds | None = None
     part: str = PARTS[0]
+    weights: tuple[int, ...] = ()
 
     @property
     def id(self) -> str:
@@ -97,6 +103,7 @@ class Request:
                 int(data["seed"]),
                 area,
                 str(data.get("part", PARTS[0])),
+                tuple(map(int, data.get("weights", ()))),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a request for a landscape: {error}") from None
@@ -133,9 +140,10 @@ def request(
             raise ValueError(f"{runs[0].id} was trained on {data[0]} and {run.id} on {name}: their losses differ")
     names = tuple(os.path.relpath(run.path.absolute(), runs[0].path.absolute().parent) for run in runs)
     recorded = tuple((int(path.steps[-1]), len(path.steps)) for path in paths)
+    weights = tuple(fingerprint(path.steps, checksums(path)) for path in paths)
     # Only a random plane depends on the seed.
     seed = seed if kind == "random" else 0
-    return Request(kind, names, recorded, columns, rows, aspect, images, seed, part=part), paths
+    return Request(kind, names, recorded, columns, rows, aspect, images, seed, None, part, weights), paths
 
 
 def network_of(spec: RunSpec) -> tuple[str, str]:
@@ -183,11 +191,16 @@ class Landscape:
 
     @classmethod
     def create(cls, run: Run, asked: Request) -> Landscape:
-        """The directory of this request in the run's; an existing one goes on. Raises OSError."""
+        """The directory of this request in the run's; an existing one goes on. Raises OSError.
+
+        A request.json that is missing, damaged or another one's is written.
+        """
         landscape = cls(run.path / asked.folder)
         files.make_private_folder(landscape.path)
-        if not landscape._request.exists():
-            files.write_atomically(landscape._request, json.dumps(dataclasses.asdict(asked)) + "\n")
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            if landscape.request() == asked:
+                return landscape
+        files.write_atomically(landscape._request, json.dumps(dataclasses.asdict(asked)) + "\n")
         return landscape
 
     @property
@@ -230,25 +243,17 @@ class Landscape:
         files.write_atomically(self.path / "plane.npz", packed.getvalue())
 
     def survey(self) -> Survey | None:
-        """The plane and the paths; None before the process has written them. Raises ValueError for a damaged file."""
-        path = self.path / "plane.npz"
+        """The plane and the paths; None before they are written, and for a damaged file. Raises OSError."""
         try:
-            with np.load(path, allow_pickle=False) as held:
-                plane = Plane(str(held["kind"]), held["origin"], held["directions"])
-                columns, rows = held["size"].tolist()
-                a_min, a_max, b_min, b_max = held["bounds"].tolist()
-                names = [str(name) for name in held["names"]]
-                paths = tuple(
-                    Projection(name, *(held[f"{key}{n}"] for key in ("steps", "places", "off_plane", "from_origin")))
-                    for n, name in enumerate(names)
-                )
-                shares = [(float(held[key][0]), float(held[key][1])) for key in ("explained", "walk")]
-                grid = Grid((a_min, a_max, b_min, b_max), columns, rows)
-                return Survey(plane, grid, paths, shares[0], shares[1])
+            file = files.open_regular(self.path / "plane.npz")
         except FileNotFoundError:
             return None
-        except Exception as error:  # np.load raises nearly anything for a damaged file
-            raise ValueError(f"{path} is damaged") from error
+        with file:
+            try:
+                survey = _survey(file)
+            except Exception:  # np.load raises nearly anything for a damaged file
+                return None
+        return survey if _fits(survey) else None
 
     # The points.
 
@@ -257,18 +262,20 @@ class Landscape:
         """The path of the computed points beside the grid's."""
         return self.path / "zoomed.bin"
 
-    def records(self) -> NDArray[np.void]:
-        """The whole records of points.bin. Raises OSError."""
-        return _records(self.points_file)
+    def records(self, survey: Survey) -> NDArray[np.void]:
+        """The whole records of points.bin that are at their places. Raises OSError."""
+        records = _records(self.points_file)
+        return records[_in_place(records, survey)]
 
-    def losses_on(self, grid: Grid) -> tuple[Floats, Floats]:
+    def losses_on(self, grid: Grid, survey: Survey) -> tuple[Floats, Floats]:
         """Losses and accuracies (rows, columns) on any grid of the plane, of all points computed so far; nan elsewhere.
 
         Raises OSError.
         """
         values = np.full((2, len(grid)), np.nan)
-        own = self.records()
-        for records in (own[own["kind"] == GRID], _records(self.zoomed_file)):
+        own, zoomed = self.records(survey), _records(self.zoomed_file)
+        beside = (zoomed["kind"] == GRID) & (zoomed["index"] == NO_INDEX)
+        for records in (own[own["kind"] == GRID], zoomed[beside]):
             index = grid.index_of(np.stack([records["a"], records["b"]], -1))
             values[:, index[index >= 0]] = records["loss"][index >= 0], records["accuracy"][index >= 0]
         losses, accuracies = values.reshape(2, grid.rows, grid.columns)
@@ -276,16 +283,15 @@ class Landscape:
 
     def points(self, survey: Survey) -> Points:
         """The points that are computed so far, each in its place."""
-        records = self.records()
+        records = self.records(survey)
         size = len(survey.grid)
         losses, accuracies = np.full((2, size), np.nan)
-        grid = records[(records["kind"] == GRID) & (records["index"] >= 0) & (records["index"] < size)]
+        grid = records[records["kind"] == GRID]
         losses[grid["index"]], accuracies[grid["index"]] = grid["loss"], grid["accuracy"]
         path_losses, path_accuracies = [], []
         for number, path in enumerate(survey.paths):
             own = np.full((2, len(path.steps)), np.nan)
             steps = records[records["kind"] == PATH + number]
-            steps = steps[(steps["index"] >= 0) & (steps["index"] < len(path.steps))]
             own[:, steps["index"]] = steps["loss"], steps["accuracy"]
             path_losses.append(own[0])
             path_accuracies.append(own[1])
@@ -310,9 +316,49 @@ def _records(path: Path) -> NDArray[np.void]:
     return np.frombuffer(content, POINT, len(content) // POINT.itemsize)
 
 
+def _survey(file: IO[bytes]) -> Survey:
+    """The content of a plane.npz; raises anything for a damaged one."""
+    with np.load(file, allow_pickle=False) as held:
+        plane = Plane(str(held["kind"]), held["origin"], held["directions"])
+        columns, rows = held["size"].tolist()
+        a_min, a_max, b_min, b_max = held["bounds"].tolist()
+        paths = tuple(
+            Projection(str(name), *(held[f"{key}{n}"] for key in ("steps", "places", "off_plane", "from_origin")))
+            for n, name in enumerate(held["names"])
+        )
+        shares = [(float(held[key][0]), float(held[key][1])) for key in ("explained", "walk")]
+        return Survey(plane, Grid((a_min, a_max, b_min, b_max), columns, rows), paths, shares[0], shares[1])
+
+
+def _fits(survey: Survey) -> bool:
+    """Whether the arrays of a plane.npz have the shapes of a plane with paths."""
+    plane, grid = survey.plane, survey.grid
+    fits = plane.origin.ndim == 1 and plane.directions.shape == (2, len(plane.origin))
+    fits &= min(grid.columns, grid.rows) >= 2 and grid.bounds[0] < grid.bounds[1] and grid.bounds[2] < grid.bounds[3]
+    for path in survey.paths:
+        count = len(path.steps)
+        fits &= path.places.shape == (count, 2) and path.off_plane.shape == path.from_origin.shape == (count,)
+    return fits and bool(survey.paths)
+
+
+def _in_place(records: NDArray[np.void], survey: Survey) -> NDArray[np.bool_]:
+    """Which records (N,) have the coordinates of the point that they name: a damaged file has others, or zeros."""
+    places = np.stack([records["a"], records["b"]], -1)
+    kind, index = records["kind"], records["index"]
+    right = (kind == GRID) & (index >= 0)
+    if right.any():
+        right[right] = survey.grid.index_of(places[right]) == index[right]
+    right |= (kind == ALL) & (index == 0) & (records["a"] >= 1) & (records["b"] == 0)
+    for number, path in enumerate(survey.paths):
+        own = np.flatnonzero((kind == PATH + number) & (index >= 0) & (index < len(path.steps)))
+        away = abs(places[own] - path.places[index[own]])
+        right[own] = (away <= NEAR * np.array(survey.grid.spacing)).all(-1)
+    return np.asarray(right)
+
+
 def work(survey: Survey) -> list[tuple[int, int]]:
     """The points to compute, (kind, index), in their order: a coarse grid, the paths, all images, the rest."""
     order = survey.grid.order()
-    coarse = survey.grid.level(survey.grid.strides[0]).size
+    coarse = survey.grid.coarse.size
     steps = [(PATH + number, n) for number, path in enumerate(survey.paths) for n in range(len(path.steps))]
     return [*((GRID, n) for n in order[:coarse]), *steps, (ALL, 0), *((GRID, n) for n in order[coarse:])]

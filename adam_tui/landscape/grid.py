@@ -13,7 +13,8 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.float64] | NDArray[np.int64]
 Bounds = tuple[float, float, float, float]  # a_min, a_max, b_min, b_max
 
-COARSE = 9  # columns and rows of the first picture, at most: 81 points
+COARSEST = 3  # columns and rows with which a picture begins, at most: on a busy machine a point takes half a second
+COARSE = 9  # columns and rows of the first picture with details, at most: 81 points
 MARGIN = 0.2  # around a path, as a share of its extent
 LEAST_SHARE = 0.3  # of the other direction's extent: a path along a line gets a plane, too
 FINEST = 32  # intervals of a zoomed grid over the height of its view, at most: half as many at least
@@ -50,10 +51,20 @@ class Grid:
     @property
     def strides(self) -> list[int]:
         """The distances of neighbours, level by level: powers of two down to 1."""
-        stride = 1
-        while max(len(_lines(self.columns, stride)), len(_lines(self.rows, stride))) > COARSE:
-            stride *= 2
+        stride = self._stride(COARSEST)
         return [stride >> k for k in range(stride.bit_length())]
+
+    @property
+    def coarse(self) -> NDArray[np.int64]:
+        """The indices (N,) of the first points of `order`, before which nothing else is computed."""
+        return self.level(self._stride(COARSE)).ravel()
+
+    def _stride(self, most: int) -> int:
+        """The least power of two with which at most so many columns and rows are left."""
+        stride = 1
+        while max(len(_lines(self.columns, stride)), len(_lines(self.rows, stride))) > most:
+            stride *= 2
+        return stride
 
     def level(self, stride: int) -> NDArray[np.int64]:
         """The indices (rows, columns) of the points of one level, those of coarser levels among them."""

@@ -90,7 +90,8 @@ def check_path(path: WeightPath, enough: bool = True) -> None:
     """Raise ValueError with one line for a path of too few recorded steps, or if it has not `enough` that differ."""
     count = len(path.steps)
     if count < FEWEST or not enough:
-        raise ValueError(f"{path.name} has recorded {count} steps; a plane needs {FEWEST} whose weights differ")
+        until = " before its weights were no longer finite" if path.left_out else ""
+        raise ValueError(f"{path.name} has recorded {count} steps{until}; a plane needs {FEWEST} whose weights differ")
 
 
 def random(path: WeightPath, shapes: Sequence[tuple[int, ...]], seed: int) -> Plane:

@@ -13,6 +13,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from adam_tui.landscape.directory import POINT, Landscape
 from adam_tui.landscape.grid import Bounds
 from adam_tui.runs import file_lock, files, processes
@@ -108,14 +110,21 @@ def _popen(arguments: list[str], log: Path, stdin: int, *, detached: bool) -> su
 
 
 def progress(landscape: Landscape) -> tuple[int, int]:
-    """The computed points and all points, those of the paths among them. Raises ValueError and OSError."""
+    """The computed points and all points, those of the paths among them. Raises ValueError and OSError.
+
+    The file's size is enough until all could be there: only then its records are read.
+    """
     request = landscape.request()
     total = request.columns * request.rows + sum(count for _, count in request.recorded) + 1
     try:
         done = landscape.points_file.stat().st_size // POINT.itemsize
     except FileNotFoundError:
         done = 0
-    return min(done, total), total
+    if done >= total:
+        survey = landscape.survey()
+        records = landscape.records(survey) if survey is not None else np.empty(0, POINT)
+        done = len(np.unique(records[["kind", "index"]]))
+    return done, total
 
 
 def is_active(landscape: Landscape) -> bool:

@@ -43,7 +43,8 @@ def explained_text(survey: Survey) -> str:
     text = f"the plane explains {first:.0%} + {second:.0%} of {survey.paths[0].name}'s path"
     if survey.plane.kind == "pca":
         walk = " + ".join(f"{share:.0%}" for share in survey.walk)
-        text += f"; a random walk's would explain {walk} ({EVEN_WALK} at even steps)"
+        even = "" if walk == EVEN_WALK else f" ({EVEN_WALK} at even steps)"
+        text += f"; a random walk's would explain {walk}{even}"
     return text
 
 
@@ -61,6 +62,21 @@ def images_text(request: Request, total: int, all_loss: float, end: float, name:
     if count < total and math.isfinite(all_loss):
         text += f", {all_loss:.4g} on all of them"
     return text
+
+
+def short_caption(survey: Survey, paths: Sequence[Projection], images: tuple[int, int], losses: Floats) -> list[str]:
+    """The caption for a narrow panel, in fewer words. `images` are those used and all, `losses` (2,) theirs."""
+    first, second = survey.explained
+    explained = f"explains {first:.0%} + {second:.0%} of the path"
+    if survey.plane.kind == "pca":
+        explained += ", of a random walk " + " + ".join(f"{share:.0%}" for share in survey.walk)
+    hollow = ", ".join(f"{path.hollow.mean():.0%}" for path in paths)
+    (count, total), (end, all_loss) = images, losses.tolist()
+    loss = f"end: loss {end:.4g}" if math.isfinite(end) else "the loss"
+    loss += f" on {min(count, total or count):,} images"
+    if count < total and math.isfinite(all_loss):
+        loss += f", {all_loss:.4g} on all"
+    return [explained, f"○ far off the plane: {hollow} of the steps", loss]
 
 
 def off_plane_text(paths: Sequence[Projection]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adam_tui.landscape.directory import Request
-from adam_tui.landscape.weights import WeightPath
+from adam_tui.landscape.weights import WeightPath, checksums
 from adam_tui.runs import files
 from adam_tui.runs.run import Run
 
@@ -67,8 +66,3 @@ class StepLosses:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         finally:
             os.close(descriptor)
-
-
-def checksums(recorded: WeightPath) -> list[int]:
-    """The checksums of the weights of all recorded steps: a millisecond for each four of them."""
-    return [zlib.crc32(np.ascontiguousarray(weights).tobytes()) for weights in recorded.weights]

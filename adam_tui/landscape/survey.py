@@ -8,7 +8,7 @@ from adam_tui.landscape import plane
 from adam_tui.landscape.directory import Request, Survey
 from adam_tui.landscape.grid import Grid, bounds_around
 from adam_tui.landscape.plane import Plane
-from adam_tui.landscape.weights import WeightPath
+from adam_tui.landscape.weights import WeightPath, checksums, fingerprint
 
 # Of the network's tensors, in the order of the weights.
 SHAPES = ((32, 1, 5, 5), (32,), (64, 32, 5, 5), (64,), (10, 1024), (10,))
@@ -50,12 +50,16 @@ def choose_plane(request: Request, paths: list[WeightPath]) -> Plane:
     return plane.points(paths)
 
 
-def recorded_up_to(path: WeightPath, last: int) -> WeightPath:
-    """The path up to the last step of a request: a running run may have recorded more since.
+def requested(path: WeightPath, request: Request, number: int) -> WeightPath:
+    """The path of the request's run `number` up to its last step there: a running run may have recorded more since.
 
-    Raises ValueError with one line when the run no longer holds that step.
+    Raises ValueError with one line when the run no longer holds these weights.
     """
+    last = request.recorded[number][0]
     count = int(np.searchsorted(path.steps, last, side="right"))
     if not count or path.steps[count - 1] != last:
         raise ValueError(f"{path.name} no longer holds the weights of step {last:,}")
-    return WeightPath(path.name, path.steps[:count], path.weights[:count])
+    kept = WeightPath(path.name, path.steps[:count], path.weights[:count])
+    if request.weights and fingerprint(kept.steps, checksums(kept)) != request.weights[number]:
+        raise ValueError(f"{path.name} has recorded other weights since this landscape was begun: begin another one")
+    return kept

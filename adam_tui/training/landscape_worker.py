@@ -30,9 +30,9 @@ from adam_tui.landscape import directory
 from adam_tui.landscape.directory import ALL, GRID, PATH, POINT, Landscape, Request, Survey
 from adam_tui.landscape.plane import Floats, Plane
 from adam_tui.landscape.process import BUSY, SERVE, Order
-from adam_tui.landscape.step_losses import StepLosses, checksums
-from adam_tui.landscape.survey import recorded_up_to, survey_of
-from adam_tui.landscape.weights import WeightPath, check_same_network, read
+from adam_tui.landscape.step_losses import StepLosses
+from adam_tui.landscape.survey import requested, survey_of
+from adam_tui.landscape.weights import WeightPath, check_same_network, checksums, read
 from adam_tui.runs import file_lock, files, user_code
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.run import Run
@@ -222,14 +222,13 @@ class Computing:
     @cached_property
     def paths(self) -> list[WeightPath]:
         """The runs' paths as far as the request names them. Raises ValueError with one line."""
-        recorded = zip(self.runs, self.request.recorded, strict=True)
-        paths = [recorded_up_to(read(run), last) for run, (last, _) in recorded]
+        paths = [requested(read(run), self.request, number) for number, run in enumerate(self.runs)]
         check_same_network(paths)
         return paths
 
     def whole(self) -> None:
         """Compute the landscape's own grid, its paths, and the last weights on all images."""
-        records = self._landscape.records()
+        records = self._landscape.records(self.survey)
         done = set(zip(records["kind"].tolist(), records["index"].tolist(), strict=True))
         stores = [StepLosses.of(run, self.request) for run in self.runs]
         sums = [checksums(path) for path in self.paths]
@@ -257,8 +256,8 @@ class Computing:
         """Compute the part of the plane in a view: its coarse points, the steps of the runs, all images, the rest."""
         grid = self.survey.grid.covering(order.view)
         wanted = grid.order(order.view)
-        coarse = set(grid.level(grid.strides[0]).ravel().tolist())
-        losses = self._landscape.losses_on(grid)[0].ravel()
+        coarse = set(grid.coarse.tolist())
+        losses = self._landscape.losses_on(grid, self.survey)[0].ravel()
         missing = [index for index in wanted if np.isnan(losses[index])]
         places = {index: grid.point(index) for index in missing}
         own = self.survey.grid.index_of(np.array(list(places.values())).reshape(-1, 2)).tolist()
@@ -294,24 +293,27 @@ class Computing:
 
     def _all(self) -> bool:
         """Compute the last weights on all images; False when interrupted."""
-        if (self._landscape.records()["kind"] == ALL).any():
+        if (self._landscape.records(self.survey)["kind"] == ALL).any():
             return True
         if self._interrupted():
             return False
-        with contextlib.suppress(ValueError):  # a running run may have dropped the record of that step meanwhile
-            self._compute_all()
+        self._compute_all()
         return True
 
     def _compute_all(self) -> None:
-        result = self.measure_all(self._weights_of(self.paths[0], -1))
+        """On every kind of plane the last weights of the first run lie; a running run may have dropped them since."""
+        result = self.measure_all(self._weights_at(*self.survey.paths[0].places[-1].tolist()))
         _append(self._descriptor, _record(ALL, 0, float(self.total), 0.0, result), self._landscape.points_file)
 
     def _write(self, descriptor: int, kind: int, index: int, a: float, b: float) -> None:
         """Compute the loss at a point of the plane, and append it."""
+        path = self._landscape.points_file if descriptor == self._descriptor else self._landscape.zoomed_file
+        _append(descriptor, _record(kind, index, a, b, self.measure(self._weights_at(a, b))), path)
+
+    def _weights_at(self, a: float, b: float) -> torch.Tensor:
         _point(self.survey.plane, a, b, self._exact)
         self._single.copy_(torch.from_numpy(self._exact))
-        path = self._landscape.points_file if descriptor == self._descriptor else self._landscape.zoomed_file
-        _append(descriptor, _record(kind, index, a, b, self.measure(self._single)), path)
+        return self._single
 
     def _weights_of(self, path: WeightPath, number: int) -> torch.Tensor:
         self._single.copy_(torch.from_numpy(np.array(path.weights[number])))

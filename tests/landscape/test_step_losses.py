@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from adam_tui.landscape.directory import Request
-from adam_tui.landscape.step_losses import RECORD, StepLosses, checksums
-from adam_tui.landscape.weights import read
+from adam_tui.landscape.step_losses import RECORD, StepLosses
+from adam_tui.landscape.weights import checksums, read
 from adam_tui.runs import directory
 from adam_tui.runs.protocol import RunSpec
 from adam_tui.runs.weights_file import WeightsFile

@@ -236,7 +236,7 @@ def test_an_order_computes_the_part_of_its_view_and_the_steps_of_all_runs(walked
     assert landscape_worker.serve(orders) == 0  # after a time without another order
     survey = made.survey()
     part = survey.grid.covering(view)
-    losses, accuracies = made.losses_on(part)
+    losses, accuracies = made.losses_on(part, survey)
     wanted = np.zeros(len(part), bool)
     wanted[part.order(view)] = True
     assert np.array_equal(np.isfinite(losses.ravel()), wanted)

@@ -3,6 +3,7 @@
 The stand-in's loss is 0.1 + a² + 2b² on the plane, and half as much more for the recorded steps themselves.
 """
 
+import re
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,11 +13,13 @@ from textual.events import MouseScrollUp
 from textual.geometry import Offset
 from training_pilot import panel, until
 
-from adam_tui.landscape.directory import ALL, GRID, POINT
+from adam_tui.landscape.directory import ALL, GRID, POINT, request
 from adam_tui.landscape.directory import Landscape as Directory
 from adam_tui.landscape.plane import project
-from adam_tui.landscape.step_losses import StepLosses, checksums
-from adam_tui.landscape.weights import read
+from adam_tui.landscape.step_losses import StepLosses
+from adam_tui.landscape.survey import survey_of
+from adam_tui.landscape.weights import checksums, read
+from adam_tui.runs import file_lock
 from adam_tui.runs.run import Run
 from adam_tui.runs.weights_file import WeightsFile
 from adam_tui.ui.train.landscape import computation
@@ -53,7 +56,7 @@ class StandIn:
         landscape = Directory(order.landscape)
         survey = landscape.survey()
         grid = survey.grid.covering(order.view)
-        known = landscape.losses_on(grid)[0].ravel()
+        known = landscape.losses_on(grid, survey)[0].ravel()
         places = [grid.point(n) for n in grid.order(order.view) if np.isnan(known[n])]
         records = [(GRID, -1, a, b, loss(a, b), 0.9) for a, b in places]
         with open(landscape.zoomed_file, "ab") as file:
@@ -276,7 +279,7 @@ async def test_another_plane_is_a_random_plane_and_that_through_the_runs_or_why_
         await pilot.press("P", "P")
         assert (shown(app).kind, len(shown(app).through)) == ("points", 2)
         await complete(pilot, app)
-        assert "plane of the runs" in str(app.screen.query_one("#train-loss").border_title)
+        assert "runs' plane" in str(app.screen.query_one("#train-loss").border_title)
 
 
 async def test_a_run_that_trains_on_keeps_its_plane_and_its_path_grows(app, made_run):
@@ -382,3 +385,60 @@ async def test_the_process_ends_with_the_screen(app, trained, stand_in):
 
 def test_the_log_is_beside_the_landscape(tmp_path):
     assert Path(computation.LOG).name == "worker.log"
+
+
+async def test_a_landscape_that_another_process_computes_appears_as_it_grows(app, trained, stand_in, monkeypatch):
+    monkeypatch.setattr(computation, "RETRY_SECONDS", 0.02)
+    [made] = trained(1)
+    asked, paths = request([made.run], "pca", computation.COLUMNS, computation.ROWS, 32 / 24, computation.IMAGES, 0)
+    landscape = Directory.create(made.run, asked)
+    survey = survey_of(asked, paths)
+    landscape.write_survey(survey)
+    records = [(GRID, n, *survey.grid.point(n), loss(*survey.grid.point(n)), 0.9) for n in range(len(survey.grid))]
+    with open(landscape.points_file, "ab", buffering=0) as other:
+        assert file_lock.lock(other.fileno())
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.press("p")
+            await until(pilot, lambda: "another process computes it: 0%" in readings(app))
+            other.write(np.array(records, POINT).tobytes())
+            await until(pilot, lambda: re.search("computes it: [1-9]", readings(app)))
+            assert not stand_in.made, "no process of ours loads torch meanwhile"
+            file_lock.unlock(other.fileno())
+            await complete(pilot, app)
+            assert len(stand_in.made) == 1
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+async def test_the_caption_is_whole_beside_a_cursor_in_a_small_terminal(app, trained, runs):
+    trained(*range(1, runs + 1))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("p", *("a" if runs > 1 else ""))
+        await complete(pilot, app)
+        await pilot.press("comma")
+        await until(pilot, lambda: "step 30: loss" in readings(app))
+        await until(pilot, lambda: "0.2 on all" in readings(app))
+        assert "…" not in readings(app)
+        assert "the plane there: loss" in readings(app)
+        if runs == 1:
+            assert "a random walk's would explain" in readings(app), "all words, where they have room"
+        else:
+            assert ", of a random walk " in readings(app)
+            assert re.search(r"far off the plane: \d+%, \d+%, \d+% of the steps", readings(app))
+        title = str(app.screen.query_one("#train-loss").border_title)
+        await pilot.press("plus")
+        await until(pilot, lambda: str(app.screen.query_one("#train-loss").border_title) == f"{title} · 0 shows all")
+
+
+async def test_a_path_of_other_weights_at_the_same_steps_is_projected_anew(app, trained):
+    [made] = trained(1)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("p")
+        await complete(pilot, app)
+        before = app.screen._on_plane().places
+        landscapes = set(made.run.path.glob("landscape-*"))
+        made.run.weights.unlink()
+        keep(made.run, 2)
+        await pilot.press("comma")
+        await until(pilot, lambda: not np.allclose(app.screen._on_plane().places, before))
+        await pilot.press("r")
+        await until(pilot, lambda: len(set(made.run.path.glob("landscape-*")) - landscapes) == 1)

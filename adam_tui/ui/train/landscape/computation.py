@@ -21,10 +21,10 @@ from adam_tui.landscape import directory, plane
 from adam_tui.landscape.directory import Landscape, Request, Survey
 from adam_tui.landscape.grid import Grid, bounds_around
 from adam_tui.landscape.plane import Projection
-from adam_tui.landscape.process import BUSY, LOG, Order, Server, last_error
-from adam_tui.landscape.step_losses import StepLosses, checksums
+from adam_tui.landscape.process import BUSY, LOG, Order, Server, is_active, last_error
+from adam_tui.landscape.step_losses import StepLosses
 from adam_tui.landscape.survey import survey_of
-from adam_tui.landscape.weights import WeightPath, read
+from adam_tui.landscape.weights import WeightPath, checksums, fingerprint, read
 from adam_tui.runs.run import Run
 from adam_tui.ui.train.landscape.state import Bounds, Kind
 
@@ -76,7 +76,8 @@ class Picture:
 
     `survey` is None when there is no plane, and `problem` says why. `loss_at` and `accuracy_at` map places (…, 2) to
     values, nan where none is computed. `home` is the part of the plane with all paths. `done` of `total` points are
-    computed; `seconds_left` is nan while it is unknown. `remarks` are about runs that are left out.
+    computed; `seconds_left` is nan while it is unknown. `elsewhere` is true while another process computes this
+    landscape, as for a second app, and ours waits for its end. `remarks` are about runs that are left out.
     """
 
     wanted: Wanted
@@ -90,6 +91,7 @@ class Picture:
     total_images: int = 0
     done: int = 0
     total: int = 0
+    elsewhere: bool = False
     seconds_left: float = math.nan
     problem: str = ""
     remarks: tuple[str, ...] = ()
@@ -170,7 +172,8 @@ class _Follower:
         self._recorded: dict[Path, _Recorded] = {}
         self._order: object = None
         self._files: object = None
-        self._kills, self._failure, self._again_at = 0, "", 0.0
+        self._kills, self._failure = 0, ""
+        self._elsewhere, self._check_at = False, 0.0
         self._pace: tuple[object, float, int] = (None, 0.0, 0)
 
     def close(self) -> None:
@@ -205,7 +208,8 @@ class _Follower:
             landscape.write_survey(survey)
         self._landscape, self._request, self._survey = landscape, request, survey
         self._plane, self._recorded, self._order, self._files = wanted.plane, {}, None, None
-        self._kills, self._failure, self._again_at = 0, "", 0.0
+        self._kills, self._failure = 0, ""
+        self._elsewhere, self._check_at = False, 0.0
 
     def _refreshed(self, wanted: Wanted) -> Picture:
         assert self._landscape is not None
@@ -215,7 +219,14 @@ class _Follower:
         recorded, remarks = self._paths(wanted, survey)
         stores = [StepLosses.of(Run(path), request) for _, path, _ in recorded]
         files = [landscape.points_file, landscape.zoomed_file, *(store.path for store in stores)]
-        state = (wanted, tuple(map(_size, files)), tuple(each.state for *_, each in recorded), self._failure, remarks)
+        state = (
+            wanted,
+            tuple(map(_size, files)),
+            tuple(each.state for *_, each in recorded),
+            remarks,
+            self._failure,
+            self._elsewhere,
+        )
         if self._picture is None or state != self._files:
             self._files = state
             self._picture = self._composed(wanted, landscape, request, survey, recorded, stores, remarks)
@@ -238,8 +249,8 @@ class _Follower:
         paths = []
         for (id, _, each), store in zip(recorded, stores, strict=True):
             paths.append(PathOnPlane(id, each.seen, *store.read(each.path, each.sums)))
-        losses, accuracies = landscape.losses_on(grid)
-        own_losses, own_accuracies = landscape.losses_on(survey.grid)
+        losses, accuracies = landscape.losses_on(grid, survey)
+        own_losses, own_accuracies = landscape.losses_on(survey.grid, survey)
         part = np.array(grid.order(wanted.view or survey.grid.bounds))
         computed = int(np.isfinite(losses.ravel()[part]).sum())
         steps = int(sum(np.isfinite(path.losses).sum() for path in paths))
@@ -257,6 +268,7 @@ class _Follower:
             points.total_images,
             computed + steps,
             total,
+            self._elsewhere,
             self._seconds_left(computed + steps, total),
             self._failure,
             remarks,
@@ -268,7 +280,8 @@ class _Follower:
         for number, (id, folder) in enumerate((*wanted.runs, *wanted.others)):
             try:
                 own = survey.paths[number] if number < len(wanted.runs) else None
-                each = self._read(folder, survey, wanted.runs[0], own)
+                weights = self._request.weights[number] if self._request and own is not None else None
+                each = self._read(folder, survey, wanted.runs[0], own, weights)
             except ValueError as error:
                 if number < len(wanted.runs):
                     raise
@@ -277,8 +290,13 @@ class _Follower:
                 present.append((id, folder, each))
         return present, tuple(remarks)
 
-    def _read(self, folder: Path, survey: Survey, first: tuple[str, Path], own: Projection | None) -> _Recorded:
-        """The recorded steps of a run; `own` is where those of the survey lie. Raises ValueError with one line."""
+    def _read(
+        self, folder: Path, survey: Survey, first: tuple[str, Path], own: Projection | None, weights: int | None
+    ) -> _Recorded:
+        """The recorded steps of a run; `own` is where those of the survey lie, whose checksum is `weights`.
+
+        Raises ValueError with one line.
+        """
         run = Run(folder)
         try:
             info = run.weights.stat()
@@ -289,19 +307,20 @@ class _Follower:
         if known is not None and known.state == state:
             return known
         path = read(run)
-        weights, expected = path.weights.shape[1], len(survey.plane.origin)
-        if weights != expected:
+        count, expected = path.weights.shape[1], len(survey.plane.origin)
+        if count != expected:
             raise ValueError(
-                f"{run.id} is left out: its network has {weights:,} weights, that of {first[0]} {expected:,}"
+                f"{run.id} is left out: its network has {count:,} weights, that of {first[0]} {expected:,}"
             )
         mine, theirs = run.spec(), Run(first[1]).spec()
         if directory.network_of(mine) != directory.network_of(theirs):
             raise ValueError(f"{run.id} is left out: its network is another one than that of {first[0]}")
         if mine.data != theirs.data:
             raise ValueError(f"{run.id} is left out: it was trained on {mine.data}, {first[0]} on {theirs.data}")
-        same = own is not None and np.array_equal(own.steps, path.steps)
+        sums = checksums(path)
+        same = own is not None and fingerprint(path.steps, sums) == weights
         seen = own if own is not None and same else plane.project(survey.plane, path)
-        self._recorded[folder] = _Recorded(state, path, checksums(path), seen)
+        self._recorded[folder] = _Recorded(state, path, sums, seen)
         return self._recorded[folder]
 
     # The process.
@@ -319,21 +338,29 @@ class _Follower:
         if server is not None and (status := server.status) is not None:
             self._take_end(server, status)
             self.close()
+        if self._elsewhere and time.monotonic() >= self._check_at:
+            self._check_elsewhere(landscape)
         order = (landscape.path, wanted.view, tuple((path, each.state) for _, path, each in recorded))
         if self._failure or complete or (order == self._order and self._server is not None):
             return
         if self._server is None:
-            if time.monotonic() < self._again_at:
+            if not self._elsewhere:
+                self._check_elsewhere(landscape)  # first: a process would load torch in vain
+            if self._elsewhere:
                 return
             self._server = Server(landscape.path / LOG)
         if wanted.view is not None:
             self._server.order(Order(landscape.path, wanted.view, tuple(path for _, path, _ in recorded)))
             self._order = order
 
+    def _check_elsewhere(self, landscape: Landscape) -> None:
+        """See whether another process computes this landscape now."""
+        self._elsewhere, self._check_at = is_active(landscape), time.monotonic() + RETRY_SECONDS
+
     def _take_end(self, server: Server, status: int) -> None:
         """Note how the process has ended: by itself after its work, or with an error, which is shown in words."""
         if status == BUSY:
-            self._again_at = time.monotonic() + RETRY_SECONDS
+            self._elsewhere, self._check_at = True, time.monotonic() + RETRY_SECONDS
         elif status < 0:
             self._kills += 1
             if self._kills >= KILLS:

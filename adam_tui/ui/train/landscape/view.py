@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,13 +34,13 @@ PREPARING = "projecting the path…"
 def title(state: TrainState, shown: LandscapeState) -> str:
     """The title of the plane's panel."""
     plane = {
-        "pca": "path's main plane",
-        "random": f"random plane, seed {shown.seed}",
-        "points": "plane of the runs",
+        "pca": "main plane",
+        "random": f"random plane {shown.seed}" if shown.seed else "random plane",
+        "points": "runs' plane",
     }
     name = state.run.title if state.run is not None else shown.run
-    zoomed = " · zoomed, 0 shows all" if shown.view is not None else ""
-    return f"Loss · {name} · {plane[shown.kind]}{zoomed}"
+    part = " · 0 shows all" if shown.view is not None else ""
+    return f"{name} · {plane[shown.kind]}{part}"
 
 
 def subtitle(picture: Picture | None) -> str:
@@ -51,7 +51,9 @@ def subtitle(picture: Picture | None) -> str:
 
 
 def progress(picture: Picture) -> str:
-    """The computed share, and the time that is left."""
+    """The computed share, and the time that is left, or who computes it."""
+    if picture.elsewhere:
+        return f"another process computes it: {picture.done / max(picture.total, 1):.0%}"
     if not picture.done:
         return "loading torch and the images…"
     left = f", {format_duration(picture.seconds_left)} left" if math.isfinite(picture.seconds_left) else ""
@@ -169,11 +171,16 @@ def readings(
         elif not picture.complete:
             lines.append(_Line(progress(picture), palette.states["running"]))
         lines += [_Line(remark, palette.states["diverged"]) for remark in picture.remarks]
-        lines += [_Line(text, palette.faint) for text in caption(picture)]
         legend = _legend(state, picture, palette)
         # The list of runs has the markers too: where there is no room, the caption is more important.
-        rows = sum(len(_wrapped(line.text, width)) for line in (*first, *legend, *lines))
-        lines = [*first, *(legend if rows <= height else ()), *lines]
+        full, short = ([_Line(text, palette.faint) for text in caption(picture, short=each)] for each in (False, True))
+        choices = [
+            [*first, *legend, *lines, *full],
+            [*first, *lines, *full],
+            [*first, *legend, *lines, *short],
+            [*first, *lines, *short],
+        ]
+        lines = next((each for each in choices if _rows(each, width) <= height), choices[-1])
     row = 0
     for line in lines:
         for text in _wrapped(line.text, width):
@@ -185,27 +192,29 @@ def readings(
     return cells
 
 
+def _rows(lines: Sequence[_Line], width: int) -> int:
+    return sum(len(_wrapped(line.text, width)) for line in lines)
+
+
 def _wrapped(text: str, width: int) -> list[str]:
     """The text in lines of at most `width` columns; the name of a run is not broken at its hyphen."""
     return textwrap.wrap(text, max(width, 1), break_on_hyphens=False)
 
 
-def caption(picture: Picture) -> list[str]:
-    """The lines of the command line's caption, of all paths that are drawn."""
+def caption(picture: Picture, *, short: bool = False) -> list[str]:
+    """The lines of the command line's caption, of all paths that are drawn; `short` ones for a small panel."""
     survey, request = picture.survey, picture.request
     if survey is None or request is None:
         return []
-    first = picture.paths[0]
+    first, paths = picture.paths[0], [path.seen for path in picture.paths]
+    end = _loss_at_step(first, int(survey.paths[0].steps[-1]))
+    if short:
+        images = request.images, picture.total_images
+        return report.short_caption(survey, paths, images, np.array([end, picture.all_loss]))
     return [
         report.explained_text(survey),
-        report.off_plane_text([path.seen for path in picture.paths]),
-        report.images_text(
-            request,
-            picture.total_images,
-            picture.all_loss,
-            _loss_at_step(first, int(survey.paths[0].steps[-1])),
-            first.seen.name,
-        ),
+        report.off_plane_text(paths),
+        report.images_text(request, picture.total_images, picture.all_loss, end, first.seen.name),
     ]
 
 
