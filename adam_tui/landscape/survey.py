@@ -44,7 +44,7 @@ def choose_plane(request: Request, paths: list[WeightPath]) -> Plane:
         if paths[0].weights.shape[1] != PARAMETERS:
             raise ValueError(
                 f"{paths[0].name} is another network: it has {paths[0].weights.shape[1]:,} weights, and a random plane "
-                "needs the shapes of the article's layers; the plane pca does not"
+                "needs the shapes of the article's layers; the main plane (pca) does not"
             )
         return plane.random(paths[0], SHAPES, request.seed)
     return plane.points(paths)

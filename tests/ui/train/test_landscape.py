@@ -293,6 +293,7 @@ async def test_a_run_that_trains_on_keeps_its_plane_and_its_path_grows(app, made
         await pilot.press("comma")
         await until(pilot, lambda: len(app.screen._on_plane().steps) == len(STEPS))
         assert list(made.run.path.glob("landscape-*")) == landscapes
+        assert "has other weights now" not in readings(app)
         await pilot.press("r")
         await until(pilot, lambda: len(list(made.run.path.glob("landscape-*"))) == 2)
         await complete(pilot, app)
@@ -440,5 +441,8 @@ async def test_a_path_of_other_weights_at_the_same_steps_is_projected_anew(app, 
         keep(made.run, 2)
         await pilot.press("comma")
         await until(pilot, lambda: not np.allclose(app.screen._on_plane().places, before))
+        remark = f"{made.run.id} has other weights now; the plane is that of its earlier ones"
+        await until(pilot, lambda: remark in readings(app))
         await pilot.press("r")
         await until(pilot, lambda: len(set(made.run.path.glob("landscape-*")) - landscapes) == 1)
+        await until(pilot, lambda: remark not in readings(app))

@@ -33,6 +33,7 @@ IMAGES = 1000
 POLL_COMPUTING, POLL_IDLE = 0.15, 1.0  # seconds between two looks at the files
 RETRY_SECONDS = 2.0
 KILLS = 2  # a process that was killed is started again once
+SAME = 1e-5  # of the size of a path: two projections of the same weights are so near
 PACE_SECONDS = 0.5  # of computing, from which a time that is left can be estimated
 
 Floats = NDArray[np.float64]
@@ -104,12 +105,16 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Recorded:
-    """The recorded steps of a run, read once for each state of its file."""
+    """The recorded steps of a run, read once for each state of its file.
+
+    `replaced` is true when the run has other weights now than those that determine the plane, as after a resume.
+    """
 
     state: tuple[int, int]
     path: WeightPath
     sums: list[int]
     seen: Projection
+    replaced: bool
 
 
 class LandscapeThread:
@@ -288,6 +293,8 @@ class _Follower:
                 remarks.append(str(error))
             else:
                 present.append((id, folder, each))
+                if each.replaced:
+                    remarks.append(f"{id} has other weights now; the plane is that of its earlier ones")
         return present, tuple(remarks)
 
     def _read(
@@ -320,7 +327,8 @@ class _Follower:
         sums = checksums(path)
         same = own is not None and fingerprint(path.steps, sums) == weights
         seen = own if own is not None and same else plane.project(survey.plane, path)
-        self._recorded[folder] = _Recorded(state, path, sums, seen)
+        replaced = own is not None and not same and _is_replaced(own, seen)
+        self._recorded[folder] = _Recorded(state, path, sums, seen, replaced)
         return self._recorded[folder]
 
     # The process.
@@ -398,6 +406,18 @@ def _layered(grid: Grid, values: Floats, base: Grid, base_values: Floats) -> Fun
         return own
 
     return value_at
+
+
+def _is_replaced(before: Projection, now: Projection) -> bool:
+    """Whether the weights of the last step before have gone; False where a run that trains on has only thinned them."""
+    last = before.steps[-1]
+    number = int(np.searchsorted(now.steps, last))
+    if number == len(now.steps) or now.steps[number] != last:
+        return bool(now.steps[-1] < last)
+    then, there = (
+        np.array([*each.places[n], each.off_plane[n], each.from_origin[n]]) for each, n in ((before, -1), (now, number))
+    )
+    return not np.allclose(then, there, rtol=SAME, atol=SAME * float(before.from_origin.max()))
 
 
 def _home(survey: Survey, paths: Sequence[PathOnPlane]) -> Bounds:

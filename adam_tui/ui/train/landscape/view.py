@@ -44,10 +44,12 @@ def title(state: TrainState, shown: LandscapeState) -> str:
 
 
 def subtitle(picture: Picture | None) -> str:
-    """How far the computation is, and then the meaning of the dots."""
-    if picture is not None and picture.survey is not None and not picture.complete:
+    """How far the computation is, and then the meaning of the dots; "" without a plane."""
+    if picture is None or picture.survey is None:
+        return ""
+    if not picture.complete:
         return "stopped" if picture.problem else progress(picture)
-    return f"{DOT} colour: the step's own loss · {HOLLOW} off the plane"
+    return f"{DOT} colour: own loss · {HOLLOW} off the plane"
 
 
 def progress(picture: Picture) -> str:
@@ -140,7 +142,11 @@ def problem_text(state: TrainState, picture: Picture | None, keys: Mapping[str, 
             remedy = "It appears here once the run has recorded some."
     elif "has recorded" in picture.problem:
         remedy = "It appears here once they are recorded." if run is not None and run.alive else ""
-    elif "start from different weights" in picture.problem or "on a line" in picture.problem:
+    elif (
+        "start from different weights" in picture.problem
+        or "on a line" in picture.problem
+        or "random plane" in picture.problem
+    ):
         remedy = "{next_plane} shows another plane."
     return "\n".join(
         filter(None, [picture.problem, with_keys_named(remedy, keys), f"{keys['close']} shows the curves"])
