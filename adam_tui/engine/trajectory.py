@@ -455,7 +455,7 @@ class UnknownPath:
         record = PathRecord(surface, start, steps)
         self.steps = steps
         self.complete = rule.status != "loading"
-        failure = rule.problem or "not imported: you have not agreed to its code"
+        failure = rule.problem or "not imported: you have not agreed to its code. Name it yourself to agree"
         self._path = record.finished(0, failure) if self.complete else record.so_far()
 
     def advance(self) -> None:
