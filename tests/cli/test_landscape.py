@@ -207,3 +207,27 @@ def test_an_interrupt_keeps_the_points_and_ends_the_process(made, monkeypatch):
     assert result.exit_code == 130
     assert result.stderr == "adam-tui: interrupted at 37%; the same command goes on from there\n"  # 10 of 5·4 + 6 + 1
     assert ended == ["terminated", "waited"]
+
+
+def test_a_command_waits_in_words_for_another_process_that_computes_the_same_landscape(made, monkeypatch):
+    run = made()
+    computed([run])
+    [file] = run.path.glob("landscape-*/points.bin")
+    whole = file.read_bytes()
+    file.write_bytes(whole[: -POINT.itemsize])  # the other process lacks one point
+
+    class Busy:
+        returncode = process.BUSY
+
+        def poll(self):
+            file.write_bytes(whole)  # it computes that meanwhile
+            return self.returncode
+
+    active = [True, True, False]
+    monkeypatch.setattr(process, "start", lambda made, detached: Busy())
+    monkeypatch.setattr(process, "is_active", lambda made: active.pop(0))
+    result = invoke(run, "adam-1", "--size", "5x4", "--format", "csv")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("another process computes this landscape; waiting for it") == 1
+    assert "nan" not in result.stdout
+    assert not active
