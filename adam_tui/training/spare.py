@@ -86,7 +86,8 @@ def _end_with_program(loaded: threading.Event) -> None:
     hang_up = select.poll()
     hang_up.register(STDIN, 0)  # POLLHUP alone, which is always reported
     while not loaded.is_set():
-        if hang_up.poll(WATCH_MILLISECONDS):
+        # A program that hands a run over closes the pipe: it may do so while this waits.
+        if hang_up.poll(WATCH_MILLISECONDS) and not loaded.is_set():
             os._exit(0)
 
 

@@ -70,7 +70,8 @@ def in_torch(lane):
 
 
 def test_the_classes_of_torch_equal_the_built_in_optimizers(imported):
-    ours = [name for name, rule in OPTIMIZERS.items() if rule.torch_name]
+    # The line search of L-BFGS magnifies the last digits: `engine/test_second_order.py` compares it.
+    ours = [name for name, rule in OPTIMIZERS.items() if rule.torch_name and name != "lbfgs"]
     assert len(ours) >= 15
     imported(*{f"torch.optim.{OPTIMIZERS[name].torch_name}" for name in ours})
     conditions = {"surface": "himmelblau", "steps": 300, "noise": 0.3, "seed": 5}

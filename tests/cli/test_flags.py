@@ -94,7 +94,8 @@ def test_without_a_home_directory_the_rest_works(tmp_path):
 
 @pytest.mark.parametrize(("flags", "words"), [((), "set HOME"), (("--runs", "~no-such-user"), "no user is called")])
 def test_the_app_does_not_open_where_train_could_not(flags, words, monkeypatch):
-    monkeypatch.delenv("ADAM_TUI_RUNS", raising=False)
+    for name in ("ADAM_TUI_RUNS", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
     with Terminal((sys.executable, "-c", HOMELESS, *flags)) as terminal:
         terminal.until(words)
         assert terminal.wait() == 2

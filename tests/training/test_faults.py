@@ -59,6 +59,7 @@ def test_a_long_epoch_saves_checkpoints_and_continues_from_one_bit_for_bit(new_r
     train(whole)
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(trainer, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(trainer, "FIRST_REPORT_SECONDS", 0.0)
     assert train(killed, {13: [{"command": "kill"}]})[0] == "stopped"
     assert [event.step for event in recorded(killed, "checkpoint")] == [
         *range(9),
