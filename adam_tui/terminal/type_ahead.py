@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # value, bubble the same way once more.
 ROUNDS = 2
 PATIENCE = 1.0  # seconds, after which keys no longer wait for one whose handling was not seen to end
+YES = "y"  # the answer to a question
 REPEAT = 0.7  # seconds to the first repetition of a key that is held down; the usual delay is 0.25 to 0.66
 
 
@@ -30,8 +31,8 @@ class TypeAhead:
         self._app, self._forward = app, forward
         self._waiting: deque[Event] = deque()
         self._since: float | None = None  # when the key that is being handled was forwarded
-        self._handled: tuple[str, int] | None = None  # the letter that is being handled, and the screens before it
-        self._answer, self._answered_at = "", 0.0  # the letter that closed a window last, and when it came last
+        self._handled: tuple[str, int] | None = None  # the key that is being handled, and the screens before it
+        self._answered, self._answered_at = False, 0.0  # whether a yes closed a window, and when the last key came
 
     async def put(self, event: Event) -> None:
         """Forward the event, or keep it until the one before it is handled."""
@@ -47,21 +48,19 @@ class TypeAhead:
             if self._repeats_answer(event):
                 self._handled = None
             else:
-                self._handled = (_letter(event), len(self._app.screen_stack))
+                self._handled = (getattr(event, "key", ""), len(self._app.screen_stack))
                 await self._forward(event)
             self._follow(focus, focus, ROUNDS)
 
     def _repeats_answer(self, event: Event) -> bool:
-        """Whether the event repeats the letter that has closed a window.
+        """Whether the event repeats the yes that has answered a question.
 
-        The y that answered a question must not be a key of the mode below it while it is held down.
+        While it is held down it must not be a key of the mode below the question.
         """
         now = time.monotonic()
-        same = _letter(event) == self._answer != "" and now - self._answered_at < REPEAT
+        self._answered = self._answered and getattr(event, "key", "") == YES and now - self._answered_at < REPEAT
         self._answered_at = now
-        if not same:
-            self._answer = ""
-        return same and not self._app.screen.is_modal
+        return self._answered and not self._app.screen.is_modal
 
     def _follow(self, start: MessagePump, node: MessagePump, rounds: int) -> None:
         """Follow the event through the queues from `node` up to the app; after the last round take the next event."""
@@ -79,13 +78,7 @@ class TypeAhead:
 
     def _wait_for_screen(self) -> None:
         """Wait for the screen on top, which may be new: its first event gives the focus to one of its widgets."""
-        if self._handled is not None and len(self._app.screen_stack) < self._handled[1]:
-            self._answer = self._handled[0]
+        if self._handled is not None and self._handled[0] == YES and len(self._app.screen_stack) < self._handled[1]:
+            self._answered = True
         if not self._app.screen.call_later(self._app.call_later, self._next):
             self._app.call_later(self._next)
-
-
-def _letter(event: Event) -> str:
-    """The letter or sign of a key; "" for other keys, and for pastes."""
-    character = getattr(event, "character", None)
-    return character if character and character.isprintable() else ""

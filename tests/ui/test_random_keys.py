@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from invariants import check_app
 
-EVENTS = 100
+EVENTS = 60
 TABLES = [key for _, actions in MODES.values() for action in actions for key in action.keys.split(",")]
 shares = st.floats(0, 1, exclude_max=True)
 
