@@ -123,7 +123,7 @@ def keys(count: int = 60) -> float:
         _paused(terminal)
         waited = []
         for _ in range(count):
-            key = chance.choice([".", ",", "right", "left", "o", "]", "a", "x", "l", "down"])
+            key = chance.choice([".", ",", "right", "left", "O", "]", "a", "x", "l", "down"])
             began = time.perf_counter()
             os.write(terminal.fd, KEYS.get(key, key).encode())
             if terminal.take(1.0):  # x with one lane changes nothing
