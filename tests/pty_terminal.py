@@ -25,6 +25,7 @@ KEYS = {"enter": "\r", "escape": "\x1b", "up": "\x1b[A", "down": "\x1b[B", "righ
 KEYS |= {"space": " ", "home": "\x1b[H", "end": "\x1b[F", "backspace": "\x7f", "ctrl+p": "\x10"}
 # pyte does not know private CSI with > < =, mode reports and OSC: they are removed from its input.
 QUESTIONS = re.compile(rb"\x1b\[\?2026\$p|\x1b\[6n")
+BEGINNING = re.compile(rb"\x1b(\[(\?(2(0(2(6(\$)?)?)?)?)?|6)?)?\Z")  # of a question, at the end of a piece
 UNKNOWN = re.compile(
     rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[\?2026[hl]"
 )
@@ -63,6 +64,7 @@ class Terminal:
         self.screen = pyte.Screen(width, height)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
+        self._unfinished = b""
         self.status: int | None = None
         self.used = 0.0  # seconds of a processor, once it has ended
         self._open = True
@@ -102,7 +104,10 @@ class Terminal:
 
     def answer(self, data: bytes) -> None:
         """Answer the questions in the output: for synchronized output, and for the cursor's position."""
-        for question in QUESTIONS.findall(data):
+        text, self._unfinished = self._unfinished + data, b""
+        if split := BEGINNING.search(text):  # a slow line ends a piece within a question
+            text, self._unfinished = text[: split.start()], split.group()
+        for question in QUESTIONS.findall(text):
             os.write(self.fd, b"\x1b[?2026;2$y" if b"?" in question else b"\x1b[1;1R")
 
     def text(self) -> str:
