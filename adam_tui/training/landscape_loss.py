@@ -22,8 +22,8 @@ from adam_tui.training import data
 from adam_tui.training.model import PARAMETERS
 
 NETWORK_CHUNK = 250  # images of a network of the user, as in a test
-CHUNK = 50  # images: 100 are no faster and take 12 MB more, 10 a sixth slower
-MOST_LAID_OUT = 1000  # images whose windows are kept, 21 MB; those of more are laid out again for every point
+CHUNK = 20  # images: 50 are no faster and take 10 MB more, 10 a sixth slower
+MOST_LAID_OUT = 800  # images whose windows are kept, 17 MB; those of others are laid out again for every point
 WINDOW = 36  # pixels that a pooled cell of the first layer sees; a one follows them, whose weight is the bias
 ROW = WINDOW + 1
 
@@ -46,10 +46,11 @@ class LossAt:
         self._images, self._labels = images.contiguous(), labels
         device = images.device
         self._chunks = [(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
-        self._windows = torch.ones(count if count <= MOST_LAID_OUT else CHUNK, 12, 12, ROW, device=device)
-        self._is_laid_out = count <= MOST_LAID_OUT
-        if self._is_laid_out:
-            for start, end in self._chunks:
+        self._laid_out = min(count, MOST_LAID_OUT)
+        others = CHUNK if count > MOST_LAID_OUT else 0
+        self._windows = torch.ones(self._laid_out + others, 12, 12, ROW, device=device)
+        for start, end in self._chunks:
+            if end <= self._laid_out:
                 self._lay_out(start, end, self._windows[start:end])
         # The weights of a point, in the layout of the products. One buffer each, for all points.
         self._first = torch.zeros(4 * 32, ROW, device=device)
@@ -100,10 +101,11 @@ class LossAt:
 
     def _rows(self, start: int, end: int) -> Tensor:
         """The windows of some images with a one appended, (144 n, 37)."""
-        if self._is_laid_out:
+        if end <= self._laid_out:
             return self._windows[start:end].view(-1, ROW)
-        self._lay_out(start, end, self._windows[: end - start])
-        return self._windows[: end - start].view(-1, ROW)
+        windows = self._windows[self._laid_out :][: end - start]
+        self._lay_out(start, end, windows)
+        return windows.view(-1, ROW)
 
     def _lay_out(self, start: int, end: int, windows: Tensor) -> None:
         """Write the windows of some images (n, 12, 12, 37); pixel (y, x) of a window has number 6·x + y."""
