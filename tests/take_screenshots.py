@@ -160,7 +160,8 @@ async def take(shot):
             for _ in range(100):
                 await pilot.pause(0.1)
                 cells = screen_cells(app)
-                if shot.words in "\n".join(cells.lines()) and cells.lines() == before:
+                text = "\n".join(cells.lines())
+                if shot.words in text and "computing" not in text and cells.lines() == before:
                     break  # what was on its way when the words appeared has come
                 before = cells.lines()
             return cells
